@@ -1,0 +1,189 @@
+"""How a function runs under PyTorch, 1.4 to 2.x: eagerly, as TorchScript, through ``torch.compile``."""
+
+import os
+import shutil
+
+import torch
+
+import cells
+import tensors
+from outcomes import Unsupported, first_line
+from timing import Stopwatch, measure
+
+DTYPES = {name: getattr(torch, name) for name in tensors.LAYOUT if hasattr(torch, name)}
+NAMES = {kind: name for name, kind in DTYPES.items()}
+_state = {}
+
+# The profiling executor of TorchScript watches two calls and runs its specialised code from the third.
+SCRIPT_CALLS = 3
+
+
+def start(threads, device):
+    """Set the thread pool; ``device`` is ``cpu`` or ``cuda``."""
+    if threads > 0:
+        torch.set_num_threads(threads)
+    _state["device"] = torch.device(device)
+
+
+def run(function, work):
+    """Values or derivatives of ``function`` for a `cells.Work` in its mode; returns `timing.Answer`."""
+    return MODES[work.mode](function, work)
+
+
+def _eager(function, work):
+    return _measure(function, work, Stopwatch())
+
+
+def _script(function, work):
+    watch = Stopwatch()
+    arguments, _ = _tensors(work, work.derivative > 0)
+    try:
+        lifted = torch.jit.script(function)
+        lifted(*arguments, **work.parameters)  # arguments of another type than declared are refused only now
+    except Exception as error:
+        lifted = _trace(function, work, error)
+    return _measure(lifted, work, watch, calls=SCRIPT_CALLS)
+
+
+def _trace(function, work, refused):
+    """The traced function where scripting was ``refused``; raises what the function raises when it runs by itself."""
+    arguments, _ = _tensors(work, False)
+    function(*arguments, **work.parameters)
+    traced = torch.jit.trace(lambda *inputs: function(*inputs, **work.parameters), tuple(arguments), check_trace=False)
+    work.note("traced: scripting refused: " + first_line(refused))
+    return lambda *inputs, **_: traced(*inputs)
+
+
+def _compile(function, work):
+    if not hasattr(torch, "compile"):
+        raise Unsupported("this PyTorch has no torch.compile")
+    if not any(shutil.which(name) for name in (os.environ.get("CXX"), "g++", "gcc", "clang++", "c++") if name):
+        raise Unsupported("no C++ compiler")
+    from torch._dynamo.utils import counters
+
+    counters.clear()
+    watch = Stopwatch()
+    answer = _measure(torch.compile(function, dynamic=False, fullgraph=False), work, watch, always_again=True)
+    answer.notes.extend("graph break: " + first_line(reason) for reason in sorted(counters["graph_break"]))
+    return answer
+
+
+MODES = {"eager": _eager, "script": _script, "compile": _compile}
+
+
+def _measure(function, work, watch, **options):
+    arguments, cotangents = _tensors(work, work.derivative > 0)
+
+    def call():
+        return cells.derivative(work, function, arguments, cotangents, _Autograd())
+
+    synchronise = torch.cuda.synchronize if _state["device"].type == "cuda" else None
+    return measure(work, watch, call, read, synchronise, **options)
+
+
+def _tensors(work, with_gradient):
+    """Inputs and cotangents as tensors in the dtypes of the cell; differentiable inputs are leaves that record."""
+
+    def make(item):
+        tensor = torch.from_numpy(work.cast(item).copy()).to(_state["device"])
+        return tensor.to(torch.bfloat16) if work.target(item) == "bfloat16" else tensor
+
+    arguments = [make(item) for item in work.inputs]
+    if with_gradient:
+        for place in work.differentiable():
+            arguments[place].requires_grad_()
+    return arguments, [[make(item) for item in level] for level in work.cotangents]
+
+
+class _Autograd(object):
+    """Differentiation by ``autograd.grad``, with a graph of the gradient only where a higher order needs it; see `cells.derivative`."""
+
+    def __init__(self):
+        self._highest = None
+
+    def floating(self, value):
+        return value.is_floating_point()
+
+    def matches(self, value, cotangent, name):
+        cells.check_shape(value.shape, cotangent.shape, name)
+        return cotangent.to(value.dtype)
+
+    def dense(self, gradient, source):
+        if gradient is None:
+            return torch.zeros_like(source)
+        return gradient.to_dense() if gradient.is_sparse else gradient
+
+    def pull(self, below, sources, order):
+        if self._highest is None:
+            self._highest = order
+        values, cotangents = below(sources)
+        reached = [(value, cotangent) for value, cotangent in zip(values, cotangents) if value.requires_grad]
+        if not reached:
+            return [None] * len(sources), sources
+        values, cotangents = [list(side) for side in zip(*reached)]
+        create = order < self._highest
+        return torch.autograd.grad(values, sources, cotangents, create_graph=create, allow_unused=True), sources
+
+
+def read(value):
+    """One output as a `tensors.Tensor`."""
+    if not isinstance(value, torch.Tensor):
+        raise TypeError("an output is a {}, not a tensor".format(type(value).__name__))
+    value = value.detach().to("cpu").contiguous()
+    if value.dtype not in NAMES:
+        raise TypeError("an output has dtype {}, which a result cannot carry".format(str(value.dtype).replace("torch.", "")))
+    if value.dtype == torch.bfloat16:
+        # every bfloat16 is a float32 whose lower 16 bits are zero; old versions cannot reinterpret bits
+        bits = value.float().numpy().view("<u4") >> 16
+        return tensors.from_numpy(bits.astype("<u2"), "bfloat16")
+    return tensors.from_numpy(value.numpy())
+
+
+def after_cell():
+    """Forget what was compiled: a cell must not depend on those before it."""
+    if hasattr(torch, "_dynamo"):
+        torch._dynamo.reset()
+
+
+def describe():
+    """What only PyTorch can tell about its build, its switches and its devices."""
+    facts = {
+        "version": torch.__version__,
+        "git_version": str(torch.version.git_version),
+        "build": torch.__config__.show().strip().splitlines(),
+        "parallel": torch.__config__.parallel_info().strip().splitlines(),
+        "threads": torch.get_num_threads(),
+        "interop_threads": torch.get_num_interop_threads(),
+        "default_dtype": str(torch.get_default_dtype()),
+        "cuda": str(torch.version.cuda),
+        "cuda_available": torch.cuda.is_available(),
+        "devices": ["cpu"] + ["cuda:{} {}".format(n, torch.cuda.get_device_name(n)) for n in range(torch.cuda.device_count())],
+    }
+    for place, names in BACKEND_FACTS:
+        for name in names:
+            facts[place + "." + name] = _fact(place, name)
+    return facts
+
+
+BACKEND_FACTS = (
+    ("backends.mkl", ("is_available",)),
+    ("backends.mkldnn", ("is_available", "allow_tf32")),
+    ("backends.openmp", ("is_available",)),
+    ("backends.cpu", ("get_cpu_capability",)),
+    ("backends.cuda.matmul", ("allow_tf32", "allow_fp16_reduced_precision_reduction", "allow_bf16_reduced_precision_reduction")),
+    ("backends.cudnn", ("enabled", "benchmark", "deterministic", "allow_tf32")),
+    ("", ("get_float32_matmul_precision", "are_deterministic_algorithms_enabled")),
+)
+
+
+def _fact(place, name):
+    value = torch
+    for part in (place + "." + name).strip(".").split("."):
+        value = getattr(value, part, None)
+    if value is None:
+        return "absent"
+    try:
+        value = value() if callable(value) else value
+    except Exception as error:
+        return "unknown ({})".format(type(error).__name__)
+    return value if isinstance(value, (bool, int, float, str)) else str(value)

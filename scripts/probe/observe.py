@@ -1,0 +1,142 @@
+"""What the environment is, seen from inside: never what was asked for.
+
+The same environment on the same machine gives the same text: no clock, no process id, no path of the machine.
+"""
+
+import ctypes
+import glob
+import io
+import json
+import os
+import platform
+import re
+import sys
+
+SWITCHES = ("OMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "TF_", "DNNL_", "ONEDNN_", "ATEN_", "NPY_", "XLA_", "KMP_", "CUDA_", "NVIDIA_", "TORCH",
+            "PYTORCH", "KERAS_", "LD_PRELOAD", "PYTHONHASHSEED", "GLIBC_TUNABLES")
+# Values of these are places on the machine; that they are set is noted, where they point is not.
+PLACES = re.compile(r"(_DIR|_HOME|_PATH|_CACHE|_ROOT|LD_PRELOAD)$")
+LIBRARIES = re.compile(r"(openblas|mkl_|blis|lapack|iomp|libomp|gomp|dnnl|cudnn|cublas|cudart|libm[.-]|libmvec|sleef)")
+# Instruction sets that numeric libraries choose their kernels by.
+CPU_FLAGS = ("sse2", "sse3", "ssse3", "sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd", "avx512_vnni",
+             "avx512_bf16", "avx512_fp16", "avx_vnni", "amx_tile", "amx_bf16", "amx_int8", "asimd", "asimdhp", "bf16", "sve", "sve2", "i8mm")
+
+
+def observe(lift):
+    """The observation as JSON text (sorted keys); ``lift`` adds what only its framework can tell."""
+    import lift_numpy
+
+    facts = {
+        "schema": 1,
+        "python": {"version": platform.python_version(), "implementation": platform.python_implementation(), "compiler": platform.python_compiler()},
+        "platform": {"system": platform.system(), "machine": platform.machine(), "libc": " ".join(platform.libc_ver()), "kernel": platform.release(),
+                     "distribution": _distribution(), "container": os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv")},
+        "cpu": _cpu(),
+        "packages": _packages(),
+        "libraries": _libraries(),
+        "switches": _switches(),
+        "numpy": _described(lift_numpy),
+    }
+    if lift is not lift_numpy:
+        facts[lift.__name__[len("lift_"):]] = _described(lift)
+    return json.dumps(_clean(facts), sort_keys=True, indent=1)
+
+
+def _described(lift):
+    try:
+        return lift.describe()
+    except Exception as error:  # an observation must never cost the results
+        return {"unknown": "{}: {}".format(type(error).__name__, error)}
+
+
+def _clean(value):
+    """JSON values only, and no folder of this machine in them."""
+    if isinstance(value, dict):
+        return {str(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    if isinstance(value, str):
+        for folder, short in ((sys.prefix, "{prefix}"), (sys.base_prefix, "{python}")):
+            value = value.replace(folder, short)
+        return value
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    return str(value)
+
+
+def _distribution():
+    for line in _lines("/etc/os-release"):
+        if line.startswith("PRETTY_NAME="):
+            return line.split("=", 1)[1].strip().strip('"')
+    return "unknown"
+
+
+def _cpu():
+    facts = {"model": "unknown", "flags": [], "usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()}
+    for line in _lines("/proc/cpuinfo"):
+        name, _, value = (part.strip() for part in line.partition(":"))
+        if name == "model name" and facts["model"] == "unknown":
+            facts["model"] = value
+        if name in ("flags", "Features") and not facts["flags"]:
+            facts["flags"] = sorted(set(value.split()) & set(CPU_FLAGS))
+    return facts
+
+
+def _packages():
+    """Every installed distribution and its version, read from the metadata folders: the same way in every version of Python."""
+    found = {}
+    for folder in sys.path:
+        for path in glob.glob(os.path.join(folder, "*.dist-info", "METADATA")) + glob.glob(os.path.join(folder, "*.egg-info", "PKG-INFO")):
+            fields = {}
+            for line in _lines(path):
+                if not line.strip():
+                    break
+                name, _, value = line.partition(":")
+                if name in ("Name", "Version"):
+                    fields[name] = value.strip()
+            if len(fields) == 2:
+                found.setdefault(fields["Name"].lower().replace("_", "-"), fields["Version"])
+    return found
+
+
+def _libraries():
+    """Numeric libraries mapped into this process: file name -> what it says about itself."""
+    found = {}
+    for line in _lines("/proc/self/maps"):
+        path = line.split(None, 5)[5].strip() if len(line.split(None, 5)) == 6 else ""
+        name = os.path.basename(path)
+        if ".so" in name and LIBRARIES.search(name) and name not in found:
+            found[name] = _said(path, name)
+    return found
+
+
+def _said(path, name):
+    if "openblas" not in name:
+        return {}
+    facts = {}
+    try:
+        library = ctypes.CDLL(path)
+    except OSError:
+        return facts
+    # builds differ in how they decorate their symbols
+    for key, symbol, kind in (("config", "get_config", ctypes.c_char_p), ("core", "get_corename", ctypes.c_char_p), ("threads", "get_num_threads", ctypes.c_int)):
+        for pattern in ("openblas_{}", "openblas_{}64_", "scipy_openblas_{}", "scipy_openblas_{}64_"):
+            function = getattr(library, pattern.format(symbol), None)
+            if function is not None:
+                function.restype = kind
+                value = function()
+                facts[key] = value.decode("utf-8", "replace").strip() if isinstance(value, bytes) else value
+                break
+    return facts
+
+
+def _switches():
+    return {name: "set" if PLACES.search(name) else value for name, value in os.environ.items() if name.startswith(SWITCHES)}
+
+
+def _lines(path):
+    try:
+        with io.open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read().splitlines()
+    except (IOError, OSError):
+        return []

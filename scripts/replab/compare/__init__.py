@@ -1,0 +1,1 @@
+"""Arrays in, findings out: distances in ULP and in units of the envelope, and the verdict."""

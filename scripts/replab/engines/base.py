@@ -1,0 +1,164 @@
+"""What every engine offers: build an environment, say what its bits depend on, and how to start a process in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+from replab.model import Environment, Limits
+
+Log = Callable[[str], None]
+
+# Instruction sets that kernels of the carried stacks choose between; others do not change results.
+_INSTRUCTION_SETS = ("avx", "fma", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16")
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+_SYSTEM_FOLDERS = ("/usr/local/bin", "/usr/bin", "/bin")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Built:
+    """An environment that can be started."""
+
+    environment: Environment
+    engine: str
+    python: Path
+    folder: Path
+    """What may be read of it: the virtual environment, or the installation of the interpreter."""
+    identity: str
+    """SHA-256 of what was installed: the lock, or what was found; part of the key of every result."""
+    cache: Path
+    found: tuple[str, ...] = ()
+    """``name-version`` of each package, where no lock says it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launch:
+    """How to start one process; ``env`` is all the process gets."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+
+
+class Engine(Protocol):
+    """Isolates environments."""
+
+    name: str
+
+    def build(self, environment: Environment, cache: Path, log: Log) -> Built:
+        """Makes ``environment`` startable; fast when it is already. Raises ``EnvironmentUnavailable`` with one sentence."""
+
+    def platform(self, built: Built) -> str:
+        """What results depend on beside the environment: never the engine's own name, always what can change bits."""
+
+    def command(
+        self,
+        built: Built,
+        argv: Sequence[str],
+        *,
+        variables: Mapping[str, str],
+        threads: int,
+        limits: Limits,
+        writable: Path,
+        readable: Sequence[Path],
+    ) -> Launch:
+        """How to start the environment's Python with the arguments ``argv``.
+
+        ``variables`` win over everything else but the thread counts' own names. ``writable`` exists and is the only folder
+        the process may write to, ``readable`` are the others it needs; engines that cannot enforce this and ``limits``
+        leave it to the supervisor.
+        """
+
+
+def host_platform() -> str:
+    """Machine, C library and processor of this host, such as ``x86_64 glibc-2.36 GenuineIntel-6-143 avx+fma+avx2``.
+
+    The processor's family and model are in it because BLAS libraries choose kernels and block sizes by them.
+    """
+    library = "-".join(platform.libc_ver()).strip("-") or platform.system().lower()
+    return " ".join(part for part in (platform.machine(), library, *_processor()) if part)
+
+
+@cache
+def _processor() -> tuple[str, str]:
+    """Vendor, family and model; and the instruction sets joined by ``+``. Empty texts where the system does not say."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor().replace(" ", "-"), ""
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip(), value.strip())
+    name = "-".join(fields[key] for key in ("vendor_id", "cpu family", "model") if fields.get(key))
+    flags = set(fields.get("flags", "").split())
+    return name, "+".join(each for each in _INSTRUCTION_SETS if each in flags)
+
+
+@cache
+def compiler() -> tuple[str, str]:
+    """Path and version of the C++ compiler that ``torch.compile`` would use; empty texts when there is none."""
+    path = next((found for name in ("g++", "clang++", "c++") if (found := shutil.which(name))), "")
+    if not path:
+        return "", ""
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    version = re.search(r"\d+(\.\d+)+", done.stdout)
+    return path, f"{Path(path).name}-{version[0] if version else 'unknown'}"
+
+
+def local_platform(built: Built) -> str:
+    """``host_platform``, and the compiler where a mode makes code with it."""
+    if "compile" not in built.environment.modes:
+        return host_platform()
+    return f"{host_platform()} {compiler()[1] or 'no-compiler'}"
+
+
+def local_variables(built: Built, variables: Mapping[str, str], threads: int, writable: Path) -> dict[str, str]:
+    """All variables of a process on this host: a list of ours, so that nothing of the caller's shell changes numbers.
+
+    Makes the scratch folders they name, inside ``writable``.
+    """
+    scratch = writable / ".scratch"
+    home, temporary = scratch / "home", scratch / "tmp"
+    for folder in (home, temporary):
+        folder.mkdir(parents=True, exist_ok=True)
+    # Compiled code is for this very processor: a cache on a shared disk must not hand it to another machine.
+    machine = hashlib.sha256(local_platform(built).encode()).hexdigest()[:8]
+    ours = {
+        "PATH": os.pathsep.join((str(built.python.parent), *_SYSTEM_FOLDERS)),
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUTF8": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "TORCHINDUCTOR_CACHE_DIR": str(built.cache / "compiled" / f"{built.folder.name}-{machine}"),
+    }
+    path, _ = compiler() if "compile" in built.environment.modes else ("", "")
+    if path and str(Path(path).parent) not in _SYSTEM_FOLDERS:
+        ours["CXX"] = path
+    return ours | dict(built.environment.variables) | dict(variables) | thread_variables(threads)
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """The thread count under every name that a numeric library reads."""
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))

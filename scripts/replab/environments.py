@@ -1,0 +1,227 @@
+"""Reads ``containers/*/env.toml`` and ``containers/groups.toml``: which environments there are, and their names for sets of them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from replab.errors import ConfigError, ConfigErrors, LabError
+from replab.model import FRAMEWORKS, MODES, Environment
+
+EVERYTHING = "all"
+"""The group that needs no entry in ``groups.toml``: every environment with a CPU build."""
+
+DEVICES = ("cpu", "cuda")
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")  # a name is part of ids and of file names
+_PYTHON = re.compile(r"3\.\d{1,2}")
+_VERSION = re.compile(r"\d+(\.\d+)+\w*")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+_REQUIREMENT = re.compile(r"--no-binary [A-Za-z0-9._-]+|[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]]+\])?\s*([<>=!~]=?.*)?")
+_REQUIRED = ("framework", "version", "python", "modes", "requirements", "order")
+_OPTIONAL = ("devices", "index", "variables", "note")
+
+
+def load_environments(containers: Path) -> tuple[Environment, ...]:
+    """Every environment under ``containers``, by framework and then oldest first.
+
+    Raises ``ConfigErrors`` with every fault of every file.
+    """
+    faults: list[LabError] = []
+    found = [_environment(file, faults) for file in sorted(containers.glob("*/env.toml"))]
+    environments = sorted((e for e in found if e is not None), key=lambda e: (FRAMEWORKS.index(e.framework), e.order, e.name))
+    if not found:
+        faults.append(ConfigError("no environment is defined", where=str(containers), hint="Expected containers/NAME/env.toml"))
+    for older, newer in zip(environments, environments[1:], strict=False):
+        if (older.framework, older.order) == (newer.framework, newer.order):
+            taken = f"{newer.order} is taken by {older.name} already"
+            faults.append(ConfigError(taken, where=f"{_where(newer.folder / 'env.toml')}: order", hint="Give each version its own place"))
+    groups = _groups(containers, environments, faults, complete=not faults)
+    if faults:
+        raise ConfigErrors(faults)
+    return tuple(replace(e, groups=tuple(sorted(name for name, members in groups.items() if e.name in members))) for e in environments)
+
+
+def load_groups(containers: Path) -> Mapping[str, tuple[str, ...]]:
+    """The environment names of each group, in the order of ``load_environments``; raises ``ConfigErrors`` like it."""
+    environments = load_environments(containers)
+    names = sorted({group for environment in environments for group in environment.groups})
+    return {name: tuple(e.name for e in environments if name in e.groups) for name in names}
+
+
+def select(
+    environments: Sequence[Environment], groups: Mapping[str, Sequence[str]], wanted: str | Iterable[str]
+) -> tuple[Environment, ...]:
+    """The environments that ``wanted`` names, each once, in the order of ``environments``.
+
+    ``wanted`` is a group, an environment, several of them separated by commas or spaces, or a list of such texts.
+    Raises ``ConfigErrors`` with every unknown name.
+    """
+    texts = [wanted] if isinstance(wanted, str) else list(wanted)
+    words = [word for text in texts for word in re.split(r"[,\s]+", text.strip()) if word]
+    known = {e.name: (e.name,) for e in environments} | {name: tuple(members) for name, members in groups.items()}
+    faults: list[LabError] = [_unknown(word, known) for word in dict.fromkeys(words) if word not in known]
+    if not words:
+        faults.append(ConfigError("no environment is asked for", where="environments", hint=_known("", known)))
+    if faults:
+        raise ConfigErrors(faults)
+    chosen = {name for word in words for name in known[word]}
+    return tuple(e for e in environments if e.name in chosen)
+
+
+def _unknown(word: str, known: Iterable[str]) -> ConfigError:
+    return ConfigError(f"unknown environment or group '{word}'", where="environments", hint=_known(word, known))
+
+
+def _known(word: str, known: Iterable[str]) -> str:
+    """The hint to an unknown word: what it may have meant, and what there is."""
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=1)
+    listed = f"Known: {', '.join(names)}"
+    return f"Did you mean '{close[0]}'? {listed}" if close else listed
+
+
+def _where(file: Path) -> str:
+    """The file as readers know it, whatever the root: ``containers/tf-1.15/env.toml``."""
+    return "/".join(file.parts[-3:]) if file.name == "env.toml" else "/".join(file.parts[-2:])
+
+
+def _read(file: Path, faults: list[LabError]) -> dict[str, object] | None:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        faults.append(ConfigError(f"not valid TOML: {error}", where=_where(file)))
+    return None
+
+
+def _environment(file: Path, faults: list[LabError]) -> Environment | None:
+    table = _read(file, faults)
+    if table is None:
+        return None
+    before = len(faults)
+    keys = _Keys(table, _where(file), faults)
+    keys.only(_REQUIRED, _OPTIONAL)
+    name = file.parent.name
+    if not _NAME.fullmatch(name):
+        faults.append(ConfigError(f"'{name}' is no name for an environment", where=_where(file), hint="Use a-z, 0-9, '.', '_', '-'; 40 at most"))
+    framework = keys.one_of("framework", FRAMEWORKS)
+    version = keys.text("version", _VERSION, "a version such as 2.21.0")
+    python = keys.text("python", _PYTHON, "a minor version such as 3.11")
+    requirements = keys.texts("requirements", _REQUIREMENT, "NAME==VERSION or '--no-binary NAME'")
+    modes = keys.some_of("modes", MODES.get(framework, ()))
+    if framework and version and requirements and not any(re.search(rf"=={re.escape(version)}(\+|\s|;|$)", line) for line in requirements):
+        keys.fault("requirements", f"none of them pins the framework to {version}", "Add a line with '==' and that version")
+    environment = Environment(
+        name=name,
+        framework=framework,
+        version=version,
+        python=python,
+        modes=modes,
+        requirements=requirements,
+        order=keys.whole_number("order"),
+        devices=keys.some_of("devices", DEVICES) if "devices" in table else ("cpu",),
+        index=keys.text("index", re.compile(r"https?://\S+"), "a URL") if "index" in table else "",
+        variables=keys.variables("variables") if "variables" in table else {},
+        note=keys.text("note", re.compile(r".*", re.DOTALL), "a text") if "note" in table else "",
+        folder=file.parent,
+    )
+    return environment if len(faults) == before else None
+
+
+def _groups(
+    containers: Path, environments: Sequence[Environment], faults: list[LabError], *, complete: bool
+) -> dict[str, tuple[str, ...]]:
+    """The groups of ``groups.toml`` and ``all``; members are looked up only if every environment could be read."""
+    file = containers / "groups.toml"
+    table = (_read(file, faults) or {}) if file.is_file() else {}
+    keys = _Keys(table, _where(file), faults)
+    known = [e.name for e in environments]
+    groups = {EVERYTHING: tuple(e.name for e in environments if "cpu" in e.devices)}
+    for name in table:
+        if name == EVERYTHING or name in known:
+            keys.fault(name, "this name is taken", f"'{EVERYTHING}' is made by the lab, and a group may not be named like an environment")
+        elif not _NAME.fullmatch(name):
+            keys.fault(name, "no name for a group", "Use a-z, 0-9, '.', '_', '-'; 40 at most")
+        members = keys.texts(name, _NAME, "the name of an environment")
+        for member in members if complete else ():
+            if member not in known:
+                keys.fault(name, f"unknown environment '{member}'", _known(member, known))
+        groups.setdefault(name, members)
+    return groups
+
+
+class _Keys:
+    """Reads one table key by key; a fault is noted with its place and an empty value of the right type is returned."""
+
+    def __init__(self, table: Mapping[str, object], where: str, faults: list[LabError]) -> None:
+        self.table, self.where, self.faults = table, where, faults
+
+    def fault(self, key: str, problem: str, hint: str = "") -> None:
+        self.faults.append(ConfigError(problem, where=f"{self.where}: {key}", hint=hint))
+
+    def only(self, required: Sequence[str], optional: Sequence[str]) -> None:
+        """Notes keys that are missing or unknown."""
+        known = (*required, *optional)
+        for key in self.table:
+            if key not in known:
+                self.fault(key, "unknown key", _known(key, known))
+        for key in required:
+            if key not in self.table:
+                self.fault(key, "this key is missing")
+
+    def text(self, key: str, pattern: re.Pattern[str], expected: str) -> str:
+        value = self.table.get(key)
+        if isinstance(value, str) and pattern.fullmatch(value):
+            return value
+        if key in self.table:
+            self.fault(key, f"{value!r} is not {expected}")
+        return ""
+
+    def one_of(self, key: str, allowed: Sequence[str]) -> str:
+        value = self.table.get(key)
+        if isinstance(value, str) and value in allowed:
+            return value
+        if key in self.table:
+            self.fault(key, f"unknown value {value!r}", _known(str(value), allowed))
+        return ""
+
+    def texts(self, key: str, pattern: re.Pattern[str], expected: str) -> tuple[str, ...]:
+        value = self.table.get(key)
+        if key not in self.table:
+            return ()
+        if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+            self.fault(key, f"{value!r} is not a list of texts with at least one entry")
+            return ()
+        for item in value:
+            if not pattern.fullmatch(item):
+                self.fault(key, f"{item!r} is not {expected}")
+            elif value.count(item) > 1:
+                self.fault(key, f"{item!r} stands there more than once")
+        return tuple(dict.fromkeys(value))
+
+    def some_of(self, key: str, allowed: Sequence[str]) -> tuple[str, ...]:
+        """A list of distinct members of ``allowed``; nothing is looked up when ``allowed`` is empty (its own fault is noted elsewhere)."""
+        values = self.texts(key, re.compile(r"\S+"), "one word")
+        for value in values:
+            if allowed and value not in allowed:
+                self.fault(key, f"unknown value {value!r}", _known(value, allowed))
+        return values
+
+    def whole_number(self, key: str) -> int:
+        value = self.table.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        if key in self.table:
+            self.fault(key, f"{value!r} is not a whole number from 0 up")
+        return 0
+
+    def variables(self, key: str) -> dict[str, str]:
+        value = self.table.get(key)
+        if isinstance(value, dict) and all(_VARIABLE.fullmatch(name) and isinstance(text, str) for name, text in value.items()):
+            return {name: str(text) for name, text in value.items()}
+        self.fault(key, f"{value!r} is not a table of texts with names such as TF_NAME")
+        return {}

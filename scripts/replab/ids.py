@@ -1,0 +1,82 @@
+"""Names of cells and batches: the only module that composes and parses them."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from replab.errors import ConfigError
+from replab.model import Batch, Cell
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+"""What families, cases, environments and variants may be called: their names become file names."""
+NAME_LIMIT = 60
+
+
+class CellId(NamedTuple):
+    """The parts of ``family.case:dtype[/grid]:dN@environment:mode:variant:device``."""
+
+    family: str
+    case: str
+    dtype: str
+    grid: str
+    derivative: int
+    environment: str
+    mode: str
+    variant: str
+    device: str
+
+    def __str__(self) -> str:
+        dtype = f"{self.dtype}/{self.grid}" if self.grid else self.dtype
+        return f"{self.family}.{self.case}:{dtype}:d{self.derivative}@{self.environment}:{self.mode}:{self.variant}:{self.device}"
+
+
+CELL_ID = re.compile(
+    r"(?P<family>[^.:@]+)\.(?P<case>[^:@]+):(?P<dtype>[a-z0-9]+)(?:/(?P<grid>[a-z0-9]+))?:d(?P<derivative>\d+)"
+    r"@(?P<environment>[^:@]+):(?P<mode>[a-z]+):(?P<variant>[^:@]+):(?P<device>[^:@]+)"
+)
+
+
+def check_name(name: str, what: str) -> ConfigError | None:
+    """A fault when ``name`` cannot be part of an id, else ``None``."""
+    if not NAME.fullmatch(name.replace("_", "-")) or len(name) > NAME_LIMIT:
+        return ConfigError(
+            f"{name!r} cannot name {what}",
+            hint=f"Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most {NAME_LIMIT} characters",
+        )
+    return None
+
+
+def cell_id(cell: Cell) -> CellId:
+    """The id of a planned cell."""
+    return CellId(
+        cell.case.family, cell.case.name, cell.dtype, cell.grid, cell.derivative, cell.environment, cell.mode, cell.variant, cell.device
+    )
+
+
+def parse_cell_id(text: str) -> CellId:
+    """The parts of a cell's id.
+
+    Raises ``ConfigError`` when the text is not an id.
+    """
+    match = CELL_ID.fullmatch(text)
+    if match is None:
+        raise ConfigError(f"{text!r} is not the id of a cell", hint="An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu")
+    parts = match.groupdict()
+    return CellId(**{**parts, "grid": parts["grid"] or "", "derivative": int(parts["derivative"])})
+
+
+def batch_id(batch: Batch) -> str:
+    """The file name of a batch."""
+    return f"{batch.environment}--{batch.family}--{batch.variant}"
+
+
+def parse_batch_id(text: str) -> Batch:
+    """The batch that a file name means.
+
+    Raises ``ConfigError`` when the text has not three parts.
+    """
+    parts = text.split("--")
+    if len(parts) != 3:  # noqa: PLR2004 (environment, family, variant)
+        raise ConfigError(f"{text!r} is not the name of a batch", hint="It reads ENVIRONMENT--FAMILY--VARIANT")
+    return Batch(environment=parts[0], family=parts[1], variant=parts[2])

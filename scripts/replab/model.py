@@ -1,0 +1,183 @@
+"""The nouns of the lab: closed sets and frozen records, without behaviour beyond their own identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+FRAMEWORKS = ("numpy", "tensorflow", "torch")
+IMPL_FILE = {"numpy": "impl_numpy.py", "tensorflow": "impl_tf.py", "torch": "impl_torch.py"}
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+MODES = {
+    "numpy": ("eager",),
+    "tensorflow": ("eager", "session", "function", "xla"),
+    "torch": ("eager", "script", "compile"),
+}
+
+
+class Status(StrEnum):
+    """How a cell ended."""
+
+    OK = "ok"
+    ERROR = "error"
+    UNSUPPORTED = "unsupported"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    CRASHED = "crashed"
+    SKIPPED = "skipped"
+
+
+class Verdict(StrEnum):
+    """What a comparison found; see ``docs/verdicts.md``."""
+
+    IDENTICAL = "identical"
+    ROUNDING = "rounding"
+    ACCURACY = "accuracy"
+    SEMANTIC = "semantic"
+    INCOMPARABLE = "incomparable"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Environment:
+    """One pinned software stack, as asked for in ``containers/<name>/env.toml`` (what was found is an observation)."""
+
+    name: str
+    framework: str
+    version: str
+    python: str
+    """Minor version of the interpreter, such as ``3.7``."""
+    modes: tuple[str, ...]
+    requirements: tuple[str, ...]
+    """The direct requirements that ``replab pin`` resolves into the lock."""
+    order: int
+    """Place among the environments of the same framework, oldest first: neighbours are compared as a version step."""
+    devices: tuple[str, ...] = ("cpu",)
+    index: str = ""
+    """An extra index of wheels, where a framework publishes its CPU builds."""
+    groups: tuple[str, ...] = ("all",)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables the stack needs to run at all."""
+    note: str = ""
+    folder: Path = Path()
+
+    @property
+    def lock(self) -> Path:
+        """The hash-locked requirements of the CPU build."""
+        return self.folder / "cpu.lock"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Generator:
+    """How the bytes of one input are made: a kind (a function of ``replab.inputs``) and its options."""
+
+    name: str
+    kind: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Control:
+    """A case whose outcome is known beforehand: it tests the lab itself."""
+
+    expect: str
+    """``rounding`` (a known-equal rewrite) or ``semantic`` (a planted mistake)."""
+    factor: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One function with one set of inputs and parameters."""
+
+    family: str
+    name: str
+    title: str
+    function: str
+    inputs: Mapping[str, Generator]
+    parameters: Mapping[str, Any]
+    dtypes: tuple[str, ...]
+    derivatives: int = 0
+    elementwise: bool = False
+    special: bool = False
+    """This case is the special-values form of another one: ±0, subnormals, ±Inf, NaN, extremes."""
+    compile: bool = False
+    constants: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+    control: Control | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """A folder of experiments that share implementation files."""
+
+    name: str
+    folder: Path
+    title: str
+    question: str
+    cases: tuple[Case, ...]
+    leave_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variant:
+    """Arithmetic switches set around the process."""
+
+    name: str
+    threads: int = 1
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What one cell may use before its sandbox is stopped."""
+
+    seconds: float
+    memory_mb: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lab:
+    """The whole configuration, checked."""
+
+    root: Path
+    results: Path
+    cache: Path
+    engine: str
+    environments: tuple[Environment, ...]
+    families: tuple[Family, ...]
+    variants: tuple[Variant, ...]
+    points: int
+    """Elements of an elementwise input (float32 and float64)."""
+    limits: Limits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One result to be had: a case at one place of the matrix."""
+
+    case: Case
+    dtype: str
+    derivative: int
+    environment: str
+    framework: str
+    mode: str
+    variant: str
+    device: str = "cpu"
+    grid: str = ""
+    """The dtype on whose grid the inputs lie; empty when it is ``dtype`` itself."""
+    left_out: str = ""
+    """Why this cell is not run; it appears as ``skipped`` with this reason."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """The unit of execution: one environment, one family, one variant, one process."""
+
+    environment: str
+    family: str
+    variant: str

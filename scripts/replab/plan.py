@@ -1,0 +1,76 @@
+"""Which cells, batches and pairs a ``Lab`` means; pure and quick, since every remote job parses the workflow again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from replab.model import DTYPES, IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab
+
+COMPILE_DTYPES = ("float32",)
+COMPILE_ORDERS = (0, 1)
+SHARDS = {"ops": 6}
+"""Judging is split by case, so that all cores have work; other families are judged whole."""
+
+
+def batches(lab: Lab) -> tuple[Batch, ...]:
+    """Every batch that has at least one cell to run, sorted."""
+    found = [
+        Batch(environment=environment.name, family=family.name, variant=variant.name)
+        for environment in lab.environments
+        for family in lab.families
+        if (family.folder / IMPL_FILE[environment.framework]).is_file()
+        for variant in lab.variants
+    ]
+    return tuple(sorted(found, key=lambda batch: (batch.environment, batch.family, batch.variant)))
+
+
+def cells(family: Family, environment: Environment, variant: str) -> Iterator[Cell]:
+    """The cells of one batch in the order in which they run: case by case, cheap modes first."""
+    modes = [mode for mode in ("eager", "session", "function", "script", "xla", "compile") if mode in environment.modes]
+    for mode in modes:  # one mode after the other: the expensive ones last
+        for case in family.cases:
+            for dtype, grid, derivative in coordinates(case):
+                yield Cell(
+                    case=case,
+                    dtype=dtype,
+                    grid=grid,
+                    derivative=derivative,
+                    environment=environment.name,
+                    framework=environment.framework,
+                    mode=mode,
+                    variant=variant,
+                    left_out=_left_out(family, case, mode, dtype, grid, derivative),
+                )
+
+
+def coordinates(case: Case) -> Iterator[tuple[str, str, int]]:
+    """(dtype, grid, derivative order) of a case; the escalation of float32 comes right after it."""
+    for derivative in range(case.derivatives + 1):
+        for dtype in case.dtypes:
+            yield dtype, "", derivative
+            if dtype == "float32" and "float64" in case.dtypes and set(case.dtypes) <= set(DTYPES):
+                yield "float64", "float32", derivative
+
+
+def _left_out(family: Family, case: Case, mode: str, dtype: str, grid: str, derivative: int) -> str:
+    reason = family.leave_out.get(mode, "")
+    if mode != "compile":
+        return reason
+    if reason and not case.compile:
+        return reason
+    if dtype not in COMPILE_DTYPES or grid or derivative not in COMPILE_ORDERS:
+        return f"torch.compile is run for {', '.join(COMPILE_DTYPES)} values and first derivatives: each function costs seconds of C++ compilation"
+    return ""
+
+
+def shards(family: Family) -> int:
+    """How many judging jobs a family is split into."""
+    return min(SHARDS.get(family.name, 1), len(family.cases))
+
+
+def shard_cases(family: Family, shard: int) -> tuple[Case, ...]:
+    """The cases of one shard: every n-th, a case and its special values together."""
+    count = shards(family)
+    bases = sorted({case.name.removesuffix(".special") for case in family.cases})
+    mine = {base for place, base in enumerate(bases) if place % count == shard}
+    return tuple(case for case in family.cases if case.name.removesuffix(".special") in mine)

@@ -1,0 +1,126 @@
+"""The pages about the lab itself: its controls, and where the numbers come from."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from replab.report.cells import CellView, places_in_words, views
+from replab.report.links import case_title
+from replab.report.pages import ControlRow, ControlsPage, EnvironmentEntry, ProvenancePage, ReasonRow
+from replab.report.results import CellRow, Results
+from replab.report.words import MISSING, OUTCOMES, flatten, framework_name, listing, number, percent, plural, seconds, slug
+
+ACCEPTED = {"rounding": frozenset({"identical", "rounding"}), "semantic": frozenset({"semantic"})}
+"""A known-equal rewrite may of course hit the very bits of the truth."""
+
+_KINDS = {
+    "rounding": ("Known-equal rewrites", "The same function, written another way: only rounding may separate it from the reference."),
+    "semantic": ("Planted mistakes", "A small mistake, made on purpose: the verdict must be that another function is computed."),
+}
+
+
+def _good(cell: CellView, expect: str) -> bool:
+    return cell.outcome.name in ACCEPTED.get(expect, {expect})
+
+
+def controls(results: Results) -> ControlsPage:
+    """Every control with what was expected and what came out. The score at the top is that of the run."""
+    rows: Sequence[CellRow] = [row for row in results.cells if row.role == "control"]
+    grouped: dict[tuple[str, str], list[CellView]] = defaultdict(list)
+    for cell in views(rows):
+        grouped[cell.work.family, cell.work.case].append(cell)
+    made, idle = [], 0
+    for (family, case), cells in sorted(grouped.items()):
+        ran = [cell for cell in cells if cell.ok]
+        idle += len(cells) - len(ran)
+        expect = cells[0].worst.expect or "rounding"
+        found = Counter(cell.outcome.name for cell in ran)
+        good = sum(_good(cell, expect) for cell in ran)
+        misses = [f"{cell.place.label}, {cell.work.dtype}, derivative {cell.work.derivative}: {cell.outcome.name}, z {number(cell.worst.z_max)} "
+                  f"(limit {number(cell.worst.z_limit)})" for cell in ran if not _good(cell, expect)]
+        made.append(ControlRow(
+            name=f"{family}.{case}", title=case_title(results, family, case) or cells[0].worst.title, expect=OUTCOMES[expect], factor=cells[0].worst.factor,
+            found=tuple((OUTCOMES[name], found[name]) for name in sorted(found, key=lambda name: OUTCOMES[name].severity)), good=good, total=len(ran),
+            misses=tuple(misses)))
+    scores = results.run.get("controls") or {}
+    listed = []
+    for kind, (title, text) in _KINDS.items():
+        good, total = (int(value or 0) for value in (scores.get(kind) or (0, 0))[:2])
+        listed.append((title, good, total, text))
+    made.sort(key=lambda row: (row.good == row.total, row.expect.name, row.name))
+    return ControlsPage(scores=tuple(listed), rows=tuple(made), not_run=f"{plural(idle, 'cell')} of controls gave no result." if idle else "")
+
+
+def _text(value: Any) -> str:
+    return "; ".join(f"{name}: {text}" if name else text for name, text in flatten(value)) or MISSING
+
+
+def _package_version(packages: Mapping[str, Any], framework: str) -> str:
+    wanted = {"tensorflow": ("tensorflow-cpu", "tensorflow"), "torch": ("torch",), "numpy": ("numpy",)}.get(framework, (framework,))
+    lowered = {str(name).lower().replace("_", "-"): str(version) for name, version in packages.items()}
+    return next((lowered[name] for name in wanted if name in lowered), "")
+
+
+def _environment(name: str, entry: Mapping[str, Any]) -> EnvironmentEntry:
+    asked, observed = entry.get("asked") or {}, entry.get("observed") or {}
+    packages = observed.get("packages") or {}
+    cpu = observed.get("cpu") or {}
+    framework = str(asked.get("framework") or "")
+    facts = [
+        (framework_name(framework) or "framework", str(asked.get("version") or MISSING), _package_version(packages, framework) or MISSING),
+        ("Python", str(asked.get("python") or MISSING), _text(observed.get("python"))),
+        ("C library", MISSING, _text(observed.get("libc"))),
+        ("processor", MISSING, str(cpu.get("model") or MISSING) if isinstance(cpu, dict) else _text(cpu)),
+        ("linear algebra", MISSING, _text(observed.get("blas"))),
+        ("switches", _text(asked.get("variables") or {}) , _text(observed.get("variables") or {})),
+        ("modes", _text(asked.get("modes") or []), MISSING),
+    ]
+    shown = {"python", "libc", "packages", "blas", "variables"}
+    details = flatten({key: value for key, value in observed.items() if key not in shown})
+    if entry.get("build_seconds") is not None:
+        details.append(("time to build", seconds(entry["build_seconds"])))
+    return EnvironmentEntry(
+        name=name, anchor=f"env-{slug(name)}", framework=framework, available=entry.get("status") != "unavailable", reason=str(entry.get("reason") or ""),
+        facts=tuple(facts), packages=tuple(sorted((str(key), str(value)) for key, value in packages.items())), details=tuple(details),
+        lock=str(entry.get("lock_sha256") or ""),
+    )
+
+
+def _times(run: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    wall, floor = run.get("wall_seconds"), run.get("floor_seconds")
+    lines = [("wall time", seconds(wall)), ("floor: (imports + time inside cells) / cores", seconds(floor))]
+    if wall and floor:
+        lines.append(("wall time / floor", number(wall / floor)))
+    lines += [("time inside cells", seconds(run.get("seconds_in_cells"))), ("imports of frameworks", seconds(run.get("import_seconds"))),
+              ("cores", str(run.get("cores") or MISSING))]
+    return tuple(lines)
+
+
+def _reasons(cells: Sequence[CellView]) -> tuple[ReasonRow, ...]:
+    grouped: dict[tuple[int, str, str], list[CellView]] = defaultdict(list)
+    for cell in cells:
+        if not cell.ok:
+            grouped[cell.outcome.severity, cell.outcome.name, cell.reason].append(cell)
+    return tuple(
+        ReasonRow(outcome=members[0].outcome, reason=reason or "no reason was recorded", count=len(members), where=places_in_words(cell.place for cell in members),
+                  cases=listing(sorted({cell.work.label for cell in members}), 8))
+        for (_, _, reason), members in sorted(grouped.items(), key=lambda item: (-item[0][0], -len(item[1]), item[0][2]))
+    )
+
+
+def provenance(results: Results, cells: tuple[CellView, ...]) -> ProvenancePage:
+    """What was asked for, what was found, how long it took, and why cells gave no result."""
+    run = results.run
+    facts = [
+        ("version of the lab", str(run.get("version") or MISSING)), ("commit", str(run.get("commit") or MISSING)), ("engine", str(run.get("engine") or MISSING)),
+        ("environments", _text(run.get("groups") or [])), ("families", _text(run.get("families") or [])),
+    ]
+    statuses = run.get("counts") or Counter(cell.worst.status for cell in cells)
+    total = sum(int(value) for value in statuses.values())
+    return ProvenancePage(
+        facts=tuple(facts), times=_times(run), statuses=tuple((f"{name} ({percent(int(value), total)})", int(value)) for name, value in sorted(statuses.items(), key=lambda item: (-int(item[1]), item[0]))),
+        reasons=_reasons(cells), environments=tuple(_environment(name, entry) for name, entry in sorted(results.environments.items())),
+        command=str(run.get("command") or "make run"), machine=tuple(flatten(run.get("machine") or {})),
+    )

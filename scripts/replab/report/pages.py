@@ -1,0 +1,339 @@
+"""Finished page objects: what templates print. No number is computed after this point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from replab.report.words import Outcome
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """Text and a target relative to the root of the site (empty: no target)."""
+
+    text: str
+    href: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something the run says, in words, with its evidence."""
+
+    kind: str
+    title: str
+    lines: tuple[str, ...]
+    links: tuple[Link, ...] = ()
+    figure: str = ""
+    """The one number of it, for the cards of the first page."""
+    unit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """A part of a bar."""
+
+    outcome: Outcome
+    count: int
+    width: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bar:
+    """A stacked bar of outcomes."""
+
+    label: str
+    total: int
+    shares: tuple[Share, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chip:
+    """An environment with the modes in which it belongs to a bit class."""
+
+    environment: str
+    framework: str
+    modes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassRow:
+    """One bit class, drawn."""
+
+    letter: str
+    hue: int
+    """1-8 for a class that several share, 0 for one that stands alone."""
+    chips: tuple[Chip, ...]
+    size: int
+    ulp: str
+    outcome: Outcome
+    bits: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassSquare:
+    """One square of the environment × mode picture."""
+
+    letter: str
+    hue: int
+    text: str
+    href: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassPicture:
+    """Who shares bits with whom."""
+
+    modes: tuple[str, ...]
+    rows: tuple[tuple[str, str, tuple[ClassSquare | None, ...]], ...]
+    """(environment, framework, a square per mode)."""
+    classes: tuple[ClassRow, ...]
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chart:
+    """A Vega-Lite chart: its text form beside the specification."""
+
+    id: str
+    title: str
+    summary: str
+    payload: Mapping[str, Any]
+    """``spec`` and the columns of its data; ``charts.js`` joins them."""
+    table: tuple[tuple[str, ...], ...]
+    head: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultRow:
+    """One output of one cell, formatted."""
+
+    anchor: str
+    place: str
+    environment: str
+    how: str
+    output: str
+    outcome: Outcome
+    reason: str
+    letter: str
+    hue: int
+    ulp_max: str
+    ulp_mean: str
+    ulp_p99: str
+    z: str
+    z_limit: str
+    abs_max: str
+    rel_max: str
+    shrink: str
+    seconds: str
+    remarks: str
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Worst:
+    """The worst element of a bit class."""
+
+    letter: str
+    hue: int
+    places: str
+    output: str
+    ulp: str
+    index: str
+    inputs: str
+    result: str
+    truth: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Panel:
+    """Everything about one precision and derivative of a case."""
+
+    id: str
+    dtype: str
+    derivative: int
+    heading: str
+    outcomes: tuple[tuple[Outcome, int], ...]
+    summary: tuple[str, ...]
+    picture: ClassPicture | None
+    charts: tuple[Chart, ...]
+    rows: tuple[ResultRow, ...]
+    several_outputs: bool
+    worst: tuple[Worst, ...]
+    reasons: tuple[tuple[Outcome, str, str], ...]
+    """(status, reason, places)."""
+    command: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OperationPage:
+    """The page of one case."""
+
+    path: str
+    name: str
+    title: str
+    family: str
+    family_title: str
+    question: str
+    note: str
+    claims: tuple[str, ...]
+    parameters: str
+    sources: tuple[tuple[str, str], ...]
+    related: tuple[Link, ...]
+    panels: tuple[Panel, ...]
+    dtypes: tuple[str, ...]
+    orders: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MatrixPage:
+    """The whole matrix: data for the browser, and what a page without scripts can say."""
+
+    data: Mapping[str, Any]
+    rows: int
+    cells: int
+    families: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    modes: tuple[str, ...]
+    frameworks: tuple[tuple[str, str], ...]
+    orders: tuple[tuple[int, str], ...]
+    operations: tuple[Link, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriftRow:
+    """One difference between two environments, modes with the same numbers together."""
+
+    work: str
+    href: str
+    detail: str
+    modes: str
+    outcome: Outcome
+    ulp: str
+    z: str
+    left: Outcome | None
+    right: Outcome | None
+    left_ulp: str
+    right_ulp: str
+    sense: str
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriftSection:
+    """Two environments compared."""
+
+    anchor: str
+    left: str
+    right: str
+    bar: Bar
+    summary: tuple[str, ...]
+    rows: tuple[DriftRow, ...]
+    hidden: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriftGroup:
+    """The steps of one framework, or the crossings of two."""
+
+    title: str
+    anchor: str
+    sections: tuple[DriftSection, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ControlRow:
+    """A control: what was expected and what came out."""
+
+    name: str
+    title: str
+    expect: Outcome
+    factor: str
+    found: tuple[tuple[Outcome, int], ...]
+    good: int
+    total: int
+    misses: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ControlsPage:
+    """The lab's own test."""
+
+    scores: tuple[tuple[str, int, int, str], ...]
+    rows: tuple[ControlRow, ...]
+    not_run: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EnvironmentEntry:
+    """An environment, asked for and found."""
+
+    name: str
+    anchor: str
+    framework: str
+    available: bool
+    reason: str
+    facts: tuple[tuple[str, str, str], ...]
+    """(what, asked, found)."""
+    packages: tuple[tuple[str, str], ...]
+    details: tuple[tuple[str, str], ...]
+    lock: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReasonRow:
+    """Cells that did not end ``ok`` for the same reason."""
+
+    outcome: Outcome
+    reason: str
+    count: int
+    where: str
+    cases: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProvenancePage:
+    """Where the numbers come from."""
+
+    facts: tuple[tuple[str, str], ...]
+    times: tuple[tuple[str, str], ...]
+    statuses: tuple[tuple[str, int], ...]
+    reasons: tuple[ReasonRow, ...]
+    environments: tuple[EnvironmentEntry, ...]
+    command: str
+    machine: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerPage:
+    """The first page."""
+
+    question: str
+    lede: str
+    overall: Bar
+    cards: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
+    bars: tuple[Bar, ...]
+    featured: ClassPicture | None
+    featured_title: str
+    featured_href: str
+    coverage: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """The whole report."""
+
+    version: str
+    footer: str
+    answer: AnswerPage
+    matrix: MatrixPage
+    operations: tuple[OperationPage, ...]
+    upgrade: tuple[DriftGroup, ...]
+    port: tuple[DriftGroup, ...]
+    controls: ControlsPage
+    provenance: ProvenancePage
+    outcomes: tuple[Outcome, ...] = field(default=())

@@ -1,0 +1,18 @@
+"""The whole step: a results folder in, the path of the report's first page out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from replab.report import render as writer
+from replab.report import viewmodel
+
+TEMPLATES = Path(__file__).resolve().parents[3] / "reports" / "templates"
+
+
+def render(results: Path, out: Path, templates: Path = TEMPLATES) -> Path:
+    """Render the tables in ``results`` into the folder ``out``, replacing what is there; returns the path of the first page.
+
+    The same tables give the same bytes. Raises ``ReportError`` when a table is missing or cannot be read.
+    """
+    return writer.render(viewmodel.site(viewmodel.load(results)), out, templates)

@@ -1,0 +1,93 @@
+"""Tables of a run → page objects. The only module of the report that reads tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from math import nan
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from replab.report.answer import answer
+from replab.report.cells import shown
+from replab.report.drift import port, upgrade
+from replab.report.lab import controls, provenance
+from replab.report.matrix import matrix
+from replab.report.operations import operations
+from replab.report.pages import Site
+from replab.report.results import CellRow, CurveRow, PairRow, ReportError, Results
+from replab.report.words import OUTCOMES
+
+Row = TypeVar("Row", CellRow, PairRow, CurveRow)
+
+
+def _column(frame: pd.DataFrame, name: str, kind: str, default: Any) -> list[Any]:
+    """A column as plain Python values of ``kind``, gaps filled with ``default``; a column that is not there is all gaps."""
+    if name not in frame.columns:
+        return [default] * len(frame)
+    column = frame[name]
+    if kind == "float":
+        return [float(value) for value in pd.to_numeric(column, errors="coerce").fillna(nan)]
+    if kind == "int":
+        return [int(value) for value in pd.to_numeric(column, errors="coerce").fillna(default)]
+    gaps = column.isna()
+    if kind == "bool":
+        return [default if gap else bool(value) for value, gap in zip(column, gaps, strict=True)]
+    return [default if gap else str(value) for value, gap in zip(column, gaps, strict=True)]
+
+
+def _rows(path: Path, row: type[Row]) -> tuple[Row, ...]:
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as problem:
+        raise ReportError(f"the table cannot be read ({problem})", where=str(path), hint="Run `uv run snakemake --cores all` again.") from problem
+    names = [field.name for field in fields(row)]
+    columns = [_column(frame, field.name, str(field.type), field.default) for field in fields(row)]
+    return tuple(row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True))
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise ReportError(f"the file cannot be read ({problem})", where=str(path), hint="Run `uv run snakemake --cores all` again.") from problem
+
+
+def load(results: Path) -> Results:
+    """The tables in a results folder.
+
+    Raises ``ReportError`` naming every file that is missing, or the one that cannot be read.
+    """
+    wanted = ("cells.parquet", "pairs.parquet", "curves.parquet", "environments.json", "run.json", "cases.json")
+    missing = [name for name in wanted if not (results / name).is_file()]
+    if missing:
+        raise ReportError(f"no {', '.join(missing)} here", where=str(results), hint="Run `make run` first: it writes the tables.")
+    return Results(
+        cells=_rows(results / "cells.parquet", CellRow),
+        pairs=_rows(results / "pairs.parquet", PairRow),
+        curves=_rows(results / "curves.parquet", CurveRow),
+        environments=_json(results / "environments.json"),
+        run=_json(results / "run.json"),
+        cases=_json(results / "cases.json"),
+    )
+
+
+def site(results: Results) -> Site:
+    """Every page of the report."""
+    cells = shown(results)
+    version = str(results.run.get("version") or "")
+    commit = str(results.run.get("commit") or "")
+    return Site(
+        version=version,
+        footer=" · ".join(part for part in (f"replab {version}".strip(), f"commit {commit[:12]}" if commit else "") if part),
+        answer=answer(results, cells),
+        matrix=matrix(results, cells),
+        operations=operations(results, cells),
+        upgrade=upgrade(results, cells),
+        port=port(results, cells),
+        controls=controls(results),
+        provenance=provenance(results, cells),
+        outcomes=tuple(OUTCOMES.values()),
+    )

@@ -1,0 +1,120 @@
+"""What a function's result depends on in its own file: the function and every module-level name it reaches.
+
+Editing one case of a family must re-run that case alone, so a key hashes a *slice* of the file, and hashes its meaning (the syntax
+tree) rather than its text: comments and layout do not matter.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+from pathlib import Path
+
+from replab.errors import ConfigError
+
+
+@functools.cache
+def _module(path: Path, _stamp: tuple[int, int]) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except SyntaxError as error:
+        raise ConfigError(f"is not valid Python: {error.msg}", where=f"{path}:{error.lineno}") from None
+
+
+def _parse(path: Path) -> ast.Module:
+    stat = path.stat()
+    return _module(path, (stat.st_mtime_ns, stat.st_size))
+
+
+def _bound(node: ast.stmt) -> set[str]:
+    """Names that a top-level statement binds, blocks (``if``, ``try``) included."""
+    names: set[str] = set()
+    for inner in ast.walk(node):
+        match inner:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                names.update((alias.asname or alias.name).partition(".")[0] for alias in aliases)
+            case ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case _:
+                pass
+    return names
+
+
+def _used(node: ast.stmt) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+def functions(path: Path) -> set[str]:
+    """Names of the module-level functions, aliases included.
+
+    Raises ``ConfigError`` when the file is not valid Python.
+    """
+    return {name for node in _parse(path).body if not isinstance(node, ast.Import | ast.ImportFrom) for name in _bound(node)}
+
+
+@functools.cache
+def _slice(path: Path, function: str, stamp: tuple[int, int]) -> tuple[ast.stmt, ...]:
+    body = _module(path, stamp).body
+    definitions: dict[str, list[int]] = {}
+    for place, node in enumerate(body):
+        top = {node.name} if isinstance(node, ast.FunctionDef | ast.ClassDef) else _bound(node)
+        for name in top:
+            definitions.setdefault(name, []).append(place)
+    if function not in definitions:
+        raise ConfigError(f"has no function {function!r}", where=str(path))
+    wanted, queue = set(), [function]
+    seen = {function}
+    while queue:
+        for place in definitions.get(queue.pop(), ()):
+            if place in wanted:
+                continue
+            wanted.add(place)
+            fresh = _used(body[place]) - seen
+            seen |= fresh
+            queue.extend(fresh)
+    return tuple(body[place] for place in sorted(wanted))
+
+
+def digest(path: Path, function: str) -> str:
+    """SHA-256 (hex) of the syntax of ``function`` and of all module-level statements it depends on.
+
+    Raises ``ConfigError`` when the file has no such function or is not valid Python.
+    """
+    stat = path.stat()
+    nodes = _slice(path, function, (stat.st_mtime_ns, stat.st_size))
+    return hashlib.sha256("\n".join(ast.dump(_without_docstring(node)) for node in nodes).encode()).hexdigest()
+
+
+def _without_docstring(node: ast.stmt) -> ast.stmt:
+    match node:
+        case ast.FunctionDef(body=[ast.Expr(value=ast.Constant(value=str())), *rest]) if rest:
+            clone = ast.FunctionDef(**{name: getattr(node, name) for name in node._fields})
+            clone.body = rest
+            return clone
+        case _:
+            return node
+
+
+def text(path: Path, function: str) -> str:
+    """The source text of ``function`` and of the helpers it reaches (imports left out), for readers of the report."""
+    stat = path.stat()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    parts = []
+    for node in _slice(path, function, (stat.st_mtime_ns, stat.st_size)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        parts.append("\n".join(lines[first - 1 : node.end_lineno]))
+    return "\n\n".join(parts)
+
+
+def tree_digest(folder: Path) -> str:
+    """SHA-256 (hex) of the syntax of every Python file below ``folder``: the version of a program made of them."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        total.update(path.relative_to(folder).as_posix().encode())
+        total.update(ast.dump(_parse(path)).encode())
+    return total.hexdigest()

@@ -1,0 +1,206 @@
+"""The content-addressed store of cell results: the only reader and writer of cell files.
+
+A cell file is a safetensors file whose metadata holds the record and the record's own SHA-256; the record holds the SHA-256 of every
+tensor. So every byte that matters is covered: a file cut short or with one flipped bit is noticed on reading and never used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replab.errors import StoreError
+
+SCHEMA = 1
+NUMPY_OF = {
+    "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I64": np.int64, "I32": np.int32, "I16": np.int16,
+    "I8": np.int8, "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "BOOL": np.bool_,
+}  # fmt: skip
+DTYPE_OF = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "I16": "int16",
+    "I8": "int8", "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64", "BOOL": "bool",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tensor:
+    """One output of a cell: its dtype, its values (bfloat16 as uint16 bits; memory-mapped) and the SHA-256 of its bytes."""
+
+    name: str
+    dtype: str
+    values: NDArray[Any]
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CellResult:
+    """A checked cell file."""
+
+    record: Mapping[str, Any]
+    tensors: tuple[Tensor, ...]
+
+
+class Store:
+    """The results below one folder: ``cells/``, ``blobs/`` (tensors stored once per content) and ``observations/``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def cell_path(self, key: str) -> Path:
+        """Where the result of ``key`` lies."""
+        return self.root / "cells" / key[:2] / f"{key}.safetensors"
+
+    def blob_path(self, sha256: str) -> Path:
+        """Where a large tensor with this content lies."""
+        return self.root / "blobs" / sha256[:2] / f"{sha256}.safetensors"
+
+    def observation_path(self, sha256: str) -> Path:
+        """Where what a sandbox found inside itself lies."""
+        return self.root / "observations" / f"{sha256}.json"
+
+    def read(self, key: str) -> CellResult:
+        """The result of ``key``, every hash checked.
+
+        Raises ``StoreError`` when there is none or it is damaged.
+        """
+        return read_cell(self.cell_path(key), self.blob_path)
+
+    def intact(self, key: str) -> bool:
+        """Whether there is an undamaged result; a damaged one is put aside (renamed ``*.damaged``) so that it is run again."""
+        path = self.cell_path(key)
+        if not path.exists():
+            return False
+        try:
+            self.read(key)
+        except StoreError:
+            path.replace(path.with_suffix(".damaged"))
+            return False
+        return True
+
+    def adopt(self, key: str, staging: Path) -> None:
+        """Move a finished cell and its blobs from a sandbox's folder into the store, after checking them.
+
+        Raises ``StoreError`` when the sandbox left a damaged file (then nothing is moved).
+        """
+        source = staging / f"{key}.safetensors"
+
+        def staged_or_stored(sha256: str) -> Path:
+            staged = staging / "blobs" / f"{sha256}.safetensors"
+            return staged if staged.exists() else self.blob_path(sha256)
+
+        result = read_cell(source, staged_or_stored)
+        if result.record.get("key") != key:
+            raise StoreError(f"holds the key {result.record.get('key')!r}", where=str(source))
+        for output in result.record.get("outputs", []):
+            if output["blob"]:
+                staged = staging / "blobs" / f"{output['sha256']}.safetensors"
+                if staged.exists():
+                    _move(staged, self.blob_path(output["sha256"]))
+        observation = result.record.get("observation", "")
+        if observation and (seen := staging / "observations" / f"{observation}.json").exists():
+            _move(seen, self.observation_path(observation))
+        _move(source, self.cell_path(key))
+
+    def write_failure(self, key: str, cell_id: str, status: str, reason: str, seconds: float) -> None:
+        """A record without tensors, for a cell that the supervisor had to stop or that killed its sandbox."""
+        record = {
+            "schema": SCHEMA, "key": key, "id": cell_id, "status": status, "reason": reason, "seconds": seconds,
+            "first_call_seconds": seconds, "outputs": [], "notes": [], "observation": "",
+        }  # fmt: skip
+        path = self.cell_path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{key}.{os.getpid()}.tmp")
+        aside.write_bytes(encode(record, {}))
+        aside.replace(path)
+
+
+def encode(record: Mapping[str, Any], tensors: Mapping[str, tuple[str, NDArray[Any]]]) -> bytes:
+    """A cell file: ``tensors`` maps names to (safetensors dtype, values)."""
+    text = json.dumps(record, sort_keys=True, allow_nan=False, ensure_ascii=True)
+    header: dict[str, Any] = {"__metadata__": {"record": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}}
+    chunks, offset = [], 0
+    for name, (dtype, values) in sorted(tensors.items()):
+        data = np.ascontiguousarray(values).tobytes()
+        header[name] = {"dtype": dtype, "shape": list(values.shape), "data_offsets": [offset, offset + len(data)]}
+        chunks.append(data)
+        offset += len(data)
+    head = json.dumps(header, sort_keys=True, ensure_ascii=True).encode()
+    head += b" " * (-len(head) % 8)
+    return len(head).to_bytes(8, "little") + head + b"".join(chunks)
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, NDArray[Any], bytes | memoryview]]]:
+    """Metadata and tensors (dtype name, values, raw bytes), memory-mapped.
+
+    Written here because the library refuses bfloat16 for NumPy and copies what it reads. Raises ``StoreError``.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else memoryview(b"")
+    except FileNotFoundError:
+        raise StoreError("is missing", where=str(path)) from None
+    try:
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(bytes(data[8 : 8 + length]))
+        body = data[8 + length :]
+        metadata = header.pop("__metadata__", {})
+        tensors = {}
+        covered = 0
+        for name, info in header.items():
+            begin, end = info["data_offsets"]
+            raw = body[begin:end]
+            dtype = NUMPY_OF[info["dtype"]]
+            tensors[name] = (DTYPE_OF[info["dtype"]], np.frombuffer(raw, dtype).reshape(info["shape"]), raw)
+            covered = max(covered, end)
+        if covered != len(body):
+            raise StoreError(f"has {len(body)} bytes of data where its header says {covered}", where=str(path))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StoreError(f"is damaged: {type(error).__name__}", where=str(path)) from None
+    return metadata, tensors
+
+
+def read_cell(path: Path, blob_path: Any) -> CellResult:
+    """A cell file with all hashes checked; ``blob_path`` maps a hash to the file of a large tensor.
+
+    Raises ``StoreError`` when anything is missing or damaged.
+    """
+    metadata, held = read_safetensors(path)
+    text = metadata.get("record", "")
+    if hashlib.sha256(text.encode()).hexdigest() != metadata.get("sha256"):
+        raise StoreError("is damaged: its record does not have the hash that it names", where=str(path))
+    record = json.loads(text)
+    tensors = []
+    for output in record["outputs"]:
+        if output["blob"]:
+            source, name = blob_path(output["sha256"]), "data"
+            _, found = read_safetensors(source)
+        else:
+            source, name, found = path, output["name"], held
+        if name not in found:
+            raise StoreError(f"lacks the tensor {name!r}", where=str(source))
+        dtype, values, raw = found[name]
+        if dtype != output["dtype"] or list(values.shape) != output["shape"] or hashlib.sha256(raw).hexdigest() != output["sha256"]:
+            raise StoreError(f"is damaged: the tensor {name!r} does not have the hash, shape or dtype that its record names", where=str(source))
+        tensors.append(Tensor(name=output["name"], dtype=dtype, values=values, sha256=output["sha256"]))
+    return CellResult(record=record, tensors=tuple(tensors))
+
+
+def _move(source: Path, target: Path) -> None:
+    if target.exists() and target.stat().st_size == source.stat().st_size and "blobs" in target.parts:
+        source.unlink()  # the same bits are there already: its name is its hash
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.replace(target)
+    except OSError as error:
+        raise StoreError(f"cannot be written: {error.strerror}", where=str(target), hint="Free some space, or mend the permissions") from None

@@ -1,0 +1,1 @@
+"""Certified truth and the rounding envelope, both from the same plain NumPy reference."""

@@ -1,0 +1,192 @@
+"""NumPy functions on object arrays of ``flint.arb``: real numbers as rigorous balls (midpoint ± radius, Johansson 2017).
+
+NumPy's ufuncs call a method of the same name on each element of an object array; where arb names it otherwise, or has none, the
+function here is used. All of them take and return object arrays (or scalars) elementwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from flint import arb, arb_mat, fmpq
+
+from replab.formats import FORMATS
+
+Ball = Any
+LN2 = "ln2"
+
+
+def to_balls(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """An object array of exact balls of the same shape; float16, float32 and float64 in, infinities and NaN included."""
+    flat = np.asarray(values, np.float64).ravel().tolist()
+    result = np.empty(len(flat), object)
+    result[:] = list(map(arb, flat))
+    return result.reshape(np.shape(values))
+
+
+def _elementwise(function: Callable[[Ball], Ball]) -> Callable[..., Any]:
+    ufunc = np.frompyfunc(function, 1, 1)
+    return lambda x: ufunc(x)
+
+
+def _as_ball(value: Any) -> Ball:
+    return value if isinstance(value, arb) else arb(value)
+
+
+def _floor(x: Ball) -> Ball:
+    return x.floor()
+
+
+def _trunc(x: Ball) -> Ball:
+    return x.floor() if x >= 0 else x.ceil() if x < 0 else arb.nan()
+
+
+def _rint(x: Ball) -> Ball:
+    """Half to even; unknown (NaN) when the ball holds a tie and other numbers."""
+    low = x.floor()
+    rest = x - low
+    if rest < 0.5:  # noqa: PLR2004 (the tie)
+        return low
+    if rest > 0.5:  # noqa: PLR2004
+        return low + 1
+    if rest == 0.5:  # noqa: PLR2004
+        return low + (low / 2 - (low / 2).floor()) * 2
+    return arb.nan()
+
+
+def _cbrt(x: Ball) -> Ball:
+    return x.root(3) if x >= 0 else -((-x).root(3)) if x < 0 else arb.nan()
+
+
+def _sign(x: Ball) -> Ball:
+    return arb(1) if x > 0 else arb(-1) if x < 0 else arb(0) if x == 0 else arb.nan()
+
+
+def _logaddexp(x: Ball, y: Ball) -> Ball:
+    x, y = _as_ball(x), _as_ball(y)
+    high, low = (x, y) if x >= y else (y, x)
+    return high + (low - high).exp().log1p()
+
+
+def _power(x: Ball, y: Ball) -> Ball:
+    return _as_ball(x) ** y
+
+
+def _atan2(y: Ball, x: Ball) -> Ball:
+    return arb.atan2(_as_ball(y), _as_ball(x))
+
+
+def _expit(x: Ball) -> Ball:
+    return 1 / (1 + (-x).exp())
+
+
+def _isnan(x: Ball) -> bool:
+    return bool(x.is_nan()) if hasattr(x, "is_nan") else not x.is_finite()
+
+
+def _max2(x: Ball, y: Ball) -> Ball:
+    return arb.max(_as_ball(x), _as_ball(y))
+
+
+def _min2(x: Ball, y: Ball) -> Ball:
+    return arb.min(_as_ball(x), _as_ball(y))
+
+
+def _abs(x: Ball) -> Ball:
+    return abs(x)
+
+
+def _round_to(x: Ball, name: str) -> Ball:
+    """Nearest number of a format, half to even; rigorous as long as the ball does not hold a tie."""
+    form = FORMATS[name]
+    if not x.is_finite():
+        return x
+    if x == 0:
+        return arb(0)
+    exponent = max(int(np.frexp(float(x))[1]) - 1, form.emin)
+    step = arb(fmpq(1)) * arb(2) ** (exponent - form.precision + 1)
+    rounded = _rint(x / step) * step
+    if abs(rounded) > form.largest:
+        return arb.pos_inf() if x > 0 else arb.neg_inf()
+    return rounded
+
+
+UNARY: dict[str, Callable[..., Any]] = {
+    name: _elementwise(function)
+    for name, function in {
+        "arcsin": lambda x: x.asin(), "arccos": lambda x: x.acos(), "arctan": lambda x: x.atan(), "arcsinh": lambda x: x.asinh(),
+        "arccosh": lambda x: x.acosh(), "arctanh": lambda x: x.atanh(), "log2": lambda x: x.log() / arb.const_log2(),
+        "log10": lambda x: x.log() / arb.const_log10(), "exp2": lambda x: (x * arb.const_log2()).exp(), "cbrt": _cbrt,
+        "floor": _floor, "ceil": lambda x: x.ceil(), "trunc": _trunc, "rint": _rint, "sign": _sign, "abs": _abs, "absolute": _abs,
+        "fabs": _abs, "square": lambda x: x * x, "reciprocal": lambda x: 1 / x,
+        "conj": lambda x: x, "conjugate": lambda x: x,
+        "exp": lambda x: _as_ball(x).exp(), "sqrt": lambda x: _as_ball(x).sqrt(), "log": lambda x: _as_ball(x).log(),
+    }.items()
+}  # fmt: skip
+PREDICATES: dict[str, Callable[..., Any]] = {
+    "isnan": lambda x: np.frompyfunc(_isnan, 1, 1)(x).astype(bool),
+    "isfinite": lambda x: np.frompyfunc(lambda v: bool(v.is_finite()), 1, 1)(x).astype(bool),
+    "isinf": lambda x: np.frompyfunc(lambda v: not v.is_finite() and not _isnan(v), 1, 1)(x).astype(bool),
+}
+BINARY: dict[str, Callable[..., Any]] = {
+    "logaddexp": np.frompyfunc(_logaddexp, 2, 1), "arctan2": np.frompyfunc(_atan2, 2, 1), "power": np.frompyfunc(_power, 2, 1),
+    "maximum": np.frompyfunc(_max2, 2, 1), "minimum": np.frompyfunc(_min2, 2, 1),
+    "hypot": np.frompyfunc(lambda x, y: (_as_ball(x) ** 2 + _as_ball(y) ** 2).sqrt(), 2, 1),
+    "floor_divide": np.frompyfunc(lambda x, y: (_as_ball(x) / y).floor(), 2, 1),
+    "mod": np.frompyfunc(lambda x, y: x - y * (_as_ball(x) / y).floor(), 2, 1),
+    "remainder": np.frompyfunc(lambda x, y: x - y * (_as_ball(x) / y).floor(), 2, 1),
+    "fmod": np.frompyfunc(lambda x, y: x - y * _trunc(_as_ball(x) / y), 2, 1),
+    "copysign": np.frompyfunc(lambda x, y: abs(x) if y >= 0 else -abs(x), 2, 1),
+}  # fmt: skip
+SPECIAL: dict[str, Callable[..., Any]] = {
+    name: _elementwise(function)
+    for name, function in {
+        "erf": lambda x: x.erf(), "erfc": lambda x: x.erfc(), "erfinv": lambda x: x.erfinv(), "gammaln": lambda x: abs(x.gamma()).log() if x < 0 else x.lgamma(),
+        "psi": lambda x: x.digamma(), "digamma": lambda x: x.digamma(), "expit": _expit,
+    }.items()
+}  # fmt: skip
+
+
+def round_to(values: Any, name: str) -> Any:
+    """Elementwise nearest numbers of the named format."""
+    return np.frompyfunc(lambda x: _round_to(x, name), 1, 1)(values)
+
+
+def matmul(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Matrix product of balls, shapes as ``numpy.matmul``; (m, k) by (k, n) goes through ``arb_mat``, which is far quicker."""
+    if a.ndim != 2 or b.ndim != 2:  # noqa: PLR2004 (matrices)
+        return np.asarray(np.matmul(a, b))
+    rows, columns = a.shape[0], b.shape[1]
+    product = arb_mat(*a.shape, a.ravel().tolist()) * arb_mat(*b.shape, b.ravel().tolist())
+    result = np.empty(rows * columns, object)
+    result[:] = product.entries()
+    return result.reshape(rows, columns)
+
+
+def split(values: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Balls as (high, low, bound), float64 arrays of the same shape: midpoint ≈ high + low, radius ≤ bound.
+
+    ``high`` is the midpoint rounded to float64 (so ±Inf beyond its range), ``low`` the rest. A ball that is not finite gives NaN and an
+    infinite bound.
+    """
+    array = np.asarray(values, object)
+    highs, lows, bounds = [], [], []
+    zero = arb(0)
+    for x in array.ravel().tolist():
+        ball = x if isinstance(x, arb) else arb(x)
+        if not ball.is_finite():
+            highs.append(np.nan)
+            lows.append(0.0)
+            bounds.append(np.inf)
+            continue
+        middle = ball.mid()
+        high = float(middle)
+        rest = float(middle - high) if abs(high) != np.inf else 0.0
+        highs.append(high)
+        lows.append(rest)
+        radius = ball.rad()
+        bounds.append(0.0 if radius == zero else float(radius) + abs(rest) * 2.0**-52)
+    shape = array.shape
+    return np.array(highs).reshape(shape), np.array(lows).reshape(shape), np.array(bounds).reshape(shape)

@@ -1,0 +1,165 @@
+"""From a problem to its certified values, their own error bound, and the envelope of rounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replab.errors import TruthError
+from replab.formats import FORMATS, Format, round_to, spacing
+from replab.truth import balls
+from replab.truth.reference import Array, Problem
+
+PRECISIONS = (128, 512, 2048)
+"""Bits of ball arithmetic, tried until the radius is small enough."""
+BOUND_ULP = 0.01
+"""Above this own error (in ULP of the tested format) an element's truth decides nothing."""
+CHUNK = 2**16
+BIG_PRODUCT = 256**3
+"""Multiplications in a contraction above which float64 with an a-priori bound replaces balls (only for formats below float64)."""
+RUNS = {2**16: 64, 2**30: 32}
+"""Monte Carlo runs by number of elements: the fewer runs, the wider the t distribution that judges."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """Certified values of one output, float64 arrays of one shape.
+
+    truth = ``high`` + ``low`` within ±``bound``; ``sigma`` is the standard deviation that rounding alone would cause. ``ieee`` is the
+    plain float64 evaluation: it says where ±Inf, NaN and signed zeros belong. For integer and boolean outputs ``exact`` holds the values.
+    """
+
+    high: Array
+    low: Array
+    bound: Array
+    sigma: Array
+    ieee: Array
+    runs: int
+    method: str
+    exact: Array | None = None
+
+
+def certify(problem: Problem, dtype: str, *, elementwise: bool, special: bool) -> list[Truth]:
+    """The truth of every output of ``problem`` for cells of ``dtype``.
+
+    Raises ``TruthError`` when the reference fails in every interpretation.
+    """
+    ieee = problem.plain()
+    form = FORMATS.get(dtype, FORMATS["float32"])
+    if all(value.dtype.kind in "iub" for value in ieee):
+        return [_exact(value) for value in ieee]
+    if _is_big_product(problem):
+        enclosures = _float64_with_bound(problem, ieee)
+        method = "float64 with a-priori bound"
+    else:
+        enclosures = _enclose(problem, form, elementwise=elementwise)
+        method = "ball arithmetic"
+    size = max(value.size for value in ieee)
+    runs = next(count for limit, count in RUNS.items() if size <= limit)
+    spreads = _spread(problem, form, [(high, low) for high, low, _ in enclosures], runs) if not special else None
+    found = []
+    for place, (value, (high, low, bound)) in enumerate(zip(ieee, enclosures, strict=True)):
+        if value.dtype.kind in "iub":
+            found.append(_exact(value))
+            continue
+        sigma = spreads[place] if spreads is not None else np.zeros(value.shape)
+        sigma = _with_quantisation(sigma, high, low, form)
+        found.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value.astype(np.float64), runs=runs, method=method))
+    return found
+
+
+def _exact(value: Array) -> Truth:
+    empty = np.zeros(0)
+    return Truth(high=empty, low=empty, bound=empty, sigma=empty, ieee=empty, runs=0, method="exact", exact=value.astype(np.int64))
+
+
+def _is_big_product(problem: Problem) -> bool:
+    """A single large matrix product of inputs narrower than float64, whose products float64 forms without error."""
+    shapes = [value.shape for value in problem.inputs.values()]
+    if problem.function != "matmul" or problem.derivative or len(shapes) != 2 or any(len(shape) != 2 for shape in shapes):  # noqa: PLR2004
+        return False
+    return shapes[0][0] * shapes[0][1] * shapes[1][1] > BIG_PRODUCT and all(value.dtype != np.float64 for value in problem.inputs.values())
+
+
+def _float64_with_bound(problem: Problem, ieee: list[Array]) -> list[tuple[Array, Array, Array]]:
+    """Products of float32 numbers are exact in float64; a sum of n of them is off by at most γ_n·Σ|a||b| (Higham 2002, 3.5)."""
+    a, b = (np.abs(value.astype(np.float64)) for value in problem.inputs.values())
+    n = a.shape[1]
+    gamma = n * 2.0**-53 / (1 - n * 2.0**-53)
+    return [(value, np.zeros_like(value), gamma * (a @ b) * (1 + gamma)) for value in ieee]
+
+
+def _enclose(problem: Problem, form: Format, *, elementwise: bool) -> list[tuple[Array, Array, Array]]:
+    """(high, low, bound) of every output, with as many bits as it takes."""
+    if not elementwise:
+        found: list[tuple[Array, Array, Array]] = []
+        for precision in PRECISIONS:
+            found = [balls.split(value) for value in problem.balls(precision)]
+            if all(_sharp(high, bound, form).all() for high, _, bound in found):
+                break
+        return found
+    size = next(iter(problem.inputs.values())).size
+    chunks = [_enclose_elements(problem, form, np.arange(start, min(start + CHUNK, size))) for start in range(0, size, CHUNK)]
+    return [tuple(np.concatenate(parts) for parts in zip(*column, strict=True)) for column in zip(*chunks, strict=True)]  # type: ignore[misc]
+
+
+def _enclose_elements(problem: Problem, form: Format, places: NDArray[np.intp]) -> list[tuple[Array, Array, Array]]:
+    """As ``_enclose`` for some elements of a case in which they do not depend on each other; only unsharp ones are repeated."""
+    found: list[tuple[Array, Array, Array]] = []
+    left = np.arange(len(places))
+    for precision in PRECISIONS:
+        values = [balls.split(value) for value in _at(problem, places[left]).balls(precision)]
+        if not found:
+            found = values
+        else:
+            for old, new in zip(found, values, strict=True):
+                for kept, fresh in zip(old, new, strict=True):
+                    kept[left] = fresh
+        unsharp = np.zeros(len(places), bool)
+        for high, _, bound in found:
+            unsharp |= ~_sharp(high, bound, form)
+        left = np.flatnonzero(unsharp)
+        if not len(left):
+            break
+    return found
+
+
+def _at(problem: Problem, places: NDArray[np.intp]) -> Problem:
+    return replace(
+        problem,
+        inputs={name: values[places] for name, values in problem.inputs.items()},
+        cotangents=[[values[places] for values in level] for level in problem.cotangents],
+    )
+
+
+def _sharp(high: Array, bound: Array, form: Format) -> NDArray[np.bool_]:
+    """Where the bound is small enough, or no precision will help (a ball that is not finite)."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray((bound <= BOUND_ULP * spacing(high, form.name)) | ~np.isfinite(bound) | ~np.isfinite(high))
+
+
+def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]], runs: int) -> list[Array]:
+    """Root mean square distance of the perturbed runs from the truth, per element."""
+    totals = [np.zeros(np.shape(high)) for high, _ in truths]
+    for seed in range(runs):
+        for total, value, (high, low) in zip(totals, problem.perturbed(form, seed), truths, strict=True):
+            if value.dtype.kind != "f":
+                continue
+            with np.errstate(all="ignore"):
+                distance = np.square((value - high) - low)
+            total += np.where(np.isfinite(distance), distance, 0.0)
+    return [np.sqrt(total / runs) for total in totals]
+
+
+def _with_quantisation(sigma: Array, high: Array, low: Array, form: Format) -> Array:
+    """Where the format does not hold the truth, the result is at least rounded once: ULP/√12 is the least possible σ."""
+    with np.errstate(all="ignore"):
+        nearest = round_to(high, form.name).astype(np.float64)
+        inexact = (nearest != high) | (low != 0)
+        least = np.where(inexact & np.isfinite(high), spacing(high, form.name) / np.sqrt(12.0), 0.0)
+    return np.maximum(sigma, least)
+
+
+__all__ = ["Truth", "TruthError", "certify"]

@@ -1,0 +1,138 @@
+"""The ``np`` and ``special`` that a reference sees: NumPy under reverse-mode differentiation (HIPS autograd), on any interpretation.
+
+autograd's derivative rules call NumPy functions themselves, so the functions that balls need are put into its own wrapper module once,
+at import; they do nothing unusual for ordinary arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.core import JVPNode, VJPNode, VSpace, primitive_vjps
+from autograd.extend import defvjp, notrace_primitive, primitive
+from autograd.numpy import numpy_wrapper
+from autograd.numpy.numpy_boxes import ArrayBox
+from autograd.numpy.numpy_vspaces import ArrayVSpace
+from autograd.scipy import special as autograd_special
+from autograd.tracer import notrace_primitives, register_notrace, trace_primitives_map
+from flint import arb
+
+from replab import formats
+from replab.truth import balls, linalg
+from replab.truth.perturbed import Perturbed, plain, wrap
+
+
+def _holds_balls(value: Any) -> bool:
+    return isinstance(value, arb) or (isinstance(value, np.ndarray) and value.dtype == object)
+
+
+def _install(name: str, on_balls: Callable[..., Any], *modules: Any) -> None:
+    """Replace ``name`` in autograd's modules by a primitive that has a branch for balls and keeps the derivative rule."""
+    old = getattr(modules[0], name)
+    plain = getattr(old, "fun", None) or getattr(np, name)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        chosen = on_balls if any(map(_holds_balls, args)) else plain
+        return chosen(*args, **kwargs)
+
+    function.__name__ = name
+    new = primitive(function)
+    if old in primitive_vjps:
+        primitive_vjps[new] = primitive_vjps[old]
+    for kind in (VJPNode, JVPNode):
+        if old in notrace_primitives[kind]:
+            register_notrace(kind, new)
+    if plain in trace_primitives_map:
+        trace_primitives_map[plain] = new  # what ``np.exp(box)`` calls
+    for module in modules:
+        setattr(module, name, new)
+
+
+@primitive
+def round_to(values: Any, name: str) -> Any:
+    """``values`` rounded to a format, half to even; its derivative is taken as 1 (a cast passes gradients through)."""
+    if _holds_balls(values):
+        return balls.round_to(values, name)
+    rounded = np.asarray(formats.round_to(np.asarray(plain(values)), name), np.float64)
+    return wrap(rounded) if isinstance(values, Perturbed) else rounded
+
+
+defvjp(round_to, lambda ans, values, name: lambda g: g, argnums=(0,))
+
+
+def _metadata(value: Any) -> tuple[Any, ...]:
+    return np.shape(value), np.ndim(value), _result_type(value), np.iscomplexobj(value)
+
+
+def _result_type(*values: Any) -> Any:
+    """As NumPy's, which takes a single ball for the name of a dtype."""
+    return np.dtype(object) if any(map(_holds_balls, values)) else np.result_type(*values)
+
+
+def _register() -> None:
+    ArrayBox.register(arb)
+    ArrayBox.register(Perturbed)
+    VSpace.register(arb, lambda value: ArrayVSpace(np.asarray(value, object)))
+    VSpace.register(Perturbed, ArrayVSpace)
+    for name, function in {**balls.UNARY, **balls.BINARY, **balls.PREDICATES, "matmul": balls.matmul}.items():
+        if hasattr(numpy_wrapper, name):
+            _install(name, function, numpy_wrapper, anp)
+    numpy_wrapper.metadata = anp.metadata = notrace_primitive(_metadata)
+    numpy_wrapper.result_type = anp.result_type = notrace_primitive(_result_type)
+    for name, function in balls.SPECIAL.items():
+        if hasattr(autograd_special, name):
+            _install(name, function, autograd_special)
+
+
+_register()
+
+
+class LabNumpy:
+    """``numpy`` as a reference sees it."""
+
+    linalg = linalg
+    round_to = staticmethod(round_to)
+    exact = False
+    """True while the interpretation is balls: constants are then enclosed rigorously."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return getattr(anp, name)
+        except AttributeError:
+            raise AttributeError(f"references cannot use np.{name}: autograd has no rule for it") from None
+
+    def var(self, x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        """Mean of the squared distances from the mean, over n - ddof (composed: NumPy's own asks elements for ``conjugate``)."""
+        centred = x - anp.mean(x, axis=axis, keepdims=True)
+        count = np.size(x) if axis is None else int(np.prod([np.shape(x)[place] for place in np.atleast_1d(axis)]))
+        return anp.sum(centred * centred, axis=axis, keepdims=keepdims) / (count - ddof)
+
+    def std(self, x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        """Square root of ``var``."""
+        return anp.sqrt(self.var(x, axis=axis, ddof=ddof, keepdims=keepdims))
+
+    @property
+    def pi(self) -> Any:
+        """π: a ball, or the nearest float64."""
+        return arb.pi() if self.exact else np.pi
+
+    @property
+    def e(self) -> Any:
+        """e: a ball, or the nearest float64."""
+        return arb(1).exp() if self.exact else np.e
+
+
+class LabSpecial:
+    """``scipy.special`` as a reference sees it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in balls.SPECIAL:
+            raise AttributeError(f"references cannot use special.{name}: known are {', '.join(sorted(balls.SPECIAL))}")
+        return getattr(autograd_special, name)
+
+
+np_ = LabNumpy()
+special_ = LabSpecial()

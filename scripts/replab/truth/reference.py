@@ -1,0 +1,117 @@
+"""References: plain NumPy functions, evaluated as balls, as perturbed arrays, or as ordinary float64, with derivatives of any order."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import autograd
+import numpy as np
+from flint import ctx
+from numpy.typing import NDArray
+
+from replab.errors import TruthError
+from replab.formats import Format
+from replab.truth import balls, namespace, perturbed
+
+Array = NDArray[Any]
+
+
+@functools.cache
+def load(path: Path) -> ModuleType:
+    """The reference module, its ``np`` and ``special`` replaced by the lab's namespaces.
+
+    Raises ``TruthError`` when the file cannot be imported.
+    """
+    spec = importlib.util.spec_from_file_location(f"replab_reference_{path.parent.name}", path)
+    assert spec is not None and spec.loader is not None  # a path ending in .py always has both
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise TruthError(f"cannot be imported: {type(error).__name__}: {error}", where=str(path)) from error
+    module.np = namespace.np_  # type: ignore[attr-defined]
+    module.special = namespace.special_  # type: ignore[attr-defined]
+    return module
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One function on one set of inputs: what a truth is the truth of."""
+
+    path: Path
+    function: str
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, Array]
+    """Input values by name in call order: floats on the grid under test, or integers."""
+    differentiable: tuple[str, ...]
+    derivative: int
+    cotangents: Sequence[Sequence[Array]]
+    """One list per derivative order: for order 0 an array per floating output, then one per differentiable input."""
+
+    def evaluate(self, lift: Callable[[Array], Any]) -> list[Any]:
+        """The outputs (order 0) or the gradients with respect to the differentiable inputs (order ≥ 1) of the lifted inputs.
+
+        Raises ``TruthError`` when the reference fails.
+        """
+        function = getattr(load(self.path), self.function)
+        names = list(self.inputs)
+        lifted = {name: lift(values) if values.dtype.kind == "f" else values for name, values in self.inputs.items()}
+        cotangents = [[lift(values) for values in level] for level in self.cotangents]
+
+        def outputs(*wanted: Any) -> list[Any]:
+            moving = {**lifted, **dict(zip(self.differentiable, wanted, strict=True))}
+            found = function(*(moving[name] for name in names), **self.parameters)
+            return list(found) if isinstance(found, tuple | list) else [found]
+
+        def gradients(order: int) -> Callable[..., list[Any]]:
+            if order == 0:
+                return outputs
+            below = gradients(order - 1)
+
+            def phi(*wanted: Any) -> Any:
+                found = [value for value in below(*wanted) if _is_float(value)]
+                terms = [namespace.np_.sum(c * value) for c, value in zip(cotangents[order - 1], found, strict=True)]
+                return functools.reduce(lambda a, b: a + b, terms)
+
+            return lambda *wanted: list(autograd.grad(phi, tuple(range(len(wanted))))(*wanted))
+
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return gradients(self.derivative)(*(lifted[name] for name in self.differentiable))
+        except Exception as error:
+            raise TruthError(f"{type(error).__name__}: {error}", where=f"{self.path}: {self.function} (order {self.derivative})") from error
+
+    def plain(self) -> list[Array]:
+        """Values in ordinary float64 with IEEE special values: decides shapes, and where infinities and NaN belong."""
+        return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.float64))]
+
+    def balls(self, precision: int) -> list[Array]:
+        """Object arrays of balls, computed with ``precision`` bits (integer outputs stay integers)."""
+        before, ctx.prec = ctx.prec, precision
+        namespace.np_.exact = True
+        try:
+            found = self.evaluate(balls.to_balls)
+            return [value if isinstance(value, np.ndarray) and value.dtype.kind in "iub" else np.asarray(value, object) for value in found]
+        finally:
+            ctx.prec = before
+            namespace.np_.exact = False
+
+    def perturbed(self, form: Format, seed: int) -> list[Array]:
+        """Values as they may come out when every operation rounds to ``form``; float64 arrays."""
+        with perturbed.rounding(form, seed):
+            found = self.evaluate(lambda values: values.astype(np.float64).view(perturbed.Perturbed))
+        return [np.asarray(value).view(np.ndarray) for value in found]
+
+
+def _is_float(value: Any) -> bool:
+    while hasattr(value, "_value"):
+        value = value._value
+    return not (isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "iub") and not isinstance(value, bool | int)

@@ -1,0 +1,34 @@
+"""Real environments for the tests of the probe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside this file
+
+
+def find_python(name: str) -> Path:
+    """The interpreter of an environment; skips the test, with the reason, where it cannot be had.
+
+    ``REPLAB_TEST_ENVIRONMENTS`` may name a folder with ready environments (``NAME/bin/python``).
+    """
+    ready = Path(os.environ.get("REPLAB_TEST_ENVIRONMENTS", "/nowhere")) / name / "bin" / "python"
+    if ready.exists():
+        return ready
+    try:
+        from replab.engines import get_engine
+    except ImportError:
+        pytest.skip("no engine can build environments")
+    pytest.skip(f"{name}: to be wired to {get_engine}")
+
+
+@pytest.fixture(scope="session")
+def python_of() -> Callable[[str], Path]:
+    """``python_of(environment)`` is its interpreter."""
+    return find_python

@@ -1,0 +1,95 @@
+"""Functions that do to a sandbox what experiments sometimes do."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+
+def fine(x):
+    return x * x
+
+
+def slow(x, seconds):
+    time.sleep(seconds)
+    return x * x
+
+
+def aborts(x):
+    os.abort()
+
+
+def kills_itself(x):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leaves(x):
+    os._exit(0)
+
+
+def exits(x):
+    sys.exit(3)
+
+
+def raises(x):
+    raise RuntimeError("no luck today")
+
+
+def sleeps(x):
+    time.sleep(600)
+    return x
+
+
+def spins_in_children(x):
+    for _ in range(2):
+        subprocess.Popen([sys.executable, "-c", "import os, time; os.setsid(); time.sleep(600)"])
+    time.sleep(600)
+    return x
+
+
+def eats_slowly(x):
+    held = []
+    while True:
+        held.append(np.ones(2 * 2**20))  # 16 MiB, written
+        time.sleep(0.002)
+
+
+def eats_at_once(x):
+    return np.ones(2**33) + x[0]
+
+
+def talks(x, lines):
+    for _ in range(lines):
+        sys.stdout.write("x" * 99 + "\n")
+    return x * x
+
+
+def talks_without_end(x):
+    while True:
+        os.write(1, b"y" * 65536)
+
+
+def writes_garbage(x):
+    """Scribbles over the files that the host reads."""
+    out = sys.argv[sys.argv.index("--out") + 1]
+    with open(os.path.join(out, "journal.jsonl"), "ab") as journal:
+        journal.write(b'\xff\xfe{"done": \n[1, 2]\n{"done": 7}\n{"start": "nobody"}\n{"ready": 5}\n\n')
+    for name in ("garbage.safetensors", "0" * 64 + ".safetensors"):
+        with open(os.path.join(out, name), "wb") as stream:
+            stream.write(b"\x00garbage" * 9)
+    return x * x
+
+
+def spoils_the_next(x):
+    """Plants a folder where the next cell's result should go."""
+    out = sys.argv[sys.argv.index("--out") + 1]
+    with open(sys.argv[sys.argv.index("--request") + 1]) as stream:
+        import json
+
+        cells = json.load(stream)["cells"]
+    place = [cell["function"] for cell in cells].index("spoils_the_next")
+    os.makedirs(os.path.join(out, cells[place + 1]["key"] + ".safetensors", "in the way"))
+    return x * x
