@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-# --- arithmetic ------------------------------------------------------------------------------------------------------------------------
+# --- arithmetic ---
 def add(x, y): return np.add(x, y)
 def subtract(x, y): return np.subtract(x, y)
 def multiply(x, y): return np.multiply(x, y)
@@ -31,7 +31,7 @@ def maximum(x, y): return np.maximum(x, y)
 def minimum(x, y): return np.minimum(x, y)
 def clip(x, low: float = -1.0, high: float = 1.0): return np.clip(x, low, high)
 
-# --- elementary functions ----------------------------------------------------------------------------------------------------------------
+# --- elementary functions ---
 def exp(x): return np.exp(x)
 def exp2(x): return np.exp2(x)
 def expm1(x): return np.expm1(x)
@@ -74,7 +74,7 @@ def _lgamma(v):
     except (ValueError, OverflowError):  # a pole, or a result beyond float64
         return math.inf
 
-# --- activations -------------------------------------------------------------------------------------------------------------------------
+# --- activations ---
 def sigmoid(x): return 1.0 / (1.0 + np.exp(-x))
 def log_sigmoid(x): return -np.logaddexp(0.0 * x, -x)
 def softplus(x): return np.logaddexp(0.0 * x, x)
@@ -93,7 +93,7 @@ def mish(x): return x * np.tanh(np.logaddexp(0.0 * x, x))
 def hard_sigmoid(x): return np.clip(x / 6.0 + 0.5, 0.0, 1.0)
 def hard_swish(x): return x * np.clip(x + 3.0, 0.0, 6.0) / 6.0
 
-# --- reductions --------------------------------------------------------------------------------------------------------------------------
+# --- reductions ---
 def reduce_sum(x, axis: int = -1): return np.sum(x, axis=axis)
 def reduce_mean(x, axis: int = -1): return np.mean(x, axis=axis)
 def reduce_prod(x, axis: int = -1): return np.prod(x, axis=axis)
@@ -102,7 +102,7 @@ def reduce_min(x, axis: int = -1): return np.min(x, axis=axis)
 def any_positive(x, axis: int = -1): return np.any(x > 0.0, axis=axis)
 def all_positive(x, axis: int = -1): return np.all(x > 0.0, axis=axis)
 def argmax(x, axis: int = -1): return np.argmax(x, axis=axis)
-def median(x, axis: int = -1): return np.median(x, axis=axis)
+def median(x): return np.median(x, axis=-1)
 def var(x, axis: int = -1): return np.var(x, axis=axis)
 def var_sample(x, axis: int = -1): return np.var(x, axis=axis, ddof=1)
 def var_default(x, axis: int = -1): return np.var(x, axis=axis)
@@ -119,7 +119,7 @@ def cumprod(x): return np.cumprod(x, axis=-1)
 def _shifted(x):
     return x - np.max(x, axis=-1, keepdims=True)
 
-# --- products ----------------------------------------------------------------------------------------------------------------------------
+# --- products ---
 def matmul(x, y): return np.matmul(x, y)
 def einsum(q, k): return np.einsum("bqhd,bkhd->bhqk", q, k)
 def outer(x, y): return np.outer(x, y)
@@ -164,7 +164,7 @@ def _mean(windows):
     """Averages over the elements that exist: padding is NaN."""
     return np.nanmean(windows, axis=(3, 4))
 
-# --- normalisation, resizing ---------------------------------------------------------------------------------------------------------------
+# --- normalisation, resizing ---
 def layer_norm(x, gamma, beta, epsilon: float = 1e-5): return _standardised(x, -1, epsilon) * gamma + beta
 def layer_norm_default(x): return _standardised(x, -1, 1e-5)
 def batch_norm(x, mean, variance, gamma, beta, epsilon: float = 1e-3): return (x - mean) / np.sqrt(variance + epsilon) * gamma + beta
@@ -195,7 +195,7 @@ def _doubled(x, axis):
     pairs = np.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis=axis + 1)
     return pairs.reshape(x.shape[:axis] + (2 * n,) + x.shape[axis + 1:])
 
-# --- losses ------------------------------------------------------------------------------------------------------------------------------
+# --- losses ---
 def softmax_cross_entropy(logits, labels): return -np.sum(labels * log_softmax(logits), axis=-1)
 def sparse_softmax_cross_entropy(logits, labels): return -log_softmax(logits)[np.arange(len(labels)), labels]
 def binary_cross_entropy(logits, labels): return np.maximum(logits, 0.0) - logits * labels + np.log1p(np.exp(-np.abs(logits)))
@@ -206,7 +206,7 @@ def hinge(x, y): return np.mean(np.maximum(1.0 - x * y, 0.0))
 def kl_divergence(p, log_q): return np.sum(p * (np.log(p) - log_q))
 def cosine_similarity(x, y): return np.sum(x * y, axis=-1) / (np.linalg.norm(x, axis=-1) * np.linalg.norm(y, axis=-1))
 
-# --- sorting, selection ------------------------------------------------------------------------------------------------------------------
+# --- sorting, selection ---
 def sort(x): return np.sort(x, axis=-1)
 def argsort_stable(x): return np.argsort(x, axis=-1, kind="stable")
 def argsort_default(x): return np.argsort(x, axis=-1)
@@ -223,7 +223,7 @@ def _added(zeros, ids, x):
     np.add.at(zeros, ids, x)
     return zeros
 
-# --- linear algebra ----------------------------------------------------------------------------------------------------------------------
+# --- linear algebra ---
 # cholesky and eigvalsh take the symmetric part, so that the gradient does not depend on which triangle a library reads.
 def solve(a, b): return np.linalg.solve(a, b)
 def inv(a): return np.linalg.inv(a)
@@ -240,7 +240,7 @@ def matrix_rank(a): return np.linalg.matrix_rank(a)
 def _positive_diagonal(r):
     return np.sign(np.diag(r))[:, None] * r
 
-# --- casts and integers --------------------------------------------------------------------------------------------------------------------
+# --- casts and integers ---
 def float16_round_trip(x): return x.astype(np.float16).astype(x.dtype)
 def bfloat16_round_trip(x): raise NotImplementedError("NumPy has no bfloat16")
 def float32_round_trip(x): return x.astype(np.float32).astype(x.dtype)

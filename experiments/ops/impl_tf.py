@@ -15,11 +15,10 @@ def _needs(module, name):
         reason = "%s.%s is missing in TensorFlow %s" % (module.__name__.split(".")[-1], name, tf.__version__)
         def absent(*tensors, **parameters):
             raise NotImplementedError(reason)
-        absent.unsupported = reason
         return absent
     return decorate
 
-# --- arithmetic ------------------------------------------------------------------------------------------------------------------------
+# --- arithmetic ---
 def add(x, y): return tf.add(x, y)
 def subtract(x, y): return tf.subtract(x, y)
 def multiply(x, y): return tf.multiply(x, y)
@@ -40,7 +39,7 @@ def maximum(x, y): return tf.maximum(x, y)
 def minimum(x, y): return tf.minimum(x, y)
 def clip(x, low: float = -1.0, high: float = 1.0): return tf.clip_by_value(x, low, high)
 
-# --- elementary functions ----------------------------------------------------------------------------------------------------------------
+# --- elementary functions ---
 def exp(x): return tf.exp(x)
 def exp2(x): return tf.pow(tf.cast(2.0, x.dtype), x)  # no operation of its own
 def expm1(x): return tf.math.expm1(x)
@@ -74,7 +73,7 @@ def erfinv(x): return tf.math.erfinv(x)
 def lgamma(x): return tf.math.lgamma(x)
 def digamma(x): return tf.math.digamma(x)
 
-# --- activations -------------------------------------------------------------------------------------------------------------------------
+# --- activations ---
 def sigmoid(x): return tf.sigmoid(x)
 def log_sigmoid(x): return tf.math.log_sigmoid(x)
 def softplus(x): return tf.math.softplus(x)
@@ -104,7 +103,7 @@ if hasattr(tf.keras.activations, "hard_swish"):  # Keras 3
 else:
     def hard_swish(x): return x * tf.nn.relu6(x + 3.0) / 6.0
 
-# --- reductions --------------------------------------------------------------------------------------------------------------------------
+# --- reductions ---
 def reduce_sum(x, axis: int = -1): return tf.reduce_sum(x, axis=axis)
 def reduce_mean(x, axis: int = -1): return tf.reduce_mean(x, axis=axis)
 def reduce_prod(x, axis: int = -1): return tf.reduce_prod(x, axis=axis)
@@ -113,9 +112,9 @@ def reduce_min(x, axis: int = -1): return tf.reduce_min(x, axis=axis)
 def any_positive(x, axis: int = -1): return tf.reduce_any(x > 0.0, axis=axis)
 def all_positive(x, axis: int = -1): return tf.reduce_all(x > 0.0, axis=axis)
 def argmax(x, axis: int = -1): return tf.argmax(x, axis=axis)
-def median(x, axis: int = -1): return _middle(tf.sort(x, axis=axis), int(x.shape[axis]), axis)  # no operation of its own
+def median(x): return _middle(tf.sort(x, axis=-1), x.shape.as_list()[-1])  # no operation of its own
 def var(x, axis: int = -1): return tf.math.reduce_variance(x, axis=axis)
-def var_sample(x, axis: int = -1): return tf.math.reduce_variance(x, axis=axis) * (x.shape.as_list()[axis] / (x.shape.as_list()[axis] - 1.0))
+def var_sample(x, axis: int = -1): return _bessel(tf.math.reduce_variance(x, axis=axis), x.shape.as_list()[axis])  # no ddof
 def var_default(x, axis: int = -1): return tf.math.reduce_variance(x, axis=axis)
 def std(x, axis: int = -1): return tf.math.reduce_std(x, axis=axis)
 def std_default(x, axis: int = -1): return tf.math.reduce_std(x, axis=axis)
@@ -127,10 +126,13 @@ def cumsum(x, axis: int = -1): return tf.cumsum(x, axis=axis)
 def cumsum_chain(x): return tf.cumsum(tf.sin(tf.exp(x)), axis=-1)
 def cumprod(x): return tf.math.cumprod(x, axis=-1)
 
-def _middle(ordered, n, axis):
-    return 0.5 * (tf.gather(ordered, (n - 1) // 2, axis=axis) + tf.gather(ordered, n // 2, axis=axis))
+def _bessel(variance, n):
+    return variance * (n / (n - 1.0))
 
-# --- products ----------------------------------------------------------------------------------------------------------------------------
+def _middle(ordered, n):
+    return 0.5 * (ordered[..., (n - 1) // 2] + ordered[..., n // 2])
+
+# --- products ---
 def matmul(x, y): return tf.matmul(x, y)
 def einsum(q, k): return tf.einsum("bqhd,bkhd->bhqk", q, k)
 def outer(x, y): return tf.tensordot(x, y, axes=0)
@@ -144,12 +146,12 @@ def max_pool(x, size: int = 2, padding: str = "VALID", stride: int = 2): return 
 def avg_pool(x, size: int = 2, padding: str = "VALID", stride: int = 2): return tf.nn.avg_pool2d(x, size, stride, padding)
 def avg_pool_default(x, size: int = 3, stride: int = 1): return tf.nn.avg_pool2d(x, size, stride, "SAME")
 
-# --- normalisation, resizing ---------------------------------------------------------------------------------------------------------------
+# --- normalisation, resizing ---
 def layer_norm(x, gamma, beta, epsilon: float = 1e-5): return _normalised(x, [-1], gamma, beta, epsilon)
 def layer_norm_default(x): return _layer_norm_layer(x)  # epsilon = 1e-3
-def batch_norm(x, mean, variance, gamma, beta, epsilon: float = 1e-3): return tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
-def batch_norm_default(x, mean, variance, gamma, beta): return batch_norm(x, mean, variance, gamma, beta, 1e-3)  # Keras' default
-def batch_norm_fused(x, mean, variance, gamma, beta, epsilon: float = 1e-3): return _fused_batch_norm(x, mean, variance, gamma, beta, epsilon)
+def batch_norm(x, mean, variance, gamma, beta, epsilon: float = 1e-3): return _batch_norm(x, mean, variance, gamma, beta, epsilon)
+def batch_norm_default(x, mean, variance, gamma, beta): return _batch_norm(x, mean, variance, gamma, beta, 1e-3)  # Keras' default
+def batch_norm_fused(x, mean, variance, gamma, beta, epsilon: float = 1e-3): return _fused(x, mean, variance, gamma, beta, epsilon)
 def group_norm(x, gamma, beta, groups: int = 4, epsilon: float = 1e-5): return _grouped(x, groups, epsilon) * gamma + beta
 def l2_normalize(x): return tf.math.l2_normalize(x, axis=-1)
 def local_response_norm(x): return tf.nn.local_response_normalization(x, depth_radius=2, bias=1.0, alpha=2e-5, beta=0.75)
@@ -163,14 +165,17 @@ def _layer_norm_layer(x):
     """The Keras layer without weights: it creates no variables, so it is a function."""
     return tf.keras.layers.LayerNormalization(axis=-1, center=False, scale=False, dtype=x.dtype.name)(x)
 
-def _fused_batch_norm(x, mean, variance, gamma, beta, epsilon):
+def _batch_norm(x, mean, variance, gamma, beta, epsilon):
+    return tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
+
+def _fused(x, mean, variance, gamma, beta, epsilon):
     return tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, mean=mean, variance=variance, epsilon=epsilon, is_training=False)[0]
 
 def _grouped(x, groups, epsilon):
     n, h, w, c = x.shape.as_list()
     return tf.reshape(_normalised(tf.reshape(x, [n, h, w, groups, c // groups]), [1, 2, 4], None, None, epsilon), [n, h, w, c])
 
-# --- losses ------------------------------------------------------------------------------------------------------------------------------
+# --- losses ---
 def softmax_cross_entropy(logits, labels): return tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
 def sparse_softmax_cross_entropy(logits, labels): return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
 def binary_cross_entropy(logits, labels): return tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
@@ -181,7 +186,7 @@ def hinge(x, y): return tf.reduce_mean(tf.nn.relu(1.0 - x * y))
 def kl_divergence(p, log_q): return tf.reduce_sum(tf.math.xlogy(p, p) - p * log_q)
 def cosine_similarity(x, y): return tf.reduce_sum(tf.math.l2_normalize(x, axis=-1) * tf.math.l2_normalize(y, axis=-1), axis=-1)
 
-# --- sorting, selection ------------------------------------------------------------------------------------------------------------------
+# --- sorting, selection ---
 def sort(x): return tf.sort(x, axis=-1)
 def argsort_stable(x): return tf.cast(tf.argsort(x, axis=-1, stable=True), tf.int64)
 def argsort_default(x): return tf.cast(tf.argsort(x, axis=-1), tf.int64)
@@ -194,7 +199,7 @@ def scatter_add(x, ids, size: int = 16): return tf.math.unsorted_segment_sum(x, 
 def _values_and_indices(found):
     return found[0], tf.cast(found[1], tf.int64)
 
-# --- linear algebra ----------------------------------------------------------------------------------------------------------------------
+# --- linear algebra ---
 # cholesky and eigvalsh take the symmetric part, so that the gradient does not depend on which triangle a library reads.
 def solve(a, b): return tf.linalg.solve(a, b)
 def inv(a): return tf.linalg.inv(a)
@@ -211,7 +216,7 @@ def matrix_rank(a): return tf.cast(tf.linalg.matrix_rank(a), tf.int64)
 def _positive_diagonal(r):
     return tf.expand_dims(tf.sign(tf.linalg.diag_part(r)), -1) * r
 
-# --- casts and integers --------------------------------------------------------------------------------------------------------------------
+# --- casts and integers ---
 def float16_round_trip(x): return tf.cast(tf.cast(x, tf.float16), x.dtype)
 def bfloat16_round_trip(x): return tf.cast(tf.cast(x, tf.bfloat16), x.dtype)
 def float32_round_trip(x): return tf.cast(tf.cast(x, tf.float32), x.dtype)

@@ -20,11 +20,10 @@ def _needs(module, name):
         reason = "%s is missing in PyTorch %s" % (name, torch.__version__)
         def absent(*tensors, **parameters):
             raise NotImplementedError(reason)
-        absent.unsupported = reason
         return absent
     return decorate
 
-# --- arithmetic ------------------------------------------------------------------------------------------------------------------------
+# --- arithmetic ---
 _maximum = getattr(torch, "maximum", torch.max)
 _minimum = getattr(torch, "minimum", torch.min)
 
@@ -48,7 +47,7 @@ def maximum(x, y): return _maximum(x, y)
 def minimum(x, y): return _minimum(x, y)
 def clip(x, low: float = -1.0, high: float = 1.0): return torch.clamp(x, low, high)
 
-# --- elementary functions ----------------------------------------------------------------------------------------------------------------
+# --- elementary functions ---
 def exp(x): return torch.exp(x)
 @_needs(torch, "exp2")
 def exp2(x): return torch.exp2(x)
@@ -88,7 +87,7 @@ def erfinv(x): return torch.erfinv(x)
 def lgamma(x): return torch.lgamma(x)
 def digamma(x): return torch.digamma(x)
 
-# --- activations -------------------------------------------------------------------------------------------------------------------------
+# --- activations ---
 def sigmoid(x): return torch.sigmoid(x)
 def log_sigmoid(x): return F.logsigmoid(x)
 def softplus(x): return F.softplus(x)  # the identity above 20
@@ -120,7 +119,7 @@ if hasattr(F, "hardswish"):
 else:
     def hard_swish(x): return x * F.relu6(x + 3.0) / 6.0
 
-# --- reductions --------------------------------------------------------------------------------------------------------------------------
+# --- reductions ---
 def reduce_sum(x, axis: int = -1): return torch.sum(x, dim=axis)
 def reduce_mean(x, axis: int = -1): return torch.mean(x, dim=axis)
 def reduce_prod(x, axis: int = -1): return torch.prod(x, dim=axis)
@@ -129,7 +128,7 @@ def reduce_min(x, axis: int = -1): return torch.min(x, dim=axis)[0]
 def any_positive(x, axis: int = -1): return torch.any(x > 0.0, dim=axis)
 def all_positive(x, axis: int = -1): return torch.all(x > 0.0, dim=axis)
 def argmax(x, axis: int = -1): return torch.argmax(x, dim=axis)
-def median(x, axis: int = -1): return torch.median(x, dim=axis)[0]  # the lower of the two in the middle
+def median(x): return torch.median(x, dim=-1)[0]  # the lower of the two in the middle
 def var(x, axis: int = -1): return torch.var(x, dim=axis, unbiased=False)
 def var_sample(x, axis: int = -1): return torch.var(x, dim=axis, unbiased=True)
 def var_default(x, axis: int = -1): return torch.var(x, dim=axis)
@@ -143,7 +142,7 @@ def cumsum(x, axis: int = -1): return torch.cumsum(x, dim=axis)
 def cumsum_chain(x): return torch.cumsum(torch.sin(torch.exp(x)), dim=-1)
 def cumprod(x): return torch.cumprod(x, dim=-1)
 
-# --- products ----------------------------------------------------------------------------------------------------------------------------
+# --- products ---
 _outer = getattr(torch, "outer", torch.ger)
 
 def matmul(x, y): return torch.matmul(x, y)
@@ -155,7 +154,7 @@ def tensordot(x, y): return torch.tensordot(x, y, dims=2)
 # Inputs are NHWC and kernels HWIO here and channels-first inside. "SAME" pads explicitly, as TensorFlow does: the odd zero goes to the end.
 def conv1d(x, w, padding: str = "SAME", stride: int = 1): return _conv2d(x.unsqueeze(1), w.unsqueeze(0), padding, stride).squeeze(1)
 def conv2d(x, w, padding: str = "SAME", stride: int = 1): return _conv2d(x, w, padding, stride)
-def conv2d_half_padding(x, w, stride: int = 2): return _last(F.conv2d(_first(x), _kernel(w), None, [stride, stride], [w.size(0) // 2, w.size(1) // 2]))
+def conv2d_half_padding(x, w, stride: int = 2): return _half_padded(x, w, stride)
 def depthwise_conv2d(x, w): return _depthwise(x, w)
 def max_pool(x, size: int = 2, padding: str = "VALID", stride: int = 2): return _max_pool(x, size, padding, stride)
 def avg_pool(x, size: int = 2, padding: str = "VALID", stride: int = 2): return _avg_pool(x, size, padding, stride, False)
@@ -187,6 +186,10 @@ def _conv2d(x, w, padding: str, stride: int):
     pads = _pads(x, w.size(0), w.size(1), padding, stride)
     return _last(F.conv2d(F.pad(x, pads), _kernel(w), None, [stride, stride]))
 
+def _half_padded(x, w, stride: int):
+    """``padding=kernel // 2``, as most PyTorch code says "same": zeros on both sides, whatever the stride."""
+    return _last(F.conv2d(_first(x), _kernel(w), None, [stride, stride], [w.size(0) // 2, w.size(1) // 2]))
+
 def _depthwise(x, w):
     x = _first(x)
     channels = w.size(2)
@@ -203,7 +206,7 @@ def _avg_pool(x, size: int, padding: str, stride: int, counted: bool):
     before = _total(x.size(1), size, padding, stride) // 2
     return _last(F.avg_pool2d(_first(x), [size, size], [stride, stride], [before, before], False, counted))
 
-# --- normalisation, resizing ---------------------------------------------------------------------------------------------------------------
+# --- normalisation, resizing ---
 def layer_norm(x, gamma, beta, epsilon: float = 1e-5): return F.layer_norm(x, [x.size(-1)], gamma, beta, epsilon)
 def layer_norm_default(x): return F.layer_norm(x, [x.size(-1)])  # eps = 1e-5
 def batch_norm(x, mean, variance, gamma, beta, epsilon: float = 1e-3): return _batch_norm(x, mean, variance, gamma, beta, epsilon)
@@ -217,7 +220,7 @@ def resize_bilinear(x): return _last(F.interpolate(_first(x), size=[2 * x.size(1
 def _batch_norm(x, mean, variance, gamma, beta, epsilon: float):
     return _last(F.batch_norm(_first(x), mean, variance, gamma, beta, False, 0.1, epsilon))
 
-# --- losses ------------------------------------------------------------------------------------------------------------------------------
+# --- losses ---
 def sparse_softmax_cross_entropy(logits, labels): return F.cross_entropy(logits, labels, reduction="none")
 def binary_cross_entropy(logits, labels): return F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
 def mse(x, y): return F.mse_loss(x, y)
@@ -231,7 +234,7 @@ if "probabilities" in (F.cross_entropy.__doc__ or ""):  # from 1.10
 else:
     def softmax_cross_entropy(logits, labels): return -torch.sum(labels * torch.log_softmax(logits, dim=-1), dim=-1)
 
-# --- sorting, selection ------------------------------------------------------------------------------------------------------------------
+# --- sorting, selection ---
 def sort(x): return torch.sort(x, dim=-1)[0]
 @_needs(torch, "msort")  # came with the stable sort
 def argsort_stable(x): return torch.sort(x, stable=True, dim=-1)[1]
@@ -246,7 +249,7 @@ def scatter_add(x, ids, size: int = 16): return torch.zeros([size, x.size(1)], d
 def _pair(found: Tuple[torch.Tensor, torch.Tensor]):
     return found[0], found[1]
 
-# --- linear algebra ----------------------------------------------------------------------------------------------------------------------
+# --- linear algebra ---
 # cholesky and eigvalsh take the symmetric part, so that the gradient does not depend on which triangle a library reads.
 def inv(a): return torch.inverse(a)
 def det(a): return torch.det(a)
@@ -274,7 +277,7 @@ else:
     def lstsq(a, b): return torch.lstsq(b, a)[0][:a.size(1)]
     def matrix_rank(a): return torch.matrix_rank(a)
 
-# --- casts and integers --------------------------------------------------------------------------------------------------------------------
+# --- casts and integers ---
 def float16_round_trip(x): return x.to(torch.float16).to(x.dtype)
 def bfloat16_round_trip(x): return x.to(torch.bfloat16).to(x.dtype)
 def float32_round_trip(x): return x.to(torch.float32).to(x.dtype)
@@ -283,7 +286,7 @@ def to_int32_out_of_range(x): return x.to(torch.int32)
 def int32_add(n, m): return n + m
 def int32_multiply(n, m): return n * m
 def int_floor_divide(n, m): return n // m  # truncated before 1.13
-if hasattr(torch, "frexp"):  # rounding modes of div and frexp came together or one version apart, no release without the first has the second
+if hasattr(torch, "frexp"):  # from 1.9; div got rounding modes in 1.8, and `//` truncated until 1.12
     def int_truncate_divide(n, m): return torch.div(n, m, rounding_mode="trunc")
 else:
     def int_truncate_divide(n, m): return n // m

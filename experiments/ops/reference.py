@@ -11,7 +11,7 @@ under one name, the definition written here is the one that README.md states.
 import numpy as np
 from scipy import special
 
-# --- arithmetic ------------------------------------------------------------------------------------------------------------------------
+# --- arithmetic ---
 def add(x, y): return x + y
 def subtract(x, y): return x - y
 def multiply(x, y): return x * y
@@ -32,7 +32,7 @@ def maximum(x, y): return np.maximum(x, y)
 def minimum(x, y): return np.minimum(x, y)
 def clip(x, low=-1.0, high=1.0): return np.where(x < low, low, np.where(x > high, high, x))
 
-# --- elementary functions ----------------------------------------------------------------------------------------------------------------
+# --- elementary functions ---
 def exp(x): return np.exp(x)
 def exp2(x): return np.exp2(x)
 def expm1(x): return np.expm1(x)
@@ -65,7 +65,7 @@ def erfinv(x): return special.erfinv(x)
 def lgamma(x): return special.gammaln(x)
 def digamma(x): return special.psi(x)
 
-# --- activations -------------------------------------------------------------------------------------------------------------------------
+# --- activations ---
 def sigmoid(x): return special.expit(x)
 def log_sigmoid(x): return -np.logaddexp(0.0, -x)
 def softplus(x): return np.logaddexp(0.0, x)
@@ -74,8 +74,8 @@ def relu(x): return np.where(x > 0.0, x, 0.0)
 def relu6(x): return np.where(x > 0.0, np.where(x < 6.0, x, 6.0), 0.0)
 def leaky_relu(x, slope=0.2): return np.where(x > 0.0, x, slope * x)
 def leaky_relu_default(x): return np.where(x > 0.0, x, 0.01 * x)
-def elu(x): return np.where(x > 0.0, x, np.expm1(np.where(x > 0.0, 0.0, x)))
-def selu(x): return 1.0507009873554804934193349852946 * np.where(x > 0.0, x, 1.6732632423543772848170429916717 * np.expm1(np.where(x > 0.0, 0.0, x)))
+def elu(x): return np.where(x > 0.0, x, np.expm1(np.where(x > 0.0, 0.0 * x, x)))
+def selu(x): return 1.0507009873554804934193349852946 * np.where(x > 0.0, x, 1.6732632423543772848170429916717 * elu(x))
 def gelu(x): return 0.5 * x * special.erfc(-x / np.sqrt(2.0))
 def gelu_tanh(x): return x * special.expit(2.0 * np.sqrt(2.0 / np.pi) * (x + 0.044715 * x * x * x))
 def gelu_default(x): return gelu(x)
@@ -84,7 +84,7 @@ def mish(x): return x * np.tanh(np.logaddexp(0.0, x))
 def hard_sigmoid(x): return relu6(x + 3.0) / 6.0
 def hard_swish(x): return x * relu6(x + 3.0) / 6.0
 
-# --- reductions --------------------------------------------------------------------------------------------------------------------------
+# --- reductions ---
 def reduce_sum(x, axis=-1): return np.sum(x, axis=axis)
 def reduce_mean(x, axis=-1): return np.mean(x, axis=axis)
 def reduce_prod(x, axis=-1): return np.prod(x, axis=axis)
@@ -93,7 +93,7 @@ def reduce_min(x, axis=-1): return np.min(x, axis=axis)
 def any_positive(x, axis=-1): return np.any(x > 0.0, axis=axis)
 def all_positive(x, axis=-1): return np.all(x > 0.0, axis=axis)
 def argmax(x, axis=-1): return np.argmax(x, axis=axis)
-def median(x, axis=-1): return np.median(x, axis=axis)
+def median(x): return _middle(np.sort(x, axis=-1))
 def var(x, axis=-1): return np.mean(_centred(x, axis) * _centred(x, axis), axis=axis)
 def var_sample(x, axis=-1): return np.sum(_centred(x, axis) * _centred(x, axis), axis=axis) / (x.shape[axis] - 1)
 def var_default(x, axis=-1): return var(x, axis)
@@ -107,6 +107,9 @@ def cumsum(x, axis=-1): return np.cumsum(x, axis=axis)
 def cumsum_chain(x): return np.cumsum(np.sin(np.exp(x)), axis=-1)
 def cumprod(x): return np.stack(_running_products(x), axis=-1)
 
+def _middle(ordered):
+    return 0.5 * (ordered[..., (ordered.shape[-1] - 1) // 2] + ordered[..., ordered.shape[-1] // 2])
+
 def _centred(x, axis):
     return x - np.mean(x, axis=axis, keepdims=True)
 
@@ -119,7 +122,7 @@ def _running_products(x):
         products.append(products[-1] * x[..., i])
     return products
 
-# --- products ----------------------------------------------------------------------------------------------------------------------------
+# --- products ---
 def matmul(x, y): return np.matmul(x, y)
 def einsum(q, k): return np.matmul(np.transpose(q, (0, 2, 1, 3)), np.transpose(k, (0, 2, 3, 1)))
 def outer(x, y): return x[:, None] * y[None, :]
@@ -128,7 +131,7 @@ def tensordot(x, y): return np.matmul(np.reshape(x, (x.shape[0], -1)), np.reshap
 
 # Images are NHWC, kernels HWIO (depthwise: HWCM), sequences NWC, their kernels WIO. "SAME" pads as TensorFlow does: the odd zero goes
 # to the end.
-def conv1d(x, w, padding="SAME", stride=1): return _conv2d(x[:, None], w[None], _pads(x[:, None], (1, w.shape[0]), padding, stride), stride)[:, 0]
+def conv1d(x, w, padding="SAME", stride=1): return conv2d(x[:, None], w[None], padding, stride)[:, 0]
 def conv2d(x, w, padding="SAME", stride=1): return _conv2d(x, w, _pads(x, w.shape, padding, stride), stride)
 def conv2d_half_padding(x, w, stride=2): return conv2d(x, w, "SAME", stride)
 def depthwise_conv2d(x, w): return _depthwise(x, w, _pads(x, w.shape, "SAME", 1))
@@ -184,20 +187,23 @@ def _counts(n, size, pad, stride):
     starts = range(-pad[0], n + pad[1] - size + 1, stride)
     return [min(start + size, n) - max(start, 0) for start in starts]
 
-# --- normalisation, resizing ---------------------------------------------------------------------------------------------------------------
+# --- normalisation, resizing ---
 def layer_norm(x, gamma, beta, epsilon=1e-5): return _standardised(x, epsilon) * gamma + beta
 def layer_norm_default(x): return _standardised(x, 1e-5)
 def batch_norm(x, mean, variance, gamma, beta, epsilon=1e-3): return (x - mean) / np.sqrt(variance + epsilon) * gamma + beta
 def batch_norm_default(x, mean, variance, gamma, beta): return batch_norm(x, mean, variance, gamma, beta, 1e-5)
 def batch_norm_fused(x, mean, variance, gamma, beta, epsilon=1e-3): return batch_norm(x, mean, variance, gamma, beta, epsilon)
 def group_norm(x, gamma, beta, groups=4, epsilon=1e-5): return _grouped(x, groups, epsilon) * gamma + beta
-def l2_normalize(x): return x / np.maximum(np.sqrt(np.sum(x * x, axis=-1, keepdims=True)), 1e-12)
+def l2_normalize(x): return x / _at_least(np.sqrt(np.sum(x * x, axis=-1, keepdims=True)), 1e-12)
 def local_response_norm(x): return x * np.power(1.0 + 2e-5 * _neighbours(x * x), -0.75)
 def resize_bilinear(x): return _resized(x)
 
 def _standardised(x, epsilon):
     centred = _centred(x, -1)
     return centred / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + epsilon)
+
+def _at_least(x, least):
+    return np.where(x > least, x, least)
 
 def _grouped(x, groups, epsilon):
     """NHWC, standardised over height, width and the channels of a group."""
@@ -226,7 +232,7 @@ def _resized(x):
     tall = np.matmul(_doubling(h), np.reshape(x, (n, h, w * c)))
     return np.matmul(_doubling(w), np.reshape(tall, (n, 2 * h, w, c)))
 
-# --- losses ------------------------------------------------------------------------------------------------------------------------------
+# --- losses ---
 def softmax_cross_entropy(logits, labels): return -np.sum(labels * log_softmax(logits), axis=-1)
 def sparse_softmax_cross_entropy(logits, labels): return -np.sum(_where_label(log_softmax(logits), labels), axis=-1)
 def binary_cross_entropy(logits, labels): return labels * np.logaddexp(0.0, -logits) + (1.0 - labels) * np.logaddexp(0.0, logits)
@@ -243,7 +249,7 @@ def _where_label(rows, labels):
 def _huber(distance):
     return np.where(distance <= 1.0, 0.5 * distance * distance, distance - 0.5)
 
-# --- sorting, selection ------------------------------------------------------------------------------------------------------------------
+# --- sorting, selection ---
 def sort(x): return np.sort(x, axis=-1)
 def argsort_stable(x): return np.argsort(x, axis=-1, kind="stable")
 def argsort_default(x): return np.argsort(x, axis=-1, kind="stable")
@@ -256,7 +262,8 @@ def scatter_add(x, ids, size=16): return np.matmul(np.where(np.arange(size)[:, N
 def _first(order, x, k):
     return x[order[:k]], order[:k]
 
-# --- linear algebra ----------------------------------------------------------------------------------------------------------------------
+# --- linear algebra ---
+# ``np.linalg`` of the namespace means mathematics: R has a positive diagonal, no singular value is cut off, the rank counts those above 0.
 # cholesky and eigvalsh take the symmetric part, so that the gradient does not depend on which triangle a library reads.
 def solve(a, b): return np.linalg.solve(a, b)
 def inv(a): return np.linalg.inv(a)
@@ -264,23 +271,21 @@ def det(a): return np.linalg.det(a)
 def slogdet(a): return np.linalg.slogdet(a)
 def cholesky(a): return np.linalg.cholesky(0.5 * (a + np.transpose(a)))
 def eigvalsh(a): return np.linalg.eigvalsh(0.5 * (a + np.transpose(a)))
-def qr_r(a): return _positive_diagonal(np.linalg.qr(a)[1])
-def svdvals(a): return np.linalg.svd(a, compute_uv=False)
+def qr_r(a): return np.linalg.qr(a)[1]
+def svdvals(a): return np.linalg.svdvals(a)
 def pinv(a): return np.linalg.pinv(a)
-def lstsq(a, b): return np.linalg.lstsq(a, b, rcond=None)[0]
+def lstsq(a, b): return np.linalg.lstsq(a, b)
 def matrix_rank(a): return np.linalg.matrix_rank(a)
 
-def _positive_diagonal(r):
-    return np.sign(np.diagonal(r))[:, None] * r
-
-# --- casts and integers --------------------------------------------------------------------------------------------------------------------
+# --- casts and integers ---
+# Integer results are exact: only ordinary arrays get here, and a cast is what is asked for.
 def float16_round_trip(x): return np.round_to(x, "float16")
 def bfloat16_round_trip(x): return np.round_to(x, "bfloat16")
 def float32_round_trip(x): return np.round_to(x, "float32")
-def to_int32(x): return np.trunc(x)
-def to_int32_out_of_range(x): return np.where(np.isnan(x), 0.0, np.maximum(np.minimum(np.trunc(x), 2147483647.0), -2147483648.0))
-def int32_add(n, m): return _wrapped(n + m)
-def int32_multiply(n, m): return _wrapped(n * m)
+def to_int32(x): return np.trunc(x).astype("int64")
+def to_int32_out_of_range(x): return np.where(np.isnan(x), 0.0, np.clip(x, -2147483648.0, 2147483647.0)).astype("int64")
+def int32_add(n, m): return _wrapped(_wide(n) + m)
+def int32_multiply(n, m): return _wrapped(_wide(n) * m)
 def int_floor_divide(n, m): return n // m
 def int_truncate_divide(n, m): return np.sign(n) * np.sign(m) * (np.abs(n) // np.abs(m))
 def int_modulo(n, m): return n % m
@@ -288,6 +293,10 @@ def int_modulo_truncated(n, m): return np.sign(n) * (np.abs(n) % np.abs(m))
 def int_true_divide(n, m): return n / m
 def int_mean(n): return np.sum(n) / n.shape[0]
 
+def _wide(n):
+    """As int64, in which sums and products of two int32 fit."""
+    return n + np.arange(1)
+
 def _wrapped(n):
-    """Two's complement with 32 bits; sums and products of two int32 fit 64 bits."""
+    """Two's complement with 32 bits."""
     return (n + 2147483648) % 4294967296 - 2147483648

@@ -62,10 +62,13 @@ class Work(object):
             return list(self._names)
         return ["out"] if count == 1 else ["out{}".format(place) for place in range(count)]
 
-    def cotangent(self, level, name):
-        """Position in ``cotangents[level]`` of the cotangent of the value (level 0) or gradient ``name``; raises ``ValueError``."""
+    def cotangent(self, level, name, place):
+        """Position in ``cotangents[level]`` of the cotangent of the value (level 0) or gradient ``name``, the one at ``place``.
+
+        A value without a name of its own may be called by its place. Raises ``ValueError``.
+        """
         known = [item.name for item in self.cotangents[level]]
-        for alias in (name, "grad_" + name):
+        for alias in (name, "grad_" + name, str(place)):
             if alias in known:
                 return known.index(alias)
         raise ValueError("the request has no cotangent c{} for {}, only for {}".format(level, name, ", ".join(known) or "nothing"))
@@ -75,8 +78,9 @@ def derivative(work, function, inputs, cotangents, backend, order=None):
     """Values (order 0) or the ``order``-th derivative of ``function`` by repeated vector-Jacobian products.
 
     ``inputs`` and ``cotangents`` (a list per level) are the framework's tensors; ``backend`` offers ``floating(tensor)``, ``matches(value,
-    cotangent)`` (the cotangent in the value's dtype; raises on another shape) and ``pull(values, sources, cotangents, order, forward)``.
-    The product with the cotangent is left to the framework's own differentiation: phi_k is never formed, its gradient is the same.
+    cotangent)`` (the cotangent in the value's dtype; raises on another shape), ``dense(gradient, source)`` (zeros for None) and ``pull(below, sources, order)``: the gradient of the
+    values that ``below(sources)`` returns with their cotangents. The product with the cotangent is left to the framework's own
+    differentiation: phi_k is never formed, its gradient is the same.
     """
     order = work.derivative if order is None else order
     if order == 0:
@@ -95,17 +99,17 @@ def derivative(work, function, inputs, cotangents, backend, order=None):
             names = work.value_names(len(values))
         else:
             names = [work.inputs[place].name for place in places]
-        chosen = [(value, name) for value, name in zip(values, names) if backend.floating(value)]
+        chosen = [(value, name, place) for place, (value, name) in enumerate(zip(values, names)) if backend.floating(value)]
         if not chosen:
             raise ValueError("no output is floating, there is nothing to differentiate")
         given = cotangents[order - 1]
         return (
-            [value for value, _ in chosen],
-            [backend.matches(value, given[work.cotangent(order - 1, name)], name) for value, name in chosen],
+            [value for value, _, _ in chosen],
+            [backend.matches(value, given[work.cotangent(order - 1, name, place)], name) for value, name, place in chosen],
         )
 
     sources = [inputs[place] for place in places]
-    gradients, sources = backend.pull(below, sources, order)
+    gradients = backend.pull(below, sources, order)
     dense = []
     for place, source, gradient in zip(places, sources, gradients):
         if gradient is None:

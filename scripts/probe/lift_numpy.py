@@ -49,7 +49,9 @@ def describe():
     except TypeError:  # NumPy < 1.25 only prints, its configuration lies in dictionaries ending in _info
         config = getattr(np, "__config__", None)
         facts["build"] = {
-            name: {key: str(value) for key, value in getattr(config, name).items()} for name in dir(config) if name.endswith("_info")
+            name: {key: str(value) for key, value in getattr(config, name).items()}
+            for name in dir(config)
+            if name.endswith("_info") and isinstance(getattr(config, name), dict)
         }
     for place in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):
         try:

@@ -122,7 +122,7 @@ class _Tapes(_Common):
             for source in sources:
                 tape.watch(source)
             values, cotangents = below(sources)
-        return tape.gradient(values, sources, output_gradients=cotangents), sources
+        return tape.gradient(values, sources, output_gradients=cotangents)
 
 
 class _Graphs(_Common):
@@ -130,7 +130,7 @@ class _Graphs(_Common):
 
     def pull(self, below, sources, order):
         values, cotangents = below(sources)
-        return tf.compat.v1.gradients(values, sources, grad_ys=cotangents), sources
+        return tf.compat.v1.gradients(values, sources, grad_ys=cotangents)
 
 
 def read(value):

@@ -119,10 +119,10 @@ class _Autograd(object):
         values, cotangents = below(sources)
         reached = [(value, cotangent) for value, cotangent in zip(values, cotangents) if value.requires_grad]
         if not reached:
-            return [None] * len(sources), sources
+            return [None] * len(sources)
         values, cotangents = [list(side) for side in zip(*reached)]
         create = order < self._highest
-        return torch.autograd.grad(values, sources, cotangents, create_graph=create, allow_unused=True), sources
+        return torch.autograd.grad(values, sources, cotangents, create_graph=create, allow_unused=True)
 
 
 def read(value):

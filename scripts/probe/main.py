@@ -24,13 +24,13 @@ EXIT_IMPORT = 3
 
 
 class Journal(object):
-    """One JSON object per line, flushed at once."""
+    """One JSON object per line, flushed at once; each on a new line, whatever a cell may have written in between."""
 
     def __init__(self, folder):
         self._stream = io.open(os.path.join(folder, "journal.jsonl"), "a", encoding="utf-8")
 
     def write(self, **entry):
-        self._stream.write(json.dumps(entry, sort_keys=True) + "\n")
+        self._stream.write("\n" + json.dumps(entry, sort_keys=True) + "\n")
         self._stream.flush()
 
 

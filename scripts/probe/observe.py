@@ -15,7 +15,7 @@ import sys
 SWITCHES = ("OMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "TF_", "DNNL_", "ONEDNN_", "ATEN_", "NPY_", "XLA_", "KMP_", "CUDA_", "NVIDIA_", "TORCH",
             "PYTORCH", "KERAS_", "LD_PRELOAD", "PYTHONHASHSEED", "GLIBC_TUNABLES")
 # Values of these are places on the machine; that they are set is noted, where they point is not.
-PLACES = re.compile(r"(_DIR|_HOME|_PATH|_CACHE|_ROOT|LD_PRELOAD)$")
+PLACES = re.compile(r"(_DIR|_HOME|_PATH|_CACHE|_ROOT|_FILE|LD_PRELOAD)$")
 LIBRARIES = re.compile(r"(openblas|mkl_|blis|lapack|iomp|libomp|gomp|dnnl|cudnn|cublas|cudart|libm[.-]|libmvec|sleef)")
 # Instruction sets that numeric libraries choose their kernels by.
 CPU_FLAGS = ("sse2", "sse3", "ssse3", "sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd", "avx512_vnni",
@@ -29,7 +29,7 @@ def observe(lift):
     facts = {
         "schema": 1,
         "python": {"version": platform.python_version(), "implementation": platform.python_implementation(), "compiler": platform.python_compiler()},
-        "platform": {"system": platform.system(), "machine": platform.machine(), "libc": " ".join(platform.libc_ver()), "kernel": platform.release(),
+        "platform": {"system": platform.system(), "machine": platform.machine(), "libc": _libc(), "kernel": platform.release(),
                      "distribution": _distribution(), "container": os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv")},
         "cpu": _cpu(),
         "packages": _packages(),
@@ -62,6 +62,13 @@ def _clean(value):
     if value is None or isinstance(value, (bool, int)):
         return value
     return str(value)
+
+
+def _libc():
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION")  # platform.libc_ver() of old versions reads what the interpreter was linked for
+    except (AttributeError, ValueError, OSError):
+        return " ".join(platform.libc_ver())
 
 
 def _distribution():

@@ -21,8 +21,9 @@ TABLE = (
     ("ResourceExhaustedError", r"OOM|[Aa]llocat|[Mm]emory", "oom"),
     ("RuntimeError", r"can't allocate memory|not enough memory|out of memory|std::bad_alloc", "oom"),
     # TensorFlow: kernels, dtypes, gradients and compilers that are not there
-    ("OpError", r"Could not find device for node|No OpKernel was registered|No registered '.*' OpKernel", "unsupported"),
+    ("OpError", r"Could not find (valid )?device for node|No OpKernel was registered|No registered '.*' OpKernel", "unsupported"),
     ("OpError", r"Detected unsupported operations|not compilable|must be a compile-time constant", "unsupported"),
+    ("OpError", r"not in (the )?list of allowed values", "unsupported"),
     ("UnimplementedError", r"", "unsupported"),
     ("TypeError", r"not in list of allowed values", "unsupported"),
     ("LookupError", r"No gradient defined|gradient registry has no entry", "unsupported"),
@@ -30,6 +31,7 @@ TABLE = (
     ("OperatorNotAllowedInGraphError", r"", "unsupported"),
     # PyTorch
     ("RuntimeError", r"not (implemented|supported on \w+) for '?(torch\.)?(Half|BFloat16|Bool|Byte|Char|Short|Int|Long|U?Int\d+)", "unsupported"),
+    ("RuntimeError", r"Low precision dtypes not supported", "unsupported"),
     ("RuntimeError", r"derivative for .* is not implemented|[Dd]erivative (of|for) .* not (yet )?implemented", "unsupported"),
     ("RuntimeError", r"does not currently support double backward", "unsupported"),
     ("RuntimeError", r"Python 3\.\d+\+? not yet supported for torch\.compile|Dynamo is not supported on Python", "unsupported"),
@@ -73,9 +75,9 @@ def _essence(message, impl):
     if not lines:
         return ""
     line = lines[0]
-    if line.startswith("in user code:"):
+    if re.match(r"in (user|converted) code:", line):
         said = [text for text in lines if re.match(r"[\w.]*(Error|Exception|Warning)\b", text)]
-        line = said[-1] if said else lines[-1]
+        line = re.sub(r"^[\w.]*(Error|Exception|Warning): *", "", said[-1] if said else lines[-1])
     elif line.endswith(":") and len(lines) > 1:
         line = line + " " + lines[1]
     return _without_paths(line, impl)

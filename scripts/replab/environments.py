@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +37,7 @@ def load_environments(containers: Path) -> tuple[Environment, ...]:
     environments = sorted((e for e in found if e is not None), key=lambda e: (FRAMEWORKS.index(e.framework), e.order, e.name))
     if not found:
         faults.append(ConfigError("no environment is defined", where=str(containers), hint="Expected containers/NAME/env.toml"))
-    for older, newer in zip(environments, environments[1:], strict=False):
+    for older, newer in itertools.pairwise(environments):
         if (older.framework, older.order) == (newer.framework, newer.order):
             taken = f"{newer.order} is taken by {older.name} already"
             faults.append(ConfigError(taken, where=f"{_where(newer.folder / 'env.toml')}: order", hint="Give each version its own place"))
@@ -107,7 +108,9 @@ def _environment(file: Path, faults: list[LabError]) -> Environment | None:
     keys.only(_REQUIRED, _OPTIONAL)
     name = file.parent.name
     if not _NAME.fullmatch(name):
-        faults.append(ConfigError(f"'{name}' is no name for an environment", where=_where(file), hint="Use a-z, 0-9, '.', '_', '-'; 40 at most"))
+        faults.append(
+            ConfigError(f"'{name}' is no name for an environment", where=_where(file), hint="Use a-z, 0-9, '.', '_', '-'; 40 at most")
+        )
     framework = keys.one_of("framework", FRAMEWORKS)
     version = keys.text("version", _VERSION, "a version such as 2.21.0")
     python = keys.text("python", _PYTHON, "a minor version such as 3.11")
@@ -132,9 +135,7 @@ def _environment(file: Path, faults: list[LabError]) -> Environment | None:
     return environment if len(faults) == before else None
 
 
-def _groups(
-    containers: Path, environments: Sequence[Environment], faults: list[LabError], *, complete: bool
-) -> dict[str, tuple[str, ...]]:
+def _groups(containers: Path, environments: Sequence[Environment], faults: list[LabError], *, complete: bool) -> dict[str, tuple[str, ...]]:
     """The groups of ``groups.toml`` and ``all``; members are looked up only if every environment could be read."""
     file = containers / "groups.toml"
     table = (_read(file, faults) or {}) if file.is_file() else {}
@@ -196,7 +197,7 @@ class _Keys:
         if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
             self.fault(key, f"{value!r} is not a list of texts with at least one entry")
             return ()
-        for item in value:
+        for item in dict.fromkeys(value):
             if not pattern.fullmatch(item):
                 self.fault(key, f"{item!r} is not {expected}")
             elif value.count(item) > 1:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from scipy import special as sps
 from replab.errors import ConfigError
 from replab.formats import FORMATS, bits_to_float32, round_to
 from replab.model import Case, Generator
+from replab.store import write_atomically
 
 DERIVATIVE_POINTS = 2048
 DERIVATIVE_WINDOW = 2.0**6
@@ -237,8 +237,5 @@ def write_array(folder: Path, values: Array) -> str:
     digest = hashlib.sha256(data).hexdigest()
     path = folder / f"{digest}.npy"
     if not path.exists() or path.stat().st_size != len(data):
-        folder.mkdir(parents=True, exist_ok=True)
-        aside = folder / f".{digest}.{os.getpid()}"
-        aside.write_bytes(data)
-        os.replace(aside, path)
+        write_atomically(path, data)
     return digest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -40,7 +39,7 @@ def pin(environment: Environment) -> Path:
     body = "\n".join(options) + "\n\n" + resolved
     partial = environment.lock.with_suffix(".lock.partial")
     partial.write_text(_header(environment, body) + body, encoding="utf-8")
-    os.replace(partial, environment.lock)
+    partial.replace(environment.lock)
     return environment.lock
 
 

@@ -81,10 +81,25 @@ class Store:
             return False
         try:
             self.read(key)
-        except StoreError:
-            path.replace(path.with_suffix(".damaged"))
+        except StoreError as error:
+            damaged = Path(error.where)  # the cell itself, or one of its blobs
+            for found in {path, damaged}:
+                if found.exists():
+                    found.replace(found.with_suffix(".damaged"))
             return False
         return True
+
+    def files(self, key: str) -> list[tuple[str, int, int]]:
+        """(path below the store, size, modification time in ns) of a cell's own file and its blobs.
+
+        Raises ``StoreError`` when the cell's file is missing or damaged.
+        """
+        path = self.cell_path(key)
+        metadata, _ = read_safetensors(path)
+        record = json.loads(metadata.get("record", "{}"))
+        paths = [path, *(self.blob_path(output["sha256"]) for output in record.get("outputs", []) if output["blob"])]
+        stats = [(found, found.stat()) for found in paths]
+        return [(found.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime_ns) for found, stat in stats]
 
     def adopt(self, key: str, staging: Path) -> None:
         """Move a finished cell and its blobs from a sandbox's folder into the store, after checking them.
@@ -116,11 +131,22 @@ class Store:
             "schema": SCHEMA, "key": key, "id": cell_id, "status": status, "reason": reason, "seconds": seconds,
             "first_call_seconds": seconds, "outputs": [], "notes": [], "observation": "",
         }  # fmt: skip
-        path = self.cell_path(key)
+        write_atomically(self.cell_path(key), encode(record, {}))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write ``path`` so that nobody ever sees a part of it.
+
+    Raises ``StoreError`` when the folder cannot be written (a full disk, say); nothing is left behind.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{key}.{os.getpid()}.tmp")
-        aside.write_bytes(encode(record, {}))
+        aside.write_bytes(data)
         aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise StoreError(f"cannot be written: {error.strerror}", where=str(path), hint="Free some space, or mend the permissions") from None
 
 
 def encode(record: Mapping[str, Any], tensors: Mapping[str, tuple[str, NDArray[Any]]]) -> bytes:
@@ -196,9 +222,6 @@ def read_cell(path: Path, blob_path: Any) -> CellResult:
 
 
 def _move(source: Path, target: Path) -> None:
-    if target.exists() and target.stat().st_size == source.stat().st_size and "blobs" in target.parts:
-        source.unlink()  # the same bits are there already: its name is its hash
-        return
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         source.replace(target)

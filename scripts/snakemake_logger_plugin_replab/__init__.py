@@ -1,0 +1,142 @@
+"""Progress of the lab while Snakemake runs: a live display in a terminal, plain lines elsewhere.
+
+Snakemake imports every installed logger plugin at each start, so nothing heavy is imported here; ``rich`` waits until a display is needed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from logging import ERROR, WARNING, LogRecord
+from typing import TYPE_CHECKING
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
+
+from snakemake_logger_plugin_replab.messages import failure_text, worth_saying
+from snakemake_logger_plugin_replab.state import Run
+
+if TYPE_CHECKING:
+    from snakemake_logger_plugin_replab.display import Display
+
+
+@dataclass
+class LogHandlerSettings(LogHandlerSettingsBase):
+    """Options of the display; Snakemake offers them as ``--logger-replab-…``."""
+
+    interval: float = field(
+        default=10.0,
+        metadata={
+            "help": "Seconds between two lines with counts when the output is no terminal",
+            "env_var": False,
+            "required": False,
+            "type": float,
+        },
+    )
+
+
+class LogHandler(LogHandlerBase):
+    """Turns Snakemake's events into the state of a ``Run`` and shows that.
+
+    Snakemake calls ``emit`` from one thread of its own, in the order of the events.
+    """
+
+    def __post_init__(self) -> None:
+        self.run = Run()
+        self.display: Display | None = None
+        self.reported: set[int] = set()
+        self.closed = False
+
+    def emit(self, record: LogRecord) -> None:
+        """Show one event; a fault of the display itself never stops the workflow."""
+        try:
+            self._handle(record)
+        except Exception:  # noqa: BLE001 (what ``logging`` asks of handlers: report, and go on)
+            self.handleError(record)
+
+    def close(self) -> None:
+        """End the display with one line that sums up the run."""
+        if not self.closed:
+            self.closed = True
+            if self.display is not None:
+                self.display.stop(self.run.summary(time.monotonic()))
+        super().close()
+
+    def _handle(self, record: LogRecord) -> None:
+        if self.common_settings.dryrun:
+            self._say_as_snakemake_does(record)
+            return
+        now = time.monotonic()
+        match getattr(record, "event", None):
+            case LogEvent.RUN_INFO:
+                self.run.planned(getattr(record, "stats", {}) or {}, now)
+                self._shown().started()
+            case LogEvent.JOB_INFO:
+                job = self.run.started(record, now)
+                self._shown().job_started(job)
+            case LogEvent.JOB_FINISHED:
+                if (finished := self.run.finished(getattr(record, "job_id", -1), now)) is not None:
+                    self._shown().job_finished(finished)
+            case LogEvent.JOB_ERROR:
+                self._failed(record, now)
+            case LogEvent.GROUP_ERROR | LogEvent.ERROR:
+                if text := worth_saying(record):
+                    self._shown().say(text, "bold red")
+            case None:
+                text = worth_saying(record)
+                if text:
+                    style = "red" if record.levelno >= ERROR else "yellow" if record.levelno >= WARNING else ""
+                    self._shown().say(text, style)
+            case _:
+                pass
+
+    def _failed(self, record: LogRecord, now: float) -> None:
+        identity = getattr(record, "jobid", -1)
+        if identity in self.reported:
+            return  # Snakemake repeats every failure at its end
+        self.reported.add(identity)
+        job = self.run.failed(identity, now)
+        self._shown().say(failure_text(record, job), "red")
+
+    def _say_as_snakemake_does(self, record: LogRecord) -> None:
+        text = self.format(record)
+        if text and text != "None":
+            print(text, file=self._stream(), flush=True)  # noqa: T201 (a dry run is read as text)
+
+    def _shown(self) -> Display:
+        if self.display is None:
+            from snakemake_logger_plugin_replab.display import make_display
+
+            interval = self.settings.interval if isinstance(self.settings, LogHandlerSettings) else 10.0
+            self.display = make_display(self.run, self._stream(), colour=not self.common_settings.nocolor, interval=interval)
+        return self.display
+
+    def _stream(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 (TextIO; typing it would need an import at every start)
+        return sys.stdout if self.common_settings.stdout else sys.stderr
+
+    @property
+    def writes_to_stream(self) -> bool:
+        """Yes: this plugin replaces Snakemake's own messages."""
+        return True
+
+    @property
+    def writes_to_file(self) -> bool:
+        """No: Snakemake's log file stays as it is."""
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        """No: Snakemake's filter applies ``--quiet`` and the like."""
+        return False
+
+    @property
+    def has_formatter(self) -> bool:
+        """No: Snakemake's formatter gives the text of what is shown as it is."""
+        return False
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        """No."""
+        return False

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from replab.engines.registry import get_engine
+from replab.environments import load_environments
+from replab.errors import EnvironmentUnavailable
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside this file
 
@@ -21,11 +25,11 @@ def find_python(name: str) -> Path:
     ready = Path(os.environ.get("REPLAB_TEST_ENVIRONMENTS", "/nowhere")) / name / "bin" / "python"
     if ready.exists():
         return ready
+    environment = next(each for each in load_environments(ROOT / "containers") if each.name == name)
     try:
-        from replab.engines import get_engine
-    except ImportError:
-        pytest.skip("no engine can build environments")
-    pytest.skip(f"{name}: to be wired to {get_engine}")
+        return get_engine("uv").build(environment, ROOT / ".replab", print).python
+    except EnvironmentUnavailable as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -117,4 +117,4 @@ def run_probe(python: Path, builder: RequestBuilder, *, variables: Mapping[str, 
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     lines = (out / "journal.jsonl").read_text().splitlines()
-    return Answers(out, [json.loads(line) for line in lines], done.stdout)
+    return Answers(out, [json.loads(line) for line in lines if line], done.stdout)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import re
-import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from replab.engines.compilers import compile_variables, compiler
 from replab.model import Environment, Limits
 
 Log = Callable[[str], None]
@@ -80,9 +78,9 @@ class Engine(Protocol):
     ) -> Launch:
         """How to start the environment's Python with the arguments ``argv``.
 
-        ``variables`` win over everything else but the thread counts' own names. ``writable`` exists and is the only folder
-        the process may write to, ``readable`` are the others it needs; engines that cannot enforce this and ``limits``
-        leave it to the supervisor.
+        ``variables`` win over everything but the thread counts. ``writable`` exists and is, beside the cache of compiled
+        code, the only folder the process may write to; ``readable`` are the others it needs. Engines that cannot enforce
+        this and ``limits`` leave it to the supervisor.
         """
 
 
@@ -111,17 +109,6 @@ def _processor() -> tuple[str, str]:
     return name, "+".join(each for each in _INSTRUCTION_SETS if each in flags)
 
 
-@cache
-def compiler() -> tuple[str, str]:
-    """Path and version of the C++ compiler that ``torch.compile`` would use; empty texts when there is none."""
-    path = next((found for name in ("g++", "clang++", "c++") if (found := shutil.which(name))), "")
-    if not path:
-        return "", ""
-    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
-    version = re.search(r"\d+(\.\d+)+", done.stdout)
-    return path, f"{Path(path).name}-{version[0] if version else 'unknown'}"
-
-
 def local_platform(built: Built) -> str:
     """``host_platform``, and the compiler where a mode makes code with it."""
     if "compile" not in built.environment.modes:
@@ -132,14 +119,12 @@ def local_platform(built: Built) -> str:
 def local_variables(built: Built, variables: Mapping[str, str], threads: int, writable: Path) -> dict[str, str]:
     """All variables of a process on this host: a list of ours, so that nothing of the caller's shell changes numbers.
 
-    Makes the scratch folders they name, inside ``writable``.
+    Makes the folders they name: scratch inside ``writable``, compiled code inside the cache.
     """
     scratch = writable / ".scratch"
     home, temporary = scratch / "home", scratch / "tmp"
     for folder in (home, temporary):
         folder.mkdir(parents=True, exist_ok=True)
-    # Compiled code is for this very processor: a cache on a shared disk must not hand it to another machine.
-    machine = hashlib.sha256(local_platform(built).encode()).hexdigest()[:8]
     ours = {
         "PATH": os.pathsep.join((str(built.python.parent), *_SYSTEM_FOLDERS)),
         "HOME": str(home),
@@ -151,11 +136,11 @@ def local_variables(built: Built, variables: Mapping[str, str], threads: int, wr
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
         "CUDA_VISIBLE_DEVICES": "",
-        "TORCHINDUCTOR_CACHE_DIR": str(built.cache / "compiled" / f"{built.folder.name}-{machine}"),
     }
-    path, _ = compiler() if "compile" in built.environment.modes else ("", "")
-    if path and str(Path(path).parent) not in _SYSTEM_FOLDERS:
-        ours["CXX"] = path
+    if "compile" in built.environment.modes:
+        # Compiled code is for this very processor: a cache on a shared disk must not hand it to another machine.
+        machine = hashlib.sha256(local_platform(built).encode()).hexdigest()[:8]
+        ours |= compile_variables(built.cache, f"{built.environment.name}-{built.identity[:12]}-{machine}")
     return ours | dict(built.environment.variables) | dict(variables) | thread_variables(threads)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -50,10 +51,8 @@ def version_of(python: Path) -> str:
 
 
 def _candidates(python: str, shell: Mapping[str, str]) -> Iterator[Path]:
-    try:
+    with contextlib.suppress(UvFailed):  # it knows none; what follows are the places it does not look at
         yield Path(run_uv(["python", "find", "--system", "--no-python-downloads", python], outer=shell).strip())
-    except UvFailed:
-        pass  # uv knows none; what follows are the places it does not look at
     if on_path := shutil.which(f"python{python}", path=shell.get("PATH", "")):
         yield Path(on_path)
     root = Path(shell.get("PYENV_ROOT") or Path(shell.get("HOME") or Path.home()) / ".pyenv")

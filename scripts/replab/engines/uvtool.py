@@ -17,7 +17,9 @@ from pathlib import Path
 _PASSED = re.compile(
     r"UV_.*|PIP_(FIND_LINKS|INDEX_URL|EXTRA_INDEX_URL)|PATH|HOME|USER|TMPDIR|LANG|LC_.*|XDG_.*|SSL_CERT_.*|.*_PROXY|.*_proxy|CC|CXX|PYENV_ROOT"
 )
-_UNWANTED = re.compile(r"UV_(PYTHON|PROJECT.*|REQUIRE_HASHES|NO_VERIFY_HASHES|CONSTRAINT|OVERRIDE|EXCLUDE_NEWER|RESOLUTION|PRERELEASE|SYSTEM_.*|TORCH_BACKEND)")
+_UNWANTED = re.compile(
+    r"UV_(PYTHON|PROJECT.*|REQUIRE_HASHES|NO_VERIFY_HASHES|CONSTRAINT|OVERRIDE|EXCLUDE_NEWER|RESOLUTION|PRERELEASE|SYSTEM_.*|TORCH_BACKEND)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ def _sentences(stderr: str) -> list[str]:
     found: list[str] = []
     inside = False
     for line in stderr.splitlines():
-        if begin := re.match(r"\s*(?:error|cause|×|╰─▶|├─▶):?\s+(.*)", line):
+        # The second form is that of older versions.
+        if begin := re.match(r"\s*(?:error|cause|×|╰─▶|├─▶):?\s+(.*)", line):  # noqa: RUF001
             found.append(begin[1].strip())
             inside = True
         elif inside and line.startswith("  ") and line.strip():

@@ -17,6 +17,7 @@ from replab.report.words import (
 )
 
 QUESTION = "When NumPy, TensorFlow and PyTorch give different numbers: how different are they, and why?"
+GOOD_CONTROLS = "Every control came out as expected"
 
 
 def _precision(work: Work) -> str:
@@ -148,7 +149,7 @@ def mode_sharing(ok: Sequence[CellView]) -> list[Finding]:
             full = [found for found in works.values() if all(mode in found for mode in plain)]
             same = sum(len({found[mode] for mode in plain}) == 1 for found in full)
             if full:
-                parts.append(f"{listing(plain)} share their bits in {count(same)} of {plural(len(full), 'case')}")
+                parts.append(f"{listing(plain)} share their bits in {count(same)} of {plural(len(full), 'result')}")
                 shared, asked = shared + same, asked + len(full)
         for compiler in sorted({mode for found in works.values() for mode in found} & COMPILERS):
             base = next((mode for mode in ("eager", *plain) if mode in plain), "")
@@ -164,7 +165,7 @@ def mode_sharing(ok: Sequence[CellView]) -> list[Finding]:
     if asked and shared == asked:
         title = "Modes that run the framework's own kernels always share their bits"
     elif asked:
-        title = f"Modes that run the framework's own kernels share their bits in {percent(shared, asked)} of the cases"
+        title = f"Modes that run the framework's own kernels share their bits in {percent(shared, asked)} of the results"
     return [Finding(kind="modes", title=title, lines=tuple(lines), figure=percent(shared, asked) if asked else "", unit="same bits",
                     links=(Link(text="the matrix", href="matrix.html"),))]
 
@@ -196,17 +197,23 @@ def version_steps(ok: Sequence[CellView]) -> list[Finding]:
         worse = [work for work in verdicts if right[work].outcome.severity > left[work].outcome.severity]
         lines = [f"In {common[0]} mode {count(len(changed))} of {plural(len(both), 'result')} change their bits and {count(len(verdicts))} their verdict "
                  f"({count(len(worse))} for the worse)."]
-        moved = [work for work in verdicts if not isnan(left[work].ulp) and not isnan(right[work].ulp) and left[work].ulp != right[work].ulp
-                 and {"accuracy"} & {left[work].outcome.name, right[work].outcome.name}]
+        moved = [work for work in both if "accuracy" in {left[work].outcome.name, right[work].outcome.name} and _ratio(left[work].ulp, right[work].ulp) > 1]
         links = [Link(text="version drift", href="upgrade.html")]
         if moved:
-            top = max(moved, key=lambda work: (abs(left[work].ulp - right[work].ulp), work))
+            top = max(moved, key=lambda work: (work.derivative == 0, _ratio(left[work].ulp, right[work].ulp), work))
             went = "falls" if right[top].ulp < left[top].ulp else "rises"
             lines.append(f"The error of {top.label} ({_precision(top)}) {went} from {number(left[top].ulp)} to {number(right[top].ulp)} ULP.")
             links.insert(0, Link(text=top.label, href=work_path(top)))
         made.append(Finding(kind="upgrade", title=f"From {old} to {new}, {percent(len(changed), len(both))} of the results change their bits",
                             lines=tuple(lines), links=tuple(links), figure=percent(len(changed), len(both)), unit="new bits"))
     return made
+
+
+def _ratio(one: float, two: float) -> float:
+    """How many times the larger error is the smaller one, half an ULP being as good as it gets; 0 when one is unknown."""
+    if isnan(one) or isnan(two):
+        return 0.0
+    return max(one, two, 0.5) / max(min(one, two), 0.5)
 
 
 def crossings(results: Results) -> list[Finding]:
@@ -216,12 +223,10 @@ def crossings(results: Results) -> list[Finding]:
     if not apart:
         return []
     counts = Counter(pair.verdict or "inconclusive" for pair in apart)
-    rest = [f"{count(counts[name])} {text}" for name, text in (("accuracy", "are a matter of accuracy"), ("semantic", "are another function"),
-            ("incomparable", "cannot be compared"), ("inconclusive", "stay open")) if counts[name]]
+    said = [f"{name} {count(counts[name])}" for name in ("rounding", "accuracy", "semantic", "incomparable", "inconclusive") if counts[name]]
     share = percent(counts["rounding"], len(apart))
-    lines = [f"{count(len(pairs))} pairs of results were compared across frameworks; {count(len(pairs) - len(apart))} have the same bits."]
-    if rest:
-        lines.append(f"Of the {count(len(apart))} that differ, {count(counts['rounding'])} are rounding, {listing(rest)}.")
+    lines = [f"{plural(len(pairs), 'pair')} of results compared across frameworks: {count(len(pairs) - len(apart))} with the same bits, "
+             f"{count(len(apart))} that differ ({listing(said)})."]
     return [Finding(kind="port", title=f"Rounding explains {share} of the differences between frameworks", lines=tuple(lines), figure=share,
                     unit="is rounding", links=(Link(text="what does not agree", href="port.html"),))]
 
@@ -238,7 +243,7 @@ def control_score(run: Mapping[str, Any]) -> list[Finding]:
     if not total:
         return [Finding(kind="controls", title="No control ran", lines=("Without its controls this run cannot show that its verdicts are right.",),
                         links=(Link(text="controls", href="controls.html"),))]
-    title = "Every control came out as expected" if good == total else f"{plural(total - good, 'control')} of {count(total)} did not come out as expected"
+    title = GOOD_CONTROLS if good == total else f"{plural(total - good, 'control')} of {count(total)} did not come out as expected"
     return [Finding(kind="controls", title=title, lines=(f"{listing(said)}.",), figure=f"{count(good)}/{count(total)}", unit="controls",
                     links=(Link(text="controls", href="controls.html"),))]
 
@@ -248,6 +253,8 @@ def coverage(cells: Sequence[CellView], environments: Mapping[str, Any]) -> Find
     ok = sum(cell.ok for cell in cells)
     statuses = Counter(cell.outcome.name for cell in cells if not cell.ok)
     said = [f"{count(statuses[name])} {name}" for name in sorted(statuses, key=lambda name: (-statuses[name], name))]
+    if not cells:
+        return Finding(kind="coverage", title="The run holds no cells", lines=("Nothing was planned, or nothing was recorded.",))
     lines = [f"{count(len(cells) - ok)} did not end in a result: {listing(said)}; each has its reason." if said else "Every one of them ended in a result."]
     away = sorted(name for name, entry in environments.items() if entry.get("status") == "unavailable")
     if away:
@@ -272,7 +279,8 @@ def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
     """The first page. The three cards are the largest error, the differences that rounding explains (or the modes), and the upgrade."""
     ok = [cell for cell in cells if cell.ok]
     accuracy, semantic, modes, steps, across = least_accurate(ok), other_functions(ok), mode_sharing(ok), version_steps(ok), crossings(results)
-    ordered = [*accuracy, *semantic, *across, *steps, *modes, *not_comparable(ok), *control_score(results.run)]
+    tested = control_score(results.run)
+    ordered = [*accuracy, *semantic, *across, *steps, *modes, *not_comparable(ok), *tested]
     candidates = [kind[0] for kind in (accuracy, across, semantic, steps, modes) if kind and kind[0].figure]
     cards = tuple(candidates[:3])
     covered = coverage(cells, results.environments)
@@ -291,5 +299,5 @@ def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
         featured=picture,
         featured_title=f"{featured.label}, {featured.dtype}" if featured and picture else "",
         featured_href=work_path(featured) if featured and picture else "",
-        coverage=covered.title + ".",
+        warnings=tuple(finding for finding in tested if finding.title != GOOD_CONTROLS and cells),
     )

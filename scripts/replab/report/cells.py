@@ -173,7 +173,9 @@ def places_in_words(places: Iterable[Place]) -> str:
     """``tf-1.15 (session, eager) and torch-1.4 (eager)``."""
     grouped: dict[str, list[str]] = {}
     for place in sorted(places):
-        grouped.setdefault(place.environment, []).append(place.how)
+        modes = grouped.setdefault(place.environment, [])
+        if place.how not in modes:
+            modes.append(place.how)
     return listing([f"{environment} ({', '.join(modes)})" for environment, modes in grouped.items()])
 
 

@@ -15,7 +15,7 @@ from replab.report.words import (
     OUTCOMES, Outcome, count, derivative_name, framework_name, listing, number, percent, plural, slug,
 )
 
-MOST_SERIOUS, MOST_ROUNDING = 300, 40
+MOST_SERIOUS, MOST_ROUNDING = 300, 60
 """Rows shown per section: nearly all that goes beyond rounding, and the largest of those that rounding explains."""
 
 _IMPORTANCE = {"semantic": 5, "incomparable": 4, "accuracy": 3, "inconclusive": 2, "rounding": 1, "identical": 0}
@@ -62,26 +62,37 @@ def _port_sense(left: CellView, right: CellView) -> str:
     return "both agree with the truth within rounding" if {left.outcome.name, right.outcome.name} <= {"identical", "rounding"} else ""
 
 
+def _details(pairs: Sequence[PairRow]) -> str:
+    """``float32 value, 1st derivative; float64 value``."""
+    by_dtype: dict[str, list[str]] = {}
+    for pair in pairs:
+        output = "" if pair.output in {"out", ""} or pair.output.startswith("grad_") else f" {pair.output}"
+        said = by_dtype.setdefault(pair.dtype, [])
+        name = f"{derivative_name(pair.derivative)}{output}"
+        if name not in said:
+            said.append(name)
+    return "; ".join(f"{dtype} {', '.join(said)}" for dtype, said in by_dtype.items())
+
+
 def _rows(pairs: Sequence[PairRow], cells: Mapping[str, CellView], sense: Callable[[CellView, CellView], str]) -> list[DriftRow]:
-    """A row per work and output; modes that show the same numbers stand together."""
-    grouped: dict[tuple[object, ...], list[PairRow]] = defaultdict(list)
+    """A row per case, verdicts and sense; its numbers are those of the first pair, the one that matters most."""
+    grouped: dict[tuple[str, ...], list[PairRow]] = defaultdict(list)
     for pair in pairs:
         left, right = cells.get(pair.left), cells.get(pair.right)
-        key = (pair.family, pair.case, pair.derivative, pair.dtype, pair.output, pair.verdict, number(pair.ulp_max), number(pair.z_max),
-               number(left.ulp) if left else "", number(right.ulp) if right else "", pair.cause)
+        said = sense(left, right) if left and right else ""
+        key = (pair.family, pair.case, pair.verdict, left.outcome.name if left else "", right.outcome.name if right else "", said, pair.cause)
         grouped[key].append(pair)
     made = []
-    for members in grouped.values():
+    for (*_, said, cause), members in grouped.items():
         pair = members[0]
         left, right = cells.get(pair.left), cells.get(pair.right)
         work = Work(pair.family, pair.case, pair.derivative, pair.dtype)
-        detail = ", ".join(part for part in (pair.dtype, derivative_name(pair.derivative), "" if pair.output in {"out", ""} else pair.output) if part)
-        modes = list(dict.fromkeys(p.left_mode if p.left_mode == p.right_mode else f"{p.left_mode} → {p.right_mode}" for p in members))
+        modes = dict.fromkeys(p.left_mode if p.left_mode == p.right_mode else f"{p.left_mode} → {p.right_mode}" for p in members)
         made.append(DriftRow(
-            work=work.label, href=work_path(work) if left or right else "", detail=detail, modes=", ".join(modes), outcome=_outcome(pair),
+            work=work.label, href=work_path(work) if left or right else "", detail=_details(members), modes=", ".join(modes), outcome=_outcome(pair),
             ulp=number(pair.ulp_max), z=number(pair.z_max), left=left.outcome if left else None, right=right.outcome if right else None,
-            left_ulp=number(left.ulp if left else None), right_ulp=number(right.ulp if right else None),
-            sense=sense(left, right) if left and right else "", cause=pair.cause,
+            left_ulp=number(left.ulp if left else None), right_ulp=number(right.ulp if right else None), sense=said,
+            cause="" if cause == "unknown" else cause,
         ))
     return made
 
@@ -100,12 +111,15 @@ def _section(left: str, right: str, pairs: Sequence[PairRow], cells: Mapping[str
     else:
         beyond = sorted({f"{pair.family}.{pair.case}" for pair in apart if pair.verdict not in {"rounding", "identical"}})
         summary.append(f"{plural(len(beyond), 'case differs', 'cases differ')} beyond rounding{': ' + listing(beyond, 8) if beyond else ''}.")
+    known = sum(pair.cause not in {"", "unknown"} for pair in apart)
+    if known:
+        summary.append(f"The cause is known for {count(known)} of the {count(len(apart))} that differ.")
     serious_rows, mild_rows = _rows(serious, cells, sense), _rows(mild, cells, sense)
-    rows = (*serious_rows[:MOST_SERIOUS], *mild_rows[:MOST_ROUNDING])
-    left_out = len(serious_rows) + len(mild_rows) - len(rows)
+    rows, mild_shown = tuple(serious_rows[:MOST_SERIOUS]), tuple(mild_rows[:MOST_ROUNDING])
+    left_out = len(serious_rows) + len(mild_rows) - len(rows) - len(mild_shown)
     hidden = f"{plural(left_out, 'smaller difference is', 'smaller differences are')} not listed; pairs.parquet has them." if left_out else ""
     return DriftSection(anchor=slug(f"{left}-to-{right}"), left=left, right=right, bar=bar(f"{left} → {right}", (_outcome(pair) for pair in pairs)),
-                        summary=tuple(summary), rows=rows, hidden=hidden)
+                        summary=tuple(summary), rows=rows, mild=mild_shown, hidden=hidden)
 
 
 def _about(results: Results) -> dict[str, tuple[str, int]]:

@@ -227,7 +227,7 @@ def _short_who(members: Sequence[CellView]) -> str:
     modes = list(dict.fromkeys(cell.place.how for cell in members))
     if len(names) == 1:
         return f"{names[0]} {'/'.join(modes)}"
-    return f"{names[0]} +{len(names) - 1}"
+    return ", ".join(names) if len(names) == 2 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _line_order(classes: dict[str, BitClass], letters: dict[str, str], key: tuple[str, str, str]) -> tuple[bool, Any]:
@@ -238,7 +238,7 @@ def _line_order(classes: dict[str, BitClass], letters: dict[str, str], key: tupl
 def error_spec(names: list[str], colours: list[str], dashes: list[list[int]], domain: tuple[float, float],
                ticks: list[tuple[float, str]], highest: float) -> dict[str, Any]:
     """The Vega-Lite specification; its data comes under the name ``points``, made by ``charts.js`` from columns."""
-    labels = "{" + ", ".join(f"'{u:.3f}': '{text}'" for u, text in ticks) + "}[format(datum.value, '.3f')]"
+    labels = "{" + ", ".join(f"'{round(u * 1000)}': '{text}'" for u, text in ticks) + "}['' + round(datum.value * 1000)]"
     powers = [0.0, 0.5] + [10.0**power for power in range(0, 1 + max(1, floor(log10(highest)) if 0 < highest < inf else 1))]
     step = -(-len(powers) // 9)
     scale = {"domain": names, "range": colours}
@@ -247,7 +247,7 @@ def error_spec(names: list[str], colours: list[str], dashes: list[list[int]], do
         "data": {"name": "points"},
         "width": "container",
         "height": 300,
-        "autosize": {"type": "fit", "contains": "padding"},
+        "autosize": {"type": "fit-x", "contains": "padding"},
         "params": [{"name": "chosen", "select": {"type": "point", "fields": ["line"]}, "bind": "legend"}],
         "mark": {"type": "line", "point": {"size": 14, "filled": True}, "strokeWidth": 1.6, "strokeJoin": "round", "invalid": "break-paths-show-domains"},
         "encoding": {
@@ -256,10 +256,10 @@ def error_spec(names: list[str], colours: list[str], dashes: list[list[int]], do
                   "axis": {"values": [round(u, 3) for u, _ in ticks], "labelExpr": labels, "grid": True, "labelOverlap": "greedy"}},
             "y": {"field": "max", "type": "quantitative", "title": "largest error in ULP",
                   "scale": {"type": "symlog", "constant": 0.5, "nice": False, "domainMin": 0},
-                  "axis": {"values": powers[:2] + powers[2::step], "format": "~g", "grid": True}},
+                  "axis": {"values": powers[:2] + powers[2::step], "labelExpr": "replace(format(datum.value, '~g'), '+', '')", "grid": True}},
             "color": {"field": "line", "type": "nominal", "title": "bit class", "scale": scale,
                       "legend": {"orient": "bottom", "columns": 2, "labelLimit": 260, "symbolType": "stroke"}},
-            "strokeDash": {"field": "line", "type": "nominal", "scale": {"domain": names, "range": dashes}, "legend": None},
+            "strokeDash": {"field": "line", "type": "nominal", "title": "bit class", "scale": {"domain": names, "range": dashes}},
             "opacity": {"condition": {"param": "chosen", "value": 1}, "value": 0.1},
             "order": {"field": "u", "type": "quantitative"},
             "tooltip": [{"field": "who", "type": "nominal", "title": "who"}, {"field": "range", "type": "nominal", "title": "input"},

@@ -10,7 +10,7 @@ from replab.report.cells import CellView, places_in_words, views
 from replab.report.links import case_title
 from replab.report.pages import ControlRow, ControlsPage, EnvironmentEntry, ProvenancePage, ReasonRow
 from replab.report.results import CellRow, Results
-from replab.report.words import MISSING, OUTCOMES, flatten, framework_name, listing, number, percent, plural, seconds, slug
+from replab.report.words import MISSING, OUTCOMES, flatten, framework_name, listing, natural, number, percent, plural, seconds, slug
 
 ACCEPTED = {"rounding": frozenset({"identical", "rounding"}), "semantic": frozenset({"semantic"})}
 """A known-equal rewrite may of course hit the very bits of the truth."""
@@ -54,7 +54,17 @@ def controls(results: Results) -> ControlsPage:
 
 
 def _text(value: Any) -> str:
-    return "; ".join(f"{name}: {text}" if name else text for name, text in flatten(value)) or MISSING
+    """One line: ``name openblas, threads 1; name mkl, threads 1`` for a list of tables."""
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return "; ".join(_text(item) for item in value) or MISSING
+    return ", ".join(f"{name} {text}" if name else text for name, text in flatten(value)) or MISSING
+
+
+def _differs(asked: str, found: str) -> bool:
+    """A version found is another one than that asked for; ``2.13.0+cpu`` is ``2.13.0``, ``3.11.9`` is ``3.11``."""
+    if MISSING in {asked, found}:
+        return False
+    return not (found == asked or found.startswith((f"{asked}.", f"{asked}+", f"{asked} ")))
 
 
 def _package_version(packages: Mapping[str, Any], framework: str) -> str:
@@ -68,22 +78,24 @@ def _environment(name: str, entry: Mapping[str, Any]) -> EnvironmentEntry:
     packages = observed.get("packages") or {}
     cpu = observed.get("cpu") or {}
     framework = str(asked.get("framework") or "")
-    facts = [
-        (framework_name(framework) or "framework", str(asked.get("version") or MISSING), _package_version(packages, framework) or MISSING),
-        ("Python", str(asked.get("python") or MISSING), _text(observed.get("python"))),
-        ("C library", MISSING, _text(observed.get("libc"))),
-        ("processor", MISSING, str(cpu.get("model") or MISSING) if isinstance(cpu, dict) else _text(cpu)),
-        ("linear algebra", MISSING, _text(observed.get("blas"))),
-        ("switches", _text(asked.get("variables") or {}) , _text(observed.get("variables") or {})),
-        ("modes", _text(asked.get("modes") or []), MISSING),
-    ]
+    version, python = str(asked.get("version") or MISSING), str(asked.get("python") or MISSING)
+    found_version, found_python = _package_version(packages, framework) or MISSING, _text(observed.get("python"))
+    facts = (
+        (framework_name(framework) or "framework", version, found_version, _differs(version, found_version)),
+        ("Python", python, found_python, _differs(python, found_python)),
+        ("C library", MISSING, _text(observed.get("libc")), False),
+        ("processor", MISSING, str(cpu.get("model") or MISSING) if isinstance(cpu, dict) else _text(cpu), False),
+        ("linear algebra", MISSING, _text(observed.get("blas")), False),
+        ("switches", _text(asked.get("variables") or {}), _text(observed.get("variables") or {}), False),
+        ("modes", _text(asked.get("modes") or []), MISSING, False),
+    )
     shown = {"python", "libc", "packages", "blas", "variables"}
     details = flatten({key: value for key, value in observed.items() if key not in shown})
     if entry.get("build_seconds") is not None:
         details.append(("time to build", seconds(entry["build_seconds"])))
     return EnvironmentEntry(
         name=name, anchor=f"env-{slug(name)}", framework=framework, available=entry.get("status") != "unavailable", reason=str(entry.get("reason") or ""),
-        facts=tuple(facts), packages=tuple(sorted((str(key), str(value)) for key, value in packages.items())), details=tuple(details),
+        facts=facts, packages=tuple(sorted((str(key), str(value)) for key, value in packages.items())), details=tuple(details),
         lock=str(entry.get("lock_sha256") or ""),
     )
 
@@ -121,6 +133,6 @@ def provenance(results: Results, cells: tuple[CellView, ...]) -> ProvenancePage:
     total = sum(int(value) for value in statuses.values())
     return ProvenancePage(
         facts=tuple(facts), times=_times(run), statuses=tuple((f"{name} ({percent(int(value), total)})", int(value)) for name, value in sorted(statuses.items(), key=lambda item: (-int(item[1]), item[0]))),
-        reasons=_reasons(cells), environments=tuple(_environment(name, entry) for name, entry in sorted(results.environments.items())),
+        reasons=_reasons(cells), environments=tuple(_environment(name, entry) for name, entry in sorted(results.environments.items(), key=lambda item: natural(item[0]))),
         command=str(run.get("command") or "make run"), machine=tuple(flatten(run.get("machine") or {})),
     )

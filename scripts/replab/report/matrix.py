@@ -46,7 +46,7 @@ def matrix(results: Results, cells: tuple[CellView, ...]) -> MatrixPage:
             if cell.reason:
                 why[str(at)] = reasons.setdefault(cell.reason, len(reasons))
         case = cases.setdefault((work.family, work.case), len(cases))
-        rows.append([case, work.derivative, work.dtype, "".join(codes), ulps, zs, why])
+        rows.append([case, work.derivative, work.dtype, "".join(codes), ulps, zs, why, work.panel])
     data = {
         "outcomes": [
             {"code": _CODES[name], "name": name, "glyph": o.glyph, "css": o.css, "short": o.short} for name, o in OUTCOMES.items()

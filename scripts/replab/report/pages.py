@@ -232,6 +232,9 @@ class DriftSection:
     bar: Bar
     summary: tuple[str, ...]
     rows: tuple[DriftRow, ...]
+    """Beyond rounding, or (in an upgrade) with another verdict than before."""
+    mild: tuple[DriftRow, ...]
+    """Rounding explains these."""
     hidden: str
 
 
@@ -276,8 +279,8 @@ class EnvironmentEntry:
     framework: str
     available: bool
     reason: str
-    facts: tuple[tuple[str, str, str], ...]
-    """(what, asked, found)."""
+    facts: tuple[tuple[str, str, str, bool], ...]
+    """(what, asked, found, whether what was found is not what was asked for)."""
     packages: tuple[tuple[str, str], ...]
     details: tuple[tuple[str, str], ...]
     lock: str
@@ -320,7 +323,8 @@ class AnswerPage:
     featured: ClassPicture | None
     featured_title: str
     featured_href: str
-    coverage: str
+    warnings: tuple[Finding, ...]
+    """What makes the rest of the page doubtful: failed or missing controls."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

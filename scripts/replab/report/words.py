@@ -99,17 +99,17 @@ def plural(value: int, one: str, many: str = "") -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """A share that never rounds to 0 or 100 unless it is."""
+    """A share that never rounds to 0 or 100 unless it is; the sign keeps to its number."""
     if whole == 0:
         return MISSING
     share = 100 * part / whole
     if part == 0 or part == whole:
-        return f"{share:.0f} %"
+        return f"{share:.0f}\u00a0%"
     if share < 0.1:
-        return "under 0.1 %"
+        return "under 0.1\u00a0%"
     if share > 99.9:
-        return "over 99.9 %"
-    return f"{share:.1f} %" if share < 1 or share > 99 else f"{share:.0f} %"
+        return "over 99.9\u00a0%"
+    return f"{share:.1f}".removesuffix(".0") + "\u00a0%" if share < 1 or share > 99 else f"{share:.0f}\u00a0%"
 
 
 def seconds(value: float | None) -> str:
@@ -153,6 +153,11 @@ def slug(text: str) -> str:
     if clean == text and text.strip("."):
         return clean
     return f"{clean.strip('.')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def natural(text: str) -> tuple[tuple[int, str], ...]:
+    """A sort key that puts ``tf-2.4`` before ``tf-2.21``."""
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", text))
 
 
 def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:

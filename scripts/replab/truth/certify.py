@@ -41,7 +41,7 @@ class Truth:
     exact: Array | None = None
 
 
-def certify(problem: Problem, dtype: str, *, elementwise: bool, special: bool) -> list[Truth]:
+def certify(problem: Problem, dtype: str, *, elementwise: bool) -> list[Truth]:
     """The truth of every output of ``problem`` for cells of ``dtype``.
 
     Raises ``TruthError`` when the reference fails in every interpretation.
@@ -58,13 +58,13 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, special: bool) -
         method = "ball arithmetic"
     size = max(value.size for value in ieee)
     runs = next(count for limit, count in RUNS.items() if size <= limit)
-    spreads = _spread(problem, form, [(high, low) for high, low, _ in enclosures], runs) if not special else None
+    spreads = _spread(problem, form, [(high, low) for high, low, _ in enclosures], runs)
     found = []
     for place, (value, (high, low, bound)) in enumerate(zip(ieee, enclosures, strict=True)):
         if value.dtype.kind in "iub":
             found.append(_exact(value))
             continue
-        sigma = spreads[place] if spreads is not None else np.zeros(value.shape)
+        sigma = spreads[place]
         sigma = _with_quantisation(sigma, high, low, form)
         found.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value.astype(np.float64), runs=runs, method=method))
     return found

@@ -72,4 +72,4 @@ def broken(x):
 
 
 def kernel_missing(x):
-    return tf.linalg.inv(x)
+    return tf.math.betainc(x, x, x)

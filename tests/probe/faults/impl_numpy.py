@@ -1,5 +1,6 @@
 """Functions that do to a sandbox what experiments sometimes do."""
 
+import json
 import os
 import signal
 import subprocess
@@ -87,9 +88,7 @@ def spoils_the_next(x):
     """Plants a folder where the next cell's result should go."""
     out = sys.argv[sys.argv.index("--out") + 1]
     with open(sys.argv[sys.argv.index("--request") + 1]) as stream:
-        import json
-
         cells = json.load(stream)["cells"]
     place = [cell["function"] for cell in cells].index("spoils_the_next")
-    os.makedirs(os.path.join(out, cells[place + 1]["key"] + ".safetensors", "in the way"))
+    os.makedirs(os.path.join(out, cells[place + 1]["key"] + ".safetensors", "in the way"), exist_ok=True)
     return x * x

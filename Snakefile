@@ -1,0 +1,26 @@
+"""replab: the same numeric experiments in pinned environments, judged against certified truth."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/environments.smk"
+include: "rules/inputs.smk"
+include: "rules/run.smk"
+include: "rules/judge.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        REPORT,
+    default_target: True

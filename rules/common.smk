@@ -1,0 +1,33 @@
+# Wiring only: the lab is read once, and rules get names from it. Whatever decides something lives in scripts/replab, where it is tested.
+import shlex
+import sys
+from pathlib import Path
+
+from replab import ids, plan, workflow as lab_workflow
+
+LAB = lab_workflow.open_lab(config, Path(workflow.basedir))
+RESULTS = LAB.results.relative_to(LAB.root).as_posix()
+SETTINGS = f"{RESULTS}/plan/config.json"
+STEP = f"{shlex.quote(sys.executable)} -m replab.steps"
+REPORT = f"{RESULTS}/report/index.html"
+ENVIRONMENTS = [one.name for one in LAB.environments]
+FAMILIES = {one.name: one for one in LAB.families}
+BATCHES = [ids.batch_id(one) for one in plan.batches(LAB)]
+SHARDS = [f"{name}--{shard}" for name, one in FAMILIES.items() for shard in range(plan.shards(one))]
+PROBE = sorted(str(path) for path in (LAB.root / "scripts/probe").glob("*.py"))
+
+
+wildcard_constraints:
+    environment=lab_workflow.one_of(ENVIRONMENTS),
+    family=lab_workflow.one_of(FAMILIES),
+    batch=lab_workflow.one_of(BATCHES),
+    shard=r"\d+",
+
+
+onstart:
+    lab_workflow.note_start(LAB, cores=workflow.cores or 1)
+
+
+if lab_workflow.is_main_process():
+    lab_workflow.write_settings(config, LAB, Path(SETTINGS))
+    lab_workflow.forget_changed_results(LAB)

@@ -1,0 +1,17 @@
+rule inputs:
+    """Make the bytes that every sandbox of a family gets."""
+    input:
+        toml=lambda wildcards: lab_workflow.relative(LAB, FAMILIES[wildcards.family].folder / "experiment.toml"),
+        reference=lambda wildcards: lab_workflow.relative(LAB, FAMILIES[wildcards.family].folder / "reference.py"),
+        generators=["scripts/replab/inputs.py", "scripts/replab/formats.py"],
+    output:
+        f"{RESULTS}/inputs/{{family}}.json",
+    log:
+        f"{RESULTS}/logs/inputs/{{family}}.log",
+    container:
+        None
+    params:
+        points=LAB.points,
+    priority: 90
+    shell:
+        "{STEP} inputs --config {SETTINGS} --name {wildcards.family} --out {output} > {log} 2>&1"

@@ -1,0 +1,50 @@
+rule truth:
+    """Certify the values that cells are judged by."""
+    input:
+        index=f"{RESULTS}/inputs/{{family}}.json",
+        reference=lambda wildcards: lab_workflow.relative(LAB, FAMILIES[wildcards.family].folder / "reference.py"),
+        code=[*map(str, sorted((LAB.root / "scripts/replab/truth").glob("*.py"))), "scripts/replab/truths.py"],
+    output:
+        f"{RESULTS}/truth/{{family}}--{{shard}}.json",
+    log:
+        f"{RESULTS}/logs/truth/{{family}}--{{shard}}.log",
+    container:
+        None
+    priority: 10
+    shell:
+        "{STEP} truth --config {SETTINGS} --name {wildcards.family} --shard {wildcards.shard} --out {output} > {log} 2>&1"
+
+
+rule judge:
+    """Compare every cell with its truth and with its neighbours."""
+    input:
+        truth=f"{RESULTS}/truth/{{family}}--{{shard}}.json",
+        batches=lambda wildcards: [f"{RESULTS}/batches/{one}.json" for one in BATCHES if ids.parse_batch_id(one).family == wildcards.family],
+        code=[*map(str, sorted((LAB.root / "scripts/replab/compare").glob("*.py"))), "scripts/replab/judge.py", "scripts/replab/tables.py"],
+    output:
+        cells=f"{RESULTS}/judged/{{family}}--{{shard}}.cells.parquet",
+        pairs=f"{RESULTS}/judged/{{family}}--{{shard}}.pairs.parquet",
+        curves=f"{RESULTS}/judged/{{family}}--{{shard}}.curves.parquet",
+    log:
+        f"{RESULTS}/logs/judge/{{family}}--{{shard}}.log",
+    container:
+        None
+    priority: 5
+    shell:
+        "{STEP} judge --config {SETTINGS} --name {wildcards.family} --shard {wildcards.shard} --out {output.cells} > {log} 2>&1"
+
+
+rule tables:
+    """Merge what was found into the public tables."""
+    input:
+        cells=expand(f"{RESULTS}/judged/{{shard}}.cells.parquet", shard=SHARDS),
+        environments=expand(f"{RESULTS}/environments/{{environment}}.json", environment=ENVIRONMENTS),
+        code="scripts/replab/summary.py",
+    output:
+        multiext(f"{RESULTS}/", "cells.parquet", "pairs.parquet", "curves.parquet", "environments.json", "cases.json", "run.json"),
+    log:
+        f"{RESULTS}/logs/tables.log",
+    container:
+        None
+    shell:
+        "{STEP} tables --config {SETTINGS} --out {output[0]} > {log} 2>&1"

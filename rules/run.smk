@@ -1,0 +1,18 @@
+rule batch:
+    """Run all cells of a family in one environment: one sandbox imports the framework once."""
+    input:
+        environment=lambda wildcards: f"{RESULTS}/environments/{ids.parse_batch_id(wildcards.batch).environment}.json",
+        index=lambda wildcards: f"{RESULTS}/inputs/{ids.parse_batch_id(wildcards.batch).family}.json",
+        impl=lambda wildcards: lab_workflow.implementation(LAB, ids.parse_batch_id(wildcards.batch)),
+        probe=PROBE,
+    output:
+        f"{RESULTS}/batches/{{batch}}.json",
+    log:
+        f"{RESULTS}/logs/batch/{{batch}}.log",
+    container:
+        None
+    params:
+        sandbox=lambda wildcards: f"{RESULTS}/logs/batch/{wildcards.batch}.sandbox.log",
+    priority: 50
+    shell:
+        "{STEP} batch --config {SETTINGS} --name {wildcards.batch} --out {output} --log {params.sandbox} > {log} 2>&1"

@@ -1,0 +1,142 @@
+"""One batch: what is missing in the store is run in a sandbox, and a manifest says which cells the batch consists of."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from replab import ids, plan
+from replab.engines.registry import get_engine
+from replab.model import IMPL_FILE, Batch, Environment, Family, Lab, Status, Variant
+from replab.progress import Progress
+from replab.requests import PROBE, requests
+from replab.store import Store, write_atomically
+from replab.supervise import Summary, run_batch
+
+
+def parts(lab: Lab, batch: Batch) -> tuple[Environment, Family, Variant]:
+    """The environment, family and variant of a batch."""
+    environment = next(one for one in lab.environments if one.name == batch.environment)
+    family = next(one for one in lab.families if one.name == batch.family)
+    variant = next(one for one in lab.variants if one.name == batch.variant)
+    return environment, family, variant
+
+
+def input_index(lab: Lab, family: str) -> dict[str, Any]:
+    """What the rule ``inputs`` wrote for a family."""
+    loaded: dict[str, Any] = json.loads((lab.results / "inputs" / f"{family}.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def environment_facts(lab: Lab, name: str) -> dict[str, Any]:
+    """What the rule ``environment`` found out."""
+    loaded: dict[str, Any] = json.loads((lab.results / "environments" / f"{name}.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: str = "*") -> dict[str, Any]:
+    """Run the missing cells of ``batch`` whose id matches ``only`` and write the manifest; returns it.
+
+    Raises ``LabError`` when the lab itself fails; cells that fail are records.
+    """
+    environment, family, variant = parts(lab, batch)
+    facts = environment_facts(lab, environment.name)
+    store = Store(lab.results / "store")
+    begin = time.time()
+    built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
+    planned = [(cell, one) for cell, one in requests(family, environment, variant, input_index(lab, family.name), built) if fnmatchcase(one["id"], only)]
+    summary = Summary()
+    if facts["status"] == Status.OK:
+        missing = {one["key"]: one for _, one in planned if one["key"] and not store.intact(one["key"])}
+        if missing:
+            summary = _run(lab, environment, family, variant, list(missing.values()), store, log, ids.batch_id(batch))
+    entries = [_entry(store, facts, cell.left_out, one) for cell, one in planned]
+    result = {
+        "schema": 1, "batch": ids.batch_id(batch), "cells": entries, "began": begin, "import_seconds": summary.import_seconds,
+        "cell_seconds": summary.cell_seconds, "wall_seconds": summary.wall_seconds, "sandboxes": summary.sandboxes,
+        "ran": {status: count for status, count in sorted(summary.statuses.items())},
+    }  # fmt: skip
+    write_atomically(manifest, json.dumps(result, sort_keys=True, indent=0).encode())
+    return result
+
+
+def _run(
+    lab: Lab, environment: Environment, family: Family, variant: Variant, cells: list[dict[str, Any]], store: Store, log: Path, name: str
+) -> Summary:
+    engine = get_engine(lab.engine)
+    built = engine.build(environment, lab.cache, lambda _: None)
+    staging = lab.results / "staging" / name
+    data = lab.results / "inputs" / "data"
+    request = {
+        "schema": 1, "environment": environment.name, "framework": environment.framework, "family": family.name,
+        "impl": str(family.folder / IMPL_FILE[environment.framework]), "inputs": str(data), "variant": variant.name,
+        "threads": variant.threads, "device": "cpu", "cells": cells,
+    }  # fmt: skip
+
+    def launch(request_path: Path, folder: Path) -> Any:
+        return engine.command(
+            built,
+            [str(PROBE / "main.py"), "--request", str(request_path), "--out", str(folder)],
+            variables=variant.variables,
+            threads=variant.threads,
+            limits=lab.limits,
+            writable=folder,
+            readable=[PROBE, family.folder, data],
+        )
+
+    progress = Progress(lab.results / "progress" / f"{name}.json", name, total=len(cells))
+
+    def fail(cell: dict[str, Any], status: Status, reason: str, seconds: float) -> None:
+        store.write_failure(cell["key"], cell["id"], status, reason, seconds)
+
+    try:
+        return run_batch(
+            launch, request, staging, limits=lab.limits, adopt=lambda key: store.adopt(key, staging), fail=fail, progress=progress.update, log=log
+        )
+    finally:
+        progress.finish()
+
+
+def _entry(store: Store, facts: Mapping[str, Any], left_out: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """One cell in the manifest: where its result is, or why there is none."""
+    entry: dict[str, Any] = {"id": request["id"], "key": request["key"], "status": "", "reason": "", "files": []}
+    if left_out:
+        return entry | {"status": Status.SKIPPED, "reason": left_out}
+    if facts["status"] != Status.OK:
+        return entry | {"status": Status.SKIPPED, "key": "", "reason": f"the environment is not available here: {facts['reason']}"}
+    record = store.read(request["key"]).record
+    return entry | {"status": record["status"], "reason": record["reason"], "files": store.files(request["key"])}
+
+
+def audit(lab: Lab) -> list[str]:
+    """Delete the manifests whose cell files are missing or were touched since, so that the workflow looks at those batches again.
+
+    Cheap (one ``stat`` a file): runs whenever the workflow starts. Returns the batches concerned.
+    """
+    root, stale = lab.results / "store", []
+    for batch in plan.batches(lab):
+        path = lab.results / "batches" / f"{ids.batch_id(batch)}.json"
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            intact = all(_unchanged(root / name, size, stamp) for cell in manifest["cells"] for name, size, stamp in cell["files"])
+        except FileNotFoundError:
+            continue
+        except (ValueError, KeyError, TypeError):
+            intact = False
+        if not intact:
+            path.unlink()
+            stale.append(ids.batch_id(batch))
+    return stale
+
+
+def _unchanged(path: Path, size: int, stamp: int) -> bool:
+    try:
+        stat = path.stat()
+    except OSError:
+        return False
+    return stat.st_size == size and stat.st_mtime_ns == stamp
+

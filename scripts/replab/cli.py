@@ -1,0 +1,148 @@
+"""The command line: parses arguments, calls one function of ``replab.commands``, renders the one family of errors."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from replab.errors import LabError
+
+app = typer.Typer(
+    name="replab",
+    help="A reproducibility lab: the same numeric experiments in pinned environments, judged against certified truth.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+INTERRUPTED = 130
+"""What shells expect of a program that was stopped with Ctrl-C."""
+
+Environments = Annotated[str, typer.Option("--environments", "-e", help="Environments and groups, separated by commas, instead of those in config.yaml.")]
+Families = Annotated[str, typer.Option("--families", "-f", help="Families, separated by commas.")]
+Settings = Annotated[list[str] | None, typer.Option("--config", "-c", metavar="KEY=VALUE", help="Another setting of config/config.yaml; may be repeated.")]
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str, typer.Argument(help="environments, families, cases or cells; nothing gives an overview.")] = "",
+    pattern: Annotated[str, typer.Argument(help="Only cases or cells that match, such as 'ops.exp*@tf-*'.")] = "*",
+    environments: Environments = "",
+    families: Families = "",
+    config: Settings = None,
+) -> None:
+    """Say what there is, and how much of it the configuration asks for."""
+    from replab.commands import common, listing
+
+    listing.run(common.open_lab(environments, families, config or ()), kind, pattern)
+
+
+@app.command()
+def cell(
+    pattern: Annotated[str, typer.Argument(metavar="GLOB", help="Which cells, such as 'ops.softmax*' or 'ops.exp:float32@tf-*'.")],
+    environments: Environments = "",
+    families: Families = "",
+    config: Settings = None,
+) -> None:
+    """Run the matching cells now, and only these, and say how far they are from the truth."""
+    from replab.commands import cell as command, common
+
+    command.run(common.open_lab(environments, families, config or ()), pattern)
+
+
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(metavar="CELL", help="The id of a cell, or a pattern that only one cell matches.")],
+    config: Settings = None,
+) -> None:
+    """Tell one result of the last run in words: its verdict, the numbers that decide it, and who shares its bits."""
+    from replab.commands import common, explain as command
+
+    command.run(common.open_lab(settings=config or ()).results, name)
+
+
+@app.command()
+def new(
+    family: Annotated[str, typer.Argument(help="The name of the new family of experiments.")],
+    folder: Annotated[Path, typer.Option(help="Where families lie.")] = Path("experiments"),
+) -> None:
+    """Write the folder of a new family, with one case that works."""
+    from replab.commands import new as command
+
+    made = command.run(family, folder, Path.cwd())
+    _say(f"wrote {made}/; try it with: uv run replab cell '{family}.*'")
+
+
+@app.command()
+def pin(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[ENVIRONMENT|GROUP|lab]...", help="What to pin; all when nothing is named.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say which locks are stale or were edited.")] = False,
+) -> None:
+    """Resolve the newest versions that the requirements allow, and write the locks."""
+    from replab.commands import pin as command
+
+    command.run(names or [], Path.cwd(), check=check)
+
+
+@app.command()
+def doctor(environments: Environments = "", config: Settings = None) -> None:
+    """Say what this machine has of what the lab needs, and how to mend what it lacks."""
+    from replab.commands import common, doctor as command
+
+    if not command.run(common.open_lab(environments, settings=config or ())):
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    remove: Annotated[bool, typer.Option("--remove", help="Put damaged files aside, so that the next run makes them again.")] = False,
+    config: Settings = None,
+) -> None:
+    """Check every stored result against its hashes."""
+    from replab.commands import common, verify as command
+
+    command.run(common.open_lab(settings=config or ()).results, remove=remove)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(context: typer.Context) -> None:
+    """Measure the run against its floor, and the comparison against those of NumPy and PyTorch."""
+    from replab import bench as command
+
+    command.main(context.args)
+
+
+@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def step(context: typer.Context) -> None:
+    """One step of the workflow, as its rules call it."""
+    from replab import steps
+
+    steps.main(context.args)
+
+
+def _say(text: str) -> None:
+    Console(highlight=False, soft_wrap=True).print(Text(text))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; every problem that a user can mend becomes one sentence on stderr and the exit code of its kind."""
+    try:
+        app(args=arguments, standalone_mode=True)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except LabError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text.assemble(("replab: ", "bold red"), str(error)))
+        return error.exit_code
+    except KeyboardInterrupt:
+        Console(stderr=True).print("replab: interrupted")
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""``replab doctor``: what this machine has of what the lab needs, and how to mend what it lacks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from rich.text import Text
+
+from replab import pins
+from replab.commands.common import console
+from replab.engines.base import compiler, host_platform
+from replab.engines.interpreters import find_interpreter, version_of
+from replab.engines.uvtool import find_uv, run_uv
+from replab.errors import EnvironmentUnavailable
+from replab.model import Environment, Lab
+
+DISK_GB = {"numpy": 0.2, "tensorflow": 1.5, "torch": 1.5}
+"""Room that a built environment of each framework takes (measured, rounded up); the cache of wheels takes about as much again."""
+RESULTS_GB = 3.0
+"""Room for results of the default configuration."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that was looked for."""
+
+    what: str
+    found: str
+    ok: bool = True
+    needed: bool = True
+    """Without it, something that the configuration asks for cannot run; else it only makes something better."""
+    mend: str = ""
+
+
+def run(lab: Lab) -> bool:
+    """Print a line for each thing; returns whether everything needed is there."""
+    well = True
+    out = console()
+    for line in examine(lab):
+        mark, style = ("ok", "green") if line.ok else ("missing", "bold red") if line.needed else ("optional", "yellow")
+        text = Text(f"{mark:<9}", style=style) + Text(f"{line.what}: {line.found}", style="")
+        if not line.ok and line.mend:
+            text += Text(f". {line.mend}")
+        out.print(text)
+        well = well and (line.ok or not line.needed)
+    return well
+
+
+def examine(lab: Lab) -> Iterator[Line]:
+    """Look at everything, the quick things first."""
+    yield _uv()
+    yield from _interpreters(lab)
+    yield from _locks(lab.environments)
+    yield _compiler(lab)
+    yield _browser()
+    yield _disk(lab)
+    yield _memory(lab)
+    yield Line("processor", f"{os.cpu_count()} cores, {host_platform()}")
+
+
+def _uv() -> Line:
+    path = find_uv()
+    if path is None:
+        return Line("uv", "not found", ok=False, mend="Run 'make setup'")
+    return Line("uv", f"{run_uv(['--version']).strip()} ({path})")
+
+
+def _interpreters(lab: Lab) -> Iterator[Line]:
+    """One line for each minor version of Python that selected environments need."""
+    for python in sorted({environment.python for environment in lab.environments}, key=lambda text: [int(part) for part in text.split(".")]):
+        names = ", ".join(environment.name for environment in lab.environments if environment.python == python)
+        built = [folder for folder in _built(lab, python) if version_of(folder)]
+        what = f"Python {python} for {names}"
+        try:
+            path, version = find_interpreter(python, where=names, download=False)
+            yield Line(what, f"{version} ({path})")
+        except EnvironmentUnavailable:
+            if built:
+                yield Line(what, "only inside environments that are built already")
+            else:
+                mend = "uv will try to download it when the environment is built; if it cannot, install it and run again"
+                yield Line(what, "none on this machine", ok=False, needed=False, mend=mend)
+
+
+def _built(lab: Lab, python: str) -> list[Path]:
+    """Interpreters of finished environments of that version."""
+    names = [environment.name for environment in lab.environments if environment.python == python]
+    return [path for name in names for path in (lab.cache / "environments").glob(f"{name}-*/bin/python")]
+
+
+def _locks(environments: tuple[Environment, ...]) -> Iterator[Line]:
+    problems = [problem for environment in environments for problem in pins.check(environment)]
+    for problem in problems:
+        yield Line("lock", problem, ok=False)
+    if not problems:
+        yield Line("locks", f"{len(environments)} are as they were made")
+
+
+def _compiler(lab: Lab) -> Line:
+    path, version = compiler()
+    users = [environment.name for environment in lab.environments if "compile" in environment.modes]
+    if path:
+        return Line("C++ compiler", f"{version} ({path})")
+    mend = "Install g++; until then every cell of the mode 'compile' is 'unsupported'"
+    return Line("C++ compiler", f"none; {', '.join(users)} would use it" if users else "none, and nothing selected uses it", ok=not users, needed=False, mend=mend)
+
+
+def _browser() -> Line:
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), "")
+    mend = "Install chromium to run the tests that look at the report in a browser"
+    return Line("Chromium", found or "not found", ok=bool(found), needed=False, mend=mend)
+
+
+def _disk(lab: Lab) -> Line:
+    folder = next(path for path in (lab.cache, *lab.cache.parents) if path.exists())
+    free = shutil.disk_usage(folder).free / 1e9
+    missing = [e for e in lab.environments if not list((lab.cache / "environments").glob(f"{e.name}-*/replab.json"))]
+    wanted = RESULTS_GB + 2 * sum(DISK_GB[environment.framework] for environment in missing)
+    mend = "Free some space, or set 'cache' and 'results' in config/config.yaml to another disk"
+    return Line("disk", f"{free:.0f} GB free, about {wanted:.0f} GB wanted", ok=free >= wanted, mend=mend)
+
+
+def _memory(lab: Lab) -> Line:
+    total, wanted = psutil.virtual_memory().total / 2**20, lab.limits.memory_mb
+    mend = f"Lower 'cell_memory_mb' ({wanted}) in config/config.yaml, or run with fewer --cores"
+    return Line("memory", f"{total / 1024:.0f} GiB, one cell may use {wanted / 1024:.1f} GiB", ok=total >= wanted, needed=False, mend=mend)

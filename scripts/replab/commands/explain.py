@@ -1,0 +1,137 @@
+"""``replab explain``: one cell in words, from the tables of the last run."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from replab.commands.common import console, normal_pattern
+from replab.errors import ConfigError, StoreError
+from replab.model import Status
+
+Row = Mapping[str, Any]
+SHOWN = 8
+"""Names that a list gives before it counts."""
+
+
+def run(results: Path, wanted: str) -> None:
+    """Print what is known of the cell ``wanted`` (an id, or a pattern that one cell matches).
+
+    Raises ``StoreError`` when there are no tables and ``ConfigError`` when no cell, or more than one, is meant.
+    """
+    rows = read(results)
+    chosen = find(rows, wanted)
+    out = console()
+    for line in explain(rows, chosen):
+        out.print(Text.from_markup(line) if line.startswith("[bold]") else Text(line))
+
+
+def read(results: Path) -> list[Row]:
+    """All rows of ``cells.parquet``; raises ``StoreError``."""
+    import pandas as pd  # noqa: PLC0415 (slow to import, and only here)
+
+    path = results / "cells.parquet"
+    try:
+        return [{str(key): value for key, value in row.items()} for row in pd.read_parquet(path).to_dict("records")]
+    except FileNotFoundError:
+        raise StoreError("there are no results yet", where=str(path), hint="Run 'make run' first") from None
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot be read: {error}", where=str(path), hint="Delete it; the next run makes it again") from None
+
+
+def find(rows: Sequence[Row], wanted: str) -> str:
+    """The id of the one cell meant by ``wanted``; raises ``ConfigError``."""
+    known = sorted({str(row["id"]) for row in rows})
+    if wanted in known:
+        return wanted
+    found = fnmatch.filter(known, normal_pattern(wanted))
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ConfigError(f"no cell of the last run matches {wanted!r}", hint="'replab list cells' names those of the configuration")
+    listed = "".join(f"\n  {name}" for name in found[:SHOWN]) + (f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+    raise ConfigError(f"{len(found)} cells match {wanted!r}, one is wanted:{listed}")
+
+
+def explain(rows: Sequence[Row], cell: str) -> Iterator[str]:
+    """The lines about one cell: one paragraph for each output."""
+    mine = [row for row in rows if row["id"] == cell]
+    yield f"[bold]{cell}"
+    first = mine[0]
+    yield f"{_text(first, 'title') or first['case']}, computed by {first['framework']} {first['framework_version']} on {_text(first, 'platform') or 'this machine'}"
+    for row in mine:
+        if row["status"] != Status.OK:
+            yield f"status {row['status']}: {_text(row, 'reason')}"
+            continue
+        yield ""
+        yield f"output {row['output']}: {row['verdict']}"
+        yield from (f"  {line}" for line in _numbers(row))
+        yield from (f"  {line}" for line in _worst(row))
+        yield f"  {_company(rows, row)}"
+    if notes := _text(first, "notes"):
+        yield f"notes: {notes}"
+
+
+def _numbers(row: Row) -> Iterator[str]:
+    reason = _text(row, "reason")
+    if reason:
+        yield f"why: {reason}"
+    z, limit = _number(row, "z_max"), _number(row, "z_limit")
+    if z is not None and limit is not None:
+        side = "within" if z <= limit else "beyond"
+        yield f"z = {z:.4g}, {side} the limit of {limit:.4g}: how far the result is from the truth, in units of what rounding alone moves it"
+    if (shrink := _number(row, "shrink")) is not None:
+        yield f"escalation: {shrink:.3g} of the difference is left when the same function runs in float64 (1 = all of it, 2e-9 = what rounding leaves)"
+    if (ulp := _number(row, "ulp_max")) is not None:
+        mean, high = _number(row, "ulp_mean"), _number(row, "ulp_p99")
+        rest = "".join(f", {name} {value:.3g}" for name, value in (("mean", mean), ("99 % below", high)) if value is not None)
+        yield f"distance from the truth over {int(row['elements'])} elements: largest {ulp:.4g} ULP{rest}"
+    if (bound := _number(row, "truth_bound_ulp")) is not None:
+        envelope = _number(row, "envelope_ulp")
+        rest = f"; rounding alone moves this computation by {envelope:.3g} ULP" if envelope is not None else ""
+        yield f"the truth is certified to {bound:.2g} ULP{rest}"
+    for name, words in (
+        ("nan_mismatch", "elements are NaN on one side only"),
+        ("inf_mismatch", "elements are infinite on one side only"),
+        ("flushed", "elements are 0 where the truth is subnormal"),
+        ("zero_sign", "zeros have the other sign"),
+    ):
+        if count := _number(row, name):
+            yield f"{int(count)} {words}"
+
+
+def _worst(row: Row) -> Iterator[str]:
+    if place := _text(row, "worst_index"):
+        yield f"worst element: {place}"
+        for name, words in (("worst_inputs", "input"), ("worst_result", "result"), ("worst_truth", "truth")):
+            if text := _text(row, name):
+                yield f"  {words:<6} {text}"
+
+
+def _company(rows: Sequence[Row], row: Row) -> str:
+    """Who else has these very bits."""
+    same = ("family", "case", "dtype", "derivative", "output")
+    bits = _text(row, "bits")
+    others = [other for other in rows if all(other[key] == row[key] for key in same) and other["status"] == Status.OK]
+    others = [other for other in others if other["id"].partition(":")[2].partition("@")[0] == row["id"].partition(":")[2].partition("@")[0]]
+    alike = sorted({f"{other['environment']}:{other['mode']}" for other in others if other["bits"] == bits and other["id"] != row["id"]})
+    classes = len({other["bits"] for other in others})
+    listed = ", ".join(alike[:SHOWN]) + (f" and {len(alike) - SHOWN} more" if len(alike) > SHOWN else "")
+    return f"bits {bits[:12]}, shared with {listed or 'no other cell'}; {len(others)} cells fall into {classes} classes of bits"
+
+
+def _number(row: Row, name: str) -> float | None:
+    value = row.get(name)
+    if value is None or isinstance(value, str):
+        return None
+    return None if math.isnan(value) else float(value)
+
+
+def _text(row: Row, name: str) -> str:
+    value = row.get(name)
+    return value.strip() if isinstance(value, str) else ""

@@ -1,0 +1,62 @@
+"""From findings to a verdict, without a tolerance that somebody chose; ``docs/verdicts.md`` explains it to readers."""
+
+from __future__ import annotations
+
+from replab.compare.metrics import Finding
+from replab.formats import FORMATS
+from replab.model import Verdict
+
+SHRINK_LIMIT = 2.0 ** (-(FORMATS["float64"].precision - FORMATS["float32"].precision) / 2)
+"""A difference either stays (ratio 1) or shrinks with the unit roundoff (ratio 2^-29) when float64 replaces float32; the geometric mean
+of the two is where both are equally near."""
+
+
+def outside(finding: Finding) -> bool:
+    """Whether rounding does not explain the distance."""
+    return not finding.z_max <= finding.z_limit
+
+
+def verdict(finding: Finding, *, shrink: float | None, single: Verdict | None) -> tuple[Verdict, str]:
+    """The verdict of a cell against the truth, and why in words.
+
+    ``shrink`` is Σ|d64| / Σ|d32| over the elements outside the envelope (float32 cells), ``None`` when there is no escalation.
+    ``single`` is the verdict of the float32 cell of the same case, environment and mode (for cells of other dtypes).
+    """
+    if finding.problem:
+        return Verdict.INCOMPARABLE, finding.problem
+    if finding.mismatches:
+        return Verdict.SEMANTIC, f"{finding.mismatches} of {finding.elements} integers differ"
+    if finding.nan_mismatch or finding.inf_mismatch:
+        parts = [f"{count} of {finding.elements} elements differ in {what}" for what, count in (("NaN", finding.nan_mismatch), ("infinity", finding.inf_mismatch)) if count]
+        return Verdict.INCOMPARABLE, " and ".join(parts)
+    if finding.identical:
+        return Verdict.IDENTICAL, "every element is the correctly rounded truth"
+    if finding.uncertain == finding.elements:
+        return Verdict.INCONCLUSIVE, "the truth is not known well enough at any element"
+    if not outside(finding):
+        return Verdict.ROUNDING, f"z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}"
+    beyond = f"z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}"
+    if shrink is not None:
+        if shrink > SHRINK_LIMIT:
+            return Verdict.SEMANTIC, f"{beyond}, and in float64 the difference stays ({shrink:.2g} of it)"
+        return Verdict.ACCURACY, f"{beyond}, but in float64 the difference shrinks (to {shrink:.2g} of it)"
+    if single is Verdict.SEMANTIC:
+        return Verdict.SEMANTIC, f"{beyond}, and float32 shows another function as well"
+    if single in (Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.ACCURACY):
+        return Verdict.ACCURACY, f"{beyond}, but float32 computes the right function ({single})"
+    return Verdict.INCONCLUSIVE, f"{beyond}, and there is no run in another precision to tell why"
+
+
+def pair_verdict(*, same_bits: bool, z: float, limit: float, incomparable: bool, left: Verdict, right: Verdict) -> Verdict:
+    """The verdict of two cells of one case that differ on one axis, from their distance and from what each is against the truth."""
+    if same_bits:
+        return Verdict.IDENTICAL
+    if incomparable:
+        return Verdict.INCOMPARABLE
+    if z <= limit:
+        return Verdict.ROUNDING
+    if Verdict.SEMANTIC in (left, right):
+        return Verdict.SEMANTIC
+    if {left, right} & {Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE}:
+        return Verdict.INCONCLUSIVE
+    return Verdict.ACCURACY

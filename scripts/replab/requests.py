@@ -1,0 +1,117 @@
+"""From planned cells to requests: the bytes they need, and the key that names everything their result depends on."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from replab import ids, plan, sources
+from replab.model import IMPL_FILE, Case, Cell, Environment, Family, Variant
+
+SCHEMA = 1
+PROBE = Path(__file__).resolve().parent.parent / "probe"
+
+
+@functools.cache
+def probe_version() -> str:
+    """SHA-256 of the probe's own syntax."""
+    return sources.tree_digest(PROBE)
+
+
+def write_inputs(family: Family, points: int, data: Path, cases: Iterable[Case] | None = None) -> dict[str, Any]:
+    """Make all input and cotangent files of a family and return their index.
+
+    The index maps case → grid dtype → ``value`` and, where the case has derivatives, ``derivative``: each with ``inputs`` and
+    ``cotangents`` (one list per order). Raises ``ConfigError`` or ``TruthError``.
+    """
+    from replab import inputs  # noqa: PLC0415 (NumPy is not needed to plan)
+
+    index: dict[str, Any] = {}
+    for case in cases if cases is not None else family.cases:
+        per_dtype = index[case.name] = {}
+        for dtype in case.dtypes:
+            entry = per_dtype[dtype] = {}
+            arrays = inputs.case_inputs(case, dtype, points=points, derivative=False)
+            entry["value"] = {"inputs": [_describe(case, name, array, dtype, data) for name, array in arrays.items()], "cotangents": []}
+            if case.derivatives:
+                arrays = inputs.case_inputs(case, dtype, points=points, derivative=True)
+                described = [_describe(case, name, array, dtype, data) for name, array in arrays.items()]
+                entry["derivative"] = {"inputs": described, "cotangents": _cotangents(family, case, dtype, arrays, described, data)}
+    return index
+
+
+def _describe(case: Case, name: str, array: Any, dtype: str, data: Path) -> dict[str, Any]:
+    from replab import inputs  # noqa: PLC0415
+
+    floating = array.dtype.kind == "f"
+    return {
+        "name": name,
+        "sha256": inputs.write_array(data, array),
+        "dtype": dtype if floating else str(array.dtype),
+        "shape": list(array.shape),
+        "differentiable": floating and name not in case.constants,
+    }
+
+
+def _cotangents(family: Family, case: Case, dtype: str, arrays: Mapping[str, Any], described: Sequence[Mapping[str, Any]], data: Path) -> list[Any]:
+    """Cotangents of every order: first of the outputs, then of the gradients (whose shapes are those of the inputs)."""
+    from replab import inputs  # noqa: PLC0415
+    from replab.truth.reference import Problem  # noqa: PLC0415
+
+    problem = Problem(
+        path=family.folder / "reference.py", function=case.function, parameters=case.parameters, inputs=arrays, differentiable=(), derivative=0, cotangents=()
+    )
+    names = case.outputs
+    outputs = [(names[i] if names else str(i), value.shape) for i, value in enumerate(problem.plain()) if value.dtype.kind == "f"]
+    gradients = [(f"grad_{one['name']}", tuple(one["shape"])) for one in described if one["differentiable"]]
+    levels = []
+    for order in range(case.derivatives):
+        level = []
+        for name, shape in outputs if order == 0 else gradients:
+            array = inputs.cotangent(f"{case.name}:{order}:{name}", shape, dtype)
+            level.append({"name": name, "sha256": inputs.write_array(data, array), "dtype": dtype, "shape": list(shape)})
+        levels.append(level)
+    return levels
+
+
+def bytes_of(cell: Cell, index: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Descriptions of a cell's inputs and cotangents."""
+    entry = index[cell.case.name][cell.grid or cell.dtype]
+    chosen = entry["derivative" if cell.derivative else "value"]
+    return chosen["inputs"], chosen["cotangents"][: cell.derivative]
+
+
+def requests(
+    family: Family,
+    environment: Environment,
+    variant: Variant,
+    index: Mapping[str, Any],
+    built: Mapping[str, str],
+    cells: Iterable[Cell] | None = None,
+) -> list[tuple[Cell, dict[str, Any]]]:
+    """Every cell of a batch with its request (``key`` included), in running order; left-out cells have an empty key.
+
+    ``built`` has ``identity``, ``platform`` and ``engine`` of the environment as it was found here.
+    """
+    impl = family.folder / IMPL_FILE[environment.framework]
+    common = {
+        "schema": SCHEMA, "probe": probe_version(), "framework": environment.framework, "threads": variant.threads,
+        "variables": dict(variant.variables), "python": environment.python, **built,
+    }  # fmt: skip
+    found = []
+    for cell in cells if cells is not None else plan.cells(family, environment, variant.name):
+        inputs, cotangents = bytes_of(cell, index)
+        request: dict[str, Any] = {
+            "id": str(ids.cell_id(cell)), "case": cell.case.name, "function": cell.case.function, "parameters": dict(cell.case.parameters),
+            "dtype": cell.dtype, "mode": cell.mode, "derivative": cell.derivative, "outputs": list(cell.case.outputs), "inputs": inputs,
+            "cotangents": cotangents,
+        }  # fmt: skip
+        identity = {key: value for key, value in request.items() if key not in ("id", "case")}
+        identity |= {**common, "device": cell.device, "source": sources.digest(impl, cell.case.function)}
+        request["key"] = "" if cell.left_out else hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        found.append((cell, request))
+    return found

@@ -1,0 +1,106 @@
+"""What the report says about the run as a whole: environments, cases with their code, counts, and time against the floor."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+
+from replab import __version__, ids, plan, sources
+from replab.batch import environment_facts
+from replab.model import IMPL_FILE, Case, Family, Lab
+
+STARTED = "started.json"
+
+
+def environments(lab: Lab) -> dict[str, Any]:
+    """What was asked for and what was found, per environment."""
+    return {one.name: environment_facts(lab, one.name) for one in lab.environments}
+
+
+def cases(lab: Lab) -> dict[str, Any]:
+    """Titles, parameters and the code of each side, per family and case."""
+    return {
+        family.name: {
+            "title": family.title,
+            "question": family.question,
+            "cases": {
+                case.name: {
+                    "title": case.title, "function": case.function, "parameters": dict(case.parameters), "note": case.note,
+                    "claims": list(case.claims), "sources": _sources(family, case),
+                }
+                for case in family.cases
+            },
+        }
+        for family in lab.families
+    }  # fmt: skip
+
+
+def _sources(family: Family, case: Case) -> dict[str, str]:
+    files = {"reference": "reference.py", **IMPL_FILE}
+    return {side: sources.text(family.folder / file, case.function) for side, file in files.items() if (family.folder / file).is_file()}
+
+
+def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
+    """Counts, the controls' score, and the time that this run took beside what it could not avoid.
+
+    The floor is (imports + time inside cells) / cores, from the batches that ran since the workflow was started.
+    """
+    try:
+        started = json.loads((lab.results / "progress" / STARTED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        started = {"time": None, "cores": os.cpu_count() or 1}
+    imports = inside = 0.0
+    for batch in plan.batches(lab):
+        manifest = json.loads((lab.results / "batches" / f"{ids.batch_id(batch)}.json").read_text(encoding="utf-8"))
+        if started["time"] is not None and manifest["began"] >= started["time"]:
+            imports += manifest["import_seconds"]
+            inside += manifest["cell_seconds"]
+    wall = time.time() - started["time"] if started["time"] is not None else 0.0
+    unique = {row["id"]: row["status"] for row in cells.select(["id", "status"]).to_pylist()}
+    return {
+        "schema": 1,
+        "version": __version__,
+        "environments": [one.name for one in lab.environments],
+        "groups": [],
+        "families": [family.name for family in lab.families],
+        "engine": lab.engine,
+        "points": lab.points,
+        "counts": dict(sorted(Counter(unique.values()).items())),
+        "wall_seconds": round(wall, 1),
+        "floor_seconds": round((imports + inside) / started["cores"], 1),
+        "import_seconds": round(imports, 1),
+        "seconds_in_cells": round(inside, 1),
+        "cores": started["cores"],
+        "command": started.get("command", "snakemake --cores all"),
+        "controls": controls(cells),
+        "machine": {"system": platform.system(), "machine": platform.machine(), "libc": " ".join(platform.libc_ver()), "python": platform.python_version()},
+        "commit": _commit(lab),
+    }
+
+
+def controls(cells: pa.Table) -> dict[str, list[int]]:
+    """Per expectation, how many control cells came out as they must, and how many there are.
+
+    A known-equal rewrite must be ``identical`` or ``rounding``; a planted mistake must be ``semantic``.
+    """
+    accepted = {"rounding": ("identical", "rounding"), "semantic": ("semantic",)}
+    score = {expect: [0, 0] for expect in accepted}
+    for row in cells.select(["role", "status", "expect", "verdict"]).to_pylist():
+        if row["role"] == "control" and row["status"] == "ok":
+            score[row["expect"]][1] += 1
+            score[row["expect"]][0] += row["verdict"] in accepted[row["expect"]]
+    return score
+
+
+def _commit(lab: Lab) -> str:
+    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=lab.root, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+

@@ -1,0 +1,67 @@
+"""The public tables: declared columns, one place that knows them; pandas lives here and in the report's view model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+TEXT, REAL, COUNT, FLAG = pa.string(), pa.float64(), pa.int64(), pa.bool_()
+CELLS = {
+    "key": TEXT, "id": TEXT, "family": TEXT, "experiment": TEXT, "case": TEXT, "title": TEXT, "output": TEXT, "environment": TEXT, "framework": TEXT,
+    "framework_version": TEXT, "environment_order": COUNT, "mode": TEXT, "device": TEXT, "dtype": TEXT, "derivative": COUNT, "variant": TEXT,
+    "engine": TEXT, "platform": TEXT, "status": TEXT, "reason": TEXT, "verdict": TEXT, "why": TEXT, "z_max": REAL, "z_limit": REAL, "ulp_max": REAL,
+    "ulp_mean": REAL, "ulp_p99": REAL, "abs_max": REAL, "rel_max": REAL, "bits": TEXT, "elements": COUNT, "seconds": REAL,
+    "first_call_seconds": REAL, "import_seconds": REAL, "flushed": COUNT, "nan_mismatch": COUNT, "inf_mismatch": COUNT, "zero_sign": COUNT,
+    "uncertain": COUNT, "worst_index": TEXT, "worst_inputs": TEXT, "worst_result": TEXT, "worst_truth": TEXT, "truth_bound_ulp": REAL,
+    "truth_method": TEXT, "envelope_ulp": REAL, "shrink": REAL, "role": TEXT, "expect": TEXT, "factor": TEXT, "elementwise": FLAG, "special": FLAG,
+    "claims": TEXT, "notes": TEXT,
+}  # fmt: skip
+PAIRS = {
+    "left": TEXT, "right": TEXT, "axis": TEXT, "family": TEXT, "case": TEXT, "output": TEXT, "dtype": TEXT, "derivative": COUNT,
+    "left_environment": TEXT, "right_environment": TEXT, "left_mode": TEXT, "right_mode": TEXT, "verdict": TEXT, "z_max": REAL, "ulp_max": REAL,
+    "abs_max": REAL, "rel_max": REAL, "cause": TEXT,
+}  # fmt: skip
+CURVES = {
+    "family": TEXT, "case": TEXT, "dtype": TEXT, "output": TEXT, "environment": TEXT, "mode": TEXT, "bits": TEXT, "bin": COUNT, "x_lo": REAL,
+    "x_hi": REAL, "ulp_max": REAL, "ulp_mean": REAL, "count": COUNT,
+}  # fmt: skip
+TIMING = ("seconds", "first_call_seconds", "import_seconds")
+"""Columns that differ from run to run; all others are the same for the same bits."""
+
+
+def write(path: Path, rows: Iterable[Mapping[str, Any]], columns: Mapping[str, pa.DataType], sort: list[str]) -> None:
+    """Write rows as parquet with exactly ``columns``, sorted, atomically.
+
+    Raises ``pyarrow.ArrowInvalid`` when a value does not fit its column.
+    """
+    ordered = sorted(rows, key=lambda row: tuple(str(row[name]) for name in sort))
+    schema = pa.schema(list(columns.items()))
+    table = pa.Table.from_pylist([{name: row[name] for name in columns} for row in ordered], schema=schema)
+    write_table(path, table)
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table so that nobody sees a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".tmp")
+    pq.write_table(table, aside, compression="zstd")
+    aside.replace(path)
+
+
+def merge(paths: Iterable[Path], target: Path, columns: Mapping[str, pa.DataType], sort: list[str]) -> pa.Table:
+    """Several tables of the same columns as one, sorted."""
+    schema = pa.schema(list(columns.items()))
+    table = pa.concat_tables([pq.read_table(path, schema=schema) for path in sorted(paths)] or [schema.empty_table()])
+    table = table.sort_by([(name, "ascending") for name in sort])
+    write_table(target, table)
+    return table
+
+
+def read(path: Path) -> pd.DataFrame:
+    """A public table as a data frame."""
+    return pd.read_parquet(path)

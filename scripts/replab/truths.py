@@ -1,0 +1,162 @@
+"""Truths on disk: which one a cell is judged by, and certified values kept by the hash of everything they depend on."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from replab import plan, sources
+from replab.errors import StoreError
+from replab.formats import FORMATS, spacing
+from replab.model import Case, Cell, Family
+from replab.requests import bytes_of
+from replab.store import encode, read_safetensors, write_atomically
+from replab.truth.certify import Truth, certify
+from replab.truth.reference import Problem
+
+CODE = Path(__file__).resolve().parent
+
+
+@functools.cache
+def code_version() -> str:
+    """SHA-256 of the code that certifies."""
+    files = [sources.tree_digest(CODE / "truth"), *(hashlib.sha256((CODE / name).read_bytes()).hexdigest() for name in ("formats.py", "truths.py"))]
+    return hashlib.sha256("".join(files).encode()).hexdigest()
+
+
+def judging_cell(case: Case, dtype: str, grid: str, derivative: int) -> Cell:
+    """A cell that stands for all that share its truth (environment and mode do not matter to it)."""
+    return Cell(case=case, dtype=grid or dtype, derivative=derivative, environment="", framework="", mode="", variant="")
+
+
+def wanted(cases: tuple[Case, ...]) -> Iterator[Cell]:
+    """One standing cell per truth that ``cases`` need."""
+    for case in cases:
+        for dtype, grid, derivative in plan.coordinates(case):
+            if not grid:
+                yield judging_cell(case, dtype, grid, derivative)
+
+
+class Truths:
+    """Certified values below ``<store>/truth``, computed when they are missing or damaged."""
+
+    def __init__(self, store: Path, data: Path) -> None:
+        self.folder, self.data = store / "truth", data
+
+    def key(self, family: Family, cell: Cell, index: Mapping[str, Any]) -> str:
+        """Hash of everything that a truth depends on."""
+        inputs, cotangents = bytes_of(cell, index)
+        identity = {
+            "code": code_version(), "source": sources.digest(family.folder / "reference.py", cell.case.function), "function": cell.case.function,
+            "parameters": dict(cell.case.parameters), "dtype": cell.dtype, "derivative": cell.derivative, "inputs": inputs,
+            "cotangents": cotangents, "elementwise": cell.case.elementwise,
+        }  # fmt: skip
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+    def problem(self, family: Family, cell: Cell, index: Mapping[str, Any]) -> Problem:
+        """The reference on the very bytes that the sandboxes get."""
+        inputs, cotangents = bytes_of(cell, index)
+        return Problem(
+            path=family.folder / "reference.py",
+            function=cell.case.function,
+            parameters=cell.case.parameters,
+            inputs={one["name"]: self.array(one) for one in inputs},
+            differentiable=tuple(one["name"] for one in inputs if one["differentiable"]) if cell.derivative else (),
+            derivative=cell.derivative,
+            cotangents=[[self.array(one) for one in level] for level in cotangents],
+        )
+
+    def array(self, described: Mapping[str, Any]) -> Any:
+        """An input file, as named in the index.
+
+        Raises ``StoreError`` when it is missing or damaged.
+        """
+        path = self.data / f"{described['sha256']}.npy"
+        try:
+            if hashlib.sha256(path.read_bytes()).hexdigest() != described["sha256"]:
+                raise StoreError("is damaged", where=str(path), hint="Delete it; the next run makes it again")
+            return np.load(path)
+        except FileNotFoundError:
+            raise StoreError("is missing", where=str(path), hint="Run the workflow again; it is made by the rule `inputs`") from None
+
+    def get(self, family: Family, cell: Cell, index: Mapping[str, Any]) -> list[Truth]:
+        """The truth of every output of ``cell``.
+
+        Raises ``TruthError`` when the reference fails.
+        """
+        path = self.path(self.key(family, cell, index))
+        try:
+            return _read(path, cell.dtype)
+        except StoreError:
+            found = certify(self.problem(family, cell, index), cell.dtype, elementwise=cell.case.elementwise)
+            write_atomically(path, _encode(found, cell.dtype))
+            return _read(path, cell.dtype)
+
+    def path(self, key: str) -> Path:
+        """Where the truth with this key lies."""
+        return self.folder / key[:2] / f"{key}.safetensors"
+
+
+def _grid(dtype: str) -> str:
+    return dtype if dtype in FORMATS else "float32"
+
+
+def _encode(truths: list[Truth], dtype: str) -> bytes:
+    """Bounds and envelopes in ULP as float32, ``low`` in ULP of float64: a third of the size, and nothing that matters is lost."""
+    tensors: dict[str, tuple[str, Any]] = {}
+    record: dict[str, Any] = {"schema": 1, "outputs": []}
+    for place, truth in enumerate(truths):
+        record["outputs"].append({"runs": truth.runs, "method": truth.method, "exact": truth.exact is not None})
+        if truth.exact is not None:
+            tensors[f"{place}.exact"] = ("I64", truth.exact)
+            continue
+        with np.errstate(all="ignore"):
+            scale = np.where(np.isfinite(truth.high), spacing(truth.high, _grid(dtype)), 1.0)
+            fine = np.where(np.isfinite(truth.high), spacing(truth.high, "float64"), 1.0)
+            odd = ~np.isfinite(truth.bound) | ~np.isfinite(truth.high) | (truth.high == 0)
+        tensors[f"{place}.high"] = ("F64", truth.high)
+        tensors[f"{place}.low"] = ("F32", (truth.low / fine).astype(np.float32))
+        tensors[f"{place}.bound"] = ("F32", (truth.bound / scale).astype(np.float32))
+        tensors[f"{place}.sigma"] = ("F32", (truth.sigma / scale).astype(np.float32))
+        tensors[f"{place}.odd"] = ("I64", np.flatnonzero(odd))
+        tensors[f"{place}.ieee"] = ("F64", truth.ieee[odd])
+    tensors = {name: (kind, np.asarray(values)) for name, (kind, values) in tensors.items()}
+    record["sha256"] = {name: hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest() for name, (_, values) in tensors.items()}
+    return encode(record, tensors)
+
+
+def _read(path: Path, dtype: str) -> list[Truth]:
+    metadata, tensors = read_safetensors(path)
+    text = metadata.get("record", "")
+    if hashlib.sha256(text.encode()).hexdigest() != metadata.get("sha256"):
+        raise StoreError("is damaged", where=str(path))
+    record = json.loads(text)
+    for name, (_, _, raw) in tensors.items():
+        if hashlib.sha256(raw).hexdigest() != record["sha256"][name]:
+            raise StoreError("is damaged", where=str(path))
+    found = []
+    for place, output in enumerate(record["outputs"]):
+        if output["exact"]:
+            empty = np.zeros(0)
+            exact = tensors[f"{place}.exact"][1]
+            found.append(Truth(high=empty, low=empty, bound=empty, sigma=empty, ieee=empty, runs=0, method="exact", exact=exact))
+            continue
+        high, low, bound, sigma, odd, special = (tensors[f"{place}.{part}"][1] for part in ("high", "low", "bound", "sigma", "odd", "ieee"))
+        with np.errstate(all="ignore"):
+            scale = np.where(np.isfinite(high), spacing(high, _grid(dtype)), 1.0)
+            fine = np.where(np.isfinite(high), spacing(high, "float64"), 1.0)
+            ieee = high.copy()
+            ieee.reshape(-1)[odd] = special
+            found.append(
+                Truth(
+                    high=high, low=low * fine, bound=bound.astype(np.float64) * scale, sigma=sigma.astype(np.float64) * scale, ieee=ieee,
+                    runs=output["runs"], method=output["method"],
+                )  # fmt: skip
+            )
+    return found

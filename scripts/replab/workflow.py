@@ -1,0 +1,75 @@
+"""What the Snakefile needs from Python: the lab, its settings on disk, names as wildcards. No rule logic lives here."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from replab import config
+from replab.batch import audit
+from replab.errors import LabError
+from replab.model import IMPL_FILE, Batch, Lab
+from replab.store import write_atomically
+from replab.summary import STARTED
+
+NOT_SETTINGS = ("version",)
+"""Keys of the workflow's configuration that are no settings of the lab."""
+
+
+def open_lab(settings: Mapping[str, Any], root: Path) -> Lab:
+    """The checked lab; on faults, prints each as one sentence and leaves with its exit code (a traceback would help nobody)."""
+    try:
+        return config.load_lab(_settings(settings), root)
+    except LabError as error:
+        print(f"replab: {error}".replace("\n", "\nreplab: "), file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+
+
+def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in NOT_SETTINGS}
+
+
+def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
+    """Put the settings where the steps read them; untouched when nothing changed."""
+    text = json.dumps({"root": str(lab.root), "config": _settings(settings)}, sort_keys=True, indent=1).encode()
+    if not path.exists() or path.read_bytes() != text:
+        write_atomically(path, text)
+
+
+def forget_changed_results(lab: Lab) -> None:
+    """Let batches run again whose results were damaged or removed since; says so."""
+    for name in audit(lab):
+        print(f"replab: results of {name} are missing or were changed: they are checked and, where needed, computed again", file=sys.stderr)
+
+
+def note_start(lab: Lab, *, cores: int) -> None:
+    """Note when the workflow started, for the time that the report shows."""
+    command = " ".join(["snakemake", *sys.argv[1:]])
+    write_atomically(lab.results / "progress" / STARTED, json.dumps({"time": time.time(), "cores": cores, "command": command}).encode())
+
+
+def is_main_process() -> bool:
+    """False in the jobs that Snakemake starts as processes of its own, which parse the workflow again."""
+    return "--mode" not in sys.argv and "subprocess" not in sys.argv and "remote" not in sys.argv
+
+
+def one_of(names: Iterable[str]) -> str:
+    """A regular expression that matches exactly the given names."""
+    return "|".join(map(re.escape, sorted(names))) or "(?!)"
+
+
+def implementation(lab: Lab, batch: Batch) -> str:
+    """The implementation file of a batch, as a path below the root where possible."""
+    environment = next(one for one in lab.environments if one.name == batch.environment)
+    family = next(one for one in lab.families if one.name == batch.family)
+    return relative(lab, family.folder / IMPL_FILE[environment.framework])
+
+
+def relative(lab: Lab, path: Path) -> str:
+    """``path`` as the workflow names it."""
+    return path.relative_to(lab.root).as_posix() if path.is_relative_to(lab.root) else str(path)

@@ -1,0 +1,30 @@
+"""The stages that readers of the display know, and the rules that make them up."""
+
+from __future__ import annotations
+
+STAGES = {
+    "environments": ("environment",),
+    "inputs": ("inputs",),
+    "cells": ("batch",),
+    "truth": ("truth",),
+    "judge": ("judge",),
+    "report": ("tables", "report"),
+}
+"""Stage → rules, in the order of the data."""
+
+COUNTED = {"cells": "cell", "truth": "case"}
+"""Stages whose jobs are long and say how far they are: what they count."""
+
+UNSEEN = ("all",)
+"""Rules without work of their own."""
+
+
+def stage_of(rule: str) -> str:
+    """The stage of a rule; a rule of no stage is one by itself."""
+    return next((stage for stage, rules in STAGES.items() if rule in rules), rule)
+
+
+def in_order(stages: set[str]) -> list[str]:
+    """Stages in the order of the data, unknown ones last."""
+    known = list(STAGES)
+    return sorted(stages, key=lambda stage: (known.index(stage) if stage in known else len(known), stage))

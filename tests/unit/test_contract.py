@@ -1,0 +1,103 @@
+"""Requests and records fit their schemas, and the two sides agree on what they both know."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "probe"))
+from probe_requests import Answers, RequestBuilder, run_probe
+
+from replab import model, store
+
+PROBE = ROOT / "scripts" / "probe"
+
+
+def schema(name: str) -> jsonschema.Draft202012Validator:
+    text = json.loads((ROOT / "scripts" / "contract" / f"{name}.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(text)
+    return jsonschema.Draft202012Validator(text)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RequestBuilder, Answers]:
+    """A request for NumPy and what the probe made of it, under the interpreter of these tests."""
+    builder = RequestBuilder(tmp_path_factory.mktemp("contract"), "numpy-host", "numpy")
+    builder.add("square", inputs={"x": np.arange(40_000.0)})
+    builder.add("square", label=".half", dtype="float16")
+    builder.add("mixed", inputs={"x": [1.0, -2.0]}, outputs=["square", "positive"])
+    builder.add("largest", inputs={"x": [1.0, 5.0]})
+    builder.add("broken")
+    builder.add("refused")
+    builder.add("square", label=".slope", derivative=1, cotangents=[{"out": [1.0]}])
+    return builder, run_probe(Path(sys.executable), builder)
+
+
+def test_requests_fit_their_schema(run: tuple[RequestBuilder, Answers]) -> None:
+    schema("request").validate(run[0].request())
+
+
+def test_a_request_with_an_unknown_dtype_does_not_fit(run: tuple[RequestBuilder, Answers]) -> None:
+    wrong = run[0].request()
+    wrong["cells"] = [{**wrong["cells"][0], "dtype": "float8"}]
+    with pytest.raises(jsonschema.ValidationError, match="'float8' is not one of"):
+        schema("request").validate(wrong)
+
+
+def test_records_fit_their_schema(run: tuple[RequestBuilder, Answers]) -> None:
+    builder, answers = run
+    statuses = set()
+    for cell in builder.cells:
+        record = dict(answers.result(cell["key"]).record)
+        schema("record").validate(record)
+        statuses.add(record["status"])
+    assert statuses == {"ok", "error", "unsupported"}
+
+
+def test_records_of_the_supervisor_fit_their_schema(tmp_path: Path) -> None:
+    place = store.Store(tmp_path)
+    place.write_failure("0" * 64, "an.id", "crashed", "the process was killed by SIGABRT", 1.5)
+    schema("record").validate(dict(place.read("0" * 64).record))
+
+
+def test_the_safetensors_library_reads_what_the_probe_wrote(run: tuple[RequestBuilder, Answers]) -> None:
+    builder, answers = run
+    for cell in builder.cells:
+        held = load_file(answers.folder / f"{cell['key']}.safetensors")
+        for tensor in answers.result(cell["key"]).tensors:
+            if tensor.name in held:
+                assert held[tensor.name].tobytes() == tensor.values.tobytes()
+    (blob,) = (answers.folder / "blobs").iterdir()
+    assert (load_file(blob)["data"] == np.arange(40_000.0) ** 2).all()
+
+
+def test_schemas_name_what_the_model_names() -> None:
+    request: dict[str, Any] = schema("request").schema  # type: ignore[assignment]
+    record: dict[str, Any] = schema("record").schema  # type: ignore[assignment]
+    cell = request["$defs"]["cell"]["properties"]
+    assert record["properties"]["status"]["enum"] == [status.value for status in model.Status]
+    assert request["properties"]["framework"]["enum"] == list(model.FRAMEWORKS)
+    assert cell["dtype"]["enum"] == list(model.DTYPES)
+    assert set(cell["mode"]["enum"]) == {mode for modes in model.MODES.values() for mode in modes}
+    carried = record["properties"]["outputs"]["items"]["properties"]["dtype"]["enum"]
+    assert set(carried) == set(store.DTYPE_OF.values())
+
+
+def test_the_probe_imports_nothing_of_the_lab_and_runs_on_old_interpreters() -> None:
+    own = {path.stem for path in PROBE.glob("*.py")}
+    allowed = own | {"numpy", "tensorflow", "torch"} | set(sys.stdlib_module_names)
+    for path in sorted(PROBE.glob("*.py")):
+        tree = ast.parse(path.read_text(), feature_version=(3, 6))
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert {name.split(".")[0] for name in names} <= allowed, path.name

@@ -1,0 +1,182 @@
+"""Reading env.toml and groups.toml: every fault has its place, and names can be chosen by group."""
+
+from pathlib import Path
+
+import pytest
+
+from replab.environments import load_environments, load_groups, select
+from replab.errors import ConfigErrors
+
+REPOSITORY = Path(__file__).parents[2]
+GOOD = """
+framework = "tensorflow"
+version = "1.15.0"
+python = "3.7"
+order = 10
+modes = ["eager", "session"]
+requirements = ["tensorflow-cpu==1.15.0", "numpy<1.19", "--no-binary gast"]
+"""
+
+
+def write(containers: Path, name: str, text: str = GOOD) -> None:
+    (containers / name).mkdir(parents=True)
+    (containers / name / "env.toml").write_text(text)
+
+
+def faults_of(containers: Path) -> list[str]:
+    with pytest.raises(ConfigErrors) as caught:
+        load_environments(containers)
+    return [str(fault) for fault in caught.value.faults]
+
+
+@pytest.fixture
+def containers(tmp_path: Path) -> Path:
+    return tmp_path / "containers"
+
+
+def test_an_environment_is_read_as_written(containers: Path) -> None:
+    write(containers, "tf-1.15", GOOD + 'devices = ["cpu", "cuda"]\nnote = "Old."\n[variables]\nTF_NAME = "1"\n')
+    (environment,) = load_environments(containers)
+    assert environment.name == "tf-1.15"
+    assert environment.version == "1.15.0"
+    assert environment.python == "3.7"
+    assert environment.modes == ("eager", "session")
+    assert environment.requirements == ("tensorflow-cpu==1.15.0", "numpy<1.19", "--no-binary gast")
+    assert environment.devices == ("cpu", "cuda")
+    assert environment.variables == {"TF_NAME": "1"}
+    assert environment.lock == containers / "tf-1.15" / "cpu.lock"
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        (
+            'pyhton = "3.7"',
+            "containers/e/env.toml: pyhton: unknown key. Did you mean 'python'? "
+            "Known: framework, version, python, modes, requirements, order, devices, index, variables, note",
+        ),
+        ('devices = ["tpu"]', "containers/e/env.toml: devices: unknown value 'tpu'. Did you mean 'cpu'? Known: cpu, cuda"),
+        ('index = "somewhere"', "containers/e/env.toml: index: 'somewhere' is not a URL"),
+        ("note = 3", "containers/e/env.toml: note: 3 is not a text"),
+        (
+            "variables = { lower = '1' }",
+            "containers/e/env.toml: variables: {'lower': '1'} is not a table of texts with names such as TF_NAME",
+        ),
+    ],
+)
+def test_a_wrong_additional_line_is_named(containers: Path, line: str, fault: str) -> None:
+    write(containers, "e", GOOD + line + "\n")
+    assert faults_of(containers) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("order = 10\n", "", "containers/e/env.toml: order: this key is missing"),
+        ("order = 10", 'order = "10"', "containers/e/env.toml: order: '10' is not a whole number from 0 up"),
+        ("order = 10", "order = true", "containers/e/env.toml: order: True is not a whole number from 0 up"),
+        ('"3.7"', '"3.7.16"', "containers/e/env.toml: python: '3.7.16' is not a minor version such as 3.11"),
+        ('"3.7"', "3.7", "containers/e/env.toml: python: 3.7 is not a minor version such as 3.11"),
+        (
+            '"tensorflow"',
+            '"tensorfow"',
+            "containers/e/env.toml: framework: unknown value 'tensorfow'. Did you mean 'tensorflow'? Known: numpy, tensorflow, torch",
+        ),
+        (
+            '"session"',
+            '"script"',
+            "containers/e/env.toml: modes: unknown value 'script'. Known: eager, session, function, xla",
+        ),
+        ('["eager", "session"]', "[]", "containers/e/env.toml: modes: [] is not a list of texts with at least one entry"),
+        ('["eager", "session"]', '["eager", "eager"]', "containers/e/env.toml: modes: 'eager' stands there more than once"),
+        (
+            "==1.15.0",
+            "==1.15",
+            "containers/e/env.toml: requirements: none of them pins the framework to 1.15.0. Add a line with '==' and that version",
+        ),
+        (
+            '"--no-binary gast"',
+            '"--index-url x"',
+            "containers/e/env.toml: requirements: '--index-url x' is not NAME==VERSION or '--no-binary NAME'",
+        ),
+        (
+            'framework = "tensorflow"',
+            'framework = "tensorflow',
+            "containers/e/env.toml: not valid TOML: Illegal character '\\n' (at line 2, column 24)",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named(containers: Path, old: str, new: str, fault: str) -> None:
+    write(containers, "e", GOOD.replace(old, new))
+    assert faults_of(containers) == [fault]
+
+
+def test_all_faults_of_all_files_are_told_at_once(containers: Path) -> None:
+    write(containers, "Tf", GOOD)
+    write(containers, "b", GOOD.replace("order = 10\n", "").replace('python = "3.7"\n', ""))
+    (containers / "groups.toml").write_text('all = ["b"]\n')
+    assert faults_of(containers) == [
+        "containers/Tf/env.toml: 'Tf' is no name for an environment. Use a-z, 0-9, '.', '_', '-'; 40 at most",
+        "containers/b/env.toml: python: this key is missing",
+        "containers/b/env.toml: order: this key is missing",
+        "containers/groups.toml: all: this name is taken. 'all' is made by the lab, and a group may not be named like an environment",
+    ]
+
+
+def test_two_versions_cannot_have_the_same_place(containers: Path) -> None:
+    write(containers, "a")
+    write(containers, "b")
+    assert faults_of(containers) == ["containers/b/env.toml: order: 10 is taken by a already. Give each version its own place"]
+
+
+def test_a_folder_without_environments_is_a_fault(tmp_path: Path) -> None:
+    assert faults_of(tmp_path) == [f"{tmp_path}: no environment is defined. Expected containers/NAME/env.toml"]
+
+
+def test_a_group_names_existing_environments(containers: Path) -> None:
+    write(containers, "tf-1.15")
+    (containers / "groups.toml").write_text('core = ["tf-115"]\n')
+    assert faults_of(containers) == [
+        "containers/groups.toml: core: unknown environment 'tf-115'. Did you mean 'tf-1.15'? Known: tf-1.15",
+    ]
+
+
+def test_groups_are_known_to_their_members(containers: Path) -> None:
+    write(containers, "tf-1.15")
+    write(containers, "tf-1.14", GOOD.replace("order = 10", "order = 5").replace("]\nrequirements", ']\ndevices = ["cuda"]\nrequirements'))
+    (containers / "groups.toml").write_text('core = ["tf-1.15"]\nold = ["tf-1.15", "tf-1.14"]\n')
+    assert {e.name: e.groups for e in load_environments(containers)} == {"tf-1.14": ("old",), "tf-1.15": ("all", "core", "old")}
+    assert load_groups(containers) == {"all": ("tf-1.15",), "core": ("tf-1.15",), "old": ("tf-1.14", "tf-1.15")}
+
+
+def test_the_carried_environments_are_sound() -> None:
+    environments = load_environments(REPOSITORY / "containers")
+    assert [e.name for e in select(environments, load_groups(REPOSITORY / "containers"), "core")] == [
+        "numpy-2.5",
+        "tf-1.15",
+        "tf-2.21",
+        "torch-2.13",
+    ]
+    assert len(environments) == 11
+    assert all("all" in e.groups for e in environments)
+
+
+@pytest.mark.parametrize("wanted", ["tf-2.4,core", "core tf-2.4", "tf-2.4 ,  core,tf-2.4", ["tf-2.4", "core"], ["core, tf-2.4"]])
+def test_names_and_groups_can_be_mixed(wanted: str | list[str]) -> None:
+    containers = REPOSITORY / "containers"
+    chosen = select(load_environments(containers), load_groups(containers), wanted)
+    assert [e.name for e in chosen] == ["numpy-2.5", "tf-1.15", "tf-2.4", "tf-2.21", "torch-2.13"]
+
+
+def test_unknown_names_are_told_with_a_guess(containers: Path) -> None:
+    write(containers, "tf-1.15")
+    environments, groups = load_environments(containers), load_groups(containers)
+    with pytest.raises(ConfigErrors) as caught:
+        select(environments, groups, "tf1.15, zzz")
+    assert str(caught.value).splitlines() == [
+        "environments: unknown environment or group 'tf1.15'. Did you mean 'tf-1.15'? Known: tf-1.15, all",
+        "environments: unknown environment or group 'zzz'. Known: tf-1.15, all",
+    ]
+    with pytest.raises(ConfigErrors) as caught:
+        select(environments, groups, " ,")
+    assert str(caught.value) == "environments: no environment is asked for. Known: tf-1.15, all"

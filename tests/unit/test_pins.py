@@ -1,0 +1,71 @@
+"""Locks say what they were made from, and notice when they are stale or edited."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from replab import pins
+from replab.environments import load_environments
+from replab.model import Environment
+
+CONTAINERS = Path(__file__).parents[2] / "containers"
+CARRIED = {e.name: e for e in load_environments(CONTAINERS)}
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    """An environment with a copy of a real lock."""
+    original = CARRIED["numpy-1.18"]
+    (tmp_path / "cpu.lock").write_bytes(original.lock.read_bytes())
+    return replace(original, folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", CARRIED)
+def test_each_carried_lock_belongs_to_its_requirements(name: str) -> None:
+    assert pins.check(CARRIED[name]) == []
+
+
+@pytest.mark.parametrize("name", CARRIED)
+def test_a_lock_names_neither_a_machine_nor_an_index(name: str) -> None:
+    text = CARRIED[name].lock.read_text()
+    assert "://" not in text
+    assert "find-links" not in text
+    assert not [line for line in text.splitlines() if line.lstrip().startswith(("/", "file:", "-f", "-i "))]
+    assert text.startswith(f"# Made by 'replab pin {name}'; do not edit.\n")
+
+
+@pytest.mark.parametrize("name", CARRIED)
+def test_each_package_of_a_lock_has_a_version_and_a_hash(name: str) -> None:
+    lines = CARRIED[name].lock.read_text().splitlines()
+    packages = [number for number, line in enumerate(lines) if line[:1].isalnum()]
+    assert packages
+    for number in packages:
+        assert "==" in lines[number], lines[number]
+        assert lines[number + 1].startswith("    --hash=sha256:"), lines[number]
+
+
+def test_changed_requirements_make_a_lock_stale(environment: Environment) -> None:
+    stale = ["containers/numpy-1.18/cpu.lock: the lock is older than the requirements in env.toml. Run 'replab pin numpy-1.18'"]
+    assert pins.check(replace(environment, requirements=("numpy==1.18.4",))) == stale
+    assert pins.check(replace(environment, python="3.8")) == stale
+    assert pins.check(replace(environment, index="https://example.org/wheels")) == stale
+    assert pins.check(replace(environment, note="another", order=3)) == []
+
+
+def test_an_edited_lock_is_noticed(environment: Environment) -> None:
+    text = environment.lock.read_text()
+    place = text.index("--hash=sha256:") + len("--hash=sha256:")
+    environment.lock.write_text(text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1 :])
+    assert pins.check(environment) == ["containers/numpy-1.18/cpu.lock: the lock was edited by hand. Run 'replab pin numpy-1.18'"]
+
+
+def test_a_missing_lock_is_noticed(environment: Environment) -> None:
+    environment.lock.unlink()
+    assert pins.check(environment) == ["containers/numpy-1.18/cpu.lock: the lock is missing. Run 'replab pin numpy-1.18'"]
+
+
+@pytest.mark.parametrize("text", ["", "numpy==1.18.5\n", "# made from: sha256 123\n"])
+def test_a_file_of_another_origin_is_noticed(environment: Environment, text: str) -> None:
+    environment.lock.write_text(text)
+    assert pins.check(environment) == ["containers/numpy-1.18/cpu.lock: this file was not made by the lab. Run 'replab pin numpy-1.18'"]

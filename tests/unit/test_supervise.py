@@ -1,0 +1,328 @@
+"""The supervisor against real sandboxes: the interpreter that runs these tests, its NumPy, and cells that misbehave."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "probe"))
+from probe_requests import PROBE, RequestBuilder
+
+from replab.errors import SandboxError
+from replab.model import Limits, Status
+from replab.store import Store
+from replab.supervise import MARK, OUTPUT_MB, Summary, run_batch
+
+LIMITS = Limits(seconds=1.5, memory_mb=600)
+
+
+@dataclass(frozen=True)
+class Start:
+    """How to start a sandbox, as an engine would say it."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    cwd: Path
+
+
+def launch(request: Path, staging: Path) -> Start:
+    argv = (sys.executable, str(PROBE), "--request", str(request), "--out", str(staging))
+    return Start(argv, {"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1"}, staging)
+
+
+@dataclass
+class Bench:
+    """A batch with a store of its own."""
+
+    folder: Path
+    builder: RequestBuilder = None  # type: ignore[assignment]
+    failed: dict[str, tuple[str, str, float]] = field(default_factory=dict)
+    seen: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.builder = RequestBuilder(self.folder, "numpy-host", "numpy", family="faults")
+        self.store = Store(self.folder / "store")
+        self.staging = self.folder / "staging"
+        self.log = self.folder / "sandbox.log"
+
+    def cell(self, function: str, label: str = "", **parameters: Any) -> str:
+        return self.builder.add(function, inputs={"x": [3.0]}, parameters=parameters, label=label)
+
+    def adopt(self, key: str) -> None:
+        self.store.adopt(key, self.staging)
+
+    def fail(self, cell: dict[str, Any], status: Status, reason: str, seconds: float) -> None:
+        assert cell["key"] not in self.failed
+        self.failed[cell["key"]] = (status.value, reason, seconds)
+        self.store.write_failure(cell["key"], cell["id"], status.value, reason, seconds)
+
+    def run(self, limits: Limits = LIMITS, factory: Any = launch, **options: Any) -> Summary:
+        return run_batch(
+            factory, self.builder.request(), self.staging, limits=limits, adopt=self.adopt, fail=self.fail,
+            progress=lambda done, total, name: self.seen.append((done, total, name)), log=self.log, **options,
+        )  # fmt: skip
+
+    def outcome(self, key: str) -> tuple[str, str]:
+        record = self.store.read(key).record
+        return record["status"], record["reason"]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def marked(staging: Path) -> list[int]:
+    """Processes that belong to a sandbox of ``staging``."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(staging) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def assert_survives(bench: Bench, fault: str, **parameters: Any) -> tuple[str, str]:
+    """Run a faulty cell between two good ones; returns what became of it."""
+    before, faulty, after = bench.cell("fine", ".before"), bench.cell(fault, **parameters), bench.cell("fine", ".after")
+    summary = bench.run()
+    assert bench.outcome(before) == ("ok", "")
+    assert bench.outcome(after) == ("ok", "")
+    assert summary.statuses.total() == 3  # noqa: PLR2004
+    assert [done for done, _, _ in bench.seen] == [1, 2, 3]
+    assert marked(bench.staging) == []
+    return bench.outcome(faulty)
+
+
+def test_a_batch_runs_in_one_sandbox(bench: Bench) -> None:
+    keys = [bench.cell("fine", f".{n}") for n in range(20)]
+    summary = bench.run()
+    assert [bench.outcome(key) for key in keys] == [("ok", "")] * 20
+    assert (summary.sandboxes, dict(summary.statuses)) == (1, {"ok": 20})
+    assert 0 < summary.cell_seconds < summary.wall_seconds
+    assert 0 < summary.import_seconds < summary.wall_seconds
+    observation = bench.store.read(keys[0]).record["observation"]
+    assert json.loads(bench.store.observation_path(observation).read_text())["python"]["implementation"] == "CPython"
+    assert bench.seen[-1][:2] == (20, 20)
+
+
+def test_nothing_to_do_starts_nothing(bench: Bench) -> None:
+    assert bench.run().sandboxes == 0
+
+
+def test_a_cell_that_aborts(bench: Bench) -> None:
+    status, reason = assert_survives(bench, "aborts")
+    assert status == "crashed"
+    assert reason.startswith("the process was killed by SIGABRT")
+
+
+def test_a_cell_that_is_killed(bench: Bench) -> None:
+    assert assert_survives(bench, "kills_itself") == ("crashed", "the process was killed by SIGKILL")
+
+
+def test_a_cell_that_ends_the_process_as_if_all_were_well(bench: Bench) -> None:
+    assert assert_survives(bench, "leaves") == ("crashed", "the process left with exit code 0")
+
+
+def test_a_cell_that_calls_sys_exit(bench: Bench) -> None:
+    status, reason = assert_survives(bench, "exits")
+    assert status == "error"
+    assert reason.startswith("SystemExit: 3 (impl_numpy.py, line ")
+
+
+def test_a_cell_that_raises(bench: Bench) -> None:
+    status, reason = assert_survives(bench, "raises")
+    assert status == "error"
+    assert reason.startswith("RuntimeError: no luck today (impl_numpy.py, line ")
+    assert reason.endswith(': raise RuntimeError("no luck today"))')
+
+
+def test_a_cell_that_sleeps_past_its_limit(bench: Bench) -> None:
+    assert assert_survives(bench, "sleeps") == ("timeout", "took longer than the limit of 1.5 s")
+
+
+def test_the_children_of_a_stopped_cell_go_with_it(bench: Bench) -> None:
+    assert assert_survives(bench, "spins_in_children")[0] == "timeout"
+
+
+def test_a_cell_that_eats_memory(bench: Bench) -> None:
+    status, reason = assert_survives(bench, "eats_slowly")
+    assert status == "oom"
+    assert reason.startswith("used ")
+    assert reason.endswith(" MiB of memory, the limit is 600 MiB")
+
+
+def test_a_cell_that_asks_for_far_too_much_at_once(bench: Bench) -> None:
+    status, reason = assert_survives(bench, "eats_at_once")
+    assert status == "oom"
+    assert "MemoryError" in reason
+
+
+def test_a_cell_that_prints_a_lot(bench: Bench) -> None:
+    assert assert_survives(bench, "talks", lines=200_000) == ("ok", "")
+
+
+def test_a_cell_that_never_stops_printing(bench: Bench) -> None:
+    assert assert_survives(bench, "talks_without_end") == ("error", f"printed more than {OUTPUT_MB} MiB")
+    assert bench.log.stat().st_size <= (OUTPUT_MB + 1) * 2**20
+
+
+def test_a_cell_that_scribbles_over_the_files_of_the_host(bench: Bench) -> None:
+    assert assert_survives(bench, "writes_garbage") == ("ok", "")
+
+
+def test_a_cell_that_spoils_the_place_of_the_next(bench: Bench) -> None:
+    first, victim, last = bench.cell("spoils_the_next"), bench.cell("fine", ".victim"), bench.cell("fine", ".last")
+    bench.run()
+    assert bench.outcome(first) == ("ok", "")
+    assert bench.outcome(victim)[0] == "crashed"
+    assert bench.outcome(last) == ("ok", "")
+
+
+def test_all_faults_in_one_batch(bench: Bench) -> None:
+    faults = ["aborts", "raises", "leaves", "exits", "kills_itself", "eats_at_once", "sleeps"]
+    good = [bench.cell("fine", f".{n}") for n in range(len(faults))]
+    bad = {fault: bench.cell(fault) for fault in faults}
+    bench.builder.cells = [cell for pair in zip(bench.builder.cells[: len(faults)], bench.builder.cells[len(faults) :], strict=True) for cell in pair]
+    summary = bench.run()
+    assert all(bench.outcome(key)[0] == "ok" for key in good)
+    assert {fault: bench.outcome(key)[0] for fault, key in bad.items()} == {
+        "aborts": "crashed", "raises": "error", "leaves": "crashed", "exits": "error", "kills_itself": "crashed", "eats_at_once": "oom", "sleeps": "timeout",
+    }  # fmt: skip
+    assert summary.sandboxes == 4  # noqa: PLR2004 (one, and one more after each of three deaths; the last cell was stopped)
+
+
+def test_a_framework_that_cannot_be_imported_is_tried_twice(bench: Bench) -> None:
+    keys = [bench.cell("fine", f".{n}") for n in range(3)]
+    bench.builder.framework, family = "tensorflow", bench.builder.family  # the interpreter of these tests has none
+    request = bench.builder.request
+    bench.builder.request = lambda: {**request(), "family": family}  # type: ignore[method-assign]
+    (summary,) = [bench.run()]
+    assert {bench.outcome(key) for key in keys} == {
+        ("error", "the framework could not be imported: ModuleNotFoundError: No module named 'tensorflow'")
+    }  # fmt: skip
+    assert summary.sandboxes == 2  # noqa: PLR2004
+
+
+def test_a_sandbox_that_dies_before_it_is_ready(bench: Bench) -> None:
+    key = bench.cell("fine")
+    dying = Start((sys.executable, "-c", "import os; print('no such library', flush=True); os.abort()"), {}, bench.folder)
+    summary = bench.run(factory=lambda _request, _staging: dying)
+    assert bench.outcome(key) == (
+        "crashed",
+        "the sandbox ended before the framework was imported: the process was killed by SIGABRT; it last said: no such library",
+    )
+    assert summary.sandboxes == 2  # noqa: PLR2004
+
+
+def test_an_import_that_never_ends(bench: Bench) -> None:
+    key = bench.cell("fine")
+    stuck = Start((sys.executable, "-c", "import time; time.sleep(600)"), {}, bench.folder)
+    bench.run(factory=lambda _request, _staging: stuck, import_seconds=0.3)
+    assert bench.outcome(key) == ("timeout", "the framework was not imported within 0.3 s")
+
+
+def test_a_program_that_is_not_there_is_a_fault_of_the_lab(bench: Bench) -> None:
+    bench.cell("fine")
+    absent = Start(("/no/such/python",), {}, bench.folder)
+    with pytest.raises(SandboxError, match="cannot be started"):
+        bench.run(factory=lambda _request, _staging: absent)
+
+
+def test_a_damaged_result_is_the_error_of_its_cell(bench: Bench) -> None:
+    key, other = bench.cell("fine", ".damaged"), bench.cell("fine", ".other")
+    adopt = bench.adopt
+
+    def damage_first(which: str) -> None:
+        if which == key:
+            path = bench.staging / f"{key}.safetensors"
+            path.write_bytes(path.read_bytes()[:-3])
+        adopt(which)
+
+    bench.adopt = damage_first  # type: ignore[method-assign]
+    bench.run()
+    assert bench.outcome(key)[0] == "error"
+    assert bench.outcome(key)[1].startswith("the sandbox left a damaged result: ")
+    assert bench.outcome(other) == ("ok", "")
+
+
+SUPERVISOR = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_supervise
+bench = test_supervise.Bench(Path(sys.argv[2]))
+request = json.loads((bench.folder / "wanted.json").read_text())
+bench.builder.request = lambda: {**request, "cells": [c for c in request["cells"] if not bench.store.intact(c["key"])]}
+summary = bench.run(test_supervise.Limits(seconds=30, memory_mb=600))
+print(json.dumps(dict(summary.statuses)))
+"""
+
+
+def start_supervisor(bench: Bench) -> subprocess.Popen[str]:
+    (bench.folder / "wanted.json").write_text(json.dumps(bench.builder.request()))
+    argv = [sys.executable, "-c", SUPERVISOR, str(Path(__file__).parent), str(bench.folder)]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for(what: Any, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_supervisor_leaves_no_process_and_loses_at_most_the_cell_in_flight(bench: Bench, number: signal.Signals) -> None:
+    keys = [bench.cell("slow", f".{n}", seconds=0.1) for n in range(12)]
+    paths = [bench.store.cell_path(key) for key in keys]
+    supervisor = start_supervisor(bench)
+    wait_for(lambda: sum(path.exists() for path in paths) >= 4)  # noqa: PLR2004
+    supervisor.send_signal(number)
+    assert supervisor.wait(10) != 0
+    wait_for(lambda: not marked(bench.staging), 3)
+    kept = {path: path.stat().st_mtime_ns for path in paths if path.exists()}
+    assert 4 <= len(kept) < len(keys)  # noqa: PLR2004
+    again = start_supervisor(bench)
+    assert again.wait(20) == 0
+    statuses = json.loads(again.stdout.read())  # type: ignore[union-attr]
+    assert sum(statuses.values()) == len(keys) - len(kept)
+    assert set(statuses) <= {"ok", "leftover"}
+    assert all(bench.outcome(key) == ("ok", "") for key in keys)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+def test_what_a_killed_run_had_finished_is_adopted_and_the_rest_is_thrown_away(bench: Bench) -> None:
+    first, second, third = (bench.cell("fine", f".{n}") for n in range(3))
+    bench.staging.mkdir()
+    request = bench.folder / "request.json"
+    request.write_text(json.dumps(bench.builder.request()))
+    done = launch(request, bench.staging)
+    subprocess.run(done.argv, env=done.env, cwd=done.cwd, check=True)
+    damaged = bench.staging / f"{second}.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    (bench.staging / f"{third}.safetensors").rename(bench.staging / f"{third}.safetensors.tmp")
+    summary = bench.run()
+    assert dict(summary.statuses) == {"leftover": 1, "ok": 2}
+    assert [bench.outcome(key) for key in (first, second, third)] == [("ok", "")] * 3
+    assert not list(bench.staging.rglob("*.tmp"))
+
+
+def test_processes_that_a_killed_run_left_are_ended_at_the_next_start(bench: Bench) -> None:
+    bench.cell("fine")
+    stray = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={MARK: str(bench.staging)}, start_new_session=True)
+    wait_for(lambda: marked(bench.staging))
+    bench.run()
+    assert stray.wait(3) == -signal.SIGKILL
