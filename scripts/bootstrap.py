@@ -1,9 +1,10 @@
 """Makes ``.venv`` from ``requirements.lock``, with nothing but a Python 3 and its pip: what ``make setup`` runs.
 
-Quick when nothing changed. It is started by whatever ``python3`` the machine has, so it keeps to the syntax of Python 3.6 and to the standard
-library; the lab's own Python (3.11 to 3.13) is looked for, and downloaded by uv where there is none.
+Quick when nothing changed. It is started by whatever ``python3`` the machine has, so it keeps to the syntax of Python 3.6 and to the
+standard library; the lab's own Python (3.11 to 3.13) is looked for, and downloaded by uv where there is none.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -23,7 +24,7 @@ WORKS = "import ctypes, hashlib, sqlite3, ssl, sys, zlib; print('%d.%d' % sys.ve
 """A Python that was compiled without some headers starts, and fails later."""
 
 
-class Problem(Exception):
+class SetupError(Exception):
     """One sentence for the reader."""
 
 
@@ -35,7 +36,7 @@ def main():
         uv = _uv()
         python = _python(uv)
         _make(uv, python)
-    except Problem as problem:
+    except SetupError as problem:
         print("setup: %s" % problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -67,14 +68,13 @@ def _variables():
 
 
 def _run(arguments, **options):
-    """The output of a program; raises ``Problem`` with the end of what it said."""
-    done = subprocess.run(
-        [str(part) for part in arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, env=_variables(), **options
-    )
+    """The output of a program; raises ``SetupError`` with the end of what it said."""
+    argv = [str(part) for part in arguments]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, env=_variables(), **options)
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         command = " ".join([Path(str(arguments[0])).name] + [str(part) for part in arguments[1:3]])
-        raise Problem("%s failed:\n  %s" % (command, "\n  ".join(said[-12:])))
+        raise SetupError("%s failed:\n  %s" % (command, "\n  ".join(said[-12:])))
     return done.stdout.strip()
 
 
@@ -93,12 +93,13 @@ def _uv():
     print("setup: there is no uv on this machine; installing one into %s" % PRIVATE.relative_to(ROOT), flush=True)
     block = re.search(r"^uv==.*?(?=^\S|\Z)", LOCK.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     if not block:
-        raise Problem("requirements.lock does not name uv; run 'replab pin lab' on a machine that has it")
+        raise SetupError("requirements.lock does not name uv; run 'replab pin lab' on a machine that has it")
     shutil.rmtree(str(PRIVATE), ignore_errors=True)
     try:
         _run([sys.executable, "-m", "venv", PRIVATE])
-    except Problem as problem:
-        raise Problem("this Python cannot make a virtual environment; install its venv and ensurepip modules (Debian: python3-venv).\n%s" % problem)
+    except SetupError as problem:
+        cure = "install its venv and ensurepip modules (Debian: python3-venv)"
+        raise SetupError("this Python cannot make a virtual environment; %s.\n%s" % (cure, problem))
     wanted = PRIVATE / "uv.txt"
     wanted.write_text(block.group(0), encoding="utf-8")
     _run([PRIVATE / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", wanted])
@@ -124,17 +125,15 @@ def _python(uv):
     try:
         _run([uv, "python", "install", "--no-bin", SUPPORTED[0]])
         return Path(_run([uv, "python", "find", "--managed-python", "--no-project", SUPPORTED[0]]))
-    except Problem as problem:
-        raise Problem("the lab needs Python %s to %s; install one and run again.\n%s" % (SUPPORTED[0], SUPPORTED[-1], problem))
+    except SetupError as problem:
+        raise SetupError("the lab needs Python %s to %s; install one and run again.\n%s" % (SUPPORTED[0], SUPPORTED[-1], problem))
 
 
 def _candidates(uv):
     yield Path(sys.executable)
     for version in SUPPORTED:
-        try:
+        with contextlib.suppress(SetupError):  # uv knows none; pyenv may
             yield Path(_run([uv, "python", "find", "--system", "--no-project", "--no-python-downloads", version]))
-        except Problem:
-            pass  # uv knows none; pyenv may
         found = shutil.which("python" + version)
         if found:
             yield Path(found)
@@ -156,7 +155,8 @@ def _make(uv, python):
         _run([uv, "venv", "--quiet", "--no-project", "--python", python, VENV])
     print("setup: installing what requirements.lock names", flush=True)
     _run([uv, "pip", "sync", "--quiet", "--require-hashes", "--python", inside, LOCK], cwd=str(ROOT))
-    _run([uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--python", inside, "--editable", ROOT], cwd=str(ROOT))
+    offline = ["--no-deps", "--no-build-isolation", "--no-index"]
+    _run([uv, "pip", "install", "--quiet", *offline, "--python", inside, "--editable", ROOT], cwd=str(ROOT))
     STAMP.write_text(_fingerprint())
 
 

@@ -46,22 +46,54 @@ def sha(*parts: object) -> str:
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
 
 
-def cell(case: str = "exp", *, family: str = "ops", environment: str = "numpy-2.4", mode: str = "eager", dtype: str = "float32", derivative: int = 0,
-         output: str = "out", **more: Any) -> CellRow:
+def cell(
+    case: str = "exp",
+    *,
+    family: str = "ops",
+    environment: str = "numpy-2.4",
+    mode: str = "eager",
+    dtype: str = "float32",
+    derivative: int = 0,
+    output: str = "out",
+    **more: Any,
+) -> CellRow:
     """A row of ``cells.parquet``; environment facts come from ``STACKS``, everything else can be given."""
     stack = next((stack for stack in STACKS if stack.name == environment), Stack(environment, "numpy", "0", 0, ("eager",)))
     given: dict[str, Any] = {
         "id": f"{family}.{case}:{dtype}:d{derivative}@{environment}:{mode}:default:cpu",
-        "framework": stack.framework, "framework_version": stack.version, "environment_order": stack.order, "experiment": family,
-        "title": case, "engine": "uv", "platform": "linux-x86_64", "status": "ok", "elements": 4096, "seconds": 0.0012,
-        "first_call_seconds": 0.03, "import_seconds": 2.5,
+        "framework": stack.framework,
+        "framework_version": stack.version,
+        "environment_order": stack.order,
+        "experiment": family,
+        "title": case,
+        "engine": "uv",
+        "platform": "linux-x86_64",
+        "status": "ok",
+        "elements": 4096,
+        "seconds": 0.0012,
+        "first_call_seconds": 0.03,
+        "import_seconds": 2.5,
     }
     given |= more
     if given["status"] == "ok":
-        given = {"verdict": "rounding", "z_max": 1.2, "z_limit": 4.8, "ulp_max": 1.0, "ulp_mean": 0.2, "ulp_p99": 0.9, "abs_max": 1e-7,
-                 "rel_max": 6e-8, "bits": sha(case, dtype, derivative, output, environment, mode), "truth_bound_ulp": 0.001, "envelope_ulp": 0.4,
-                 "shrink": 1.9e-9, "worst_index": "17", "worst_inputs": "x=0x1.8p+3 (12.0)", "worst_result": "0x1.3de166p+17 (162754.8)",
-                 "worst_truth": "0x1.3de1654d37c9ap+17 (162754.79141900392)"} | given
+        given = {
+            "verdict": "rounding",
+            "z_max": 1.2,
+            "z_limit": 4.8,
+            "ulp_max": 1.0,
+            "ulp_mean": 0.2,
+            "ulp_p99": 0.9,
+            "abs_max": 1e-7,
+            "rel_max": 6e-8,
+            "bits": sha(case, dtype, derivative, output, environment, mode),
+            "truth_bound_ulp": 0.001,
+            "envelope_ulp": 0.4,
+            "shrink": 1.9e-9,
+            "worst_index": "17",
+            "worst_inputs": "x=0x1.8p+3 (12.0)",
+            "worst_result": "0x1.3de166p+17 (162754.8)",
+            "worst_truth": "0x1.3de1654d37c9ap+17 (162754.79141900392)",
+        } | given
     given["key"] = sha(given["id"])
     return CellRow(family=family, case=case, output=output, environment=environment, mode=mode, dtype=dtype, derivative=derivative, **given)
 
@@ -69,11 +101,29 @@ def cell(case: str = "exp", *, family: str = "ops", environment: str = "numpy-2.
 def pair(left: CellRow, right: CellRow, axis: str, **more: Any) -> PairRow:
     """A row of ``pairs.parquet`` for two cells; same bits are ``identical`` unless something else is given."""
     same = left.bits == right.bits
-    given: dict[str, Any] = {"verdict": "identical" if same else "rounding", "z_max": 0.0 if same else 1.1, "ulp_max": 0.0 if same else 2.0,
-                             "abs_max": 0.0 if same else 1e-7, "rel_max": 0.0 if same else 1e-7, "cause": "" if same else "unknown"} | more
-    return PairRow(left=left.id, right=right.id, axis=axis, family=left.family, case=left.case, output=left.output, dtype=left.dtype,
-                   derivative=left.derivative, left_environment=left.environment, right_environment=right.environment, left_mode=left.mode,
-                   right_mode=right.mode, **given)
+    given: dict[str, Any] = {
+        "verdict": "identical" if same else "rounding",
+        "z_max": 0.0 if same else 1.1,
+        "ulp_max": 0.0 if same else 2.0,
+        "abs_max": 0.0 if same else 1e-7,
+        "rel_max": 0.0 if same else 1e-7,
+        "cause": "" if same else "unknown",
+    } | more
+    return PairRow(
+        left=left.id,
+        right=right.id,
+        axis=axis,
+        family=left.family,
+        case=left.case,
+        output=left.output,
+        dtype=left.dtype,
+        derivative=left.derivative,
+        left_environment=left.environment,
+        right_environment=right.environment,
+        left_mode=left.mode,
+        right_mode=right.mode,
+        **given,
+    )
 
 
 def curve(row: CellRow, errors: Iterable[float], start: int = -20) -> list[CurveRow]:
@@ -84,8 +134,23 @@ def curve(row: CellRow, errors: Iterable[float], start: int = -20) -> list[Curve
     for place, error in enumerate(errors):
         power = start + (half - 1 - place if place < half else place - half)
         lo, hi = (-(2.0 ** (power + 1)), -(2.0**power)) if place < half else (2.0**power, 2.0 ** (power + 1))
-        made.append(CurveRow(family=row.family, case=row.case, dtype=row.dtype, output=row.output, environment=row.environment, mode=row.mode,
-                             bits=row.bits, bin=place, x_lo=lo, x_hi=hi, ulp_max=error, ulp_mean=error / 5, count=100))
+        made.append(
+            CurveRow(
+                family=row.family,
+                case=row.case,
+                dtype=row.dtype,
+                output=row.output,
+                environment=row.environment,
+                mode=row.mode,
+                bits=row.bits,
+                bin=place,
+                x_lo=lo,
+                x_hi=hi,
+                ulp_max=error,
+                ulp_mean=error / 5,
+                count=100,
+            )
+        )
     return made
 
 
@@ -94,11 +159,22 @@ def environment(stack: Stack, **more: Any) -> dict[str, Any]:
     package = {"tensorflow": "tensorflow-cpu"}.get(stack.framework, stack.framework)
     return {
         "asked": {"framework": stack.framework, "version": stack.version, "python": "3.11", "modes": list(stack.modes), "variables": {}},
-        "status": "ok", "reason": "", "lock_sha256": sha("lock", stack.name), "build_seconds": 5.2,
+        "status": "ok",
+        "reason": "",
+        "lock_sha256": sha("lock", stack.name),
+        "build_seconds": 5.2,
         "observed": {
-            "python": "3.11.9", "libc": "glibc 2.36", "packages": {package: stack.version, "six": "1.16.0"},
-            "cpu": {"model": "A processor", "features": ["avx2", "avx512f", "fma"]}, "blas": [{"name": "openblas", "threads": 1, "version": "0.3.21"}],
-            "framework": {"build": "cpu", "onednn": True}, "variables": {"OMP_NUM_THREADS": "1"},
+            "schema": 1,
+            "python": {"compiler": "GCC 12.2.0", "implementation": "CPython", "version": "3.11.9"},
+            "platform": {"distribution": "Some Linux 12", "libc": "glibc 2.36", "machine": "x86_64", "system": "Linux"},
+            "packages": {package: stack.version, "six": "1.16.0"},
+            "cpu": {"model": "A processor", "flags": ["avx2", "avx512f", "fma"], "usable": 2},
+            "libraries": {
+                "libm.so.6": {},
+                "libopenblas.so": {"config": "OpenBLAS 0.3.21 DYNAMIC_ARCH MAX_THREADS=64", "core": "SkylakeX", "threads": 1},
+            },
+            "numpy": {"version": "1.26.4"},
+            "switches": {"OMP_NUM_THREADS": "1"},
         },
     } | more
 
@@ -109,24 +185,49 @@ def run_facts(cells: Iterable[CellRow], **more: Any) -> dict[str, Any]:
     for row in cells:
         counts[row.status] = counts.get(row.status, 0) + 1
     return {
-        "version": "0.1.0", "groups": ["core"], "families": ["ops", "gradients"], "engine": "uv", "counts": counts, "wall_seconds": 431.0,
-        "floor_seconds": 380.0, "cores": 2, "seconds_in_cells": 700.0, "import_seconds": 60.0, "command": "uv run snakemake --cores all",
-        "controls": {"rounding": [12, 12], "semantic": [8, 8]}, "machine": {"system": "Linux", "cores": 2}, "commit": "0123456789abcdef0123",
+        "version": "0.1.0",
+        "environments": [stack.name for stack in STACKS],
+        "families": ["ops", "gradients"],
+        "engine": "uv",
+        "counts": counts,
+        "wall_seconds": 431.0,
+        "floor_seconds": 380.0,
+        "cores": 2,
+        "seconds_in_cells": 700.0,
+        "import_seconds": 60.0,
+        "command": "uv run snakemake --cores all",
+        "controls": {"rounding": [12, 12], "semantic": [8, 8]},
+        "machine": {"system": "Linux", "cores": 2},
+        "commit": "0123456789abcdef0123",
     } | more
 
 
 def case_facts(title: str = "", **more: Any) -> dict[str, Any]:
     """A case in ``cases.json``."""
     return {
-        "title": title, "function": "exp", "parameters": {}, "note": "", "claims": [],
-        "sources": {"reference": "def exp(x):\n    return np.exp(x)\n", "numpy": "def exp(x):\n    return np.exp(x)\n",
-                    "tensorflow": "def exp(x):\n    return tf.exp(x)\n", "torch": "def exp(x):\n    return torch.exp(x)\n"},
+        "title": title,
+        "function": "exp",
+        "parameters": {},
+        "note": "",
+        "claims": [],
+        "sources": {
+            "reference": "def exp(x):\n    return np.exp(x)\n",
+            "numpy": "def exp(x):\n    return np.exp(x)\n",
+            "tensorflow": "def exp(x):\n    return tf.exp(x)\n",
+            "torch": "def exp(x):\n    return torch.exp(x)\n",
+        },
     } | more
 
 
 def families(cases: Mapping[str, Mapping[str, Any]], family: str = "ops") -> dict[str, Any]:
     """A ``cases.json`` of one family."""
-    return {family: {"title": "Atlas of operations", "question": "Which operation gives which bits, and how far from the truth?", "cases": dict(cases)}}
+    return {
+        family: {
+            "title": "Atlas of operations",
+            "question": "Which operation gives which bits, and how far from the truth?",
+            "cases": dict(cases),
+        }
+    }
 
 
 @dataclass
@@ -142,7 +243,14 @@ class Lab:
 
     def results(self) -> Results:
         """As the report's modules take it."""
-        return Results(cells=tuple(self.cells), pairs=tuple(self.pairs), curves=tuple(self.curves), environments=self.environments, run=self.run, cases=self.cases)
+        return Results(
+            cells=tuple(self.cells),
+            pairs=tuple(self.pairs),
+            curves=tuple(self.curves),
+            environments=self.environments,
+            run=self.run,
+            cases=self.cases,
+        )
 
     def write(self, folder: Path) -> Path:
         """As the tables of a results folder."""
@@ -159,13 +267,69 @@ _ERRORS = {  # largest error in ULP by case, per environment; what is missing is
     "sigmoid": {"tf-1.15": 3.9e7, "tf-2.4": 9.8e3, "tf-2.21": 5.4, "torch-1.4": 2.1, "torch-2.13": 1.6},
     "tanh": {"tf-1.15": 5.7, "tf-2.4": 5.7, "tf-2.21": 3.2, "torch-1.4": 0.6, "torch-2.13": 0.6},
     "softmax": {"tf-1.15": 120.0, "tf-2.4": 66.0, "tf-2.21": 42.0, "torch-1.4": 199.0, "torch-2.13": 117.0},
-    "cumsum": {"numpy-1.18": 27.3, "numpy-2.4": 27.3, "tf-1.15": 27.3, "tf-2.4": 27.3, "tf-2.21": 27.3, "torch-1.4": 0.8, "torch-2.13": 0.8},
-    "matmul": {"numpy-1.18": 61.0, "numpy-2.4": 54.0, "tf-1.15": 58.0, "tf-2.4": 47.0, "tf-2.21": 47.0, "torch-1.4": 71.0, "torch-2.13": 49.0},
+    "cumsum": {
+        "numpy-1.18": 27.3,
+        "numpy-2.4": 27.3,
+        "tf-1.15": 27.3,
+        "tf-2.4": 27.3,
+        "tf-2.21": 27.3,
+        "torch-1.4": 0.8,
+        "torch-2.13": 0.8,
+    },
+    "matmul": {
+        "numpy-1.18": 61.0,
+        "numpy-2.4": 54.0,
+        "tf-1.15": 58.0,
+        "tf-2.4": 47.0,
+        "tf-2.21": 47.0,
+        "torch-1.4": 71.0,
+        "torch-2.13": 49.0,
+    },
 }
 _CURVED = ("exp", "sigmoid", "tanh", "erf", "gelu")
-_NAMES = ("abs", "acos", "asin", "atan", "conv1d", "cosh", "cumsum", "digamma", "einsum", "elu", "erf", "erfc", "exp", "expm1", "gelu", "hard_sigmoid",
-          "huber", "layer_norm", "leaky_relu", "lgamma", "log", "log1p", "logsumexp", "lstsq", "matmul", "max", "mean", "norm", "pinv", "pow", "relu", "rsqrt",
-          "sigmoid", "silu", "sin", "softmax", "softplus", "sqrt", "tan", "tanh", "var")
+_NAMES = (
+    "abs",
+    "acos",
+    "asin",
+    "atan",
+    "conv1d",
+    "cosh",
+    "cumsum",
+    "digamma",
+    "einsum",
+    "elu",
+    "erf",
+    "erfc",
+    "exp",
+    "expm1",
+    "gelu",
+    "hard_sigmoid",
+    "huber",
+    "layer_norm",
+    "leaky_relu",
+    "lgamma",
+    "log",
+    "log1p",
+    "logsumexp",
+    "lstsq",
+    "matmul",
+    "max",
+    "mean",
+    "norm",
+    "pinv",
+    "pow",
+    "relu",
+    "rsqrt",
+    "sigmoid",
+    "silu",
+    "sin",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "tan",
+    "tanh",
+    "var",
+)
 
 
 def _verdict(case: str, stack: Stack, dtype: str, derivative: int, ulp: float) -> str:
@@ -219,14 +383,36 @@ def realistic(dtypes: Iterable[str] = ("float32", "float64"), derivatives: int =
     for name, expect, factor in (("control_sum_reversed", "rounding", ""), ("control_layer_norm_epsilon", "semantic", "epsilon")):
         for stack in STACKS:
             found = expect if not (name == "control_layer_norm_epsilon" and stack.name == "torch-1.4") else "rounding"
-            lab.cells.append(cell(name, family="controls", environment=stack.name, role="control", expect=expect, factor=factor, verdict=found, z_max=1.3 if found == "rounding" else 812.0))
+            lab.cells.append(
+                cell(
+                    name,
+                    family="controls",
+                    environment=stack.name,
+                    role="control",
+                    expect=expect,
+                    factor=factor,
+                    verdict=found,
+                    z_max=1.3 if found == "rounding" else 812.0,
+                )
+            )
     lab.cells.append(cell("exp", dtype="float64", id="ops.exp:float64/float32:d0@numpy-2.4:eager:default:cpu", role="escalation"))
     lab.environments = {stack.name: environment(stack) for stack in STACKS}
-    lab.environments["torch-2.0"] = environment(Stack("torch-2.0", "torch", "2.0.1", 2, ("eager",)), status="unavailable", observed={}, build_seconds=None,
-                                               reason="no interpreter for Python 3.10 was found, and none could be downloaded")
+    lab.environments["torch-2.0"] = environment(
+        Stack("torch-2.0", "torch", "2.0.1", 2, ("eager",)),
+        status="unavailable",
+        observed={},
+        build_seconds=None,
+        reason="no interpreter for Python 3.10 was found, and none could be downloaded",
+    )
     lab.run = run_facts(lab.cells, controls={"rounding": [7, 7], "semantic": [6, 7]})
     lab.cases = families({name: case_facts(f"Operation {name}") for name in sorted({row.case for row in lab.cells if row.family == "ops"})})
-    lab.cases |= families({"control_sum_reversed": case_facts("A sum from the other end"), "control_layer_norm_epsilon": case_facts("Layer norm with epsilon 1e-3")}, "controls")
+    lab.cases |= families(
+        {
+            "control_sum_reversed": case_facts("A sum from the other end"),
+            "control_layer_norm_epsilon": case_facts("Layer norm with epsilon 1e-3"),
+        },
+        "controls",
+    )
     return lab
 
 
@@ -234,16 +420,36 @@ def _made(case: str, dtype: str, derivative: int, stack: Stack, mode: str) -> Ce
     status, reason = _status(case, stack, mode, dtype, derivative)
     output = "out" if derivative == 0 else "grad_x"
     if status != "ok":
-        return cell(case, environment=stack.name, mode=mode, dtype=dtype, derivative=derivative, output=output, status=status, reason=reason)
+        return cell(
+            case, environment=stack.name, mode=mode, dtype=dtype, derivative=derivative, output=output, status=status, reason=reason
+        )
     ulp = _ERRORS.get(case, {}).get(stack.name, 0.9) if dtype == "float32" else 0.9
     verdict = _verdict(case, stack, dtype, derivative, ulp)
     ulp = {"identical": 0.0, "incomparable": float("nan"), "semantic": 2.4e6}.get(verdict, ulp)
     compiled = mode in {"xla", "compile"} and case not in {"sqrt", "tanh"}
-    bits = sha(case, dtype, derivative, "truth") if verdict == "identical" else sha(case, dtype, derivative, f"{ulp:g}", stack.framework if case in _ERRORS else "any", compiled)
+    bits = (
+        sha(case, dtype, derivative, "truth")
+        if verdict == "identical"
+        else sha(case, dtype, derivative, f"{ulp:g}", stack.framework if case in _ERRORS else "any", compiled)
+    )
     where = {"sigmoid": "x=-0x1.5d589ep+6 (-87.33654)", "tanh": "x=0x1.d7b3a2p-1 (0.9213)"}.get(case, "x=0x1.8p+3 (12.0)")
-    return cell(case, environment=stack.name, mode=mode, dtype=dtype, derivative=derivative, output=output, verdict=verdict, ulp_max=ulp, ulp_mean=ulp / 7, ulp_p99=ulp / 2,
-                bits=bits, z_max={"rounding": 1.4, "identical": 0.0}.get(verdict, 37.5), worst_inputs=where, elementwise=case in _CURVED,
-                nan_mismatch=3 if verdict == "incomparable" else 0)
+    return cell(
+        case,
+        environment=stack.name,
+        mode=mode,
+        dtype=dtype,
+        derivative=derivative,
+        output=output,
+        verdict=verdict,
+        ulp_max=ulp,
+        ulp_mean=ulp / 7,
+        ulp_p99=ulp / 2,
+        bits=bits,
+        z_max={"rounding": 1.4, "identical": 0.0}.get(verdict, 37.5),
+        worst_inputs=where,
+        elementwise=case in _CURVED,
+        nan_mismatch=3 if verdict == "incomparable" else 0,
+    )
 
 
 def _pair_up(lab: Lab, by: Mapping[tuple[Any, ...], CellRow]) -> None:
@@ -256,7 +462,16 @@ def _pair_up(lab: Lab, by: Mapping[tuple[Any, ...], CellRow]) -> None:
             lab.pairs.append(pair(left, right, axis))
         else:
             sizes = [row.ulp_max for row in (left, right) if row.ulp_max == row.ulp_max]
-            lab.pairs.append(pair(left, right, axis, verdict=verdict, ulp_max=max(sizes, default=float("nan")), z_max=1.2 if verdict == "rounding" else 40.0))
+            lab.pairs.append(
+                pair(
+                    left,
+                    right,
+                    axis,
+                    verdict=verdict,
+                    ulp_max=max(sizes, default=float("nan")),
+                    z_max=1.2 if verdict == "rounding" else 40.0,
+                )
+            )
 
     for (case, dtype, derivative, name, mode), row in by.items():
         stack = next(stack for stack in STACKS if stack.name == name)
@@ -284,19 +499,64 @@ def hostile() -> Lab:
     """A run whose every string wants to be markup."""
     lab = Lab()
     bad = HOSTILE
-    first = cell(f"exp{bad}", family=f"ops{bad}", environment=f"numpy{bad}", mode=f"eager{bad}", dtype=f"float32{bad}", title=bad, output=f"out{bad}", worst_inputs=f"x={bad}",
-                 worst_result=bad, worst_truth=bad, notes=bad, claims=bad, verdict="accuracy", ulp_max=9.0, framework=f"numpy{bad}")
-    second = cell(f"exp{bad}", family=f"ops{bad}", environment=f"tf{bad}", mode=f"eager{bad}", dtype=f"float32{bad}", output=f"out{bad}", framework=f"tensorflow{bad}",
-                  environment_order=1, verdict="semantic")
-    third = cell(f"exp{bad}", family=f"ops{bad}", environment=f"torch{bad}", mode="eager", dtype=f"float32{bad}", output=f"out{bad}", framework="torch", status="error",
-                 reason=f"Error: {bad} </title></style>'\"")
+    first = cell(
+        f"exp{bad}",
+        family=f"ops{bad}",
+        environment=f"numpy{bad}",
+        mode=f"eager{bad}",
+        dtype=f"float32{bad}",
+        title=bad,
+        output=f"out{bad}",
+        worst_inputs=f"x={bad}",
+        worst_result=bad,
+        worst_truth=bad,
+        notes=bad,
+        claims=bad,
+        verdict="accuracy",
+        ulp_max=9.0,
+        framework=f"numpy{bad}",
+    )
+    second = cell(
+        f"exp{bad}",
+        family=f"ops{bad}",
+        environment=f"tf{bad}",
+        mode=f"eager{bad}",
+        dtype=f"float32{bad}",
+        output=f"out{bad}",
+        framework=f"tensorflow{bad}",
+        environment_order=1,
+        verdict="semantic",
+    )
+    third = cell(
+        f"exp{bad}",
+        family=f"ops{bad}",
+        environment=f"torch{bad}",
+        mode="eager",
+        dtype=f"float32{bad}",
+        output=f"out{bad}",
+        framework="torch",
+        status="error",
+        reason=f"Error: {bad} </title></style>'\"",
+    )
     control = cell(f"control{bad}", family=f"ops{bad}", role="control", expect="semantic", factor=bad, verdict="rounding", title=bad)
     lab.cells = [first, second, third, control]
-    lab.pairs = [pair(first, second, "framework", verdict="semantic", cause=bad), pair(first, second, "version", verdict="accuracy", cause=bad)]
+    lab.pairs = [
+        pair(first, second, "framework", verdict="semantic", cause=bad),
+        pair(first, second, "version", verdict="accuracy", cause=bad),
+    ]
     lab.curves = curve(first, [1.0, 2.0, 3.0, 9.0])
-    lab.environments = {f"numpy{bad}": environment(STACKS[0], reason=bad, observed={"python": bad, "packages": {bad: bad}, "cpu": {bad: [bad]}, "framework": bad}),
-                        f"torch{bad}": {"asked": {"framework": bad, "version": bad}, "status": "unavailable", "reason": bad}}
+    lab.environments = {
+        f"numpy{bad}": environment(
+            STACKS[0], reason=bad, observed={"python": bad, "packages": {bad: bad}, "cpu": {bad: [bad]}, "framework": bad}
+        ),
+        f"torch{bad}": {"asked": {"framework": bad, "version": bad}, "status": "unavailable", "reason": bad},
+    }
     lab.run = run_facts(lab.cells, command=f"make run {bad}", version=bad, commit=bad, machine={bad: bad})
-    lab.cases = {f"ops{bad}": {"title": bad, "question": bad, "cases": {f"exp{bad}": case_facts(bad, note=bad, claims=[bad], parameters={bad: bad},
-                                                                                         sources={"reference": bad, bad: bad})}}}
+    lab.cases = {
+        f"ops{bad}": {
+            "title": bad,
+            "question": bad,
+            "cases": {f"exp{bad}": case_facts(bad, note=bad, claims=[bad], parameters={bad: bad}, sources={"reference": bad, bad: bad})},
+        }
+    }
     return lab

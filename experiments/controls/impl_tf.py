@@ -262,7 +262,7 @@ def wrong_gelu(x):
     return 0.5 * x * (1.0 + tf.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))  # the approximation
 
 
-def wrong_hardtf.sigmoid(x):
+def wrong_hard_sigmoid(x):
     return tf.clip_by_value(0.2 * x + 0.5, 0.0, 1.0)  # the other definition
 
 

@@ -253,7 +253,7 @@ def wrong_gelu(x):
     return 0.5 * x * (1.0 + torch.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))  # the approximation
 
 
-def wrong_hardtorch.sigmoid(x):
+def wrong_hard_sigmoid(x):
     return torch.clamp(0.2 * x + 0.5, 0.0, 1.0)  # the other definition
 
 

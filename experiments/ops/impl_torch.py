@@ -12,12 +12,12 @@ import torch.nn.functional as F
 
 _linalg = getattr(torch, "linalg", None)
 
-def _needs(module, name):
-    """Where this PyTorch lacks ``name``, replace the function below by one that says so."""
+def _needs(module, name, what=""):
+    """Where this PyTorch lacks ``name``, replace the function below by one that says so (and calls it ``what``)."""
     def decorate(function):
         if hasattr(module, name):
             return function
-        reason = "%s is missing in PyTorch %s" % (name, torch.__version__)
+        reason = "%s is missing in PyTorch %s" % (what or name, torch.__version__)
         def absent(*tensors, **parameters):
             raise NotImplementedError(reason)
         return absent
@@ -236,7 +236,7 @@ else:
 
 # --- sorting, selection ---
 def sort(x): return torch.sort(x, dim=-1)[0]
-@_needs(torch, "msort")  # came with the stable sort
+@_needs(torch, "msort", "a stable sort")  # both came with 1.9
 def argsort_stable(x): return torch.sort(x, stable=True, dim=-1)[1]
 def argsort_default(x): return torch.argsort(x, dim=-1)
 def top_k(x, k: int = 5): return _pair(torch.topk(x, k, dim=-1))

@@ -21,12 +21,12 @@ class Work(object):
         self.dtype, self.derivative, self.mode = cell["dtype"], cell["derivative"], cell["mode"]
         self.parameters, self.device, self.threads = cell["parameters"], device, threads
         self._names = cell["outputs"]
-        self.inputs = [Item(i["name"], inputs.read(i["sha256"]), i["dtype"], i.get("differentiable", False)) for i in cell["inputs"]]
+        self.inputs = [Item(i["name"], inputs.read(i["sha256"]), i["dtype"], i["differentiable"]) for i in cell["inputs"]]
         levels = cell.get("cotangents", [])[: self.derivative]
         self.cotangents = [[Item(c["name"], inputs.read(c["sha256"]), c["dtype"]) for c in level] for level in levels]
         if len(self.cotangents) < self.derivative:
-            raise ValueError("derivative {} needs {} sets of cotangents, the request has {}".format(
-                self.derivative, self.derivative, len(self.cotangents)))
+            message = "derivative {} needs as many sets of cotangents, the request has {}"
+            raise ValueError(message.format(self.derivative, len(self.cotangents)))
         self.notes = []
 
     def note(self, text):
@@ -57,8 +57,8 @@ class Work(object):
         """Names of the ``count`` values that the function itself returns."""
         if self._names:
             if len(self._names) != count:
-                raise ValueError("the function returned {} outputs, the case names {}: {}".format(
-                    count, len(self._names), ", ".join(self._names)))
+                message = "the function returned {} outputs, the case names {}: {}"
+                raise ValueError(message.format(count, len(self._names), ", ".join(self._names)))
             return list(self._names)
         return ["out"] if count == 1 else ["out{}".format(place) for place in range(count)]
 
@@ -75,12 +75,12 @@ class Work(object):
 
 
 def derivative(work, function, inputs, cotangents, backend, order=None):
-    """Values (order 0) or the ``order``-th derivative of ``function`` by repeated vector-Jacobian products.
+    """Values (order 0) or the ``order``-th derivative of ``function`` by repeated vector-Jacobian products: a list of tensors.
 
-    ``inputs`` and ``cotangents`` (a list per level) are the framework's tensors; ``backend`` offers ``floating(tensor)``, ``matches(value,
-    cotangent)`` (the cotangent in the value's dtype; raises on another shape), ``dense(gradient, source)`` (zeros for None) and ``pull(below, sources, order)``: the gradient of the
-    values that ``below(sources)`` returns with their cotangents. The product with the cotangent is left to the framework's own
-    differentiation: phi_k is never formed, its gradient is the same.
+    ``inputs`` and ``cotangents`` (a list per level) are the framework's tensors. ``backend`` offers ``floating(value)``; ``matches(value,
+    cotangent, name)``, the cotangent in the value's dtype (raises on another shape); ``dense(gradient, source)``, zeros for None; and
+    ``pull(below, sources, order)``, the gradient of the values that ``below(sources)`` returns with their cotangents. The product with
+    the cotangent is left to the framework's own differentiation: phi_k is never formed, its gradient is the same.
     """
     order = work.derivative if order is None else order
     if order == 0:

@@ -56,11 +56,18 @@ def write_observation(folder, text):
 
 def run_cell(cell, request, lift, implementation, inputs):
     """The record and the outputs (list of (name, Tensor)) of one cell; nothing a cell raises gets out, but KeyboardInterrupt."""
-    import cells
+    import cells  # here and not above: they import NumPy, which must find the thread variables set
     import outcomes
 
     record = {
-        "schema": 1, "key": cell["key"], "id": cell["id"], "status": "ok", "reason": "", "seconds": 0.0, "first_call_seconds": 0.0, "notes": [],
+        "schema": 1,
+        "key": cell["key"],
+        "id": cell["id"],
+        "status": "ok",
+        "reason": "",
+        "seconds": 0.0,
+        "first_call_seconds": 0.0,
+        "notes": [],
     }
     begin = time.perf_counter()
     try:
@@ -103,14 +110,14 @@ def main(arguments=None):
     begin = time.perf_counter()
     try:
         lift = importlib.import_module(LIFTS[request["framework"]])
+        import observe
+        import tensors
+
         lift.start(request["threads"], request["device"])
     except Exception as error:
         traceback.print_exc()
         journal.write(failed="{}: {}".format(type(error).__name__, (str(error).splitlines() or [""])[0]))
         return EXIT_IMPORT
-    import observe
-    import tensors
-
     imported = time.perf_counter() - begin
     try:
         implementation = load_implementation(request["impl"])

@@ -12,14 +12,24 @@ import platform
 import re
 import sys
 
-SWITCHES = ("OMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "TF_", "DNNL_", "ONEDNN_", "ATEN_", "NPY_", "XLA_", "KMP_", "CUDA_", "NVIDIA_", "TORCH",
-            "PYTORCH", "KERAS_", "LD_PRELOAD", "PYTHONHASHSEED", "GLIBC_TUNABLES")
+SWITCHES = (
+    "OMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "TF_", "DNNL_", "ONEDNN_", "ATEN_", "NPY_", "XLA_", "KMP_", "CUDA_", "NVIDIA_", "TORCH",
+    "PYTORCH", "KERAS_", "LD_PRELOAD", "PYTHONHASHSEED", "GLIBC_TUNABLES",
+)  # fmt: skip
 # Values of these are places on the machine; that they are set is noted, where they point is not.
 PLACES = re.compile(r"(_DIR|_HOME|_PATH|_CACHE|_ROOT|_FILE|LD_PRELOAD)$")
 LIBRARIES = re.compile(r"(openblas|mkl_|blis|lapack|iomp|libomp|gomp|dnnl|cudnn|cublas|cudart|libm[.-]|libmvec|sleef)")
 # Instruction sets that numeric libraries choose their kernels by.
-CPU_FLAGS = ("sse2", "sse3", "ssse3", "sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd", "avx512_vnni",
-             "avx512_bf16", "avx512_fp16", "avx_vnni", "amx_tile", "amx_bf16", "amx_int8", "asimd", "asimdhp", "bf16", "sve", "sve2", "i8mm")
+CPU_FLAGS = (
+    "sse2", "sse3", "ssse3", "sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd",
+    "avx512_vnni", "avx512_bf16", "avx512_fp16", "avx_vnni",
+    "amx_tile", "amx_bf16", "amx_int8", "asimd", "asimdhp", "bf16", "sve", "sve2", "i8mm",
+)  # fmt: skip
+OPENBLAS = (
+    ("config", "get_config", ctypes.c_char_p),
+    ("core", "get_corename", ctypes.c_char_p),
+    ("threads", "get_num_threads", ctypes.c_int),
+)
 
 
 def observe(lift):
@@ -28,9 +38,19 @@ def observe(lift):
 
     facts = {
         "schema": 1,
-        "python": {"version": platform.python_version(), "implementation": platform.python_implementation(), "compiler": platform.python_compiler()},
-        "platform": {"system": platform.system(), "machine": platform.machine(), "libc": _libc(), "kernel": platform.release(),
-                     "distribution": _distribution(), "container": os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv")},
+        "python": {
+            "version": platform.python_version(),
+            "implementation": platform.python_implementation(),
+            "compiler": platform.python_compiler(),
+        },
+        "platform": {
+            "system": platform.system(),
+            "machine": platform.machine(),
+            "libc": _libc(),
+            "kernel": platform.release(),
+            "distribution": _distribution(),
+            "container": os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv"),
+        },
         "cpu": _cpu(),
         "packages": _packages(),
         "libraries": _libraries(),
@@ -79,7 +99,8 @@ def _distribution():
 
 
 def _cpu():
-    facts = {"model": "unknown", "flags": [], "usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()}
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    facts = {"model": "unknown", "flags": [], "usable": usable}
     for line in _lines("/proc/cpuinfo"):
         name, _, value = (part.strip() for part in line.partition(":"))
         if name == "model name" and facts["model"] == "unknown":
@@ -93,7 +114,8 @@ def _packages():
     """Every installed distribution and its version, read from the metadata folders: the same way in every version of Python."""
     found = {}
     for folder in sys.path:
-        for path in glob.glob(os.path.join(folder, "*.dist-info", "METADATA")) + glob.glob(os.path.join(folder, "*.egg-info", "PKG-INFO")):
+        metadata = glob.glob(os.path.join(folder, "*.dist-info", "METADATA")) + glob.glob(os.path.join(folder, "*.egg-info", "PKG-INFO"))
+        for path in sorted(metadata):
             fields = {}
             for line in _lines(path):
                 if not line.strip():
@@ -126,7 +148,7 @@ def _said(path, name):
     except OSError:
         return facts
     # builds differ in how they decorate their symbols
-    for key, symbol, kind in (("config", "get_config", ctypes.c_char_p), ("core", "get_corename", ctypes.c_char_p), ("threads", "get_num_threads", ctypes.c_int)):
+    for key, symbol, kind in OPENBLAS:
         for pattern in ("openblas_{}", "openblas_{}64_", "scipy_openblas_{}", "scipy_openblas_{}64_"):
             function = getattr(library, pattern.format(symbol), None)
             if function is not None:

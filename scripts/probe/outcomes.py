@@ -1,5 +1,6 @@
 """Which exceptions mean that an environment cannot run a cell, as data; everything else is an error of the cell."""
 
+import linecache
 import os
 import re
 import sys
@@ -12,6 +13,8 @@ class Unsupported(Exception):
     """Raised by a lift: this environment cannot do that, for the reason given."""
 
 
+NO_KERNEL_FOR = r"not (implemented|supported on \w+) for '?(torch\.)?(Half|BFloat16|Bool|Byte|Char|Short|Int|Long|U?Int\d+)"
+NO_MODULE = r"No module named '(numpy|tensorflow|torch|keras)|cannot import name .* from '(numpy|tensorflow|torch|keras)"
 # (name of the exception's class or of one of its bases, pattern searched in the message, status). The first that fits wins.
 TABLE = (
     ("Unsupported", r"", "unsupported"),
@@ -30,7 +33,7 @@ TABLE = (
     ("TypeError", r"[Uu]sing a (symbolic )?`?tf\.Tensor`? as a Python `?bool`? is not allowed", "unsupported"),
     ("OperatorNotAllowedInGraphError", r"", "unsupported"),
     # PyTorch
-    ("RuntimeError", r"not (implemented|supported on \w+) for '?(torch\.)?(Half|BFloat16|Bool|Byte|Char|Short|Int|Long|U?Int\d+)", "unsupported"),
+    ("RuntimeError", NO_KERNEL_FOR, "unsupported"),
     ("RuntimeError", r"Low precision dtypes not supported", "unsupported"),
     ("RuntimeError", r"derivative for .* is not implemented|[Dd]erivative (of|for) .* not (yet )?implemented", "unsupported"),
     ("RuntimeError", r"does not currently support double backward", "unsupported"),
@@ -40,7 +43,7 @@ TABLE = (
     ("TypeError", r"array type \w+ is unsupported in linalg|ufunc '.*' not supported for the input types", "unsupported"),
     # an API that another version has
     ("AttributeError", r"module '(numpy|tensorflow|torch)[\w.]*' has no attribute", "unsupported"),
-    ("ImportError", r"No module named '(numpy|tensorflow|torch|keras)|cannot import name .* from '(numpy|tensorflow|torch|keras)", "unsupported"),
+    ("ImportError", NO_MODULE, "unsupported"),
 )
 
 
@@ -48,11 +51,8 @@ def classify(error, impl):
     """(status, reason) of an exception that a cell raised; ``impl`` is the path of the implementation file."""
     names = [kind.__name__ for kind in type(error).__mro__]
     message = str(error)
-    for name, pattern, status in TABLE:
-        if name in names and re.search(pattern, message):
-            break
-    else:
-        status = "error"
+    fitting = [status for name, pattern, status in TABLE if name in names and re.search(pattern, message)]
+    status = fitting[0] if fitting else "error"
     said = _essence(message, impl)
     if isinstance(error, (Unsupported, NotImplementedError)) and said:
         return status, said[:REASON_CHARACTERS]
@@ -93,9 +93,10 @@ def _without_paths(text, impl):
 def _place(error, impl):
     """`` (impl_tf.py, line 12: return tf.foo(x))``: the innermost line of the implementation file, or nothing."""
     name = os.path.basename(impl)
-    frames = traceback.extract_tb(error.__traceback__)
-    for frame in reversed(frames):
-        if os.path.basename(frame.filename) == name:
-            line = " ".join((frame.line or "").split())
-            return " ({}, line {}{})".format(name, frame.lineno, ": " + line[:120] if line else "")
-    return ""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if os.path.basename(frame.filename) == name]
+    if not lines:  # AutoGraph runs generated code and tells in the message where it came from
+        lines = [int(number) for number in re.findall(re.escape(name) + r"(?:\", line |:)(\d+)", str(error))]
+    if not lines:
+        return ""
+    text = " ".join(linecache.getline(impl, lines[-1]).split())
+    return " ({}, line {}{})".format(name, lines[-1], ": " + text[:120] if text else "")

@@ -23,9 +23,13 @@ app = typer.Typer(
 INTERRUPTED = 130
 """What shells expect of a program that was stopped with Ctrl-C."""
 
-Environments = Annotated[str, typer.Option("--environments", "-e", help="Environments and groups, separated by commas, instead of those in config.yaml.")]
+Environments = Annotated[
+    str, typer.Option("--environments", "-e", help="Environments and groups, separated by commas, instead of those in config.yaml.")
+]
 Families = Annotated[str, typer.Option("--families", "-f", help="Families, separated by commas.")]
-Settings = Annotated[list[str] | None, typer.Option("--config", "-c", metavar="KEY=VALUE", help="Another setting of config/config.yaml; may be repeated.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--config", "-c", metavar="KEY=VALUE", help="Another setting of config/config.yaml; may be repeated.")
+]
 
 
 @app.command("list")
@@ -80,7 +84,7 @@ def new(
 
 @app.command()
 def pin(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[ENVIRONMENT|GROUP|lab]...", help="What to pin; all when nothing is named.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[ENVIRONMENT|GROUP|lab]...", help="What to pin; all by default.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only say which locks are stale or were edited.")] = False,
 ) -> None:
     """Resolve the newest versions that the requirements allow, and write the locks."""
@@ -115,14 +119,6 @@ def bench(context: typer.Context) -> None:
     from replab import bench as command
 
     command.main(context.args)
-
-
-@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def step(context: typer.Context) -> None:
-    """One step of the workflow, as its rules call it."""
-    from replab import steps
-
-    steps.main(context.args)
 
 
 def _say(text: str) -> None:

@@ -86,7 +86,7 @@ def bits_to_float32(raw: NDArray[np.uint16]) -> NDArray[np.float32]:
 
 def float32_to_bits(values: NDArray[np.float32]) -> NDArray[np.uint16]:
     """float32 values that bfloat16 represents exactly, as bfloat16 bits."""
-    return (np.ascontiguousarray(values).view(np.uint32) >> np.uint32(16)).astype(np.uint16)
+    return (np.asarray(values, np.float32, order="C").view(np.uint32) >> np.uint32(16)).astype(np.uint16)
 
 
 def ordered_key(values: NDArray[np.floating], name: str) -> NDArray[np.int64]:
@@ -98,7 +98,7 @@ def ordered_key(values: NDArray[np.floating], name: str) -> NDArray[np.int64]:
     if name == "bfloat16":
         raw = float32_to_bits(np.asarray(values, np.float32)).view(np.int16).astype(np.int64)
     else:
-        raw = np.ascontiguousarray(values, dtype=name).view(form.bits).astype(np.int64)
+        raw = np.asarray(values, dtype=name, order="C").view(form.bits).astype(np.int64)
     lowest = np.int64(np.iinfo(form.bits).min)
     return np.where(raw < 0, lowest - raw, raw)
 

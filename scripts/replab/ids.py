@@ -44,6 +44,12 @@ def check_name(name: str, what: str) -> ConfigError | None:
             f"{name!r} cannot name {what}",
             hint=f"Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most {NAME_LIMIT} characters",
         )
+    if "--" in name or name.endswith("-"):
+        return ConfigError(
+            f"{name!r} cannot name {what}", hint="Use single dashes, and none at the end: two separate the parts of a batch's name"
+        )
+    if what == "a family" and "." in name:
+        return ConfigError(f"{name!r} cannot name {what}", hint="The first dot of a cell's id ends its family: use '_' or '-'")
     return None
 
 

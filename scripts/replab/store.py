@@ -72,7 +72,10 @@ class Store:
 
         Raises ``StoreError`` when there is none or it is damaged.
         """
-        return read_cell(self.cell_path(key), self.blob_path)
+        result = read_cell(self.cell_path(key), self.blob_path)
+        if result.record.get("key") != key:
+            raise StoreError(f"holds the key {result.record.get('key')!r}", where=str(self.cell_path(key)))
+        return result
 
     def intact(self, key: str) -> bool:
         """Whether there is an undamaged result; a damaged one is put aside (renamed ``*.damaged``) so that it is run again."""
@@ -159,9 +162,14 @@ def encode(record: Mapping[str, Any], tensors: Mapping[str, tuple[str, NDArray[A
         header[name] = {"dtype": dtype, "shape": list(values.shape), "data_offsets": [offset, offset + len(data)]}
         chunks.append(data)
         offset += len(data)
-    head = json.dumps(header, sort_keys=True, ensure_ascii=True).encode()
-    head += b" " * (-len(head) % 8)
+    head = _header(header)
     return len(head).to_bytes(8, "little") + head + b"".join(chunks)
+
+
+def _header(header: Mapping[str, Any]) -> bytes:
+    """The one way to write a header, which the probe follows too: no byte of it may change without being noticed, blanks included."""
+    head = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    return head + b" " * (-len(head) % 8)
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, NDArray[Any], bytes | memoryview]]]:
@@ -177,9 +185,12 @@ def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, N
         raise StoreError("is missing", where=str(path)) from None
     try:
         length = int.from_bytes(data[:8], "little")
-        header = json.loads(bytes(data[8 : 8 + length]))
+        head = bytes(data[8 : 8 + length])
+        header = json.loads(head)
+        if len(head) != length or head != _header(header):
+            raise StoreError("is damaged: its header is not as this lab writes it", where=str(path))
         body = data[8 + length :]
-        metadata = header.pop("__metadata__", {})
+        metadata = {str(name): str(text) for name, text in header.pop("__metadata__", {}).items()}
         tensors = {}
         covered = 0
         for name, info in header.items():

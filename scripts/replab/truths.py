@@ -120,10 +120,10 @@ def _encode(truths: list[Truth], dtype: str) -> bytes:
             scale = np.where(np.isfinite(truth.high), spacing(truth.high, _grid(dtype)), 1.0)
             fine = np.where(np.isfinite(truth.high), spacing(truth.high, "float64"), 1.0)
             odd = ~np.isfinite(truth.bound) | ~np.isfinite(truth.high) | (truth.high == 0)
+            tensors[f"{place}.low"] = ("F32", (truth.low / fine).astype(np.float32))
+            tensors[f"{place}.bound"] = ("F32", (truth.bound / scale).astype(np.float32))
+            tensors[f"{place}.sigma"] = ("F32", (truth.sigma / scale).astype(np.float32))
         tensors[f"{place}.high"] = ("F64", truth.high)
-        tensors[f"{place}.low"] = ("F32", (truth.low / fine).astype(np.float32))
-        tensors[f"{place}.bound"] = ("F32", (truth.bound / scale).astype(np.float32))
-        tensors[f"{place}.sigma"] = ("F32", (truth.sigma / scale).astype(np.float32))
         tensors[f"{place}.odd"] = ("I64", np.flatnonzero(odd))
         tensors[f"{place}.ieee"] = ("F64", truth.ieee[odd])
     tensors = {name: (kind, np.asarray(values)) for name, (kind, values) in tensors.items()}

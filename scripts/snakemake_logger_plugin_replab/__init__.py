@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from logging import ERROR, WARNING, LogRecord
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -103,17 +103,17 @@ class LogHandler(LogHandlerBase):
     def _say_as_snakemake_does(self, record: LogRecord) -> None:
         text = self.format(record)
         if text and text != "None":
-            print(text, file=self._stream(), flush=True)  # noqa: T201 (a dry run is read as text)
+            print(text, file=self._stream(), flush=True)
 
     def _shown(self) -> Display:
         if self.display is None:
-            from snakemake_logger_plugin_replab.display import make_display
+            from snakemake_logger_plugin_replab.display import make_display  # noqa: PLC0415 (rich is slow to import, and dry runs need none)
 
             interval = self.settings.interval if isinstance(self.settings, LogHandlerSettings) else 10.0
             self.display = make_display(self.run, self._stream(), colour=not self.common_settings.nocolor, interval=interval)
         return self.display
 
-    def _stream(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 (TextIO; typing it would need an import at every start)
+    def _stream(self) -> TextIO:
         return sys.stdout if self.common_settings.stdout else sys.stderr
 
     @property

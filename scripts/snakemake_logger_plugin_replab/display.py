@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from snakemake_logger_plugin_replab.messages import duration, plural, thousands
-from snakemake_logger_plugin_replab.stages import COUNTED
+from snakemake_logger_plugin_replab.stages import COUNTED, UNSEEN
 from snakemake_logger_plugin_replab.state import Job, Run, Stage
 
 REFRESH = 4
@@ -61,25 +61,25 @@ class PlainDisplay:
     def started(self) -> None:
         """See ``Display``."""
         parts = [plural(stage.planned, "job") + f" of {stage.name}" for stage in self.run.stages()]
-        self.say("to do: " + ", ".join(parts))
         self.thread = threading.Thread(target=self._tick, name="replab-progress", daemon=True)
+        self.say("to do: " + ", ".join(parts))
         self.thread.start()
 
     def job_started(self, job: Job) -> None:
         """See ``Display``."""
-        if job.name != "all":
+        if job.rule not in UNSEEN:
             self.say(f"start: {job.name}")
 
     def job_finished(self, job: Job) -> None:
         """See ``Display``."""
-        if job.name != "all":
+        if job.rule not in UNSEEN:
             self.say(f"done: {job.name} in {duration(job.seconds or 0)}{_cells(job)}")
 
     def say(self, text: str, style: str = "") -> None:  # noqa: ARG002 (lines have no style)
         """See ``Display``."""
-        stamp = time.strftime("%H:%M:%S")
+        stamp = f"[{time.strftime('%H:%M:%S')}] " if self.thread is not None else ""  # what is said before a run is no log
         with self.lock:
-            print(f"[{stamp}] {text}", file=self.stream, flush=True)  # noqa: T201 (this is the output)
+            print(f"{stamp}{text}", file=self.stream, flush=True)
 
     def stop(self, summary: str) -> None:
         """See ``Display``."""

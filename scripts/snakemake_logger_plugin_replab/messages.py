@@ -59,13 +59,13 @@ def tail(path: Path) -> Sequence[str]:
 
 def duration(seconds: float) -> str:
     """A time for readers: ``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 07 min``."""
-    if seconds < 9.95:  # noqa: PLR2004 (below ten seconds one decimal is worth reading)
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
-    if whole < 60:  # noqa: PLR2004 (a minute)
+    if whole < 60:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
-    if minutes < 60:  # noqa: PLR2004 (an hour)
+    if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
 

@@ -177,7 +177,8 @@ class Run:
         waiting = stage.planned - len(told) - silent
         if waiting <= 0:
             return
-        sizes = [count for batch, count in _plan(jobs).items() if not any(batch in path.stem for job in told for path in job.files)]
+        begun = {path.stem for job in told for path in job.files}
+        sizes = [count for batch, count in _plan(jobs).items() if batch not in begun] if stage.name == "cells" else []
         if sizes:
             stage.total += round(sum(sizes) / len(sizes) * waiting)
             stage.guessed = len(sizes) != waiting

@@ -64,8 +64,8 @@ class RequestBuilder:
         key = hashlib.sha256(cell_id.encode()).hexdigest()
         self.cells.append(
             {
-                "key": key, "id": cell_id, "case": name, "function": function, "parameters": dict(parameters or {}), "dtype": dtype, "mode": mode,
-                "derivative": derivative, "outputs": list(outputs), "inputs": items,
+                "key": key, "id": cell_id, "case": name, "function": function, "parameters": dict(parameters or {}), "dtype": dtype,
+                "mode": mode, "derivative": derivative, "outputs": list(outputs), "inputs": items,
                 "cotangents": [[self.item(n, v, dtype) for n, v in level.items()] for level in cotangents],
             }
         )  # fmt: skip
@@ -112,8 +112,8 @@ def run_probe(python: Path, builder: RequestBuilder, *, variables: Mapping[str, 
     request.write_text(json.dumps(builder.request()))
     done = subprocess.run(
         [str(python), str(PROBE), "--request", str(request), "--out", str(out)],
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **(variables or {})}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=600, check=False,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "2", **(variables or {})},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     lines = (out / "journal.jsonl").read_text().splitlines()

@@ -21,6 +21,7 @@ MODES = {
 ONE = {"out": [1.0]}
 CUBE = [8.0, 12.0, 12.0, 6.0, 0.0]  # x**3 at 2 and its derivatives
 TANH = [np.tanh(0.5), 1 - np.tanh(0.5) ** 2, -2 * np.tanh(0.5) * (1 - np.tanh(0.5) ** 2)]
+CHOSEN = [1.0, 2.0, 3.0]
 X, Y = [1.0, -2.0, 3.0], [4.0, 5.0, -6.0]
 
 
@@ -71,9 +72,10 @@ class Answered:
             self._add(mode, "two1", "two", inputs={"x": X, "y": Y}, outputs=["product", "sum"], derivative=1, cotangents=[both])
             self._add(mode, "boolean1", "mixed", inputs={"x": X}, derivative=1, cotangents=[{"out0": [1.0, 1.0, 2.0]}])
             self._add(mode, "constant1", "constant", derivative=1, cotangents=[ONE])
-            self._add(mode, "gathered1", "gathered", inputs={"x": X, "index": [2, 0, 2]}, stored={"index": "int64"}, derivative=1,
-                      cotangents=[{"out": [1.0, 2.0, 4.0]}])  # fmt: skip
-            self._add(mode, "branch1", "branch", inputs={"x": [-9.0, 1.0, 2.0], "y": Y}, derivative=1, cotangents=[{"out": [1.0, 2.0, 3.0]}])
+            chosen = {"x": X, "index": [2, 0, 2]}
+            unnamed = [{"0": [1.0, 2.0, 4.0]}]  # a value without a name of its own, called by its place
+            self._add(mode, "gathered1", "gathered", inputs=chosen, stored={"index": "int64"}, derivative=1, cotangents=unnamed)
+            self._add(mode, "branch1", "branch", inputs={"x": [-9.0, 1.0, 2.0], "y": Y}, derivative=1, cotangents=[{"out": CHOSEN}])
             self._add(mode, "wrong shape", "square", derivative=1, cotangents=[{"out": [1.0, 2.0]}])
         if highest > 1:
             levels = [{"out0": X, "out1": Y}, {"grad_x": [1.0, 1.0, 1.0], "grad_y": [2.0, 2.0, 2.0]}]
@@ -218,9 +220,8 @@ def test_a_data_dependent_branch(run: Answered) -> None:
 def test_what_fails_says_why(run: Answered) -> None:
     file = {"numpy": "impl_numpy.py", "tensorflow": "impl_tf.py", "torch": "impl_torch.py"}[run.framework]
     for mode in run.modes:
-        assert (run.record(mode, "refused")["status"], run.record(mode, "refused")["reason"]) == (
-            "unsupported", "this version has no such operation",
-        )  # fmt: skip
+        refused = run.record(mode, "refused")
+        assert (refused["status"], refused["reason"]) == ("unsupported", "this version has no such operation"), mode
         broken = run.record(mode, "broken")
         assert broken["status"] == "error"
         assert broken["reason"].startswith("ValueError: the values do not fit"), broken
@@ -236,6 +237,7 @@ def test_what_fails_says_why(run: Answered) -> None:
             assert "complex128, which a result cannot carry" in complicated["reason"], complicated
         missing = run.record(mode, "half kernel")
         assert missing["status"] == "unsupported", (mode, missing)
+        assert "\n" not in missing["reason"]
         if (mode, "wrong shape") in run.keys:
             wrong = run.record(mode, "wrong shape")
             assert wrong["status"] == "error"

@@ -15,9 +15,9 @@ from safetensors.numpy import load_file
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "probe"))
-from probe_requests import Answers, RequestBuilder, run_probe
+from probe_requests import Answers, RequestBuilder, run_probe  # noqa: E402 (its folder is on the path from here on)
 
-from replab import model, store
+from replab import model, store  # noqa: E402
 
 PROBE = ROOT / "scripts" / "probe"
 

@@ -76,8 +76,8 @@ def normal_pattern(pattern: str) -> str:
     ``ops.exp`` means ``ops.exp:*@*``, and ``ops.exp@tf-2.21`` means ``ops.exp:*@tf-2.21:*``.
     """
     before, _, after = (pattern or "*").partition("@")
-    before += ":*" if before.count(":") < 2 and before != "*" else ""  # noqa: PLR2004 (case:dtype:order)
-    after += ":*" if after and after.count(":") < 3 and after != "*" else ""  # noqa: PLR2004 (environment:mode:variant:device)
+    before += ":*" if before.count(":") < 2 and before != "*" else ""
+    after += ":*" if after and after.count(":") < 3 and after != "*" else ""
     return f"{before}@{after or '*'}"
 
 
@@ -91,7 +91,9 @@ def show(rows: Iterable[Sequence[object]], columns: Sequence[str], *, right: Seq
     """Print a table; columns named in ``right`` hold numbers. Nothing in it is read as markup."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold" if fold else "ellipsis", no_wrap=column in right)
+        table.add_column(
+            column, justify="right" if column in right else "left", overflow="fold" if fold else "ellipsis", no_wrap=column in right
+        )
     for row in rows:
         table.add_row(*(Text(str(item)) for item in row))
     console().print(table)

@@ -13,14 +13,15 @@ from rich.text import Text
 
 from replab import pins
 from replab.commands.common import console
-from replab.engines.base import compiler, host_platform
+from replab.engines.base import host_platform
+from replab.engines.compilers import compiler
 from replab.engines.interpreters import find_interpreter, version_of
 from replab.engines.uvtool import find_uv, run_uv
 from replab.errors import EnvironmentUnavailable
 from replab.model import Environment, Lab
 
 DISK_GB = {"numpy": 0.2, "tensorflow": 1.5, "torch": 1.5}
-"""Room that a built environment of each framework takes (measured, rounded up); the cache of wheels takes about as much again."""
+"""Room that a built environment of each framework takes (measured, rounded up); the cache of wheels takes as much again."""
 RESULTS_GB = 3.0
 """Room for results of the default configuration."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -73,7 +74,7 @@ def _uv() -> Line:
 
 def _interpreters(lab: Lab) -> Iterator[Line]:
     """One line for each minor version of Python that selected environments need."""
-    for python in sorted({environment.python for environment in lab.environments}, key=lambda text: [int(part) for part in text.split(".")]):
+    for python in sorted({environment.python for environment in lab.environments}, key=lambda text: int(text.partition(".")[2])):
         names = ", ".join(environment.name for environment in lab.environments if environment.python == python)
         built = [folder for folder in _built(lab, python) if version_of(folder)]
         what = f"Python {python} for {names}"
@@ -108,7 +109,8 @@ def _compiler(lab: Lab) -> Line:
     if path:
         return Line("C++ compiler", f"{version} ({path})")
     mend = "Install g++; until then every cell of the mode 'compile' is 'unsupported'"
-    return Line("C++ compiler", f"none; {', '.join(users)} would use it" if users else "none, and nothing selected uses it", ok=not users, needed=False, mend=mend)
+    found = f"none; {', '.join(users)} would use it" if users else "none, and nothing selected uses it"
+    return Line("C++ compiler", found, ok=not users, needed=False, mend=mend)
 
 
 def _browser() -> Line:

@@ -15,6 +15,8 @@ from replab.errors import ConfigError, StoreError
 from replab.model import Status
 
 Row = Mapping[str, Any]
+CELL_FOLDER = "cell"
+"""Where ``replab cell`` writes, below the results."""
 SHOWN = 8
 """Names that a list gives before it counts."""
 
@@ -28,18 +30,26 @@ def run(results: Path, wanted: str) -> None:
     chosen = find(rows, wanted)
     out = console()
     for line in explain(rows, chosen):
-        out.print(Text.from_markup(line) if line.startswith("[bold]") else Text(line))
+        out.print(Text(line, style="bold" if line == chosen else ""))
 
 
 def read(results: Path) -> list[Row]:
-    """All rows of ``cells.parquet``; raises ``StoreError``."""
-    import pandas as pd  # noqa: PLC0415 (slow to import, and only here)
+    """All rows of the last run, and those that ``replab cell`` made and the last run has not; raises ``StoreError``."""
+    ran, tried = results / "cells.parquet", results / CELL_FOLDER / "cells.parquet"
+    if not ran.exists() and not tried.exists():
+        raise StoreError("there are no results yet", where=str(ran), hint="Run 'make run' first")
+    rows = _table(ran)
+    known = {row["key"] for row in rows}
+    return rows + [row for row in _table(tried) if row["key"] not in known]
 
-    path = results / "cells.parquet"
+
+def _table(path: Path) -> list[Row]:
+    import pandas as pd
+
+    if not path.exists():
+        return []
     try:
         return [{str(key): value for key, value in row.items()} for row in pd.read_parquet(path).to_dict("records")]
-    except FileNotFoundError:
-        raise StoreError("there are no results yet", where=str(path), hint="Run 'make run' first") from None
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot be read: {error}", where=str(path), hint="Delete it; the next run makes it again") from None
 
@@ -61,9 +71,10 @@ def find(rows: Sequence[Row], wanted: str) -> str:
 def explain(rows: Sequence[Row], cell: str) -> Iterator[str]:
     """The lines about one cell: one paragraph for each output."""
     mine = [row for row in rows if row["id"] == cell]
-    yield f"[bold]{cell}"
+    yield cell
     first = mine[0]
-    yield f"{_text(first, 'title') or first['case']}, computed by {first['framework']} {first['framework_version']} on {_text(first, 'platform') or 'this machine'}"
+    machine = _text(first, "platform") or "this machine"
+    yield f"{_text(first, 'title') or first['case']}, computed by {first['framework']} {first['framework_version']} on {machine}"
     for row in mine:
         if row["status"] != Status.OK:
             yield f"status {row['status']}: {_text(row, 'reason')}"
@@ -78,15 +89,14 @@ def explain(rows: Sequence[Row], cell: str) -> Iterator[str]:
 
 
 def _numbers(row: Row) -> Iterator[str]:
-    reason = _text(row, "reason")
-    if reason:
-        yield f"why: {reason}"
+    if why := _text(row, "why"):
+        yield f"why: {why}"
     z, limit = _number(row, "z_max"), _number(row, "z_limit")
     if z is not None and limit is not None:
         side = "within" if z <= limit else "beyond"
-        yield f"z = {z:.4g}, {side} the limit of {limit:.4g}: how far the result is from the truth, in units of what rounding alone moves it"
+        yield f"z = {z:.4g}, {side} the limit of {limit:.4g}: the distance from the truth in units of what rounding alone moves"
     if (shrink := _number(row, "shrink")) is not None:
-        yield f"escalation: {shrink:.3g} of the difference is left when the same function runs in float64 (1 = all of it, 2e-9 = what rounding leaves)"
+        yield f"escalation: in float64, {shrink:.3g} of the difference is left (1 = all of it, 2e-9 = what rounding leaves)"
     if (ulp := _number(row, "ulp_max")) is not None:
         mean, high = _number(row, "ulp_mean"), _number(row, "ulp_p99")
         rest = "".join(f", {name} {value:.3g}" for name, value in (("mean", mean), ("99 % below", high)) if value is not None)

@@ -9,7 +9,7 @@ from replab import config, ids
 from replab.errors import ConfigError
 
 FILES = {
-    "experiment.toml": '''\
+    "experiment.toml": """\
 title = "$title"
 question = "What do the frameworks disagree about?"
 
@@ -22,7 +22,7 @@ dtypes = ["float32", "float64"]
 
 [cases]                            # one line per case: its name is the name of a function in each file beside this one
 softsign = { inputs = { x = "reals" }, derivatives = 1, elementwise = true }
-''',
+""",
     "reference.py": '''\
 """The truth: each case once, in plain NumPy. The lab runs these functions with its own `np`: on balls, and on perturbed arrays."""
 
@@ -75,12 +75,14 @@ def run(name: str, folder: Path, root: Path) -> Path:
     target = folder / name
     if target.exists() or target.is_symlink():
         raise ConfigError(f"the family {name!r} exists already", where=str(target), hint="Choose another name, or add a case to it")
+    title = name.replace("_", " ").replace("-", " ").capitalize()
     try:
         target.mkdir(parents=True)
         for file, text in FILES.items():
-            (target / file).write_text(Template(text).substitute(title=name.replace("_", " ").replace("-", " ").capitalize()), encoding="utf-8")
+            (target / file).write_text(Template(text).substitute(title=title), encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", where=str(target), hint="Mend the permissions, or choose --folder") from None
+        cure = "Mend the permissions, or choose --folder"
+        raise ConfigError(f"cannot be written: {error.strerror}", where=str(target), hint=cure) from None
     faults = config.Faults()
     config.load_family(target / "experiment.toml", root, faults)
     faults.raise_all()

@@ -34,7 +34,8 @@ def run(results: Path, *, remove: bool) -> Findings:
     """
     store = Store(results / "store")
     if not store.root.is_dir():
-        raise StoreError("there are no results", where=str(store.root), hint="Run 'make run' first, or name the folder with --config results=…")
+        cure = "Run 'make run' first, or name the folder with --config results=…"
+        raise StoreError("there are no results", where=str(store.root), hint=cure)
     found = check(store)
     out = console()
     out.print(f"{found.cells} cells and {found.blobs} large tensors checked, {len(found.damaged)} damaged, {found.aside} put aside earlier")
@@ -48,12 +49,14 @@ def run(results: Path, *, remove: bool) -> Findings:
         if found.damaged:
             out.print(f"{len(found.damaged)} put aside as *.damaged; the next run makes them again")
     elif found.damaged:
-        raise StoreError(f"{len(found.damaged)} results are damaged", where=str(store.root), hint="'replab verify --remove' puts them aside")
+        raise StoreError(
+            f"{len(found.damaged)} results are damaged", where=str(store.root), hint="'replab verify --remove' puts them aside"
+        )
     return found
 
 
 def check(store: Store) -> Findings:
-    """Read every file of the store; blobs first, so that a damaged one is named itself and not only the cells that need it."""
+    """Read every file of the store; blobs too, so that a damaged one is named itself and not only the cells that need it."""
     found = Findings(aside=sum(1 for _ in store.root.rglob("*.damaged")))
     blobs = sorted((store.root / "blobs").glob("*/*.safetensors"))
     for path in track(blobs, description="large tensors", transient=True, disable=not console().is_terminal):

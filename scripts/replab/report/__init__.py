@@ -1,1 +1,1 @@
-"""The report: tables of a run in, a static site out. ``viewmodel`` reads and decides, ``render`` writes, templates do no sums."""
+"""The report: tables of a run in, a static site out. ``viewmodel`` reads, ``writer`` writes, templates do no sums."""

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from replab.errors import LabError
-from replab.report.site import TEMPLATES, render
+from replab.report.render import TEMPLATES, render
 
 
 def main() -> int:

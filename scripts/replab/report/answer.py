@@ -1,36 +1,34 @@
-"""The first page: what the run says, in sentences computed from the tables."""
+"""The first page: the sentence at the top, three findings to remember, the others, two pictures."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from math import isnan
-from typing import Any
+from collections.abc import Sequence
 
-from replab.report.cells import COMPILERS, CellView, Place, Work, bit_classes, by_work, places_in_words
+from replab.report.cells import CellView, Work, bit_classes, by_work
 from replab.report.figures import bar, class_picture
-from replab.report.links import case_path, cell_path, work_path
-from replab.report.pages import AnswerPage, Finding, Link
+from replab.report.findings import (
+    GOOD_CONTROLS,
+    control_score,
+    coverage,
+    crossings,
+    least_accurate,
+    mode_sharing,
+    not_comparable,
+    other_functions,
+    version_steps,
+)
+from replab.report.links import work_path
+from replab.report.pages import AnswerPage
 from replab.report.results import Results
 from replab.report.words import (
-    count, derivative_name, framework_name, listing, number, percent, plural,
+    framework_name,
+    listing,
+    percent,
+    plural,
 )
 
 QUESTION = "When NumPy, TensorFlow and PyTorch give different numbers: how different are they, and why?"
-GOOD_CONTROLS = "Every control came out as expected"
-
-
-def _precision(work: Work) -> str:
-    return work.dtype if work.derivative == 0 else f"{work.dtype}, {derivative_name(work.derivative)}"
-
-
-def _frameworks(cells: Iterable[CellView]) -> list[str]:
-    return list(dict.fromkeys(place.framework for place in sorted({cell.place for cell in cells})))
-
-
-def _environments(cells: Iterable[CellView], framework: str) -> list[str]:
-    """Names, oldest first."""
-    return list(dict.fromkeys(place.environment for place in sorted({cell.place for cell in cells}) if place.framework == framework))
 
 
 def lede(ok: Sequence[CellView]) -> str:
@@ -38,233 +36,20 @@ def lede(ok: Sequence[CellView]) -> str:
     if not ok:
         return "No result yet: not one cell of this run ended well. The page on provenance says why."
     counts = Counter(cell.outcome.name for cell in ok)
-    said = (("identical", "{} carry the very bits of the truth"), ("rounding", "{} differ by no more than rounding explains"),
-            ("accuracy", "{} are less accurate than that"), ("semantic", "{} compute another function"),
-            ("incomparable", "{} cannot be compared"), ("inconclusive", "{} stay open"))
+    said = (
+        ("identical", "{} carry the very bits of the truth"),
+        ("rounding", "{} differ by no more than rounding explains"),
+        ("accuracy", "{} are less accurate than that"),
+        ("semantic", "{} compute another function"),
+        ("incomparable", "{} cannot be compared"),
+        ("inconclusive", "{} stay open"),
+    )
     parts = [text.format(percent(counts[name], len(ok))) for name, text in said if counts[name]]
     return f"Of {plural(len(ok), 'result')}, {listing(parts)}."
 
 
-def least_accurate(ok: Sequence[CellView]) -> list[Finding]:
-    """Per framework, the cell that is furthest from the truth among those that rounding does not excuse."""
-    found: list[tuple[float, Finding]] = []
-    for framework in _frameworks(ok):
-        mine = [cell for cell in ok if cell.place.framework == framework]
-        name = framework_name(framework)
-        coarse = [cell for cell in mine if cell.outcome.name == "accuracy" and not isnan(cell.ulp)]
-        plain = [cell for cell in coarse if cell.work.derivative == 0] or coarse
-        if not plain:
-            found.append((-1.0, Finding(kind="accuracy", title=f"{name} is nowhere less accurate than rounding explains",
-                                        lines=(f"None of its {plural(len(mine), 'result')} has the verdict accuracy.",))))
-            continue
-        top = max(plain, key=lambda cell: (cell.ulp, cell.work.dtype == "float32"))
-        peers = [cell for cell in mine if cell.work == top.work]
-        same = [cell.place for cell in peers if (cell.bits and cell.bits == top.bits) or cell.id == top.id]
-        where = f", at {top.worst.worst_inputs}" if top.worst.worst_inputs else ""
-        lines = [f"{number(top.ulp)} ULP from the truth in {_precision(top.work)}, in {places_in_words(same)}{where}."]
-        newest = _environments(mine, framework)[-1]
-        now = [cell for cell in peers if cell.place.environment == newest and not isnan(cell.ulp)]
-        if newest != top.place.environment and now:
-            best = max(now, key=lambda cell: cell.ulp)
-            lines.append(f"In {newest} it is {number(best.ulp)} ULP ({best.outcome.name}).")
-        works = {(cell.work.family, cell.work.case) for cell in coarse}
-        lines.append(f"{plural(len(works), 'operation')} of {name} {'is' if len(works) == 1 else 'are'} less accurate than rounding explains in some version.")
-        found.append((top.ulp, Finding(
-            kind="accuracy", title=f"{name} is furthest from the truth in {top.work.label}", lines=tuple(lines), figure=number(top.ulp), unit="ULP",
-            links=(Link(text=top.work.label, href=cell_path(top)), Link(text=f"all of {name} in the matrix", href=f"matrix.html#framework={framework}&verdict=accuracy")),
-        )))
-    return [finding for _, finding in sorted(found, key=lambda item: -item[0])]
-
-
-def _versions(bad: set[str], ran: Sequence[str]) -> str:
-    """In which of the environments that ran it: all, only some, or up to one."""
-    if len(ran) == 1:
-        return f"in {ran[0]}"
-    if bad >= set(ran):
-        return "in every version"
-    return f"only in {listing([name for name in ran if name in bad])}"
-
-
-def other_functions(ok: Sequence[CellView]) -> list[Finding]:
-    """Per framework, the cases that compute something else than the reference; and those that cannot be compared."""
-    made = []
-    for framework in _frameworks(ok):
-        mine = [cell for cell in ok if cell.place.framework == framework]
-        ran: dict[tuple[str, str], list[str]] = defaultdict(list)
-        bad: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for cell in sorted(mine, key=lambda cell: cell.place):
-            case = (cell.work.family, cell.work.case)
-            if cell.place.environment not in ran[case]:
-                ran[case].append(cell.place.environment)
-            if cell.outcome.name == "semantic":
-                bad[case].add(cell.place.environment)
-        name = framework_name(framework)
-        if not bad:
-            continue
-        cases = sorted(bad)
-        said = [f"{family}.{case} ({_versions(bad[family, case], ran[family, case])})" for family, case in cases]
-        made.append((len(cases), Finding(
-            kind="semantic", title=f"{name} computes another function in {count(len(cases))} of {plural(len(ran), 'case')}",
-            lines=(f"The difference from the reference stays in float64: {listing(said)}.",), figure=count(len(cases)), unit="case" if len(cases) == 1 else "cases",
-            links=(*(Link(text=f"{family}.{case}", href=case_path(family, case)) for family, case in cases[:6]),
-                   Link(text="all in the matrix", href=f"matrix.html#framework={framework}&verdict=semantic")),
-        )))
-    if not made and ok:
-        made.append((0, Finding(kind="semantic", title="Every operation computes the function of its reference",
-                                lines=("No result has the verdict semantic.",))))
-    return [finding for _, finding in sorted(made, key=lambda item: -item[0])]
-
-
-def not_comparable(ok: Sequence[CellView]) -> list[Finding]:
-    """Shape, type or special values differ."""
-    bad = [cell for cell in ok if cell.outcome.name == "incomparable"]
-    if not bad:
-        return []
-    cases = Counter((cell.work.family, cell.work.case) for cell in bad)
-    ranked = sorted(cases, key=lambda case: (-cases[case], case))
-    nans = sum(any(row.nan_mismatch for row in cell.rows) for cell in bad)
-    infinities = sum(any(row.inf_mismatch for row in cell.rows) for cell in bad)
-    lines = [f"NaN, infinity, the shape or the type is elsewhere than in the truth: {listing([f'{family}.{case} ({cases[family, case]})' for family, case in ranked])}."]
-    if nans or infinities:
-        lines.append(f"NaN differs in {count(nans)} of them, infinity in {count(infinities)}.")
-    return [Finding(
-        kind="incomparable", title=f"{plural(len(bad), 'result')} of {plural(len(cases), 'case')} cannot be compared", lines=tuple(lines),
-        figure=count(len(bad)), unit="result" if len(bad) == 1 else "results",
-        links=(*(Link(text=f"{family}.{case}", href=case_path(family, case)) for family, case in ranked[:6]),
-               Link(text="all in the matrix", href="matrix.html#verdict=incomparable")),
-    )]
-
-
-def mode_sharing(ok: Sequence[CellView]) -> list[Finding]:
-    """For every environment with several modes: do they give the same bits?"""
-    grouped: dict[tuple[str, int, str], dict[Work, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
-    for cell in ok:
-        if cell.bits and not cell.place.where:
-            grouped[cell.place.framework, cell.place.order, cell.place.environment][cell.work][cell.place.mode] = cell.bits
-    lines, shared, asked = [], 0, 0
-    for (_, _, environment), works in sorted(grouped.items()):
-        plain = sorted({mode for found in works.values() for mode in found} - COMPILERS, key=_mode_key)
-        parts = []
-        if len(plain) > 1:
-            full = [found for found in works.values() if all(mode in found for mode in plain)]
-            same = sum(len({found[mode] for mode in plain}) == 1 for found in full)
-            if full:
-                parts.append(f"{listing(plain)} share their bits in {count(same)} of {plural(len(full), 'result')}")
-                shared, asked = shared + same, asked + len(full)
-        for compiler in sorted({mode for found in works.values() for mode in found} & COMPILERS):
-            base = next((mode for mode in ("eager", *plain) if mode in plain), "")
-            both = [found for found in works.values() if compiler in found and base in found]
-            if both:
-                same = sum(found[compiler] == found[base] for found in both)
-                parts.append(f"{compiler} has the bits of {base} in {count(same)} of {count(len(both))}")
-        if parts:
-            lines.append(f"{environment}: {'; '.join(parts)}.")
-    if not lines:
-        return []
-    title = "How a function is executed can change its bits"
-    if asked and shared == asked:
-        title = "Modes that run the framework's own kernels always share their bits"
-    elif asked:
-        title = f"Modes that run the framework's own kernels share their bits in {percent(shared, asked)} of the results"
-    return [Finding(kind="modes", title=title, lines=tuple(lines), figure=percent(shared, asked) if asked else "", unit="same bits",
-                    links=(Link(text="the matrix", href="matrix.html"),))]
-
-
-def _mode_key(mode: str) -> tuple[int, str]:
-    order = ("session", "eager", "function", "script")
-    return (order.index(mode) if mode in order else len(order), mode)
-
-
-def version_steps(ok: Sequence[CellView]) -> list[Finding]:
-    """From the oldest to the newest version of each framework."""
-    made = []
-    for framework in _frameworks(ok):
-        mine = [cell for cell in ok if cell.place.framework == framework and not cell.place.where]
-        names = _environments(mine, framework)
-        if len(names) < 2:
-            continue
-        old, new = names[0], names[-1]
-        by: dict[tuple[str, str], dict[Work, CellView]] = defaultdict(dict)
-        for cell in mine:
-            by[cell.place.environment, cell.place.mode][cell.work] = cell
-        common = sorted({mode for name, mode in by if name == old} & {mode for name, mode in by if name == new}, key=lambda m: (m != "eager", m))
-        if not common:
-            continue
-        left, right = by[old, common[0]], by[new, common[0]]
-        both = [work for work in left if work in right and left[work].bits and right[work].bits]
-        changed = [work for work in both if left[work].bits != right[work].bits]
-        verdicts = [work for work in both if left[work].outcome != right[work].outcome]
-        worse = [work for work in verdicts if right[work].outcome.severity > left[work].outcome.severity]
-        lines = [f"In {common[0]} mode {count(len(changed))} of {plural(len(both), 'result')} change their bits and {count(len(verdicts))} their verdict "
-                 f"({count(len(worse))} for the worse)."]
-        moved = [work for work in both if "accuracy" in {left[work].outcome.name, right[work].outcome.name} and _ratio(left[work].ulp, right[work].ulp) > 1]
-        links = [Link(text="version drift", href="upgrade.html")]
-        if moved:
-            top = max(moved, key=lambda work: (work.derivative == 0, _ratio(left[work].ulp, right[work].ulp), work))
-            went = "falls" if right[top].ulp < left[top].ulp else "rises"
-            lines.append(f"The error of {top.label} ({_precision(top)}) {went} from {number(left[top].ulp)} to {number(right[top].ulp)} ULP.")
-            links.insert(0, Link(text=top.label, href=work_path(top)))
-        made.append(Finding(kind="upgrade", title=f"From {old} to {new}, {percent(len(changed), len(both))} of the results change their bits",
-                            lines=tuple(lines), links=tuple(links), figure=percent(len(changed), len(both)), unit="new bits"))
-    return made
-
-
-def _ratio(one: float, two: float) -> float:
-    """How many times the larger error is the smaller one, half an ULP being as good as it gets; 0 when one is unknown."""
-    if isnan(one) or isnan(two):
-        return 0.0
-    return max(one, two, 0.5) / max(min(one, two), 0.5)
-
-
-def crossings(results: Results) -> list[Finding]:
-    """How much of what differs between frameworks is rounding."""
-    pairs = [pair for pair in results.pairs if pair.axis == "framework"]
-    apart = [pair for pair in pairs if pair.verdict != "identical"]
-    if not apart:
-        return []
-    counts = Counter(pair.verdict or "inconclusive" for pair in apart)
-    said = [f"{name} {count(counts[name])}" for name in ("rounding", "accuracy", "semantic", "incomparable", "inconclusive") if counts[name]]
-    share = percent(counts["rounding"], len(apart))
-    lines = [f"{plural(len(pairs), 'pair')} of results compared across frameworks: {count(len(pairs) - len(apart))} with the same bits, "
-             f"{count(len(apart))} that differ ({listing(said)})."]
-    return [Finding(kind="port", title=f"Rounding explains {share} of the differences between frameworks", lines=tuple(lines), figure=share,
-                    unit="is rounding", links=(Link(text="what does not agree", href="port.html"),))]
-
-
-def control_score(run: Mapping[str, Any]) -> list[Finding]:
-    """The lab's own test, as recorded by the run."""
-    scores = run.get("controls") or {}
-    said, good, total = [], 0, 0
-    for kind, text in (("rounding", "{} of {} known-equal rewrites came out as rounding"), ("semantic", "{} of {} planted mistakes were found")):
-        if kind in scores and int(scores[kind][1] or 0):
-            got, asked = (int(value) for value in scores[kind][:2])
-            said.append(text.format(count(got), count(asked)))
-            good, total = good + got, total + asked
-    if not total:
-        return [Finding(kind="controls", title="No control ran", lines=("Without its controls this run cannot show that its verdicts are right.",),
-                        links=(Link(text="controls", href="controls.html"),))]
-    title = GOOD_CONTROLS if good == total else f"{plural(total - good, 'control')} of {count(total)} did not come out as expected"
-    return [Finding(kind="controls", title=title, lines=(f"{listing(said)}.",), figure=f"{count(good)}/{count(total)}", unit="controls",
-                    links=(Link(text="controls", href="controls.html"),))]
-
-
-def coverage(cells: Sequence[CellView], environments: Mapping[str, Any]) -> Finding:
-    """What ran, what did not."""
-    ok = sum(cell.ok for cell in cells)
-    statuses = Counter(cell.outcome.name for cell in cells if not cell.ok)
-    said = [f"{count(statuses[name])} {name}" for name in sorted(statuses, key=lambda name: (-statuses[name], name))]
-    if not cells:
-        return Finding(kind="coverage", title="The run holds no cells", lines=("Nothing was planned, or nothing was recorded.",))
-    lines = [f"{count(len(cells) - ok)} did not end in a result: {listing(said)}; each has its reason." if said else "Every one of them ended in a result."]
-    away = sorted(name for name, entry in environments.items() if entry.get("status") == "unavailable")
-    if away:
-        lines.append(f"Not available here: {listing(away)}.")
-    return Finding(kind="coverage", title=f"{count(ok)} of {plural(len(cells), 'cell')} gave a result", lines=tuple(lines),
-                   links=(Link(text="reasons", href="provenance.html#statuses"),))
-
-
 def _featured(ok: Sequence[CellView]) -> Work | None:
-    """The case whose drawing goes on the first page: float32 values in most places, with the most classes; a matrix product where there is one."""
+    """The case whose drawing goes on the first page: a matrix product if there is one, else what ran in most places."""
     best: tuple[tuple[bool, int, int], Work] | None = None
     for work, members in by_work(ok).items():
         if work.derivative == 0 and work.dtype == "float32":
@@ -278,7 +63,13 @@ def _featured(ok: Sequence[CellView]) -> Work | None:
 def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
     """The first page. The three cards are the largest error, the differences that rounding explains (or the modes), and the upgrade."""
     ok = [cell for cell in cells if cell.ok]
-    accuracy, semantic, modes, steps, across = least_accurate(ok), other_functions(ok), mode_sharing(ok), version_steps(ok), crossings(results)
+    accuracy, semantic, modes, steps, across = (
+        least_accurate(ok),
+        other_functions(ok),
+        mode_sharing(ok),
+        version_steps(ok),
+        crossings(results),
+    )
     tested = control_score(results.run)
     ordered = [*accuracy, *semantic, *across, *steps, *modes, *not_comparable(ok), *tested]
     candidates = [kind[0] for kind in (accuracy, across, semantic, steps, modes) if kind and kind[0].figure]
@@ -295,7 +86,9 @@ def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
         overall=bar("all environments", (cell.outcome for cell in ok)),
         cards=cards,
         findings=(*(finding for finding in ordered if finding not in cards), covered),
-        bars=tuple(bar(name, (cell.outcome for cell in found), framework_name(framework)) for (framework, _, name), found in sorted(places.items())),
+        bars=tuple(
+            bar(name, (cell.outcome for cell in found), framework_name(framework)) for (framework, _, name), found in sorted(places.items())
+        ),
         featured=picture,
         featured_title=f"{featured.label}, {featured.dtype}" if featured and picture else "",
         featured_href=work_path(featured) if featured and picture else "",

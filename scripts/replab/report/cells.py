@@ -12,6 +12,8 @@ from replab.report.results import CellRow, Results
 from replab.report.words import Outcome, largest, listing, outcome_of, slug
 
 ROLE_SHOWN = "result"
+UNJUDGED = frozenset({"inconclusive", "incomparable"})
+"""Verdicts that no distance explains: pages say in words what stood in the way."""
 COMPILERS = frozenset({"xla", "compile"})
 """Modes that hand the function to a compiler, which may fuse; the others run the framework's own kernels one by one."""
 
@@ -84,6 +86,10 @@ class CellView:
     outcome: Outcome
     rows: tuple[CellRow, ...]
     """One per output, the worst first."""
+    ulp: float
+    """Largest error over the outputs, in ULP of the dtype."""
+    bits: str
+    """One name for the bits of all outputs; empty when a hash is missing."""
 
     @property
     def ok(self) -> bool:
@@ -96,27 +102,23 @@ class CellView:
         return self.rows[0]
 
     @property
-    def reason(self) -> str:
-        """Why it is not ok, in words."""
-        return self.rows[0].reason
-
-    @property
-    def ulp(self) -> float:
-        """Largest error over the outputs, in ULP of the dtype."""
-        return largest(row.ulp_max for row in self.rows)
-
-    @property
-    def bits(self) -> str:
-        """One name for the bits of all outputs; empty when a hash is missing."""
-        parts = sorted((row.output, row.bits) for row in self.rows)
-        if any(not bits for _, bits in parts):
-            return ""
-        return parts[0][1] if len(parts) == 1 else "+".join(f"{output}:{bits}" for output, bits in parts)
+    def explanation(self) -> str:
+        """Why it is not ok, or why there is no verdict that compares; in words."""
+        return self.rows[0].reason or (self.rows[0].why if self.outcome.name in UNJUDGED else "")
 
 
-def _place(row: CellRow, several_platforms: bool) -> Place:
-    return Place(row.framework, row.environment_order, row.environment, _MODE_ORDER.get(row.mode, len(_MODE_ORDER)), row.mode, row.variant,
-                 row.device, row.engine if several_platforms else "", row.platform if several_platforms else "")
+def _place(row: CellRow, *, several_platforms: bool) -> Place:
+    return Place(
+        row.framework,
+        row.environment_order,
+        row.environment,
+        _MODE_ORDER.get(row.mode, len(_MODE_ORDER)),
+        row.mode,
+        row.variant,
+        row.device,
+        row.engine if several_platforms else "",
+        row.platform if several_platforms else "",
+    )
 
 
 def _spread(rows: Iterable[CellRow]) -> set[tuple[str, str, str, str]]:
@@ -133,19 +135,35 @@ def _badness(row: CellRow) -> tuple[int, float]:
     return (-outcome_of(row.status, row.verdict).severity, -size)
 
 
+def _bits(rows: Iterable[CellRow]) -> str:
+    parts = sorted((row.output, row.bits) for row in rows)
+    if any(not bits for _, bits in parts):
+        return ""
+    return parts[0][1] if len(parts) == 1 else "+".join(f"{output}:{bits}" for output, bits in parts)
+
+
 def views(rows: Iterable[CellRow]) -> tuple[CellView, ...]:
     """The cells that ``rows`` describe, by work and place."""
     rows = tuple(rows)
     spread = _spread(rows)
     grouped: dict[tuple[Work, Place, str], list[CellRow]] = defaultdict(list)
     for row in rows:
-        place = _place(row, (row.environment, row.mode, row.variant, row.device) in spread)
+        place = _place(row, several_platforms=(row.environment, row.mode, row.variant, row.device) in spread)
         grouped[Work(row.family, row.case, row.derivative, row.dtype), place, row.id].append(row)
     made = []
     for work, place, identity in sorted(grouped, key=lambda key: (_work_order(key[0]), key[1], key[2])):
         outputs = tuple(sorted(grouped[work, place, identity], key=lambda row: (*_badness(row), row.output)))
-        made.append(CellView(id=identity, work=work, place=place, rows=outputs,
-                             outcome=outcome_of(outputs[0].status, outputs[0].verdict)))
+        made.append(
+            CellView(
+                id=identity,
+                work=work,
+                place=place,
+                rows=outputs,
+                outcome=outcome_of(outputs[0].status, outputs[0].verdict),
+                ulp=largest(row.ulp_max for row in outputs),
+                bits=_bits(outputs),
+            )
+        )
     return tuple(made)
 
 

@@ -12,7 +12,16 @@ from replab.report.links import work_path
 from replab.report.pages import DriftGroup, DriftRow, DriftSection
 from replab.report.results import PairRow, Results
 from replab.report.words import (
-    OUTCOMES, Outcome, count, derivative_name, framework_name, listing, number, percent, plural, slug,
+    OUTCOMES,
+    Outcome,
+    count,
+    derivative_name,
+    framework_name,
+    listing,
+    number,
+    percent,
+    plural,
+    slug,
 )
 
 MOST_SERIOUS, MOST_ROUNDING = 300, 60
@@ -53,8 +62,11 @@ def _port_sense(left: CellView, right: CellView) -> str:
     one, two = left.place.environment, right.place.environment
     names = {left.outcome.name: one, right.outcome.name: two}
     both = left.outcome.name == right.outcome.name
-    for verdict, said in (("semantic", "computes another function than the reference"), ("incomparable", "has other special values, shape or type than the truth"),
-                          ("accuracy", "is less accurate than rounding explains")):
+    for verdict, said in (
+        ("semantic", "computes another function than the reference"),
+        ("incomparable", "has other special values, shape or type than the truth"),
+        ("accuracy", "is less accurate than rounding explains"),
+    ):
         if both and left.outcome.name == verdict:
             return f"each side {said}"
         if verdict in names:
@@ -80,7 +92,15 @@ def _rows(pairs: Sequence[PairRow], cells: Mapping[str, CellView], sense: Callab
     for pair in pairs:
         left, right = cells.get(pair.left), cells.get(pair.right)
         said = sense(left, right) if left and right else ""
-        key = (pair.family, pair.case, pair.verdict, left.outcome.name if left else "", right.outcome.name if right else "", said, pair.cause)
+        key = (
+            pair.family,
+            pair.case,
+            pair.verdict,
+            left.outcome.name if left else "",
+            right.outcome.name if right else "",
+            said,
+            pair.cause,
+        )
         grouped[key].append(pair)
     made = []
     for (*_, said, cause), members in grouped.items():
@@ -88,38 +108,80 @@ def _rows(pairs: Sequence[PairRow], cells: Mapping[str, CellView], sense: Callab
         left, right = cells.get(pair.left), cells.get(pair.right)
         work = Work(pair.family, pair.case, pair.derivative, pair.dtype)
         modes = dict.fromkeys(p.left_mode if p.left_mode == p.right_mode else f"{p.left_mode} → {p.right_mode}" for p in members)
-        made.append(DriftRow(
-            work=work.label, href=work_path(work) if left or right else "", detail=_details(members), modes=", ".join(modes), outcome=_outcome(pair),
-            ulp=number(pair.ulp_max), z=number(pair.z_max), left=left.outcome if left else None, right=right.outcome if right else None,
-            left_ulp=number(left.ulp if left else None), right_ulp=number(right.ulp if right else None), sense=said,
-            cause="" if cause == "unknown" else cause,
-        ))
+        made.append(
+            DriftRow(
+                work=work.label,
+                href=work_path(work) if left or right else "",
+                detail=_details(members),
+                modes=", ".join(modes),
+                outcome=_outcome(pair),
+                ulp=number(pair.ulp_max),
+                z=number(pair.z_max),
+                left=left.outcome if left else None,
+                right=right.outcome if right else None,
+                left_ulp=number(left.ulp if left else None),
+                right_ulp=number(right.ulp if right else None),
+                sense=said,
+                cause="" if cause == "unknown" else cause,
+            )
+        )
     return made
 
 
-def _section(left: str, right: str, pairs: Sequence[PairRow], cells: Mapping[str, CellView], sense: Callable[[CellView, CellView], str],
-             step: bool) -> DriftSection:
+def _section(
+    left: str,
+    right: str,
+    pairs: Sequence[PairRow],
+    cells: Mapping[str, CellView],
+    sense: Callable[[CellView, CellView], str],
+    *,
+    step: bool,
+) -> DriftSection:
     apart = [pair for pair in pairs if pair.verdict != "identical"]
-    order = sorted(apart, key=lambda pair: (*(-value for value in _matters(pair, cells)), pair.family, pair.case, pair.derivative, pair.dtype, pair.output, pair.left))
+    order = sorted(
+        apart,
+        key=lambda pair: (
+            *(-value for value in _matters(pair, cells)),
+            pair.family,
+            pair.case,
+            pair.derivative,
+            pair.dtype,
+            pair.output,
+            pair.left,
+        ),
+    )
     serious = [pair for pair in order if _outcome(pair).name != "rounding" or (step and _turned(pair, cells))]
     mild = [pair for pair in order if _outcome(pair).name == "rounding" and not (step and _turned(pair, cells))]
-    summary = [f"{plural(len(pairs), 'pair')} of results: {count(len(pairs) - len(apart))} with the same bits ({percent(len(pairs) - len(apart), len(pairs))})."]
+    same = len(pairs) - len(apart)
+    summary = [f"{plural(len(pairs), 'pair')} of results: {count(same)} with the same bits ({percent(same, len(pairs))})."]
     if step:
         turned = [pair for pair in pairs if _turned(pair, cells)]
         worse = [pair for pair in turned if cells[pair.right].outcome.severity > cells[pair.left].outcome.severity]
         summary.append(f"{plural(len(turned), 'result changes', 'results change')} verdict, {count(len(worse))} for the worse.")
     else:
         beyond = sorted({f"{pair.family}.{pair.case}" for pair in apart if pair.verdict not in {"rounding", "identical"}})
-        summary.append(f"{plural(len(beyond), 'case differs', 'cases differ')} beyond rounding{': ' + listing(beyond, 8) if beyond else ''}.")
+        summary.append(
+            f"{plural(len(beyond), 'case differs', 'cases differ')} beyond rounding{': ' + listing(beyond, 8) if beyond else ''}."
+        )
     known = sum(pair.cause not in {"", "unknown"} for pair in apart)
     if known:
         summary.append(f"The cause is known for {count(known)} of the {count(len(apart))} that differ.")
     serious_rows, mild_rows = _rows(serious, cells, sense), _rows(mild, cells, sense)
     rows, mild_shown = tuple(serious_rows[:MOST_SERIOUS]), tuple(mild_rows[:MOST_ROUNDING])
     left_out = len(serious_rows) + len(mild_rows) - len(rows) - len(mild_shown)
-    hidden = f"{plural(left_out, 'smaller difference is', 'smaller differences are')} not listed; pairs.parquet has them." if left_out else ""
-    return DriftSection(anchor=slug(f"{left}-to-{right}"), left=left, right=right, bar=bar(f"{left} → {right}", (_outcome(pair) for pair in pairs)),
-                        summary=tuple(summary), rows=rows, mild=mild_shown, hidden=hidden)
+    hidden = (
+        f"{plural(left_out, 'smaller difference is', 'smaller differences are')} not listed; pairs.parquet has them." if left_out else ""
+    )
+    return DriftSection(
+        anchor=slug(f"{left}-to-{right}"),
+        left=left,
+        right=right,
+        bar=bar(f"{left} → {right}", (_outcome(pair) for pair in pairs)),
+        summary=tuple(summary),
+        rows=rows,
+        mild=mild_shown,
+        hidden=hidden,
+    )
 
 
 def _about(results: Results) -> dict[str, tuple[str, int]]:
@@ -144,7 +206,11 @@ def upgrade(results: Results, cells: tuple[CellView, ...]) -> tuple[DriftGroup, 
         section = _section(left, right, pairs, known, _upgrade_sense, step=True)
         groups[framework].append(((order, about.get(right, ("", 0))[1], left), section))
     return tuple(
-        DriftGroup(title=framework_name(framework) or "Other", anchor=slug(framework or "other"), sections=tuple(section for _, section in sorted(found, key=lambda item: item[0])))
+        DriftGroup(
+            title=framework_name(framework) or "Other",
+            anchor=slug(framework or "other"),
+            sections=tuple(section for _, section in sorted(found, key=lambda item: item[0])),
+        )
         for framework, found in sorted(groups.items())
     )
 
@@ -159,7 +225,10 @@ def port(results: Results, cells: tuple[CellView, ...]) -> tuple[DriftGroup, ...
         section = _section(left, right, pairs, known, _port_sense, step=False)
         groups[one, two].append(((-first, -second, left, right), section))
     return tuple(
-        DriftGroup(title=f"{framework_name(one) or 'Other'} against {framework_name(two) or 'other'}", anchor=slug(f"{one or 'other'}-{two or 'other'}"),
-                   sections=tuple(section for _, section in sorted(found, key=lambda item: item[0])))
+        DriftGroup(
+            title=f"{framework_name(one) or 'Other'} against {framework_name(two) or 'other'}",
+            anchor=slug(f"{one or 'other'}-{two or 'other'}"),
+            sections=tuple(section for _, section in sorted(found, key=lambda item: item[0])),
+        )
         for (one, two), found in sorted(groups.items(), key=lambda item: ({item[0][0], item[0][1]} != {"tensorflow", "torch"}, item[0]))
     )

@@ -11,7 +11,7 @@ from replab.report.cells import BitClass, CellView, Place, bit_classes, places_i
 from replab.report.links import cell_path
 from replab.report.pages import Bar, Chart, Chip, ClassPicture, ClassRow, ClassSquare, Share
 from replab.report.results import CurveRow
-from replab.report.words import VERDICTS, Outcome, count, framework_name, listing, number, percent, plural
+from replab.report.words import VERDICTS, Outcome, count, framework_name, largest, listing, number, percent, plural
 
 HUES = 8
 """Colours for classes that several places share; further ones wrap around, their letter tells them apart."""
@@ -31,9 +31,14 @@ def bar(label: str, outcomes: Iterable[Outcome], note: str = "") -> Bar:
     counted = Counter(outcome.name for outcome in outcomes)
     total = sum(counted.values())
     shares = tuple(
-        Share(outcome=verdict, count=counted[verdict.name], width=f"{100 * counted[verdict.name] / total:.3f}",
-              text=f"{verdict.name}: {count(counted[verdict.name])} of {count(total)} ({percent(counted[verdict.name], total)})")
-        for verdict in VERDICTS if counted[verdict.name]
+        Share(
+            outcome=verdict,
+            count=counted[verdict.name],
+            width=f"{100 * counted[verdict.name] / total:.3f}",
+            text=f"{verdict.name}: {count(counted[verdict.name])} of {count(total)} ({percent(counted[verdict.name], total)})",
+        )
+        for verdict in VERDICTS
+        if counted[verdict.name]
     )
     return Bar(label=label, total=total, shares=shares, note=note)
 
@@ -83,15 +88,22 @@ def class_picture(cells: Sequence[CellView], root: str) -> ClassPicture | None:
         if any(cell.id in members for cell in found.values())
     )
     drawn = tuple(
-        ClassRow(letter=entry.letter, hue=hue[entry.letter], chips=_chips(entry.cells), size=len(entry.cells), bits=entry.cells[0].worst.bits[:10],
-                 ulp=number(max((cell.ulp for cell in entry.cells), key=lambda value: (value == value, value))), outcome=entry.cells[0].outcome)
+        ClassRow(
+            letter=entry.letter,
+            hue=hue[entry.letter],
+            chips=_chips(entry.cells),
+            size=len(entry.cells),
+            bits=entry.cells[0].worst.bits[:10],
+            ulp=number(largest(cell.ulp for cell in entry.cells)),
+            outcome=entry.cells[0].outcome,
+        )
         for entry in classes
     )
     return ClassPicture(modes=names, rows=rows, classes=drawn, summary=class_summary(classes))
 
 
 def class_summary(classes: Sequence[BitClass]) -> str:
-    """``17 runs fall into 7 bit classes; the largest is tf-2.21 (eager, session).``"""
+    """Such as ``17 runs fall into 7 bit classes; the largest is tf-2.21 (eager, session).``."""
     runs = sum(len(entry.cells) for entry in classes)
     if len(classes) == 1:
         return f"All {plural(runs, 'run')} have the same bits."
@@ -113,7 +125,7 @@ def _colours(places: Iterable[Place]) -> dict[str, str]:
         for at, environment in enumerate(environments):
             share = at / (len(environments) - 1) if len(environments) > 1 else 0.5
             made[environment] = "#" + "".join(
-                f"{round(int(dark[i:i + 2], 16) * (1 - share) + int(light[i:i + 2], 16) * share):02x}" for i in (1, 3, 5)
+                f"{round(int(dark[i : i + 2], 16) * (1 - share) + int(light[i : i + 2], 16) * share):02x}" for i in (1, 3, 5)
             )
     return made
 
@@ -155,13 +167,26 @@ def _merged(rows: list[CurveRow]) -> list[CurveRow]:
         return rows
     made = []
     for start in range(0, len(rows), group):
-        part = rows[start:start + group]
+        part = rows[start : start + group]
         total = sum(row.count for row in part) or 1
         first = part[0]
-        made.append(CurveRow(family=first.family, case=first.case, dtype=first.dtype, output=first.output, environment=first.environment,
-                             mode=first.mode, bits=first.bits, bin=first.bin, x_lo=first.x_lo, x_hi=part[-1].x_hi,
-                             ulp_max=max((row.ulp_max for row in part if row.ulp_max == row.ulp_max), default=float("nan")),
-                             ulp_mean=sum(row.ulp_mean * row.count for row in part) / total, count=total))
+        made.append(
+            CurveRow(
+                family=first.family,
+                case=first.case,
+                dtype=first.dtype,
+                output=first.output,
+                environment=first.environment,
+                mode=first.mode,
+                bits=first.bits,
+                bin=first.bin,
+                x_lo=first.x_lo,
+                x_hi=part[-1].x_hi,
+                ulp_max=max((row.ulp_max for row in part if row.ulp_max == row.ulp_max), default=float("nan")),
+                ulp_mean=sum(row.ulp_mean * row.count for row in part) / total,
+                count=total,
+            )
+        )
     return made
 
 
@@ -170,7 +195,9 @@ def _plain(value: float) -> float | None:
     return float(f"{value:.3g}") if isfinite(value) else None
 
 
-def error_chart(identity: str, title: str, curves: Sequence[CurveRow], classes: Sequence[BitClass], output_bits: dict[str, str]) -> Chart | None:
+def error_chart(
+    identity: str, title: str, curves: Sequence[CurveRow], classes: Sequence[BitClass], output_bits: dict[str, str]
+) -> Chart | None:
     """The largest error per bin of the input range, a line per bit class; nothing without data.
 
     ``output_bits`` maps the hash of one output to the letter of the class that a line stands for.
@@ -186,21 +213,29 @@ def error_chart(identity: str, title: str, curves: Sequence[CurveRow], classes: 
     colours = _colours(cell.place for entry in classes for cell in entry.cells)
     made: list[dict[str, Any]] = []
     table: list[tuple[str, ...]] = []
-    for (bits, environment, mode), points in sorted(lines.items(), key=lambda item: (_line_order(by_letter, output_bits, item[0]), item[0])):
+    for (bits, environment, mode), points in sorted(
+        lines.items(), key=lambda item: (_line_order(by_letter, output_bits, item[0]), item[0])
+    ):
         letter = output_bits.get(bits, "")
         members = by_letter[letter].cells if letter in by_letter else ()
         framework = members[0].place.framework if members else ""
         who = places_in_words(cell.place for cell in members) if members else f"{environment} ({mode})"
         short = f"{letter} · {_short_who(members)}" if members else f"{environment}:{mode}"
         joined = _merged(points)
-        made.append({
-            "line": short, "who": who, "framework": framework_name(framework),
-            "colour": colours.get(members[0].place.environment if members else environment, "#6b7280"),
-            "dash": _DASHES.get(framework, [1, 0]),
-            "u": [round(_middle(axis, row.x_lo, row.x_hi), 3) for row in joined],
-            "lo": [_plain(row.x_lo) for row in joined], "hi": [_plain(row.x_hi) for row in joined],
-            "max": [_plain(row.ulp_max) for row in joined], "mean": [_plain(row.ulp_mean) for row in joined],
-        })
+        made.append(
+            {
+                "line": short,
+                "who": who,
+                "framework": framework_name(framework),
+                "colour": colours.get(members[0].place.environment if members else environment, "#6b7280"),
+                "dash": _DASHES.get(framework, [1, 0]),
+                "u": [round(_middle(axis, row.x_lo, row.x_hi), 3) for row in joined],
+                "lo": [_plain(row.x_lo) for row in joined],
+                "hi": [_plain(row.x_hi) for row in joined],
+                "max": [_plain(row.ulp_max) for row in joined],
+                "mean": [_plain(row.ulp_mean) for row in joined],
+            }
+        )
         top = max(joined, key=lambda row: (row.ulp_max == row.ulp_max, row.ulp_max))
         total = sum(row.count for row in joined)
         mean = sum(row.ulp_mean * row.count for row in joined if isfinite(row.ulp_mean)) / total if total else float("nan")
@@ -212,9 +247,14 @@ def error_chart(identity: str, title: str, curves: Sequence[CurveRow], classes: 
     ticks = axis.ticks(left - pad, right + pad)
     highest = max((value for line in made for value in line["max"] if value is not None), default=1.0)
     spec = error_spec(names, [line["colour"] for line in made], [line["dash"] for line in made], (left - pad, right + pad), ticks, highest)
-    return Chart(id=identity, title=title, payload={"spec": spec, "lines": made}, table=tuple(table),
-                 head=("class", "who", "largest error (ULP)", "at inputs in", "mean error (ULP)", "points"),
-                 summary=f"{plural(len(made), 'line')}, one per bit class; {table_peak(table)}")
+    return Chart(
+        id=identity,
+        title=title,
+        payload={"spec": spec, "lines": made},
+        table=tuple(table),
+        head=("class", "who", "largest error (ULP)", "at inputs in", "mean error (ULP)", "points"),
+        summary=f"{plural(len(made), 'line')}, one per bit class; {table_peak(table)}",
+    )
 
 
 def table_peak(table: Sequence[tuple[str, ...]]) -> str:
@@ -235,11 +275,17 @@ def _line_order(classes: dict[str, BitClass], letters: dict[str, str], key: tupl
     return (False, entry.cells[0].place) if entry else (True, (key[1], key[2]))
 
 
-def error_spec(names: list[str], colours: list[str], dashes: list[list[int]], domain: tuple[float, float],
-               ticks: list[tuple[float, str]], highest: float) -> dict[str, Any]:
+def error_spec(
+    names: list[str],
+    colours: list[str],
+    dashes: list[list[int]],
+    domain: tuple[float, float],
+    ticks: list[tuple[float, str]],
+    highest: float,
+) -> dict[str, Any]:
     """The Vega-Lite specification; its data comes under the name ``points``, made by ``charts.js`` from columns."""
     labels = "{" + ", ".join(f"'{round(u * 1000)}': '{text}'" for u, text in ticks) + "}['' + round(datum.value * 1000)]"
-    powers = [0.0, 0.5] + [10.0**power for power in range(0, 1 + max(1, floor(log10(highest)) if 0 < highest < inf else 1))]
+    powers = [0.0, 0.5] + [10.0**power for power in range(1 + max(1, floor(log10(highest)) if 0 < highest < inf else 1))]
     step = -(-len(powers) // 9)
     scale = {"domain": names, "range": colours}
     return {
@@ -249,21 +295,47 @@ def error_spec(names: list[str], colours: list[str], dashes: list[list[int]], do
         "height": 300,
         "autosize": {"type": "fit-x", "contains": "padding"},
         "params": [{"name": "chosen", "select": {"type": "point", "fields": ["line"]}, "bind": "legend"}],
-        "mark": {"type": "line", "point": {"size": 14, "filled": True}, "strokeWidth": 1.6, "strokeJoin": "round", "invalid": "break-paths-show-domains"},
+        "mark": {
+            "type": "line",
+            "point": {"size": 14, "filled": True},
+            "strokeWidth": 1.6,
+            "strokeJoin": "round",
+            "invalid": "break-paths-show-domains",
+        },
         "encoding": {
-            "x": {"field": "u", "type": "quantitative", "title": "input (logarithmic on both sides of 0)",
-                  "scale": {"domain": [round(domain[0], 3), round(domain[1], 3)], "nice": False, "zero": False},
-                  "axis": {"values": [round(u, 3) for u, _ in ticks], "labelExpr": labels, "grid": True, "labelOverlap": "greedy"}},
-            "y": {"field": "max", "type": "quantitative", "title": "largest error in ULP",
-                  "scale": {"type": "symlog", "constant": 0.5, "nice": False, "domainMin": 0},
-                  "axis": {"values": powers[:2] + powers[2::step], "labelExpr": "replace(format(datum.value, '~g'), '+', '')", "grid": True}},
-            "color": {"field": "line", "type": "nominal", "title": "bit class", "scale": scale,
-                      "legend": {"orient": "bottom", "columns": 2, "labelLimit": 260, "symbolType": "stroke"}},
+            "x": {
+                "field": "u",
+                "type": "quantitative",
+                "title": "input (logarithmic on both sides of 0)",
+                "scale": {"domain": [round(domain[0], 3), round(domain[1], 3)], "nice": False, "zero": False},
+                "axis": {"values": [round(u, 3) for u, _ in ticks], "labelExpr": labels, "grid": True, "labelOverlap": "greedy"},
+            },
+            "y": {
+                "field": "max",
+                "type": "quantitative",
+                "title": "largest error in ULP",
+                "scale": {"type": "symlog", "constant": 0.5, "nice": False, "domain": [0, float(f"{max(highest, 1.0) * 1.5:.3g}")]},
+                "axis": {
+                    "values": powers[:2] + powers[2::step],
+                    "labelExpr": "datum.value < 10000 ? format(datum.value, '~g') : replace(format(datum.value, '~e'), '+', '')",
+                    "grid": True,
+                },
+            },
+            "color": {
+                "field": "line",
+                "type": "nominal",
+                "title": "bit class",
+                "scale": scale,
+                "legend": {"orient": "bottom", "columns": 2, "labelLimit": 260, "symbolType": "stroke"},
+            },
             "strokeDash": {"field": "line", "type": "nominal", "title": "bit class", "scale": {"domain": names, "range": dashes}},
             "opacity": {"condition": {"param": "chosen", "value": 1}, "value": 0.1},
             "order": {"field": "u", "type": "quantitative"},
-            "tooltip": [{"field": "who", "type": "nominal", "title": "who"}, {"field": "range", "type": "nominal", "title": "input"},
-                        {"field": "max", "type": "quantitative", "title": "largest error (ULP)", "format": ".3~g"},
-                        {"field": "mean", "type": "quantitative", "title": "mean error (ULP)", "format": ".3~g"}],
+            "tooltip": [
+                {"field": "who", "type": "nominal", "title": "who"},
+                {"field": "range", "type": "nominal", "title": "input"},
+                {"field": "max", "type": "quantitative", "title": "largest error (ULP)", "format": ".3~g"},
+                {"field": "mean", "type": "quantitative", "title": "mean error (ULP)", "format": ".3~g"},
+            ],
         },
     }

@@ -38,19 +38,33 @@ def controls(results: Results) -> ControlsPage:
         expect = cells[0].worst.expect or "rounding"
         found = Counter(cell.outcome.name for cell in ran)
         good = sum(_good(cell, expect) for cell in ran)
-        misses = [f"{cell.place.label}, {cell.work.dtype}, derivative {cell.work.derivative}: {cell.outcome.name}, z {number(cell.worst.z_max)} "
-                  f"(limit {number(cell.worst.z_limit)})" for cell in ran if not _good(cell, expect)]
-        made.append(ControlRow(
-            name=f"{family}.{case}", title=case_title(results, family, case) or cells[0].worst.title, expect=OUTCOMES[expect], factor=cells[0].worst.factor,
-            found=tuple((OUTCOMES[name], found[name]) for name in sorted(found, key=lambda name: OUTCOMES[name].severity)), good=good, total=len(ran),
-            misses=tuple(misses)))
+        misses = [
+            f"{cell.place.label}, {cell.work.dtype}, derivative {cell.work.derivative}: {cell.outcome.name}, z {number(cell.worst.z_max)} "
+            f"(limit {number(cell.worst.z_limit)})"
+            for cell in ran
+            if not _good(cell, expect)
+        ]
+        made.append(
+            ControlRow(
+                name=f"{family}.{case}",
+                title=case_title(results, family, case) or cells[0].worst.title,
+                expect=OUTCOMES[expect],
+                factor=cells[0].worst.factor,
+                found=tuple((OUTCOMES[name], found[name]) for name in sorted(found, key=lambda name: OUTCOMES[name].severity)),
+                good=good,
+                total=len(ran),
+                misses=tuple(misses),
+            )
+        )
     scores = results.run.get("controls") or {}
     listed = []
     for kind, (title, text) in _KINDS.items():
         good, total = (int(value or 0) for value in (scores.get(kind) or (0, 0))[:2])
         listed.append((title, good, total, text))
     made.sort(key=lambda row: (row.good == row.total, row.expect.name, row.name))
-    return ControlsPage(scores=tuple(listed), rows=tuple(made), not_run=f"{plural(idle, 'cell')} of controls gave no result." if idle else "")
+    return ControlsPage(
+        scores=tuple(listed), rows=tuple(made), not_run=f"{plural(idle, 'cell')} of controls gave no result." if idle else ""
+    )
 
 
 def _text(value: Any) -> str:
@@ -73,29 +87,53 @@ def _package_version(packages: Mapping[str, Any], framework: str) -> str:
     return next((lowered[name] for name in wanted if name in lowered), "")
 
 
+def _blas(observed: Mapping[str, Any]) -> str:
+    """The linear algebra libraries that the process had loaded: ``OpenBLAS 0.3.34, kernels SkylakeX, 1 thread``."""
+    found = []
+    for _, facts in sorted((observed.get("libraries") or {}).items()):
+        if isinstance(facts, dict) and facts.get("config"):
+            name = " ".join(str(facts["config"]).split()[:2])
+            core = f", kernels {facts['core']}" if facts.get("core") else ""
+            threads = f", {plural(int(facts['threads']), 'thread')}" if facts.get("threads") else ""
+            found.append(f"{name}{core}{threads}")
+    return "; ".join(dict.fromkeys(found)) or MISSING
+
+
+def _table(value: Any, key: str) -> Any:
+    """A member of a table; the thing itself when it is no table."""
+    return value.get(key) if isinstance(value, dict) else value
+
+
 def _environment(name: str, entry: Mapping[str, Any]) -> EnvironmentEntry:
     asked, observed = entry.get("asked") or {}, entry.get("observed") or {}
     packages = observed.get("packages") or {}
-    cpu = observed.get("cpu") or {}
     framework = str(asked.get("framework") or "")
     version, python = str(asked.get("version") or MISSING), str(asked.get("python") or MISSING)
-    found_version, found_python = _package_version(packages, framework) or MISSING, _text(observed.get("python"))
+    found_version, found_python = _package_version(packages, framework) or MISSING, _text(_table(observed.get("python"), "version"))
     facts = (
         (framework_name(framework) or "framework", version, found_version, _differs(version, found_version)),
         ("Python", python, found_python, _differs(python, found_python)),
-        ("C library", MISSING, _text(observed.get("libc")), False),
-        ("processor", MISSING, str(cpu.get("model") or MISSING) if isinstance(cpu, dict) else _text(cpu), False),
-        ("linear algebra", MISSING, _text(observed.get("blas")), False),
-        ("switches", _text(asked.get("variables") or {}), _text(observed.get("variables") or {}), False),
-        ("modes", _text(asked.get("modes") or []), MISSING, False),
+        ("C library", MISSING, _text(_table(observed.get("platform"), "libc")), False),
+        ("linear algebra", MISSING, _blas(observed), False),
+        ("processor", MISSING, _text(_table(observed.get("cpu"), "model")), False),
+        ("system", MISSING, _text(_table(observed.get("platform"), "distribution")), False),
+        ("switches", _text(asked.get("variables")), _text(observed.get("switches")), False),
+        ("modes", _text(asked.get("modes")), MISSING, False),
+        ("requirements", _text(asked.get("requirements")), MISSING, False),
     )
-    shown = {"python", "libc", "packages", "blas", "variables"}
-    details = flatten({key: value for key, value in observed.items() if key not in shown})
+    details = flatten({key: value for key, value in observed.items() if key not in {"packages", "schema", "switches"}})
     if entry.get("build_seconds") is not None:
         details.append(("time to build", seconds(entry["build_seconds"])))
     return EnvironmentEntry(
-        name=name, anchor=f"env-{slug(name)}", framework=framework, available=entry.get("status") != "unavailable", reason=str(entry.get("reason") or ""),
-        facts=facts, packages=tuple(sorted((str(key), str(value)) for key, value in packages.items())), details=tuple(details),
+        name=name,
+        anchor=f"env-{slug(name)}",
+        framework=framework,
+        available=entry.get("status") != "unavailable",
+        reason=str(entry.get("reason") or ""),
+        note=str(asked.get("note") or ""),
+        facts=facts,
+        packages=tuple(sorted((str(key), str(value)) for key, value in packages.items())),
+        details=tuple(details),
         lock=str(entry.get("lock_sha256") or ""),
     )
 
@@ -105,8 +143,11 @@ def _times(run: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     lines = [("wall time", seconds(wall)), ("floor: (imports + time inside cells) / cores", seconds(floor))]
     if wall and floor:
         lines.append(("wall time / floor", number(wall / floor)))
-    lines += [("time inside cells", seconds(run.get("seconds_in_cells"))), ("imports of frameworks", seconds(run.get("import_seconds"))),
-              ("cores", str(run.get("cores") or MISSING))]
+    lines += [
+        ("time inside cells", seconds(run.get("seconds_in_cells"))),
+        ("imports of frameworks", seconds(run.get("import_seconds"))),
+        ("cores", str(run.get("cores") or MISSING)),
+    ]
     return tuple(lines)
 
 
@@ -114,10 +155,15 @@ def _reasons(cells: Sequence[CellView]) -> tuple[ReasonRow, ...]:
     grouped: dict[tuple[int, str, str], list[CellView]] = defaultdict(list)
     for cell in cells:
         if not cell.ok:
-            grouped[cell.outcome.severity, cell.outcome.name, cell.reason].append(cell)
+            grouped[cell.outcome.severity, cell.outcome.name, cell.explanation].append(cell)
     return tuple(
-        ReasonRow(outcome=members[0].outcome, reason=reason or "no reason was recorded", count=len(members), where=places_in_words(cell.place for cell in members),
-                  cases=listing(sorted({cell.work.label for cell in members}), 8))
+        ReasonRow(
+            outcome=members[0].outcome,
+            reason=reason or "no reason was recorded",
+            count=len(members),
+            where=places_in_words(cell.place for cell in members),
+            cases=listing(sorted({cell.work.label for cell in members}), 8),
+        )
         for (_, _, reason), members in sorted(grouped.items(), key=lambda item: (-item[0][0], -len(item[1]), item[0][2]))
     )
 
@@ -126,13 +172,25 @@ def provenance(results: Results, cells: tuple[CellView, ...]) -> ProvenancePage:
     """What was asked for, what was found, how long it took, and why cells gave no result."""
     run = results.run
     facts = [
-        ("version of the lab", str(run.get("version") or MISSING)), ("commit", str(run.get("commit") or MISSING)), ("engine", str(run.get("engine") or MISSING)),
-        ("environments", _text(run.get("groups") or [])), ("families", _text(run.get("families") or [])),
+        ("version of the lab", str(run.get("version") or MISSING)),
+        ("commit", str(run.get("commit") or MISSING)),
+        ("engine", str(run.get("engine") or MISSING)),
+        ("environments", _text(run.get("environments") or run.get("groups"))),
+        ("families", _text(run.get("families"))),
     ]
     statuses = run.get("counts") or Counter(cell.worst.status for cell in cells)
     total = sum(int(value) for value in statuses.values())
     return ProvenancePage(
-        facts=tuple(facts), times=_times(run), statuses=tuple((f"{name} ({percent(int(value), total)})", int(value)) for name, value in sorted(statuses.items(), key=lambda item: (-int(item[1]), item[0]))),
-        reasons=_reasons(cells), environments=tuple(_environment(name, entry) for name, entry in sorted(results.environments.items(), key=lambda item: natural(item[0]))),
-        command=str(run.get("command") or "make run"), machine=tuple(flatten(run.get("machine") or {})),
+        facts=tuple(facts),
+        times=_times(run),
+        statuses=tuple(
+            (f"{name} ({percent(int(value), total)})", int(value))
+            for name, value in sorted(statuses.items(), key=lambda item: (-int(item[1]), item[0]))
+        ),
+        reasons=_reasons(cells),
+        environments=tuple(
+            _environment(name, entry) for name, entry in sorted(results.environments.items(), key=lambda item: natural(item[0]))
+        ),
+        command=str(run.get("command") or "make run"),
+        machine=tuple(flatten(run.get("machine") or {})),
     )

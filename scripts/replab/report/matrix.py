@@ -43,8 +43,8 @@ def matrix(results: Results, cells: tuple[CellView, ...]) -> MatrixPage:
             codes[at] = _CODES[cell.outcome.name]
             ulps[at] = _packed(_short(cell.ulp))
             zs[at] = _packed(_short(cell.worst.z_max))
-            if cell.reason:
-                why[str(at)] = reasons.setdefault(cell.reason, len(reasons))
+            if cell.explanation:
+                why[str(at)] = reasons.setdefault(cell.explanation, len(reasons))
         case = cases.setdefault((work.family, work.case), len(cases))
         rows.append([case, work.derivative, work.dtype, "".join(codes), ulps, zs, why, work.panel])
     data = {

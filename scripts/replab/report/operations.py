@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from replab.report.cells import BitClass, CellView, Work, bit_classes, by_work, places_in_words
+from replab.report.cells import UNJUDGED, BitClass, CellView, Work, bit_classes, by_work, places_in_words
 from replab.report.figures import class_picture, error_chart, hues
 from replab.report.links import anchor, case_entry, case_path, case_title
 from replab.report.pages import Chart, Link, OperationPage, Panel, ResultRow, Worst
@@ -26,20 +26,37 @@ def _remarks(row: CellRow) -> str:
         said.append(f"{count(row.inf_mismatch)} infinities elsewhere")
     if row.flushed:
         said.append(f"{count(row.flushed)} subnormal results flushed to zero")
+    if row.why and row.verdict not in {"identical", "rounding"}:
+        said.append(row.why)
     if row.notes:
         said.append(row.notes)
     return "; ".join(said)
 
 
-def _row(cell: CellView, row: CellRow, first: bool, letters: Mapping[str, str], hue: Mapping[str, int]) -> ResultRow:
+def _row(cell: CellView, row: CellRow, *, first: bool, letters: Mapping[str, str], hue: Mapping[str, int]) -> ResultRow:
     name = anchor(cell.work, cell.place)
     letter = letters.get(cell.id, "")
     return ResultRow(
-        anchor=name if first else f"{name}-{row.output}", place=cell.place.label, environment=cell.place.environment, how=cell.place.how,
-        output=row.output, outcome=outcome_of(row.status, row.verdict), reason=row.reason, letter=letter, hue=hue.get(letter, 0),
-        ulp_max=number(row.ulp_max), ulp_mean=number(row.ulp_mean), ulp_p99=number(row.ulp_p99), z=number(row.z_max), z_limit=number(row.z_limit),
-        abs_max=number(row.abs_max), rel_max=number(row.rel_max), shrink=number(row.shrink), seconds=seconds(row.seconds),
-        remarks=_remarks(row), id=cell.id,
+        anchor=name if first else f"{name}-{row.output}",
+        place=cell.place.label,
+        environment=cell.place.environment,
+        how=cell.place.how,
+        output=row.output,
+        outcome=outcome_of(row.status, row.verdict),
+        reason=row.reason,
+        letter=letter,
+        hue=hue.get(letter, 0),
+        ulp_max=number(row.ulp_max),
+        ulp_mean=number(row.ulp_mean),
+        ulp_p99=number(row.ulp_p99),
+        z=number(row.z_max),
+        z_limit=number(row.z_limit),
+        abs_max=number(row.abs_max),
+        rel_max=number(row.rel_max),
+        shrink=number(row.shrink),
+        seconds=seconds(row.seconds),
+        remarks=_remarks(row),
+        id=cell.id,
     )
 
 
@@ -48,9 +65,22 @@ def _worst(classes: Sequence[BitClass], hue: Mapping[str, int]) -> tuple[Worst, 
     for entry in classes:
         row = max(entry.cells[0].rows, key=lambda row: (row.ulp_max == row.ulp_max, row.ulp_max))
         if row.worst_inputs or row.worst_result or row.worst_truth:
-            found.append((row.ulp_max if row.ulp_max == row.ulp_max else -1.0, Worst(
-                letter=entry.letter, hue=hue[entry.letter], places=places_in_words(cell.place for cell in entry.cells), output=row.output,
-                ulp=number(row.ulp_max), index=row.worst_index, inputs=row.worst_inputs, result=row.worst_result, truth=row.worst_truth)))
+            found.append(
+                (
+                    row.ulp_max if row.ulp_max == row.ulp_max else -1.0,
+                    Worst(
+                        letter=entry.letter,
+                        hue=hue[entry.letter],
+                        places=places_in_words(cell.place for cell in entry.cells),
+                        output=row.output,
+                        ulp=number(row.ulp_max),
+                        index=row.worst_index,
+                        inputs=row.worst_inputs,
+                        result=row.worst_result,
+                        truth=row.worst_truth,
+                    ),
+                )
+            )
     return tuple(worst for _, worst in sorted(found, key=lambda item: -item[0]))
 
 
@@ -69,7 +99,8 @@ def _summary(cells: Sequence[CellView]) -> tuple[str, ...]:
             said.append(f"Every result is off by at most {number(top.ulp)} ULP.")
         else:
             where = f" at {top.worst.worst_inputs}" if top.worst.worst_inputs else ""
-            said.append(f"The largest error is {number(top.ulp)} ULP, in {places_in_words(same)}{where}; the smallest maximum is {number(best.ulp)} ULP.")
+            worst = f"The largest error is {number(top.ulp)} ULP, in {places_in_words(same)}{where}"
+            said.append(f"{worst}; the smallest maximum is {number(best.ulp)} ULP.")
     if len(ok) < len(cells):
         said.append(f"{count(len(cells) - len(ok))} of {plural(len(cells), 'cell')} gave no result.")
     return tuple(said)
@@ -78,25 +109,27 @@ def _summary(cells: Sequence[CellView]) -> tuple[str, ...]:
 def _reasons(cells: Sequence[CellView]) -> tuple[tuple[Outcome, str, str], ...]:
     grouped: dict[tuple[int, str, str], list[CellView]] = defaultdict(list)
     for cell in cells:
-        if not cell.ok:
-            grouped[cell.outcome.severity, cell.outcome.name, cell.reason].append(cell)
-    return tuple((members[0].outcome, reason or "no reason was recorded", places_in_words(cell.place for cell in members))
-                 for (_, _, reason), members in sorted(grouped.items(), key=lambda item: (-item[0][0], item[0][2])))
+        if not cell.ok or cell.outcome.name in UNJUDGED:
+            grouped[cell.outcome.severity, cell.outcome.name, cell.explanation].append(cell)
+    return tuple(
+        (members[0].outcome, reason or "no reason was recorded", places_in_words(cell.place for cell in members))
+        for (_, _, reason), members in sorted(grouped.items(), key=lambda item: (-item[0][0], item[0][2]))
+    )
 
 
-def _charts(work: Work, ok: Sequence[CellView], curves: Sequence[CurveRow], classes: Sequence[BitClass]) -> tuple[Chart, ...]:
+def _charts(work: Work, curves: Sequence[CurveRow], classes: Sequence[BitClass]) -> tuple[Chart, ...]:
     """A chart per output whose curves belong to this derivative: a curve belongs where some cell has its bits."""
-    made = []
+    made: list[Chart] = []
     grouped: dict[str, list[CurveRow]] = defaultdict(list)
-    for row in curves:
-        grouped[row.output].append(row)
+    for point in curves:
+        grouped[point.output].append(point)
     for output, rows in sorted(grouped.items()):
         letters: dict[str, str] = {}
         for entry in classes:
             for row in entry.cells[0].rows:
                 if row.output == output:
                     letters.setdefault(row.bits, entry.letter)
-        mine = [row for row in rows if row.bits in letters or (work.derivative == 0 and not row.bits)]
+        mine = [point for point in rows if point.bits in letters or (work.derivative == 0 and not point.bits)]
         title = "Error over the input range" + (f", {output}" if len(grouped) > 1 or output not in {"out", ""} else "")
         chart = error_chart(f"chart-{work.panel}-{len(made)}", title, mine, classes, letters)
         if chart:
@@ -113,11 +146,22 @@ def _panel(work: Work, cells: Sequence[CellView], curves: Sequence[CurveRow]) ->
     known = {cell.outcome.name: cell.outcome for cell in cells}
     top = max(ok or cells, key=lambda cell: (cell.outcome.severity, cell.ulp if cell.ulp == cell.ulp else -1.0))
     return Panel(
-        id=work.panel, dtype=work.dtype, derivative=work.derivative, heading=f"{work.dtype}, {derivative_name(work.derivative)}",
+        id=work.panel,
+        dtype=work.dtype,
+        derivative=work.derivative,
+        heading=f"{work.dtype}, {derivative_name(work.derivative)}",
         outcomes=tuple((known[name], outcomes[name]) for name in sorted(outcomes, key=lambda name: known[name].severity)),
-        summary=_summary(cells), picture=class_picture(cells, "../"), charts=_charts(work, ok, curves, classes),
-        rows=tuple(_row(cell, row, at == 0, letters, hue) for cell in cells for at, row in enumerate(sorted(cell.rows, key=lambda row: row.output))),
-        several_outputs=any(len(cell.rows) > 1 for cell in cells), worst=_worst(classes, hue), reasons=_reasons(cells),
+        summary=_summary(cells),
+        picture=class_picture(cells, "../"),
+        charts=_charts(work, curves, classes),
+        rows=tuple(
+            _row(cell, row, first=at == 0, letters=letters, hue=hue)
+            for cell in cells
+            for at, row in enumerate(sorted(cell.rows, key=lambda row: row.output))
+        ),
+        several_outputs=any(len(cell.rows) > 1 for cell in cells),
+        worst=_worst(classes, hue),
+        reasons=_reasons(cells),
         command=f"uv run replab cell {_quoted(top.id)}",
     )
 
@@ -132,8 +176,14 @@ def _related(family: str, case: str, cases: set[tuple[str, str]]) -> tuple[Link,
     other = (family, f"{case}.special" if base == case else base)
     if other not in cases:
         return ()
-    return (Link(text="special values (±0, subnormals, infinities, NaN) of this operation" if base == case else "this operation over ordinary inputs",
-                 href=case_path(*other)),)
+    return (
+        Link(
+            text="special values (±0, subnormals, infinities, NaN) of this operation"
+            if base == case
+            else "this operation over ordinary inputs",
+            href=case_path(*other),
+        ),
+    )
 
 
 def _parameters(entry: Mapping[str, Any]) -> str:
@@ -156,18 +206,26 @@ def operations(results: Results, cells: tuple[CellView, ...]) -> tuple[Operation
         sources = entry.get("sources") or {}
         claims = entry.get("claims") or []
         panels = tuple(_panel(work, members, curves[family, case, work.dtype]) for work, members in works.items())
-        pages.append(OperationPage(
-            path=case_path(family, case), name=f"{family}.{case}", title=case_title(results, family, case), family=family,
-            family_title=str(about.get("title") or family), question=str(about.get("question") or ""), note=str(entry.get("note") or ""),
-            claims=tuple(str(claim) for claim in claims), parameters=_parameters(entry),
-            sources=tuple((name, str(sources[name])) for name in sorted(sources, key=_source_order) if sources[name]),
-            related=_related(family, case, known), panels=panels,
-            dtypes=tuple(dict.fromkeys(panel.dtype for panel in panels)),
-            orders=tuple((order, derivative_name(order)) for order in sorted({panel.derivative for panel in panels})),
-        ))
+        pages.append(
+            OperationPage(
+                path=case_path(family, case),
+                name=f"{family}.{case}",
+                title=case_title(results, family, case),
+                family=family,
+                family_title=str(about.get("title") or family),
+                question=str(about.get("question") or ""),
+                note=str(entry.get("note") or ""),
+                claims=tuple(str(claim) for claim in claims),
+                parameters=_parameters(entry),
+                sources=tuple((name, str(sources[name])) for name in sorted(sources, key=_source_order) if sources[name]),
+                related=_related(family, case, known),
+                panels=panels,
+                dtypes=tuple(dict.fromkeys(panel.dtype for panel in panels)),
+                orders=tuple((order, derivative_name(order)) for order in sorted({panel.derivative for panel in panels})),
+            )
+        )
     return tuple(pages)
 
 
 def _source_order(name: str) -> tuple[int, str]:
     return (_SOURCE_ORDER.index(name) if name in _SOURCE_ORDER else len(_SOURCE_ORDER), name)
-

@@ -279,6 +279,7 @@ class EnvironmentEntry:
     framework: str
     available: bool
     reason: str
+    note: str
     facts: tuple[tuple[str, str, str, bool], ...]
     """(what, asked, found, whether what was found is not what was asked for)."""
     packages: tuple[tuple[str, str], ...]

@@ -41,6 +41,8 @@ class CellRow:
     status: str = ""
     reason: str = ""
     verdict: str = ""
+    why: str = ""
+    """What decided the verdict, in words."""
     z_max: float = nan
     z_limit: float = nan
     ulp_max: float = nan
@@ -62,6 +64,7 @@ class CellRow:
     worst_result: str = ""
     worst_truth: str = ""
     truth_bound_ulp: float = nan
+    truth_method: str = ""
     envelope_ulp: float = nan
     shrink: float = nan
     role: str = "result"

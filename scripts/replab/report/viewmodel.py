@@ -23,6 +23,11 @@ from replab.report.words import OUTCOMES
 Row = TypeVar("Row", CellRow, PairRow, CurveRow)
 
 
+def _text(value: Any) -> str:
+    """A whole number in a column with gaps comes as a float; it is written without its point."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def _column(frame: pd.DataFrame, name: str, kind: str, default: Any) -> list[Any]:
     """A column as plain Python values of ``kind``, gaps filled with ``default``; a column that is not there is all gaps."""
     if name not in frame.columns:
@@ -35,14 +40,16 @@ def _column(frame: pd.DataFrame, name: str, kind: str, default: Any) -> list[Any
     gaps = column.isna()
     if kind == "bool":
         return [default if gap else bool(value) for value, gap in zip(column, gaps, strict=True)]
-    return [default if gap else str(value) for value, gap in zip(column, gaps, strict=True)]
+    return [default if gap else _text(value) for value, gap in zip(column, gaps, strict=True)]
 
 
 def _rows(path: Path, row: type[Row]) -> tuple[Row, ...]:
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as problem:
-        raise ReportError(f"the table cannot be read ({problem})", where=str(path), hint="Run `uv run snakemake --cores all` again.") from problem
+        raise ReportError(
+            f"the table cannot be read ({problem})", where=str(path), hint="Run `uv run snakemake --cores all` again."
+        ) from problem
     names = [field.name for field in fields(row)]
     columns = [_column(frame, field.name, str(field.type), field.default) for field in fields(row)]
     return tuple(row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True))
@@ -52,7 +59,9 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        raise ReportError(f"the file cannot be read ({problem})", where=str(path), hint="Run `uv run snakemake --cores all` again.") from problem
+        raise ReportError(
+            f"the file cannot be read ({problem})", where=str(path), hint="Run `uv run snakemake --cores all` again."
+        ) from problem
 
 
 def load(results: Path) -> Results:

@@ -31,35 +31,88 @@ class Outcome:
 
 
 _OUTCOMES = (
-    Outcome(name=Verdict.IDENTICAL, glyph="=", css="identical", short="same bits", severity=0,
-            meaning="Every element has exactly the bits of the correctly rounded truth (or, for a pair, of the other side)."),
-    Outcome(name=Verdict.ROUNDING, glyph="≈", css="rounding", short="rounding explains it", severity=1,
-            meaning="The bits differ, but by no more than rounding alone can move this computation in this precision."),
-    Outcome(name=Verdict.INCONCLUSIVE, glyph="?", css="inconclusive", short="open", severity=2,
-            meaning="The truth could not be certified closely enough to judge."),
-    Outcome(name=Verdict.ACCURACY, glyph="▲", css="accuracy", short="less accurate", severity=3,
-            meaning="Further off than rounding explains, yet the same computation in float64 agrees with the truth: an approximate kernel."),
-    Outcome(name=Verdict.SEMANTIC, glyph="≠", css="semantic", short="another function", severity=4,
-            meaning="The difference stays in float64 as well: something else is computed."),
-    Outcome(name=Verdict.INCOMPARABLE, glyph="⊘", css="incomparable", short="not comparable", severity=5,
-            meaning="The shape, the type, or the places of NaN and infinity differ."),
-    Outcome(name=Status.SKIPPED, glyph="·", css="skipped", short="left out", severity=10,
-            meaning="Not run, on purpose; the experiment gives the reason."),
-    Outcome(name=Status.UNSUPPORTED, glyph="–", css="unsupported", short="not offered", severity=11,
-            meaning="This environment cannot run this case in this mode."),
-    Outcome(name=Status.TIMEOUT, glyph="T", css="failed", short="too slow", severity=12,
-            meaning="The cell was stopped at its time limit."),
-    Outcome(name=Status.OOM, glyph="M", css="failed", short="out of memory", severity=13,
-            meaning="The cell was stopped at its memory limit."),
-    Outcome(name=Status.CRASHED, glyph="✕", css="failed", short="crashed", severity=14,
-            meaning="The cell killed the interpreter; the other cells of its batch were run again without it."),
-    Outcome(name=Status.ERROR, glyph="!", css="failed", short="error", severity=15,
-            meaning="The cell raised an error."),
+    Outcome(
+        name=Verdict.IDENTICAL,
+        glyph="=",
+        css="identical",
+        short="same bits",
+        severity=0,
+        meaning="Every element has exactly the bits of the correctly rounded truth (or, for a pair, of the other side).",
+    ),
+    Outcome(
+        name=Verdict.ROUNDING,
+        glyph="≈",
+        css="rounding",
+        short="rounding explains it",
+        severity=1,
+        meaning="The bits differ, but by no more than rounding alone can move this computation in this precision.",
+    ),
+    Outcome(
+        name=Verdict.INCONCLUSIVE,
+        glyph="?",
+        css="inconclusive",
+        short="open",
+        severity=2,
+        meaning="The truth could not be certified closely enough to judge.",
+    ),
+    Outcome(
+        name=Verdict.ACCURACY,
+        glyph="▲",
+        css="accuracy",
+        short="less accurate",
+        severity=3,
+        meaning="Further off than rounding explains, yet the same computation in float64 agrees with the truth: an approximate kernel.",
+    ),
+    Outcome(
+        name=Verdict.SEMANTIC,
+        glyph="≠",
+        css="semantic",
+        short="another function",
+        severity=4,
+        meaning="The difference stays in float64 as well: something else is computed.",
+    ),
+    Outcome(
+        name=Verdict.INCOMPARABLE,
+        glyph="⊘",
+        css="incomparable",
+        short="not comparable",
+        severity=5,
+        meaning="The shape, the type, or the places of NaN and infinity differ.",
+    ),
+    Outcome(
+        name=Status.SKIPPED,
+        glyph="·",
+        css="skipped",
+        short="left out",
+        severity=10,
+        meaning="Not run, on purpose; the experiment gives the reason.",
+    ),
+    Outcome(
+        name=Status.UNSUPPORTED,
+        glyph="–",
+        css="unsupported",
+        short="not offered",
+        severity=11,
+        meaning="This environment cannot run this case in this mode.",
+    ),
+    Outcome(name=Status.TIMEOUT, glyph="T", css="failed", short="too slow", severity=12, meaning="The cell was stopped at its time limit."),
+    Outcome(
+        name=Status.OOM, glyph="M", css="failed", short="out of memory", severity=13, meaning="The cell was stopped at its memory limit."
+    ),
+    Outcome(
+        name=Status.CRASHED,
+        glyph="✕",
+        css="failed",
+        short="crashed",
+        severity=14,
+        meaning="The cell killed the interpreter; the other cells of its batch were run again without it.",
+    ),
+    Outcome(name=Status.ERROR, glyph="!", css="failed", short="error", severity=15, meaning="The cell raised an error."),
 )
 OUTCOMES = {outcome.name: outcome for outcome in _OUTCOMES}
-assert OUTCOMES.keys() == (set(Verdict) | set(Status)) - {Status.OK}
 VERDICTS = tuple(OUTCOMES[name] for name in ("identical", "rounding", "accuracy", "semantic", "incomparable", "inconclusive"))
-FAILURES = tuple(outcome for outcome in _OUTCOMES if outcome.severity >= 10)
+NO_RESULT = 10
+"""Severity from which an outcome is the end of a cell without a result."""
 
 
 def outcome_of(status: str, verdict: str) -> Outcome:
@@ -84,8 +137,7 @@ def number(value: float | None) -> str:
     if size >= 99.5:
         return f"{value:.0f}"
     digits = 1 if size >= 9.995 else 2 if size >= 0.0995 else 4
-    text = f"{value:.{digits}f}".rstrip("0").rstrip(".")
-    return text
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".")
 
 
 def count(value: int) -> str:
@@ -103,7 +155,7 @@ def percent(part: int, whole: int) -> str:
     if whole == 0:
         return MISSING
     share = 100 * part / whole
-    if part == 0 or part == whole:
+    if part in {0, whole}:
         return f"{share:.0f}\u00a0%"
     if share < 0.1:
         return "under 0.1\u00a0%"
@@ -143,7 +195,7 @@ def framework_name(framework: str) -> str:
 
 
 def derivative_name(order: int) -> str:
-    """``value``, ``1st derivative``, …"""
+    """``value``, ``1st derivative`` and so on."""
     return DERIVATIVE_NAMES.get(order, f"{order}th derivative")
 
 

@@ -19,8 +19,10 @@ BOUND_ULP = 0.01
 CHUNK = 2**16
 BIG_PRODUCT = 256**3
 """Multiplications in a contraction above which float64 with an a-priori bound replaces balls (only for formats below float64)."""
-RUNS = {2**16: 64, 2**30: 32}
-"""Monte Carlo runs by number of elements: the fewer runs, the wider the t distribution that judges."""
+RUNS = ((400, 2**16, 64), (1500, 2**30, 32))
+"""Monte Carlo runs: (at most so many operations, at most so many elements, runs). The fewer runs, the wider the t distribution that judges,
+so this trades sharpness for time and never correctness; it counts operations, not seconds, to be the same on every machine."""
+FEWEST_RUNS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +59,7 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool) -> list[Truth]:
         enclosures = _enclose(problem, form, elementwise=elementwise)
         method = "ball arithmetic"
     size = max(value.size for value in ieee)
-    runs = next(count for limit, count in RUNS.items() if size <= limit)
-    spreads = _spread(problem, form, [(high, low) for high, low, _ in enclosures], runs)
+    spreads, runs = _spread(problem, form, [(high, low) for high, low, _ in enclosures], size)
     found = []
     for place, (value, (high, low, bound)) in enumerate(zip(ieee, enclosures, strict=True)):
         if value.dtype.kind in "iub":
@@ -140,17 +141,23 @@ def _sharp(high: Array, bound: Array, form: Format) -> NDArray[np.bool_]:
         return np.asarray((bound <= BOUND_ULP * spacing(high, form.name)) | ~np.isfinite(bound) | ~np.isfinite(high))
 
 
-def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]], runs: int) -> list[Array]:
-    """Root mean square distance of the perturbed runs from the truth, per element."""
+def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]], size: int) -> tuple[list[Array], int]:
+    """Root mean square distance of the perturbed runs from the truth, per element; and how many runs there were."""
     totals = [np.zeros(np.shape(high)) for high, _ in truths]
-    for seed in range(runs):
-        for total, value, (high, low) in zip(totals, problem.perturbed(form, seed), truths, strict=True):
+    runs, seed = FEWEST_RUNS, 0
+    while seed < runs:
+        values, operations = problem.perturbed(form, seed)
+        if seed == 0:
+            runs = next((count for ops, elements, count in RUNS if operations <= ops and size <= elements), FEWEST_RUNS)
+        for total, value, (high, low) in zip(totals, values, truths, strict=True):
             if value.dtype.kind != "f":
                 continue
             with np.errstate(all="ignore"):
                 distance = np.square((value - high) - low)
-            total += np.where(np.isfinite(distance), distance, 0.0)
-    return [np.sqrt(total / runs) for total in totals]
+                total += np.where(np.isfinite(distance), distance, 0.0)
+        seed += 1
+    with np.errstate(all="ignore"):
+        return [np.sqrt(total / runs) for total in totals], runs
 
 
 def _with_quantisation(sigma: Array, high: Array, low: Array, form: Format) -> Array:

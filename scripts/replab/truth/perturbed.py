@@ -36,6 +36,8 @@ class Noise:
 
     form: Format
     rng: np.random.Generator
+    operations: int = 0
+    """Operations perturbed so far."""
 
 
 _active: list[Noise] = []
@@ -50,11 +52,12 @@ def active() -> Noise:
 
 
 @contextmanager
-def rounding(form: Format, seed: int) -> Iterator[None]:
+def rounding(form: Format, seed: int) -> Iterator[Noise]:
     """Within this block operations on ``Perturbed`` arrays are off by roundings of ``form``."""
-    _active.append(Noise(form=form, rng=np.random.Generator(np.random.SFC64(seed))))
+    noise = Noise(form=form, rng=np.random.Generator(np.random.SFC64(seed)))
+    _active.append(noise)
     try:
-        yield
+        yield noise
     finally:
         _active.pop()
 
@@ -121,6 +124,7 @@ class Perturbed(np.ndarray[Any, Any]):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if any(isinstance(value, Box) for value in inputs):
             return NotImplemented  # let autograd unbox first
+        _active[-1].operations += 1
         bare = [plain(value) for value in inputs]
         kwargs = {key: plain(value) for key, value in kwargs.items() if key != "out"}
         with np.errstate(all="ignore"):

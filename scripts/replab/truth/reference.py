@@ -99,19 +99,24 @@ class Problem:
         namespace.np_.exact = True
         try:
             found = self.evaluate(balls.to_balls)
-            return [value if isinstance(value, np.ndarray) and value.dtype.kind in "iub" else np.asarray(value, object) for value in found]
+            return [np.asarray(value) if _is_whole(value) else np.asarray(value, object) for value in found]
         finally:
             ctx.prec = before
             namespace.np_.exact = False
 
-    def perturbed(self, form: Format, seed: int) -> list[Array]:
-        """Values as they may come out when every operation rounds to ``form``; float64 arrays."""
-        with perturbed.rounding(form, seed):
+    def perturbed(self, form: Format, seed: int) -> tuple[list[Array], int]:
+        """Values as they may come out when every operation rounds to ``form``, float64 arrays; and the number of operations."""
+        with perturbed.rounding(form, seed) as noise:
             found = self.evaluate(lambda values: values.astype(np.float64).view(perturbed.Perturbed))
-        return [np.asarray(value).view(np.ndarray) for value in found]
+        return [np.asarray(value).view(np.ndarray) for value in found], noise.operations
+
+
+def _is_whole(value: Any) -> bool:
+    """An integer or boolean array, or a single number of such a type as ``np.argmax`` returns it."""
+    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "iub"
 
 
 def _is_float(value: Any) -> bool:
     while hasattr(value, "_value"):
         value = value._value
-    return not (isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "iub") and not isinstance(value, bool | int)
+    return not _is_whole(value) and not isinstance(value, bool | int)

@@ -1,0 +1,50 @@
+# make run      from a fresh clone to a report; needs python3, make, git and a package index
+# make test     everything is tested; says at its end what was covered
+# make setup lint bench accept doctor clean
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CORES ?= all
+CONFIG ?=
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+
+.PHONY: help setup run test lint bench accept doctor clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+setup:
+	@$(PYTHON) scripts/bootstrap.py
+
+# The last line is the path of the report. CONFIG="environments=all points=4096" changes settings.
+run:
+	@start=$$SECONDS; $(MAKE) setup; \
+	code=0; $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--config $(CONFIG)) || code=$$?; \
+	echo "make run took $$(( (SECONDS - start) / 60 )) min $$(( (SECONDS - start) % 60 )) s"; \
+	if [ $$code -ne 0 ]; then echo "the run is not complete; what failed is named above" >&2; exit $$code; fi; \
+	$(BIN)/python -m replab.commands.report_path $(CONFIG)
+
+test: setup
+	@$(BIN)/python tests/run.py
+
+lint: setup
+	@$(BIN)/python tests/run.py lint
+
+bench: setup
+	@$(BIN)/replab bench
+
+# Rewrites the golden files; look at the difference before you commit it.
+accept: setup
+	@REPLAB_ACCEPT=1 $(BIN)/python -m pytest -q tests/unit tests/browser -k "golden or accept"
+
+doctor: setup
+	@$(BIN)/replab doctor
+
+# Results, built environments and everything that can be made again.
+clean:
+	@rm -rf results .replab .snakemake .venv .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache

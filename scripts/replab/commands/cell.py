@@ -1,0 +1,154 @@
+"""``replab cell``: runs and judges a few cells now, beside the results of the last run and sharing their store."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from replab import ids, plan, steps, tables
+from replab.batch import run_batch_job
+from replab.commands.common import console, environment_of, planned, show
+from replab.engines.registry import get_engine
+from replab.errors import ConfigError, EnvironmentUnavailable
+from replab.judge import Judge
+from replab.model import Cell, Lab, Status
+from replab.report.words import number, seconds
+from replab.requests import write_inputs
+from replab.store import write_atomically
+
+FOLDER = "cell"
+"""Below the results: what this command writes, apart from what the workflow answers for."""
+
+
+def run(lab: Lab, pattern: str) -> None:
+    """Run the cells that match ``pattern`` and are not in the store, and print a line for each with its verdict.
+
+    Raises ``ConfigError`` when nothing matches, and what the steps of the workflow raise.
+    """
+    cells = planned(lab, pattern)
+    if not cells:
+        raise ConfigError(f"no cell matches {pattern!r} in the selected environments", hint=_hint(lab, pattern))
+    small = restrict(lab, cells)
+    _share_store(lab.results, small.results)
+    out = console()
+    with out.status("preparing") as status:
+        for environment in small.environments:
+            status.update(f"environment {environment.name}")
+            _prepare(lab, small.results, environment.name)
+        for family in small.families:
+            status.update(f"inputs of {family.name}")
+            index = write_inputs(family, small.points, small.results / "inputs" / "data")
+            write_atomically(small.results / "inputs" / f"{family.name}.json", json.dumps(index, sort_keys=True).encode())
+        for batch in plan.batches(small):
+            name = ids.batch_id(batch)
+            status.update(f"cells of {batch.family} in {batch.environment}")
+            run_batch_job(small, batch, manifest=small.results / "batches" / f"{name}.json", log=small.results / "logs" / f"{name}.log")
+        rows = []
+        for family in small.families:
+            status.update(f"truth and verdicts of {family.name}")
+            for shard in range(plan.shards(family)):
+                rows += Judge(small, family).run(shard).cells
+    tables.write(small.results / "cells.parquet", rows, tables.CELLS, ["id", "output"])
+    wanted = {str(ids.cell_id(cell)) for cell in cells}
+    _print([row for row in sorted(rows, key=lambda row: (row["id"], row["output"])) if row["id"] in wanted])
+
+
+def _hint(lab: Lab, pattern: str) -> str:
+    """What a pattern that matches nothing may have meant."""
+    case = pattern.partition("@")[0].partition(":")[0]
+    cases = [f"{family.name}.{each.name}" for family in lab.families for each in family.cases]
+    close = difflib.get_close_matches(case, cases, n=1)
+    if case in cases or not close:
+        return f"'replab list cells {case}' names those there are" if case in cases else "See 'replab list cases'"
+    return f"Did you mean {close[0]!r}?"
+
+
+def restrict(lab: Lab, cells: Iterable[Cell]) -> Lab:
+    """The lab with no more cases, derivatives, environments and modes than ``cells`` need.
+
+    All dtypes of a case stay: the verdict of one asks for another.
+    """
+    chosen = list(cells)
+    orders: dict[tuple[str, str], int] = {}
+    modes: dict[str, set[str]] = {}
+    for cell in chosen:
+        place = (cell.case.family, cell.case.name)
+        orders[place] = max(orders.get(place, 0), cell.derivative)
+        modes.setdefault(cell.environment, set()).add(cell.mode)
+    families = []
+    for family in lab.families:
+        cases = [replace(case, derivatives=orders[family.name, case.name]) for case in family.cases if (family.name, case.name) in orders]
+        if cases:
+            families.append(replace(family, cases=tuple(cases)))
+    return replace(
+        lab,
+        results=lab.results / FOLDER,
+        environments=tuple(replace(e, modes=tuple(m for m in e.modes if m in modes[e.name])) for e in lab.environments if e.name in modes),
+        families=tuple(families),
+    )
+
+
+def _share_store(results: Path, folder: Path) -> None:
+    """One store for both: what the workflow has computed is not computed again, and the other way round."""
+    (results / "store").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / "store"
+    if not link.exists():
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("..") / "store", target_is_directory=True)
+
+
+def _prepare(lab: Lab, folder: Path, name: str) -> None:
+    """What the environment is, observed again only when it, or this machine, is not the one observed before."""
+    out = folder / "environments" / f"{name}.json"
+    engine = get_engine(lab.engine)
+    try:
+        built = engine.build(environment_of(lab, name), lab.cache, lambda _: None)
+    except EnvironmentUnavailable:
+        pass  # the step below says so
+    else:
+        asked = {"status": Status.OK, "identity": built.identity, "platform": engine.platform(built), "engine": lab.engine}
+        for path in (out, lab.results / "environments" / f"{name}.json"):
+            facts = _read(path)
+            if all(facts.get(key) == value for key, value in asked.items()):
+                write_atomically(out, json.dumps(facts, sort_keys=True, indent=1).encode())
+                return
+    steps.step_environment(lab, Namespace(name=name, out=out))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _print(rows: Sequence[Mapping[str, Any]]) -> None:
+    several = len({row["output"] for row in rows if row["output"]}) > 1
+    shown = [
+        (
+            f"{row['id']} {row['output']}" if several else row["id"],
+            row["verdict"] or row["status"],
+            number(row["ulp_max"]),
+            number(row["z_max"]),
+            number(row["z_limit"]),
+            seconds(row["seconds"]) if row["status"] == Status.OK else "",
+            row["bits"][:8],
+        )
+        for row in rows
+    ]
+    show(shown, ("cell", "verdict", "max ULP", "z", "limit", "time", "bits"), right=("max ULP", "z", "limit", "time"))
+    out = console()
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row["status"] != Status.OK:
+            reasons.setdefault(f"{row['status']}: {row['reason']}", []).append(row["id"])
+    for reason, names in sorted(reasons.items()):
+        out.print(f"{len(names)} {reason}", markup=False)
+    out.print(f"'replab explain CELL' tells one of them in words; logs lie in {FOLDER}/logs below the results", markup=False)

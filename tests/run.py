@@ -1,0 +1,153 @@
+"""All tests in the order in which they find faults fastest: what ``make test`` runs.
+
+``python tests/run.py [GROUP…]`` runs some groups. A group that fails does not stop the next, except that nothing slow runs when the quick
+ones fail. At the end stands what was covered, what was skipped and why, and how long each group took.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+LINT = (
+    ("ruff", "check", "--quiet", "."),
+    ("mypy",),
+    ("lint-imports", "--no-cache"),
+    ("snakefmt", "--check", "--diff", "Snakefile", "rules"),
+    ("snakemake", "--lint"),
+)
+GROUPS = {
+    "lint": (),
+    "quick": ("unit", "property", "golden", "contract"),
+    "environments": ("probe", "environments", "experiments"),
+    "pipeline": ("pipeline",),
+    "browser": ("browser",),
+}
+"""Groups and the folders below ``tests`` that they run, quick ones first."""
+PARALLEL = ("quick",)
+NO_TESTS = 5
+"""Exit code of pytest when it found nothing to run."""
+
+
+@dataclass
+class Outcome:
+    """How a group went."""
+
+    name: str
+    seconds: float = 0.0
+    failed: list[str] = field(default_factory=list)
+    passed: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+def lint() -> Outcome:
+    """Every checker; all of them, whatever the first one says."""
+    outcome = Outcome("lint")
+    for command in LINT:
+        print(f"$ {' '.join(command)}", flush=True)
+        done = subprocess.run(
+            [BIN / command[0], *command[1:]], cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if done.returncode:
+            print(done.stdout, flush=True)
+            outcome.failed.append(command[0])
+        else:
+            outcome.passed += 1
+    return outcome
+
+
+def tests(name: str, folders: list[Path]) -> Outcome:
+    """The tests of a group in one pytest."""
+    outcome = Outcome(name)
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *map(str, folders)]
+        if name in PARALLEL:
+            command += ["-n", "2", "--dist", "loadfile"]
+        done = subprocess.run(command, cwd=ROOT, check=False)
+        if report.is_file():
+            read(report, outcome)
+    if done.returncode not in (0, NO_TESTS) and not outcome.failed:
+        outcome.failed.append(f"pytest ended with {done.returncode}")
+    return outcome
+
+
+def read(report: Path, outcome: Outcome) -> None:
+    """Count the cases of a JUnit file."""
+    for case in ET.parse(report).iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            outcome.failed.append(f"{case.get('classname')}::{case.get('name')}")
+        elif (skipped := case.find("skipped")) is not None:
+            outcome.skipped[(skipped.get("message") or "no reason given").strip()] += 1
+        else:
+            outcome.passed += 1
+
+
+def folders_of(group: str) -> list[Path]:
+    """The folders of a group that exist; a folder that no group names is quick."""
+    named = {folder for folders in GROUPS.values() for folder in folders}
+    names = list(GROUPS[group])
+    if group == "quick":
+        names += sorted(
+            path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name not in named and path.name[0].isalpha()
+        )
+    return [ROOT / "tests" / name for name in names if any((ROOT / "tests" / name).rglob("test_*.py"))]
+
+
+def main(wanted: list[str]) -> int:
+    """Run groups and print the summary; returns an exit code."""
+    unknown = [name for name in wanted if name not in GROUPS]
+    if unknown:
+        print(f"there is no group {unknown[0]!r}; known: {', '.join(GROUPS)}", file=sys.stderr)
+        return 2
+    begin = time.monotonic()
+    outcomes: list[Outcome] = []
+    not_run: list[str] = []
+    for name in wanted or list(GROUPS):
+        if name not in ("lint", "quick") and any(outcome.failed for outcome in outcomes if outcome.name in ("lint", "quick")):
+            not_run.append(name)
+            continue
+        folders = folders_of(name)
+        if name != "lint" and not folders:
+            continue
+        print(f"\n== {name}", flush=True)
+        start = time.monotonic()
+        outcome = lint() if name == "lint" else tests(name, folders)
+        outcome.seconds = time.monotonic() - start
+        outcomes.append(outcome)
+    summary(outcomes, not_run, time.monotonic() - begin)
+    return int(bool(not_run) or any(outcome.failed for outcome in outcomes))
+
+
+def summary(outcomes: list[Outcome], not_run: list[str], seconds: float) -> None:
+    """What was covered, what was not, and how long it took."""
+    print("\n== summary")
+    for outcome in outcomes:
+        counts = f"{outcome.passed} passed, {len(outcome.failed)} failed, {outcome.skipped.total()} skipped"
+        print(f"{outcome.name:<13} {counts:<40} {outcome.seconds:7.1f} s")
+        for reason, count in sorted(outcome.skipped.items()):
+            print(f"    skipped {count}: {reason}")
+        for failure in outcome.failed:
+            print(f"    FAILED {failure}")
+    for name in not_run:
+        print(f"{name:<13} not run, since a quick check failed")
+    if not shutil.which("chromium"):
+        print("no chromium on this machine: the report was not looked at in a browser")
+    print(
+        f"make test took {int(seconds) // 60} min {int(seconds) % 60} s{' (CI: nothing may be skipped)' if os.environ.get('CI') else ''}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,113 @@
+"""``make``: what its targets promise, without running the lab."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """What setting up needs, in another place."""
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "README.md", "scripts", "config"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, tmp_path / name)
+    return tmp_path
+
+
+def make(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """``make`` in a folder."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")} | variables
+    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_without_a_target_it_says_what_there_is() -> None:
+    said = make(ROOT).stdout
+    for target in ("run", "test", "setup", "lint", "bench", "accept", "doctor", "clean"):
+        assert target in said
+
+
+def test_setup_uses_the_uv_at_hand_and_does_nothing_the_second_time(copy: Path) -> None:
+    first = make(copy, "setup", PATH=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin")
+    assert first.returncode == 0, first.stderr
+    assert "installing what requirements.lock names" in first.stdout
+    program = copy / ".venv" / "bin" / "replab"
+    help_text = subprocess.run([program, "--help"], capture_output=True, text=True, check=True, cwd=copy)
+    assert "verify" in help_text.stdout
+    plugins = subprocess.run([copy / ".venv" / "bin" / "snakemake", "--help"], capture_output=True, text=True, check=True, cwd=copy)
+    assert "--logger-replab-interval" in plugins.stdout
+
+    again = make(copy, "setup")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+    (copy / "pyproject.toml").write_text((copy / "pyproject.toml").read_text() + "\n# changed\n")
+    assert "installing" in make(copy, "setup").stdout
+
+
+def test_a_lock_with_a_wrong_hash_is_one_sentence(copy: Path) -> None:
+    lock = copy / "requirements.lock"
+    text = lock.read_text()
+    block = re.search(r"^jinja2==.*?(?=^\S)", text, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    lock.write_text(text.replace(block[0], re.sub(r"sha256:[0-9a-f]{64}", "sha256:" + "0" * 64, block[0])))
+    done = make(copy, "setup", PATH=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin")
+    assert done.returncode != 0
+    assert "setup: uv pip sync failed" in done.stderr
+    assert "Hash mismatch for `jinja2==" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (copy / ".venv" / "replab-setup.txt").exists()
+
+
+def test_the_bootstrap_is_written_for_old_pythons() -> None:
+    ast.parse((ROOT / "scripts" / "bootstrap.py").read_text(), feature_version=(3, 6))
+
+
+def test_run_ends_with_the_path_of_the_report(copy: Path) -> None:
+    """The real recipe, with a Snakemake that succeeds at once."""
+    (copy / ".venv" / "bin").mkdir(parents=True)
+    (copy / ".venv" / "bin" / "snakemake").write_text('#!/bin/sh\necho "snakemake $*"\n')
+    (copy / ".venv" / "bin" / "snakemake").chmod(0o755)
+    (copy / ".venv" / "bin" / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (copy / ".venv" / "bin" / "python").chmod(0o755)
+    (copy / "scripts" / "bootstrap.py").write_text("")
+    shutil.copytree(ROOT / "containers", copy / "containers")
+    (copy / "experiments").mkdir()
+    (copy / "config" / "config.yaml").write_text("results: elsewhere\n")
+    done = make(copy, "run", "CONFIG=points=7", "CORES=3", PYTHONPATH=str(ROOT / "scripts"))
+    lines = done.stdout.splitlines()
+    assert lines[0] == "snakemake --cores 3 --config points=7"
+    assert lines[-2].startswith("make run took 0 min ")
+    assert lines[-1] == f"{copy}/elsewhere/report/index.html", done.stderr
+
+
+def test_run_fails_when_the_workflow_does(copy: Path) -> None:
+    (copy / ".venv" / "bin").mkdir(parents=True)
+    (copy / ".venv" / "bin" / "snakemake").write_text("#!/bin/sh\nexit 3\n")
+    (copy / ".venv" / "bin" / "snakemake").chmod(0o755)
+    (copy / "scripts" / "bootstrap.py").write_text("")
+    done = make(copy, "run")
+    assert done.returncode != 0
+    assert "the run is not complete" in done.stderr
+    assert "report" not in done.stdout
+
+
+def test_ci_calls_make_test_and_is_sound_shell() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    text = script.read_text()
+    assert text.startswith("#!/usr/bin/env bash\n")
+    assert "set -euo pipefail" in text
+    assert text.rstrip().endswith("make test")
+    subprocess.run(["bash", "-n", str(script)], check=True)

@@ -1,0 +1,206 @@
+"""Cells, bit classes, the matrix and the drift between environments, as the pages get them."""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+from builders import Lab, cell, curve, pair, realistic
+from replab.report.cells import bit_classes, shown
+from replab.report.drift import port, upgrade
+from replab.report.figures import class_picture, error_chart
+from replab.report.lab import controls, provenance
+from replab.report.matrix import matrix
+from replab.report.operations import operations
+
+
+def test_the_worst_output_decides_the_outcome_of_a_cell() -> None:
+    lab = Lab(
+        cells=[
+            cell("qr", output="q", verdict="identical", ulp_max=0.0, bits="1"),
+            cell("qr", output="r", verdict="accuracy", ulp_max=7.0, bits="2"),
+        ]
+    )
+    (view,) = shown(lab.results())
+    assert (view.outcome.name, view.ulp, view.bits, view.worst.output) == ("accuracy", 7.0, "q:1+r:2", "r")
+
+
+def test_classes_go_from_the_largest_to_the_smallest_and_leave_out_what_has_no_bits() -> None:
+    lab = Lab(
+        cells=[
+            cell("a", environment="numpy-2.4", bits="alone"),
+            cell("a", environment="torch-1.4", bits=""),
+            *(cell("a", environment="tf-2.21", mode=mode, bits="shared") for mode in ("eager", "session")),
+        ]
+    )
+    classes = bit_classes(shown(lab.results()))
+    assert [(entry.letter, entry.bits, len(entry.cells)) for entry in classes] == [("A", "shared", 2), ("B", "alone", 1)]
+
+
+def test_the_picture_says_who_shares_and_colours_only_what_is_shared() -> None:
+    lab = Lab(
+        cells=[
+            cell("a", environment="numpy-2.4", bits="alone"),
+            *(cell("a", environment="tf-2.21", mode=mode, bits="shared") for mode in ("eager", "session")),
+        ]
+    )
+    picture = class_picture(shown(lab.results()), "../")
+    assert picture is not None
+    assert picture.summary == "3 runs fall into 2 bit classes; the largest is tf-2.21 (eager, session)."
+    assert [(row.letter, row.hue) for row in picture.classes] == [("A", 1), ("B", 0)]
+    assert picture.modes == ("eager", "session")
+    assert [(name, [square.letter if square else None for square in squares]) for name, _, squares in picture.rows] == [
+        ("numpy-2.4", ["B", None]),
+        ("tf-2.21", ["A", "A"]),
+    ]
+
+
+def test_places_on_two_platforms_are_told_apart() -> None:
+    lab = Lab(cells=[cell("a", id=f"one-{platform}", platform=platform, engine="uv") for platform in ("linuxa", "linuxb")])
+    assert [view.place.label for view in shown(lab.results())] == ["numpy-2.4:eager uv linuxa", "numpy-2.4:eager uv linuxb"]
+
+
+def test_the_matrix_packs_a_letter_a_cell_and_a_blank_where_nothing_was_planned() -> None:
+    lab = Lab(
+        cells=[
+            cell("a", environment="numpy-2.4", ulp_max=inf),
+            cell("b", environment="tf-2.21", status="error", reason="it raised"),
+            cell("b", environment="numpy-2.4", ulp_max=nan),
+        ]
+    )
+    data = matrix(lab.results(), shown(lab.results())).data
+    letters = {entry["name"]: entry["code"] for entry in data["outcomes"]}
+    assert [row[3] for row in data["rows"]] == [f"{letters['rounding']} ", f"{letters['rounding']}{letters['error']}"]
+    assert data["rows"][0][4] == [1e300, None]
+    assert data["rows"][1][6] == {"1": 0}
+    assert data["reasons"] == ["it raised"]
+
+
+def test_an_upgrade_puts_what_matters_first_and_rounding_aside() -> None:
+    old = {
+        name: cell(name, environment="tf-1.15", bits=f"{name}1", ulp_max=9.0, verdict=verdict)
+        for name, verdict in (("a", "rounding"), ("b", "accuracy"), ("c", "semantic"), ("d", "rounding"))
+    }
+    new = {name: cell(name, environment="tf-2.4", bits=f"{name}2", ulp_max=1.0) for name in old}
+    same = cell("e", environment="tf-1.15", bits="e"), cell("e", environment="tf-2.4", bits="e")
+    lab = Lab(cells=[*old.values(), *new.values(), *same])
+    lab.pairs = [
+        pair(old[name], new[name], "version", verdict=verdict)
+        for name, verdict in (("a", "rounding"), ("b", "accuracy"), ("c", "semantic"), ("d", "rounding"))
+    ]
+    lab.pairs.append(pair(*same, "version"))
+    ((section,),) = (group.sections for group in upgrade(lab.results(), shown(lab.results())))
+    assert [(row.work, row.outcome.name, row.sense) for row in section.rows] == [
+        ("ops.c", "semantic", "better"),
+        ("ops.b", "accuracy", "better"),
+    ]
+    assert [(row.work, row.sense) for row in section.mild] == [("ops.a", "closer"), ("ops.d", "closer")]
+    assert section.summary == ("5 pairs of results: 1 with the same bits (20\u00a0%).", "2 results change verdict, 0 for the worse.")
+
+
+def test_one_row_tells_of_all_precisions_and_modes_that_say_the_same() -> None:
+    cells = [
+        cell("a", environment=name, mode=mode, dtype=dtype, verdict="semantic" if name == "torch-2.13" else "rounding")
+        for name, mode in (("tf-2.21", "eager"), ("tf-2.21", "session"), ("torch-2.13", "eager"))
+        for dtype in ("float32", "float64")
+    ]
+    by = {(row.environment, row.mode, row.dtype): row for row in cells}
+    lab = Lab(
+        cells=cells,
+        pairs=[
+            pair(by["tf-2.21", mode, dtype], by["torch-2.13", "eager", dtype], "framework", verdict="semantic")
+            for mode in ("eager", "session")
+            for dtype in ("float32", "float64")
+        ],
+    )
+    (group,) = port(lab.results(), shown(lab.results()))
+    (row,) = group.sections[0].rows
+    assert group.title == "TensorFlow against PyTorch"
+    assert (row.detail, row.modes, row.sense) == (
+        "float32 value; float64 value",
+        "eager, session → eager",
+        "torch-2.13 computes another function than the reference",
+    )
+
+
+def test_a_curve_is_drawn_where_its_bits_are_and_nowhere_else() -> None:
+    value, slope = cell("a", bits="value"), cell("a", bits="slope", derivative=1)
+    lab = Lab(cells=[value, slope], curves=curve(value, [1.0, 5.0, 2.0, 1.0]))
+    (page,) = operations(lab.results(), shown(lab.results()))
+    assert [len(panel.charts) for panel in page.panels] == [1, 0]
+    (chart,) = page.panels[0].charts
+    assert chart.table == (("A", "numpy-2.4 (eager)", "5", "-1.9e-6 … -9.5e-7", "0.45", "400"),)
+    (line,) = chart.payload["lines"]
+    assert line["max"] == [1.0, 5.0, 2.0, 1.0]
+    assert line["u"] == sorted(line["u"])
+    assert line["u"][0] == -line["u"][-1]
+
+
+def test_a_curve_without_numbers_draws_nothing() -> None:
+    row = cell("a")
+    assert error_chart("x", "x", curve(row, [nan, nan]), (), {}) is None
+    assert error_chart("x", "x", [], (), {}) is None
+
+
+def test_the_input_axis_survives_the_whole_range_of_float64() -> None:
+    row = cell("a", dtype="float64")
+    points = curve(row, [1.0, 1.0]) + [
+        type(curve(row, [1.0, 1.0])[0])(bits=row.bits, x_lo=lo, x_hi=hi, ulp_max=1.0, ulp_mean=0.5, count=1)
+        for lo, hi in ((5e-324, 1e-300), (-inf, -1e308), (0.0, 0.0), (1e307, inf))
+    ]
+    chart = error_chart("x", "x", points, (), {})
+    assert chart is not None
+    assert all(abs(u) < 1000 for line in chart.payload["lines"] for u in line["u"])
+
+
+def test_every_case_has_a_page_and_the_command_of_its_worst_cell() -> None:
+    results = realistic(names=("sigmoid", "exp")).results()
+    pages = operations(results, shown(results))
+    assert [page.path for page in pages] == ["op/ops.exp.html", "op/ops.sigmoid.html"]
+    assert pages[1].panels[0].command == "uv run replab cell 'ops.sigmoid:float32:d0@tf-1.15:eager:default:cpu'"
+
+
+def test_a_control_that_misses_says_where_and_by_how_much() -> None:
+    page = controls(realistic(names=("exp",)).results())
+    missed = page.rows[0]
+    assert (missed.name, missed.good, missed.total) == ("controls.control_layer_norm_epsilon", 6, 7)
+    assert missed.misses == ("torch-1.4:eager, float32, derivative 0: rounding, z 1.3 (limit 4.8)",)
+
+
+def test_a_version_found_that_was_not_asked_for_is_marked() -> None:
+    lab = realistic(names=("exp",))
+    lab.environments["tf-1.15"]["observed"]["packages"]["tensorflow-cpu"] = "1.15.5"
+    lab.environments["torch-2.13"]["observed"]["packages"]["torch"] = "2.13.0+cpu"
+    entries = {entry.name: entry for entry in provenance(lab.results(), shown(lab.results())).environments}
+    assert entries["tf-1.15"].facts[0] == ("TensorFlow", "1.15.0", "1.15.5", True)
+    assert entries["tf-1.15"].facts[3] == ("linear algebra", "–", "OpenBLAS 0.3.21, kernels SkylakeX, 1 thread", False)
+    assert entries["torch-2.13"].facts[0] == ("PyTorch", "2.13.0", "2.13.0+cpu", False)
+
+
+def test_every_cell_without_a_result_is_explained_once_per_reason() -> None:
+    results = realistic().results()
+    views = shown(results)
+    rows = provenance(results, views).reasons
+    assert sum(row.count for row in rows) == sum(not view.ok for view in views)
+    assert all(row.reason and row.where for row in rows)
+
+
+def test_a_verdict_that_compares_nothing_says_what_stood_in_the_way() -> None:
+    lab = Lab(
+        cells=[
+            cell("a", verdict="inconclusive", why="the truth is not known well enough at any element"),
+            cell("a", environment="tf-2.21", why="z = 1"),
+        ]
+    )
+    results = lab.results()
+    (page,) = operations(results, shown(results))
+    assert [(outcome.name, reason, places) for outcome, reason, places in page.panels[0].reasons] == [
+        ("inconclusive", "the truth is not known well enough at any element", "numpy-2.4 (eager)")
+    ]
+    assert matrix(results, shown(results)).data["reasons"] == ["the truth is not known well enough at any element"]
+
+
+def test_a_chart_of_a_perfect_function_still_has_an_axis() -> None:
+    row = cell("a", verdict="identical", ulp_max=0.0)
+    chart = error_chart("x", "x", curve(row, [0.0, 0.0, 0.0, 0.0]), (), {})
+    assert chart is not None
+    assert chart.payload["spec"]["encoding"]["y"]["scale"]["domain"] == [0, 1.5]
