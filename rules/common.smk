@@ -6,7 +6,7 @@ from pathlib import Path
 from replab import ids, plan, workflow as lab_workflow
 
 LAB = lab_workflow.open_lab(config, Path(workflow.basedir))
-RESULTS = LAB.results.relative_to(LAB.root).as_posix()
+RESULTS = lab_workflow.relative(LAB, LAB.results)
 SETTINGS = f"{RESULTS}/plan/config.json"
 STEP = f"{shlex.quote(sys.executable)} -m replab.steps"
 REPORT = f"{RESULTS}/report/index.html"
@@ -29,5 +29,7 @@ onstart:
 
 
 if lab_workflow.is_main_process():
+    if not lab_workflow.is_dry_run():
+        lab_workflow.claim(LAB)
     lab_workflow.write_settings(config, LAB, Path(SETTINGS))
     lab_workflow.forget_changed_results(LAB)

@@ -60,6 +60,8 @@ def _variables():
         found.pop(name, None)
     if found.get("PIP_FIND_LINKS"):
         found.setdefault("UV_FIND_LINKS", ",".join(found["PIP_FIND_LINKS"].split()))  # pip separates by spaces, uv by commas
+    if found.get("PIP_CERT"):
+        found.setdefault("SSL_CERT_FILE", found["PIP_CERT"])
     if found.get("PIP_INDEX_URL") and not found.get("UV_INDEX_URL"):
         found.setdefault("UV_DEFAULT_INDEX", found["PIP_INDEX_URL"])
     if found.get("PIP_EXTRA_INDEX_URL") and not found.get("UV_EXTRA_INDEX_URL"):
@@ -96,7 +98,7 @@ def _uv():
         raise SetupError("requirements.lock does not name uv; run 'replab pin lab' on a machine that has it")
     shutil.rmtree(str(PRIVATE), ignore_errors=True)
     try:
-        _run([sys.executable, "-m", "venv", PRIVATE])
+        _run([_starter(), "-m", "venv", PRIVATE])
     except SetupError as problem:
         cure = "install its venv and ensurepip modules (Debian: python3-venv)"
         raise SetupError("this Python cannot make a virtual environment; %s.\n%s" % (cure, problem))
@@ -104,6 +106,16 @@ def _uv():
     wanted.write_text(block.group(0), encoding="utf-8")
     _run([PRIVATE / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", wanted])
     return PRIVATE / "bin" / "uv"
+
+
+def _starter():
+    """A Python whose pip can install uv (3.8 or later): the one in use, else any that is found."""
+    if sys.version_info >= (3, 8):
+        return sys.executable
+    for candidate in _on_this_machine():
+        if _version(candidate):
+            return candidate
+    raise SetupError("uv needs Python 3.8 or later, this is %d.%d; install a newer one, or uv" % sys.version_info[:2])
 
 
 def _version(python):
@@ -132,12 +144,19 @@ def _python(uv):
 def _candidates(uv):
     yield Path(sys.executable)
     for version in SUPPORTED:
-        with contextlib.suppress(SetupError):  # uv knows none; pyenv may
+        with contextlib.suppress(SetupError):  # uv knows none; another place may
             yield Path(_run([uv, "python", "find", "--system", "--no-project", "--no-python-downloads", version]))
+    for path in _on_this_machine():
+        yield path
+
+
+def _on_this_machine():
+    """Pythons that may be supported ones, found without uv."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for version in SUPPORTED:
         found = shutil.which("python" + version)
         if found:
             yield Path(found)
-        root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
         # The shims of pyenv on PATH fail for versions that are not activated, hence its folders.
         for path in sorted(root.glob("versions/%s.*/bin/python" % version), reverse=True):
             yield path

@@ -29,7 +29,7 @@ LINT = (
 GROUPS = {
     "lint": (),
     "quick": ("unit", "property", "golden", "contract"),
-    "environments": ("probe", "environments", "experiments"),
+    "environments": ("environments", "probe", "experiments"),  # the first builds what the others use
     "pipeline": ("pipeline",),
     "browser": ("browser",),
 }

@@ -1,4 +1,4 @@
-"""The right formula of every control. The implementations hold what is compared with it: a rewrite (``equal_*``) or a mistake (``wrong_*``).
+"""The right formula of every control. Implementations hold what is compared with it: a rewrite (``equal_*``) or a mistake (``wrong_*``).
 
 Shapes stand in ``experiment.toml``. Trainings loop over arrays only, so that every operation of every step is seen by the lab.
 """

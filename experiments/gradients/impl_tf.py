@@ -223,15 +223,15 @@ def curve_where(x, y):
 
 
 def loop_native(x):
-    def more(x):
+    def more(_, x):
         return tf.reduce_sum(x * x) > 1.0
 
-    def body(x):
-        return 0.75 * tf.sin(x)
+    def body(count, x):
+        return count + 1, 0.75 * tf.sin(x)
 
-    # XLA differentiates a loop only when it knows how often it runs at most: six are enough for these inputs.
-    found = tf.while_loop(more, body, (x,), maximum_iterations=6)
-    return found[0] if isinstance(found, (tuple, list)) else found
+    # Two variables: what a loop over one returns depends on the version. XLA differentiates a loop only when it knows how often it runs at
+    # most; six are enough for these inputs.
+    return tf.while_loop(more, body, (tf.constant(0), x), maximum_iterations=6)[1]
 
 
 def loop_autograph(x):
@@ -254,4 +254,6 @@ def _half_or_more(x, y):
 def _needs_python_branches():
     """Raise where a tensor has no truth value and nothing rewrites the Python around it."""
     if not tf.executing_eagerly() and not getattr(tf.compat.v1.get_default_graph(), "building_function", False):
-        raise NotImplementedError("a graph built for a session has no values yet: Python's own if and while need eager execution or AutoGraph")
+        raise NotImplementedError(
+            "a graph built for a session has no values yet: Python's own if and while need eager execution or AutoGraph"
+        )

@@ -6,7 +6,6 @@ declare a gradient of their own (``custom_*``), the reference is a constant plus
 
 import numpy as np
 
-
 # --- smooth functions, also to high orders -----------------------------------------------------------------------------------------------
 
 
@@ -35,7 +34,7 @@ def product(x):
     return x[:, 0] * x[:, 1] * x[:, 2] * x[:, 3]
 
 
-# --- the derivative of x³ + 2x: by differentiation, and what finite differences try to find ------------------------------------------------
+# --- the derivative of x³ + 2x: by differentiation, and what finite differences look for --------------------------------------------------
 
 
 def cubic(x):

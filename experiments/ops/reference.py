@@ -8,6 +8,8 @@ definition: the rounding that a good implementation is allowed comes from the sa
 under one name, the definition written here is the one that README.md states.
 """
 
+import functools
+
 import numpy as np
 from scipy import special
 
@@ -162,7 +164,8 @@ def _conv2d(x, w, pads, stride):
     if pads != ((0, 0), (0, 0)):
         x = _padded(x, pads)
     patches = np.concatenate(_taps(x, w.shape, stride), axis=-1)
-    return np.matmul(patches, np.reshape(w, (-1, w.shape[-1])))
+    rows = np.matmul(np.reshape(patches, (-1, patches.shape[-1])), np.reshape(w, (-1, w.shape[-1])))
+    return np.reshape(rows, patches.shape[:3] + (w.shape[-1],))
 
 def _depthwise(x, w, pads):
     patches = np.stack(_taps(_padded(x, pads), w.shape, 1), axis=-1)
@@ -173,7 +176,7 @@ def _depthwise(x, w, pads):
 def _max_pool(x, size, pads, stride):
     if pads != ((0, 0), (0, 0)):
         x = _padded(x, pads, -np.inf)
-    return np.max(np.stack(_taps(x, (size, size), stride), axis=-1), axis=-1)
+    return functools.reduce(np.maximum, _taps(x, (size, size), stride))
 
 def _avg_pool(x, size, pads, stride):
     """Padding is not counted: an average is over the elements that exist."""
@@ -181,7 +184,7 @@ def _avg_pool(x, size, pads, stride):
     weights = np.array([[1.0 * row * column for column in counts[1]] for row in counts[0]])
     if pads != ((0, 0), (0, 0)):
         x = _padded(x, pads)
-    return np.sum(np.stack(_taps(x, (size, size), stride), axis=-1), axis=-1) / weights[None, :, :, None]
+    return sum(_taps(x, (size, size), stride)) / weights[None, :, :, None]
 
 def _counts(n, size, pad, stride):
     starts = range(-pad[0], n + pad[1] - size + 1, stride)
@@ -216,7 +219,7 @@ def _grouped(x, groups, epsilon):
 def _neighbours(x):
     """Sum over the channel itself and two on each side."""
     wide = np.pad(x, ((0, 0), (0, 0), (0, 0), (2, 2)), "constant", constant_values=0.0)
-    return np.sum(np.stack([wide[..., i:i + x.shape[-1]] for i in range(5)], axis=-1), axis=-1)
+    return sum(wide[..., i:i + x.shape[-1]] for i in range(5))
 
 def _doubling(n):
     """Weights of a bilinear doubling with pixel centres at half steps, edges repeated: (2n, n), each 0, 1/4, 3/4 or 1."""
@@ -235,7 +238,7 @@ def _resized(x):
 # --- losses ---
 def softmax_cross_entropy(logits, labels): return -np.sum(labels * log_softmax(logits), axis=-1)
 def sparse_softmax_cross_entropy(logits, labels): return -np.sum(_where_label(log_softmax(logits), labels), axis=-1)
-def binary_cross_entropy(logits, labels): return labels * np.logaddexp(0.0, -logits) + (1.0 - labels) * np.logaddexp(0.0, logits)
+def binary_cross_entropy(logits, labels): return np.logaddexp(0.0, logits) - logits * labels
 def mse(x, y): return np.mean((x - y) * (x - y))
 def mae(x, y): return np.mean(np.abs(x - y))
 def huber(x, y): return np.mean(_huber(np.abs(x - y)))

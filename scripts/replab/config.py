@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from replab import environments, ids, sources
+from replab.engines.registry import get_engine
 from replab.errors import ConfigError, ConfigErrors, LabError
 from replab.model import DTYPES, IMPL_FILE, MODES, Case, Control, Family, Generator, Lab, Limits, Variant
 
@@ -107,6 +108,10 @@ def load_lab(config: Mapping[str, Any], root: Path) -> Lab:
     for name in ("engine", "results", "cache"):
         if not isinstance(settings[name], str) or not settings[name]:
             faults.add(f"must be a word, not {settings[name]!r}", where=f"{place}: {name}")
+    try:
+        get_engine(str(settings["engine"]))
+    except LabError as error:
+        faults.found.append(error.within("config"))
     variants = _load_variants(settings["variants"], faults)
     faults.raise_all()
     return Lab(

@@ -19,6 +19,7 @@ from replab.errors import TruthError
 from replab.formats import FORMATS, ordered_key
 from replab.model import Batch, Case, Environment, Family, Lab, Status, Verdict
 from replab.progress import Progress
+from replab.requests import output_names
 from replab.store import CellResult, Store, Tensor
 from replab.truth.certify import Truth
 from replab.truths import Truths, judging_cell
@@ -253,9 +254,7 @@ def _output_names(case: Case, derivative: int, count: int, index: Mapping[str, A
     """Names of a cell's outputs, as the probe gives them."""
     if derivative:
         return [f"grad_{one['name']}" for one in index[case.name][dtype]["derivative"]["inputs"] if one["differentiable"]][:count]
-    if case.outputs:
-        return list(case.outputs)[:count]
-    return ["out"] if count == 1 else [f"out{place}" for place in range(count)]
+    return output_names(case, count)
 
 
 def _worst(case: Case, finding: Finding, tensor: Tensor, truth: Truth, inputs: Mapping[str, NDArray[Any]]) -> Row:

@@ -65,7 +65,7 @@ def _left_out(family: Family, case: Case, mode: str, dtype: str, grid: str, deri
 
 def shards(family: Family) -> int:
     """How many judging jobs a family is split into."""
-    return min(SHARDS.get(family.name, 1), len(family.cases))
+    return min(SHARDS.get(family.name, 1), len({case.name.removesuffix(".special") for case in family.cases}))
 
 
 def shard_cases(family: Family, shard: int) -> tuple[Case, ...]:

@@ -65,8 +65,9 @@ def _cotangents(family: Family, case: Case, dtype: str, arrays: Mapping[str, Any
     problem = Problem(
         path=family.folder / "reference.py", function=case.function, parameters=case.parameters, inputs=arrays, differentiable=(), derivative=0, cotangents=()
     )
-    names = case.outputs
-    outputs = [(names[i] if names else str(i), value.shape) for i, value in enumerate(problem.plain()) if value.dtype.kind == "f"]
+    values = problem.plain()
+    names = output_names(case, len(values))
+    outputs = [(name, value.shape) for name, value in zip(names, values, strict=True) if value.dtype.kind == "f"]
     gradients = [(f"grad_{one['name']}", tuple(one["shape"])) for one in described if one["differentiable"]]
     levels = []
     for order in range(case.derivatives):
@@ -76,6 +77,13 @@ def _cotangents(family: Family, case: Case, dtype: str, arrays: Mapping[str, Any
             level.append({"name": name, "sha256": inputs.write_array(data, array), "dtype": dtype, "shape": list(shape)})
         levels.append(level)
     return levels
+
+
+def output_names(case: Case, count: int) -> list[str]:
+    """Names of the ``count`` outputs of a case's function, as the probe gives them."""
+    if case.outputs:
+        return list(case.outputs)[:count]
+    return ["out"] if count == 1 else [f"out{place}" for place in range(count)]
 
 
 def bytes_of(cell: Cell, index: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import mmap
 import os
 from collections.abc import Mapping
@@ -225,11 +226,20 @@ def read_cell(path: Path, blob_path: Any) -> CellResult:
             source, name, found = path, output["name"], held
         if name not in found:
             raise StoreError(f"lacks the tensor {name!r}", where=str(source))
-        dtype, values, raw = found[name]
-        if dtype != output["dtype"] or list(values.shape) != output["shape"] or hashlib.sha256(raw).hexdigest() != output["sha256"]:
-            raise StoreError(f"is damaged: the tensor {name!r} does not have the hash, shape or dtype that its record names", where=str(source))
-        tensors.append(Tensor(name=output["name"], dtype=dtype, values=values, sha256=output["sha256"]))
+        _, _, raw = found[name]
+        if hashlib.sha256(raw).hexdigest() != output["sha256"]:
+            raise StoreError(f"is damaged: the tensor {name!r} does not have the hash that its record names", where=str(source))
+        tensors.append(_view(output, raw, source))
     return CellResult(record=record, tensors=tuple(tensors))
+
+
+def _view(output: Mapping[str, Any], raw: bytes | memoryview, source: Path) -> Tensor:
+    """Bytes as the record describes them: a blob is named by its bytes alone, and tensors of other shapes may share it."""
+    kind = next((kind for kind, name in DTYPE_OF.items() if name == output["dtype"]), None)
+    shape, itemsize = output["shape"], np.dtype(NUMPY_OF[kind]).itemsize if kind else 0
+    if kind is None or math.prod(shape) * itemsize != len(raw):
+        raise StoreError(f"is damaged: {len(raw)} bytes are no {output['dtype']} tensor of shape {shape}", where=str(source))
+    return Tensor(name=output["name"], dtype=output["dtype"], values=np.frombuffer(raw, NUMPY_OF[kind]).reshape(shape), sha256=output["sha256"])
 
 
 def _move(source: Path, target: Path) -> None:

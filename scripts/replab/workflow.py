@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from replab import config
 from replab.batch import audit
@@ -17,6 +18,9 @@ from replab.model import IMPL_FILE, Batch, Lab
 from replab.store import write_atomically
 from replab.summary import STARTED
 
+IN_USE = 10
+"""Exit code when another workflow holds the results."""
+_held: list[IO[str]] = []
 NOT_SETTINGS = ("version",)
 """Keys of the workflow's configuration that are no settings of the lab."""
 
@@ -51,6 +55,23 @@ def note_start(lab: Lab, *, cores: int) -> None:
     """Note when the workflow started, for the time that the report shows."""
     command = " ".join(["snakemake", *sys.argv[1:]])
     write_atomically(lab.results / "progress" / STARTED, json.dumps({"time": time.time(), "cores": cores, "command": command}).encode())
+
+
+def claim(lab: Lab) -> None:
+    """Hold the results folder for this process; a second workflow on it is refused. The kernel lets go of it when the process ends, however."""
+    lab.results.mkdir(parents=True, exist_ok=True)
+    handle = (lab.results / ".lock").open("a")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        print(f"replab: {lab.results}: another workflow is at work on these results. Wait for it, or give other results: --config results=PATH", file=sys.stderr)
+        raise SystemExit(IN_USE) from None
+    _held.append(handle)
+
+
+def is_dry_run() -> bool:
+    """Whether nothing will be run, so that looking needs no claim."""
+    return any(word in ("-n", "--dry-run", "--lint", "--summary", "--dag", "--rulegraph") for word in sys.argv)
 
 
 def is_main_process() -> bool:

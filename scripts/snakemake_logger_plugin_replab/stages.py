@@ -12,7 +12,7 @@ STAGES = {
 }
 """Stage → rules, in the order of the data."""
 
-COUNTED = {"cells": "cell", "truth": "case"}
+COUNTED = {"cells": "cell", "truth": "value", "judge": "case"}
 """Stages whose jobs are long and say how far they are: what they count."""
 
 UNSEEN = ("all",)

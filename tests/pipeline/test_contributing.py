@@ -48,7 +48,7 @@ def test_five_lines_make_an_operation(lab: Path) -> None:
     rows = {line.split()[0]: line.split()[1:] for line in ran.stdout.splitlines() if line.startswith("ops.tanhshrink:")}
     for environment in ("numpy-2.5", "torch-2.13"):
         cell = f"ops.tanhshrink:float32:d0@{environment}:eager:default:cpu"
-        verdict = next(word for word in rows[cell] if word not in ("out",))
+        verdict = next(word for word in rows[cell] if word != "out")
         assert verdict in ("identical", "rounding", "accuracy"), ran.stdout
     assert "grad_x" in rows["ops.tanhshrink:float32:d1@torch-2.13:eager:default:cpu"]
 

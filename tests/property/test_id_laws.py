@@ -29,12 +29,14 @@ def test_parsing_the_name_of_a_batch_gives_the_batch(environment, family, varian
     assert ids.parse_batch_id(ids.batch_id(batch)) == batch
 
 
-@given(st.text(max_size=30))
+@given(st.one_of(st.text(max_size=30), strategies.cell_ids.map(str), strategies.cell_ids.map(lambda cell_id: str(cell_id)[:-1] + ":")))
 def test_a_text_is_an_id_or_a_clear_error(text):
-    try:
+    if ids.CELL_ID.fullmatch(text):
         assert str(ids.parse_cell_id(text)) == text
-    except ConfigError as error:
-        assert str(error) == f"{text!r} is not the id of a cell. An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu"
+        return
+    with pytest.raises(ConfigError) as caught:
+        ids.parse_cell_id(text)
+    assert str(caught.value) == f"{text!r} is not the id of a cell. An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu"
 
 
 @given(st.text(max_size=70))

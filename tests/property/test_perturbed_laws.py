@@ -15,11 +15,11 @@ pytestmark = pytest.mark.property
 INEXACT = {
     "exp": lambda x, y: np_.exp(x), "log": lambda x, y: np_.log(np_.abs(x) + 0.0), "sin": lambda x, y: np_.sin(x), "tanh": lambda x, y: np_.tanh(x),
     "sqrt": lambda x, y: np_.sqrt(np_.abs(x)), "add": lambda x, y: x + y, "subtract": lambda x, y: x - y, "multiply": lambda x, y: x * y, "divide": lambda x, y: x / y,
-    "power": lambda x, y: np_.abs(x) ** 1.5, "square": lambda x, y: np_.square(x), "erf": lambda x, y: special_.erf(x), "arctan2": lambda x, y: np_.arctan2(x, y),
+    "power": lambda x, y: np_.abs(x) ** 1.5, "square": lambda x, y: np_.square(x), "erf": lambda x, y: special_.erf(x), "arctan2": np_.arctan2,
     "log1p": lambda x, y: np_.log1p(np_.abs(x)), "sum of two": lambda x, y: np_.sum(np_.stack([x, y]), axis=0), "scalar": lambda x, y: 0.3 * x,
 }  # fmt: skip
 EXACT = {
-    "abs": lambda x, y: np_.abs(x), "negative": lambda x, y: -x, "maximum": lambda x, y: np_.maximum(x, y), "minimum": lambda x, y: np_.minimum(x, y),
+    "abs": lambda x, y: np_.abs(x), "negative": lambda x, y: -x, "maximum": np_.maximum, "minimum": np_.minimum,
     "sign": lambda x, y: np_.sign(x), "floor": lambda x, y: np_.floor(x), "where": lambda x, y: np_.where(x > y, x, y), "max": lambda x, y: np_.max(x),
     "sort": lambda x, y: np_.sort(x), "reshape": lambda x, y: np_.reshape(x, (1, -1)), "concatenate": lambda x, y: np_.concatenate([x, y]),
     "stack": lambda x, y: np_.stack([x, y]), "doubled": lambda x, y: 2.0 * x, "halved": lambda x, y: x / 2.0, "plus zero": lambda x, y: x + 0.0,
@@ -60,7 +60,7 @@ def test_exact_operations_are_not_perturbed(name, x, dtype, seed):
 @pytest.mark.parametrize("name", sorted(EXACT))
 def test_whatever_is_done_without_rounding_stays_perturbed(name):
     """A result that lost the subclass would be computed on exactly from there, and its envelope would be too small."""
-    x, y = np.array([0.3, 0.7, 1.1, 5.0]), np.array([0.9, 0.2, 1.3, 2.0])
+    x, y = np.array([0.3, 0.7, 1.1, 5.3]), np.array([0.9, 0.2, 1.3, 2.0])
     with rounding(FORMATS["float32"], 0):
         found = EXACT[name](x.view(Perturbed), y.view(Perturbed))
         assert isinstance(found, Perturbed), type(found)

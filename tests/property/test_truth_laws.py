@@ -10,8 +10,9 @@ import pytest
 from flint import arb, ctx
 from hypothesis import given, settings, strategies as st
 
-from replab.formats import FORMATS, spacing
-from replab.truth.certify import BOUND_ULP, certify
+from replab.formats import FORMATS
+from replab.truth import balls
+from replab.truth.certify import certify
 from replab.truth.reference import Problem
 
 pytestmark = pytest.mark.property
@@ -28,7 +29,8 @@ BINARY = {
     "({} / (np.square({}) + 0.5))": lambda x, y: x / (y * y + 0.5), "np.logaddexp({}, {})": lambda x, y: (x.exp() + y.exp()).log(),
     "np.hypot({}, {} + 3.0)": lambda x, y: (x * x + (y + 3) * (y + 3)).sqrt(),
 }  # fmt: skip
-LEAVES = {"x": lambda x, y: x, "y": lambda x, y: y, "np.pi": lambda x, y: arb.pi(), "0.1": lambda x, y: arb(0.1), "2.0": lambda x, y: arb(2)}
+LEAVES = {"x": lambda x, y: x, "y": lambda x, y: y, "np.pi": lambda x, y: arb.pi(), "(0.1 + 0.0 * x)": lambda x, y: arb(0.1), "2.0": lambda x, y: arb(2)}
+"""A bare 0.1 would meet another one in Python's own arithmetic, which rounds before anything of ours is asked."""
 
 
 def _unary(template, inner):
@@ -40,7 +42,7 @@ def _binary(template, left, right):
 
 
 expressions = st.recursive(
-    st.sampled_from([(name, function) for name, function in LEAVES.items()]),
+    st.sampled_from(list(LEAVES.items())),
     lambda inner: st.one_of(st.builds(_unary, st.sampled_from(sorted(UNARY)), inner), st.builds(_binary, st.sampled_from(sorted(BINARY)), inner, inner)),
     max_leaves=6,
 )
@@ -60,19 +62,18 @@ def test_balls_hold_the_value_at_a_thousand_bits(tmp_path, expression, values, d
     text, exact = expression
     x = np.array(values, dtype)
     y = x[::-1].copy()
-    [truth] = certify(posed(tmp_path, text, x, y), dtype, elementwise=True)
+    [highs, lows, bounds] = balls.split(posed(tmp_path, text, x, y).balls(128)[0])
     before, ctx.prec = ctx.prec, 1000
     try:
-        for a, b, high, low, bound in zip(x.tolist(), y.tolist(), truth.high.tolist(), truth.low.tolist(), truth.bound.tolist(), strict=True):
+        for a, b, high, low, bound in zip(x.tolist(), y.tolist(), highs.tolist(), lows.tolist(), bounds.tolist(), strict=True):
             value = exact(arb(a), arb(b))
             if math.isfinite(bound) and math.isfinite(high):
                 assert abs(value - arb(high) - arb(low)) <= arb(bound) + arb(2) ** -900, text
-                assert bound <= BOUND_ULP * float(spacing(np.array(high), dtype))
     finally:
         ctx.prec = before
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(expressions, numbers)
 def test_gradients_agree_with_high_precision_differences(tmp_path, expression, values):
     """f(x+h) - f(x-h) at a thousand bits, h = 2^-200: right to h², far below what is asked."""
@@ -80,18 +81,17 @@ def test_gradients_agree_with_high_precision_differences(tmp_path, expression, v
     x = np.array(values, np.float64)
     y = x[::-1].copy()
     cotangent = np.linspace(0.5, 1.5, x.size)
-    truths = certify(posed(tmp_path, text, x, y, derivative=1, cotangents=[[cotangent]]), "float64", elementwise=True)
+    enclosures = posed(tmp_path, text, x, y, derivative=1, cotangents=[[cotangent]]).balls(300)
     before, ctx.prec = ctx.prec, 1000
     try:
         h = arb(2) ** -200
         for i, (a, b) in enumerate(zip(map(arb, x.tolist()), map(arb, y.tolist()), strict=True)):
             sides = ((exact(a + h, b) - exact(a - h, b)), (exact(a, b + h) - exact(a, b - h)))
-            for truth, side in zip(truths, sides, strict=True):
-                if "maximum" in text or not (math.isfinite(truth.bound[i]) and math.isfinite(truth.high[i])):
+            for enclosure, side in zip(enclosures, sides, strict=True):
+                if "maximum" in text or "abs" in text or not arb(enclosure[i]).is_finite():
                     continue  # at a kink the two differ rightly
                 expected = arb(float(cotangent[i])) * side / (2 * h)
-                slack = arb(2) ** -100 * (1 + abs(expected))
-                assert abs(expected - arb(float(truth.high[i])) - arb(float(truth.low[i]))) <= arb(float(truth.bound[i])) + slack, text
+                assert abs(expected - enclosure[i]).mid() <= enclosure[i].rad() + expected.rad() + arb(2) ** -100 * (1 + abs(expected)), text
     finally:
         ctx.prec = before
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import cell as made_cell
 
+from builders import cell as made_cell
 from replab import config
 from replab.cli import main
 from replab.commands import common, explain, lab_lock, new
@@ -200,7 +200,7 @@ def test_new_touches_nothing_that_is_there(lab: Path) -> None:
     assert (lab / "experiments" / "mine" / "reference.py").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "/tmp/x", "a/b", "a b", "a:b", "a@b", "-a", "ä", "a\n", "a\x00b", "$(touch x)", "{x}", "a.b", "a--b"])
+@pytest.mark.parametrize("name", ["", ".", "..", "/tmp/x", "a/b", "a b", "a:b", "a@b", "-a", "ä", "a\n", "a\x00b", "$(touch x)", "{x}", "a.b", "a--b", "a-"])
 def test_new_refuses_names_that_cannot_be_part_of_an_id(lab: Path, name: str) -> None:
     before = sorted(lab.rglob("*"))
     with pytest.raises(ConfigError):
@@ -304,9 +304,9 @@ def test_explain_names_who_shares_the_bits() -> None:
 
 def test_explain_wants_one_cell() -> None:
     assert explain.find(rows(), "ops.exp@tf-1.15") == "ops.exp:float32:d0@tf-1.15:eager:default:cpu"
-    with pytest.raises(ConfigError, match="2 cells match 'ops.exp@tf-2.4', one is wanted:\n  ops.exp"):
+    with pytest.raises(ConfigError, match=r"^2 cells match 'ops\.exp@tf-2\.4', one is wanted:\n  ops\.exp"):
         explain.find(rows(), "ops.exp@tf-2.4")
-    with pytest.raises(ConfigError, match="no cell of the last run matches 'ops.sin'"):
+    with pytest.raises(ConfigError, match=r"^no cell of the last run matches 'ops\.sin'"):
         explain.find(rows(), "ops.sin")
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from property.strategies import at
 from replab.compare.metrics import FALSE_ALARM, Finding, against_truth, z_limit
 from replab.compare.verdict import outside
-from replab.formats import FORMATS, float32_to_bits, round_to, spacing
+from replab.formats import FORMATS, float32_to_bits, ordered_key, round_to, spacing
 from replab.truth.certify import Truth
 
 DTYPES = list(FORMATS)
@@ -47,9 +48,9 @@ def test_the_correctly_rounded_truth_is_identical(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_neighbour_of_the_correctly_rounded_truth_is_half_to_one_and_a_half_ulp_off(dtype):
     for number in NUMBERS[:-1]:
-        nearest = round_to(np.array([number]), dtype).astype(np.float64)
+        place = int(ordered_key(round_to(np.array([number]), dtype), dtype)[0])
         for direction in (-1, 1):
-            finding = found(nearest + direction * spacing(nearest, dtype), dtype, truth([number], dtype=dtype))
+            finding = found(at([place + direction], dtype), dtype, truth([number], dtype=dtype))
             assert not finding.identical
             assert 0.5 <= finding.ulp_max <= 1.5, (number, direction)
 

@@ -35,6 +35,12 @@ def cancel(x): return (1.0 + x) - 1.0
 def solve(a, b): return np.linalg.solve(a, b)
 def broken(x): return np.nothing_like_it(x)
 def wrong(x): return x @ x @ 3
+def exp2(x): return np.exp2(x)
+def log2(x): return np.log2(x)
+def log10(x): return np.log10(x)
+def erf(x): return special.erf(x)
+def erfc(x): return special.erfc(x)
+def erfinv(x): return special.erfinv(x)
 def rsqrt(x): return 1.0 / np.sqrt(x)
 def layer_norm(x, *, epsilon=1e-5):
     centred = x - np.mean(x, axis=-1, keepdims=True)
@@ -129,6 +135,29 @@ def test_constants_are_enclosed_and_not_rounded(problem, bits):
     holds(truth, [arb.pi() * x * x for x in balls(GRID)], "float64")
 
 
+FIRST = {
+    "exp2": lambda x: arb.const_log2() * 2**x,
+    "log2": lambda x: 1 / (x * arb.const_log2()),
+    "log10": lambda x: 1 / (x * arb.const_log10()),
+    "erf": lambda x: 2 * (-x * x).exp() / arb.pi().sqrt(),
+    "erfc": lambda x: -2 * (-x * x).exp() / arb.pi().sqrt(),
+    "erfinv": lambda x: arb.pi().sqrt() / 2 * (x.erfinv() ** 2).exp(),
+}
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_constants_within_the_rules_of_differentiation_are_not_rounded(problem, bits, name):
+    x = np.array([0.1, 0.3, 0.75])
+    [truth] = certify(problem(name, x=x, derivative=1, cotangents=[[np.ones(3)]]), "float64", elementwise=True)
+    holds(truth, [FIRST[name](each) for each in balls(x)], "float64")
+
+
+def test_constants_made_by_functions_are_enclosed_too(problem, bits):
+    """``x / np.sqrt(2.0)`` in a definition means the square root of two, not the float64 next to it."""
+    [truth] = certify(problem("gelu", x=GRID.astype(np.float64)), "float64", elementwise=True)
+    holds(truth, [x / 2 * (1 + (x / arb(2).sqrt()).erf()) for x in balls(GRID)], "float64")
+
+
 def test_cancellation_is_met_with_more_bits(problem, bits):
     x = np.array([2.0**-200, -(2.0**-300), 1e-250])
     [truth] = certify(problem("cancel", x=x), "float64", elementwise=True)
@@ -193,7 +222,7 @@ def test_a_reference_that_cannot_be_imported_is_named(tmp_path):
 
 rng = np.random.default_rng(7)
 REAL = {
-    "tanh": ({"x": rng.standard_normal(3000)}, lambda x: np.tanh(x)),
+    "tanh": ({"x": rng.standard_normal(3000)}, np.tanh),
     "gelu": ({"x": rng.standard_normal(500)}, None),
     "softmax": ({"x": rng.standard_normal((20, 50))}, lambda x: np.exp(x - x.max(-1, keepdims=True)) / np.exp(x - x.max(-1, keepdims=True)).sum(-1, keepdims=True)),
     "rsqrt": ({"x": rng.random(3000) + 0.01}, lambda x: (x.dtype.type(1) / np.sqrt(x))),
@@ -234,7 +263,8 @@ def test_another_epsilon_is_outside_and_stays_in_float64(problem):
 def test_a_function_that_is_rounded_once_has_an_envelope_of_about_its_rounding(problem, dtype):
     x = round_to(np.linspace(0.3, 3, 400), dtype)
     [truth] = certify(problem("exp", x=x.astype(np.float32) if dtype == "bfloat16" else x), dtype, elementwise=True)
-    inexact = round_to(truth.high, dtype).astype(np.float64) != truth.high
+    inexact = (round_to(truth.high, dtype).astype(np.float64) != truth.high) | (truth.low != 0)
     ratio = (truth.sigma / spacing(truth.high, dtype))[inexact]
     assert ratio.min() >= 1 / np.sqrt(12) - 1e-9
-    assert ratio.max() <= 0.75
+    # 1/√3 and what 64 runs may be off; the float64 runs add the error of NumPy's own exp, which is up to one ULP.
+    assert ratio.max() <= (1.6 if dtype == "float64" else 0.75)

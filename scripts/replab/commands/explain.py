@@ -89,7 +89,7 @@ def explain(rows: Sequence[Row], cell: str) -> Iterator[str]:
 
 
 def _numbers(row: Row) -> Iterator[str]:
-    if why := _text(row, "why"):
+    if (why := _text(row, "why")) and not why.startswith("z = "):  # the next lines say that in more words
         yield f"why: {why}"
     z, limit = _number(row, "z_max"), _number(row, "z_limit")
     if z is not None and limit is not None:

@@ -67,10 +67,7 @@ def run(name: str, folder: Path, root: Path) -> Path:
 
     Raises ``ConfigError`` when the name cannot be part of an id or is taken, or when the folder cannot be written.
     """
-    fault = ids.check_name(name, "a family")
-    if fault is None and ("." in name or "--" in name):
-        fault = ConfigError(f"{name!r} cannot name a family", hint="'.' and '--' separate the parts of the ids in which the name stands")
-    if fault is not None:
+    if (fault := ids.check_name(name, "a family")) is not None:
         raise fault
     target = folder / name
     if target.exists() or target.is_symlink():

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from replab.errors import TruthError
 from replab.formats import FORMATS, Format, round_to, spacing
 from replab.truth import balls
+from replab.truth.perturbed import contraction_spread
 from replab.truth.reference import Array, Problem
 
 PRECISIONS = (128, 512, 2048)
@@ -23,6 +24,8 @@ RUNS = ((400, 2**16, 64), (1500, 2**30, 32))
 """Monte Carlo runs: (at most so many operations, at most so many elements, runs). The fewer runs, the wider the t distribution that judges,
 so this trades sharpness for time and never correctness; it counts operations, not seconds, to be the same on every machine."""
 FEWEST_RUNS = 16
+KNOWN = 10**6
+"""Stands for the number of runs where σ is computed and not estimated: the t distribution is then normal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +56,12 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool) -> list[Truth]:
     if all(value.dtype.kind in "iub" for value in ieee):
         return [_exact(value) for value in ieee]
     if _is_big_product(problem):
-        enclosures = _float64_with_bound(problem, ieee)
-        method = "float64 with a-priori bound"
-    else:
-        enclosures = _enclose(problem, form, elementwise=elementwise)
-        method = "ball arithmetic"
+        return [_big_product(problem, form, ieee[0])]
+    method = "ball arithmetic"
+    enclosures = [
+        (high, low, np.where(_decided_by_ieee(problem, value, elementwise=elementwise), np.inf, bound)) if value.dtype.kind == "f" else (high, low, bound)
+        for value, (high, low, bound) in zip(ieee, _enclose(problem, form, elementwise=elementwise), strict=True)
+    ]
     size = max(value.size for value in ieee)
     spreads, runs = _spread(problem, form, [(high, low) for high, low, _ in enclosures], size)
     found = []
@@ -84,12 +88,28 @@ def _is_big_product(problem: Problem) -> bool:
     return shapes[0][0] * shapes[0][1] * shapes[1][1] > BIG_PRODUCT and all(value.dtype != np.float64 for value in problem.inputs.values())
 
 
-def _float64_with_bound(problem: Problem, ieee: list[Array]) -> list[tuple[Array, Array, Array]]:
-    """Products of float32 numbers are exact in float64; a sum of n of them is off by at most γ_n·Σ|a||b| (Higham 2002, 3.5)."""
-    a, b = (np.abs(value.astype(np.float64)) for value in problem.inputs.values())
+def _big_product(problem: Problem, form: Format, value: Array) -> Truth:
+    """Products of float32 numbers are exact in float64; a sum of n of them is off by at most γ_n·Σ|a||b| (Higham 2002, 3.5).
+
+    The envelope of one contraction is the model's own standard deviation: nothing needs to be drawn.
+    """
+    a, b = (np.abs(one.astype(np.float64)) for one in problem.inputs.values())
     n = a.shape[1]
     gamma = n * 2.0**-53 / (1 - n * 2.0**-53)
-    return [(value, np.zeros_like(value), gamma * (a @ b) * (1 + gamma)) for value in ieee]
+    bound = gamma * (1 + gamma) * (a @ b)
+    np.square(a, out=a)
+    np.square(b, out=b)
+    sigma = contraction_spread(value, a @ b, n, form) / np.sqrt(3.0)
+    low = np.zeros_like(value)
+    sigma = _with_quantisation(sigma, value, low, form)
+    return Truth(high=value, low=low, bound=bound, sigma=sigma, ieee=value, runs=KNOWN, method="float64 with a-priori bound")
+
+
+def _decided_by_ieee(problem: Problem, value: Array, *, elementwise: bool) -> NDArray[np.bool_]:
+    """Where an infinite or NaN input makes an infinite or NaN result: what IEEE arithmetic says of those, balls do not know."""
+    given = [~np.isfinite(one) for one in problem.inputs.values() if one.dtype.kind == "f"]
+    odd = np.logical_or.reduce(given) if elementwise and given else np.asarray(any(one.any() for one in given))
+    return np.asarray(odd & ~np.isfinite(value))
 
 
 def _enclose(problem: Problem, form: Format, *, elementwise: bool) -> list[tuple[Array, Array, Array]]:
@@ -161,12 +181,15 @@ def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]], s
 
 
 def _with_quantisation(sigma: Array, high: Array, low: Array, form: Format) -> Array:
-    """Where the format does not hold the truth, the result is at least rounded once: ULP/√12 is the least possible σ."""
+    """An output that is rounded anywhere is rounded at least once at every element: ULP/√12 is the least possible σ.
+
+    Outputs that are exact everywhere (a maximum, a sorted copy) keep σ = 0: not even one ULP is excused there.
+    """
     with np.errstate(all="ignore"):
         nearest = round_to(high, form.name).astype(np.float64)
-        inexact = (nearest != high) | (low != 0)
-        least = np.where(inexact & np.isfinite(high), spacing(high, form.name) / np.sqrt(12.0), 0.0)
-    return np.maximum(sigma, least)
+        rounded = np.isfinite(high) & ((nearest != high) | (low != 0) | (sigma > 0))
+        least = spacing(np.where(np.isfinite(high), high, 0.0), form.name) / np.sqrt(12.0)
+    return np.maximum(sigma, least) if rounded.any() else sigma
 
 
 __all__ = ["Truth", "TruthError", "certify"]

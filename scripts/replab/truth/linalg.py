@@ -146,14 +146,17 @@ def matrix_rank(a: Array) -> Array:
 
 
 def _backward_stable(function: Any, a: Array, *, symmetric: bool) -> Array:
-    """What a backward stable algorithm may return: the exact result for a matrix off by u·‖a‖ in norm (Weyl)."""
+    """What a backward stable algorithm may return: the exact result for a matrix off by about n·u·‖a‖ in norm (Wilkinson's p(n) = n).
+
+    A random matrix with entries of standard deviation s has a norm near 2·s·√n, so s = √n·u·‖a‖/2; uniform entries reach √3·s.
+    """
     from replab.truth import perturbed  # noqa: PLC0415 (perturbed arrays exist in one of the interpretations only)
 
     plain = np.asarray(a).view(np.ndarray)
     if not isinstance(a, perturbed.Perturbed):
         return function(plain)
     n = max(plain.shape)
-    noise = perturbed.random(plain.shape) * perturbed.active().form.unit_roundoff * np.linalg.norm(plain, 2) / np.sqrt(n) * np.sqrt(3.0)
+    noise = perturbed.random(plain.shape) * perturbed.active().form.unit_roundoff * np.linalg.norm(plain, 2) * np.sqrt(3.0 * n) / 2
     if symmetric:
         noise = (noise + noise.T) / 2
     return np.asarray(function(plain + noise)).view(perturbed.Perturbed)

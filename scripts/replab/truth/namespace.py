@@ -29,12 +29,35 @@ def _holds_balls(value: Any) -> bool:
     return isinstance(value, arb) or (isinstance(value, np.ndarray) and value.dtype == object)
 
 
+ROUNDED = frozenset(
+    """exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh reciprocal
+    logaddexp arctan2 power hypot square divide true_divide erf erfc erfinv gammaln psi digamma expit""".split()
+)
+"""Functions of plain numbers that float64 would round: while the truth is computed they are functions of exact balls, ``np.sqrt(2.0)`` and
+the ``log(2)`` of autograd's rules too."""
+
+
+def _as_exact(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments as exact balls where all are plain numbers or arrays of them; else as they are (integers alone make integers)."""
+    arrays = [np.asarray(arg) for arg in args if isinstance(arg, int | float | np.number | np.ndarray)]
+    kinds = {array.dtype.kind for array in arrays}
+    if len(arrays) < len(args) or not kinds <= set("fiu") or (kinds <= set("iu") and len(args) > 1):
+        return args
+    return tuple(balls.to_balls(array) if array.ndim else arb(float(array)) for array in arrays)
+
+
+def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args, **kwargs: function(*_as_exact(args), **kwargs)
+
+
 def _install(name: str, on_balls: Callable[..., Any], *modules: Any) -> None:
     """Replace ``name`` in autograd's modules by a primitive that has a branch for balls and keeps the derivative rule."""
     old = getattr(modules[0], name)
     plain = getattr(old, "fun", None) or getattr(np, name)
 
     def function(*args: Any, **kwargs: Any) -> Any:
+        if np_.exact and name in ROUNDED:
+            args = _as_exact(args)
         chosen = on_balls if any(map(_holds_balls, args)) else plain
         return chosen(*args, **kwargs)
 
@@ -49,6 +72,21 @@ def _install(name: str, on_balls: Callable[..., Any], *modules: Any) -> None:
         trace_primitives_map[plain] = new  # what ``np.exp(box)`` calls
     for module in modules:
         setattr(module, name, new)
+
+
+def _keep_perturbed(name: str) -> None:
+    """Let a primitive of autograd that joins arrays, and returns an ordinary one, return a perturbed one where it was given any."""
+    old = getattr(numpy_wrapper, name)
+    join = old.fun
+
+    def function(*args: Any) -> Any:
+        joined = join(*args)
+        return wrap(joined) if any(isinstance(value, Perturbed) for value in args) else joined
+
+    function.__name__ = name
+    new = primitive(function)
+    primitive_vjps[new] = primitive_vjps[old]
+    setattr(numpy_wrapper, name, new)
 
 
 @primitive
@@ -72,19 +110,35 @@ def _result_type(*values: Any) -> Any:
     return np.dtype(object) if any(map(_holds_balls, values)) else np.result_type(*values)
 
 
+class PerturbedSpace(ArrayVSpace):
+    """Gradients of perturbed arrays are accumulated in perturbed arrays, so that these sums are rounded as well."""
+
+    def zeros(self) -> Any:
+        return wrap(super().zeros())
+
+    def ones(self) -> Any:
+        return wrap(super().ones())
+
+
 def _register() -> None:
     ArrayBox.register(arb)
     ArrayBox.register(Perturbed)
     VSpace.register(arb, lambda value: ArrayVSpace(np.asarray(value, object)))
-    VSpace.register(Perturbed, ArrayVSpace)
+    VSpace.register(Perturbed, PerturbedSpace)
     for name, function in {**balls.UNARY, **balls.BINARY, **balls.PREDICATES, "matmul": balls.matmul}.items():
         if hasattr(numpy_wrapper, name):
             _install(name, function, numpy_wrapper, anp)
+    for name in ("concatenate_args", "array_from_args", "_array_from_scalar_or_array"):
+        _keep_perturbed(name)
     numpy_wrapper.metadata = anp.metadata = notrace_primitive(_metadata)
     numpy_wrapper.result_type = anp.result_type = notrace_primitive(_result_type)
     for name, function in balls.SPECIAL.items():
         if hasattr(autograd_special, name):
             _install(name, function, autograd_special)
+    # autograd's own rules for these have 1/√π as a float64 number in them.
+    defvjp(autograd_special.erf, lambda _, x: lambda g: 2.0 * g * anp.exp(-x * x) / anp.sqrt(np_.pi))
+    defvjp(autograd_special.erfc, lambda _, x: lambda g: -2.0 * g * anp.exp(-x * x) / anp.sqrt(np_.pi))
+    defvjp(autograd_special.erfinv, lambda ans, _: lambda g: 0.5 * g * anp.exp(ans * ans) * anp.sqrt(np_.pi))
 
 
 _register()
@@ -100,7 +154,8 @@ class LabNumpy:
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return getattr(anp, name)
+            found = getattr(anp, name)
+            return _of_numbers(found) if self.exact and name in ROUNDED else found
         except AttributeError:
             raise AttributeError(f"references cannot use np.{name}: autograd has no rule for it") from None
 
@@ -131,7 +186,8 @@ class LabSpecial:
     def __getattr__(self, name: str) -> Any:
         if name not in balls.SPECIAL:
             raise AttributeError(f"references cannot use special.{name}: known are {', '.join(sorted(balls.SPECIAL))}")
-        return getattr(autograd_special, name)
+        found = getattr(autograd_special, name)
+        return _of_numbers(found) if np_.exact else found
 
 
 np_ = LabNumpy()

@@ -19,7 +19,7 @@ import numpy as np
 from autograd.tracer import Box
 from numpy.typing import NDArray
 
-from replab.formats import Format, round_to
+from replab.formats import Format
 
 EXACT = frozenset(
     """positive negative absolute fabs sign signbit copysign maximum minimum fmax fmin floor ceil trunc rint greater greater_equal less
@@ -38,6 +38,11 @@ class Noise:
     rng: np.random.Generator
     operations: int = 0
     """Operations perturbed so far."""
+    mask: int = 0
+    """The bits of a float64 significand that the format does not have: a number without them is representable."""
+
+    def __post_init__(self) -> None:
+        self.mask = (1 << (53 - self.form.precision)) - 1
 
 
 _active: list[Noise] = []
@@ -53,11 +58,12 @@ def active() -> Noise:
 
 @contextmanager
 def rounding(form: Format, seed: int) -> Iterator[Noise]:
-    """Within this block operations on ``Perturbed`` arrays are off by roundings of ``form``."""
+    """Within this block operations on ``Perturbed`` arrays are off by roundings of ``form``; overflows in them are silent."""
     noise = Noise(form=form, rng=np.random.Generator(np.random.SFC64(seed)))
     _active.append(noise)
     try:
-        yield noise
+        with np.errstate(all="ignore"):
+            yield noise
     finally:
         _active.pop()
 
@@ -78,38 +84,44 @@ def wrap(value: Any) -> Any:
     return value
 
 
-def _rounded(exact: NDArray[np.float64], scale: NDArray[np.float64] | None = None, *, skip: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """``exact`` moved by uniform noise of half-width u·scale (default u·|exact|, at least half a subnormal step).
+def _rounded(exact: NDArray[np.float64], *, skip: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """``exact`` off by a uniformly random relative error of at most u, and by at most half a subnormal step.
 
-    Results that the format represents exactly stay as they are: a correct rounding would not move them.
+    Results that the format represents exactly stay as they are: a correct rounding would not move them. Written with few and in-place
+    operations because references of small arrays call it thousands of times.
     """
-    form = _active[-1].form
-    if scale is None:
-        with np.errstate(invalid="ignore", over="ignore"):
-            scale = np.maximum(form.unit_roundoff * np.abs(exact), form.smallest_subnormal / 2)
-            if skip is None and form.name != "float64":
-                skip = round_to(exact, form.name) == exact
-    with np.errstate(invalid="ignore", over="ignore"):
-        moved = exact + scale * random(exact.shape)
-    moved = np.where(np.isfinite(exact) & np.isfinite(moved), moved, exact)
+    noise = _active[-1]
+    draw = noise.rng.random(exact.shape)
+    draw -= 0.5
+    moved = np.asarray(draw * (2.0 * noise.form.unit_roundoff))
+    moved += 1.0
+    moved *= exact
+    moved += np.asarray(draw * noise.form.smallest_subnormal)
+    if skip is None and noise.mask:
+        skip = (np.asarray(exact).view(np.int64) & noise.mask) == 0
     return moved if skip is None else np.where(skip, exact, moved)
 
 
+def _spread(exact: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``exact`` off by uniform noise of half-width ``scale``; what is not finite stays."""
+    moved = exact + scale * random(exact.shape)
+    return np.where(np.isfinite(moved), moved, exact)
+
+
 def _is_exact_binary(ufunc: np.ufunc, result: NDArray[np.float64], operands: Sequence[Any]) -> NDArray[np.bool_] | None:
-    """Where a float64 operation had no rounding error: found by error-free transformations (Knuth's TwoSum; powers of two)."""
-    if _active[-1].form.name != "float64" or len(operands) != 2:  # noqa: PLR2004 (two operands)
+    """Where a float64 operation had no rounding error: sums that give back both operands, products with powers of two."""
+    if _active[-1].mask or len(operands) != 2:  # noqa: PLR2004 (two operands)
         return None
-    a, b = (np.asarray(operand, np.float64) for operand in operands)
-    with np.errstate(all="ignore"):
-        if ufunc is np.add or ufunc is np.subtract:
-            b = b if ufunc is np.add else -b
-            bb = result - a
-            return np.asarray((a - (result - bb)) + (b - bb) == 0)
-        if ufunc is np.multiply or ufunc is np.divide:
-            power = np.abs(np.frexp(b)[0]) == 0.5  # noqa: PLR2004 (a power of two)
-            if ufunc is np.multiply:
-                power = power | (np.abs(np.frexp(a)[0]) == 0.5) | (a == 0) | (b == 0)  # noqa: PLR2004
-            return np.asarray(power & (np.abs(result) > 2.0**-1000))
+    a, b = operands
+    if ufunc is np.add:
+        return np.asarray((result - a == b) & (result - b == a))
+    if ufunc is np.subtract:
+        return np.asarray((result + b == a) & (a - result == b))
+    if ufunc is np.multiply or ufunc is np.divide:
+        power = np.abs(np.frexp(b)[0]) == 0.5  # noqa: PLR2004 (a power of two)
+        if ufunc is np.multiply:
+            power = power | (np.abs(np.frexp(a)[0]) == 0.5)  # noqa: PLR2004
+        return np.asarray((power & (np.abs(result) > 2.0**-1000)) | (result == 0))
     return None
 
 
@@ -126,9 +138,11 @@ class Perturbed(np.ndarray[Any, Any]):
             return NotImplemented  # let autograd unbox first
         _active[-1].operations += 1
         bare = [plain(value) for value in inputs]
+        if method == "at":
+            _scatter(ufunc, bare)
+            return None
         kwargs = {key: plain(value) for key, value in kwargs.items() if key != "out"}
-        with np.errstate(all="ignore"):
-            result = getattr(ufunc, method)(*bare, **kwargs)
+        result = getattr(ufunc, method)(*bare, **kwargs)
         if isinstance(result, tuple):
             return tuple(map(wrap, result))
         result = np.asarray(result)
@@ -163,39 +177,48 @@ def _reduced(ufunc: np.ufunc, values: NDArray[np.float64], result: NDArray[np.fl
     if flat.shape[-1] <= 1:
         return result
     u = _active[-1].form.unit_roundoff
-    with np.errstate(all="ignore"):
-        if ufunc is np.multiply:
-            spread = u * np.sqrt(flat.shape[-1] - 1.0) * np.abs(result)
-        else:
-            partial = np.cumsum(flat, axis=-1)[..., 1:]
-            spread = (u * np.sqrt(np.sum(np.square(partial), axis=-1))).reshape(result.shape)
-    return _rounded(result, spread)
+    if ufunc is np.multiply:
+        return _spread(result, u * np.sqrt(flat.shape[-1] - 1.0) * np.abs(result))
+    partial = np.cumsum(flat, axis=-1)[..., 1:]
+    return _spread(result, (u * np.sqrt(np.sum(np.square(partial), axis=-1))).reshape(result.shape))
+
+
+def _scatter(ufunc: np.ufunc, operands: list[Any]) -> None:
+    """``add.at`` in place: a target that gets m terms is rounded m - 1 times."""
+    target, places, values = operands[0], operands[1], operands[2] if len(operands) > 2 else 1.0  # noqa: PLR2004
+    ufunc.at(target, places, values)
+    terms, sizes = np.zeros_like(target), np.zeros_like(target)
+    np.add.at(terms, places, 1.0)
+    np.add.at(sizes, places, np.abs(values))
+    target[...] = _spread(target, _active[-1].form.unit_roundoff * np.sqrt(np.maximum(terms - 1.0, 0.0)) * sizes)
 
 
 def _accumulated(ufunc: np.ufunc, result: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    u = _active[-1].form.unit_roundoff
     if ufunc is np.add:
-        with np.errstate(all="ignore"):
-            return np.asarray(result + np.cumsum(_active[-1].form.unit_roundoff * result * random(result.shape), axis=axis))
+        return np.asarray(result + np.cumsum(u * result * random(result.shape), axis=axis))
     if ufunc is np.multiply:
-        with np.errstate(all="ignore"):
-            return np.asarray(result * (1.0 + np.cumsum(_active[-1].form.unit_roundoff * random(result.shape), axis=axis)))
+        return np.asarray(result * (1.0 + np.cumsum(u * random(result.shape), axis=axis)))
     return result
 
 
 def _contracted(result: NDArray[np.float64], squares: NDArray[np.float64], length: float) -> NDArray[np.float64]:
     """A sum of ``length`` products: see the module's docstring for the model."""
-    with np.errstate(all="ignore"):
-        mean_square = length * np.square(result) / 3.0 + (length / 6.0 + 1.0) * np.abs(squares) if length > 1 else np.square(result)
-        return _rounded(result, _active[-1].form.unit_roundoff * np.sqrt(mean_square))
+    return _spread(result, contraction_spread(result, squares, length, _active[-1].form))
+
+
+def contraction_spread(result: NDArray[np.float64], squares: NDArray[np.float64], length: float, form: Format) -> NDArray[np.float64]:
+    """Half-width of the uniform error of a sum of ``length`` products, from its value and from the sum of the squared products."""
+    mean_square = length * np.square(result) / 3.0 + (length / 6.0 + 1.0) * np.abs(squares) if length > 1 else np.square(result)
+    return np.asarray(form.unit_roundoff * np.sqrt(mean_square))
 
 
 def _contract(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     bare = tuple(plain(value) if not isinstance(value, list | tuple) else value for value in args)
     tensors = [place for place, value in enumerate(bare) if isinstance(value, np.ndarray)]
     squared = tuple(np.square(value) if place in tensors else value for place, value in enumerate(bare))
-    with np.errstate(all="ignore"):
-        result = np.asarray(func(*bare, **kwargs), np.float64)
-        squares = np.asarray(func(*squared, **kwargs), np.float64)
-        ones = tuple(np.ones_like(value) if place in tensors else value for place, value in enumerate(bare))
-        length = float(np.max(func(*ones, **kwargs))) if result.size else 1.0
+    result = np.asarray(func(*bare, **kwargs), np.float64)
+    squares = np.asarray(func(*squared, **kwargs), np.float64)
+    ones = tuple(np.ones_like(value) if place in tensors else value for place, value in enumerate(bare))
+    length = float(np.max(func(*ones, **kwargs))) if result.size else 1.0
     return _contracted(result, squares, length).view(Perturbed)

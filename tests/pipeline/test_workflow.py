@@ -1,0 +1,182 @@
+"""The whole workflow on real environments: what it survives, what it refuses, what it does not do twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from .conftest import FAMILIES, ROOT, Workflow
+
+pytestmark = pytest.mark.pipeline
+
+
+def test_the_report_and_all_public_tables_are_there(undisturbed: Workflow) -> None:
+    """A run ends with every file that others rely on."""
+    for name in ("cells.parquet", "pairs.parquet", "curves.parquet", "environments.json", "cases.json", "run.json", "report/index.html"):
+        assert (undisturbed.results / name).stat().st_size > 0, name
+    cells = undisturbed.table()
+    assert set(cells[cells.status == "ok"].verdict) <= {"identical", "rounding", "accuracy"}
+    assert (cells[cells.case == "doubled"].query("status == 'ok'").verdict == "identical").all()
+    reasons = cells[cells.status == "unsupported"].reason.unique()
+    assert set(reasons) == {"NumPy does not differentiate"}
+
+
+def test_a_second_run_does_nothing(undisturbed: Workflow) -> None:
+    """With nothing to do no job runs and the answer is quick."""
+    before = undisturbed.cell_files()
+    start = time.monotonic()
+    said = undisturbed.run()
+    seconds = time.monotonic() - start
+    assert undisturbed.cell_files() == before
+    assert "Nothing to be done" in said or " 0 jobs" in said or "nothing to do" in said.lower(), said
+    print(f"nothing to do: {seconds:.1f} s")
+
+
+def _wait_for_cells(workflow: Workflow, count: int, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while len(workflow.cell_files()) < count:
+        assert time.monotonic() < deadline, "no cells appeared"
+        assert process.poll() is None, process.stdout.read() if process.stdout else ""
+        time.sleep(0.05)
+
+
+def test_kill_9_in_the_middle_loses_nothing(tmp_path: Path, undisturbed: Workflow) -> None:
+    """The second run gives the tables of an undisturbed one and keeps every cell that the first had finished."""
+    workflow = Workflow(tmp_path / "killed", families="small")
+    process = workflow.start()
+    _wait_for_cells(workflow, 12, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(1.0)
+    kept = workflow.cell_files()
+    assert 12 <= len(kept) < len(undisturbed.cell_files())
+    workflow.run()
+    after = workflow.cell_files()
+    assert {name: after[name] for name in kept} == kept, "a finished cell was run again"
+    for name in ("cells", "pairs", "curves"):
+        pd.testing.assert_frame_equal(workflow.comparable(name), undisturbed.comparable(name))
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "delete"])
+def test_a_damaged_result_is_noticed_and_run_again(tmp_path: Path, undisturbed: Workflow, damage: str) -> None:
+    """Cut short, one flipped byte, or gone: that cell is computed again, the others are not, and the tables are as before."""
+    workflow = Workflow(tmp_path / damage, families="small")
+    shutil.copytree(undisturbed.results, workflow.results)
+    workflow.run()  # the copy has other times: everything is checked once
+    before = workflow.cell_files()
+    victims = [sorted((workflow.results / "store" / "cells").rglob("*.safetensors"))[7], *sorted((workflow.results / "store" / "blobs").rglob("*.safetensors"))[:1]]
+    for victim in victims:
+        data = bytearray(victim.read_bytes())
+        if damage == "cut":
+            victim.write_bytes(data[: len(data) // 2])
+        elif damage == "flip":
+            data[len(data) - 3] ^= 0x10
+            victim.write_bytes(data)
+        else:
+            victim.unlink()
+    said = workflow.run()
+    assert "are missing or were changed" in said
+    after = workflow.cell_files()
+    changed = {name for name in before if before[name] != after.get(name)}
+    assert victims[0].name in changed
+    assert len(changed) <= 1 + len(before) // 4, "more than what was damaged ran again"
+    for name in ("cells", "pairs", "curves"):
+        pd.testing.assert_frame_equal(workflow.comparable(name), undisturbed.comparable(name))
+
+
+def test_an_edit_to_one_case_runs_that_case_alone(tmp_path: Path) -> None:
+    """Editing one function of an implementation recomputes its cells only; a comment recomputes nothing."""
+    families = tmp_path / "families"
+    shutil.copytree(FAMILIES / "small", families / "small")
+    workflow = Workflow(tmp_path / "results", families="small", experiments=families, environments="numpy-2.5")
+    workflow.run()
+    before = workflow.cell_files()
+    impl = families / "small" / "impl_numpy.py"
+    impl.write_text(impl.read_text().replace("    return x * x", "    # a remark\n    return x * x"))
+    workflow.run()
+    assert workflow.cell_files() == before
+    impl.write_text(impl.read_text().replace("np.tanh(x)", "np.tanh(x) * 1"))
+    workflow.run()
+    fresh = set(workflow.cell_files()) - set(before)
+    manifest = json.loads((workflow.results / "batches" / "numpy-2.5--small--default.json").read_text())
+    assert {cell["id"].partition(":")[0] for cell in manifest["cells"] if f"{cell['key']}.safetensors" in fresh} == {"small.tanh"}
+
+
+def test_cells_that_go_wrong_are_records_and_the_others_are_there(tmp_path: Path) -> None:
+    """A cell that raises, aborts, sleeps past its limit or eats memory past its limit ends as such; all others are ok; nothing is escaped into HTML."""
+    workflow = Workflow(tmp_path / "faults", families="faults", cell_seconds=20, cell_memory_mb=1500)
+    workflow.run()
+    cells = workflow.table()
+    numpy = cells[(cells.environment == "numpy-2.5") & (cells["mode"] == "eager")].set_index("case")
+    assert numpy.status.to_dict() == {
+        "before": "ok", "raises": "error", "aborts": "crashed", "between": "ok", "sleeps": "timeout", "eats": "oom", "after": "ok",
+    }  # fmt: skip
+    assert "ValueError" in numpy.reason["raises"]
+    assert "SIGABRT" in numpy.reason["aborts"]
+    for _, group in cells.groupby(["environment", "mode"]):
+        by_case = group.set_index("case").status
+        assert (by_case[["before", "between", "after"]] == "ok").all()
+        assert not (by_case[["raises", "aborts", "sleeps", "eats"]] == "ok").any()
+    for page in (workflow.results / "report").rglob("*.html"):
+        assert "<script>alert('planted')" not in page.read_text(encoding="utf-8"), page
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"environments": "tf-1.51"}, ["tf-1.51", "tf-1.15"]),
+        ({"environment": "core"}, ["unknown key 'environment'", "Did you mean 'environments'?"]),
+        ({"families": "smal"}, ["there is no family 'smal'", "Did you mean 'small'?"]),
+        ({"points": "-3"}, ["points", "positive number"]),
+        ({"engine": "dockr"}, ["dockr"]),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_and_nothing_starts(tmp_path: Path, settings: dict[str, object], words: list[str]) -> None:
+    """Wrong settings are named with a suggestion, without a traceback, before anything is made."""
+    workflow = Workflow(tmp_path / "never", **{"families": "small", **settings})
+    done = subprocess.run(workflow.command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode != 0
+    for word in words:
+        assert word in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (tmp_path / "never").exists()
+
+
+def test_all_faults_of_broken_experiments_are_named_at_once(tmp_path: Path) -> None:
+    """Broken TOML, a case given twice and a missing function: one sentence each, with file and place."""
+    families = tmp_path / "families"
+    for name in ("broken", "twice", "missing"):
+        shutil.copytree(FAMILIES / "small", families / name)
+    (families / "broken" / "experiment.toml").write_text("title = \n")
+    text = (families / "twice" / "experiment.toml").read_text()
+    (families / "twice" / "experiment.toml").write_text(text + 'square = { inputs = { x = "bell" } }\n')
+    reference = families / "missing" / "impl_tf.py"
+    reference.write_text(reference.read_text().replace("def tanh", "def tangent"))
+    workflow = Workflow(tmp_path / "never", experiments=families)
+    done = subprocess.run(workflow.command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("replab:")]
+    assert done.returncode != 0
+    assert len(lines) == 3, done.stdout
+    assert any("broken" in line and "not valid TOML" in line for line in lines)
+    assert any("twice" in line and "one name twice" in line for line in lines)
+    assert any("missing/impl_tf.py" in line and "'tanh'" in line for line in lines)
+    assert "Traceback" not in done.stdout
+
+
+def test_two_workflows_do_not_share_results(tmp_path: Path) -> None:
+    """The second is refused with one sentence; the first goes on."""
+    workflow = Workflow(tmp_path / "shared", families="small", environments="numpy-2.5")
+    first = workflow.start()
+    _wait_for_cells(workflow, 1, first)
+    said = workflow.run(code=10)
+    assert "another workflow is at work" in said
+    out, _ = first.communicate(timeout=300)
+    assert first.returncode == 0, out[-3000:]

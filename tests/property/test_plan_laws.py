@@ -1,0 +1,45 @@
+"""A plan does not depend on the order in which files are found or cases written."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+from replab import ids, plan
+from replab.config import Faults, load_family
+from replab.model import MODES, Environment
+
+pytestmark = pytest.mark.property
+
+TORCH = Environment(name="torch-2.13", framework="torch", version="2.13.0", python="3.11", modes=MODES["torch"], requirements=("torch==2.13.0",), order=0)
+names = st.lists(st.sampled_from(["exp", "log", "sin", "tanh", "sum", "max", "erf", "relu"]), min_size=1, max_size=6, unique=True)
+
+
+def written(folder, cases):
+    folder.mkdir(exist_ok=True)
+    lines = ['title = "T"', 'question = "Q"', "[generators.r]", 'kind = "float_range"', "[cases]"]
+    lines += [f'{name} = {{ inputs = {{ x = "r" }}, derivatives = {len(name) % 2}, special = true }}' for name in cases]
+    (folder / "experiment.toml").write_text("\n".join(lines), encoding="utf-8")
+    for file in ("reference.py", "impl_torch.py"):
+        (folder / file).write_text("".join(f"def {name}(x): return x\n" for name in cases), encoding="utf-8")
+    faults = Faults()
+    family = load_family(folder / "experiment.toml", folder.parent, faults)
+    assert faults.found == []
+    return family
+
+
+@given(names, st.randoms(use_true_random=False))
+def test_the_same_cases_in_another_order_are_the_same_cells_and_shards(tmp_path, cases, random):
+    shuffled = random.sample(cases, len(cases))
+    one, other = written(tmp_path / "ops", cases), written(tmp_path / "ops", shuffled)
+    cells = [{str(ids.cell_id(cell)) for cell in plan.cells(family, TORCH, "default")} for family in (one, other)]
+    assert cells[0] == cells[1]
+    assert plan.shards(one) == plan.shards(other)
+    for shard in range(plan.shards(one)):
+        assert {case.name for case in plan.shard_cases(one, shard)} == {case.name for case in plan.shard_cases(other, shard)}
+
+
+@given(names)
+def test_every_id_of_a_plan_can_be_read_again(tmp_path, cases):
+    for cell in plan.cells(written(tmp_path / "ops", cases), TORCH, "default"):
+        assert ids.parse_cell_id(str(ids.cell_id(cell))) == ids.cell_id(cell)

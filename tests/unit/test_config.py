@@ -1,0 +1,203 @@
+"""Everything that can be wrong in the configuration is said in one sentence with its place, and all of it at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from replab import config
+from replab.errors import ConfigError, ConfigErrors
+
+ENV = 'framework = "numpy"\nversion = "2.4.1"\npython = "3.11"\norder = 1\nmodes = ["eager"]\nrequirements = ["numpy==2.4.1"]\n'
+EXPERIMENT = """
+title = "T"
+question = "Q"
+[generators.reals]
+kind = "float_range"
+[cases]
+exp = { inputs = { x = "reals" }, derivatives = 2, special = true }
+log = { inputs = { x = "reals" }, dtypes = ["float32"] }
+"""
+CODE = "def exp(x):\n    return x\n\n\ndef log(x):\n    return x\n"
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "containers" / "numpy-2.4").mkdir(parents=True)
+    (tmp_path / "containers" / "numpy-2.4" / "env.toml").write_text(ENV, encoding="utf-8")
+    (tmp_path / "containers" / "groups.toml").write_text('core = ["numpy-2.4"]\n', encoding="utf-8")
+    family(tmp_path)
+    return tmp_path
+
+
+def family(root, text=EXPERIMENT, name="ops", reference=CODE, impl=CODE):
+    folder = root / "experiments" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "experiment.toml").write_text(text, encoding="utf-8")
+    for file, source in (("reference.py", reference), ("impl_numpy.py", impl)):
+        if source is not None:
+            (folder / file).write_text(source, encoding="utf-8")
+
+
+def faults(root, **settings):
+    with pytest.raises(ConfigErrors) as caught:
+        config.load_lab(settings, root)
+    assert str(caught.value) == "\n".join(map(str, caught.value.faults))
+    return str(caught.value).splitlines()
+
+
+def cases(line):
+    """An experiment whose only case is ``line``."""
+    return EXPERIMENT.partition("[cases]")[0] + "[cases]\n" + line + "\n"
+
+
+def test_a_good_configuration_becomes_a_lab(root):
+    lab = config.load_lab({}, root)
+    assert [one.name for one in lab.environments] == ["numpy-2.4"]
+    assert [case.name for case in lab.families[0].cases] == ["exp", "exp.special", "log"]
+    special = lab.families[0].cases[1]
+    assert (special.special, special.derivatives, special.function) == (True, 0, "exp")
+    assert (lab.points, lab.results, lab.engine) == (2**15, root / "results", "uv")
+    assert config.load_lab({"environments": "all"}, root).points == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"enviroments": "core"}, "config: unknown key 'enviroments'. Did you mean 'environments'?"),
+        ({"environments": "numpy-2.5"}, "environments: unknown environment or group 'numpy-2.5'. Did you mean 'numpy-2.4'? Known: numpy-2.4, all, core"),
+        ({"families": "opss"}, "config: families: there is no family 'opss'. Did you mean 'ops'?"),
+        ({"variants": "fast"}, "config: variants: there is no variant 'fast'. Known: default"),
+        ({"points": 0}, "config: points: must be a positive number, not 0"),
+        ({"points": "many"}, "config: points: must be a positive number, not 'many'"),
+        ({"cell_seconds": True}, "config: cell_seconds: must be a positive number, not True"),
+        ({"cell_memory_mb": -1}, "config: cell_memory_mb: must be a positive number, not -1"),
+        ({"results": ""}, "config: results: must be a word, not ''"),
+        ({"cache": 3}, "config: cache: must be a word, not 3"),
+        ({"families": 3}, "config: must be a name or a list of names, not 3"),
+        ({"variants": {"a": 1}}, "config: variants: must be a name or a list of names, not {'a': 1}"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(root, settings, expected):
+    assert faults(root, **settings) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('exp = { inputs = { x = "reals" }, derivates = 1 }', "experiments/ops/experiment.toml: cases.exp: unknown key 'derivates'. Did you mean 'derivatives'?"),
+        ('exp = { inputs = { x = "reals" }, derivatives = "one" }', "experiments/ops/experiment.toml: cases.exp: derivatives must be a int, not 'one'"),
+        ('exp = { inputs = { x = "reals" }, derivatives = true }', "experiments/ops/experiment.toml: cases.exp: derivatives must be a int, not True"),
+        ('exp = { inputs = "reals" }', "experiments/ops/experiment.toml: cases.exp: inputs must be a dict, not 'reals'"),
+        ("exp = { }", "experiments/ops/experiment.toml: cases.exp: needs inputs"),
+        ('exp = "x"', "experiments/ops/experiment.toml: cases.exp: must be a table"),
+        ('exp = { inputs = { x = "realz" } }', "experiments/ops/experiment.toml: cases.exp: input 'x' names no generator 'realz'. Did you mean 'reals'?"),
+        ('exp = { inputs = { x = { kind = "norml" } } }', "experiments/ops/experiment.toml: cases.exp: generators.x: there is no kind 'norml'. Did you mean 'normal'?"),
+        ('exp = { inputs = { x = { shape = [3] } } }', f"experiments/ops/experiment.toml: cases.exp: generators.x: needs a kind. Known: {', '.join(config.KINDS)}"),
+        ('exp = { inputs = { x = "reals" }, dtypes = ["float31"] }', "experiments/ops/experiment.toml: cases.exp: there is no dtype 'float31'. Did you mean 'float32'?"),
+        ('exp = { inputs = { x = "reals" }, constants = ["y"] }', "experiments/ops/experiment.toml: cases.exp: constants names no input 'y'"),
+        ('exp = { inputs = { x = "reals" }, control = { expect = "magic" } }', 'experiments/ops/experiment.toml: cases.exp: control must read { expect = "rounding" } or { expect = "semantic", factor = "…" }'),
+        ('Exp = { inputs = { x = "reals" }, function = "exp" }', "experiments/ops/experiment.toml: cases.Exp: 'Exp' cannot name a case. Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most 60 characters"),
+        ("", "experiments/ops/experiment.toml: has no cases"),
+    ],
+)
+def test_a_wrong_case_is_one_sentence(root, line, expected):
+    family(root, cases(line))
+    assert faults(root) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ('title = "T"', "", "experiments/ops/experiment.toml: needs a title"),
+        ('question = "Q"', "question = 3", "experiments/ops/experiment.toml: needs a question"),
+        ('title = "T"', 'title = "T"\nauthor = "x"', "experiments/ops/experiment.toml: unknown key 'author'. Known: cases, defaults, generators, leave_out, question, title"),
+        ("[cases]", "[leave_out]\ncompil = 'x'\n[cases]", "experiments/ops/experiment.toml: leave_out: there is no mode 'compil'. Did you mean 'compile'?"),
+        ('kind = "float_range"', 'kind = "float_rang"', "experiments/ops/experiment.toml: generators.reals: there is no kind 'float_rang'. Did you mean 'float_range'?"),
+    ],
+)  # fmt: skip
+def test_a_wrong_experiment_is_named(root, before, after, expected):
+    family(root, EXPERIMENT.replace(before, after))
+    assert faults(root)[0] == expected
+
+
+def test_broken_toml_is_named_with_its_line(root):
+    family(root, "title = \n")
+    assert faults(root) == ["experiments/ops/experiment.toml: is not valid TOML: Invalid value (at line 1, column 9)"]
+
+
+def test_two_cases_with_one_name_are_named(root):
+    family(root, EXPERIMENT + 'exp = { inputs = { x = "reals" } }\n')
+    [line] = faults(root)
+    assert line.startswith("experiments/ops/experiment.toml: gives one name twice: ")
+    assert line.endswith(". Two cases (or tables) of a family cannot have the same name")
+
+
+def test_a_missing_function_is_named_with_the_case_that_needs_it(root):
+    family(root, impl="def exp(x):\n    return x\n")
+    assert faults(root) == ["ops/impl_numpy.py: has no function 'log'. The case 'log' of experiments/ops/experiment.toml needs it"]
+
+
+def test_missing_files_are_named(root):
+    family(root, name="more", reference=None, impl=None)
+    assert faults(root) == [
+        "experiments/more/experiment.toml: needs a reference.py beside it",
+        "experiments/more/experiment.toml: needs at least one of impl_numpy.py, impl_tf.py, impl_torch.py beside it",
+    ]
+
+
+def test_broken_python_is_named_with_its_line(root):
+    family(root, impl="def exp(x):\n    return (\n")
+    [line] = faults(root)
+    assert line.endswith("impl_numpy.py:2: is not valid Python: '(' was never closed")
+
+
+def test_a_family_in_two_folders_is_named(root):
+    other = root / "mine"
+    (other / "ops").mkdir(parents=True)
+    (other / "ops" / "experiment.toml").write_text(EXPERIMENT, encoding="utf-8")
+    for file in ("reference.py", "impl_numpy.py"):
+        (other / "ops" / file).write_text(CODE, encoding="utf-8")
+    [line] = faults(root, experiments=["experiments", "mine"])
+    assert line == f"{other}/ops/experiment.toml: the family 'ops' exists twice. The other is {root}/experiments/ops/experiment.toml"
+    assert faults(root, experiments=["nowhere", "experiments"]) == [f"{root}/nowhere: is not a folder of experiments. Mend `experiments` in the configuration"]
+
+
+def test_all_faults_come_at_once(root):
+    family(root, cases('exp = { inputs = { x = "realz" }, dtypes = ["float31"] }\nlog = { }'))
+    found = faults(root, enviroments="x", environments="numpy-9", points=-1)
+    assert found == [
+        "config: unknown key 'enviroments'. Did you mean 'environments'?",
+        "environments: unknown environment or group 'numpy-9'. Did you mean 'numpy-2.4'? Known: numpy-2.4, all, core",
+        "experiments/ops/experiment.toml: cases.exp: input 'x' names no generator 'realz'. Did you mean 'reals'?",
+        "experiments/ops/experiment.toml: cases.exp: there is no dtype 'float31'. Did you mean 'float32'?",
+        "experiments/ops/experiment.toml: cases.log: needs inputs",
+        "config: points: must be a positive number, not -1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: [1", "is not valid YAML: "),
+        ("- a\n- b\n", "must be a table of settings"),
+    ],
+)
+def test_a_broken_settings_file_is_named(tmp_path, text, expected):
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        config.read_config(path)
+    assert str(caught.value).startswith(f"{path}: {expected}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_or_empty_settings_file(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        config.read_config(tmp_path / "config.yaml")
+    assert str(caught.value) == f"{tmp_path}/config.yaml: does not exist. Run from the root of the repository"
+    (tmp_path / "config.yaml").write_text("", encoding="utf-8")
+    assert config.read_config(tmp_path / "config.yaml") == {}
+
+
+def test_names_may_be_written_in_three_ways():
+    assert config.words("a, b c") == config.words(["a", "b", "c"]) == ["a", "b", "c"]

@@ -1,0 +1,117 @@
+"""Cells, batches and shards: complete, in order, and the same whatever order files are found in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from replab import ids, plan
+from replab.model import MODES, Batch, Case, Environment, Family, Generator, Lab, Limits, Variant
+
+
+def case(name, **more):
+    given = {"family": "ops", "title": name, "function": name, "inputs": {"x": Generator(name="r", kind="float_range", options={})}, "parameters": {}, "dtypes": ("float32", "float64")}
+    return Case(**given | {"name": name} | more)
+
+
+def environment(name, framework, order=0, modes=None):
+    return Environment(name=name, framework=framework, version="1.0", python="3.11", modes=modes or MODES[framework], requirements=("x==1.0",), order=order)
+
+
+def family(folder, cases, **more):
+    return Family(**{"name": "ops", "folder": folder, "title": "", "question": "", "cases": tuple(cases), "leave_out": {}} | more)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for file in ("impl_numpy.py", "impl_torch.py"):
+        (tmp_path / file).touch()
+    return tmp_path
+
+
+def lab(folder, families, environments, variants=("default",)):
+    return Lab(
+        root=folder, results=folder / "results", cache=folder / "cache", engine="uv", environments=tuple(environments), families=tuple(families),
+        variants=tuple(Variant(name=name) for name in variants), points=100, limits=Limits(seconds=1.0, memory_mb=1),
+    )  # fmt: skip
+
+
+NUMPY, TF, TORCH = environment("numpy-2.5", "numpy"), environment("tf-2.21", "tensorflow"), environment("torch-2.13", "torch")
+
+
+def test_a_batch_needs_an_implementation(folder):
+    found = plan.batches(lab(folder, [family(folder, [case("exp")])], [TORCH, TF, NUMPY]))
+    assert found == (Batch(environment="numpy-2.5", family="ops", variant="default"), Batch(environment="torch-2.13", family="ops", variant="default"))
+
+
+def test_batches_do_not_depend_on_the_order_they_are_found_in(folder):
+    families = [family(folder, [case("exp")], name=name) for name in ("b", "a", "c")]
+    forward = plan.batches(lab(folder, families, [NUMPY, TORCH], ("default", "zeta", "alpha")))
+    assert forward == plan.batches(lab(folder, families[::-1], [TORCH, NUMPY], ("alpha", "zeta", "default")))
+    assert len(forward) == 18
+
+
+def test_cells_come_mode_by_mode_with_the_expensive_one_last(folder):
+    cells = list(plan.cells(family(folder, [case("exp"), case("log")]), TORCH, "default"))
+    modes = [cell.mode for cell in cells]
+    assert list(dict.fromkeys(modes)) == ["eager", "script", "compile"]
+    assert modes == sorted(modes, key=["eager", "script", "compile"].index)
+    assert [cell.case.name for cell in cells if cell.mode == "eager"] == ["exp"] * 3 + ["log"] * 3
+
+
+def test_every_id_is_there_once(folder):
+    cells = list(plan.cells(family(folder, [case("exp", derivatives=2), case("log", derivatives=1), case("log.special", special=True)]), TORCH, "default"))
+    names = [str(ids.cell_id(cell)) for cell in cells]
+    assert len(names) == len(set(names)) == 3 * (3 * 3 + 3 * 2 + 3)
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "derivatives", "expected"),
+    [
+        (("float32", "float64"), 0, [("float32", "", 0), ("float64", "float32", 0), ("float64", "", 0)]),
+        (("float32",), 1, [("float32", "", 0), ("float32", "", 1)]),
+        (("float64", "float16"), 0, [("float64", "", 0), ("float16", "", 0)]),
+        (("int64",), 0, [("int64", "", 0)]),
+    ],
+)
+def test_float32_is_followed_by_its_escalation_where_float64_is_there(dtypes, derivatives, expected):
+    assert list(plan.coordinates(case("exp", dtypes=dtypes, derivatives=derivatives))) == expected
+
+
+def test_what_is_left_out_says_why(folder):
+    cases = [case("exp", compile=True, derivatives=2), case("log")]
+    cells = list(plan.cells(family(folder, cases, leave_out={"compile": "each costs seconds", "script": "not today"}), TORCH, "default"))
+    reasons = {str(ids.cell_id(cell)): cell.left_out for cell in cells}
+    text = "torch.compile is run for float32 values and first derivatives: each function costs seconds of C++ compilation"
+    assert {reasons[name] for name in reasons if ":eager:" in name} == {""}
+    assert {reasons[name] for name in reasons if ":script:" in name} == {"not today"}
+    assert reasons["ops.exp:float32:d0@torch-2.13:compile:default:cpu"] == reasons["ops.exp:float32:d1@torch-2.13:compile:default:cpu"] == ""
+    assert reasons["ops.exp:float32:d2@torch-2.13:compile:default:cpu"] == reasons["ops.exp:float64/float32:d0@torch-2.13:compile:default:cpu"] == text
+    assert reasons["ops.log:float32:d0@torch-2.13:compile:default:cpu"] == "each costs seconds"
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 7, 40])
+def test_shards_share_the_cases_and_keep_special_values_with_their_case(folder, count):
+    cases = [one for k in range(count) for one in (case(f"c{k}"), case(f"c{k}.special", special=True))]
+    whole = family(folder, cases)
+    parts = [plan.shard_cases(whole, shard) for shard in range(plan.shards(whole))]
+    assert sorted(one.name for part in parts for one in part) == sorted(one.name for one in cases)
+    for part in parts:
+        names = {one.name for one in part}
+        assert all((f"{name}.special" in names) for name in names if not name.endswith(".special"))
+    assert plan.shards(family(folder, cases, name="controls")) == 1
+
+
+def test_no_shard_is_empty(folder):
+    for count in range(1, 20):
+        whole = family(folder, [one for k in range(count) for one in (case(f"c{k}"), case(f"c{k}.special", special=True))])
+        assert all(plan.shard_cases(whole, shard) for shard in range(plan.shards(whole)))
+
+
+def test_planning_needs_no_numpy(tmp_path):
+    import subprocess
+    import sys
+
+    code = "import sys; from replab import plan, config; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
