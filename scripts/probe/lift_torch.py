@@ -54,6 +54,9 @@ def _trace(function, work, refused):
     return lambda *inputs, **_: traced(*inputs)
 
 
+COMPILED = []  # not empty when this cell has used the compiler
+
+
 def _compile(function, work):
     if not hasattr(torch, "compile"):
         raise Unsupported("this PyTorch has no torch.compile")
@@ -63,6 +66,7 @@ def _compile(function, work):
 
     counters.clear()
     watch = Stopwatch()
+    COMPILED.append(True)
     answer = _measure(torch.compile(function, dynamic=False, fullgraph=False), work, watch, always_again=True)
     answer.notes.extend("graph break: " + first_line(reason) for reason in sorted(counters["graph_break"]))
     return answer
@@ -129,7 +133,7 @@ def read(value):
     """One output as a `tensors.Tensor`."""
     if not isinstance(value, torch.Tensor):
         raise TypeError("an output is a {}, not a tensor".format(type(value).__name__))
-    value = value.detach().to("cpu").contiguous()
+    value = value.detach().to("cpu").contiguous().clone()  # a copy has memory of its own: gradients that are zero may come without any
     if value.dtype not in NAMES:
         raise TypeError("an output has dtype {}, which a result cannot carry".format(str(value.dtype).replace("torch.", "")))
     if value.dtype == torch.bfloat16:
@@ -140,9 +144,10 @@ def read(value):
 
 
 def after_cell():
-    """Forget what was compiled: a cell must not depend on those before it."""
-    if hasattr(torch, "_dynamo"):
+    """Forget what was compiled: a cell must not depend on those before it. (The reset takes a tenth of a second: only where it is needed.)"""
+    if COMPILED:
         torch._dynamo.reset()
+        del COMPILED[:]
 
 
 def describe():

@@ -26,7 +26,7 @@ TABLE = (
     # TensorFlow: kernels, dtypes, gradients and compilers that are not there
     ("OpError", r"Could not find (valid )?device for node|No OpKernel was registered|No registered '.*' OpKernel", "unsupported"),
     ("OpError", r"no supported kernel for \w+ devices is available", "unsupported"),
-    ("OpError", r"Detected unsupported operations|not compilable|must be a compile-time constant", "unsupported"),
+    ("OpError", r"Detected unsupported operations|not compilable|must be a compile-time constant|XLA compilation requires", "unsupported"),
     ("OpError", r"not in (the )?list of allowed values", "unsupported"),
     ("UnimplementedError", r"", "unsupported"),
     ("TypeError", r"not in list of allowed values", "unsupported"),

@@ -192,7 +192,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, N
             raise StoreError("is damaged: its header is not as this lab writes it", where=str(path))
         body = data[8 + length :]
         metadata = {str(name): str(text) for name, text in header.pop("__metadata__", {}).items()}
-        tensors = {}
+        tensors: dict[str, tuple[str, NDArray[Any], bytes | memoryview]] = {}
         covered = 0
         for name, info in header.items():
             begin, end = info["data_offsets"]

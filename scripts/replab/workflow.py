@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from replab import config
-from replab.batch import audit
+from replab import config, ids, plan
+from replab.batch import audit, parts
 from replab.errors import LabError
 from replab.model import IMPL_FILE, Batch, Lab
 from replab.store import write_atomically
@@ -43,6 +43,13 @@ def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
     text = json.dumps({"root": str(lab.root), "config": _settings(settings)}, sort_keys=True, indent=1).encode()
     if not path.exists() or path.read_bytes() != text:
         write_atomically(path, text)
+    counts = {ids.batch_id(batch): _planned(lab, batch) for batch in plan.batches(lab)}
+    write_atomically(lab.results / "progress" / "plan.json", json.dumps({"cells": counts}).encode())
+
+
+def _planned(lab: Lab, batch: Batch) -> int:
+    environment, family, variant = parts(lab, batch)
+    return sum(not cell.left_out for cell in plan.cells(family, environment, variant.name))
 
 
 def forget_changed_results(lab: Lab) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from builders import Lab, cell, pair, realistic
 from replab.report.answer import answer, lede
 from replab.report.cells import shown
-from replab.report.findings import control_score, crossings, least_accurate, mode_sharing, other_functions, version_steps
+from replab.report.findings import control_score, crossings, least_accurate, mode_sharing, not_comparable, other_functions, special_values, version_steps
 from replab.report.pages import Finding
 
 
@@ -59,8 +59,8 @@ def test_the_least_accurate_operation_is_named_with_its_input_and_what_became_of
         (
             "TensorFlow is furthest from the truth in ops.sigmoid",
             (
-                "3.9e7 ULP from the truth in float32, in tf-1.15 (eager, session), at x=-0x1.6p+6 (-88.0).",
-                "In tf-2.21 it is 2.1 ULP (rounding).",
+                "Up to 3.9e7 ULP from the truth in float32, in tf-1.15 (eager, session), at x=-0x1.6p+6 (-88.0); 0.2 ULP on average.",
+                "In tf-2.21 it is up to 2.1 ULP (rounding).",
                 "1 operation of TensorFlow is less accurate than rounding explains in some version.",
             ),
         ),
@@ -161,3 +161,37 @@ def test_a_failed_control_is_a_warning_at_the_top() -> None:
 def test_a_control_or_an_escalation_is_no_result() -> None:
     lab = Lab(cells=[cell("a"), cell("b", role="control"), cell("a", dtype="float64", role="escalation")])
     assert [view.work.label for view in shown(lab.results())] == ["ops.a"]
+
+
+def test_the_average_decides_who_is_furthest_and_not_a_crossing_of_zero() -> None:
+    lab = Lab(
+        cells=[
+            cell("lgamma", dtype="float64", verdict="accuracy", ulp_max=8.8e18, ulp_mean=3e16),
+            cell("lgamma", verdict="accuracy", ulp_max=8.9e8, ulp_mean=0.3),
+            cell("sigmoid", verdict="accuracy", ulp_max=3.9e7, ulp_mean=5e5),
+            cell("tanh.special", verdict="accuracy", ulp_max=4e9, ulp_mean=1e9, special=True),
+        ]
+    )
+    assert [finding.title for finding in least_accurate(_ok(lab))] == ["NumPy is furthest from the truth in ops.sigmoid"]
+
+
+def test_special_values_have_a_finding_of_their_own() -> None:
+    lab = Lab(
+        cells=[
+            cell("exp.special", special=True, verdict="incomparable", nan_mismatch=1),
+            cell("relu.special", special=True),
+            cell("relu", verdict="incomparable", inf_mismatch=2),
+        ]
+    )
+    assert _lines(special_values(_ok(lab))) == [
+        ("Special values are treated otherwise than in the truth in 1 of 2 operations", ("ops.exp.special (1).", "Of 1 result, NaN is elsewhere than in the truth in 1, infinity in 0."))
+    ]
+    assert _lines(not_comparable(_ok(lab))) == [
+        ("1 result of 1 case cannot be compared", ("ops.relu (1).", "Of 1 result, NaN is elsewhere than in the truth in 0, infinity in 1."))
+    ]
+
+
+def test_pairs_of_controls_are_no_difference_between_frameworks() -> None:
+    left, right = cell("wrong", environment="tf-2.21", role="control"), cell("wrong", environment="torch-2.13", role="control")
+    lab = Lab(cells=[left, right], pairs=[pair(left, right, "framework", verdict="semantic")])
+    assert crossings(lab.results()) == []

@@ -16,6 +16,7 @@ from replab.report.findings import (
     mode_sharing,
     not_comparable,
     other_functions,
+    special_values,
     version_steps,
 )
 from replab.report.links import work_path
@@ -71,7 +72,7 @@ def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
         crossings(results),
     )
     tested = control_score(results.run)
-    ordered = [*accuracy, *semantic, *across, *steps, *modes, *not_comparable(ok), *tested]
+    ordered = [*accuracy, *semantic, *across, *steps, *modes, *not_comparable(ok), *special_values(ok), *tested]
     candidates = [kind[0] for kind in (accuracy, across, semantic, steps, modes) if kind and kind[0].figure]
     cards = tuple(candidates[:3])
     covered = coverage(cells, results.environments)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from replab.model import MODES, Status
-from replab.report.results import CellRow, Results
+from replab.report.results import CellRow, PairRow, Results
 from replab.report.words import Outcome, largest, listing, outcome_of, slug
 
 ROLE_SHOWN = "result"
@@ -177,6 +177,12 @@ def _work_order(work: Work) -> tuple[str, str, int, int, str]:
 def shown(results: Results) -> tuple[CellView, ...]:
     """The cells of the matrix: results, without controls and escalations."""
     return views(row for row in results.cells if row.role == ROLE_SHOWN)
+
+
+def result_pairs(results: Results) -> list[PairRow]:
+    """The pairs of results; those of controls belong to the page of controls."""
+    others = {row.id for row in results.cells if row.role != ROLE_SHOWN}
+    return [pair for pair in results.pairs if pair.left not in others and pair.right not in others]
 
 
 def by_work(cells: Iterable[CellView]) -> Mapping[Work, list[CellView]]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isnan
 
-from replab.report.cells import CellView, Work
+from replab.report.cells import CellView, Work, result_pairs
 from replab.report.figures import bar
 from replab.report.links import work_path
 from replab.report.pages import DriftGroup, DriftRow, DriftSection
@@ -201,7 +201,7 @@ def upgrade(results: Results, cells: tuple[CellView, ...]) -> tuple[DriftGroup, 
     known = {cell.id: cell for cell in cells}
     about = _about(results)
     groups: dict[str, list[tuple[tuple[int, int, str], DriftSection]]] = defaultdict(list)
-    for (left, right), pairs in _by_environments(pair for pair in results.pairs if pair.axis == "version").items():
+    for (left, right), pairs in _by_environments(pair for pair in result_pairs(results) if pair.axis == "version").items():
         framework, order = about.get(left, ("", 0))
         section = _section(left, right, pairs, known, _upgrade_sense, step=True)
         groups[framework].append(((order, about.get(right, ("", 0))[1], left), section))
@@ -220,7 +220,7 @@ def port(results: Results, cells: tuple[CellView, ...]) -> tuple[DriftGroup, ...
     known = {cell.id: cell for cell in cells}
     about = _about(results)
     groups: dict[tuple[str, str], list[tuple[tuple[int, int, str, str], DriftSection]]] = defaultdict(list)
-    for (left, right), pairs in _by_environments(pair for pair in results.pairs if pair.axis == "framework").items():
+    for (left, right), pairs in _by_environments(pair for pair in result_pairs(results) if pair.axis == "framework").items():
         (one, first), (two, second) = about.get(left, ("", 0)), about.get(right, ("", 0))
         section = _section(left, right, pairs, known, _port_sense, step=False)
         groups[one, two].append(((-first, -second, left, right), section))

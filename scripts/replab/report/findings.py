@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from typing import Any
 
-from replab.report.cells import COMPILERS, CellView, Work, places_in_words
+from replab.report.cells import COMPILERS, CellView, Work, places_in_words, result_pairs
 from replab.report.links import case_path, cell_path, work_path
 from replab.report.pages import Finding, Link
 from replab.report.results import Results
@@ -38,55 +38,54 @@ def _environments(cells: Iterable[CellView], framework: str) -> list[str]:
 
 
 def least_accurate(ok: Sequence[CellView]) -> list[Finding]:
-    """Per framework, the cell that is furthest from the truth among those that rounding does not excuse."""
+    """Per framework, the cell that is furthest from the truth on average, among those that rounding does not excuse.
+
+    The average decides, because the largest error of a function that crosses zero tells of the crossing and not of the function; values
+    in float32 come first, and special values have a finding of their own.
+    """
     found: list[tuple[float, Finding]] = []
     for framework in _frameworks(ok):
-        mine = [cell for cell in ok if cell.place.framework == framework]
+        mine = [cell for cell in ok if cell.place.framework == framework and not cell.worst.special]
         name = framework_name(framework)
         coarse = [cell for cell in mine if cell.outcome.name == "accuracy" and not isnan(cell.ulp)]
-        plain = [cell for cell in coarse if cell.work.derivative == 0] or coarse
-        if not plain:
-            found.append(
-                (
-                    -1.0,
-                    Finding(
-                        kind="accuracy",
-                        title=f"{name} is nowhere less accurate than rounding explains",
-                        lines=(f"None of its {plural(len(mine), 'result')} has the verdict accuracy.",),
-                    ),
-                )
-            )
+        values = [cell for cell in coarse if cell.work.derivative == 0]
+        candidates = [cell for cell in values if cell.work.dtype == "float32"] or values or coarse
+        if not candidates:
+            none = f"None of its {plural(len(mine), 'result')} has the verdict accuracy."
+            found.append((-1.0, Finding(kind="accuracy", title=f"{name} is nowhere less accurate than rounding explains", lines=(none,))))
             continue
-        top = max(plain, key=lambda cell: (cell.ulp, cell.work.dtype == "float32"))
+        top = max(candidates, key=lambda cell: (_mean(cell), cell.ulp))
         peers = [cell for cell in mine if cell.work == top.work]
         same = [cell.place for cell in peers if (cell.bits and cell.bits == top.bits) or cell.id == top.id]
         where = f", at {top.worst.worst_inputs}" if top.worst.worst_inputs else ""
-        lines = [f"{number(top.ulp)} ULP from the truth in {_precision(top.work)}, in {places_in_words(same)}{where}."]
+        lines = [
+            f"Up to {number(top.ulp)} ULP from the truth in {_precision(top.work)}, in {places_in_words(same)}{where}; "
+            f"{number(top.worst.ulp_mean)} ULP on average."
+        ]
         newest = _environments(mine, framework)[-1]
         now = [cell for cell in peers if cell.place.environment == newest and not isnan(cell.ulp)]
         if newest != top.place.environment and now:
             best = max(now, key=lambda cell: cell.ulp)
-            lines.append(f"In {newest} it is {number(best.ulp)} ULP ({best.outcome.name}).")
+            lines.append(f"In {newest} it is up to {number(best.ulp)} ULP ({best.outcome.name}).")
         works = {(cell.work.family, cell.work.case) for cell in coarse}
         verb = "is" if len(works) == 1 else "are"
         lines.append(f"{plural(len(works), 'operation')} of {name} {verb} less accurate than rounding explains in some version.")
-        found.append(
-            (
-                top.ulp,
-                Finding(
-                    kind="accuracy",
-                    title=f"{name} is furthest from the truth in {top.work.label}",
-                    lines=tuple(lines),
-                    figure=number(top.ulp),
-                    unit="ULP",
-                    links=(
-                        Link(text=top.work.label, href=cell_path(top)),
-                        Link(text=f"all of {name} in the matrix", href=f"matrix.html#framework={framework}&verdict=accuracy"),
-                    ),
-                ),
-            )
+        matrix = Link(text=f"all of {name} in the matrix", href=f"matrix.html#framework={framework}&verdict=accuracy")
+        finding = Finding(
+            kind="accuracy",
+            title=f"{name} is furthest from the truth in {top.work.label}",
+            lines=tuple(lines),
+            figure=number(top.ulp),
+            unit="ULP",
+            links=(Link(text=top.work.label, href=cell_path(top)), matrix),
         )
+        found.append((_mean(top), finding))
     return [finding for _, finding in sorted(found, key=lambda item: -item[0])]
+
+
+def _mean(cell: CellView) -> float:
+    """Mean error, 0 when unknown."""
+    return 0.0 if isnan(cell.worst.ulp_mean) else cell.worst.ulp_mean
 
 
 def _versions(bad: set[str], ran: Sequence[str]) -> str:
@@ -102,7 +101,7 @@ def other_functions(ok: Sequence[CellView]) -> list[Finding]:
     """Per framework, the cases that compute something else than the reference; and those that cannot be compared."""
     made = []
     for framework in _frameworks(ok):
-        mine = [cell for cell in ok if cell.place.framework == framework]
+        mine = [cell for cell in ok if cell.place.framework == framework and not cell.worst.special]
         ran: dict[tuple[str, str], list[str]] = defaultdict(list)
         bad: dict[tuple[str, str], set[str]] = defaultdict(set)
         for cell in sorted(mine, key=lambda cell: cell.place):
@@ -132,7 +131,7 @@ def other_functions(ok: Sequence[CellView]) -> list[Finding]:
                 ),
             )
         )
-    if not made and ok:
+    if not made and any(not cell.worst.special for cell in ok):
         made.append(
             (
                 0,
@@ -146,32 +145,58 @@ def other_functions(ok: Sequence[CellView]) -> list[Finding]:
     return [finding for _, finding in sorted(made, key=lambda item: -item[0])]
 
 
-def not_comparable(ok: Sequence[CellView]) -> list[Finding]:
-    """Shape, type or special values differ."""
-    bad = [cell for cell in ok if cell.outcome.name == "incomparable"]
+def special_values(ok: Sequence[CellView]) -> list[Finding]:
+    """Where ±0, subnormals, infinities and NaN lead to something else than in the truth."""
+    asked = {(cell.work.family, cell.work.case) for cell in ok if cell.worst.special}
+    bad = [cell for cell in ok if cell.worst.special and cell.outcome.name in {"semantic", "incomparable"}]
     if not bad:
         return []
     cases = Counter((cell.work.family, cell.work.case) for cell in bad)
-    ranked = sorted(cases, key=lambda case: (-cases[case], case))
-    nans = sum(any(row.nan_mismatch for row in cell.rows) for cell in bad)
-    infinities = sum(any(row.inf_mismatch for row in cell.rows) for cell in bad)
-    said = listing([f"{family}.{case} ({cases[family, case]})" for family, case in ranked])
-    lines = [f"NaN, infinity, the shape or the type is elsewhere than in the truth: {said}."]
-    if nans or infinities:
-        lines.append(f"NaN differs in {count(nans)} of them, infinity in {count(infinities)}.")
+    return [
+        Finding(
+            kind="incomparable",
+            title=f"Special values are treated otherwise than in the truth in {count(len(cases))} of {plural(len(asked), 'operation')}",
+            lines=_astray(bad, cases),
+            figure=count(len(cases)),
+            unit="operation" if len(cases) == 1 else "operations",
+            links=_case_links(cases, "matrix.html#text=special&verdict=incomparable"),
+        )
+    ]
+
+
+def not_comparable(ok: Sequence[CellView]) -> list[Finding]:
+    """Shape, type, NaN or infinity differ for ordinary inputs."""
+    bad = [cell for cell in ok if cell.outcome.name == "incomparable" and not cell.worst.special]
+    if not bad:
+        return []
+    cases = Counter((cell.work.family, cell.work.case) for cell in bad)
     return [
         Finding(
             kind="incomparable",
             title=f"{plural(len(bad), 'result')} of {plural(len(cases), 'case')} cannot be compared",
-            lines=tuple(lines),
+            lines=_astray(bad, cases),
             figure=count(len(bad)),
             unit="result" if len(bad) == 1 else "results",
-            links=(
-                *(Link(text=f"{family}.{case}", href=case_path(family, case)) for family, case in ranked[:6]),
-                Link(text="all in the matrix", href="matrix.html#verdict=incomparable"),
-            ),
+            links=_case_links(cases, "matrix.html#verdict=incomparable"),
         )
     ]
+
+
+def _ranked(cases: Counter[tuple[str, str]]) -> list[tuple[str, str]]:
+    return sorted(cases, key=lambda case: (-cases[case], case))
+
+
+def _astray(bad: Sequence[CellView], cases: Counter[tuple[str, str]]) -> tuple[str, ...]:
+    said = listing([f"{family}.{case} ({cases[family, case]})" for family, case in _ranked(cases)])
+    nans = sum(any(row.nan_mismatch for row in cell.rows) for cell in bad)
+    infinities = sum(any(row.inf_mismatch for row in cell.rows) for cell in bad)
+    counted = f"Of {plural(len(bad), 'result')}, NaN is elsewhere than in the truth in {count(nans)}, infinity in {count(infinities)}."
+    return (f"{said}.", counted) if nans or infinities else (f"{said}.",)
+
+
+def _case_links(cases: Counter[tuple[str, str]], matrix: str) -> tuple[Link, ...]:
+    links = [Link(text=f"{family}.{case}", href=case_path(family, case)) for family, case in _ranked(cases)[:6]]
+    return (*links, Link(text="all in the matrix", href=matrix))
 
 
 def mode_sharing(ok: Sequence[CellView]) -> list[Finding]:
@@ -249,7 +274,7 @@ def version_steps(ok: Sequence[CellView]) -> list[Finding]:
         moved = [
             work
             for work in both
-            if "accuracy" in {left[work].outcome.name, right[work].outcome.name} and _ratio(left[work].ulp, right[work].ulp) > 1
+            if not left[work].worst.special and "accuracy" in {left[work].outcome.name, right[work].outcome.name} and _ratio(left[work].ulp, right[work].ulp) > 1
         ]
         links = [Link(text="version drift", href="upgrade.html")]
         if moved:
@@ -281,7 +306,7 @@ def _ratio(one: float, two: float) -> float:
 
 def crossings(results: Results) -> list[Finding]:
     """How much of what differs between frameworks is rounding."""
-    pairs = [pair for pair in results.pairs if pair.axis == "framework"]
+    pairs = [pair for pair in result_pairs(results) if pair.axis == "framework"]
     apart = [pair for pair in pairs if pair.verdict != "identical"]
     if not apart:
         return []

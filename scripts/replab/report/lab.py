@@ -12,6 +12,8 @@ from replab.report.pages import ControlRow, ControlsPage, EnvironmentEntry, Prov
 from replab.report.results import CellRow, Results
 from replab.report.words import MISSING, OUTCOMES, flatten, framework_name, listing, natural, number, percent, plural, seconds, slug
 
+MOST_MISSES = 8
+"""Cells of one control that are listed when it did not come out as expected."""
 ACCEPTED = {"rounding": frozenset({"identical", "rounding"}), "semantic": frozenset({"semantic"})}
 """A known-equal rewrite may of course hit the very bits of the truth."""
 
@@ -53,7 +55,7 @@ def controls(results: Results) -> ControlsPage:
                 found=tuple((OUTCOMES[name], found[name]) for name in sorted(found, key=lambda name: OUTCOMES[name].severity)),
                 good=good,
                 total=len(ran),
-                misses=tuple(misses),
+                misses=(*misses[:MOST_MISSES], *([f"and {plural(len(misses) - MOST_MISSES, 'other')}"] if len(misses) > MOST_MISSES else [])),
             )
         )
     scores = results.run.get("controls") or {}

@@ -26,7 +26,7 @@ def _remarks(row: CellRow) -> str:
         said.append(f"{count(row.inf_mismatch)} infinities elsewhere")
     if row.flushed:
         said.append(f"{count(row.flushed)} subnormal results flushed to zero")
-    if row.why and row.verdict not in {"identical", "rounding"}:
+    if row.why and row.verdict in UNJUDGED:
         said.append(row.why)
     if row.notes:
         said.append(row.notes)

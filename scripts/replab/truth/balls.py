@@ -28,7 +28,7 @@ def to_balls(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _elementwise(function: Callable[[Ball], Ball]) -> Callable[..., Any]:
     ufunc = np.frompyfunc(function, 1, 1)
-    return lambda x: ufunc(x)
+    return lambda x: ufunc(arb(x) if isinstance(x, int | float) else x)
 
 
 def _as_ball(value: Any) -> Ball:
@@ -123,6 +123,8 @@ UNARY: dict[str, Callable[..., Any]] = {
         "fabs": _abs, "square": lambda x: x * x, "reciprocal": lambda x: 1 / x,
         "conj": lambda x: x, "conjugate": lambda x: x,
         "exp": lambda x: _as_ball(x).exp(), "sqrt": lambda x: _as_ball(x).sqrt(), "log": lambda x: _as_ball(x).log(),
+        "sin": lambda x: x.sin(), "cos": lambda x: x.cos(), "tan": lambda x: x.tan(), "sinh": lambda x: x.sinh(), "cosh": lambda x: x.cosh(),
+        "tanh": lambda x: x.tanh(), "expm1": lambda x: x.expm1(), "log1p": lambda x: x.log1p(),
     }.items()
 }  # fmt: skip
 PREDICATES: dict[str, Callable[..., Any]] = {

@@ -156,9 +156,14 @@ def _at(problem: Problem, places: NDArray[np.intp]) -> Problem:
 
 
 def _sharp(high: Array, bound: Array, form: Format) -> NDArray[np.bool_]:
-    """Where the bound is small enough, or no precision will help (a ball that is not finite)."""
+    """Where the bound is small enough, or no precision will help (a ball that is not finite).
+
+    Small enough for float64 too, whatever the format: the escalation of a float32 cell is measured against the same truth. Below the
+    smallest number of the format (a zero that balls enclose as ±1e-40) absolute smallness will do.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray((bound <= BOUND_ULP * spacing(high, form.name)) | ~np.isfinite(bound) | ~np.isfinite(high))
+        fine = BOUND_ULP * np.maximum(spacing(high, "float64"), form.smallest_subnormal * 2.0**-29)
+        return np.asarray((bound <= fine) | ~np.isfinite(bound) | ~np.isfinite(high))
 
 
 def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]], size: int) -> tuple[list[Array], int]:

@@ -6,7 +6,8 @@ at import; they do nothing unusual for ordinary arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import autograd.numpy as anp
@@ -58,8 +59,7 @@ def _install(name: str, on_balls: Callable[..., Any], *modules: Any) -> None:
     def function(*args: Any, **kwargs: Any) -> Any:
         if np_.exact and name in ROUNDED:
             args = _as_exact(args)
-        chosen = on_balls if any(map(_holds_balls, args)) else plain
-        return chosen(*args, **kwargs)
+        return (on_balls if any(map(_holds_balls, args)) else plain)(*args, **kwargs)
 
     function.__name__ = name
     new = primitive(function)
@@ -110,6 +110,16 @@ def _result_type(*values: Any) -> Any:
     return np.dtype(object) if any(map(_holds_balls, values)) else np.result_type(*values)
 
 
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Within this block constants are balls."""
+    np_.exact = True
+    try:
+        yield
+    finally:
+        np_.exact = False
+
+
 class PerturbedSpace(ArrayVSpace):
     """Gradients of perturbed arrays are accumulated in perturbed arrays, so that these sums are rounded as well."""
 
@@ -141,9 +151,6 @@ def _register() -> None:
     defvjp(autograd_special.erfinv, lambda ans, _: lambda g: 0.5 * g * anp.exp(ans * ans) * anp.sqrt(np_.pi))
 
 
-_register()
-
-
 class LabNumpy:
     """``numpy`` as a reference sees it."""
 
@@ -158,6 +165,13 @@ class LabNumpy:
             return _of_numbers(found) if self.exact and name in ROUNDED else found
         except AttributeError:
             raise AttributeError(f"references cannot use np.{name}: autograd has no rule for it") from None
+
+    @staticmethod
+    def stop_gradient(x: Any) -> Any:
+        """``x`` as a constant: its derivative is 0 whatever ``x`` depends on."""
+        while hasattr(x, "_value"):
+            x = x._value  # noqa: SLF001 (how autograd unboxes)
+        return x
 
     def var(self, x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
         """Mean of the squared distances from the mean, over n - ddof (composed: NumPy's own asks elements for ``conjugate``)."""
@@ -192,3 +206,4 @@ class LabSpecial:
 
 np_ = LabNumpy()
 special_ = LabSpecial()
+_register()

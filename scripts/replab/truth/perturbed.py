@@ -108,16 +108,17 @@ def _spread(exact: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[n
     return np.where(np.isfinite(moved), moved, exact)
 
 
-def _is_exact_binary(ufunc: np.ufunc, result: NDArray[np.float64], operands: Sequence[Any]) -> NDArray[np.bool_] | None:
-    """Where a float64 operation had no rounding error: sums that give back both operands, products with powers of two."""
-    if _active[-1].mask or len(operands) != 2:  # noqa: PLR2004 (two operands)
-        return None
-    a, b = operands
-    if ufunc is np.add:
-        return np.asarray((result - a == b) & (result - b == a))
-    if ufunc is np.subtract:
-        return np.asarray((result + b == a) & (a - result == b))
-    if ufunc is np.multiply or ufunc is np.divide:
+def _exact_anyway(ufunc: np.ufunc, result: NDArray[np.float64], operands: Sequence[Any]) -> NDArray[np.bool_] | None:
+    """Where an operation is free of rounding in every order of evaluation; ``None``: wherever its result is representable.
+
+    A sum that happens to be representable would not be in another association: only sums with zero, and those that cancel, are taken for exact. For float64 the
+    products with powers of two are.
+    """
+    if ufunc is np.add or ufunc is np.subtract:
+        a, b = operands
+        return np.asarray((a == 0) | (b == 0) | (result == 0))
+    if not _active[-1].mask and (ufunc is np.multiply or ufunc is np.divide):
+        a, b = operands
         power = np.abs(np.frexp(b)[0]) == 0.5  # noqa: PLR2004 (a power of two)
         if ufunc is np.multiply:
             power = power | (np.abs(np.frexp(a)[0]) == 0.5)  # noqa: PLR2004
@@ -153,7 +154,7 @@ class Perturbed(np.ndarray[Any, Any]):
             if ufunc is np.matmul:
                 result = _contracted(result, np.matmul(np.square(bare[0]), np.square(bare[1])), bare[0].shape[-1])
             elif ufunc.__name__ not in EXACT:
-                result = _rounded(result, skip=_is_exact_binary(ufunc, result, bare))
+                result = _rounded(result, skip=_exact_anyway(ufunc, result, bare))
         elif method == "reduce":
             result = _reduced(ufunc, np.asarray(bare[0], np.float64), result, kwargs)
         elif method == "accumulate":

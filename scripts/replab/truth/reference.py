@@ -96,13 +96,12 @@ class Problem:
     def balls(self, precision: int) -> list[Array]:
         """Object arrays of balls, computed with ``precision`` bits (integer outputs stay integers)."""
         before, ctx.prec = ctx.prec, precision
-        namespace.np_.exact = True
         try:
-            found = self.evaluate(balls.to_balls)
+            with namespace.exactly():
+                found = self.evaluate(balls.to_balls)
             return [np.asarray(value) if _is_whole(value) else np.asarray(value, object) for value in found]
         finally:
             ctx.prec = before
-            namespace.np_.exact = False
 
     def perturbed(self, form: Format, seed: int) -> tuple[list[Array], int]:
         """Values as they may come out when every operation rounds to ``form``, float64 arrays; and the number of operations."""
