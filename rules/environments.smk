@@ -8,10 +8,12 @@ rule environment:
         f"{RESULTS}/environments/{{environment}}.json",
     log:
         f"{RESULTS}/logs/environment/{{environment}}.log",
-    container:
-        None
-    params:
-        engine=LAB.engine,
     priority: 100
+    container:
+        container_of
+    params:
+        step=STEP,
+        settings=SETTINGS,
+        engine=LAB.engine,
     shell:
-        "{STEP} environment --config {SETTINGS} --name {wildcards.environment} --out {output} > {log} 2>&1"
+        "{params.step} environment --config {params.settings} --name {wildcards.environment} --out {output} > {log} 2>&1"

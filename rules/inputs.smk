@@ -8,10 +8,12 @@ rule inputs:
         f"{RESULTS}/inputs/{{family}}.json",
     log:
         f"{RESULTS}/logs/inputs/{{family}}.log",
-    container:
-        None
-    params:
-        points=LAB.points,
     priority: 90
+    container:
+        container_of
+    params:
+        step=STEP,
+        settings=SETTINGS,
+        points=LAB.points,
     shell:
-        "{STEP} inputs --config {SETTINGS} --name {wildcards.family} --out {output} > {log} 2>&1"
+        "{params.step} inputs --config {params.settings} --name {wildcards.family} --out {output} > {log} 2>&1"

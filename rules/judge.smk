@@ -8,11 +8,14 @@ rule truth:
         f"{RESULTS}/truth/{{family}}--{{shard}}.json",
     log:
         f"{RESULTS}/logs/truth/{{family}}--{{shard}}.log",
-    container:
-        None
     priority: 10
+    container:
+        container_of
+    params:
+        step=STEP,
+        settings=SETTINGS,
     shell:
-        "{STEP} truth --config {SETTINGS} --name {wildcards.family} --shard {wildcards.shard} --out {output} > {log} 2>&1"
+        "{params.step} truth --config {params.settings} --name {wildcards.family} --shard {wildcards.shard} --out {output} > {log} 2>&1"
 
 
 rule judge:
@@ -27,11 +30,14 @@ rule judge:
         curves=f"{RESULTS}/judged/{{family}}--{{shard}}.curves.parquet",
     log:
         f"{RESULTS}/logs/judge/{{family}}--{{shard}}.log",
-    container:
-        None
     priority: 5
+    container:
+        container_of
+    params:
+        step=STEP,
+        settings=SETTINGS,
     shell:
-        "{STEP} judge --config {SETTINGS} --name {wildcards.family} --shard {wildcards.shard} --out {output.cells} > {log} 2>&1"
+        "{params.step} judge --config {params.settings} --name {wildcards.family} --shard {wildcards.shard} --out {output.cells} > {log} 2>&1"
 
 
 rule tables:
@@ -41,10 +47,18 @@ rule tables:
         environments=expand(f"{RESULTS}/environments/{{environment}}.json", environment=ENVIRONMENTS),
         code="scripts/replab/summary.py",
     output:
-        multiext(f"{RESULTS}/", "cells.parquet", "pairs.parquet", "curves.parquet", "environments.json", "cases.json", "run.json"),
+        cells=f"{RESULTS}/cells.parquet",
+        pairs=f"{RESULTS}/pairs.parquet",
+        curves=f"{RESULTS}/curves.parquet",
+        environments=f"{RESULTS}/environments.json",
+        cases=f"{RESULTS}/cases.json",
+        run=f"{RESULTS}/run.json",
     log:
         f"{RESULTS}/logs/tables.log",
     container:
-        None
+        container_of
+    params:
+        step=STEP,
+        settings=SETTINGS,
     shell:
-        "{STEP} tables --config {SETTINGS} --out {output[0]} > {log} 2>&1"
+        "{params.step} tables --config {params.settings} --out {output.cells} > {log} 2>&1"

@@ -9,6 +9,9 @@ rule report:
     log:
         f"{RESULTS}/logs/report.log",
     container:
-        None
+        container_of
+    params:
+        step=STEP,
+        settings=SETTINGS,
     shell:
-        "{STEP} report --config {SETTINGS} --out {output} > {log} 2>&1"
+        "{params.step} report --config {params.settings} --out {output} > {log} 2>&1"

@@ -9,10 +9,12 @@ rule batch:
         f"{RESULTS}/batches/{{batch}}.json",
     log:
         f"{RESULTS}/logs/batch/{{batch}}.log",
-    container:
-        None
-    params:
-        sandbox=lambda wildcards: f"{RESULTS}/logs/batch/{wildcards.batch}.sandbox.log",
     priority: 50
+    container:
+        container_of
+    params:
+        step=STEP,
+        settings=SETTINGS,
+        sandbox=lambda wildcards: f"{RESULTS}/logs/batch/{wildcards.batch}.sandbox.log",
     shell:
-        "{STEP} batch --config {SETTINGS} --name {wildcards.batch} --out {output} --log {params.sandbox} > {log} 2>&1"
+        "{params.step} batch --config {params.settings} --name {wildcards.batch} --out {output} --log {params.sandbox} > {log} 2>&1"

@@ -48,7 +48,12 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
     store = Store(lab.results / "store")
     begin = time.time()
     built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
-    planned = [(cell, one) for cell, one in requests(family, environment, variant, input_index(lab, family.name), built) if fnmatchcase(one["id"], only)]
+    cells = plan.cells(family, environment, variant.name, lab.coverage)
+    planned = [
+        (cell, one)
+        for cell, one in requests(family, environment, variant, input_index(lab, family.name), built, cells)
+        if fnmatchcase(one["id"], only)
+    ]
     summary = Summary()
     if facts["status"] == Status.OK:
         missing = {one["key"]: one for _, one in planned if one["key"] and not store.intact(one["key"])}
@@ -58,7 +63,7 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
     result = {
         "schema": 1, "batch": ids.batch_id(batch), "cells": entries, "began": begin, "import_seconds": summary.import_seconds,
         "cell_seconds": summary.cell_seconds, "wall_seconds": summary.wall_seconds, "sandboxes": summary.sandboxes,
-        "ran": {status: count for status, count in sorted(summary.statuses.items())},
+        "ran": dict(sorted(summary.statuses.items())),
     }  # fmt: skip
     write_atomically(manifest, json.dumps(result, sort_keys=True, indent=0).encode())
     return result
@@ -95,8 +100,9 @@ def _run(
 
     try:
         return run_batch(
-            launch, request, staging, limits=lab.limits, adopt=lambda key: store.adopt(key, staging), fail=fail, progress=progress.update, log=log
-        )
+            launch, request, staging,
+            limits=lab.limits, adopt=lambda key: store.adopt(key, staging), fail=fail, progress=progress.update, log=log,
+        )  # fmt: skip
     finally:
         progress.finish()
 

@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "experiments": ["experiments"],
     "engine": "uv",
     "variants": "default",
+    "coverage": "auto",
     "points": "auto",
     "cell_seconds": 120,
     "cell_memory_mb": 6144,
@@ -98,9 +99,13 @@ def load_lab(config: Mapping[str, Any], root: Path) -> Lab:
     except LabError as error:
         faults.found.append(error)
     families = _load_families(settings, root, faults)
-    points = settings["points"]
-    if points == "auto":
-        points = POINTS["full" if settings["environments"] == "all" else "quick"]
+    coverage = settings["coverage"]
+    if coverage == "auto":
+        coverage = "full" if settings["environments"] == "all" else "quick"
+    if coverage not in POINTS:
+        faults.add(f"must be auto, quick or full, not {coverage!r}", where=f"{place}: coverage")
+        coverage = "quick"
+    points = POINTS[coverage] if settings["points"] == "auto" else settings["points"]
     numbers = {"points": points, **{name: settings[name] for name in ("cell_seconds", "cell_memory_mb")}}
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
@@ -122,6 +127,7 @@ def load_lab(config: Mapping[str, Any], root: Path) -> Lab:
         environments=chosen,
         families=families,
         variants=variants,
+        coverage=coverage,
         points=int(points),
         limits=Limits(seconds=float(settings["cell_seconds"]), memory_mb=int(settings["cell_memory_mb"])),
     )
@@ -191,7 +197,8 @@ def load_family(path: Path, root: Path, faults: Faults) -> Family | None:
         faults.add(problem, where=place, hint=hint)
         return None
     for key in sorted(set(data) - {"title", "question", "generators", "defaults", "leave_out", "cases"}):
-        faults.add(f"unknown key {key!r}", where=place, hint=nearest(key, ("title", "question", "generators", "defaults", "leave_out", "cases")))
+        hint = nearest(key, ("title", "question", "generators", "defaults", "leave_out", "cases"))
+        faults.add(f"unknown key {key!r}", where=place, hint=hint)
     for key in ("title", "question"):
         if not isinstance(data.get(key), str):
             faults.add(f"needs a {key}", where=place)
@@ -315,6 +322,7 @@ def _check_functions(folder: Path, cases: Iterable[Case], place: str, faults: Fa
             faults.found.append(error)
             continue
         for function in sorted(set(wanted) - there):
-            faults.add(f"has no function {function!r}", where=str(folder.name + "/" + file), hint=f"The case {wanted[function]!r} of {place} needs it")
+            hint = f"The case {wanted[function]!r} of {place} needs it"
+            faults.add(f"has no function {function!r}", where=str(folder.name + "/" + file), hint=hint)
     if not any((folder / file).is_file() for file in IMPL_FILE.values()):
         faults.add(f"needs at least one of {', '.join(IMPL_FILE.values())} beside it", where=place)

@@ -68,8 +68,9 @@ def parse_cell_id(text: str) -> CellId:
     match = CELL_ID.fullmatch(text)
     if match is None:
         raise ConfigError(f"{text!r} is not the id of a cell", hint="An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu")
-    parts = match.groupdict()
-    return CellId(**{**parts, "grid": parts["grid"] or "", "derivative": int(parts["derivative"])})
+    parts: dict[str, str] = match.groupdict(default="")
+    derivative = int(parts.pop("derivative"))
+    return CellId(derivative=derivative, **parts)
 
 
 def batch_id(batch: Batch) -> str:
@@ -83,6 +84,6 @@ def parse_batch_id(text: str) -> Batch:
     Raises ``ConfigError`` when the text has not three parts.
     """
     parts = text.split("--")
-    if len(parts) != 3:  # noqa: PLR2004 (environment, family, variant)
+    if len(parts) != 3:  # environment, family, variant
         raise ConfigError(f"{text!r} is not the name of a batch", hint="It reads ENVIRONMENT--FAMILY--VARIANT")
     return Batch(environment=parts[0], family=parts[1], variant=parts[2])

@@ -116,7 +116,7 @@ def _strata(rng: Draw, count: int, low: float, high: float, emin: int, emax: int
     start, stop = np.where(negative, start_below, start_above), np.where(negative, below, above)
     exponent = start + np.floor(rng.random(count) * (stop - start)).astype(int)
     magnitude = np.ldexp(1.0 + rng.random(count), exponent)
-    return np.clip(np.where(negative, -magnitude, magnitude), low, high)
+    return np.asarray(np.clip(np.where(negative, -magnitude, magnitude), low, high), np.float64)
 
 
 def low_high(rng: Draw, count: int, low: float, high: float) -> NDArray[np.float64]:
@@ -130,9 +130,9 @@ def _neighbourhoods(rng: Draw, count: int, dtype: str, centres: list[float]) -> 
     centres = centres or [1.0, -1.0]
     chosen = np.asarray(centres, float)[np.floor(rng.random(count) * len(centres)).astype(int)]
     steps = np.floor(2.0 ** (rng.random(count) * 16)) - 1
-    sign = np.where(rng.random(count) < 0.5, -1.0, 1.0)  # noqa: PLR2004 (a fair coin)
+    sign = np.where(rng.random(count) < 0.5, -1.0, 1.0)  # a fair coin
     ulp = np.ldexp(1.0, np.maximum(np.frexp(chosen)[1] - 1, -24) - FORMATS[dtype].precision + 1)
-    return chosen + sign * steps * ulp
+    return np.asarray(chosen + sign * steps * ulp, np.float64)
 
 
 def normal(rng: Draw, dtype: str, *, shape: list[int], scale: float = 1.0, loc: float = 0.0) -> Array:
@@ -168,7 +168,7 @@ def ties(rng: Draw, dtype: str, *, shape: list[int], levels: int = 5) -> Array:
 def one_hot(rng: Draw, dtype: str, *, shape: list[int]) -> Array:
     """Rows with one 1 each, shape (n, k)."""
     count, classes = shape
-    return np.eye(classes)[np.floor(rng.random(count) * classes).astype(int)]
+    return np.asarray(np.eye(classes)[np.floor(rng.random(count) * classes).astype(int)])
 
 
 def orthogonal(rng: Draw, dtype: str, *, n: int) -> Array:
@@ -182,7 +182,7 @@ def conditioned(rng: Draw, dtype: str, *, shape: list[int], condition: float) ->
     m, n = shape
     k = min(m, n)
     left, right = orthogonal(rng, dtype, n=m)[:, :k], orthogonal(rng, dtype, n=n)[:, :k]
-    return (left * np.geomspace(1.0, 1.0 / condition, k)) @ right.T
+    return np.asarray((left * np.geomspace(1.0, 1.0 / condition, k)) @ right.T)
 
 
 def spd(rng: Draw, dtype: str, *, n: int, condition: float) -> Array:
@@ -215,7 +215,7 @@ def case_inputs(case: Case, dtype: str, *, points: int, derivative: bool) -> dic
     if not case.special:
         return {name: generate(gen, dtype, points=points, derivative=derivative) for name, gen in case.inputs.items()}
     line = round_to(specials(dtype), dtype)
-    if len(case.inputs) > 2:  # noqa: PLR2004 (a product of three lists is too long: a shorter list)
+    if len(case.inputs) > 2:  # a product of three lists is too long: a shorter list
         line = line[[0, 1, 2, 3, 17, 18, 19, 20]]
     grids = [np.array(column, line.dtype) for column in zip(*itertools.product(line, repeat=len(case.inputs)), strict=True)]
     return dict(zip(case.inputs, grids, strict=True))

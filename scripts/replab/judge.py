@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from replab.store import CellResult, Store, Tensor
 from replab.truth.certify import Truth
 from replab.truths import Truths, judging_cell
 
-BINS = 96
+BINS = 320
 PAIR_ENVELOPE = np.sqrt(2.0)
 """Two results that are both off by σ are off from each other by √2·σ."""
 Row = dict[str, Any]
@@ -101,7 +102,8 @@ class Judge:
             # float32 first: the other dtypes ask what it found.
             for dtype in sorted(case.dtypes, key=lambda name: name != "float32"):
                 cells = [self._load(cell, entry) for cell, entry in entries.get((dtype, "", derivative), [])]
-                escalations = [self._load(cell, entry) for cell, entry in entries.get(("float64", dtype, derivative), [])] if dtype == "float32" else []
+                finer = entries.get(("float64", dtype, derivative), []) if dtype == "float32" else []
+                escalations = [self._load(cell, entry) for cell, entry in finer]
                 self._group(case, dtype, derivative, cells, escalations, singles)
 
     def _load(self, cell: ids.CellId, entry: Row) -> Judged:
@@ -139,7 +141,8 @@ class Judge:
             place = (cell.id.environment, cell.id.mode)
             escalation = higher.get(place) or higher.get((cell.id.environment, "eager"))
             for output in cell.findings:
-                single = singles.get((*place, output, cell.id.variant)) or singles.get((cell.id.environment, "eager", output, cell.id.variant))
+                eager = (cell.id.environment, "eager", output, cell.id.variant)
+                single = singles.get((*place, output, cell.id.variant)) or singles.get(eager)
                 cell.verdicts[output] = self._verdict(cell, output, escalation, single, dtype)
                 if dtype == "float32":
                     singles[(*place, output, cell.id.variant)] = cell.verdicts[output][0]
@@ -156,7 +159,9 @@ class Judge:
         return found
 
     @staticmethod
-    def _compare(cell: Judged, names: list[str], truths: list[Truth], seen: dict[tuple[str, str], tuple[Finding, Distances | None]]) -> None:
+    def _compare(
+        cell: Judged, names: list[str], truths: list[Truth], seen: dict[tuple[str, str], tuple[Finding, Distances | None]]
+    ) -> None:
         """Compare each output with its truth; equal bits are compared once."""
         for name, truth in zip(names, truths, strict=True):
             tensor = cell.tensors.get(name)
@@ -191,15 +196,15 @@ class Judge:
             "key": cell.key, "id": str(cell.id), "family": case.family, "experiment": case.family, "case": case.name, "title": case.title,
             "output": "", "environment": environment.name, "framework": environment.framework, "framework_version": environment.version,
             "environment_order": environment.order, "mode": cell.id.mode, "device": cell.id.device, "dtype": cell.id.dtype,
-            "derivative": cell.id.derivative, "variant": cell.id.variant, "engine": facts.get("engine", ""), "platform": facts.get("platform", ""),
-            "status": cell.status, "reason": cell.reason, "verdict": "", "why": "", "z_max": NAN, "z_limit": NAN, "ulp_max": NAN, "ulp_mean": NAN,
-            "ulp_p99": NAN, "abs_max": NAN, "rel_max": NAN, "bits": "", "elements": 0, "seconds": cell.record.get("seconds", NAN),
-            "first_call_seconds": cell.record.get("first_call_seconds", NAN), "import_seconds": NAN, "flushed": 0, "nan_mismatch": 0,
-            "inf_mismatch": 0, "zero_sign": 0, "uncertain": 0, "worst_index": "", "worst_inputs": "", "worst_result": "", "worst_truth": "",
-            "truth_bound_ulp": NAN, "truth_method": "", "envelope_ulp": NAN, "shrink": NAN, "role": "control" if case.control else "result",
-            "expect": case.control.expect if case.control else "", "factor": case.control.factor if case.control else "",
-            "elementwise": case.elementwise, "special": case.special, "claims": ",".join(case.claims),
-            "notes": "; ".join(cell.record.get("notes", ())),
+            "derivative": cell.id.derivative, "variant": cell.id.variant, "engine": facts.get("engine", ""),
+            "platform": facts.get("platform", ""), "status": cell.status, "reason": cell.reason, "verdict": "", "why": "", "z_max": NAN,
+            "z_limit": NAN, "ulp_max": NAN, "ulp_mean": NAN, "ulp_p99": NAN, "abs_max": NAN, "rel_max": NAN, "bits": "", "elements": 0,
+            "seconds": cell.record.get("seconds", NAN), "first_call_seconds": cell.record.get("first_call_seconds", NAN),
+            "import_seconds": NAN, "flushed": 0, "nan_mismatch": 0, "inf_mismatch": 0, "zero_sign": 0, "uncertain": 0, "worst_index": "",
+            "worst_inputs": "", "worst_result": "", "worst_truth": "", "truth_bound_ulp": NAN, "truth_method": "", "envelope_ulp": NAN,
+            "shrink": NAN, "role": "control" if case.control else "result", "expect": case.control.expect if case.control else "",
+            "factor": case.control.factor if case.control else "", "elementwise": case.elementwise, "special": case.special,
+            "claims": ",".join(case.claims), "notes": "; ".join(cell.record.get("notes", ())),
         }  # fmt: skip
         if not cell.tensors:
             yield base
@@ -207,16 +212,17 @@ class Judge:
         for name, tensor in cell.tensors.items():
             row = base | {"output": name, "bits": tensor.sha256, "elements": int(tensor.values.size)}
             if name not in cell.findings:
-                yield row | {"verdict": Verdict.INCONCLUSIVE if problem else Verdict.INCOMPARABLE, "why": problem or f"the reference has no output {name!r}"}
+                found = Verdict.INCONCLUSIVE if problem else Verdict.INCOMPARABLE
+                yield row | {"verdict": found, "why": problem or f"the reference has no output {name!r}"}
                 continue
             finding, _ = cell.findings[name]
             found, why, shrink = cell.verdicts[name]
             row |= {
-                "verdict": found, "why": why, "z_max": finding.z_max, "z_limit": finding.z_limit, "ulp_max": finding.ulp_max, "ulp_mean": finding.ulp_mean,
-                "ulp_p99": finding.ulp_p99, "abs_max": finding.abs_max, "rel_max": finding.rel_max, "flushed": finding.flushed,
-                "nan_mismatch": finding.nan_mismatch, "inf_mismatch": finding.inf_mismatch, "zero_sign": finding.zero_sign,
-                "uncertain": finding.uncertain, "truth_bound_ulp": finding.bound_ulp, "truth_method": truths[name].method,
-                "envelope_ulp": finding.envelope_ulp, "shrink": shrink,
+                "verdict": found, "why": why, "z_max": finding.z_max, "z_limit": finding.z_limit, "ulp_max": finding.ulp_max,
+                "ulp_mean": finding.ulp_mean, "ulp_p99": finding.ulp_p99, "abs_max": finding.abs_max, "rel_max": finding.rel_max,
+                "flushed": finding.flushed, "nan_mismatch": finding.nan_mismatch, "inf_mismatch": finding.inf_mismatch,
+                "zero_sign": finding.zero_sign, "uncertain": finding.uncertain, "truth_bound_ulp": finding.bound_ulp,
+                "truth_method": truths[name].method, "envelope_ulp": finding.envelope_ulp, "shrink": shrink,
             }  # fmt: skip
             yield row | _worst(case, finding, tensor, truths[name], inputs)
 
@@ -301,7 +307,7 @@ def pairs(cells: list[Judged], environments: Mapping[str, Environment]) -> Itera
         if (one.name, "eager") in by_place:
             families.setdefault(one.framework, []).append(one)
     for line in families.values():
-        for older, newer in zip(line, line[1:], strict=False):
+        for older, newer in itertools.pairwise(line):
             yield by_place[older.name, "eager"], by_place[newer.name, "eager"], "version"
     newest = [line[-1].name for _, line in sorted(families.items())]
     for place, left in enumerate(newest):
@@ -313,20 +319,22 @@ def _pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, t
     a, b = left.tensors[output], right.tensors[output]
     row: Row = {
         "left": str(left.id), "right": str(right.id), "axis": axis, "family": case.family, "case": case.name, "output": output,
-        "dtype": left.id.dtype, "derivative": left.id.derivative, "left_environment": left.id.environment, "right_environment": right.id.environment,
-        "left_mode": left.id.mode, "right_mode": right.id.mode, "verdict": Verdict.IDENTICAL, "z_max": 0.0, "ulp_max": 0.0, "abs_max": 0.0,
-        "rel_max": 0.0, "cause": "",
+        "dtype": left.id.dtype, "derivative": left.id.derivative, "left_environment": left.id.environment,
+        "right_environment": right.id.environment, "left_mode": left.id.mode, "right_mode": right.id.mode, "verdict": Verdict.IDENTICAL,
+        "z_max": 0.0, "ulp_max": 0.0, "abs_max": 0.0, "rel_max": 0.0, "cause": "",
     }  # fmt: skip
     if a.sha256 == b.sha256 and a.dtype == b.dtype:
         return row
     verdicts = (left.verdicts[output][0], right.verdicts[output][0])
     if a.values.shape != b.values.shape or a.dtype != b.dtype:
-        return row | {"verdict": Verdict.INCOMPARABLE, "z_max": NAN, "ulp_max": NAN, "abs_max": NAN, "rel_max": NAN, "cause": "another shape or dtype"}
+        unlike = "another shape or dtype"
+        return row | {"verdict": Verdict.INCOMPARABLE, "z_max": NAN, "ulp_max": NAN, "abs_max": NAN, "rel_max": NAN, "cause": unlike}
     x, y = widen(a.values, a.dtype), widen(b.values, b.dtype)
     if truth.exact is not None or a.dtype not in FORMATS:
         gap = float(np.abs(x.astype(np.float64) - y.astype(np.float64)).max(initial=0.0))
         found = Verdict.SEMANTIC if gap else Verdict.IDENTICAL
-        return row | {"verdict": found, "z_max": NAN, "ulp_max": NAN, "abs_max": gap, "rel_max": NAN, "cause": _cause(found, left, right, output)}
+        cause = _cause(found, left, right, output)
+        return row | {"verdict": found, "z_max": NAN, "ulp_max": NAN, "abs_max": gap, "rel_max": NAN, "cause": cause}
     statistics = compare_pair(x, y, a.dtype)
     with np.errstate(all="ignore"):
         difference = np.abs(x.astype(np.float64) - y.astype(np.float64))

@@ -151,6 +151,8 @@ class Lab:
     environments: tuple[Environment, ...]
     families: tuple[Family, ...]
     variants: tuple[Variant, ...]
+    coverage: str
+    """``quick`` or ``full``: how many cells the modes that compile get; see ``plan.COSTLY``."""
     points: int
     """Elements of an elementwise input (float32 and float64)."""
     limits: Limits

@@ -25,16 +25,17 @@ def observe(engine: Engine, built: Built, lab: Lab, environment: Environment) ->
     staging.mkdir(parents=True)
     impl.write_text("")
     request = {
-        "schema": 1, "environment": environment.name, "framework": environment.framework, "family": "", "impl": str(impl), "inputs": str(staging),
-        "variant": "default", "threads": 1, "device": "cpu", "cells": [],
+        "schema": 1, "environment": environment.name, "framework": environment.framework, "family": "", "impl": str(impl),
+        "inputs": str(staging), "variant": "default", "threads": 1, "device": "cpu", "cells": [],
     }  # fmt: skip
     (staging / "request.json").write_text(json.dumps(request))
     argv = [str(PROBE / "main.py"), "--request", str(staging / "request.json"), "--out", str(staging)]
     launch = engine.command(built, argv, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE])
     try:
         done = subprocess.run(
-            launch.argv, env=dict(launch.env), cwd=launch.cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=IMPORT_SECONDS, check=False
-        )
+            launch.argv, env=dict(launch.env), cwd=launch.cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=IMPORT_SECONDS, check=False,
+        )  # fmt: skip
         last = done.stderr.strip().splitlines()[-1:] or [f"the process ended with {done.returncode} and without a word"]
     except subprocess.TimeoutExpired:
         last = [f"it took more than {IMPORT_SECONDS:.0f} s"]

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 from replab.model import DTYPES, IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab
 
-COMPILE_DTYPES = ("float32",)
-COMPILE_ORDERS = (0, 1)
+COSTLY: dict[str, dict[str, tuple[tuple[str, ...], int]]] = {
+    "quick": {"compile": (("float32",), 1), "xla": (("float32",), 1)},
+    "full": {"compile": (("float32", "float64"), 1)},
+}
+"""Modes that compile each function for seconds: the dtypes and the highest order they are run for, by coverage. torch.compile has no second
+derivative at all."""
 SHARDS = {"ops": 6}
 """Judging is split by case, so that all cores have work; other families are judged whole."""
 
@@ -24,7 +28,7 @@ def batches(lab: Lab) -> tuple[Batch, ...]:
     return tuple(sorted(found, key=lambda batch: (batch.environment, batch.family, batch.variant)))
 
 
-def cells(family: Family, environment: Environment, variant: str) -> Iterator[Cell]:
+def cells(family: Family, environment: Environment, variant: str, coverage: str = "full") -> Iterator[Cell]:
     """The cells of one batch in the order in which they run: case by case, cheap modes first."""
     modes = [mode for mode in ("eager", "session", "function", "script", "xla", "compile") if mode in environment.modes]
     for mode in modes:  # one mode after the other: the expensive ones last
@@ -39,7 +43,7 @@ def cells(family: Family, environment: Environment, variant: str) -> Iterator[Ce
                     framework=environment.framework,
                     mode=mode,
                     variant=variant,
-                    left_out=_left_out(family, case, mode, dtype, grid, derivative),
+                    left_out=_left_out(family, case, mode, (dtype, grid, derivative), coverage),
                 )
 
 
@@ -52,14 +56,18 @@ def coordinates(case: Case) -> Iterator[tuple[str, str, int]]:
                 yield "float64", "float32", derivative
 
 
-def _left_out(family: Family, case: Case, mode: str, dtype: str, grid: str, derivative: int) -> str:
+def _left_out(family: Family, case: Case, mode: str, coordinate: tuple[str, str, int], coverage: str) -> str:
+    """Why a cell is not run, or nothing."""
     reason = family.leave_out.get(mode, "")
-    if mode != "compile":
+    if reason and not (mode == "compile" and case.compile):
         return reason
-    if reason and not case.compile:
-        return reason
-    if dtype not in COMPILE_DTYPES or grid or derivative not in COMPILE_ORDERS:
-        return f"torch.compile is run for {', '.join(COMPILE_DTYPES)} values and first derivatives: each function costs seconds of C++ compilation"
+    dtype, grid, derivative = coordinate
+    dtypes, highest = COSTLY[coverage].get(mode, ((), 0))
+    if dtypes and ((grid or dtype) not in dtypes or derivative > highest or (grid and mode == "compile")):
+        return (
+            f"{mode} is run for {' and '.join(dtypes)} up to derivative {highest} only, "
+            f"since it compiles every function (coverage: {coverage})"
+        )
     return ""
 
 

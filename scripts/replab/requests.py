@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from replab import ids, plan, sources
+from replab import ids, sources
 from replab.model import IMPL_FILE, Case, Cell, Environment, Family, Variant
 
 SCHEMA = 1
@@ -57,14 +57,17 @@ def _describe(case: Case, name: str, array: Any, dtype: str, data: Path) -> dict
     }
 
 
-def _cotangents(family: Family, case: Case, dtype: str, arrays: Mapping[str, Any], described: Sequence[Mapping[str, Any]], data: Path) -> list[Any]:
+def _cotangents(
+    family: Family, case: Case, dtype: str, arrays: Mapping[str, Any], described: Sequence[Mapping[str, Any]], data: Path
+) -> list[Any]:
     """Cotangents of every order: first of the outputs, then of the gradients (whose shapes are those of the inputs)."""
     from replab import inputs  # noqa: PLC0415
     from replab.truth.reference import Problem  # noqa: PLC0415
 
     problem = Problem(
-        path=family.folder / "reference.py", function=case.function, parameters=case.parameters, inputs=arrays, differentiable=(), derivative=0, cotangents=()
-    )
+        path=family.folder / "reference.py", function=case.function, parameters=case.parameters, inputs=arrays,
+        differentiable=(), derivative=0, cotangents=(),
+    )  # fmt: skip
     values = problem.plain()
     names = output_names(case, len(values))
     outputs = [(name, value.shape) for name, value in zip(names, values, strict=True) if value.dtype.kind == "f"]
@@ -99,7 +102,7 @@ def requests(
     variant: Variant,
     index: Mapping[str, Any],
     built: Mapping[str, str],
-    cells: Iterable[Cell] | None = None,
+    cells: Iterable[Cell],
 ) -> list[tuple[Cell, dict[str, Any]]]:
     """Every cell of a batch with its request (``key`` included), in running order; left-out cells have an empty key.
 
@@ -111,7 +114,7 @@ def requests(
         "variables": dict(variant.variables), "python": environment.python, **built,
     }  # fmt: skip
     found = []
-    for cell in cells if cells is not None else plan.cells(family, environment, variant.name):
+    for cell in cells:
         inputs, cotangents = bytes_of(cell, index)
         request: dict[str, Any] = {
             "id": str(ids.cell_id(cell)), "case": cell.case.name, "function": cell.case.function, "parameters": dict(cell.case.parameters),

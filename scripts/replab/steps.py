@@ -70,7 +70,8 @@ def step_truth(lab: Lab, options: argparse.Namespace) -> None:
     truths = Truths(lab.results / "store", lab.results / "inputs" / "data")
     index = input_index(lab, family.name)
     cells = list(wanted(plan.shard_cases(family, options.shard)))
-    progress = Progress(lab.results / "progress" / f"truth--{family.name}--{options.shard}.json", f"truth of {family.name}", total=len(cells))
+    shown = lab.results / "progress" / f"truth--{family.name}--{options.shard}.json"
+    progress = Progress(shown, f"truth of {family.name}", total=len(cells))
     found = []
     for place, cell in enumerate(cells):
         progress.update(place, len(cells), f"{cell.case.name} {cell.dtype} d{cell.derivative}")
@@ -96,13 +97,15 @@ def step_judge(lab: Lab, options: argparse.Namespace) -> None:
 
     family = next(one for one in lab.families if one.name == options.name)
     cases = plan.shard_cases(family, options.shard)
-    progress = Progress(lab.results / "progress" / f"judge--{family.name}--{options.shard}.json", f"verdicts of {family.name}", total=len(cases))
+    shown = lab.results / "progress" / f"judge--{family.name}--{options.shard}.json"
+    progress = Progress(shown, f"verdicts of {family.name}", total=len(cases))
     rows = Judge(lab, family).run(options.shard, progress)
     folder = options.out.parent
     tables.write(folder / f"{options.out.stem.removesuffix('.cells')}.pairs.parquet", rows.pairs, tables.PAIRS, ["left", "right", "output"])
     tables.write(
-        folder / f"{options.out.stem.removesuffix('.cells')}.curves.parquet", rows.curves, tables.CURVES, ["case", "dtype", "environment", "mode", "output", "bin"]
-    )
+        folder / f"{options.out.stem.removesuffix('.cells')}.curves.parquet", rows.curves, tables.CURVES,
+        ["case", "dtype", "environment", "mode", "output", "bin"],
+    )  # fmt: skip
     tables.write(options.out, rows.cells, tables.CELLS, ["id", "output"])
 
 
@@ -112,8 +115,13 @@ def step_tables(lab: Lab, options: argparse.Namespace) -> None:
 
     folder = lab.results / "judged"
     names = [f"{family.name}--{shard}" for family in lab.families for shard in range(plan.shards(family))]
-    cells = tables.merge([folder / f"{name}.cells.parquet" for name in names], lab.results / "cells.parquet", tables.CELLS, ["id", "output"])
-    tables.merge([folder / f"{name}.pairs.parquet" for name in names], lab.results / "pairs.parquet", tables.PAIRS, ["axis", "left", "right", "output"])
+    cells = tables.merge(
+        [folder / f"{name}.cells.parquet" for name in names], lab.results / "cells.parquet", tables.CELLS, ["id", "output"]
+    )
+    tables.merge(
+        [folder / f"{name}.pairs.parquet" for name in names], lab.results / "pairs.parquet", tables.PAIRS,
+        ["axis", "left", "right", "output"],
+    )  # fmt: skip
     tables.merge(
         [folder / f"{name}.curves.parquet" for name in names], lab.results / "curves.parquet", tables.CURVES,
         ["family", "case", "dtype", "output", "environment", "mode", "bin"],

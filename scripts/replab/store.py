@@ -239,7 +239,8 @@ def _view(output: Mapping[str, Any], raw: bytes | memoryview, source: Path) -> T
     shape, itemsize = output["shape"], np.dtype(NUMPY_OF[kind]).itemsize if kind else 0
     if kind is None or math.prod(shape) * itemsize != len(raw):
         raise StoreError(f"is damaged: {len(raw)} bytes are no {output['dtype']} tensor of shape {shape}", where=str(source))
-    return Tensor(name=output["name"], dtype=output["dtype"], values=np.frombuffer(raw, NUMPY_OF[kind]).reshape(shape), sha256=output["sha256"])
+    values = np.frombuffer(raw, NUMPY_OF[kind]).reshape(shape)
+    return Tensor(name=output["name"], dtype=output["dtype"], values=values, sha256=output["sha256"])
 
 
 def _move(source: Path, target: Path) -> None:
@@ -247,4 +248,5 @@ def _move(source: Path, target: Path) -> None:
     try:
         source.replace(target)
     except OSError as error:
-        raise StoreError(f"cannot be written: {error.strerror}", where=str(target), hint="Free some space, or mend the permissions") from None
+        hint = "Free some space, or mend the permissions"
+        raise StoreError(f"cannot be written: {error.strerror}", where=str(target), hint=hint) from None

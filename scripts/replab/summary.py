@@ -71,6 +71,7 @@ def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
         "groups": [],
         "families": [family.name for family in lab.families],
         "engine": lab.engine,
+        "coverage": lab.coverage,
         "points": lab.points,
         "counts": dict(sorted(Counter(unique.values()).items())),
         "wall_seconds": round(wall, 1),
@@ -80,7 +81,10 @@ def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
         "cores": started["cores"],
         "command": started.get("command", "snakemake --cores all"),
         "controls": controls(cells),
-        "machine": {"system": platform.system(), "machine": platform.machine(), "libc": " ".join(platform.libc_ver()), "python": platform.python_version()},
+        "machine": {
+            "system": platform.system(), "machine": platform.machine(), "libc": " ".join(platform.libc_ver()),
+            "python": platform.python_version(),
+        },
         "commit": _commit(lab),
     }
 
@@ -100,7 +104,8 @@ def controls(cells: pa.Table) -> dict[str, list[int]]:
 
 
 def _commit(lab: Lab) -> str:
-    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=lab.root, capture_output=True, text=True, check=False)
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    done = subprocess.run(command, cwd=lab.root, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 

@@ -49,11 +49,16 @@ class Launch(Protocol):
     """What an engine says about starting a process (`replab.engines.base.Launch`)."""
 
     @property
-    def argv(self) -> tuple[str, ...]: ...
+    def argv(self) -> tuple[str, ...]:
+        """The command line."""
+
     @property
-    def env(self) -> Mapping[str, str]: ...
+    def env(self) -> Mapping[str, str]:
+        """The whole environment of the process."""
+
     @property
-    def cwd(self) -> Path: ...
+    def cwd(self) -> Path:
+        """The folder it starts in."""
 
 
 LaunchFactory = Callable[[Path, Path], Launch]
@@ -221,7 +226,9 @@ class _Sandbox:
                 self.process = subprocess.Popen(
                     launch.argv, env={**launch.env, MARK: str(batch.staging)}, cwd=launch.cwd, stdin=subprocess.DEVNULL, stdout=output,
                     stderr=subprocess.STDOUT, start_new_session=True,
-                    preexec_fn=_bound_child(batch.limits, os.getpid(), batch.request.get("device", "cpu") == "cpu"),
+                    preexec_fn=_bound_child(  # noqa: PLW1509 (the supervisor starts no threads: no lock can be held across the fork)
+                        batch.limits, os.getpid(), bound_memory=batch.request.get("device", "cpu") == "cpu"
+                    ),
                 )  # fmt: skip
         except (OSError, subprocess.SubprocessError) as error:
             raise SandboxError(f"cannot be started: {error}", where=launch.argv[0]) from None
@@ -370,7 +377,7 @@ class _Memory:
         return total / 2**20
 
 
-def _bound_child(limits: Limits, parent: int, bound_memory: bool) -> Callable[[], None]:
+def _bound_child(limits: Limits, parent: int, *, bound_memory: bool) -> Callable[[], None]:
     """What the child does before it becomes the sandbox: die with its supervisor, no core files, no allocation far beyond the limit."""
     data = (limits.memory_mb + ADDRESS_MARGIN_MB) * 2**20
 

@@ -12,23 +12,23 @@ import pyarrow.parquet as pq
 
 TEXT, REAL, COUNT, FLAG = pa.string(), pa.float64(), pa.int64(), pa.bool_()
 CELLS = {
-    "key": TEXT, "id": TEXT, "family": TEXT, "experiment": TEXT, "case": TEXT, "title": TEXT, "output": TEXT, "environment": TEXT, "framework": TEXT,
-    "framework_version": TEXT, "environment_order": COUNT, "mode": TEXT, "device": TEXT, "dtype": TEXT, "derivative": COUNT, "variant": TEXT,
-    "engine": TEXT, "platform": TEXT, "status": TEXT, "reason": TEXT, "verdict": TEXT, "why": TEXT, "z_max": REAL, "z_limit": REAL, "ulp_max": REAL,
-    "ulp_mean": REAL, "ulp_p99": REAL, "abs_max": REAL, "rel_max": REAL, "bits": TEXT, "elements": COUNT, "seconds": REAL,
-    "first_call_seconds": REAL, "import_seconds": REAL, "flushed": COUNT, "nan_mismatch": COUNT, "inf_mismatch": COUNT, "zero_sign": COUNT,
-    "uncertain": COUNT, "worst_index": TEXT, "worst_inputs": TEXT, "worst_result": TEXT, "worst_truth": TEXT, "truth_bound_ulp": REAL,
-    "truth_method": TEXT, "envelope_ulp": REAL, "shrink": REAL, "role": TEXT, "expect": TEXT, "factor": TEXT, "elementwise": FLAG, "special": FLAG,
-    "claims": TEXT, "notes": TEXT,
+    "key": TEXT, "id": TEXT, "family": TEXT, "experiment": TEXT, "case": TEXT, "title": TEXT, "output": TEXT, "environment": TEXT,
+    "framework": TEXT, "framework_version": TEXT, "environment_order": COUNT, "mode": TEXT, "device": TEXT, "dtype": TEXT,
+    "derivative": COUNT, "variant": TEXT, "engine": TEXT, "platform": TEXT, "status": TEXT, "reason": TEXT, "verdict": TEXT, "why": TEXT,
+    "z_max": REAL, "z_limit": REAL, "ulp_max": REAL, "ulp_mean": REAL, "ulp_p99": REAL, "abs_max": REAL, "rel_max": REAL, "bits": TEXT,
+    "elements": COUNT, "seconds": REAL, "first_call_seconds": REAL, "import_seconds": REAL, "flushed": COUNT, "nan_mismatch": COUNT,
+    "inf_mismatch": COUNT, "zero_sign": COUNT, "uncertain": COUNT, "worst_index": TEXT, "worst_inputs": TEXT, "worst_result": TEXT,
+    "worst_truth": TEXT, "truth_bound_ulp": REAL, "truth_method": TEXT, "envelope_ulp": REAL, "shrink": REAL, "role": TEXT,
+    "expect": TEXT, "factor": TEXT, "elementwise": FLAG, "special": FLAG, "claims": TEXT, "notes": TEXT,
 }  # fmt: skip
 PAIRS = {
     "left": TEXT, "right": TEXT, "axis": TEXT, "family": TEXT, "case": TEXT, "output": TEXT, "dtype": TEXT, "derivative": COUNT,
-    "left_environment": TEXT, "right_environment": TEXT, "left_mode": TEXT, "right_mode": TEXT, "verdict": TEXT, "z_max": REAL, "ulp_max": REAL,
-    "abs_max": REAL, "rel_max": REAL, "cause": TEXT,
+    "left_environment": TEXT, "right_environment": TEXT, "left_mode": TEXT, "right_mode": TEXT, "verdict": TEXT, "z_max": REAL,
+    "ulp_max": REAL, "abs_max": REAL, "rel_max": REAL, "cause": TEXT,
 }  # fmt: skip
 CURVES = {
-    "family": TEXT, "case": TEXT, "dtype": TEXT, "output": TEXT, "environment": TEXT, "mode": TEXT, "bits": TEXT, "bin": COUNT, "x_lo": REAL,
-    "x_hi": REAL, "ulp_max": REAL, "ulp_mean": REAL, "count": COUNT,
+    "family": TEXT, "case": TEXT, "dtype": TEXT, "output": TEXT, "environment": TEXT, "mode": TEXT, "bits": TEXT, "bin": COUNT,
+    "x_lo": REAL, "x_hi": REAL, "ulp_max": REAL, "ulp_mean": REAL, "count": COUNT,
 }  # fmt: skip
 TIMING = ("seconds", "first_call_seconds", "import_seconds")
 """Columns that differ from run to run; all others are the same for the same bits."""

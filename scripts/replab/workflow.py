@@ -49,7 +49,7 @@ def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
 
 def _planned(lab: Lab, batch: Batch) -> int:
     environment, family, variant = parts(lab, batch)
-    return sum(not cell.left_out for cell in plan.cells(family, environment, variant.name))
+    return sum(not cell.left_out for cell in plan.cells(family, environment, variant.name, lab.coverage))
 
 
 def forget_changed_results(lab: Lab) -> None:
@@ -65,13 +65,20 @@ def note_start(lab: Lab, *, cores: int) -> None:
 
 
 def claim(lab: Lab) -> None:
-    """Hold the results folder for this process; a second workflow on it is refused. The kernel lets go of it when the process ends, however."""
+    """Hold the results folder for this process; a second workflow on it is refused.
+
+    The kernel lets go of it when the process ends, however.
+    """
     lab.results.mkdir(parents=True, exist_ok=True)
     handle = (lab.results / ".lock").open("a")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        print(f"replab: {lab.results}: another workflow is at work on these results. Wait for it, or give other results: --config results=PATH", file=sys.stderr)
+        print(
+            f"replab: {lab.results}: another workflow is at work on these results. "
+            "Wait for it, or give other results: --config results=PATH",
+            file=sys.stderr,
+        )
         raise SystemExit(IN_USE) from None
     _held.append(handle)
 

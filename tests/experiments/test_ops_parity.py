@@ -78,11 +78,11 @@ def signatures(file: str) -> dict[str, tuple[tuple[str, ...], tuple[object, ...]
 
 
 def test_the_atlas_has_at_least_ninety_operations(family: Family) -> None:
-    assert len([case for case in family.cases if not case.special]) >= 90  # noqa: PLR2004 (what was promised)
+    assert len([case for case in family.cases if not case.special]) >= 90  # what was promised
 
 
 def test_about_two_dozen_cases_are_compiled(family: Family) -> None:
-    assert 20 <= sum(case.compile for case in family.cases) <= 30  # noqa: PLR2004
+    assert 20 <= sum(case.compile for case in family.cases) <= 30
 
 
 @pytest.mark.parametrize("file", FILES)

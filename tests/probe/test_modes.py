@@ -149,7 +149,7 @@ def test_dtypes(run: Answered) -> None:
         assert run.out(mode, "escalated") == np.float64(np.float32(0.1)) ** 2
         integer = run.out(mode, "integer")
         assert integer.dtype == np.int64
-        assert integer == 2  # noqa: PLR2004
+        assert integer == 2
         assert run.values(mode, "boolean")["out1"].dtype == np.bool_
 
 

@@ -198,8 +198,10 @@ hint: Something long
         ),
         (
             UNSOLVED,
-            "Because there is no version of six==1.99.0 and you require six==1.99.0, "
-            "we can conclude that your requirements are unsatisfiable",
+            (
+                "Because there is no version of six==1.99.0 and you require six==1.99.0, "
+                "we can conclude that your requirements are unsatisfiable"
+            ),
         ),
         ("", "uv failed without a message"),
     ],

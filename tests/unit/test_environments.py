@@ -52,8 +52,10 @@ def test_an_environment_is_read_as_written(containers: Path) -> None:
     [
         (
             'pyhton = "3.7"',
-            "containers/e/env.toml: pyhton: unknown key. Did you mean 'python'? "
-            "Known: framework, version, python, modes, requirements, order, devices, index, variables, note",
+            (
+                "containers/e/env.toml: pyhton: unknown key. Did you mean 'python'? "
+                "Known: framework, version, python, modes, requirements, order, devices, index, variables, note"
+            ),
         ),
         ('devices = ["tpu"]', "containers/e/env.toml: devices: unknown value 'tpu'. Did you mean 'cpu'? Known: cpu, cuda"),
         ('index = "somewhere"', "containers/e/env.toml: index: 'somewhere' is not a URL"),

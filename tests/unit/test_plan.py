@@ -33,7 +33,7 @@ def folder(tmp_path):
 def lab(folder, families, environments, variants=("default",)):
     return Lab(
         root=folder, results=folder / "results", cache=folder / "cache", engine="uv", environments=tuple(environments), families=tuple(families),
-        variants=tuple(Variant(name=name) for name in variants), points=100, limits=Limits(seconds=1.0, memory_mb=1),
+        variants=tuple(Variant(name=name) for name in variants), coverage="full", points=100, limits=Limits(seconds=1.0, memory_mb=1),
     )  # fmt: skip
 
 
@@ -81,9 +81,9 @@ def test_float32_is_followed_by_its_escalation_where_float64_is_there(dtypes, de
 
 def test_what_is_left_out_says_why(folder):
     cases = [case("exp", compile=True, derivatives=2), case("log")]
-    cells = list(plan.cells(family(folder, cases, leave_out={"compile": "each costs seconds", "script": "not today"}), TORCH, "default"))
+    cells = list(plan.cells(family(folder, cases, leave_out={"compile": "each costs seconds", "script": "not today"}), TORCH, "default", "quick"))
     reasons = {str(ids.cell_id(cell)): cell.left_out for cell in cells}
-    text = "torch.compile is run for float32 values and first derivatives: each function costs seconds of C++ compilation"
+    text = "compile is run for float32 up to derivative 1 only, since it compiles every function (coverage: quick)"
     assert {reasons[name] for name in reasons if ":eager:" in name} == {""}
     assert {reasons[name] for name in reasons if ":script:" in name} == {"not today"}
     assert reasons["ops.exp:float32:d0@torch-2.13:compile:default:cpu"] == reasons["ops.exp:float32:d1@torch-2.13:compile:default:cpu"] == ""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from builders import Lab, cell, pair, realistic
 from replab.report.answer import answer, lede
 from replab.report.cells import shown
-from replab.report.findings import control_score, crossings, least_accurate, mode_sharing, not_comparable, other_functions, special_values, version_steps
+from replab.report.findings import (
+    control_score,
+    crossings,
+    least_accurate,
+    mode_sharing,
+    not_comparable,
+    other_functions,
+    special_values,
+    version_steps,
+)
 from replab.report.pages import Finding
 
 
@@ -184,7 +193,10 @@ def test_special_values_have_a_finding_of_their_own() -> None:
         ]
     )
     assert _lines(special_values(_ok(lab))) == [
-        ("Special values are treated otherwise than in the truth in 1 of 2 operations", ("ops.exp.special (1).", "Of 1 result, NaN is elsewhere than in the truth in 1, infinity in 0."))
+        (
+            "Special values are treated otherwise than in the truth in 1 of 2 operations",
+            ("ops.exp.special (1).", "Of 1 result, NaN is elsewhere than in the truth in 1, infinity in 0."),
+        )
     ]
     assert _lines(not_comparable(_ok(lab))) == [
         ("1 result of 1 case cannot be compared", ("ops.relu (1).", "Of 1 result, NaN is elsewhere than in the truth in 0, infinity in 1."))

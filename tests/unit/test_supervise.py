@@ -16,12 +16,12 @@ import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "probe"))
-from probe_requests import PROBE, RequestBuilder  # noqa: E402 (its folder is on the path from here on)
+from probe_requests import PROBE, RequestBuilder  # its folder is on the path from here on
 
-from replab.errors import SandboxError  # noqa: E402
-from replab.model import Limits, Status  # noqa: E402
-from replab.store import Store  # noqa: E402
-from replab.supervise import MARK, OUTPUT_MB, Summary, run_batch  # noqa: E402
+from replab.errors import SandboxError
+from replab.model import Limits, Status
+from replab.store import Store
+from replab.supervise import MARK, OUTPUT_MB, Summary, run_batch
 
 LIMITS = Limits(seconds=1.5, memory_mb=600)
 PATIENT = Limits(seconds=60, memory_mb=600)
@@ -102,7 +102,7 @@ def assert_survives(bench: Bench, fault: str, limits: Limits = PATIENT, **parame
     summary = bench.run(limits)
     assert bench.outcome(before) == ("ok", "")
     assert bench.outcome(after) == ("ok", "")
-    assert summary.statuses.total() == 3  # noqa: PLR2004
+    assert summary.statuses.total() == 3
     assert [done for done, _, _ in bench.seen] == [1, 2, 3]
     assert marked(bench.staging) == []
     return bench.outcome(faulty)
@@ -205,7 +205,7 @@ def test_all_faults_in_one_batch(bench: Bench) -> None:
         "aborts": "crashed", "raises": "error", "leaves": "crashed", "exits": "error", "kills_itself": "crashed",
         "eats_at_once": "oom", "sleeps": "timeout",
     }  # fmt: skip
-    assert summary.sandboxes == 4  # noqa: PLR2004 (one, and one more after each of three deaths; the last cell was stopped)
+    assert summary.sandboxes == 4  # one, and one more after each of three deaths; the last cell was stopped
 
 
 def test_a_framework_that_cannot_be_imported_is_tried_twice(bench: Bench) -> None:
@@ -217,7 +217,7 @@ def test_a_framework_that_cannot_be_imported_is_tried_twice(bench: Bench) -> Non
     assert {bench.outcome(key) for key in keys} == {
         ("error", "the framework could not be imported: ModuleNotFoundError: No module named 'tensorflow'")
     }  # fmt: skip
-    assert summary.sandboxes == 2  # noqa: PLR2004
+    assert summary.sandboxes == 2
 
 
 def test_a_sandbox_that_dies_before_it_is_ready(bench: Bench) -> None:
@@ -228,7 +228,7 @@ def test_a_sandbox_that_dies_before_it_is_ready(bench: Bench) -> None:
         "crashed",
         "the sandbox ended before the framework was imported: the process was killed by SIGABRT; it last said: no such library",
     )
-    assert summary.sandboxes == 2  # noqa: PLR2004
+    assert summary.sandboxes == 2
 
 
 def test_an_import_that_never_ends(bench: Bench) -> None:
@@ -293,12 +293,12 @@ def test_a_killed_supervisor_leaves_no_process_and_loses_at_most_the_cell_in_fli
     keys = [bench.cell("slow", f".{n}", seconds=0.1) for n in range(12)]
     paths = [bench.store.cell_path(key) for key in keys]
     supervisor = start_supervisor(bench)
-    wait_for(lambda: sum(path.exists() for path in paths) >= 4)  # noqa: PLR2004
+    wait_for(lambda: sum(path.exists() for path in paths) >= 4)
     supervisor.send_signal(number)
     assert supervisor.wait(10) != 0
     wait_for(lambda: not marked(bench.staging), 3)
     kept = {path: path.stat().st_mtime_ns for path in paths if path.exists()}
-    assert 4 <= len(kept) < len(keys)  # noqa: PLR2004
+    assert 4 <= len(kept) < len(keys)
     again = start_supervisor(bench)
     assert again.wait(20) == 0
     statuses = json.loads(again.stdout.read())  # type: ignore[union-attr]

@@ -65,7 +65,7 @@ def planned(lab: Lab, pattern: str = "*") -> list[Cell]:
     return [
         cell
         for batch in plan.batches(lab)
-        for cell in plan.cells(family_of(lab, batch.family), environment_of(lab, batch.environment), batch.variant)
+        for cell in plan.cells(family_of(lab, batch.family), environment_of(lab, batch.environment), batch.variant, lab.coverage)
         if fnmatch.fnmatchcase(str(ids.cell_id(cell)), wanted)
     ]
 

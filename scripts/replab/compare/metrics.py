@@ -82,7 +82,8 @@ def against_truth(values: NDArray[Any], dtype: str, truth: Truth) -> tuple[Findi
         return Finding(elements=values.size, problem=f"dtype {dtype}, expected a floating-point one"), None
     form = FORMATS[dtype]
     result = widen(values, dtype).reshape(-1)
-    high, low, bound, sigma, ieee = (np.asarray(part, np.float64).reshape(-1) for part in (truth.high, truth.low, truth.bound, truth.sigma, truth.ieee))
+    parts = (truth.high, truth.low, truth.bound, truth.sigma, truth.ieee)
+    high, low, bound, sigma, ieee = (np.asarray(part, np.float64).reshape(-1) for part in parts)
     limit = z_limit(high.size, truth.runs)
     with np.errstate(all="ignore"):
         open_ball = ~np.isfinite(bound) | np.isnan(high)
@@ -117,14 +118,23 @@ def against_truth(values: NDArray[Any], dtype: str, truth: Truth) -> tuple[Findi
     if not measured.any():
         worst = int(np.argmax(problems)) if problems.any() else -1
         return Finding(
-            elements=high.size, identical=not problems.any() and not zero_sign.any() and not flushed.any(), z_max=0.0, z_limit=limit, ulp_max=0.0, ulp_mean=0.0, ulp_p99=0.0, abs_max=0.0,
-            rel_max=0.0, flushed=int(flushed.sum()), nan_mismatch=int(nan_mismatch.sum()), inf_mismatch=int(inf_mismatch.sum()),
-            zero_sign=int(zero_sign.sum()), worst=worst, bound_ulp=0.0, envelope_ulp=0.0,
+            elements=high.size, identical=not problems.any() and not zero_sign.any() and not flushed.any(), z_max=0.0, z_limit=limit,
+            ulp_max=0.0, ulp_mean=0.0, ulp_p99=0.0, abs_max=0.0, rel_max=0.0, flushed=int(flushed.sum()),
+            nan_mismatch=int(nan_mismatch.sum()), inf_mismatch=int(inf_mismatch.sum()), zero_sign=int(zero_sign.sum()), worst=worst,
+            bound_ulp=0.0, envelope_ulp=0.0,
         ), distances  # fmt: skip
-    worst = int(np.argmax(problems)) if problems.any() else int(np.argmax(np.where(z > limit, ulp, ulp * 1e-300 if (z > limit).any() else ulp)))
+    if problems.any():
+        worst = int(np.argmax(problems))
+    else:
+        worst = int(np.argmax(np.where(z > limit, ulp, ulp * 1e-300 if (z > limit).any() else ulp)))
     return Finding(
         elements=high.size,
-        identical=bool(np.array_equal(result[measured], expected[measured].astype(result.dtype)) and not problems.any() and not flushed.any() and not zero_sign.any()),
+        identical=bool(
+            np.array_equal(result[measured], expected[measured].astype(result.dtype))
+            and not problems.any()
+            and not flushed.any()
+            and not zero_sign.any()
+        ),
         z_max=float(z.max()),
         z_limit=limit,
         ulp_max=float(ulp.max()),
@@ -144,7 +154,7 @@ def against_truth(values: NDArray[Any], dtype: str, truth: Truth) -> tuple[Findi
 
 
 def _nearest(high: NDArray[np.float64], low: NDArray[np.float64], dtype: str) -> NDArray[Any]:
-    """high + low rounded once to the format: where ``high`` is a tie, ``low`` decides."""
+    """Round high + low once to the format: where ``high`` is a tie, ``low`` decides."""
     if dtype == "float64":
         return high
     down, up = np.nextafter(high, -np.inf), np.nextafter(high, np.inf)

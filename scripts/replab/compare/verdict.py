@@ -27,7 +27,8 @@ def verdict(finding: Finding, *, shrink: float | None, single: Verdict | None) -
     if finding.mismatches:
         return Verdict.SEMANTIC, f"{finding.mismatches} of {finding.elements} integers differ"
     if finding.nan_mismatch or finding.inf_mismatch:
-        parts = [f"{count} of {finding.elements} elements differ in {what}" for what, count in (("NaN", finding.nan_mismatch), ("infinity", finding.inf_mismatch)) if count]
+        counts = (("NaN", finding.nan_mismatch), ("infinity", finding.inf_mismatch))
+        parts = [f"{count} of {finding.elements} elements differ in {what}" for what, count in counts if count]
         return Verdict.INCOMPARABLE, " and ".join(parts)
     if finding.identical:
         return Verdict.IDENTICAL, "every element is the correctly rounded truth"

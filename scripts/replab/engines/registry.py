@@ -24,6 +24,8 @@ def get_engine(name: str, *, python: Path | None = None) -> Engine:
             return UvEngine()
         case "host":
             return HostEngine(python)
+        case _:
+            pass
     known = f"Known: {', '.join(ENGINES)}"
     if name in PLANNED:
         raise ConfigError(f"the engine '{name}' is planned but not there yet", where="engine", hint=known)

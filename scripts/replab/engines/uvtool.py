@@ -125,7 +125,7 @@ def _sentences(stderr: str) -> list[str]:
     inside = False
     for line in stderr.splitlines():
         # The second form is that of older versions.
-        if begin := re.match(r"\s*(?:error|cause|×|╰─▶|├─▶):?\s+(.*)", line):  # noqa: RUF001
+        if begin := re.match(r"\s*(?:error|cause|×|╰─▶|├─▶):?\s+(.*)", line):
             found.append(begin[1].strip())
             inside = True
         elif inside and line.startswith("  ") and line.strip():

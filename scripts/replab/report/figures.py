@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from math import floor, inf, isfinite, isinf, log10
+from math import floor, inf, isfinite, log10
 from typing import Any
 
+from replab.report.axis import Axis
 from replab.report.cells import BitClass, CellView, Place, bit_classes, places_in_words
 from replab.report.links import cell_path
 from replab.report.pages import Bar, Chart, Chip, ClassPicture, ClassRow, ClassSquare, Share
@@ -130,32 +131,7 @@ def _colours(places: Iterable[Place]) -> dict[str, str]:
     return made
 
 
-class _Axis:
-    """A symmetric-logarithmic axis: ``u = ±log10(|x| / smallest)``, 0 below the smallest size of the data."""
-
-    def __init__(self, edges: Iterable[float]) -> None:
-        sizes = [abs(edge) for edge in edges if edge != 0 and isfinite(edge)]
-        self.low = floor(log10(min(sizes))) if sizes else 0
-        self.high = max(log10(max(sizes)), self.low + 1) if sizes else 1
-
-    def at(self, x: float) -> float:
-        """Where ``x`` lies; infinities lie at the ends."""
-        if x == 0:
-            return 0.0
-        size = self.high if isinf(x) else log10(abs(x))
-        return max(size - self.low, 0.0) * (1 if x > 0 else -1)
-
-    def ticks(self, left: float, right: float) -> list[tuple[float, str]]:
-        """Some powers of ten, zero, and their signs, between two places."""
-        span = self.high - self.low
-        step = next((step for step in (1, 2, 5, 10, 20, 50, 100) if span / step <= 7), 200)
-        sizes = [power for power in range(self.low + 1, floor(self.high) + 1) if power % step == 0]
-        marks = [(power - self.low, f"1e{power}" if abs(power) > 2 else f"{10.0**power:g}") for power in sizes]
-        both = [(-u, f"−{text}") for u, text in reversed(marks)] + [(0.0, "0")] + [(float(u), text) for u, text in marks]
-        return [(u, text) for u, text in both if left <= u <= right]
-
-
-def _middle(axis: _Axis, lo: float, hi: float) -> float:
+def _middle(axis: Axis, lo: float, hi: float) -> float:
     return (axis.at(lo) + axis.at(hi)) / 2
 
 
@@ -209,7 +185,7 @@ def error_chart(
     for row in rows:
         lines[row.bits, row.environment, row.mode].append(row)
     by_letter = {entry.letter: entry for entry in classes}
-    axis = _Axis(edge for row in rows for edge in (row.x_lo, row.x_hi))
+    axis = Axis(edge for row in rows for edge in (row.x_lo, row.x_hi))
     colours = _colours(cell.place for entry in classes for cell in entry.cells)
     made: list[dict[str, Any]] = []
     table: list[tuple[str, ...]] = []
@@ -246,7 +222,9 @@ def error_chart(
     pad = max((right - left) * 0.02, 0.05)
     ticks = axis.ticks(left - pad, right + pad)
     highest = max((value for line in made for value in line["max"] if value is not None), default=1.0)
-    spec = error_spec(names, [line["colour"] for line in made], [line["dash"] for line in made], (left - pad, right + pad), ticks, highest)
+    spec = error_spec(
+        names, [line["colour"] for line in made], [line["dash"] for line in made], (left - pad, right + pad), ticks, highest, axis.title
+    )
     return Chart(
         id=identity,
         title=title,
@@ -282,6 +260,7 @@ def error_spec(
     domain: tuple[float, float],
     ticks: list[tuple[float, str]],
     highest: float,
+    title: str,
 ) -> dict[str, Any]:
     """The Vega-Lite specification; its data comes under the name ``points``, made by ``charts.js`` from columns."""
     labels = "{" + ", ".join(f"'{round(u * 1000)}': '{text}'" for u, text in ticks) + "}['' + round(datum.value * 1000)]"
@@ -306,7 +285,7 @@ def error_spec(
             "x": {
                 "field": "u",
                 "type": "quantitative",
-                "title": "input (logarithmic on both sides of 0)",
+                "title": title,
                 "scale": {"domain": [round(domain[0], 3), round(domain[1], 3)], "nice": False, "zero": False},
                 "axis": {"values": [round(u, 3) for u, _ in ticks], "labelExpr": labels, "grid": True, "labelOverlap": "greedy"},
             },

@@ -58,10 +58,8 @@ def least_accurate(ok: Sequence[CellView]) -> list[Finding]:
         peers = [cell for cell in mine if cell.work == top.work]
         same = [cell.place for cell in peers if (cell.bits and cell.bits == top.bits) or cell.id == top.id]
         where = f", at {top.worst.worst_inputs}" if top.worst.worst_inputs else ""
-        lines = [
-            f"Up to {number(top.ulp)} ULP from the truth in {_precision(top.work)}, in {places_in_words(same)}{where}; "
-            f"{number(top.worst.ulp_mean)} ULP on average."
-        ]
+        reach = f"Up to {number(top.ulp)} ULP from the truth in {_precision(top.work)}, in {places_in_words(same)}{where}"
+        lines = [f"{reach}; {number(top.worst.ulp_mean)} ULP on average."]
         newest = _environments(mine, framework)[-1]
         now = [cell for cell in peers if cell.place.environment == newest and not isnan(cell.ulp)]
         if newest != top.place.environment and now:
@@ -274,7 +272,9 @@ def version_steps(ok: Sequence[CellView]) -> list[Finding]:
         moved = [
             work
             for work in both
-            if not left[work].worst.special and "accuracy" in {left[work].outcome.name, right[work].outcome.name} and _ratio(left[work].ulp, right[work].ulp) > 1
+            if not left[work].worst.special
+            and "accuracy" in {left[work].outcome.name, right[work].outcome.name}
+            and _ratio(left[work].ulp, right[work].ulp) > 1
         ]
         links = [Link(text="version drift", href="upgrade.html")]
         if moved:

@@ -55,7 +55,10 @@ def controls(results: Results) -> ControlsPage:
                 found=tuple((OUTCOMES[name], found[name]) for name in sorted(found, key=lambda name: OUTCOMES[name].severity)),
                 good=good,
                 total=len(ran),
-                misses=(*misses[:MOST_MISSES], *([f"and {plural(len(misses) - MOST_MISSES, 'other')}"] if len(misses) > MOST_MISSES else [])),
+                misses=(
+                    *misses[:MOST_MISSES],
+                    *([f"and {plural(len(misses) - MOST_MISSES, 'other')}"] if len(misses) > MOST_MISSES else []),
+                ),
             )
         )
     scores = results.run.get("controls") or {}

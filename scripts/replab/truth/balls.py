@@ -28,7 +28,7 @@ def to_balls(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _elementwise(function: Callable[[Ball], Ball]) -> Callable[..., Any]:
     ufunc = np.frompyfunc(function, 1, 1)
-    return lambda x: ufunc(arb(x) if isinstance(x, int | float) else x)
+    return lambda x: ufunc(arb(x) if isinstance(x, int | float) else x)  # type: ignore[arg-type]  # the stubs of NumPy know no objects
 
 
 def _as_ball(value: Any) -> Ball:
@@ -47,11 +47,11 @@ def _rint(x: Ball) -> Ball:
     """Half to even; unknown (NaN) when the ball holds a tie and other numbers."""
     low = x.floor()
     rest = x - low
-    if rest < 0.5:  # noqa: PLR2004 (the tie)
+    if rest < 0.5:  # the tie
         return low
-    if rest > 0.5:  # noqa: PLR2004
+    if rest > 0.5:
         return low + 1
-    if rest == 0.5:  # noqa: PLR2004
+    if rest == 0.5:
         return low + (low / 2 - (low / 2).floor()) * 2
     return arb.nan()
 
@@ -123,12 +123,12 @@ UNARY: dict[str, Callable[..., Any]] = {
         "fabs": _abs, "square": lambda x: x * x, "reciprocal": lambda x: 1 / x,
         "conj": lambda x: x, "conjugate": lambda x: x,
         "exp": lambda x: _as_ball(x).exp(), "sqrt": lambda x: _as_ball(x).sqrt(), "log": lambda x: _as_ball(x).log(),
-        "sin": lambda x: x.sin(), "cos": lambda x: x.cos(), "tan": lambda x: x.tan(), "sinh": lambda x: x.sinh(), "cosh": lambda x: x.cosh(),
-        "tanh": lambda x: x.tanh(), "expm1": lambda x: x.expm1(), "log1p": lambda x: x.log1p(),
+        "sin": lambda x: x.sin(), "cos": lambda x: x.cos(), "tan": lambda x: x.tan(), "sinh": lambda x: x.sinh(),
+        "cosh": lambda x: x.cosh(), "tanh": lambda x: x.tanh(), "expm1": lambda x: x.expm1(), "log1p": lambda x: x.log1p(),
     }.items()
 }  # fmt: skip
 PREDICATES: dict[str, Callable[..., Any]] = {
-    "isnan": lambda x: np.frompyfunc(_isnan, 1, 1)(x).astype(bool),
+    "isnan": lambda x: np.frompyfunc(_isnan, 1, 1)(x).astype(bool),  # type: ignore[attr-defined]  # of arrays it returns arrays
     "isfinite": lambda x: np.frompyfunc(lambda v: bool(v.is_finite()), 1, 1)(x).astype(bool),
     "isinf": lambda x: np.frompyfunc(lambda v: not v.is_finite() and not _isnan(v), 1, 1)(x).astype(bool),
 }
@@ -145,7 +145,8 @@ BINARY: dict[str, Callable[..., Any]] = {
 SPECIAL: dict[str, Callable[..., Any]] = {
     name: _elementwise(function)
     for name, function in {
-        "erf": lambda x: x.erf(), "erfc": lambda x: x.erfc(), "erfinv": lambda x: x.erfinv(), "gammaln": lambda x: abs(x.gamma()).log() if x < 0 else x.lgamma(),
+        "erf": lambda x: x.erf(), "erfc": lambda x: x.erfc(), "erfinv": lambda x: x.erfinv(),
+        "gammaln": lambda x: abs(x.gamma()).log() if x < 0 else x.lgamma(),
         "psi": lambda x: x.digamma(), "digamma": lambda x: x.digamma(), "expit": _expit,
     }.items()
 }  # fmt: skip
@@ -158,10 +159,10 @@ def round_to(values: Any, name: str) -> Any:
 
 def matmul(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Matrix product of balls, shapes as ``numpy.matmul``; (m, k) by (k, n) goes through ``arb_mat``, which is far quicker."""
-    if a.ndim != 2 or b.ndim != 2:  # noqa: PLR2004 (matrices)
+    if a.ndim != 2 or b.ndim != 2:  # matrices
         return np.asarray(np.matmul(a, b))
     rows, columns = a.shape[0], b.shape[1]
-    product = arb_mat(*a.shape, a.ravel().tolist()) * arb_mat(*b.shape, b.ravel().tolist())
+    product = arb_mat(*a.shape, a.ravel().tolist()) * arb_mat(*b.shape, b.ravel().tolist())  # type: ignore[call-overload]  # two by ``ndim``
     result = np.empty(rows * columns, object)
     result[:] = product.entries()
     return result.reshape(rows, columns)

@@ -59,7 +59,9 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool) -> list[Truth]:
         return [_big_product(problem, form, ieee[0])]
     method = "ball arithmetic"
     enclosures = [
-        (high, low, np.where(_decided_by_ieee(problem, value, elementwise=elementwise), np.inf, bound)) if value.dtype.kind == "f" else (high, low, bound)
+        (high, low, np.where(_decided_by_ieee(problem, value, elementwise=elementwise), np.inf, bound))
+        if value.dtype.kind == "f"
+        else (high, low, bound)
         for value, (high, low, bound) in zip(ieee, _enclose(problem, form, elementwise=elementwise), strict=True)
     ]
     size = max(value.size for value in ieee)
@@ -83,7 +85,7 @@ def _exact(value: Array) -> Truth:
 def _is_big_product(problem: Problem) -> bool:
     """A single large matrix product of inputs narrower than float64, whose products float64 forms without error."""
     shapes = [value.shape for value in problem.inputs.values()]
-    if problem.function != "matmul" or problem.derivative or len(shapes) != 2 or any(len(shape) != 2 for shape in shapes):  # noqa: PLR2004
+    if problem.function != "matmul" or problem.derivative or len(shapes) != 2 or any(len(shape) != 2 for shape in shapes):
         return False
     return shapes[0][0] * shapes[0][1] * shapes[1][1] > BIG_PRODUCT and all(value.dtype != np.float64 for value in problem.inputs.values())
 
@@ -179,7 +181,7 @@ def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]], s
                 continue
             with np.errstate(all="ignore"):
                 distance = np.square((value - high) - low)
-                total += np.where(np.isfinite(distance), distance, 0.0)
+                total += np.where(np.isfinite(distance), distance, 0.0)  # noqa: PLW2901 (in place: the array stays in ``totals``)
         seed += 1
     with np.errstate(all="ignore"):
         return [np.sqrt(total / runs) for total in totals], runs

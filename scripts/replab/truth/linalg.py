@@ -43,7 +43,7 @@ def _eliminate(a: Array, right: Array) -> tuple[list[Array], list[Array], int]:
 
 
 def solve(a: Array, b: Array) -> Array:
-    """x with a·x = b; ``a`` (n, n), ``b`` (n,) or (n, k)."""
+    """x with a·x = b; ``a`` (n, n), ``b`` (n,) or (n, k)."""  # noqa: D403 (x is a name)
     n = a.shape[0]
     right = anp.reshape(b, (n, -1))
     rows, rights, _ = _eliminate(a, right)
@@ -123,7 +123,7 @@ def pinv(a: Array) -> Array:
 def eigvalsh(a: Array) -> Array:
     """Eigenvalues of a symmetric ``a`` (n, n), ascending; rigorous on balls (simple spectra)."""
     if isinstance(a, np.ndarray) and a.dtype == object:
-        values = [value.real for value in acb_mat(*a.shape, a.ravel().tolist()).eig()]
+        values = [value.real for value in acb_mat(*a.shape, a.ravel().tolist()).eig()]  # type: ignore[call-overload]  # a matrix: two numbers
         result = np.empty(len(values), object)
         result[:] = sorted(values, key=lambda ball: float(ball.mid()))
         return result

@@ -32,7 +32,7 @@ def _holds_balls(value: Any) -> bool:
 
 ROUNDED = frozenset(
     """exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh reciprocal
-    logaddexp arctan2 power hypot square divide true_divide erf erfc erfinv gammaln psi digamma expit""".split()
+    logaddexp arctan2 power hypot square divide true_divide erf erfc erfinv gammaln psi digamma expit""".split()  # noqa: SIM905 (easier to read)
 )
 """Functions of plain numbers that float64 would round: while the truth is computed they are functions of exact balls, ``np.sqrt(2.0)`` and
 the ``log(2)`` of autograd's rules too."""
@@ -89,7 +89,7 @@ def _keep_perturbed(name: str) -> None:
     setattr(numpy_wrapper, name, new)
 
 
-@primitive
+@primitive  # type: ignore[untyped-decorator]  # autograd comes without types
 def round_to(values: Any, name: str) -> Any:
     """``values`` rounded to a format, half to even; its derivative is taken as 1 (a cast passes gradients through)."""
     if _holds_balls(values):
@@ -98,7 +98,7 @@ def round_to(values: Any, name: str) -> Any:
     return wrap(rounded) if isinstance(values, Perturbed) else rounded
 
 
-defvjp(round_to, lambda ans, values, name: lambda g: g, argnums=(0,))
+defvjp(round_to, lambda ans, values, name: lambda g: g, argnums=(0,))  # noqa: ARG005 (what autograd hands over)
 
 
 def _metadata(value: Any) -> tuple[Any, ...]:
@@ -120,13 +120,13 @@ def exactly() -> Iterator[None]:
         np_.exact = False
 
 
-class PerturbedSpace(ArrayVSpace):
+class PerturbedSpace(ArrayVSpace):  # type: ignore[misc]  # autograd comes without types
     """Gradients of perturbed arrays are accumulated in perturbed arrays, so that these sums are rounded as well."""
 
-    def zeros(self) -> Any:
+    def zeros(self) -> Any:  # noqa: D102 (autograd's documentation holds)
         return wrap(super().zeros())
 
-    def ones(self) -> Any:
+    def ones(self) -> Any:  # noqa: D102 (as above)
         return wrap(super().ones())
 
 
@@ -173,13 +173,13 @@ class LabNumpy:
             x = x._value  # noqa: SLF001 (how autograd unboxes)
         return x
 
-    def var(self, x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+    def var(self, x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
         """Mean of the squared distances from the mean, over n - ddof (composed: NumPy's own asks elements for ``conjugate``)."""
         centred = x - anp.mean(x, axis=axis, keepdims=True)
         count = np.size(x) if axis is None else int(np.prod([np.shape(x)[place] for place in np.atleast_1d(axis)]))
         return anp.sum(centred * centred, axis=axis, keepdims=keepdims) / (count - ddof)
 
-    def std(self, x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+    def std(self, x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
         """Square root of ``var``."""
         return anp.sqrt(self.var(x, axis=axis, ddof=ddof, keepdims=keepdims))
 

@@ -24,10 +24,12 @@ from replab.formats import Format
 EXACT = frozenset(
     """positive negative absolute fabs sign signbit copysign maximum minimum fmax fmin floor ceil trunc rint greater greater_equal less
     less_equal equal not_equal logical_and logical_or logical_not logical_xor isnan isinf isfinite fmod remainder floor_divide
-    conjugate isnat spacing nextafter frexp ldexp modf""".split()
+    conjugate isnat spacing nextafter frexp ldexp modf""".split()  # noqa: SIM905 (easier to read)
 )
 """Ufuncs whose result on representable operands is representable (``remainder`` up to one last rounding)."""
-CONTRACTIONS: dict[Callable[..., Any], str] = {np.dot: "dot", np.inner: "inner", np.tensordot: "tensordot", np.einsum: "einsum", np.vdot: "dot"}
+CONTRACTIONS: dict[Callable[..., Any], str] = {
+    np.dot: "dot", np.inner: "inner", np.tensordot: "tensordot", np.einsum: "einsum", np.vdot: "dot",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -68,15 +70,15 @@ def rounding(form: Format, seed: int) -> Iterator[Noise]:
         _active.pop()
 
 
-def random(shape: tuple[int, ...]) -> NDArray[np.float64]:
+def random(shape: tuple[int, ...]) -> NDArray[np.float64]:  # noqa: D103 (uniform on [-1, 1))
     return _active[-1].rng.random(shape) * 2.0 - 1.0
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: D103 (without the subclass)
     return value.view(np.ndarray) if isinstance(value, Perturbed) else value
 
 
-def wrap(value: Any) -> Any:
+def wrap(value: Any) -> Any:  # noqa: D103 (floats with the subclass, all else as it is)
     if isinstance(value, np.ndarray | np.floating) and np.asarray(value).dtype.kind == "f":
         return np.asarray(value).view(Perturbed)
     if isinstance(value, tuple | list):
@@ -113,15 +115,15 @@ def _exact_anyway(ufunc: np.ufunc, result: NDArray[np.float64], operands: Sequen
 
     A sum that happens to be representable would not be in another association: only sums with zero, and those that cancel, are taken for exact. For float64 the
     products with powers of two are.
-    """
+    """  # noqa: E501 (a docstring is part of the key of every truth: not worth a new one)
     if ufunc is np.add or ufunc is np.subtract:
         a, b = operands
         return np.asarray((a == 0) | (b == 0) | (result == 0))
     if not _active[-1].mask and (ufunc is np.multiply or ufunc is np.divide):
         a, b = operands
-        power = np.abs(np.frexp(b)[0]) == 0.5  # noqa: PLR2004 (a power of two)
+        power = np.abs(np.frexp(b)[0]) == 0.5  # a power of two
         if ufunc is np.multiply:
-            power = power | (np.abs(np.frexp(a)[0]) == 0.5)  # noqa: PLR2004
+            power = power | (np.abs(np.frexp(a)[0]) == 0.5)
         return np.asarray((power & (np.abs(result) > 2.0**-1000)) | (result == 0))
     return None
 
@@ -162,7 +164,7 @@ class Perturbed(np.ndarray[Any, Any]):
         return result.view(Perturbed)
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        if func in CONTRACTIONS and len(args) >= 2:  # noqa: PLR2004 (two tensors are contracted)
+        if func in CONTRACTIONS and len(args) >= 2:  # two tensors are contracted
             return _contract(func, args, kwargs)
         # NumPy's own implementation calls ufuncs (perturbed above) or C code that may drop the subclass: put it back.
         return wrap(super().__array_function__(func, types, args, kwargs))
@@ -186,7 +188,7 @@ def _reduced(ufunc: np.ufunc, values: NDArray[np.float64], result: NDArray[np.fl
 
 def _scatter(ufunc: np.ufunc, operands: list[Any]) -> None:
     """``add.at`` in place: a target that gets m terms is rounded m - 1 times."""
-    target, places, values = operands[0], operands[1], operands[2] if len(operands) > 2 else 1.0  # noqa: PLR2004
+    target, places, values = operands[0], operands[1], operands[2] if len(operands) > 2 else 1.0
     ufunc.at(target, places, values)
     terms, sizes = np.zeros_like(target), np.zeros_like(target)
     np.add.at(terms, places, 1.0)

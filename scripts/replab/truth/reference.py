@@ -30,7 +30,7 @@ def load(path: Path) -> ModuleType:
     Raises ``TruthError`` when the file cannot be imported.
     """
     spec = importlib.util.spec_from_file_location(f"replab_reference_{path.parent.name}", path)
-    assert spec is not None and spec.loader is not None  # a path ending in .py always has both
+    assert spec is not None and spec.loader is not None  # noqa: S101, PT018 (for mypy: a path ending in .py always has both)
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -117,5 +117,5 @@ def _is_whole(value: Any) -> bool:
 
 def _is_float(value: Any) -> bool:
     while hasattr(value, "_value"):
-        value = value._value
+        value = value._value  # noqa: SLF001 (how autograd unboxes)
     return not _is_whole(value) and not isinstance(value, bool | int)
