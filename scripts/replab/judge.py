@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from replab import ids, plan, sources
 from replab.batch import environment_facts, input_index
+from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, Distances, Finding, against_truth, widen, z_limit
 from replab.compare.ulp import compare_pair
 from replab.compare.verdict import outside, pair_verdict, verdict
@@ -143,7 +144,8 @@ class Judge:
             for output in cell.findings:
                 eager = (cell.id.environment, "eager", output, cell.id.variant)
                 single = singles.get((*place, output, cell.id.variant)) or singles.get(eager)
-                cell.verdicts[output] = self._verdict(cell, output, escalation, single, dtype)
+                truth = dict(zip(names, truths, strict=True))[output]
+                cell.verdicts[output] = self._verdict(cell, output, truth, escalation if dtype == "float32" else None, single)
                 if dtype == "float32":
                     singles[(*place, output, cell.id.variant)] = cell.verdicts[output][0]
         inputs = {one["name"]: self.truths.array(one) for one in self._inputs(case, dtype, derivative)}
@@ -175,17 +177,16 @@ class Judge:
                 cell.findings[name] = (wrong, None)
 
     @staticmethod
-    def _verdict(cell: Judged, output: str, escalation: Judged | None, single: Verdict | None, dtype: str) -> tuple[Verdict, str, float]:
+    def _verdict(cell: Judged, output: str, truth: Truth, escalation: Judged | None, single: Verdict | None) -> tuple[Verdict, str, float]:
+        """Verdict, reason and shrinking of one output."""
         finding, distances = cell.findings[output]
-        shrink = None
-        if dtype == "float32" and distances is not None and escalation is not None and output in escalation.findings and outside(finding):
+        seen = None
+        if distances is not None and escalation is not None and output in escalation.findings and outside(finding):
             other = escalation.findings[output][1]
             if other is not None:
-                beyond = distances.z > finding.z_limit
-                before = float(np.abs(distances.difference[beyond]).sum())
-                shrink = float(np.abs(other.difference[beyond]).sum()) / before if before else 0.0
-        found, why = verdict(finding, shrink=shrink, single=single if dtype != "float32" else None)
-        return found, why, NAN if shrink is None else shrink
+                seen = escalate(finding, distances, other, escalation.tensors[output].values, truth)
+        found, why = verdict(finding, dtype=cell.id.dtype, escalation=seen, single=None if cell.id.dtype == "float32" else single)
+        return found, why, NAN if seen is None else seen.shrink
 
     def _cell_rows(
         self, case: Case, cell: Judged, truths: Mapping[str, Truth], inputs: Mapping[str, NDArray[Any]], problem: str

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from replab.compare.escalation import escalate
 from replab.compare.metrics import Distances, Finding, against_truth
 from replab.compare.verdict import verdict
 from replab.config import Faults, load_family
@@ -51,9 +52,13 @@ def _truth(case: Case, dtype: str) -> tuple[Arrays, list[Truth]]:
     return inputs, certify(problem, dtype, elementwise=case.elementwise)
 
 
-def _compare(case: Case, inputs: Arrays, truths: list[Truth], dtype: str) -> list[tuple[Finding, Distances]]:
+def _results(case: Case, inputs: Arrays, dtype: str) -> list[Any]:
     result = _implementation(case.function)(*(values.astype(dtype) for values in inputs.values()), **case.parameters)
-    values = list(result) if isinstance(result, tuple) else [result]
+    return list(result) if isinstance(result, tuple) else [result]
+
+
+def _compare(case: Case, inputs: Arrays, truths: list[Truth], dtype: str) -> list[tuple[Finding, Distances]]:
+    values = _results(case, inputs, dtype)
     assert [value.dtype.name for value in values] == [dtype] * len(truths)
     found = []
     for value, truth in zip(values, truths, strict=True):
@@ -68,16 +73,17 @@ def _verdicts(case: Case) -> dict[str, list[Verdict]]:
     """Verdicts of all outputs in float32 (with the escalation to float64) and in float64."""
     inputs, truths = _truth(case, "float32")
     singles = []
-    for (finding, near), (_, far) in zip(_compare(case, inputs, truths, "float32"), _compare(case, inputs, truths, "float64"), strict=True):
+    wide = _results(case, inputs, "float64")
+    for truth, value, (finding, near), (_, far) in zip(
+        truths, wide, _compare(case, inputs, truths, "float32"), _compare(case, inputs, truths, "float64"), strict=True
+    ):
         assert finding.uncertain == 0
-        outside = near.z > finding.z_limit
-        total = float(np.abs(near.difference[outside]).sum())
-        shrink = float(np.abs(far.difference[outside]).sum()) / total if total else 0.0
-        singles.append(verdict(finding, shrink=shrink, single=None)[0])
+        seen = escalate(finding, near, far, value, truth)
+        singles.append(verdict(finding, dtype="float32", escalation=seen, single=None)[0])
     inputs, truths = _truth(case, "float64")
     findings = [finding for finding, _ in _compare(case, inputs, truths, "float64")]
     assert [finding.uncertain for finding in findings] == [0] * len(findings)
-    doubles = [verdict(finding, shrink=None, single=single)[0] for finding, single in zip(findings, singles, strict=True)]
+    doubles = [verdict(finding, dtype="float64", escalation=None, single=single)[0] for finding, single in zip(findings, singles, strict=True)]
     return {"float32": singles, "float64": doubles}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from replab.compare.escalation import Escalation
 from replab.compare.metrics import Finding
 from replab.formats import FORMATS
 from replab.model import Verdict
@@ -9,6 +10,7 @@ from replab.model import Verdict
 SHRINK_LIMIT = 2.0 ** (-(FORMATS["float64"].precision - FORMATS["float32"].precision) / 2)
 """A difference either stays (ratio 1) or shrinks with the unit roundoff (ratio 2^-29) when float64 replaces float32; the geometric mean
 of the two is where both are equally near."""
+SINGLE_TO_DOUBLE = FORMATS["float64"].unit_roundoff / FORMATS["float32"].unit_roundoff
 
 
 def outside(finding: Finding) -> bool:
@@ -16,11 +18,10 @@ def outside(finding: Finding) -> bool:
     return not finding.z_max <= finding.z_limit
 
 
-def verdict(finding: Finding, *, shrink: float | None, single: Verdict | None) -> tuple[Verdict, str]:
-    """The verdict of a cell against the truth, and why in words.
+def verdict(finding: Finding, *, dtype: str, escalation: Escalation | None, single: Verdict | None) -> tuple[Verdict, str]:
+    """The verdict of a cell of ``dtype`` against the truth, and why in words.
 
-    ``shrink`` is Σ|d64| / Σ|d32| over the elements outside the envelope (float32 cells), ``None`` when there is no escalation.
-    ``single`` is the verdict of the float32 cell of the same case, environment and mode (for cells of other dtypes).
+    ``escalation`` is what the float64 run says of a float32 cell, ``None`` when there is none. ``single`` is the verdict of the float32 cell of the same case, environment and mode (for cells of other dtypes).
     """
     if finding.problem:
         return Verdict.INCOMPARABLE, finding.problem
@@ -37,15 +38,27 @@ def verdict(finding: Finding, *, shrink: float | None, single: Verdict | None) -
     if not outside(finding):
         return Verdict.ROUNDING, f"z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}"
     beyond = f"z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}"
-    if shrink is not None:
-        if shrink > SHRINK_LIMIT:
-            return Verdict.SEMANTIC, f"{beyond}, and in float64 the difference stays ({shrink:.2g} of it)"
-        return Verdict.ACCURACY, f"{beyond}, but in float64 the difference shrinks (to {shrink:.2g} of it)"
+    if escalation is not None:
+        return _escalated(beyond, escalation, finding.z_limit)
     if single is Verdict.SEMANTIC:
         return Verdict.SEMANTIC, f"{beyond}, and float32 shows another function as well"
     if single in (Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.ACCURACY):
         return Verdict.ACCURACY, f"{beyond}, but float32 computes the right function ({single})"
+    if dtype == "float64" and finding.z_max * SINGLE_TO_DOUBLE <= finding.z_limit:
+        return Verdict.ACCURACY, f"{beyond}, but within what float32 would round"
     return Verdict.INCONCLUSIVE, f"{beyond}, and there is no run in another precision to tell why"
+
+
+def _escalated(beyond: str, escalation: Escalation, limit: float) -> tuple[Verdict, str]:
+    """The verdict of a float32 cell that rounding does not explain, from its float64 run."""
+    left = f"{escalation.shrink:.2g} of it"
+    if escalation.single:
+        return Verdict.INCONCLUSIVE, f"{beyond}, and the float64 run has no more digits than float32: the implementation computes in float32"
+    if escalation.shrink <= SHRINK_LIMIT:
+        return Verdict.ACCURACY, f"{beyond}, but in float64 the difference shrinks (to {left})"
+    if escalation.z <= limit:
+        return Verdict.ACCURACY, f"{beyond}, but what stays in float64 ({left}) is no more than float32 rounds"
+    return Verdict.SEMANTIC, f"{beyond}, and in float64 the difference stays ({left})"
 
 
 def pair_verdict(*, same_bits: bool, z: float, limit: float, incomparable: bool, left: Verdict, right: Verdict) -> Verdict:
