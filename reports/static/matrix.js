@@ -84,7 +84,7 @@
     columns.forEach(function (at) {
       var column = data.columns[at];
       var edge = before !== column.environment;
-      if (edge) { cell = element("th", { scope: "colgroup", colspan: 0 }, column.environment); top.appendChild(cell); before = column.environment; }
+      if (edge) { cell = element("th", { scope: "colgroup", colspan: 0, title: column.environment }); cell.appendChild(element("span", {}, column.environment)); top.appendChild(cell); before = column.environment; }
       cell.colSpan = Number(cell.getAttribute("colspan")) + 1;
       var mode = element("th", { scope: "col", "class": edge ? "edge" : "" });
       mode.appendChild(element("span", {}, column.how));
@@ -94,6 +94,35 @@
     made.appendChild(top);
     made.appendChild(low);
     return made;
+  }
+
+  // All columns are equally wide: as wide as the page allows, within limits. Names that do not fit are turned upright.
+  function widths() {
+    var rem = parseFloat(getComputedStyle(document.documentElement).fontSize), small = matchMedia("(max-width: 48rem)").matches;
+    var group = table.querySelector("colgroup") || table.insertBefore(element("colgroup"), table.firstChild);
+    var longest = rows.reduce(function (most, row) {
+      var known = data.cases[row[0]];
+      return Math.max(most, (small ? 0 : known.family.length + 1) + known.name.length + rest(row, filters()).length);
+    }, 12);
+    var first = Math.min((small ? 9.5 : 22) * rem, (2.2 + longest * 0.52) * rem);
+    var free = frame.parentElement.clientWidth - first - 4;
+    var wide = Math.max(2.35 * rem, Math.min(5.75 * rem, Math.floor(free / Math.max(columns.length, 1))));
+    var modes = columns.reduce(function (most, at) { return Math.max(most, data.columns[at].how.length); }, 0);
+    var tight = false, span = 0;
+    columns.forEach(function (at, place) {
+      span += 1;
+      var name = data.columns[at].environment, next = columns[place + 1];
+      if (next === undefined || data.columns[next].environment !== name) {
+        tight = tight || span * wide < (name.length * 0.54 + 0.8) * rem;
+        span = 0;
+      }
+    });
+    group.textContent = "";
+    group.appendChild(element("col", { style: "width:" + Math.round(first) + "px" }));
+    columns.forEach(function () { group.appendChild(element("col", { style: "width:" + wide + "px" })); });
+    table.style.width = Math.round(first) + columns.length * wide + "px";
+    table.classList.toggle("tall", tight);
+    table.classList.toggle("roomy", wide >= (modes * 0.44 + 0.3) * rem);
   }
 
   function link(row, at) {
@@ -113,7 +142,10 @@
   function draw(row, number, code, wanted) {
     var known = data.cases[row[0]], line = element("tr", { "aria-rowindex": number + 3 });
     var first = element("th", { "class": "first", scope: "row" });
-    first.appendChild(element("a", { href: known.href + "#" + row.panel, title: known.title || known.name, tabindex: -1 }, known.family + "." + known.name));
+    var named = element("a", { href: known.href + "#" + row.panel, title: known.family + "." + known.name + (known.title ? ": " + known.title : ""), tabindex: -1 });
+    named.appendChild(element("span", { "class": "family" }, known.family + "."));
+    named.appendChild(document.createTextNode(known.name));
+    first.appendChild(named);
     first.appendChild(element("span", { "class": "dim" }, " " + rest(row, wanted)));
     line.appendChild(first);
     var before = null;
@@ -157,6 +189,7 @@
     table.textContent = "";
     table.appendChild(head(wanted));
     table.appendChild(body);
+    widths();
     table.setAttribute("aria-rowcount", rows.length + 2);
     frame.scrollTop = 0;
     portion();
@@ -202,6 +235,7 @@
   frame.addEventListener("scroll", function () {
     if (drawn < rows.length && frame.scrollTop + frame.clientHeight > frame.scrollHeight - 600) { portion(); }
   }, { passive: true });
+  window.addEventListener("resize", widths, { passive: true });
   window.addEventListener("beforeprint", function () { portion(rows.length); });
   form.addEventListener("input", update);
   form.addEventListener("submit", function (event) { event.preventDefault(); });

@@ -195,7 +195,8 @@ class Judge:
         facts = self.facts[cell.id.environment]
         base: Row = {
             "key": cell.key, "id": str(cell.id), "family": case.family, "experiment": case.family, "case": case.name, "title": case.title,
-            "output": "", "environment": environment.name, "framework": environment.framework, "framework_version": environment.version,
+            "output": "", "environment": environment.name, "framework": environment.framework,
+            "framework_version": found_version(facts, environment),
             "environment_order": environment.order, "mode": cell.id.mode, "device": cell.id.device, "dtype": cell.id.dtype,
             "derivative": cell.id.derivative, "variant": cell.id.variant, "engine": facts.get("engine", ""),
             "platform": facts.get("platform", ""), "status": cell.status, "reason": cell.reason, "verdict": "", "why": "", "z_max": NAN,
@@ -314,6 +315,13 @@ def pairs(cells: list[Judged], environments: Mapping[str, Environment]) -> Itera
     for place, left in enumerate(newest):
         for right in newest[place + 1 :]:
             yield by_place[left, "eager"], by_place[right, "eager"], "framework"
+
+
+def found_version(facts: Mapping[str, Any], environment: Environment) -> str:
+    """The framework's version as observed inside (with the engine ``host`` it need not be the one asked for), else as asked."""
+    packages = facts.get("observed", {}).get("packages", {})
+    names = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow_cpu")}.get(environment.framework, (environment.framework,))
+    return next((str(packages[name]) for name in names if name in packages), environment.version)
 
 
 def _pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, truth: Truth) -> Row:

@@ -39,7 +39,7 @@ def cells(folder: Path, pattern: str, *settings: str) -> pd.DataFrame:
 
 def test_the_sigmoid_of_tensorflow_1_15_is_far_off_in_its_negative_tail(folder: Path) -> None:
     """More than a million ULP at a negative input, and mended by 2.21; an approximate kernel, not another function."""
-    found = cells(folder, "ops.sigmoid:float*:d0*:eager*")
+    found = cells(folder, "ops.sigmoid:float*:d0@*:eager*")
     old, new = found.loc["tf-1.15:eager"], found.loc["tf-2.21:eager"]
     assert old.ulp_max > 1e6
     assert old.worst_inputs.startswith("x=-")
@@ -49,7 +49,7 @@ def test_the_sigmoid_of_tensorflow_1_15_is_far_off_in_its_negative_tail(folder: 
 
 def test_torch_accumulates_more_precisely_than_numpy(folder: Path) -> None:
     """The long chain D3: PyTorch below 1.5 ULP, NumPy above 10, and rounding explains both."""
-    found = cells(folder, "ops.cumsum_chain:float*:d0*:eager*")
+    found = cells(folder, "ops.cumsum_chain:float*:d0@*:eager*")
     assert found.loc["torch-2.13:eager"].ulp_max < 1.5
     assert found.loc["numpy-2.5:eager"].ulp_max > 10
     assert set(found.verdict) <= {"identical", "rounding"}
@@ -59,12 +59,12 @@ def test_session_eager_and_function_share_their_bits_for_matmul(folder: Path) ->
     """Building a graph first does not change the bits of a matrix product."""
     found = cells(folder, "ops.matmul_256:float*:d0@tf-*")
     for version, modes in (("tf-1.15", ("eager", "session")), ("tf-2.21", ("eager", "session", "function"))):
-        assert found.loc[[f"{version}:{mode}" for mode in modes]].bits.nunique() == 1
+        assert len(set(found.loc[[f"{version}:{mode}" for mode in modes], "bits"])) == 1
 
 
 def test_every_environment_computes(folder: Path) -> None:
     """All pinned environments give a result for tanh, within rounding or an accurate kernel of the truth."""
-    found = cells(folder, "ops.tanh:float*:d0*:eager*", "environments=all", "points=2000")
+    found = cells(folder, "ops.tanh:float*:d0@*:eager*", "environments=all", "points=2000")
     assert set(found.environment) == {path.parent.name for path in (ROOT / "containers").glob("*/env.toml")}
     assert set(found.status) == {"ok"}
     assert set(found.verdict) <= {"identical", "rounding", "accuracy"}

@@ -21,7 +21,8 @@ def outside(finding: Finding) -> bool:
 def verdict(finding: Finding, *, dtype: str, escalation: Escalation | None, single: Verdict | None) -> tuple[Verdict, str]:
     """The verdict of a cell of ``dtype`` against the truth, and why in words.
 
-    ``escalation`` is what the float64 run says of a float32 cell, ``None`` when there is none. ``single`` is the verdict of the float32 cell of the same case, environment and mode (for cells of other dtypes).
+    ``escalation`` is what the float64 run says of a float32 cell, ``None`` when there is none. ``single`` is the verdict
+    of the float32 cell of the same case, environment and mode (for cells of other dtypes).
     """
     if finding.problem:
         return Verdict.INCOMPARABLE, finding.problem
@@ -53,7 +54,9 @@ def _escalated(beyond: str, escalation: Escalation, limit: float) -> tuple[Verdi
     """The verdict of a float32 cell that rounding does not explain, from its float64 run."""
     left = f"{escalation.shrink:.2g} of it"
     if escalation.single:
-        return Verdict.INCONCLUSIVE, f"{beyond}, and the float64 run has no more digits than float32: the implementation computes in float32"
+        return Verdict.INCONCLUSIVE, (
+            f"{beyond}, and the float64 run has no more digits than float32: the implementation computes in float32"
+        )
     if escalation.shrink <= SHRINK_LIMIT:
         return Verdict.ACCURACY, f"{beyond}, but in float64 the difference shrinks (to {left})"
     if escalation.z <= limit:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from replab.report.cells import CellView, Work, bit_classes, by_work
+from replab.report.contrasts import Notes, less_accurate, not_comparable, other_functions, special_values
 from replab.report.figures import bar, class_picture
 from replab.report.findings import (
     GOOD_CONTROLS,
     control_score,
     coverage,
     crossings,
-    least_accurate,
     mode_sharing,
-    not_comparable,
-    other_functions,
-    special_values,
     version_steps,
 )
 from replab.report.links import work_path
-from replab.report.pages import AnswerPage
+from replab.report.pages import AnswerPage, Finding, Link
 from replab.report.results import Results
 from replab.report.words import (
     framework_name,
@@ -30,6 +28,8 @@ from replab.report.words import (
 )
 
 QUESTION = "When NumPy, TensorFlow and PyTorch give different numbers: how different are they, and why?"
+
+ITEMS_OF_A_CARD = 3
 
 
 def lede(ok: Sequence[CellView]) -> str:
@@ -55,26 +55,43 @@ def _featured(ok: Sequence[CellView]) -> Work | None:
     for work, members in by_work(ok).items():
         if work.derivative == 0 and work.dtype == "float32":
             classes = bit_classes(members)
-            rank = (work.case == "matmul", len({cell.place.environment for cell in members}), len(classes))
+            rank = (work.case.startswith("matmul"), len({cell.place.environment for cell in members}), len(classes))
             if len(members) > 1 and (best is None or rank > best[0]):
                 best = (rank, work)
     return best[1] if best else None
 
 
+def _notes(results: Results) -> Notes:
+    return {
+        (family, case): str(entry.get("note") or "")
+        for family, about in results.cases.items()
+        for case, entry in (about.get("cases") or {}).items()
+    }
+
+
+def _card(finding: Finding) -> Finding:
+    """The finding with its first items; the whole of it stands further down the page."""
+    left = len(finding.items) - ITEMS_OF_A_CARD
+    if left <= 0:
+        return finding
+    return replace(finding, items=finding.items[:ITEMS_OF_A_CARD], links=(Link(text=f"{left} more below", href="#more"), *finding.links))
+
+
 def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
     """The first page. The three cards are the largest error, the differences that rounding explains (or the modes), and the upgrade."""
     ok = [cell for cell in cells if cell.ok]
+    notes = _notes(results)
     accuracy, semantic, modes, steps, across = (
-        least_accurate(ok),
-        other_functions(ok),
+        less_accurate(ok),
+        other_functions(ok, notes),
         mode_sharing(ok),
         version_steps(ok),
         crossings(results),
     )
     tested = control_score(results.run)
-    ordered = [*accuracy, *semantic, *across, *steps, *modes, *not_comparable(ok), *special_values(ok), *tested]
-    candidates = [kind[0] for kind in (accuracy, across, semantic, steps, modes) if kind and kind[0].figure]
-    cards = tuple(candidates[:3])
+    ordered = [*accuracy, *semantic, *across, *steps, *modes, *not_comparable(ok, notes), *special_values(ok), *tested]
+    chosen = [kind[0] for kind in (accuracy, across, semantic, steps, modes) if kind and kind[0].figure][:3]
+    told = [finding for finding in chosen if len(finding.items) <= ITEMS_OF_A_CARD]
     covered = coverage(cells, results.environments)
     featured = _featured(ok)
     places: dict[tuple[str, int, str], list[CellView]] = defaultdict(list)
@@ -85,8 +102,8 @@ def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
         question=QUESTION,
         lede=lede(ok),
         overall=bar("all environments", (cell.outcome for cell in ok)),
-        cards=cards,
-        findings=(*(finding for finding in ordered if finding not in cards), covered),
+        cards=tuple(_card(finding) for finding in chosen),
+        findings=(*(finding for finding in ordered if finding not in told), covered),
         bars=tuple(
             bar(name, (cell.outcome for cell in found), framework_name(framework)) for (framework, _, name), found in sorted(places.items())
         ),

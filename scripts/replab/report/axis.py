@@ -7,7 +7,7 @@ from math import floor, isfinite, isinf, log10
 
 NEAR = 3
 """Decades from ``10**-NEAR`` to ``10**NEAR`` are drawn wider: that is where people compute, and where a tail begins."""
-WIDER = 5.0
+WIDER = 12.0
 WIDE_SPAN = 20
 """Decades of data from which on these are drawn wider."""
 MOST_TICKS = 5

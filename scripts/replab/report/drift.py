@@ -29,6 +29,9 @@ MOST_SERIOUS, MOST_ROUNDING = 300, 60
 
 _IMPORTANCE = {"semantic": 5, "incomparable": 4, "accuracy": 3, "inconclusive": 2, "rounding": 1, "identical": 0}
 
+_EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+"""Makes distances in ULP of different precisions comparable."""
+
 
 def _outcome(pair: PairRow) -> Outcome:
     return OUTCOMES[pair.verdict or "inconclusive"]
@@ -36,15 +39,19 @@ def _outcome(pair: PairRow) -> Outcome:
 
 def _matters(pair: PairRow, cells: Mapping[str, CellView]) -> tuple[float, ...]:
     """How much a difference matters; larger is more."""
-    left, right = cells.get(pair.left), cells.get(pair.right)
-    turned = left is not None and right is not None and left.outcome != right.outcome
     size = pair.ulp_max if not isnan(pair.ulp_max) else 0.0
-    return (_IMPORTANCE[_outcome(pair).name], float(turned), size)
+    return (_IMPORTANCE[_outcome(pair).name], float(_turned(pair, cells)), size * _EPSILON.get(pair.dtype, 1.0))
 
 
 def _turned(pair: PairRow, cells: Mapping[str, CellView]) -> bool:
     left, right = cells.get(pair.left), cells.get(pair.right)
     return left is not None and right is not None and left.outcome != right.outcome
+
+
+def _special(pair: PairRow, cells: Mapping[str, CellView]) -> bool:
+    """The pair is about special values and not about ordinary inputs."""
+    sides = [cells[side] for side in (pair.left, pair.right) if side in cells]
+    return pair.case.endswith(".special") or any(side.worst.special for side in sides)
 
 
 def _upgrade_sense(left: CellView, right: CellView) -> str:
@@ -150,7 +157,9 @@ def _section(
             pair.left,
         ),
     )
-    serious = [pair for pair in order if _outcome(pair).name != "rounding" or (step and _turned(pair, cells))]
+    beyond_rounding = [pair for pair in order if _outcome(pair).name != "rounding" or (step and _turned(pair, cells))]
+    serious = [pair for pair in beyond_rounding if not _special(pair, cells)]
+    special = [pair for pair in beyond_rounding if _special(pair, cells)]
     mild = [pair for pair in order if _outcome(pair).name == "rounding" and not (step and _turned(pair, cells))]
     same = len(pairs) - len(apart)
     summary = [f"{plural(len(pairs), 'pair')} of results: {count(same)} with the same bits ({percent(same, len(pairs))})."]
@@ -159,16 +168,17 @@ def _section(
         worse = [pair for pair in turned if cells[pair.right].outcome.severity > cells[pair.left].outcome.severity]
         summary.append(f"{plural(len(turned), 'result changes', 'results change')} verdict, {count(len(worse))} for the worse.")
     else:
-        beyond = sorted({f"{pair.family}.{pair.case}" for pair in apart if pair.verdict not in {"rounding", "identical"}})
+        beyond = list(dict.fromkeys(f"{pair.family}.{pair.case}" for pair in serious))
         summary.append(
             f"{plural(len(beyond), 'case differs', 'cases differ')} beyond rounding{': ' + listing(beyond, 8) if beyond else ''}."
         )
     known = sum(pair.cause not in {"", "unknown"} for pair in apart)
     if known:
         summary.append(f"The cause is known for {count(known)} of the {count(len(apart))} that differ.")
-    serious_rows, mild_rows = _rows(serious, cells, sense), _rows(mild, cells, sense)
-    rows, mild_shown = tuple(serious_rows[:MOST_SERIOUS]), tuple(mild_rows[:MOST_ROUNDING])
-    left_out = len(serious_rows) + len(mild_rows) - len(rows) - len(mild_shown)
+    found = [(_rows(serious, cells, sense), MOST_SERIOUS), (_rows(special, cells, sense), MOST_SERIOUS)]
+    found.append((_rows(mild, cells, sense), MOST_ROUNDING))
+    rows, special_shown, mild_shown = (tuple(made[:most]) for made, most in found)
+    left_out = sum(max(len(made) - most, 0) for made, most in found)
     hidden = (
         f"{plural(left_out, 'smaller difference is', 'smaller differences are')} not listed; pairs.parquet has them." if left_out else ""
     )
@@ -179,6 +189,7 @@ def _section(
         bar=bar(f"{left} → {right}", (_outcome(pair) for pair in pairs)),
         summary=tuple(summary),
         rows=rows,
+        special=special_shown,
         mild=mild_shown,
         hidden=hidden,
     )

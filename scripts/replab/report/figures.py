@@ -25,6 +25,10 @@ _FRAMEWORK_COLOURS = {
     "torch": ("#4338ca", "#8b8cf7"),
 }
 _DASHES = {"numpy": [2, 2], "tensorflow": [1, 0], "torch": [7, 3]}
+_FURTHER_DASHES = ([4, 3], [8, 2, 2, 2], [2, 4])
+"""For the second class of an environment and those after it: its colour alone would not tell them apart."""
+FEW_POINTS = 60
+"""Lines of at most so many bins mark each of them; in denser ones the marks would hide the line."""
 
 
 def bar(label: str, outcomes: Iterable[Outcome], note: str = "") -> Bar:
@@ -187,6 +191,7 @@ def error_chart(
     by_letter = {entry.letter: entry for entry in classes}
     axis = Axis(edge for row in rows for edge in (row.x_lo, row.x_hi))
     colours = _colours(cell.place for entry in classes for cell in entry.cells)
+    drawn: Counter[str] = Counter()
     made: list[dict[str, Any]] = []
     table: list[tuple[str, ...]] = []
     for (bits, environment, mode), points in sorted(
@@ -195,6 +200,9 @@ def error_chart(
         letter = output_bits.get(bits, "")
         members = by_letter[letter].cells if letter in by_letter else ()
         framework = members[0].place.framework if members else ""
+        home = members[0].place.environment if members else environment
+        drawn[home] += 1
+        dash = _DASHES.get(framework, [1, 0]) if drawn[home] == 1 else _FURTHER_DASHES[(drawn[home] - 2) % len(_FURTHER_DASHES)]
         who = places_in_words(cell.place for cell in members) if members else f"{environment} ({mode})"
         short = f"{letter} · {_short_who(members)}" if members else f"{environment}:{mode}"
         joined = _merged(points)
@@ -203,8 +211,8 @@ def error_chart(
                 "line": short,
                 "who": who,
                 "framework": framework_name(framework),
-                "colour": colours.get(members[0].place.environment if members else environment, "#6b7280"),
-                "dash": _DASHES.get(framework, [1, 0]),
+                "colour": colours.get(home, "#6b7280"),
+                "dash": dash,
                 "u": [round(_middle(axis, row.x_lo, row.x_hi), 3) for row in joined],
                 "lo": [_plain(row.x_lo) for row in joined],
                 "hi": [_plain(row.x_hi) for row in joined],
@@ -223,7 +231,14 @@ def error_chart(
     ticks = axis.ticks(left - pad, right + pad)
     highest = max((value for line in made for value in line["max"] if value is not None), default=1.0)
     spec = error_spec(
-        names, [line["colour"] for line in made], [line["dash"] for line in made], (left - pad, right + pad), ticks, highest, axis.title
+        names,
+        [line["colour"] for line in made],
+        [line["dash"] for line in made],
+        (left - pad, right + pad),
+        ticks,
+        highest,
+        axis.title,
+        marks=max(len(line["u"]) for line in made) <= FEW_POINTS,
     )
     return Chart(
         id=identity,
@@ -261,10 +276,16 @@ def error_spec(
     ticks: list[tuple[float, str]],
     highest: float,
     title: str,
+    *,
+    marks: bool = True,
 ) -> dict[str, Any]:
     """The Vega-Lite specification; its data comes under the name ``points``, made by ``charts.js`` from columns."""
     labels = "{" + ", ".join(f"'{round(u * 1000)}': '{text}'" for u, text in ticks) + "}['' + round(datum.value * 1000)]"
-    powers = [0.0, 0.5] + [10.0**power for power in range(1 + max(1, floor(log10(highest)) if 0 < highest < inf else 1))]
+    powers = (
+        [0.0, 0.5, 1.0, 2.0, 5.0, 10.0]
+        if highest < 10
+        else [0.0, 0.5] + [10.0**power for power in range(1 + max(1, floor(log10(highest)) if 0 < highest < inf else 1))]
+    )
     step = -(-len(powers) // 9)
     scale = {"domain": names, "range": colours}
     return {
@@ -276,7 +297,7 @@ def error_spec(
         "params": [{"name": "chosen", "select": {"type": "point", "fields": ["line"]}, "bind": "legend"}],
         "mark": {
             "type": "line",
-            "point": {"size": 14, "filled": True},
+            "point": {"size": 14, "filled": True} if marks else False,
             "strokeWidth": 1.6,
             "strokeJoin": "round",
             "invalid": "break-paths-show-domains",

@@ -1,20 +1,20 @@
-"""What a run says, in sentences computed from its tables; each finding names its evidence."""
+"""What a run says about modes, versions, pairs, controls and its own extent; each finding names its evidence."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
-from replab.report.cells import COMPILERS, CellView, Work, places_in_words, result_pairs
-from replab.report.links import case_path, cell_path, work_path
-from replab.report.pages import Finding, Link
+from replab.report.cells import COMPILERS, CellView, Work, result_pairs
+from replab.report.contrasts import environments, frameworks
+from replab.report.links import work_path
+from replab.report.pages import Finding, Item, Link
 from replab.report.results import Results
 from replab.report.words import (
     count,
     derivative_name,
-    framework_name,
     listing,
     number,
     percent,
@@ -22,179 +22,12 @@ from replab.report.words import (
 )
 
 GOOD_CONTROLS = "Every control came out as expected"
+MOST_MOVED = 3
+"""Operations told per direction when a version changes its error."""
 
 
 def _precision(work: Work) -> str:
     return work.dtype if work.derivative == 0 else f"{work.dtype}, {derivative_name(work.derivative)}"
-
-
-def _frameworks(cells: Iterable[CellView]) -> list[str]:
-    return list(dict.fromkeys(place.framework for place in sorted({cell.place for cell in cells})))
-
-
-def _environments(cells: Iterable[CellView], framework: str) -> list[str]:
-    """Names, oldest first."""
-    return list(dict.fromkeys(place.environment for place in sorted({cell.place for cell in cells}) if place.framework == framework))
-
-
-def least_accurate(ok: Sequence[CellView]) -> list[Finding]:
-    """Per framework, the cell that is furthest from the truth on average, among those that rounding does not excuse.
-
-    The average decides, because the largest error of a function that crosses zero tells of the crossing and not of the function; values
-    in float32 come first, and special values have a finding of their own.
-    """
-    found: list[tuple[float, Finding]] = []
-    for framework in _frameworks(ok):
-        mine = [cell for cell in ok if cell.place.framework == framework and not cell.worst.special]
-        name = framework_name(framework)
-        coarse = [cell for cell in mine if cell.outcome.name == "accuracy" and not isnan(cell.ulp)]
-        values = [cell for cell in coarse if cell.work.derivative == 0]
-        candidates = [cell for cell in values if cell.work.dtype == "float32"] or values or coarse
-        if not candidates:
-            none = f"None of its {plural(len(mine), 'result')} has the verdict accuracy."
-            found.append((-1.0, Finding(kind="accuracy", title=f"{name} is nowhere less accurate than rounding explains", lines=(none,))))
-            continue
-        top = max(candidates, key=lambda cell: (_mean(cell), cell.ulp))
-        peers = [cell for cell in mine if cell.work == top.work]
-        same = [cell.place for cell in peers if (cell.bits and cell.bits == top.bits) or cell.id == top.id]
-        where = f", at {top.worst.worst_inputs}" if top.worst.worst_inputs else ""
-        reach = f"Up to {number(top.ulp)} ULP from the truth in {_precision(top.work)}, in {places_in_words(same)}{where}"
-        lines = [f"{reach}; {number(top.worst.ulp_mean)} ULP on average."]
-        newest = _environments(mine, framework)[-1]
-        now = [cell for cell in peers if cell.place.environment == newest and not isnan(cell.ulp)]
-        if newest != top.place.environment and now:
-            best = max(now, key=lambda cell: cell.ulp)
-            lines.append(f"In {newest} it is up to {number(best.ulp)} ULP ({best.outcome.name}).")
-        works = {(cell.work.family, cell.work.case) for cell in coarse}
-        verb = "is" if len(works) == 1 else "are"
-        lines.append(f"{plural(len(works), 'operation')} of {name} {verb} less accurate than rounding explains in some version.")
-        matrix = Link(text=f"all of {name} in the matrix", href=f"matrix.html#framework={framework}&verdict=accuracy")
-        finding = Finding(
-            kind="accuracy",
-            title=f"{name} is furthest from the truth in {top.work.label}",
-            lines=tuple(lines),
-            figure=number(top.ulp),
-            unit="ULP",
-            links=(Link(text=top.work.label, href=cell_path(top)), matrix),
-        )
-        found.append((_mean(top), finding))
-    return [finding for _, finding in sorted(found, key=lambda item: -item[0])]
-
-
-def _mean(cell: CellView) -> float:
-    """Mean error, 0 when unknown."""
-    return 0.0 if isnan(cell.worst.ulp_mean) else cell.worst.ulp_mean
-
-
-def _versions(bad: set[str], ran: Sequence[str]) -> str:
-    """In which of the environments that ran it: all, only some, or up to one."""
-    if len(ran) == 1:
-        return f"in {ran[0]}"
-    if bad >= set(ran):
-        return "in every version"
-    return f"only in {listing([name for name in ran if name in bad])}"
-
-
-def other_functions(ok: Sequence[CellView]) -> list[Finding]:
-    """Per framework, the cases that compute something else than the reference; and those that cannot be compared."""
-    made = []
-    for framework in _frameworks(ok):
-        mine = [cell for cell in ok if cell.place.framework == framework and not cell.worst.special]
-        ran: dict[tuple[str, str], list[str]] = defaultdict(list)
-        bad: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for cell in sorted(mine, key=lambda cell: cell.place):
-            case = (cell.work.family, cell.work.case)
-            if cell.place.environment not in ran[case]:
-                ran[case].append(cell.place.environment)
-            if cell.outcome.name == "semantic":
-                bad[case].add(cell.place.environment)
-        name = framework_name(framework)
-        if not bad:
-            continue
-        cases = sorted(bad)
-        said = [f"{family}.{case} ({_versions(bad[family, case], ran[family, case])})" for family, case in cases]
-        made.append(
-            (
-                len(cases),
-                Finding(
-                    kind="semantic",
-                    title=f"{name} computes another function in {count(len(cases))} of {plural(len(ran), 'case')}",
-                    lines=(f"The difference from the reference stays in float64: {listing(said)}.",),
-                    figure=count(len(cases)),
-                    unit="case" if len(cases) == 1 else "cases",
-                    links=(
-                        *(Link(text=f"{family}.{case}", href=case_path(family, case)) for family, case in cases[:6]),
-                        Link(text="all in the matrix", href=f"matrix.html#framework={framework}&verdict=semantic"),
-                    ),
-                ),
-            )
-        )
-    if not made and any(not cell.worst.special for cell in ok):
-        made.append(
-            (
-                0,
-                Finding(
-                    kind="semantic",
-                    title="Every operation computes the function of its reference",
-                    lines=("No result has the verdict semantic.",),
-                ),
-            )
-        )
-    return [finding for _, finding in sorted(made, key=lambda item: -item[0])]
-
-
-def special_values(ok: Sequence[CellView]) -> list[Finding]:
-    """Where ±0, subnormals, infinities and NaN lead to something else than in the truth."""
-    asked = {(cell.work.family, cell.work.case) for cell in ok if cell.worst.special}
-    bad = [cell for cell in ok if cell.worst.special and cell.outcome.name in {"semantic", "incomparable"}]
-    if not bad:
-        return []
-    cases = Counter((cell.work.family, cell.work.case) for cell in bad)
-    return [
-        Finding(
-            kind="incomparable",
-            title=f"Special values are treated otherwise than in the truth in {count(len(cases))} of {plural(len(asked), 'operation')}",
-            lines=_astray(bad, cases),
-            figure=count(len(cases)),
-            unit="operation" if len(cases) == 1 else "operations",
-            links=_case_links(cases, "matrix.html#text=special&verdict=incomparable"),
-        )
-    ]
-
-
-def not_comparable(ok: Sequence[CellView]) -> list[Finding]:
-    """Shape, type, NaN or infinity differ for ordinary inputs."""
-    bad = [cell for cell in ok if cell.outcome.name == "incomparable" and not cell.worst.special]
-    if not bad:
-        return []
-    cases = Counter((cell.work.family, cell.work.case) for cell in bad)
-    return [
-        Finding(
-            kind="incomparable",
-            title=f"{plural(len(bad), 'result')} of {plural(len(cases), 'case')} cannot be compared",
-            lines=_astray(bad, cases),
-            figure=count(len(bad)),
-            unit="result" if len(bad) == 1 else "results",
-            links=_case_links(cases, "matrix.html#verdict=incomparable"),
-        )
-    ]
-
-
-def _ranked(cases: Counter[tuple[str, str]]) -> list[tuple[str, str]]:
-    return sorted(cases, key=lambda case: (-cases[case], case))
-
-
-def _astray(bad: Sequence[CellView], cases: Counter[tuple[str, str]]) -> tuple[str, ...]:
-    said = listing([f"{family}.{case} ({cases[family, case]})" for family, case in _ranked(cases)])
-    nans = sum(any(row.nan_mismatch for row in cell.rows) for cell in bad)
-    infinities = sum(any(row.inf_mismatch for row in cell.rows) for cell in bad)
-    counted = f"Of {plural(len(bad), 'result')}, NaN is elsewhere than in the truth in {count(nans)}, infinity in {count(infinities)}."
-    return (f"{said}.", counted) if nans or infinities else (f"{said}.",)
-
-
-def _case_links(cases: Counter[tuple[str, str]], matrix: str) -> tuple[Link, ...]:
-    links = [Link(text=f"{family}.{case}", href=case_path(family, case)) for family, case in _ranked(cases)[:6]]
-    return (*links, Link(text="all in the matrix", href=matrix))
 
 
 def mode_sharing(ok: Sequence[CellView]) -> list[Finding]:
@@ -248,9 +81,9 @@ def _mode_key(mode: str) -> tuple[int, str]:
 def version_steps(ok: Sequence[CellView]) -> list[Finding]:
     """From the oldest to the newest version of each framework."""
     made = []
-    for framework in _frameworks(ok):
+    for framework in frameworks(ok):
         mine = [cell for cell in ok if cell.place.framework == framework and not cell.place.where]
-        names = _environments(mine, framework)
+        names = environments(mine, framework)
         if len(names) < 2:
             continue
         old, new = names[0], names[-1]
@@ -269,32 +102,43 @@ def version_steps(ok: Sequence[CellView]) -> list[Finding]:
         worse = [work for work in verdicts if right[work].outcome.severity > left[work].outcome.severity]
         moves = f"{count(len(changed))} of {plural(len(both), 'result')} change their bits and {count(len(verdicts))} their verdict"
         lines = [f"In {common[0]} mode {moves} ({count(len(worse))} for the worse)."]
-        moved = [
-            work
-            for work in both
-            if not left[work].worst.special
-            and "accuracy" in {left[work].outcome.name, right[work].outcome.name}
-            and _ratio(left[work].ulp, right[work].ulp) > 1
-        ]
-        links = [Link(text="version drift", href="upgrade.html")]
-        if moved:
-            top = max(moved, key=lambda work: (work.derivative == 0, _ratio(left[work].ulp, right[work].ulp), work))
-            went = "falls" if right[top].ulp < left[top].ulp else "rises"
-            lines.append(
-                f"The error of {top.label} ({_precision(top)}) {went} from {number(left[top].ulp)} to {number(right[top].ulp)} ULP."
-            )
-            links.insert(0, Link(text=top.label, href=work_path(top)))
+        items = _moved(left, right, both)
         made.append(
             Finding(
                 kind="upgrade",
                 title=f"From {old} to {new}, {percent(len(changed), len(both))} of the results change their bits",
                 lines=tuple(lines),
-                links=tuple(links),
+                items=tuple(items),
+                links=(Link(text="all that changed", href="upgrade.html"),),
                 figure=percent(len(changed), len(both)),
                 unit="new bits",
             )
         )
     return made
+
+
+def _moved(left: Mapping[Work, CellView], right: Mapping[Work, CellView], both: Sequence[Work]) -> list[Item]:
+    """The values whose error changed most, for the worse and for the better; float32 if there is any."""
+    moved = [
+        work
+        for work in both
+        if work.derivative == 0
+        and not left[work].worst.special
+        and "accuracy" in {left[work].outcome.name, right[work].outcome.name}
+        and {left[work].outcome.name, right[work].outcome.name} <= {"identical", "rounding", "accuracy"}
+        and _ratio(left[work].ulp, right[work].ulp) > 1
+    ]
+    moved = [work for work in moved if work.dtype == "float32"] or moved
+    moved.sort(key=lambda work: (-_ratio(left[work].ulp, right[work].ulp), work))
+    items = []
+    for verb, found in (
+        ("rises", [work for work in moved if right[work].ulp > left[work].ulp]),
+        ("falls", [work for work in moved if right[work].ulp < left[work].ulp]),
+    ):
+        for work in found[:MOST_MOVED]:
+            text = f"error ({_precision(work)}) {verb} from {number(left[work].ulp)} to {number(right[work].ulp)} ULP"
+            items.append(Item(link=Link(text=work.label, href=work_path(work)), text=text))
+    return items
 
 
 def _ratio(one: float, two: float) -> float:

@@ -18,12 +18,22 @@ class Link:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One piece of evidence: where it is, and what is to be seen there."""
+
+    link: Link
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """Something the run says, in words, with its evidence."""
 
     kind: str
     title: str
     lines: tuple[str, ...]
+    items: tuple[Item, ...] = ()
+    """What it rests on, the most telling first."""
     links: tuple[Link, ...] = ()
     figure: str = ""
     """The one number of it, for the cards of the first page."""
@@ -232,7 +242,9 @@ class DriftSection:
     bar: Bar
     summary: tuple[str, ...]
     rows: tuple[DriftRow, ...]
-    """Beyond rounding, or (in an upgrade) with another verdict than before."""
+    """Beyond rounding, or (in an upgrade) with another verdict than before; for ordinary inputs."""
+    special: tuple[DriftRow, ...]
+    """The same for ±0, subnormals, infinities, NaN and extremes."""
     mild: tuple[DriftRow, ...]
     """Rounding explains these."""
     hidden: str

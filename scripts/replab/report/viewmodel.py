@@ -18,9 +18,11 @@ from replab.report.matrix import matrix
 from replab.report.operations import operations
 from replab.report.pages import Site
 from replab.report.results import CellRow, CurveRow, PairRow, ReportError, Results
-from replab.report.words import OUTCOMES
+from replab.report.words import OUTCOMES, short_paths
 
 Row = TypeVar("Row", CellRow, PairRow, CurveRow)
+PROSE = frozenset({"reason", "why", "notes", "cause"})
+"""Columns in which a framework or a sandbox speaks, and may name files of the machine."""
 
 
 def _text(value: Any) -> str:
@@ -52,6 +54,9 @@ def _rows(path: Path, row: type[Row]) -> tuple[Row, ...]:
         ) from problem
     names = [field.name for field in fields(row)]
     columns = [_column(frame, field.name, str(field.type), field.default) for field in fields(row)]
+    for name in PROSE & set(names):
+        at = names.index(name)
+        columns[at] = [short_paths(text) for text in columns[at]]
     return tuple(row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True))
 
 
@@ -62,6 +67,15 @@ def _json(path: Path) -> Any:
         raise ReportError(
             f"the file cannot be read ({problem})", where=str(path), hint="Run `uv run snakemake --cores all` again."
         ) from problem
+
+
+def _without_paths(value: Any) -> Any:
+    """The same structure with the paths in its texts shortened."""
+    if isinstance(value, dict):
+        return {key: _without_paths(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_without_paths(member) for member in value]
+    return short_paths(value) if isinstance(value, str) else value
 
 
 def load(results: Path) -> Results:
@@ -77,8 +91,8 @@ def load(results: Path) -> Results:
         cells=_rows(results / "cells.parquet", CellRow),
         pairs=_rows(results / "pairs.parquet", PairRow),
         curves=_rows(results / "curves.parquet", CurveRow),
-        environments=_json(results / "environments.json"),
-        run=_json(results / "run.json"),
+        environments=_without_paths(_json(results / "environments.json")),
+        run=_without_paths(_json(results / "run.json")),
         cases=_json(results / "cases.json"),
     )
 

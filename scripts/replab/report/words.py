@@ -189,6 +189,17 @@ def listing(items: Sequence[str], most: int = 6) -> str:
     return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
+_PATH = re.compile(r"(?<![\w.:/~…])(?:/[\w.+@%=-]+)*/([\w.+@%=-]+/[\w.+@%=-]+)/?(?![\w/])")
+
+
+def short_paths(text: str) -> str:
+    """``text`` with every absolute path cut to its last two components: ``…/ops/impl_tf.py``.
+
+    Where a run took place is nobody's business in a report, and tells nothing.
+    """
+    return _PATH.sub(r"…/\1", text) if "/" in text else text
+
+
 def framework_name(framework: str) -> str:
     """``TensorFlow`` for ``tensorflow``; an unknown one keeps its own name."""
     return FRAMEWORK_NAMES.get(framework, framework)
