@@ -6,6 +6,7 @@ Needs the tables of a run, rendered (``make run``), and a Chromium: the one that
 (``uv run playwright install chromium``), or any other with ``--browser PATH``.
 """
 
+# ruff: noqa: INP001 - a script and no part of a package
 from __future__ import annotations
 
 import argparse
@@ -50,11 +51,11 @@ def main() -> int:
     try:
         size = shoot(asked.report, asked.output, asked.page, asked.browser, asked.height)
     except (FileNotFoundError, Error) as problem:
-        print(f"no picture: {problem}", file=sys.stderr)
+        sys.stderr.write(f"no picture: {problem}\n")
         return 1
-    print(f"{asked.output}: {size // 1024} KiB")
+    sys.stdout.write(f"{asked.output}: {size // 1024} KiB\n")
     if size > MOST_BYTES:
-        print(f"that is more than {MOST_BYTES // 1024} KiB", file=sys.stderr)
+        sys.stderr.write(f"that is more than {MOST_BYTES // 1024} KiB\n")
         return 1
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -99,12 +100,14 @@ def _run(
         store.write_failure(cell["key"], cell["id"], status, reason, seconds)
 
     try:
-        return run_batch(
+        summary = run_batch(
             launch, request, staging,
             limits=lab.limits, adopt=lambda key: store.adopt(key, staging), fail=fail, progress=progress.update, log=log,
         )  # fmt: skip
     finally:
         progress.finish()
+    shutil.rmtree(staging, ignore_errors=True)  # all of it is in the store now; after a failure it stays, and is adopted at the next start
+    return summary
 
 
 def _entry(store: Store, facts: Mapping[str, Any], left_out: str, request: Mapping[str, Any]) -> dict[str, Any]:

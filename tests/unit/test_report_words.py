@@ -105,3 +105,17 @@ def test_an_unknown_verdict_is_refused() -> None:
 
 def test_versions_sort_by_their_numbers() -> None:
     assert sorted(["tf-2.21", "tf-2.4", "numpy-2.4", "tf-1.15"], key=words.natural) == ["numpy-2.4", "tf-1.15", "tf-2.4", "tf-2.21"]
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ('File "/home/a/lab/ops/impl_tf.py", line 3', 'File "…/ops/impl_tf.py", line 3'),
+        ("run --out=/home/a/b/ -j2", "run --out=…/a/b -j2"),
+        ("see https://example.org/a/b/c", "see https://example.org/a/b/c"),
+        ("1/2 of x // y and/or z", "1/2 of x // y and/or z"),
+        ("experiments/ops/impl_tf.py", "experiments/ops/impl_tf.py"),
+    ],
+)
+def test_paths_of_the_machine_are_cut_to_their_end(text: str, short: str) -> None:
+    assert words.short_paths(text) == short
