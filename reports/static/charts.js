@@ -62,7 +62,7 @@
     if (target.clientWidth < 520) {
       spec.encoding = JSON.parse(JSON.stringify(spec.encoding));
       spec.encoding.color.legend.columns = 1;
-      spec.encoding.x.title = spec.encoding.x.title.split(";")[0].replace(" (logarithmic on both sides of 0)", ", logarithmic on both sides of 0");
+      spec.encoding.x.title = "input (logarithmic on both sides of 0)";
     }
     var compiled = vegaLite.compile(spec, { config: config() }).spec;
     var view = new vega.View(vega.parse(compiled), { renderer: "svg", container: target, hover: true });

@@ -97,6 +97,24 @@ def test_an_upgrade_puts_what_matters_first_and_rounding_aside() -> None:
     assert section.summary == ("5 pairs of results: 1 with the same bits (20\u00a0%).", "2 results change verdict, 0 for the worse.")
 
 
+def test_special_values_stand_apart_and_distances_are_compared_across_precisions() -> None:
+    made = []
+    for case, dtype, ulp, verdict in (
+        ("near", "float64", 1e9, "accuracy"),
+        ("far", "float32", 1e6, "accuracy"),
+        ("nan", "float32", 1.0, "incomparable"),
+        ("relu.special", "float32", 2.0, "incomparable"),
+        ("other", "float16", 3.0, "semantic"),
+    ):
+        left, right = (cell(case, environment=name, dtype=dtype, bits=f"{case}{name}") for name in ("tf-2.21", "torch-2.13"))
+        made.append((left, right, pair(left, right, "framework", verdict=verdict, ulp_max=ulp)))
+    lab = Lab(cells=[row for left, right, _ in made for row in (left, right)], pairs=[found for *_, found in made])
+    ((section,),) = (group.sections for group in port(lab.results(), shown(lab.results())))
+    assert [row.work for row in section.rows] == ["ops.other", "ops.nan", "ops.far", "ops.near"]
+    assert [row.work for row in section.special] == ["ops.relu.special"]
+    assert section.summary[1] == "4 cases differ beyond rounding: ops.other, ops.nan, ops.far and ops.near."
+
+
 def test_one_row_tells_of_all_precisions_and_modes_that_say_the_same() -> None:
     cells = [
         cell("a", environment=name, mode=mode, dtype=dtype, verdict="semantic" if name == "torch-2.13" else "rounding")

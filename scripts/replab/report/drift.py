@@ -94,7 +94,7 @@ def _details(pairs: Sequence[PairRow]) -> str:
 
 
 def _rows(pairs: Sequence[PairRow], cells: Mapping[str, CellView], sense: Callable[[CellView, CellView], str]) -> list[DriftRow]:
-    """A row per case, verdicts and sense; its numbers are those of the first pair, the one that matters most."""
+    """A row per case, verdicts and sense; its numbers are those in float32 if it has any, else of the pair that matters most."""
     grouped: dict[tuple[str, ...], list[PairRow]] = defaultdict(list)
     for pair in pairs:
         left, right = cells.get(pair.left), cells.get(pair.right)
@@ -111,7 +111,7 @@ def _rows(pairs: Sequence[PairRow], cells: Mapping[str, CellView], sense: Callab
         grouped[key].append(pair)
     made = []
     for (*_, said, cause), members in grouped.items():
-        pair = members[0]
+        pair = next((member for member in members if member.dtype == "float32"), members[0])
         left, right = cells.get(pair.left), cells.get(pair.right)
         work = Work(pair.family, pair.case, pair.derivative, pair.dtype)
         modes = dict.fromkeys(p.left_mode if p.left_mode == p.right_mode else f"{p.left_mode} → {p.right_mode}" for p in members)

@@ -308,7 +308,13 @@ def error_spec(
                 "type": "quantitative",
                 "title": title,
                 "scale": {"domain": [round(domain[0], 3), round(domain[1], 3)], "nice": False, "zero": False},
-                "axis": {"values": [round(u, 3) for u, _ in ticks], "labelExpr": labels, "grid": True, "labelOverlap": "greedy"},
+                "axis": {
+                    "values": [round(u, 3) for u, _ in ticks],
+                    "labelExpr": labels,
+                    "grid": True,
+                    "labelOverlap": "greedy",
+                    "labelSeparation": 6,
+                },
             },
             "y": {
                 "field": "max",

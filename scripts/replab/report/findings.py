@@ -11,14 +11,16 @@ from replab.report.cells import COMPILERS, CellView, Work, result_pairs
 from replab.report.contrasts import environments, frameworks
 from replab.report.links import work_path
 from replab.report.pages import Finding, Item, Link
-from replab.report.results import Results
+from replab.report.results import PairRow, Results
 from replab.report.words import (
     count,
     derivative_name,
+    framework_name,
     listing,
     number,
     percent,
     plural,
+    slug,
 )
 
 GOOD_CONTROLS = "Every control came out as expected"
@@ -167,11 +169,29 @@ def crossings(results: Results) -> list[Finding]:
             kind="port",
             title=f"Rounding explains {share} of the differences between frameworks",
             lines=tuple(lines),
+            items=_between(results, apart),
             figure=share,
             unit="is rounding",
             links=(Link(text="what does not agree", href="port.html"),),
         )
     ]
+
+
+def _between(results: Results, apart: Sequence[PairRow]) -> tuple[Item, ...]:
+    """The same for each two frameworks, when the run has more than two."""
+    framework = {row.environment: row.framework for row in results.cells}
+    grouped: dict[tuple[str, str], list[PairRow]] = defaultdict(list)
+    for pair in apart:
+        grouped[framework.get(pair.left_environment, ""), framework.get(pair.right_environment, "")].append(pair)
+    if len(grouped) < 2 or any(not name for names in grouped for name in names):
+        return ()
+    return tuple(
+        Item(
+            link=Link(text=f"{framework_name(left)} against {framework_name(right)}", href=f"port.html#{slug(f'{left}-{right}')}"),
+            text=f"rounding explains {percent(sum(pair.verdict == 'rounding' for pair in pairs), len(pairs))} of {count(len(pairs))}",
+        )
+        for (left, right), pairs in sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0]))
+    )
 
 
 def control_score(run: Mapping[str, Any]) -> list[Finding]:
