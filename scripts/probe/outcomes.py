@@ -73,12 +73,12 @@ def first_line(error):
 
 
 def _essence(message, impl):
-    """The line that says what happened: the first, or the last where TensorFlow puts a traceback before it."""
+    """The line that says what happened: the first, or the last where a framework puts a traceback before it."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     if not lines:
         return ""
     line = lines[0]
-    if re.match(r"in (user|converted) code:", line):
+    if re.match(r"in (user|converted) code:|The following operation failed in the TorchScript interpreter", line):
         said = [text for text in lines if re.match(r"[\w.]*(Error|Exception|Warning)\b", text)]
         line = re.sub(r"^[\w.]*(Error|Exception|Warning): *", "", said[-1] if said else lines[-1])
     elif line.endswith(":") and len(lines) > 1:
