@@ -5,6 +5,7 @@ rule batch:
         index=lambda wildcards: f"{RESULTS}/inputs/{ids.parse_batch_id(wildcards.batch).family}.json",
         impl=lambda wildcards: lab_workflow.implementation(LAB, ids.parse_batch_id(wildcards.batch)),
         probe=PROBE,
+        stale=lambda wildcards: lab_workflow.stale(LAB, wildcards.batch),
     output:
         f"{RESULTS}/batches/{{batch}}.json",
     log:

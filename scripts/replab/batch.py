@@ -121,24 +121,32 @@ def _entry(store: Store, facts: Mapping[str, Any], left_out: str, request: Mappi
     return entry | {"status": record["status"], "reason": record["reason"], "files": store.files(request["key"])}
 
 
-def audit(lab: Lab) -> list[str]:
-    """Delete the manifests whose cell files are missing or were touched since, so that the workflow looks at those batches again.
+def marker(lab: Lab, name: str) -> Path:
+    """An input of a batch that appears, or gets younger, when its results are no longer what its manifest says."""
+    return lab.results / "stale" / f"{name}.txt"
 
-    Cheap (one ``stat`` a file): runs whenever the workflow starts. Returns the batches concerned.
+
+def audit(lab: Lab) -> list[str]:
+    """Mark the batches whose cell files are missing or were touched since they ran, so that the workflow looks at them again.
+
+    Cheap (one ``stat`` a file): runs whenever the workflow starts. Nothing is deleted: a run that is stopped now has lost nothing. Returns
+    the batches concerned.
     """
     root, stale = lab.results / "store", []
     for batch in plan.batches(lab):
-        path = lab.results / "batches" / f"{ids.batch_id(batch)}.json"
+        name = ids.batch_id(batch)
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            intact = all(_unchanged(root / name, size, stamp) for cell in manifest["cells"] for name, size, stamp in cell["files"])
+            manifest = json.loads((lab.results / "batches" / f"{name}.json").read_text(encoding="utf-8"))
+            changed = [
+                cell["id"] for cell in manifest["cells"] if not all(_unchanged(root / file, size, stamp) for file, size, stamp in cell["files"])
+            ]
         except FileNotFoundError:
             continue
         except (ValueError, KeyError, TypeError):
-            intact = False
-        if not intact:
-            path.unlink()
-            stale.append(ids.batch_id(batch))
+            changed = ["the manifest itself"]
+        if changed:
+            write_atomically(marker(lab, name), "\n".join(changed).encode())
+            stale.append(name)
     return stale
 
 

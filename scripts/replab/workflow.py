@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from replab import config, ids, plan
-from replab.batch import audit, parts
+from replab.batch import audit, marker, parts
 from replab.errors import LabError
 from replab.model import IMPL_FILE, Batch, Lab
 from replab.store import write_atomically
@@ -96,6 +96,12 @@ def is_main_process() -> bool:
 def one_of(names: Iterable[str]) -> str:
     """A regular expression that matches exactly the given names."""
     return "|".join(map(re.escape, sorted(names))) or "(?!)"
+
+
+def stale(lab: Lab, batch: str) -> list[str]:
+    """The marker of a batch whose results were changed since, when there is one."""
+    path = marker(lab, batch)
+    return [relative(lab, path)] if path.exists() else []
 
 
 def implementation(lab: Lab, batch: Batch) -> str:
