@@ -137,9 +137,7 @@ def audit(lab: Lab) -> list[str]:
         name = ids.batch_id(batch)
         try:
             manifest = json.loads((lab.results / "batches" / f"{name}.json").read_text(encoding="utf-8"))
-            changed = [
-                cell["id"] for cell in manifest["cells"] if not all(_unchanged(root / file, size, stamp) for file, size, stamp in cell["files"])
-            ]
+            changed = [cell["id"] for cell in manifest["cells"] if not all(_unchanged(root / file, *stat) for file, *stat in cell["files"])]
         except FileNotFoundError:
             continue
         except (ValueError, KeyError, TypeError):
