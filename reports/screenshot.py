@@ -2,7 +2,7 @@
 
     uv run python reports/screenshot.py results/report docs/images/report.png
 
-Needs the tables of a run, rendered (``make run``), and a Chromium: the one that Playwright installs
+Needs the tables of a run, rendered (``make run``), and a Chromium: the one on PATH, else the one that Playwright installs
 (``uv run playwright install chromium``), or any other with ``--browser PATH``.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def main() -> int:
     parser.add_argument("output", type=Path, help="PNG to write")
     parser.add_argument("--page", default="index.html", help="page of the report (default: %(default)s)")
     parser.add_argument("--height", type=int, default=HEIGHT, help="height of the window in pixels (default: %(default)s)")
-    parser.add_argument("--browser", default="", help="a Chromium to use instead of Playwright's own")
+    parser.add_argument("--browser", default=shutil.which("chromium") or "", help="a Chromium (default: the one on PATH, else Playwright's own)")
     asked = parser.parse_args()
     try:
         size = shoot(asked.report, asked.output, asked.page, asked.browser, asked.height)
