@@ -47,7 +47,8 @@ def main() -> int:
     parser.add_argument("output", type=Path, help="PNG to write")
     parser.add_argument("--page", default="index.html", help="page of the report (default: %(default)s)")
     parser.add_argument("--height", type=int, default=HEIGHT, help="height of the window in pixels (default: %(default)s)")
-    parser.add_argument("--browser", default=shutil.which("chromium") or "", help="a Chromium (default: the one on PATH, else Playwright's own)")
+    found = shutil.which("chromium") or ""
+    parser.add_argument("--browser", default=found, help="a Chromium (default: the one on PATH, else Playwright's own)")
     asked = parser.parse_args()
     try:
         size = shoot(asked.report, asked.output, asked.page, asked.browser, asked.height)
