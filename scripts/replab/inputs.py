@@ -88,7 +88,7 @@ def float_range(
     emin = -8 if derivative else form.emin
     parts = [
         _strata(rng, counts["strata"], low, high, emin, form.emax),
-        low_high(rng, counts["window"], low, high),
+        _evenly(rng, counts["window"], low, high),
         np.clip(_normal(rng, counts["bell"]) * 2.0, low, high),
         _neighbourhoods(rng, counts["zeros"], dtype, [*(zeros or []), *(edge for edge in (low, high) if abs(edge) < form.largest)]),
     ]
@@ -119,7 +119,7 @@ def _strata(rng: Draw, count: int, low: float, high: float, emin: int, emax: int
     return np.asarray(np.clip(np.where(negative, -magnitude, magnitude), low, high), np.float64)
 
 
-def low_high(rng: Draw, count: int, low: float, high: float) -> NDArray[np.float64]:
+def _evenly(rng: Draw, count: int, low: float, high: float) -> NDArray[np.float64]:
     """Evenly over [low, high], at most ±100."""
     low, high = max(low, -100.0), min(high, 100.0)
     return low + (high - low) * rng.random(count)

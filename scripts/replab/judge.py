@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replab import ids, plan, sources
+from replab import ids, plan
 from replab.batch import environment_facts, input_index
 from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, Distances, Finding, against_truth, widen, z_limit
@@ -378,10 +378,3 @@ def _cause(found: Verdict, left: Judged, right: Judged, output: str) -> str:
         others = [side for side, value in sides.items() if value is Verdict.INCOMPARABLE]
         return f"special values of {' and of '.join(others)}" if others else "unknown"
     return "unknown"
-
-
-def case_sources(family: Family, case: Case) -> dict[str, str]:
-    """The code of a case by side, for the report."""
-    files = {"reference": "reference.py", "numpy": "impl_numpy.py", "tensorflow": "impl_tf.py", "torch": "impl_torch.py"}
-    return {side: sources.text(family.folder / file, case.function) for side, file in files.items() if (family.folder / file).is_file()}
-
