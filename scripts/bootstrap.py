@@ -173,7 +173,8 @@ def _make(uv, python):
             shutil.rmtree(str(VENV))
         _run([uv, "venv", "--quiet", "--no-project", "--python", python, VENV])
     print("setup: installing what requirements.lock names", flush=True)
-    _run([uv, "pip", "sync", "--quiet", "--require-hashes", "--python", inside, LOCK], cwd=str(ROOT))
+    # Bytecode now and not at every start: where Python is told not to write any, each start would compile for seconds.
+    _run([uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", inside, LOCK], cwd=str(ROOT))
     offline = ["--no-deps", "--no-build-isolation", "--no-index"]
     _run([uv, "pip", "install", "--quiet", *offline, "--python", inside, "--editable", ROOT], cwd=str(ROOT))
     STAMP.write_text(_fingerprint())
