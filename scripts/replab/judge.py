@@ -308,17 +308,15 @@ def pairs(cells: list[Judged], environments: Mapping[str, Environment]) -> Itera
         eager = by_place.get((environment, "eager"))
         if mode != "eager" and eager is not None:
             yield eager, cell, "mode"
-    families: dict[str, list[Environment]] = {}
+    families: dict[str, list[str]] = {}
     for one in sorted(environments.values(), key=lambda one: one.order):
-        if (one.name, "eager") in by_place:
-            families.setdefault(one.framework, []).append(one)
+        families.setdefault(one.framework, []).append(one.name)
     for line in families.values():
-        for older, newer in itertools.pairwise(line):
-            yield by_place[older.name, "eager"], by_place[newer.name, "eager"], "version"
-    newest = [line[-1].name for _, line in sorted(families.items())]
-    for place, left in enumerate(newest):
-        for right in newest[place + 1 :]:
-            yield by_place[left, "eager"], by_place[right, "eager"], "framework"
+        for older, newer in itertools.pairwise(name for name in line if (name, "eager") in by_place):
+            yield by_place[older, "eager"], by_place[newer, "eager"], "version"
+    newest = [line[-1] for _, line in sorted(families.items()) if (line[-1], "eager") in by_place]
+    for left, right in itertools.combinations(newest, 2):
+        yield by_place[left, "eager"], by_place[right, "eager"], "framework"
 
 
 def found_version(facts: Mapping[str, Any], environment: Environment) -> str:
