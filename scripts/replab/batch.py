@@ -117,8 +117,8 @@ def _entry(store: Store, facts: Mapping[str, Any], left_out: str, request: Mappi
         return entry | {"status": Status.SKIPPED, "reason": left_out}
     if facts["status"] != Status.OK:
         return entry | {"status": Status.SKIPPED, "key": "", "reason": f"the environment is not available here: {facts['reason']}"}
-    record = store.read(request["key"]).record
-    return entry | {"status": record["status"], "reason": record["reason"], "files": store.files(request["key"])}
+    record, files = store.describe(request["key"])  # checked a moment ago, found intact or adopted: not hashed again
+    return entry | {"status": record["status"], "reason": record["reason"], "files": files}
 
 
 def marker(lab: Lab, name: str) -> Path:

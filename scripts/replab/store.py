@@ -93,17 +93,18 @@ class Store:
             return False
         return True
 
-    def files(self, key: str) -> list[tuple[str, int, int]]:
-        """(path below the store, size, modification time in ns) of a cell's own file and its blobs.
+    def describe(self, key: str) -> tuple[dict[str, Any], list[tuple[str, int, int]]]:
+        """The record of ``key``, and (path below the store, size, modification time in ns) of its own file and its blobs.
 
-        Raises ``StoreError`` when the cell's file is missing or damaged.
+        Reads the header alone, for results that ``intact`` or ``adopt`` has just checked. Raises ``StoreError`` when the file is missing or
+        no cell file.
         """
         path = self.cell_path(key)
         metadata, _ = read_safetensors(path)
-        record = json.loads(metadata.get("record", "{}"))
+        record: dict[str, Any] = json.loads(metadata.get("record", "{}"))
         paths = [path, *(self.blob_path(output["sha256"]) for output in record.get("outputs", []) if output["blob"])]
         stats = [(found, found.stat()) for found in paths]
-        return [(found.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime_ns) for found, stat in stats]
+        return record, [(found.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime_ns) for found, stat in stats]
 
     def adopt(self, key: str, staging: Path) -> None:
         """Move a finished cell and its blobs from a sandbox's folder into the store, after checking them.

@@ -68,7 +68,6 @@ def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
         "schema": 1,
         "version": __version__,
         "environments": [one.name for one in lab.environments],
-        "groups": [],
         "families": [family.name for family in lab.families],
         "engine": lab.engine,
         "coverage": lab.coverage,

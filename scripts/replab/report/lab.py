@@ -180,7 +180,7 @@ def provenance(results: Results, cells: tuple[CellView, ...]) -> ProvenancePage:
         ("version of the lab", str(run.get("version") or MISSING)),
         ("commit", str(run.get("commit") or MISSING)),
         ("engine", str(run.get("engine") or MISSING)),
-        ("environments", _text(run.get("environments") or run.get("groups"))),
+        ("environments", _text(run.get("environments"))),
         ("families", _text(run.get("families"))),
     ]
     statuses = run.get("counts") or Counter(cell.worst.status for cell in cells)
