@@ -22,12 +22,19 @@ rule judge:
     """Compare every cell with its truth and with its neighbours."""
     input:
         truth=f"{RESULTS}/truth/{{family}}--{{shard}}.json",
-        batches=lambda wildcards: [f"{RESULTS}/batches/{one}.json" for one in BATCHES if ids.parse_batch_id(one).family == wildcards.family],
-        code=[*map(str, sorted((LAB.root / "scripts/replab/compare").glob("*.py"))), "scripts/replab/judge.py", "scripts/replab/tables.py"],
+        batches=lambda wildcards: lab_workflow.batches_of(LAB, wildcards.family),
+        code=[
+            *map(str, sorted((LAB.root / "scripts/replab/compare").glob("*.py"))),
+            *map(str, sorted((LAB.root / "scripts/replab/attribute").glob("*.py"))),
+            "scripts/replab/judge.py",
+            "scripts/replab/tables.py",
+        ],
     output:
         cells=f"{RESULTS}/judged/{{family}}--{{shard}}.cells.parquet",
         pairs=f"{RESULTS}/judged/{{family}}--{{shard}}.pairs.parquet",
         curves=f"{RESULTS}/judged/{{family}}--{{shard}}.curves.parquet",
+        attributions=f"{RESULTS}/judged/{{family}}--{{shard}}.attributions.parquet",
+        measurements=f"{RESULTS}/judged/{{family}}--{{shard}}.measurements.parquet",
     log:
         f"{RESULTS}/logs/judge/{{family}}--{{shard}}.log",
     priority: 5
@@ -50,6 +57,8 @@ rule tables:
         cells=f"{RESULTS}/cells.parquet",
         pairs=f"{RESULTS}/pairs.parquet",
         curves=f"{RESULTS}/curves.parquet",
+        attributions=f"{RESULTS}/attributions.parquet",
+        measurements=f"{RESULTS}/measurements.parquet",
         environments=f"{RESULTS}/environments.json",
         cases=f"{RESULTS}/cases.json",
         run=f"{RESULTS}/run.json",

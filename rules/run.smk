@@ -2,8 +2,8 @@ rule batch:
     """Run all cells of a family in one environment: one sandbox imports the framework once."""
     input:
         environment=lambda wildcards: f"{RESULTS}/environments/{ids.parse_batch_id(wildcards.batch).environment}.json",
-        index=lambda wildcards: f"{RESULTS}/inputs/{ids.parse_batch_id(wildcards.batch).family}.json",
-        impl=lambda wildcards: lab_workflow.implementation(LAB, ids.parse_batch_id(wildcards.batch)),
+        index=lambda wildcards: lab_workflow.indices(LAB, ids.parse_batch_id(wildcards.batch)),
+        impl=lambda wildcards: lab_workflow.implementations(LAB, ids.parse_batch_id(wildcards.batch)),
         probe=PROBE,
         stale=lambda wildcards: lab_workflow.stale(LAB, wildcards.batch),
     output:

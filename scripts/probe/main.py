@@ -54,7 +54,22 @@ def write_observation(folder, text):
     return sha256
 
 
-def run_cell(cell, request, lift, implementation, inputs):
+class Implementations(object):
+    """Implementation files, each loaded once; one that cannot be loaded is the exception it raised."""
+
+    def __init__(self):
+        self._loaded = {}
+
+    def get(self, path):
+        if path not in self._loaded:
+            try:
+                self._loaded[path] = load_implementation(path)
+            except (Exception, SystemExit) as error:
+                self._loaded[path] = error
+        return self._loaded[path]
+
+
+def run_cell(cell, request, lift, implementations, inputs):
     """The record and the outputs (list of (name, Tensor)) of one cell; nothing a cell raises gets out, but KeyboardInterrupt."""
     import cells  # here and not above: they import NumPy, which must find the thread variables set
     import outcomes
@@ -68,23 +83,25 @@ def run_cell(cell, request, lift, implementation, inputs):
         "seconds": 0.0,
         "first_call_seconds": 0.0,
         "notes": [],
+        "measured": [],
     }
     begin = time.perf_counter()
     try:
+        implementation = implementations.get(cell["impl"])
         if isinstance(implementation, BaseException):
             raise implementation
         function = getattr(implementation, cell["function"], None)
         if function is None:
-            raise LookupError("{} has no function {}".format(os.path.basename(request["impl"]), cell["function"]))
+            raise LookupError("{} has no function {}".format(os.path.basename(cell["impl"]), cell["function"]))
         work = cells.Work(cell, inputs, request["device"], request["threads"])
         if work.mode not in lift.MODES:
             raise outcomes.Unsupported("{} has no mode {}".format(request["framework"], work.mode))
         answer = lift.run(function, work)
         outputs = list(zip(work.output_names(len(answer.outputs)), answer.outputs))
-        record.update(seconds=answer.seconds, first_call_seconds=answer.first_call_seconds, notes=answer.notes)
+        record.update(seconds=answer.seconds, first_call_seconds=answer.first_call_seconds, notes=answer.notes, measured=answer.measured)
         return record, outputs
     except (Exception, SystemExit) as error:
-        status, reason = outcomes.classify(error, request["impl"])
+        status, reason = outcomes.classify(error, cell["impl"])
         spent = time.perf_counter() - begin
         record.update(status=status, reason=reason or status, seconds=spent, first_call_seconds=spent)
         if status == "error":
@@ -113,18 +130,14 @@ def main(arguments=None):
         import observe
         import tensors
 
-        lift.start(request["threads"], request["device"])
+        lift.start(request["threads"], request["device"], request.get("switches") or {})
     except Exception as error:
         traceback.print_exc()
         journal.write(failed="{}: {}".format(type(error).__name__, (str(error).splitlines() or [""])[0]))
         return EXIT_IMPORT
     imported = time.perf_counter() - begin
-    try:
-        implementation = load_implementation(request["impl"])
-    except (Exception, SystemExit) as error:
-        implementation = error
     observation = write_observation(options.out, observe.observe(lift))
-    inputs, results = tensors.Inputs(request["inputs"]), tensors.ResultFolder(options.out)
+    inputs, results, implementations = tensors.Inputs(request["inputs"]), tensors.ResultFolder(options.out), Implementations()
     if hasattr(gc, "freeze"):  # what the import left is permanent: collections between cells then cost next to nothing
         gc.collect()
         gc.freeze()
@@ -132,7 +145,7 @@ def main(arguments=None):
     for place, cell in enumerate(request["cells"]):
         journal.write(start=cell["key"], id=cell["id"], t=time.time())
         watch = time.perf_counter()
-        record, outputs = run_cell(cell, request, lift, implementation, inputs)
+        record, outputs = run_cell(cell, request, lift, implementations, inputs)
         record["observation"] = observation
         results.write(record, outputs)
         del outputs

@@ -12,19 +12,18 @@ from typing import Any
 
 from replab import ids, plan
 from replab.engines.registry import get_engine
-from replab.model import IMPL_FILE, Batch, Environment, Family, Lab, Status, Variant
+from replab.model import Batch, Environment, Family, Lab, Status, Variant
 from replab.progress import Progress
 from replab.requests import PROBE, requests
 from replab.store import Store, write_atomically
 from replab.supervise import Summary, run_batch
 
 
-def parts(lab: Lab, batch: Batch) -> tuple[Environment, Family, Variant]:
-    """The environment, family and variant of a batch."""
+def parts(lab: Lab, batch: Batch) -> tuple[Environment, tuple[Family, ...], Variant]:
+    """The environment, families and variant of a batch."""
     environment = next(one for one in lab.environments if one.name == batch.environment)
-    family = next(one for one in lab.families if one.name == batch.family)
     variant = next(one for one in lab.variants if one.name == batch.variant)
-    return environment, family, variant
+    return environment, plan.members(lab, batch), variant
 
 
 def input_index(lab: Lab, family: str) -> dict[str, Any]:
@@ -44,22 +43,24 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
 
     Raises ``LabError`` when the lab itself fails; cells that fail are records.
     """
-    environment, family, variant = parts(lab, batch)
+    environment, families, variant = parts(lab, batch)
     facts = environment_facts(lab, environment.name)
     store = Store(lab.results / "store")
     begin = time.time()
     built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
-    cells = plan.cells(family, environment, variant.name, lab.coverage)
     planned = [
         (cell, one)
-        for cell, one in requests(family, environment, variant, input_index(lab, family.name), built, cells)
+        for family in families
+        for cell, one in requests(
+            family, environment, variant, input_index(lab, family.name), built, plan.cells(family, environment, variant, lab.coverage)
+        )
         if fnmatchcase(one["id"], only)
     ]
     summary = Summary()
     if facts["status"] == Status.OK:
         missing = {one["key"]: one for _, one in planned if one["key"] and not store.intact(one["key"])}
         if missing:
-            summary = _run(lab, environment, family, variant, list(missing.values()), store, log, ids.batch_id(batch))
+            summary = _run(lab, environment, families, variant, list(missing.values()), store, log, ids.batch_id(batch))
     entries = [_entry(store, facts, cell.left_out, one) for cell, one in planned]
     result = {
         "schema": 1, "batch": ids.batch_id(batch), "cells": entries, "began": begin, "import_seconds": summary.import_seconds,
@@ -71,27 +72,33 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
 
 
 def _run(
-    lab: Lab, environment: Environment, family: Family, variant: Variant, cells: list[dict[str, Any]], store: Store, log: Path, name: str
+    lab: Lab,
+    environment: Environment,
+    families: tuple[Family, ...],
+    variant: Variant,
+    cells: list[dict[str, Any]],
+    store: Store,
+    log: Path,
+    name: str,
 ) -> Summary:
     engine = get_engine(lab.engine)
     built = engine.build(environment, lab.cache, lambda _: None)
     staging = lab.results / "staging" / name
     data = lab.results / "inputs" / "data"
     request = {
-        "schema": 1, "environment": environment.name, "framework": environment.framework, "family": family.name,
-        "impl": str(family.folder / IMPL_FILE[environment.framework]), "inputs": str(data), "variant": variant.name,
-        "threads": variant.threads, "device": "cpu", "cells": cells,
+        "schema": 1, "environment": environment.name, "framework": environment.framework, "inputs": str(data), "variant": variant.name,
+        "threads": variant.threads, "switches": dict(variant.switches.get(environment.framework, {})), "device": "cpu", "cells": cells,
     }  # fmt: skip
 
     def launch(request_path: Path, folder: Path) -> Any:
         return engine.command(
             built,
             [str(PROBE / "main.py"), "--request", str(request_path), "--out", str(folder)],
-            variables=variant.variables,
+            variables=variant.variables.get(environment.framework, {}),
             threads=variant.threads,
             limits=lab.limits,
             writable=folder,
-            readable=[PROBE, family.folder, data],
+            readable=[PROBE, *(family.folder for family in families), data],
         )
 
     progress = Progress(lab.results / "progress" / f"{name}.json", name, total=len(cells))
@@ -154,4 +161,3 @@ def _unchanged(path: Path, size: int, stamp: int) -> bool:
     except OSError:
         return False
     return stat.st_size == size and stat.st_mtime_ns == stamp
-

@@ -5,20 +5,30 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from replab import environments, ids, sources
+from replab import environments, factors as factor_tables, ids, sources
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, ConfigErrors, LabError
-from replab.model import DTYPES, IMPL_FILE, MODES, Case, Control, Family, Generator, Lab, Limits, Variant
+from replab.model import DTYPES, FRAMEWORKS, IMPL_FILE, MODES, Case, Control, Factor, Family, Generator, Lab, Limits, Variant
 
 POINTS = {"quick": 2**15, "full": 1_000_000}
 """Elements of an elementwise input: a first run has its answer in minutes, the whole matrix looks closely."""
+VARIANTS = Path("config/variants.toml")
+VARIANT_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "title": str, "question": str, "threads": int, "frameworks": list, "environments": list, "modes": list, "variables": dict,
+    "switches": dict, "effect": dict,
+}  # fmt: skip
+MEASUREMENTS = ("time", "body_runs", "retrace", "memory", "debug", "accumulate")
+"""What the probe can measure beside the outputs of a cell."""
+FAMILY_FIELDS = ("title", "question", "generators", "factors", "defaults", "leave_out", "variants", "cases")
 KINDS = (
     "float_range", "normal", "uniform", "integers", "values", "ties", "one_hot", "spd", "conditioned", "orthogonal", "permutation",
+    "dataset",
 )  # fmt: skip
 """Kinds of generators, one function of ``replab.inputs`` each (a test ties the two)."""
 INTEGER_DTYPES = ("int32", "int64", "bool")
@@ -27,7 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "families": "all",
     "experiments": ["experiments"],
     "engine": "uv",
-    "variants": "default",
+    "variants": "all",
     "coverage": "auto",
     "points": "auto",
     "cell_seconds": 120,
@@ -38,6 +48,7 @@ DEFAULTS: dict[str, Any] = {
 CASE_FIELDS: dict[str, type | tuple[type, ...]] = {
     "title": str, "function": str, "inputs": dict, "parameters": dict, "dtypes": list, "derivatives": int, "elementwise": bool,
     "special": bool, "compile": bool, "constants": list, "outputs": list, "claims": list, "control": dict, "note": str,
+    "factors": dict, "candidates": str, "modes": list, "modes_note": str, "measure": list, "drawn": bool,
 }  # fmt: skip
 
 
@@ -117,7 +128,7 @@ def load_lab(config: Mapping[str, Any], root: Path) -> Lab:
         get_engine(str(settings["engine"]))
     except LabError as error:
         faults.found.append(error.within("config"))
-    variants = _load_variants(settings["variants"], faults)
+    variants = _load_variants(settings["variants"], root / VARIANTS, faults)
     faults.raise_all()
     return Lab(
         root=root,
@@ -142,17 +153,53 @@ def words(value: object) -> list[str]:
     raise ConfigError(f"must be a name or a list of names, not {value!r}")
 
 
-def _load_variants(wanted: object, faults: Faults) -> tuple[Variant, ...]:
-    known = {"default": Variant(name="default")}
+def _load_variants(wanted: object, path: Path, faults: Faults) -> tuple[Variant, ...]:
+    known = {"default": Variant(name="default", title="as the framework ships it, one thread"), **_declared_variants(path, faults)}
     try:
         names = words(wanted)
     except ConfigError as error:
         faults.found.append(error.within("config: variants"))
         return ()
+    names = list(known) if names == ["all"] else list(dict.fromkeys(["default", *names]))
     for name in names:
         if name not in known:
             faults.add(f"there is no variant {name!r}", where="config: variants", hint=nearest(name, known))
     return tuple(known[name] for name in names if name in known)
+
+
+def _declared_variants(path: Path, faults: Faults) -> dict[str, Variant]:
+    """The variants of ``config/variants.toml``; a laboratory without that file has only the default."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        faults.add(f"is not valid TOML: {error}", where=str(VARIANTS))
+        return {}
+    found = {}
+    for name, fields in data.items():
+        where = f"{VARIANTS}: {name}"
+        before = len(faults.found)
+        if fault := ids.check_name(name, "a variant"):
+            faults.found.append(fault.within(where))
+        if not isinstance(fields, dict) or name == "default":
+            faults.add("must be a table, and `default` cannot be declared", where=where)
+            continue
+        for key, value in fields.items():
+            if key not in VARIANT_FIELDS:
+                faults.add(f"unknown key {key!r}", where=where, hint=nearest(key, VARIANT_FIELDS))
+            elif not isinstance(value, VARIANT_FIELDS[key]) or isinstance(value, bool):
+                faults.add(f"{key} must be a {getattr(VARIANT_FIELDS[key], '__name__', 'value')}, not {value!r}", where=where)
+        frameworks = fields.get("frameworks", FRAMEWORKS)
+        for key in ("variables", "switches", "effect"):
+            for framework in fields.get(key, {}) if isinstance(fields.get(key, {}), dict) else ():
+                if framework not in FRAMEWORKS:
+                    faults.add(f"there is no framework {framework!r}", where=f"{where}: {key}", hint=nearest(framework, FRAMEWORKS))
+        if len(faults.found) == before:
+            lists = {key: tuple(value) for key, value in {**fields, "frameworks": frameworks}.items() if isinstance(value, list | tuple)}
+            rest: dict[str, Any] = {**fields, **lists}
+            found[name] = Variant(name=name, **rest)
+    return found
 
 
 def _load_families(settings: Mapping[str, Any], root: Path, faults: Faults) -> tuple[Family, ...]:
@@ -196,13 +243,14 @@ def load_family(path: Path, root: Path, faults: Faults) -> Family | None:
             problem, hint = f"gives one name twice: {error}", "Two cases (or tables) of a family cannot have the same name"
         faults.add(problem, where=place, hint=hint)
         return None
-    for key in sorted(set(data) - {"title", "question", "generators", "defaults", "leave_out", "cases"}):
-        hint = nearest(key, ("title", "question", "generators", "defaults", "leave_out", "cases"))
-        faults.add(f"unknown key {key!r}", where=place, hint=hint)
+    for key in sorted(set(data) - set(FAMILY_FIELDS)):
+        faults.add(f"unknown key {key!r}", where=place, hint=nearest(key, FAMILY_FIELDS))
+    if not isinstance(data.get("variants", False), bool):
+        faults.add("variants must be true or false", where=place)
     for key in ("title", "question"):
         if not isinstance(data.get(key), str):
             faults.add(f"needs a {key}", where=place)
-    for key in ("generators", "defaults", "leave_out", "cases"):
+    for key in ("generators", "factors", "defaults", "leave_out", "cases"):
         if not isinstance(data.get(key, {}), dict):
             faults.add("must be a table", where=f"{place}: {key}")
             return None
@@ -212,9 +260,11 @@ def load_family(path: Path, root: Path, faults: Faults) -> Family | None:
         faults.add(f"there is no mode {mode!r}", where=f"{place}: leave_out", hint=nearest(mode, modes))
     if not data.get("cases"):
         faults.add("has no cases", where=place)
+    subjects = factor_tables.load_subjects(data.get("factors", {}), place, faults)
     cases: list[Case] = []
     for case_name, fields in data.get("cases", {}).items():
-        cases += _load_case(name, case_name, fields, data.get("defaults", {}), generators, f"{place}: cases.{case_name}", faults)
+        where = f"{place}: cases.{case_name}"
+        cases += _load_case(name, case_name, fields, data.get("defaults", {}), generators, subjects, where, faults)
     _check_functions(path.parent, cases, place, faults)
     return Family(
         name=name,
@@ -223,6 +273,7 @@ def load_family(path: Path, root: Path, faults: Faults) -> Family | None:
         question=str(data.get("question", "")),
         cases=tuple(cases),
         leave_out={key: str(value) for key, value in data.get("leave_out", {}).items()},
+        variants=data.get("variants", False),
     )
 
 
@@ -241,9 +292,16 @@ def _load_generators(data: Mapping[str, Any], place: str, faults: Faults) -> dic
 
 
 def _load_case(
-    family: str, name: str, fields: object, defaults: Mapping[str, Any], generators: Mapping[str, Generator], where: str, faults: Faults
+    family: str,
+    name: str,
+    fields: object,
+    defaults: Mapping[str, Any],
+    generators: Mapping[str, Generator],
+    subjects: Mapping[str, Mapping[str, Factor]],
+    where: str,
+    faults: Faults,
 ) -> list[Case]:
-    """A case and, where it asks for them, its special values."""
+    """A case and the cases that are made from it: special values, and the runs in which factors are aligned."""
     before = len(faults.found)
     if fault := ids.check_name(name, "a case"):
         faults.found.append(fault.within(where))
@@ -276,10 +334,21 @@ def _load_case(
             faults.add(f"constants names no input {constant!r}", where=where)
     control = None
     if "control" in merged:
-        if merged["control"].get("expect") not in ("rounding", "semantic") or set(merged["control"]) - {"expect", "factor"}:
+        if merged["control"].get("expect") not in ("rounding", "semantic") or set(merged["control"]) - {"expect", "factor", "value"}:
             faults.add('control must read { expect = "rounding" } or { expect = "semantic", factor = "…" }', where=where)
         else:
             control = Control(**merged["control"])
+    modes = {mode for group in MODES.values() for mode in group}
+    for mode in merged.get("modes", ()):
+        if mode not in modes:
+            faults.add(f"there is no mode {mode!r}", where=where, hint=nearest(str(mode), modes))
+    for measurement in merged.get("measure", ()):
+        if measurement not in MEASUREMENTS:
+            faults.add(f"cannot measure {measurement!r}", where=where, hint=nearest(str(measurement), MEASUREMENTS))
+    factors = factor_tables.load_factors(merged.get("factors", {}), f"{where}: factors", faults)
+    if (subject := merged.get("candidates", "")) and subject not in subjects:
+        faults.add(f"there are no candidates {subject!r}", where=where, hint=nearest(subject, subjects))
+    factors = {**subjects.get(subject, {}), **factors}
     if len(faults.found) > before:
         return []
     case = Case(
@@ -297,14 +366,30 @@ def _load_case(
         outputs=tuple(merged.get("outputs", ())),
         claims=tuple(merged.get("claims", ())),
         control=control,
+        factors=factors,
+        modes=tuple(merged.get("modes", ())),
+        modes_note=merged.get("modes_note", ""),
+        measure=tuple(merged.get("measure", ())),
+        drawn=merged.get("drawn", False),
         note=merged.get("note", ""),
     )
-    if not merged.get("special", False):
-        return [case]
-    fields_of = {slot: getattr(case, slot) for slot in Case.__slots__}
-    special = {**fields_of, "name": f"{name}.special", "title": f"{case.title}, special values", "special": True}
-    special |= {"derivatives": 0, "elementwise": False, "compile": False, "claims": ()}
-    return [case, Case(**special)]
+    made = [case, *factor_tables.aligned_cases(case)]
+    if merged.get("special", False):
+        made.append(
+            replace(
+                case,
+                name=f"{name}.special",
+                base=name,
+                title=f"{case.title}, special values",
+                special=True,
+                derivatives=0,
+                elementwise=False,
+                compile=False,
+                claims=(),
+                measure=(),
+            )
+        )
+    return made
 
 
 def _check_functions(folder: Path, cases: Iterable[Case], place: str, faults: Faults) -> None:

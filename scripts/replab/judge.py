@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replab import ids, plan
+from replab.attribute import rows as attributions
+from replab.attribute.causes import Causes
 from replab.batch import environment_facts, input_index
 from replab.compare.escalation import escalate
-from replab.compare.metrics import NAN, Distances, Finding, against_truth, widen, z_limit
-from replab.compare.ulp import compare_pair
-from replab.compare.verdict import outside, pair_verdict, verdict
+from replab.compare.metrics import NAN, Distances, Finding, against_truth, widen
+from replab.compare.verdict import outside, verdict
 from replab.errors import TruthError
+from replab.factors import alignable
 from replab.formats import FORMATS, ordered_key
 from replab.model import Batch, Case, Environment, Family, Lab, Status, Verdict
+from replab.pairs import Judged, Row, is_plain, note_repeats, pair_row, pairs
 from replab.progress import Progress
 from replab.requests import output_names
 from replab.store import CellResult, Store, Tensor
@@ -27,23 +29,6 @@ from replab.truth.certify import Truth
 from replab.truths import Truths, judging_cell
 
 BINS = 320
-PAIR_ENVELOPE = np.sqrt(2.0)
-"""Two results that are both off by σ are off from each other by √2·σ."""
-Row = dict[str, Any]
-
-
-@dataclass(kw_only=True)
-class Judged:
-    """A cell with what was found; the arrays live only while its case is judged."""
-
-    id: ids.CellId
-    key: str
-    status: str
-    reason: str
-    record: Mapping[str, Any] = field(default_factory=dict)
-    tensors: Mapping[str, Tensor] = field(default_factory=dict)
-    findings: dict[str, tuple[Finding, Distances | None]] = field(default_factory=dict)
-    verdicts: dict[str, tuple[Verdict, str, float]] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -53,6 +38,8 @@ class Rows:
     cells: list[Row] = field(default_factory=list)
     pairs: list[Row] = field(default_factory=list)
     curves: list[Row] = field(default_factory=list)
+    attributions: list[Row] = field(default_factory=list)
+    measurements: list[Row] = field(default_factory=list)
 
 
 class Judge:
@@ -65,7 +52,10 @@ class Judge:
         self.index = input_index(lab, family.name)
         self.environments = {one.name: one for one in lab.environments}
         self.facts = {name: environment_facts(lab, name) for name in self.environments}
+        self.causes = Causes(family, self.truths, self.index)
         self.rows = Rows()
+        self._kept: dict[tuple[str, int], tuple[list[str], dict[str, dict[str, Judged]]]] = {}
+        """Outputs and eager float32 cells of the cases with factors in hand: (dtype, order) → case → environment."""
 
     def run(self, shard: int, progress: Progress | None = None) -> Rows:
         """All rows of a shard.
@@ -78,6 +68,12 @@ class Judge:
             if progress is not None:
                 progress.update(place, len(cases), case.name)
             self._case(case, entries.get(case.name, {}))
+            last = place + 1 == len(cases) or cases[place + 1].group != case.group
+            if last and self._kept:
+                group = [one for one in cases if one.group == case.group and not one.special]
+                for (dtype, order), (names, kept) in self._kept.items():
+                    self.rows.attributions += self.causes.align(group, dtype, order, kept, names, list(self.environments.values()))
+                self._kept.clear()
         if progress is not None:
             progress.finish()
         return self.rows
@@ -86,11 +82,11 @@ class Judge:
         """Manifest entries by case and by (dtype, grid, order)."""
         found: dict[str, dict[tuple[str, str, int], list[tuple[ids.CellId, Row]]]] = {}
         for batch in plan.batches(self.lab):
-            if batch.family != self.family.name:
+            if batch.family not in (self.family.name, plan.ALL):
                 continue
             for entry in self._manifest(batch)["cells"]:
                 cell = ids.parse_cell_id(entry["id"])
-                if cell.case in names:
+                if cell.family == self.family.name and cell.case in names:
                     found.setdefault(cell.case, {}).setdefault((cell.dtype, cell.grid, cell.derivative), []).append((cell, entry))
         return found
 
@@ -133,11 +129,12 @@ class Judge:
                 truths = self.truths.get(self.family, standing, self.index)
             except TruthError as error:
                 problem = f"the reference has no answer: {error.problem}"
-        names = _output_names(case, derivative, len(truths), self.index, dtype)
+        names = self._names(case, derivative, len(truths), dtype)
         seen: dict[tuple[str, str], tuple[Finding, Distances | None]] = {}
         for cell in (*cells, *escalations):
             self._compare(cell, names, truths, seen)
         higher = {(one.id.environment, one.id.mode): one for one in escalations if one.status == Status.OK}
+        note_repeats(cells)
         for cell in cells:
             place = (cell.id.environment, cell.id.mode)
             escalation = higher.get(place) or higher.get((cell.id.environment, "eager"))
@@ -145,16 +142,30 @@ class Judge:
                 eager = (cell.id.environment, "eager", output, cell.id.variant)
                 single = singles.get((*place, output, cell.id.variant)) or singles.get(eager)
                 truth = dict(zip(names, truths, strict=True))[output]
+                if case.drawn:
+                    cell.verdicts[output] = _drawn_verdict(cell.findings[output][0])
+                    continue
                 cell.verdicts[output] = self._verdict(cell, output, truth, escalation if dtype == "float32" else None, single)
                 if dtype == "float32":
                     singles[(*place, output, cell.id.variant)] = cell.verdicts[output][0]
+        if case.factors and truths:
+            self.rows.attributions += self.causes.explain(case, dtype, derivative, cells, higher, names)
         inputs = {one["name"]: self.truths.array(one) for one in self._inputs(case, dtype, derivative)}
         for cell in cells:
             self.rows.cells += self._cell_rows(case, cell, dict(zip(names, truths, strict=True)), inputs, problem)
         if truths:
             self._pairs(case, cells, dict(zip(names, truths, strict=True)))
+            if alignable(case) and dtype == "float32":
+                kept = self._kept.setdefault((dtype, derivative), (names, {}))[1].setdefault(case.name, {})
+                kept.update({cell.id.environment: cell for cell in cells if is_plain(cell) and cell.id.mode == "eager"})
             if case.elementwise and not case.special and derivative == 0 and dtype in FORMATS:
                 self._curves(case, dtype, cells, next(iter(inputs.values())))
+
+    def _names(self, case: Case, derivative: int, count: int, dtype: str) -> list[str]:
+        """Names of the ``count`` outputs of a case, as the probe gives them."""
+        if derivative:
+            return [f"grad_{one['name']}" for one in self._inputs(case, dtype, derivative) if one["differentiable"]][:count]
+        return output_names(case, count)
 
     def _inputs(self, case: Case, dtype: str, derivative: int) -> list[Row]:
         found: list[Row] = self.index[case.name][dtype]["derivative" if derivative else "value"]["inputs"]
@@ -206,8 +217,11 @@ class Judge:
             "worst_inputs": "", "worst_result": "", "worst_truth": "", "truth_bound_ulp": NAN, "truth_method": "", "envelope_ulp": NAN,
             "shrink": NAN, "role": "control" if case.control else "result", "expect": case.control.expect if case.control else "",
             "factor": case.control.factor if case.control else "", "elementwise": case.elementwise, "special": case.special,
-            "claims": ",".join(case.claims), "notes": "; ".join(cell.record.get("notes", ())),
+            "claims": ",".join(case.claims), "notes": "; ".join(cell.record.get("notes", ())), "base": case.base,
+            "aligned": "+".join(sorted(case.aligned)), "repeatable": cell.repeatable, "cause": cell.cause,
         }  # fmt: skip
+        for found in cell.record.get("measured", ()):
+            self.rows.measurements.append(_measurement(base, found))
         if not cell.tensors:
             yield base
             return
@@ -229,10 +243,16 @@ class Judge:
             yield row | _worst(case, finding, tensor, truths[name], inputs)
 
     def _pairs(self, case: Case, cells: list[Judged], truths: Mapping[str, Truth]) -> None:
-        for left, right, axis in pairs([cell for cell in cells if cell.status == Status.OK], self.environments):
+        found = list(pairs([cell for cell in cells if cell.status == Status.OK], self.environments))
+        for left, right, axis in found:
             for name in sorted(left.tensors.keys() & right.tensors.keys() & truths.keys()):
                 if name in left.verdicts and name in right.verdicts:
-                    self.rows.pairs.append(_pair_row(case, left, right, axis, name, truths[name]))
+                    self.rows.pairs.append(pair_row(case, left, right, axis, name, truths[name]))
+        varied = {(cell.id.environment, cell.id.mode, cell.id.variant): cell for cell in cells if cell.status == Status.OK}
+        if {variant for _, _, variant in varied} - {"default", "repeat"}:
+            steps = [pair for pair in found if pair[2] in ("mode", "version", "framework")]
+            repeatable = [pair for pair in steps if "no" not in (pair[0].repeatable, pair[1].repeatable)]
+            self.rows.attributions += attributions.switched(case, repeatable, varied)
 
     def _curves(self, case: Case, dtype: str, cells: list[Judged], x: NDArray[Any]) -> None:
         """Largest and mean error over bins of the first input, once per bit class."""
@@ -262,11 +282,23 @@ class Judge:
                     })  # fmt: skip
 
 
-def _output_names(case: Case, derivative: int, count: int, index: Mapping[str, Any], dtype: str) -> list[str]:
-    """Names of a cell's outputs, as the probe gives them."""
-    if derivative:
-        return [f"grad_{one['name']}" for one in index[case.name][dtype]["derivative"]["inputs"] if one["differentiable"]][:count]
-    return output_names(case, count)
+def _drawn_verdict(finding: Finding) -> tuple[Verdict, str, float]:
+    """Statistics of draws: within what chance explains, or another distribution."""
+    if finding.problem:
+        return Verdict.INCOMPARABLE, finding.problem, NAN
+    if outside(finding) or finding.nan_mismatch or finding.inf_mismatch:
+        return Verdict.SEMANTIC, f"another distribution: z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}", NAN
+    return Verdict.ROUNDING, f"chance explains it: z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}", NAN
+
+
+def _measurement(base: Row, found: Mapping[str, Any]) -> Row:
+    """A row of ``measurements.parquet``."""
+    names = ("id", "family", "case", "environment", "framework", "mode", "dtype", "derivative", "variant", "claims")
+    rest = {key: float(found.get(key, NAN) if found.get(key) is not None else NAN) for key in ("value", "low", "high")}
+    return {name: base[name] for name in names} | rest | {
+        "measurement": str(found["name"]), "baseline": str(found.get("baseline", "")), "count": int(found.get("count", 0) or 0),
+        "unit": str(found.get("unit", "")), "note": str(found.get("note", "")),
+    }  # fmt: skip
 
 
 def _worst(case: Case, finding: Finding, tensor: Tensor, truth: Truth, inputs: Mapping[str, NDArray[Any]]) -> Row:
@@ -301,82 +333,8 @@ def _number(value: Any) -> str:
     return f"{float(value).hex()} ({float(value):.9g})"
 
 
-def pairs(cells: list[Judged], environments: Mapping[str, Environment]) -> Iterator[tuple[Judged, Judged, str]]:
-    """Pairs that differ on one axis: mode (against eager), version (neighbours), framework (newest of each)."""
-    by_place = {(cell.id.environment, cell.id.mode): cell for cell in cells}
-    for (environment, mode), cell in sorted(by_place.items()):
-        eager = by_place.get((environment, "eager"))
-        if mode != "eager" and eager is not None:
-            yield eager, cell, "mode"
-    families: dict[str, list[str]] = {}
-    for one in sorted(environments.values(), key=lambda one: one.order):
-        families.setdefault(one.framework, []).append(one.name)
-    for line in families.values():
-        for older, newer in itertools.pairwise(name for name in line if (name, "eager") in by_place):
-            yield by_place[older, "eager"], by_place[newer, "eager"], "version"
-    newest = [line[-1] for _, line in sorted(families.items()) if (line[-1], "eager") in by_place]
-    for left, right in itertools.combinations(newest, 2):
-        yield by_place[left, "eager"], by_place[right, "eager"], "framework"
-
-
 def found_version(facts: Mapping[str, Any], environment: Environment) -> str:
     """The framework's version as observed inside (with the engine ``host`` it need not be the one asked for), else as asked."""
     packages = facts.get("observed", {}).get("packages", {})
     names = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow_cpu")}.get(environment.framework, (environment.framework,))
     return next((str(packages[name]) for name in names if name in packages), environment.version)
-
-
-def _pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, truth: Truth) -> Row:
-    a, b = left.tensors[output], right.tensors[output]
-    row: Row = {
-        "left": str(left.id), "right": str(right.id), "axis": axis, "family": case.family, "case": case.name, "output": output,
-        "dtype": left.id.dtype, "derivative": left.id.derivative, "left_environment": left.id.environment,
-        "right_environment": right.id.environment, "left_mode": left.id.mode, "right_mode": right.id.mode, "verdict": Verdict.IDENTICAL,
-        "z_max": 0.0, "ulp_max": 0.0, "abs_max": 0.0, "rel_max": 0.0, "cause": "",
-    }  # fmt: skip
-    if a.sha256 == b.sha256 and a.dtype == b.dtype:
-        return row
-    verdicts = (left.verdicts[output][0], right.verdicts[output][0])
-    if a.values.shape != b.values.shape or a.dtype != b.dtype:
-        unlike = "another shape or dtype"
-        return row | {"verdict": Verdict.INCOMPARABLE, "z_max": NAN, "ulp_max": NAN, "abs_max": NAN, "rel_max": NAN, "cause": unlike}
-    x, y = widen(a.values, a.dtype), widen(b.values, b.dtype)
-    if truth.exact is not None or a.dtype not in FORMATS:
-        gap = float(np.abs(x.astype(np.float64) - y.astype(np.float64)).max(initial=0.0))
-        found = Verdict.SEMANTIC if gap else Verdict.IDENTICAL
-        cause = _cause(found, left, right, output)
-        return row | {"verdict": found, "z_max": NAN, "ulp_max": NAN, "abs_max": gap, "rel_max": NAN, "cause": cause}
-    statistics = compare_pair(x, y, a.dtype)
-    with np.errstate(all="ignore"):
-        difference = np.abs(x.astype(np.float64) - y.astype(np.float64))
-        z = np.where(np.isfinite(difference) & (difference > 0), difference / (PAIR_ENVELOPE * truth.sigma), 0.0)
-    z_max = float(z.max(initial=0.0))
-    found = pair_verdict(
-        same_bits=statistics.different == 0,
-        z=z_max,
-        limit=z_limit(statistics.elements, truth.runs),
-        incomparable=bool(statistics.nan_mismatch or statistics.inf_mismatch),
-        left=verdicts[0],
-        right=verdicts[1],
-    )
-    return row | {
-        "verdict": found, "z_max": z_max, "ulp_max": statistics.ulp_max, "abs_max": statistics.abs_max, "rel_max": statistics.rel_max,
-        "cause": _cause(found, left, right, output),
-    }  # fmt: skip
-
-
-def _cause(found: Verdict, left: Judged, right: Judged, output: str) -> str:
-    """What the comparison with the truth already proves about a difference; ``unknown`` is an answer."""
-    if found in (Verdict.IDENTICAL, Verdict.ROUNDING):
-        return ""
-    sides = {f"{cell.id.environment} ({cell.id.mode})": cell.verdicts[output][0] for cell in (left, right)}
-    if found is Verdict.SEMANTIC:
-        others = [side for side, value in sides.items() if value is Verdict.SEMANTIC]
-        return f"{others[0]} computes another function" if len(others) == 1 else "unknown"
-    if found is Verdict.ACCURACY:
-        coarse = [side for side, value in sides.items() if value is Verdict.ACCURACY]
-        return f"the kernel of {' and of '.join(coarse)}" if coarse else "unknown"
-    if found is Verdict.INCOMPARABLE:
-        others = [side for side, value in sides.items() if value is Verdict.INCOMPARABLE]
-        return f"special values of {' and of '.join(others)}" if others else "unknown"
-    return "unknown"

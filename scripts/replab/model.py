@@ -86,6 +86,26 @@ class Control:
     expect: str
     """``rounding`` (a known-equal rewrite) or ``semantic`` (a planted mistake)."""
     factor: str = ""
+    """The factor that was planted, or several joined by ``+`` in alphabetical order."""
+    value: Any = None
+    """The value that was planted, where there is one to be found."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Factor:
+    """A named choice on which two sides of a case may differ; its name is the keyword argument of reference and implementations."""
+
+    aligned: Any
+    """What every side gets when the factor is aligned, and the reference always."""
+    sides: Mapping[str, Any] = field(default_factory=dict)
+    """What a framework gets when it is not aligned; without an entry nothing is passed, and the function's own default applies."""
+    alternatives: tuple[Any, ...] = ()
+    """Other values that are tried on the reference to explain a result that differs."""
+    fit: bool = False
+    """The value is a real number which may be estimated from a result."""
+    diagnose: bool = False
+    """For explaining only: implementations do not take it, and no runs are made to align it."""
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +128,38 @@ class Case:
     outputs: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
     control: Control | None = None
+    factors: Mapping[str, Factor] = field(default_factory=dict)
+    base: str = ""
+    """The case this one was made from (special values, or some factors aligned); empty for a case as declared."""
+    aligned: tuple[str, ...] = ()
+    """Factors that are aligned here, a subset of those of ``base``."""
+    modes: tuple[str, ...] = ()
+    """Modes this case is run in; empty for all."""
+    modes_note: str = ""
+    measure: tuple[str, ...] = ()
+    """What the probe measures beside the outputs: time, body_runs, retrace, memory …"""
+    drawn: bool = False
+    """Outputs are statistics of random draws: the reference gives their exact values and the standard deviations of the samples."""
     note: str = ""
+
+    def given(self, framework: str) -> dict[str, Any]:
+        """The keyword arguments that the implementation of a framework gets."""
+        found = dict(self.parameters)
+        for name, factor in self.factors.items():
+            if name in self.aligned:
+                found[name] = factor.aligned
+            elif framework in factor.sides and not factor.diagnose:
+                found[name] = factor.sides[framework]
+        return found
+
+    def true(self, **changed: Any) -> dict[str, Any]:
+        """The keyword arguments of the reference: every factor at its aligned value, except those that are ``changed``."""
+        return {**self.parameters, **{name: factor.aligned for name, factor in self.factors.items()}, **changed}
+
+    @property
+    def group(self) -> str:
+        """The declared case that this one belongs to."""
+        return self.base or self.name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,15 +172,33 @@ class Family:
     question: str
     cases: tuple[Case, ...]
     leave_out: Mapping[str, str]
+    variants: bool = False
+    """Whether its cells are run under every variant too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Variant:
-    """Arithmetic switches set around the process."""
+    """Arithmetic switches set around the process, as declared in ``config/variants.toml``."""
 
     name: str
+    title: str = ""
+    question: str = ""
     threads: int = 1
-    variables: Mapping[str, str] = field(default_factory=dict)
+    frameworks: tuple[str, ...] = FRAMEWORKS
+    environments: tuple[str, ...] = ()
+    """Environments in which the switch exists; empty for all of its frameworks."""
+    modes: tuple[str, ...] = ()
+    """Modes it can matter to; empty for all."""
+    variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Environment variables by framework."""
+    switches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the probe sets through the framework's own functions, by framework."""
+    effect: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By framework: names of observed facts and the values that prove the switch took effect."""
+
+    def applies(self, environment: Environment) -> bool:
+        """Whether the variant means something in an environment."""
+        return environment.framework in self.frameworks and (not self.environments or environment.name in self.environments)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,7 +247,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """The unit of execution: one environment, one family, one variant, one process."""
+    """The unit of execution: one environment, one family (or ``all`` of them), one variant, one process."""
 
     environment: str
     family: str

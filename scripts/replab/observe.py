@@ -21,12 +21,10 @@ def observe(engine: Engine, built: Built, lab: Lab, environment: Environment) ->
     """
     staging = lab.results / "staging" / f"observe--{environment.name}"
     shutil.rmtree(staging, ignore_errors=True)
-    impl = staging / "impl_nothing.py"
     staging.mkdir(parents=True)
-    impl.write_text("")
     request = {
-        "schema": 1, "environment": environment.name, "framework": environment.framework, "family": "", "impl": str(impl),
-        "inputs": str(staging), "variant": "default", "threads": 1, "device": "cpu", "cells": [],
+        "schema": 1, "environment": environment.name, "framework": environment.framework, "inputs": str(staging),
+        "variant": "default", "threads": 1, "switches": {}, "device": "cpu", "cells": [],
     }  # fmt: skip
     (staging / "request.json").write_text(json.dumps(request))
     argv = [str(PROBE / "main.py"), "--request", str(staging / "request.json"), "--out", str(staging)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from replab.model import DTYPES, IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab
+from replab.model import DTYPES, IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab, Variant
 
 COSTLY: dict[str, dict[str, tuple[tuple[str, ...], int]]] = {
     "quick": {"compile": (("float32",), 1), "xla": (("float32",), 1)},
@@ -12,28 +12,50 @@ COSTLY: dict[str, dict[str, tuple[tuple[str, ...], int]]] = {
 }
 """Modes that compile each function for seconds: the dtypes and the highest order they are run for, by coverage. torch.compile has no second
 derivative at all."""
-SHARDS = {"ops": 6}
-"""Judging is split by case, so that all cores have work; other families are judged whole."""
+REPEAT = "repeat"
+"""The variant that changes nothing: the same cells in a new process."""
+ALL = "all"
+"""Stands for every family in the name of a batch: repeats need one process per environment, not one per family."""
+CASES_PER_SHARD = 32
+"""Judging is split by case, so that all cores have work."""
 
 
 def batches(lab: Lab) -> tuple[Batch, ...]:
     """Every batch that has at least one cell to run, sorted."""
-    found = [
-        Batch(environment=environment.name, family=family.name, variant=variant.name)
-        for environment in lab.environments
-        for family in lab.families
-        if (family.folder / IMPL_FILE[environment.framework]).is_file()
-        for variant in lab.variants
-    ]
+    found = []
+    for environment in lab.environments:
+        there = [family for family in lab.families if (family.folder / IMPL_FILE[environment.framework]).is_file()]
+        for variant in lab.variants:
+            if not variant.applies(environment):
+                continue
+            if variant.name == REPEAT:
+                names = [ALL] if there else []  # everything once more, in one new process
+            else:
+                names = [family.name for family in there if family.variants or variant.name == "default"]
+            found += [Batch(environment=environment.name, family=name, variant=variant.name) for name in names]
     return tuple(sorted(found, key=lambda batch: (batch.environment, batch.family, batch.variant)))
 
 
-def cells(family: Family, environment: Environment, variant: str, coverage: str = "full") -> Iterator[Cell]:
+def members(lab: Lab, batch: Batch) -> tuple[Family, ...]:
+    """The families whose cells a batch runs."""
+    environment = next(one for one in lab.environments if one.name == batch.environment)
+    there = (family for family in lab.families if (family.folder / IMPL_FILE[environment.framework]).is_file())
+    return tuple(family for family in there if batch.family in (family.name, ALL))
+
+
+def cells(family: Family, environment: Environment, variant: Variant, coverage: str = "full") -> Iterator[Cell]:
     """The cells of one batch in the order in which they run: case by case, cheap modes first."""
     modes = [mode for mode in ("eager", "session", "function", "script", "xla", "compile") if mode in environment.modes]
+    if variant.modes:
+        modes = [mode for mode in modes if mode in variant.modes]
     for mode in modes:  # one mode after the other: the expensive ones last
         for case in family.cases:
+            if case.aligned and mode not in case.modes:
+                continue  # made to be compared eagerly: not a gap that a reader should be told of
             for dtype, grid, derivative in coordinates(case):
+                left_out = _left_out(family, case, mode, (dtype, grid, derivative), coverage)
+                if variant.name != "default" and (left_out or not _is_varied(family, case, mode, (dtype, grid, derivative), variant)):
+                    continue
                 yield Cell(
                     case=case,
                     dtype=dtype,
@@ -42,9 +64,20 @@ def cells(family: Family, environment: Environment, variant: str, coverage: str 
                     environment=environment.name,
                     framework=environment.framework,
                     mode=mode,
-                    variant=variant,
-                    left_out=_left_out(family, case, mode, (dtype, grid, derivative), coverage),
+                    variant=variant.name,
+                    left_out=left_out,
                 )
+
+
+def _is_varied(family: Family, case: Case, mode: str, coordinate: tuple[str, str, int], variant: Variant) -> bool:
+    """Whether a cell is run under a variant: float32 only, since bits are compared and not verdicts.
+
+    A repeat is made of the eager cells of all families, and of every mode where a family has variants.
+    """
+    dtype, grid, derivative = coordinate
+    if dtype != "float32" or grid or case.aligned or case.drawn or case.special:
+        return False
+    return family.variants or (variant.name == REPEAT and mode == "eager" and derivative <= 1)
 
 
 def coordinates(case: Case) -> Iterator[tuple[str, str, int]]:
@@ -58,6 +91,8 @@ def coordinates(case: Case) -> Iterator[tuple[str, str, int]]:
 
 def _left_out(family: Family, case: Case, mode: str, coordinate: tuple[str, str, int], coverage: str) -> str:
     """Why a cell is not run, or nothing."""
+    if case.modes and mode not in case.modes:
+        return case.modes_note or f"this case is run in {' and '.join(case.modes)} only"
     reason = family.leave_out.get(mode, "")
     if reason and not (mode == "compile" and case.compile):
         return reason
@@ -73,12 +108,12 @@ def _left_out(family: Family, case: Case, mode: str, coordinate: tuple[str, str,
 
 def shards(family: Family) -> int:
     """How many judging jobs a family is split into."""
-    return min(SHARDS.get(family.name, 1), len({case.name.removesuffix(".special") for case in family.cases}))
+    return max(1, round(len({case.group for case in family.cases}) / CASES_PER_SHARD))
 
 
 def shard_cases(family: Family, shard: int) -> tuple[Case, ...]:
-    """The cases of one shard: every n-th, a case and its special values together."""
+    """The cases of one shard: every n-th, a case and those made from it together."""
     count = shards(family)
-    bases = sorted({case.name.removesuffix(".special") for case in family.cases})
+    bases = sorted({case.group for case in family.cases})
     mine = {base for place, base in enumerate(bases) if place % count == shard}
-    return tuple(case for case in family.cases if case.name.removesuffix(".special") in mine)
+    return tuple(case for case in family.cases if case.group in mine)

@@ -65,7 +65,7 @@ def _cotangents(
     from replab.truth.reference import Problem  # noqa: PLC0415
 
     problem = Problem(
-        path=family.folder / "reference.py", function=case.function, parameters=case.parameters, inputs=arrays,
+        path=family.folder / "reference.py", function=case.function, parameters=case.true(), inputs=arrays,
         differentiable=(), derivative=0, cotangents=(),
     )  # fmt: skip
     values = problem.plain()
@@ -110,18 +110,20 @@ def requests(
     """
     impl = family.folder / IMPL_FILE[environment.framework]
     common = {
-        "schema": SCHEMA, "probe": probe_version(), "framework": environment.framework, "threads": variant.threads,
-        "variables": dict(variant.variables), "python": environment.python, **built,
+        "schema": SCHEMA, "probe": probe_version(), "framework": environment.framework, "variant": variant.name, "threads": variant.threads,
+        "variables": dict(variant.variables.get(environment.framework, {})),
+        "switches": dict(variant.switches.get(environment.framework, {})), "python": environment.python, **built,
     }  # fmt: skip
     found = []
     for cell in cells:
         inputs, cotangents = bytes_of(cell, index)
         request: dict[str, Any] = {
-            "id": str(ids.cell_id(cell)), "case": cell.case.name, "function": cell.case.function, "parameters": dict(cell.case.parameters),
-            "dtype": cell.dtype, "mode": cell.mode, "derivative": cell.derivative, "outputs": list(cell.case.outputs), "inputs": inputs,
-            "cotangents": cotangents,
+            "id": str(ids.cell_id(cell)), "case": cell.case.name, "function": cell.case.function, "impl": str(impl),
+            "parameters": cell.case.given(environment.framework), "dtype": cell.dtype, "mode": cell.mode, "derivative": cell.derivative,
+            "outputs": list(cell.case.outputs), "inputs": inputs, "cotangents": cotangents,
+            "measure": list(cell.case.measure) if cell.dtype == "float32" and cell.variant == "default" else [],
         }  # fmt: skip
-        identity = {key: value for key, value in request.items() if key not in ("id", "case")}
+        identity = {key: value for key, value in request.items() if key not in ("id", "case", "impl")}
         identity |= {**common, "device": cell.device, "source": sources.digest(impl, cell.case.function)}
         request["key"] = "" if cell.left_out else hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         found.append((cell, request))

@@ -100,13 +100,9 @@ def step_judge(lab: Lab, options: argparse.Namespace) -> None:
     shown = lab.results / "progress" / f"judge--{family.name}--{options.shard}.json"
     progress = Progress(shown, f"verdicts of {family.name}", total=len(cases))
     rows = Judge(lab, family).run(options.shard, progress)
-    folder = options.out.parent
-    tables.write(folder / f"{options.out.stem.removesuffix('.cells')}.pairs.parquet", rows.pairs, tables.PAIRS, ["left", "right", "output"])
-    tables.write(
-        folder / f"{options.out.stem.removesuffix('.cells')}.curves.parquet", rows.curves, tables.CURVES,
-        ["case", "dtype", "environment", "mode", "output", "bin"],
-    )  # fmt: skip
-    tables.write(options.out, rows.cells, tables.CELLS, ["id", "output"])
+    stem = options.out.stem.removesuffix(".cells")
+    for part, (columns, sort) in tables.PARTS.items():
+        tables.write(options.out.parent / f"{stem}.{part}.parquet", getattr(rows, part), columns, sort)
 
 
 def step_tables(lab: Lab, options: argparse.Namespace) -> None:
@@ -115,17 +111,11 @@ def step_tables(lab: Lab, options: argparse.Namespace) -> None:
 
     folder = lab.results / "judged"
     names = [f"{family.name}--{shard}" for family in lab.families for shard in range(plan.shards(family))]
-    cells = tables.merge(
-        [folder / f"{name}.cells.parquet" for name in names], lab.results / "cells.parquet", tables.CELLS, ["id", "output"]
-    )
-    tables.merge(
-        [folder / f"{name}.pairs.parquet" for name in names], lab.results / "pairs.parquet", tables.PAIRS,
-        ["axis", "left", "right", "output"],
-    )  # fmt: skip
-    tables.merge(
-        [folder / f"{name}.curves.parquet" for name in names], lab.results / "curves.parquet", tables.CURVES,
-        ["family", "case", "dtype", "output", "environment", "mode", "bin"],
-    )  # fmt: skip
+    merged = {
+        part: tables.merge([folder / f"{name}.{part}.parquet" for name in names], lab.results / f"{part}.parquet", columns, sort)
+        for part, (columns, sort) in tables.PARTS.items()
+    }
+    cells = merged["cells"]
     _write_json(lab.results / "environments.json", summary.environments(lab))
     _write_json(lab.results / "cases.json", summary.cases(lab))
     _write_json(lab.results / "run.json", summary.run(lab, cells))
@@ -171,5 +161,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
-
-

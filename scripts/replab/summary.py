@@ -81,7 +81,9 @@ def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
         "command": started.get("command", "snakemake --cores all"),
         "controls": controls(cells),
         "machine": {
-            "system": platform.system(), "machine": platform.machine(), "libc": " ".join(platform.libc_ver()),
+            "system": platform.system(),
+            "machine": platform.machine(),
+            "libc": " ".join(platform.libc_ver()),
             "python": platform.python_version(),
         },
         "commit": _commit(lab),
@@ -106,5 +108,3 @@ def _commit(lab: Lab) -> str:
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     done = subprocess.run(command, cwd=lab.root, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
-
-

@@ -20,16 +20,36 @@ CELLS = {
     "inf_mismatch": COUNT, "zero_sign": COUNT, "uncertain": COUNT, "worst_index": TEXT, "worst_inputs": TEXT, "worst_result": TEXT,
     "worst_truth": TEXT, "truth_bound_ulp": REAL, "truth_method": TEXT, "envelope_ulp": REAL, "shrink": REAL, "role": TEXT,
     "expect": TEXT, "factor": TEXT, "elementwise": FLAG, "special": FLAG, "claims": TEXT, "notes": TEXT,
+    "base": TEXT, "aligned": TEXT, "repeatable": TEXT, "cause": TEXT,
 }  # fmt: skip
 PAIRS = {
     "left": TEXT, "right": TEXT, "axis": TEXT, "family": TEXT, "case": TEXT, "output": TEXT, "dtype": TEXT, "derivative": COUNT,
     "left_environment": TEXT, "right_environment": TEXT, "left_mode": TEXT, "right_mode": TEXT, "verdict": TEXT, "z_max": REAL,
-    "ulp_max": REAL, "abs_max": REAL, "rel_max": REAL, "cause": TEXT,
+    "ulp_max": REAL, "abs_max": REAL, "rel_max": REAL, "cause": TEXT, "variant": TEXT,
 }  # fmt: skip
 CURVES = {
     "family": TEXT, "case": TEXT, "dtype": TEXT, "output": TEXT, "environment": TEXT, "mode": TEXT, "bits": TEXT, "bin": COUNT,
     "x_lo": REAL, "x_hi": REAL, "ulp_max": REAL, "ulp_mean": REAL, "count": COUNT,
 }  # fmt: skip
+ATTRIBUTIONS = {
+    "family": TEXT, "case": TEXT, "pair": TEXT, "factor": TEXT, "share": REAL, "residual": REAL, "verdict_aligned": TEXT, "method": TEXT,
+    "axis": TEXT, "dtype": TEXT, "derivative": COUNT, "left": TEXT, "right": TEXT, "left_value": TEXT, "right_value": TEXT,
+    "verdict": TEXT, "discrepancy": REAL, "discrepancy_aligned": REAL, "z_aligned": REAL, "sufficient": TEXT, "evidence": TEXT,
+    "named": FLAG, "role": TEXT, "expect": TEXT, "note": TEXT,
+}  # fmt: skip
+MEASUREMENTS = {
+    "id": TEXT, "family": TEXT, "case": TEXT, "environment": TEXT, "framework": TEXT, "mode": TEXT, "dtype": TEXT, "derivative": COUNT,
+    "variant": TEXT, "measurement": TEXT, "value": REAL, "low": REAL, "high": REAL, "count": COUNT, "unit": TEXT, "baseline": TEXT,
+    "claims": TEXT, "note": TEXT,
+}  # fmt: skip
+PARTS: dict[str, tuple[Mapping[str, pa.DataType], list[str]]] = {
+    "cells": (CELLS, ["id", "output"]),
+    "pairs": (PAIRS, ["axis", "left", "right", "output"]),
+    "curves": (CURVES, ["family", "case", "dtype", "output", "environment", "mode", "bin"]),
+    "attributions": (ATTRIBUTIONS, ["family", "case", "method", "axis", "pair", "dtype", "derivative", "factor", "note"]),
+    "measurements": (MEASUREMENTS, ["id", "measurement", "note"]),
+}
+"""What judging writes, part by part: columns, and the order of rows."""
 TIMING = ("seconds", "first_call_seconds", "import_seconds")
 """Columns that differ from run to run; all others are the same for the same bits."""
 

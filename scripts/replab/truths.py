@@ -20,13 +20,17 @@ from replab.store import encode, read_safetensors, write_atomically
 from replab.truth.certify import Truth, certify
 from replab.truth.reference import Problem
 
+NOTHING: Mapping[str, Any] = {}
 CODE = Path(__file__).resolve().parent
 
 
 @functools.cache
 def code_version() -> str:
     """SHA-256 of the code that certifies."""
-    files = [sources.tree_digest(CODE / "truth"), *(hashlib.sha256((CODE / name).read_bytes()).hexdigest() for name in ("formats.py", "truths.py"))]
+    files = [
+        sources.tree_digest(CODE / "truth"),
+        *(hashlib.sha256((CODE / name).read_bytes()).hexdigest() for name in ("formats.py", "truths.py")),
+    ]
     return hashlib.sha256("".join(files).encode()).hexdigest()
 
 
@@ -36,8 +40,10 @@ def judging_cell(case: Case, dtype: str, grid: str, derivative: int) -> Cell:
 
 
 def wanted(cases: tuple[Case, ...]) -> Iterator[Cell]:
-    """One standing cell per truth that ``cases`` need."""
+    """One standing cell per truth that ``cases`` need; cases with aligned factors share that of the case they were made from."""
     for case in cases:
+        if case.aligned:
+            continue
         for dtype, grid, derivative in plan.coordinates(case):
             if not grid:
                 yield judging_cell(case, dtype, grid, derivative)
@@ -49,23 +55,23 @@ class Truths:
     def __init__(self, store: Path, data: Path) -> None:
         self.folder, self.data = store / "truth", data
 
-    def key(self, family: Family, cell: Cell, index: Mapping[str, Any]) -> str:
+    def key(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> str:
         """Hash of everything that a truth depends on."""
         inputs, cotangents = bytes_of(cell, index)
         identity = {
             "code": code_version(), "source": sources.digest(family.folder / "reference.py", cell.case.function), "function": cell.case.function,
-            "parameters": dict(cell.case.parameters), "dtype": cell.dtype, "derivative": cell.derivative, "inputs": inputs,
+            "parameters": cell.case.true(**dict(changed)), "drawn": cell.case.drawn, "dtype": cell.dtype, "derivative": cell.derivative, "inputs": inputs,
             "cotangents": cotangents, "elementwise": cell.case.elementwise,
         }  # fmt: skip
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
-    def problem(self, family: Family, cell: Cell, index: Mapping[str, Any]) -> Problem:
-        """The reference on the very bytes that the sandboxes get."""
+    def problem(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> Problem:
+        """The reference on the very bytes that the sandboxes get, with some factors ``changed``."""
         inputs, cotangents = bytes_of(cell, index)
         return Problem(
             path=family.folder / "reference.py",
             function=cell.case.function,
-            parameters=cell.case.parameters,
+            parameters=cell.case.true(**changed),
             inputs={one["name"]: self.array(one) for one in inputs},
             differentiable=tuple(one["name"] for one in inputs if one["differentiable"]) if cell.derivative else (),
             derivative=cell.derivative,
@@ -85,16 +91,17 @@ class Truths:
         except FileNotFoundError:
             raise StoreError("is missing", where=str(path), hint="Run the workflow again; it is made by the rule `inputs`") from None
 
-    def get(self, family: Family, cell: Cell, index: Mapping[str, Any]) -> list[Truth]:
-        """The truth of every output of ``cell``.
+    def get(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> list[Truth]:
+        """The truth of every output of ``cell``, with some factors of the reference ``changed``.
 
         Raises ``TruthError`` when the reference fails.
         """
-        path = self.path(self.key(family, cell, index))
+        path = self.path(self.key(family, cell, index, changed))
         try:
             return _read(path, cell.dtype)
         except StoreError:
-            found = certify(self.problem(family, cell, index), cell.dtype, elementwise=cell.case.elementwise)
+            problem = self.problem(family, cell, index, changed)
+            found = certify(problem, cell.dtype, elementwise=cell.case.elementwise, drawn=cell.case.drawn)
             write_atomically(path, _encode(found, cell.dtype))
             return _read(path, cell.dtype)
 
@@ -155,8 +162,13 @@ def _read(path: Path, dtype: str) -> list[Truth]:
             ieee.reshape(-1)[odd] = special
             found.append(
                 Truth(
-                    high=high, low=low * fine, bound=bound.astype(np.float64) * scale, sigma=sigma.astype(np.float64) * scale, ieee=ieee,
-                    runs=output["runs"], method=output["method"],
+                    high=high,
+                    low=low * fine,
+                    bound=bound.astype(np.float64) * scale,
+                    sigma=sigma.astype(np.float64) * scale,
+                    ieee=ieee,
+                    runs=output["runs"],
+                    method=output["method"],
                 )  # fmt: skip
             )
     return found

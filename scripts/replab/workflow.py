@@ -48,8 +48,8 @@ def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
 
 
 def _planned(lab: Lab, batch: Batch) -> int:
-    environment, family, variant = parts(lab, batch)
-    return sum(not cell.left_out for cell in plan.cells(family, environment, variant.name, lab.coverage))
+    environment, families, variant = parts(lab, batch)
+    return sum(not cell.left_out for family in families for cell in plan.cells(family, environment, variant, lab.coverage))
 
 
 def forget_changed_results(lab: Lab) -> None:
@@ -104,11 +104,21 @@ def stale(lab: Lab, batch: str) -> list[str]:
     return [relative(lab, path)] if path.exists() else []
 
 
-def implementation(lab: Lab, batch: Batch) -> str:
-    """The implementation file of a batch, as a path below the root where possible."""
-    environment = next(one for one in lab.environments if one.name == batch.environment)
-    family = next(one for one in lab.families if one.name == batch.family)
-    return relative(lab, family.folder / IMPL_FILE[environment.framework])
+def implementations(lab: Lab, batch: Batch) -> list[str]:
+    """The implementation files of a batch, as paths below the root where possible."""
+    environment, families, _ = parts(lab, batch)
+    return [relative(lab, family.folder / IMPL_FILE[environment.framework]) for family in families]
+
+
+def indices(lab: Lab, batch: Batch) -> list[str]:
+    """What the rule ``inputs`` writes for the families of a batch."""
+    return [relative(lab, lab.results / "inputs" / f"{family.name}.json") for family in plan.members(lab, batch)]
+
+
+def batches_of(lab: Lab, family: str) -> list[str]:
+    """The manifests in which cells of a family stand."""
+    found = (batch for batch in plan.batches(lab) if batch.family in (family, plan.ALL))
+    return [relative(lab, lab.results / "batches" / f"{ids.batch_id(batch)}.json") for batch in found]
 
 
 def relative(lab: Lab, path: Path) -> str:

@@ -131,7 +131,7 @@ def test_implementations_compute_what_the_reference_defines(name: str, family: F
     index = requests.write_inputs(family, POINTS, tmp_path / "data", cases)
     cells = [
         cell
-        for cell in plan.cells(family, environment, "default")
+        for cell in plan.cells(family, environment, Variant(name="default"))
         if cell.case in cases and cell.mode == "eager" and cell.dtype == wide[cell.case.name] and not cell.grid and not cell.derivative
     ]
     built = {"identity": "test", "platform": "test", "engine": "test"}
@@ -156,8 +156,8 @@ def run(name: str, framework: str, asked: list[Any], folder: Path) -> dict[str, 
     out = folder / "out"
     out.mkdir()
     body = {
-        "schema": 1, "environment": name, "framework": framework, "family": "ops", "impl": str(FOLDER / IMPL_FILE[framework]),
-        "inputs": str(folder / "data"), "variant": "default", "threads": 1, "device": "cpu", "cells": [request for _, request in asked],
+        "schema": 1, "environment": name, "framework": framework, "inputs": str(folder / "data"),
+        "variant": "default", "threads": 1, "switches": {}, "device": "cpu", "cells": [request for _, request in asked],
     }  # fmt: skip
     (folder / "request.json").write_text(json.dumps(body), encoding="utf-8")
     command = [interpreters()[name], ROOT / "scripts" / "probe" / "main.py", "--request", folder / "request.json", "--out", out]

@@ -64,7 +64,8 @@ class RequestBuilder:
         key = hashlib.sha256(cell_id.encode()).hexdigest()
         self.cells.append(
             {
-                "key": key, "id": cell_id, "case": name, "function": function, "parameters": dict(parameters or {}), "dtype": dtype,
+                "key": key, "id": cell_id, "case": name, "impl": str(HERE / self.family / IMPL[self.framework]),
+                "function": function, "parameters": dict(parameters or {}), "dtype": dtype,
                 "mode": mode, "derivative": derivative, "outputs": list(outputs), "inputs": items,
                 "cotangents": [[self.item(n, v, dtype) for n, v in level.items()] for level in cotangents],
             }
@@ -74,9 +75,8 @@ class RequestBuilder:
     def request(self) -> dict[str, Any]:
         """The request as the host would write it."""
         return {
-            "schema": 1, "environment": self.environment, "framework": self.framework, "family": self.family,
-            "impl": str(HERE / self.family / IMPL[self.framework]), "inputs": str(self.folder / "inputs"), "variant": "default",
-            "threads": self.threads, "device": "cpu", "cells": self.cells,
+            "schema": 1, "environment": self.environment, "framework": self.framework, "inputs": str(self.folder / "inputs"),
+            "variant": "default", "threads": self.threads, "switches": {}, "device": "cpu", "cells": self.cells,
         }  # fmt: skip
 
 

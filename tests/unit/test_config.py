@@ -97,6 +97,10 @@ def test_a_wrong_setting_is_one_sentence(root, settings, expected):
         ('exp = { inputs = { x = "reals" }, constants = ["y"] }', "experiments/ops/experiment.toml: cases.exp: constants names no input 'y'"),
         ('exp = { inputs = { x = "reals" }, control = { expect = "magic" } }', 'experiments/ops/experiment.toml: cases.exp: control must read { expect = "rounding" } or { expect = "semantic", factor = "…" }'),
         ('Exp = { inputs = { x = "reals" }, function = "exp" }', "experiments/ops/experiment.toml: cases.Exp: 'Exp' cannot name a case. Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most 60 characters"),
+        ('exp = { inputs = { x = "reals" }, modes = ["eagre"] }', "experiments/ops/experiment.toml: cases.exp: there is no mode 'eagre'. Did you mean 'eager'?"),
+        ('exp = { inputs = { x = "reals" }, measure = ["tim"] }', "experiments/ops/experiment.toml: cases.exp: cannot measure 'tim'. Did you mean 'time'?"),
+        ('exp = { inputs = { x = "reals" }, candidates = "adam" }', "experiments/ops/experiment.toml: cases.exp: there are no candidates 'adam'. Known: "),
+        ('exp = { inputs = { x = "reals" }, factors = { beta = 3 } }', "experiments/ops/experiment.toml: cases.exp: factors.beta: needs a value `aligned`. Such as { aligned = 1e-5, alternatives = [1e-3] }"),
         ("", "experiments/ops/experiment.toml: has no cases"),
     ],
 )
@@ -110,7 +114,7 @@ def test_a_wrong_case_is_one_sentence(root, line, expected):
     [
         ('title = "T"', "", "experiments/ops/experiment.toml: needs a title"),
         ('question = "Q"', "question = 3", "experiments/ops/experiment.toml: needs a question"),
-        ('title = "T"', 'title = "T"\nauthor = "x"', "experiments/ops/experiment.toml: unknown key 'author'. Known: cases, defaults, generators, leave_out, question, title"),
+        ('title = "T"', 'title = "T"\nauthor = "x"', "experiments/ops/experiment.toml: unknown key 'author'. Did you mean 'factors'?"),
         ("[cases]", "[leave_out]\ncompil = 'x'\n[cases]", "experiments/ops/experiment.toml: leave_out: there is no mode 'compil'. Did you mean 'compile'?"),
         ('kind = "float_range"', 'kind = "float_rang"', "experiments/ops/experiment.toml: generators.reals: there is no kind 'float_rang'. Did you mean 'float_range'?"),
     ],
@@ -201,3 +205,22 @@ def test_a_missing_or_empty_settings_file(tmp_path):
 
 def test_names_may_be_written_in_three_ways():
     assert config.words("a, b c") == config.words(["a", "b", "c"]) == ["a", "b", "c"]
+
+
+def test_declared_variants_are_checked(root):
+    (root / "config").mkdir(exist_ok=True)
+    (root / "config" / "variants.toml").write_text('[fast]\nthreads = "two"\n[slow]\nthread = 2\n[default]\nthreads = 2\n[odd.variables.pytorch]\nA = "1"\n')
+    assert faults(root) == [
+        "config/variants.toml: fast: threads must be a int, not 'two'",
+        "config/variants.toml: slow: unknown key 'thread'. Did you mean 'threads'?",
+        "config/variants.toml: default: must be a table, and `default` cannot be declared",
+        "config/variants.toml: odd: variables: there is no framework 'pytorch'. Did you mean 'torch'?",
+    ]
+
+
+def test_declared_variants_are_run_beside_the_default(root):
+    (root / "config").mkdir(exist_ok=True)
+    (root / "config" / "variants.toml").write_text('[two]\nthreads = 2\nframeworks = ["torch"]\n')
+    assert [one.name for one in config.load_lab({}, root).variants] == ["default", "two"]
+    assert [one.name for one in config.load_lab({"variants": "default"}, root).variants] == ["default"]
+    assert config.load_lab({"variants": "two"}, root).variants[1].frameworks == ("torch",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from replab import ids
-from replab.judge import Judged, pairs
+from replab.pairs import Judged, pairs
 from replab.model import Environment
 
 

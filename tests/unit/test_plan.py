@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -46,14 +47,14 @@ def test_a_batch_needs_an_implementation(folder):
 
 
 def test_batches_do_not_depend_on_the_order_they_are_found_in(folder):
-    families = [family(folder, [case("exp")], name=name) for name in ("b", "a", "c")]
+    families = [family(folder, [case("exp")], name=name, variants=True) for name in ("b", "a", "c")]
     forward = plan.batches(lab(folder, families, [NUMPY, TORCH], ("default", "zeta", "alpha")))
     assert forward == plan.batches(lab(folder, families[::-1], [TORCH, NUMPY], ("alpha", "zeta", "default")))
     assert len(forward) == 18
 
 
 def test_cells_come_mode_by_mode_with_the_expensive_one_last(folder):
-    cells = list(plan.cells(family(folder, [case("exp"), case("log")]), TORCH, "default"))
+    cells = list(plan.cells(family(folder, [case("exp"), case("log")]), TORCH, Variant(name="default")))
     modes = [cell.mode for cell in cells]
     assert list(dict.fromkeys(modes)) == ["eager", "script", "compile"]
     assert modes == sorted(modes, key=["eager", "script", "compile"].index)
@@ -61,7 +62,7 @@ def test_cells_come_mode_by_mode_with_the_expensive_one_last(folder):
 
 
 def test_every_id_is_there_once(folder):
-    cells = list(plan.cells(family(folder, [case("exp", derivatives=2), case("log", derivatives=1), case("log.special", special=True)]), TORCH, "default"))
+    cells = list(plan.cells(family(folder, [case("exp", derivatives=2), case("log", derivatives=1), case("log.special", special=True)]), TORCH, Variant(name="default")))
     names = [str(ids.cell_id(cell)) for cell in cells]
     assert len(names) == len(set(names)) == 3 * (3 * 3 + 3 * 2 + 3)
 
@@ -81,7 +82,7 @@ def test_float32_is_followed_by_its_escalation_where_float64_is_there(dtypes, de
 
 def test_what_is_left_out_says_why(folder):
     cases = [case("exp", compile=True, derivatives=2), case("log")]
-    cells = list(plan.cells(family(folder, cases, leave_out={"compile": "each costs seconds", "script": "not today"}), TORCH, "default", "quick"))
+    cells = list(plan.cells(family(folder, cases, leave_out={"compile": "each costs seconds", "script": "not today"}), TORCH, Variant(name="default"), "quick"))
     reasons = {str(ids.cell_id(cell)): cell.left_out for cell in cells}
     text = "compile is run for float32 up to derivative 1 only, since it compiles every function (coverage: quick)"
     assert {reasons[name] for name in reasons if ":eager:" in name} == {""}
@@ -91,21 +92,56 @@ def test_what_is_left_out_says_why(folder):
     assert reasons["ops.log:float32:d0@torch-2.13:compile:default:cpu"] == "each costs seconds"
 
 
-@pytest.mark.parametrize("count", [1, 2, 5, 6, 7, 40])
+def test_variants_are_for_families_that_ask_for_them(folder):
+    plain, varied = family(folder, [case("exp")], name="ops"), family(folder, [case("exp")], name="arithmetic", variants=True)
+    found = [ids.batch_id(one) for one in plan.batches(lab(folder, [plain, varied], [TORCH], ("default", "threads-2")))]
+    assert found == ["torch-2.13--arithmetic--default", "torch-2.13--arithmetic--threads-2", "torch-2.13--ops--default"]
+
+
+def test_a_variant_is_only_where_it_means_something(folder):
+    one = lab(folder, [family(folder, [case("exp")], variants=True)], [NUMPY, TORCH])
+    only = Variant(name="flush", frameworks=("torch",), environments=("torch-1.4",))
+    assert not only.applies(TORCH) and not only.applies(NUMPY)
+    elsewhere = dataclasses.replace(one, variants=(Variant(name="default"), Variant(name="flush", frameworks=("torch",))))
+    assert [ids.batch_id(batch) for batch in plan.batches(elsewhere)] == ["numpy-2.5--ops--default", "torch-2.13--ops--default", "torch-2.13--ops--flush"]
+
+
+def test_repeats_share_one_process_for_all_families(folder):
+    families = [family(folder, [case("exp", derivatives=2)], name="ops"), family(folder, [case("sum")], name="arithmetic", variants=True)]
+    one = lab(folder, families, [TORCH], ("default", "repeat"))
+    assert ids.batch_id(plan.batches(one)[0]) == "torch-2.13--all--repeat"
+    assert plan.members(one, plan.batches(one)[0]) == tuple(families)
+    ops, arithmetic = ([str(ids.cell_id(cell)) for cell in plan.cells(family, TORCH, Variant(name="repeat"))] for family in families)
+    assert ops == ["ops.exp:float32:d0@torch-2.13:eager:repeat:cpu", "ops.exp:float32:d1@torch-2.13:eager:repeat:cpu"]
+    assert len(arithmetic) == 3  # every mode
+
+
+def test_a_case_can_name_its_modes(folder):
+    cells = list(plan.cells(family(folder, [case("train", modes=("eager",), modes_note="a loop in Python")]), TORCH, Variant(name="default")))
+    assert {cell.mode: cell.left_out for cell in cells} == {"eager": "", "script": "a loop in Python", "compile": "a loop in Python"}
+
+
+def test_cases_with_aligned_factors_are_run_eagerly_and_nowhere_else(folder):
+    aligned = case("adam.aligned-epsilon", base="adam", aligned=("epsilon",), modes=("eager",))
+    cells = list(plan.cells(family(folder, [aligned]), TORCH, Variant(name="default")))
+    assert {cell.mode for cell in cells} == {"eager"}
+
+
+@pytest.mark.parametrize("count", [1, 31, 48, 49, 100])
 def test_shards_share_the_cases_and_keep_special_values_with_their_case(folder, count):
-    cases = [one for k in range(count) for one in (case(f"c{k}"), case(f"c{k}.special", special=True))]
+    cases = [one for k in range(count) for one in (case(f"c{k}"), case(f"c{k}.special", base=f"c{k}", special=True))]
     whole = family(folder, cases)
     parts = [plan.shard_cases(whole, shard) for shard in range(plan.shards(whole))]
     assert sorted(one.name for part in parts for one in part) == sorted(one.name for one in cases)
     for part in parts:
         names = {one.name for one in part}
         assert all((f"{name}.special" in names) for name in names if not name.endswith(".special"))
-    assert plan.shards(family(folder, cases, name="controls")) == 1
+    assert len(parts) == max(1, round(count / plan.CASES_PER_SHARD))
 
 
 def test_no_shard_is_empty(folder):
-    for count in range(1, 20):
-        whole = family(folder, [one for k in range(count) for one in (case(f"c{k}"), case(f"c{k}.special", special=True))])
+    for count in range(1, 200, 7):
+        whole = family(folder, [one for k in range(count) for one in (case(f"c{k}"), case(f"c{k}.special", base=f"c{k}", special=True))])
         assert all(plan.shard_cases(whole, shard) for shard in range(plan.shards(whole)))
 
 

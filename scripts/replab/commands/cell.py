@@ -31,6 +31,7 @@ def run(lab: Lab, pattern: str) -> None:
     Raises ``ConfigError`` when nothing matches, and what the steps of the workflow raise.
     """
     cells = planned(lab, pattern)
+    cells = [cell for cell in cells if cell.variant == "default"] or cells  # variants only when they are asked for
     if not cells:
         raise ConfigError(f"no cell matches {pattern!r} in the selected environments", hint=_hint(lab, pattern))
     small = restrict(lab, cells)
@@ -90,6 +91,7 @@ def restrict(lab: Lab, cells: Iterable[Cell]) -> Lab:
         results=lab.results / FOLDER,
         environments=tuple(replace(e, modes=tuple(m for m in e.modes if m in modes[e.name])) for e in lab.environments if e.name in modes),
         families=tuple(families),
+        variants=tuple(one for one in lab.variants if one.name in {"default", *(cell.variant for cell in chosen)}),
     )
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from replab import config, ids, plan
+from replab.batch import parts
 from replab.errors import ConfigError
 from replab.model import Cell, Environment, Family, Lab
 
@@ -65,7 +66,9 @@ def planned(lab: Lab, pattern: str = "*") -> list[Cell]:
     return [
         cell
         for batch in plan.batches(lab)
-        for cell in plan.cells(family_of(lab, batch.family), environment_of(lab, batch.environment), batch.variant, lab.coverage)
+        for environment, families, variant in [parts(lab, batch)]
+        for family in families
+        for cell in plan.cells(family, environment, variant, lab.coverage)
         if fnmatch.fnmatchcase(str(ids.cell_id(cell)), wanted)
     ]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from replab.formats import FORMATS, bits_to_float32, ordered_key, round_to, spacing
-from replab.truth.certify import BOUND_ULP, Truth
+from replab.truth.certify import BOUND_SIGMA, BOUND_ULP, Truth
 
 FALSE_ALARM = 1e-6
 """Probability that rounding alone pushes a cell over its limit: in ten thousand cells, once in a hundred runs."""
@@ -106,7 +106,7 @@ def against_truth(values: NDArray[Any], dtype: str, truth: Truth) -> tuple[Findi
         difference = np.where(measured, (wide - high) - low, 0.0)
         ulp_size = spacing(np.where(measured, expected.astype(np.float64), 1.0), dtype)
         bound_ulp = np.where(measured, bound / ulp_size, 0.0)
-        uncertain = measured & (bound_ulp > BOUND_ULP)
+        uncertain = measured & (bound_ulp > BOUND_ULP) & (bound > BOUND_SIGMA * sigma)
         steps = _steps(result, expected, dtype, measured)
         fraction = ((high - expected.astype(np.float64)) + low) / ulp_size
         ulp = np.where(measured, np.abs(steps - np.where(np.abs(fraction) < 1, fraction, 0.0)), 0.0)

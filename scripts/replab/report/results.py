@@ -74,6 +74,10 @@ class CellRow:
     special: bool = False
     claims: str = ""
     notes: str = ""
+    base: str = ""
+    aligned: str = ""
+    repeatable: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +102,77 @@ class PairRow:
     abs_max: float = nan
     rel_max: float = nan
     cause: str = ""
+    variant: str = "default"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttributionRow:
+    """What was found about one cause: a row of ``attributions.parquet``."""
+
+    family: str = ""
+    case: str = ""
+    pair: str = ""
+    factor: str = ""
+    share: float = nan
+    residual: float = nan
+    verdict_aligned: str = ""
+    method: str = ""
+    """``hypothesis`` (the reference with another value), ``subsets`` (runs with aligned factors) or ``variant`` (an arithmetic switch)."""
+    axis: str = ""
+    dtype: str = ""
+    derivative: int = 0
+    left: str = ""
+    right: str = ""
+    left_value: str = ""
+    right_value: str = ""
+    verdict: str = ""
+    discrepancy: float = nan
+    discrepancy_aligned: float = nan
+    z_aligned: float = nan
+    sufficient: str = ""
+    evidence: str = ""
+    named: bool = False
+    role: str = "result"
+    expect: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasurementRow:
+    """What the probe measured beside the outputs: a row of ``measurements.parquet``."""
+
+    id: str = ""
+    family: str = ""
+    case: str = ""
+    environment: str = ""
+    framework: str = ""
+    mode: str = ""
+    dtype: str = ""
+    derivative: int = 0
+    variant: str = "default"
+    measurement: str = ""
+    value: float = nan
+    low: float = nan
+    high: float = nan
+    count: int = 0
+    unit: str = ""
+    baseline: str = ""
+    claims: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DefaultRow:
+    """A default as an environment has it: a row of ``defaults.parquet``."""
+
+    api: str = ""
+    parameter: str = ""
+    environment: str = ""
+    framework: str = ""
+    value: str = ""
+    source: str = ""
+    title: str = ""
+    api_name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,8 +199,20 @@ class Results:
     """All that a report is made of."""
 
     cells: tuple[CellRow, ...] = ()
+    """Results of the default variant, as the cases were declared."""
+    varied: tuple[CellRow, ...] = ()
+    """Results under the other variants, and of the runs in which factors were aligned: they explain, and are not shown case by case."""
     pairs: tuple[PairRow, ...] = ()
+    """Pairs on the axes mode, version and framework."""
+    varied_pairs: tuple[PairRow, ...] = ()
+    """Pairs of a result with its repeat, and with its variants."""
     curves: tuple[CurveRow, ...] = ()
+    attributions: tuple[AttributionRow, ...] = ()
+    measurements: tuple[MeasurementRow, ...] = ()
+    defaults: tuple[DefaultRow, ...] = ()
+    claims: tuple[Mapping[str, Any], ...] = ()
+    sources: tuple[Mapping[str, Any], ...] = ()
+    """Sources of discrepancy, the largest first."""
     environments: Mapping[str, Any] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
     cases: Mapping[str, Any] = field(default_factory=dict)

@@ -17,11 +17,14 @@ from replab.report.lab import controls, provenance
 from replab.report.matrix import matrix
 from replab.report.operations import operations
 from replab.report.pages import Site
-from replab.report.results import CellRow, CurveRow, PairRow, ReportError, Results
+from replab.report.results import AttributionRow, CellRow, CurveRow, DefaultRow, MeasurementRow, PairRow, ReportError, Results
 from replab.report.words import OUTCOMES, short_paths
 
-Row = TypeVar("Row", CellRow, PairRow, CurveRow)
-PROSE = frozenset({"reason", "why", "notes", "cause"})
+Row = TypeVar("Row", CellRow, PairRow, CurveRow, AttributionRow, MeasurementRow, DefaultRow)
+TABLES = ("cells", "pairs", "curves", "attributions", "measurements", "defaults")
+FACTS = ("environments", "run", "cases", "claims", "sources")
+VARIED = ("repeat", "variant")
+PROSE = frozenset({"reason", "why", "notes", "note", "cause"})
 """Columns in which a framework or a sandbox speaks, and may name files of the machine."""
 
 
@@ -78,18 +81,31 @@ def _without_paths(value: Any) -> Any:
     return short_paths(value) if isinstance(value, str) else value
 
 
+def _is_plain(row: CellRow) -> bool:
+    """A result as its case was declared, of the default variant."""
+    return row.variant == "default" and not row.aligned
+
+
 def load(results: Path) -> Results:
     """The tables in a results folder.
 
     Raises ``ReportError`` naming every file that is missing, or the one that cannot be read.
     """
-    wanted = ("cells.parquet", "pairs.parquet", "curves.parquet", "environments.json", "run.json", "cases.json")
+    wanted = [*(f"{name}.parquet" for name in TABLES), *(f"{name}.json" for name in FACTS)]
     missing = [name for name in wanted if not (results / name).is_file()]
     if missing:
         raise ReportError(f"no {', '.join(missing)} here", where=str(results), hint="Run `make run` first: it writes the tables.")
+    cells, pairs = _rows(results / "cells.parquet", CellRow), _rows(results / "pairs.parquet", PairRow)
     return Results(
-        cells=_rows(results / "cells.parquet", CellRow),
-        pairs=_rows(results / "pairs.parquet", PairRow),
+        cells=tuple(row for row in cells if _is_plain(row)),
+        varied=tuple(row for row in cells if not _is_plain(row)),
+        pairs=tuple(row for row in pairs if row.axis not in VARIED),
+        varied_pairs=tuple(row for row in pairs if row.axis in VARIED),
+        attributions=_rows(results / "attributions.parquet", AttributionRow),
+        measurements=_rows(results / "measurements.parquet", MeasurementRow),
+        defaults=_rows(results / "defaults.parquet", DefaultRow),
+        claims=tuple(_without_paths(_json(results / "claims.json"))),
+        sources=tuple(_without_paths(_json(results / "sources.json"))),
         curves=_rows(results / "curves.parquet", CurveRow),
         environments=_without_paths(_json(results / "environments.json")),
         run=_without_paths(_json(results / "run.json")),

@@ -17,13 +17,22 @@ PRECISIONS = (128, 512, 2048)
 """Bits of ball arithmetic, tried until the radius is small enough."""
 BOUND_ULP = 0.01
 """Above this own error (in ULP of the tested format) an element's truth decides nothing."""
+BOUND_SIGMA = 0.01
+"""… unless it is below this share of the envelope: then it cannot move a verdict either."""
+LONG_PROGRAM = 2500
+"""Array operations from which a program (a training, a long recurrence) is run in 80-bit numbers instead of balls: a ball's radius grows
+with every step until no precision is enough, while rounding errors of 64 bits stay 2^-11 of those of float64, 2^-40 of those of float32."""
+LONG_PRECISION = 64
+LONG_MARGIN = 8.0
+"""The bound of a long program is this many times the envelope of its own precision."""
 CHUNK = 2**16
 BIG_PRODUCT = 256**3
 """Multiplications in a contraction above which float64 with an a-priori bound replaces balls (only for formats below float64)."""
-RUNS = ((400, 2**16, 64), (1500, 2**30, 32))
-"""Monte Carlo runs: (at most so many operations, at most so many elements, runs). The fewer runs, the wider the t distribution that judges,
-so this trades sharpness for time and never correctness; it counts operations, not seconds, to be the same on every machine."""
+RUNS = 32
 FEWEST_RUNS = 16
+MANY_OPERATIONS = 1500
+"""Monte Carlo runs, and the fewer that programs of so many operations get. The fewer runs, the wider the t distribution that judges, so this
+trades sharpness for time and never correctness; it counts operations, not seconds, to be the same on every machine."""
 KNOWN = 10**6
 """Stands for the number of runs where σ is computed and not estimated: the t distribution is then normal."""
 
@@ -46,17 +55,22 @@ class Truth:
     exact: Array | None = None
 
 
-def certify(problem: Problem, dtype: str, *, elementwise: bool) -> list[Truth]:
+def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = False) -> list[Truth]:
     """The truth of every output of ``problem`` for cells of ``dtype``.
 
+    ``drawn``: the reference gives statistics of a distribution, exact values and standard deviations of the sample, shape (2, n) each.
     Raises ``TruthError`` when the reference fails in every interpretation.
     """
     ieee = problem.plain()
     form = FORMATS.get(dtype, FORMATS["float32"])
+    if drawn:
+        return [_drawn(value) for value in ieee]
     if all(value.dtype.kind in "iub" for value in ieee):
         return [_exact(value) for value in ieee]
     if _is_big_product(problem):
         return [_big_product(problem, form, ieee[0])]
+    if not elementwise and problem.perturbed(form, 0)[1] > LONG_PROGRAM:
+        return _long_program(problem, form, ieee)
     method = "ball arithmetic"
     enclosures = [
         (high, low, np.where(_decided_by_ieee(problem, value, elementwise=elementwise), np.inf, bound))
@@ -64,8 +78,7 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool) -> list[Truth]:
         else (high, low, bound)
         for value, (high, low, bound) in zip(ieee, _enclose(problem, form, elementwise=elementwise), strict=True)
     ]
-    size = max(value.size for value in ieee)
-    spreads, runs = _spread(problem, form, [(high, low) for high, low, _ in enclosures], size)
+    spreads, runs = _spread(problem, form, [(high, low) for high, low, _ in enclosures])
     found = []
     for place, (value, (high, low, bound)) in enumerate(zip(ieee, enclosures, strict=True)):
         if value.dtype.kind in "iub":
@@ -80,6 +93,32 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool) -> list[Truth]:
 def _exact(value: Array) -> Truth:
     empty = np.zeros(0)
     return Truth(high=empty, low=empty, bound=empty, sigma=empty, ieee=empty, runs=0, method="exact", exact=value.astype(np.int64))
+
+
+def _drawn(value: Array) -> Truth:
+    """Statistics of a distribution: chance, not rounding, is their envelope."""
+    if value.ndim != 2 or len(value) != 2:  # row 0 the values, row 1 their standard deviations
+        raise TruthError(f"the reference of drawn numbers must return arrays of shape (2, n), not {list(value.shape)}")
+    exact, deviation = value
+    zeros = np.zeros_like(exact)
+    return Truth(high=exact, low=zeros, bound=zeros, sigma=deviation, ieee=exact, runs=KNOWN, method="distribution")
+
+
+def _long_program(problem: Problem, form: Format, ieee: list[Array]) -> list[Truth]:
+    """Truth by extended precision: the bound is an estimate from the envelope, not a proof; ``method`` says so."""
+    values = problem.extended()
+    parts = [(value.astype(np.float64), (value - value.astype(np.float64)).astype(np.float64)) for value in values]
+    spreads, runs = _spread(problem, form, parts)
+    found = []
+    for plain, (high, low), sigma in zip(ieee, parts, spreads, strict=True):
+        if plain.dtype.kind in "iub":
+            found.append(_exact(plain))
+            continue
+        bound = LONG_MARGIN * 2.0 ** (form.precision - LONG_PRECISION) * sigma
+        sigma = _with_quantisation(sigma, high, low, form)  # noqa: PLW2901 (the bound is that of the unquantised one)
+        method = f"extended precision ({LONG_PRECISION} bits), bound estimated"
+        found.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=plain.astype(np.float64), runs=runs, method=method))
+    return found
 
 
 def _is_big_product(problem: Problem) -> bool:
@@ -168,14 +207,14 @@ def _sharp(high: Array, bound: Array, form: Format) -> NDArray[np.bool_]:
         return np.asarray((bound <= fine) | ~np.isfinite(bound) | ~np.isfinite(high))
 
 
-def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]], size: int) -> tuple[list[Array], int]:
+def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]]) -> tuple[list[Array], int]:
     """Root mean square distance of the perturbed runs from the truth, per element; and how many runs there were."""
     totals = [np.zeros(np.shape(high)) for high, _ in truths]
     runs, seed = FEWEST_RUNS, 0
     while seed < runs:
         values, operations = problem.perturbed(form, seed)
         if seed == 0:
-            runs = next((count for ops, elements, count in RUNS if operations <= ops and size <= elements), FEWEST_RUNS)
+            runs = RUNS if operations <= MANY_OPERATIONS else FEWEST_RUNS
         for total, value, (high, low) in zip(totals, values, truths, strict=True):
             if value.dtype.kind != "f":
                 continue

@@ -93,6 +93,15 @@ class Problem:
         """Values in ordinary float64 with IEEE special values: decides shapes, and where infinities and NaN belong."""
         return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.float64))]
 
+    def extended(self) -> list[Array]:
+        """Values in the processor's extended precision (64 bits of significand).
+
+        Raises ``TruthError`` where the machine has no such type, or the reference needs a function that does not exist in it.
+        """
+        if np.finfo(np.longdouble).nmant < 63:  # the leading bit is counted apart
+            raise TruthError("this machine has no extended precision, which long programs are judged by", where=str(self.path))
+        return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.longdouble))]
+
     def balls(self, precision: int) -> list[Array]:
         """Object arrays of balls, computed with ``precision`` bits (integer outputs stay integers)."""
         before, ctx.prec = ctx.prec, precision

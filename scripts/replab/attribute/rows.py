@@ -1,0 +1,189 @@
+"""Rows of ``attributions.parquet``: what was found about causes, in one shape for all methods."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from replab.attribute.hypotheses import Explanation, distance, distinct
+from replab.attribute.shapley import shares, sufficient
+from replab.compare.metrics import widen
+from replab.factors import alignable
+from replab.model import Case, Environment, Verdict
+from replab.store import Tensor
+
+Row = dict[str, Any]
+NAN = math.nan
+EXPLAINED = (Verdict.IDENTICAL, Verdict.ROUNDING)
+UNKNOWN = "unknown"
+
+
+class JudgedCell(Protocol):
+    """What is needed of a judged cell."""
+
+    @property
+    def id(self) -> Any:
+        """Its id, in parts."""
+
+    @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Its outputs."""
+
+    @property
+    def verdicts(self) -> Mapping[str, tuple[Verdict, str, float]]:
+        """Verdict, reason and shrinking by output."""
+
+
+def row(case: Case, method: str, **found: Any) -> Row:
+    """A row with everything that is not ``found`` left empty."""
+    empty: Row = {
+        "family": case.family, "case": case.group, "pair": "", "factor": "", "share": NAN, "residual": NAN, "verdict_aligned": "",
+        "method": method, "axis": "", "dtype": "", "derivative": 0, "left": "", "right": "", "left_value": "", "right_value": "",
+        "verdict": "", "discrepancy": NAN, "discrepancy_aligned": NAN, "z_aligned": NAN, "sufficient": "", "evidence": "", "named": False,
+        "role": "control" if case.control else "result", "expect": case.control.factor if case.control else "", "note": "",
+    }  # fmt: skip
+    unknown = set(found) - set(empty)
+    if unknown:
+        raise KeyError(f"attributions have no column {sorted(unknown)}")
+    return empty | found
+
+
+def explained(
+    case: Case, cell: JudgedCell, verdict: Verdict, discrepancy: float, explanations: Sequence[Explanation], candidates: int
+) -> Iterator[Row]:
+    """What the reference with other values of its factors says about one result (method ``hypothesis``)."""
+    place = f"{cell.id.environment}:{cell.id.mode}"
+    common: Row = {
+        "pair": f"{place} | reference", "axis": "truth", "dtype": cell.id.dtype, "derivative": cell.id.derivative, "left": str(cell.id),
+        "right": "reference", "verdict": str(verdict), "discrepancy": discrepancy,
+    }  # fmt: skip
+    if not explanations:
+        yield row(case, "hypothesis", **common, factor=UNKNOWN, note=f"none of {candidates} other values explains it")
+        return
+    names = distinct(explanations)
+    best = explanations[0]
+    yield row(
+        case, "hypothesis", **common,
+        factor=best.factor if len(names) == 1 else " or ".join(names),
+        named=len(names) == 1,
+        share=1.0 - best.left,
+        residual=best.left,
+        verdict_aligned=best.verdict,
+        discrepancy_aligned=discrepancy * best.left,
+        z_aligned=best.z,
+        left_value=", ".join(f"{name} = {value}" for name, value in sorted(best.changed.items())),
+        right_value=", ".join(f"{name} = {case.factors[name].aligned}" for name in sorted(best.changed)),
+        sufficient=best.factor,
+        evidence=f"the reference with {', '.join(f'{name} = {value}' for name, value in sorted(best.changed.items()))}",
+        note="" if len(names) == 1 else "these explain it equally well",
+    )  # fmt: skip
+
+
+def environment_pairs(environments: Iterable[Environment]) -> Iterator[tuple[str, str, str]]:
+    """Environments whose defaults are compared, with the axis on which they differ.
+
+    Neighbouring versions; every environment of one framework with the newest of the other; NumPy with the newest only.
+    """
+    lines: dict[str, list[str]] = {}
+    for one in sorted(environments, key=lambda one: one.order):
+        lines.setdefault(one.framework, []).append(one.name)
+    for line in lines.values():
+        yield from ((left, right, "version") for left, right in itertools.pairwise(line))
+    done = set()
+    for first, second in itertools.combinations(sorted(lines), 2):
+        for left, right in itertools.product(lines[first], lines[second]):
+            newest = (left == lines[first][-1], right == lines[second][-1])
+            wanted = all(newest) if "numpy" in (first, second) else any(newest)
+            if wanted and (left, right) not in done:
+                done.add((left, right))
+                yield left, right, "framework"
+
+
+def aligned(
+    cases: Sequence[Case],
+    cells: Mapping[str, Mapping[str, JudgedCell]],
+    pair_verdicts: Any,
+    environments: Sequence[Environment],
+) -> Iterator[Row]:
+    """Shares of the factors of a declared case (method ``subsets``).
+
+    ``cases``: the declared case and those with aligned factors; ``cells``: case → environment → its eager cell of one dtype and order.
+    ``pair_verdicts(left, right)`` judges two cells of one case by the envelope.
+    """
+    base = cases[0]
+    names = alignable(base)
+    frameworks = {one.name: one.framework for one in environments}
+    for left, right, axis in environment_pairs(environments):
+        runs = {
+            frozenset(case.aligned): (cells[case.name][left], cells[case.name][right])
+            for case in cases
+            if left in cells.get(case.name, {}) and right in cells.get(case.name, {})
+        }
+        nobody, everybody = frozenset[str](), frozenset(names)
+        if nobody not in runs or everybody not in runs:
+            continue
+        found = {subset: pair_verdicts(*pair) for subset, pair in runs.items()}
+        if found[nobody] in EXPLAINED:
+            continue
+        apart = {subset: _distance(*pair) for subset, pair in runs.items()}
+        if not math.isfinite(apart[nobody]):  # another shape, or NaN on one side: only whether it is explained can be counted
+            apart = {subset: 0.0 if found[subset] in EXPLAINED else 1.0 for subset in runs}
+        enough = sufficient({subset: verdict in EXPLAINED for subset, verdict in found.items()})
+        share = shares(names, apart)
+        first = runs[nobody][0]
+        for name in names:
+            factor = base.factors[name]
+            values = [str(factor.sides.get(frameworks[side], "its own default")) for side in (left, right)]
+            yield row(
+                base, "subsets", pair=f"{left} | {right}", axis=axis, factor=name, share=share[name],
+                residual=apart[everybody] / apart[nobody] if apart[nobody] else NAN, verdict=str(found[nobody]),
+                verdict_aligned=str(found[everybody]), dtype=first.id.dtype, derivative=first.id.derivative, left=str(runs[nobody][0].id),
+                right=str(runs[nobody][1].id), left_value=values[0], right_value=values[1], discrepancy=apart[nobody],
+                discrepancy_aligned=apart[everybody], sufficient="+".join(sorted(enough)) if enough is not None else "",
+                evidence=str(runs[enough if enough is not None else everybody][0].id), named=enough is not None and name in enough,
+                note="" if enough is not None else "not even all factors together explain it",
+            )  # fmt: skip
+
+
+def _distance(left: JudgedCell, right: JudgedCell) -> float:
+    names = sorted(left.tensors.keys() & right.tensors.keys())
+    sides = [[widen(side.tensors[name].values, side.tensors[name].dtype) for name in names] for side in (left, right)]
+    return distance(sides[0], sides[1])
+
+
+def switched(
+    case: Case, pairs: Iterable[tuple[JudgedCell, JudgedCell, str]], by_variant: Mapping[tuple[str, str, str], JudgedCell]
+) -> Iterator[Row]:
+    """Which arithmetic switch makes two results agree bit for bit that differ by default (method ``variant``).
+
+    ``by_variant``: (environment, mode, variant) → cell, the default included. A side on which a switch does not exist stays as it is.
+    """
+    variants = sorted({variant for _, _, variant in by_variant} - {"default", "repeat"})
+    for left, right, axis in pairs:
+        for name in sorted(left.tensors.keys() & right.tensors.keys()):
+            if left.tensors[name].sha256 == right.tensors[name].sha256 or name not in left.verdicts or name not in right.verdicts:
+                continue
+            common: Row = {
+                "pair": f"{left.id.environment}:{left.id.mode} | {right.id.environment}:{right.id.mode}", "axis": axis,
+                "dtype": left.id.dtype, "derivative": left.id.derivative, "left": str(left.id), "right": str(right.id),
+            }  # fmt: skip
+            restored = []
+            for variant in variants:
+                sides = [by_variant.get((side.id.environment, side.id.mode, variant)) for side in (left, right)]
+                if sides == [None, None]:
+                    continue
+                a, b = (new or old for new, old in zip(sides, (left, right), strict=True))
+                if name in a.tensors and name in b.tensors and a.tensors[name].sha256 == b.tensors[name].sha256:
+                    restored.append((variant, a, b, sides))
+            for variant, a, b, sides in restored:
+                yield row(
+                    case, "variant", **common, factor=variant, share=1.0, residual=0.0, verdict_aligned=str(Verdict.IDENTICAL),
+                    sufficient=variant, evidence=str((a if sides[0] is not None else b).id), named=True, note=f"output {name}",
+                )  # fmt: skip
+            if not restored and variants:
+                yield row(case, "variant", **common, factor=UNKNOWN, note=f"output {name}: none of the switches {', '.join(variants)}")
+
+
+__all__ = ["EXPLAINED", "UNKNOWN", "aligned", "environment_pairs", "explained", "row", "switched"]
