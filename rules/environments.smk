@@ -17,3 +17,23 @@ rule environment:
         engine=LAB.engine,
     shell:
         "{params.step} environment --config {params.settings} --name {wildcards.environment} --out {output} > {log} 2>&1"
+
+
+rule defaults:
+    """Read an environment's own defaults, for the atlas."""
+    input:
+        environment=f"{RESULTS}/environments/{{environment}}.json",
+        atlas="experiments/defaults/atlas.toml",
+        code=["scripts/replab/defaults.py", "scripts/probe/introspect.py"],
+    output:
+        f"{RESULTS}/defaults/{{environment}}.json",
+    log:
+        f"{RESULTS}/logs/defaults/{{environment}}.log",
+    priority: 95
+    container:
+        container_of
+    params:
+        step=STEP,
+        settings=SETTINGS,
+    shell:
+        "{params.step} defaults --config {params.settings} --name {wildcards.environment} --out {output} > {log} 2>&1"

@@ -52,6 +52,7 @@ rule tables:
     input:
         cells=expand(f"{RESULTS}/judged/{{shard}}.cells.parquet", shard=SHARDS),
         environments=expand(f"{RESULTS}/environments/{{environment}}.json", environment=ENVIRONMENTS),
+        defaults=expand(f"{RESULTS}/defaults/{{environment}}.json", environment=ENVIRONMENTS if lab_workflow.reads_defaults(LAB) else []),
         code="scripts/replab/summary.py",
     output:
         cells=f"{RESULTS}/cells.parquet",
@@ -59,6 +60,7 @@ rule tables:
         curves=f"{RESULTS}/curves.parquet",
         attributions=f"{RESULTS}/attributions.parquet",
         measurements=f"{RESULTS}/measurements.parquet",
+        defaults=f"{RESULTS}/defaults.parquet",
         environments=f"{RESULTS}/environments.json",
         cases=f"{RESULTS}/cases.json",
         run=f"{RESULTS}/run.json",
@@ -71,3 +73,23 @@ rule tables:
         settings=SETTINGS,
     shell:
         "{params.step} tables --config {params.settings} --out {output.cells} > {log} 2>&1"
+
+
+rule claims:
+    """Compute the verdict of every claim, and what the sources of discrepancy are."""
+    input:
+        tables=rules.tables.output,
+        rules=lab_workflow.claim_files(LAB),
+        code=sorted(map(str, (LAB.root / "scripts/replab/claims").glob("*.py"))),
+    output:
+        claims=f"{RESULTS}/claims.json",
+        sources=f"{RESULTS}/sources.json",
+    log:
+        f"{RESULTS}/logs/claims.log",
+    container:
+        container_of
+    params:
+        step=STEP,
+        settings=SETTINGS,
+    shell:
+        "{params.step} claims --config {params.settings} --out {output.claims} > {log} 2>&1"

@@ -2,6 +2,7 @@ rule report:
     """Render the tables as a site that opens from file://."""
     input:
         tables=rules.tables.output,
+        claims=rules.claims.output,
         templates=sorted(map(str, (LAB.root / "reports").rglob("*.*"))),
         code=sorted(map(str, (LAB.root / "scripts/replab/report").glob("*.py"))),
     output:

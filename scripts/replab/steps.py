@@ -44,6 +44,21 @@ def step_environment(lab: Lab, options: argparse.Namespace) -> None:
     _write_json(options.out, facts)
 
 
+def step_defaults(lab: Lab, options: argparse.Namespace) -> None:
+    """Read the defaults of one environment; one that is not available has none."""
+    from replab import defaults  # noqa: PLC0415
+    from replab.batch import environment_facts  # noqa: PLC0415
+    from replab.engines.registry import get_engine  # noqa: PLC0415
+
+    environment = next(one for one in lab.environments if one.name == options.name)
+    answer: dict[str, Any] = {}
+    if environment_facts(lab, environment.name)["status"] == "ok":
+        engine = get_engine(lab.engine)
+        built = engine.build(environment, lab.cache, lambda line: print(line, flush=True))
+        answer = defaults.read_in(engine, built, lab, environment, defaults.load(lab.root / defaults.ATLAS))
+    _write_json(options.out, answer)
+
+
 def step_inputs(lab: Lab, options: argparse.Namespace) -> None:
     """Make the input bytes of one family."""
     from replab.requests import write_inputs  # noqa: PLC0415
@@ -107,7 +122,7 @@ def step_judge(lab: Lab, options: argparse.Namespace) -> None:
 
 def step_tables(lab: Lab, options: argparse.Namespace) -> None:
     """Merge what the shards found into the public tables."""
-    from replab import summary, tables  # noqa: PLC0415
+    from replab import defaults, summary, tables  # noqa: PLC0415
 
     folder = lab.results / "judged"
     names = [f"{family.name}--{shard}" for family in lab.families for shard in range(plan.shards(family))]
@@ -116,10 +131,19 @@ def step_tables(lab: Lab, options: argparse.Namespace) -> None:
         for part, (columns, sort) in tables.PARTS.items()
     }
     cells = merged["cells"]
+    tables.write(lab.results / "defaults.parquet", defaults.table(lab), dict.fromkeys(defaults.COLUMNS, tables.TEXT), list(defaults.SORT))
     _write_json(lab.results / "environments.json", summary.environments(lab))
     _write_json(lab.results / "cases.json", summary.cases(lab))
     _write_json(lab.results / "run.json", summary.run(lab, cells))
     print(f"{cells.num_rows} rows: {dict(Counter(cells['status'].to_pylist()))}")
+    del options
+
+
+def step_claims(lab: Lab, options: argparse.Namespace) -> None:
+    """Judge every claim by the tables."""
+    from replab.claims.run import write  # noqa: PLC0415
+
+    write(lab.root, lab.results)
     del options
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from replab import config, ids, plan
+from replab import config, defaults, ids, plan
 from replab.batch import audit, marker, parts
 from replab.errors import LabError
 from replab.model import IMPL_FILE, Batch, Lab
@@ -119,6 +119,19 @@ def batches_of(lab: Lab, family: str) -> list[str]:
     """The manifests in which cells of a family stand."""
     found = (batch for batch in plan.batches(lab) if batch.family in (family, plan.ALL))
     return [relative(lab, lab.results / "batches" / f"{ids.batch_id(batch)}.json") for batch in found]
+
+
+def reads_defaults(lab: Lab) -> bool:
+    """Whether the atlas of defaults is part of this run."""
+    return defaults.is_wanted(lab)
+
+
+def claim_files(lab: Lab) -> list[str]:
+    """The lists and rules of claims, beside the experiments."""
+    folders = dict.fromkeys(family.folder.parent for family in lab.families)
+    lists = [folder / "claims.toml" for folder in folders]
+    found = [*lists, *(family.folder / "claims.py" for family in lab.families)]
+    return [relative(lab, path) for path in found if path.is_file()]
 
 
 def relative(lab: Lab, path: Path) -> str:

@@ -30,9 +30,11 @@ BIG_PRODUCT = 256**3
 """Multiplications in a contraction above which float64 with an a-priori bound replaces balls (only for formats below float64)."""
 RUNS = 32
 FEWEST_RUNS = 16
-MANY_OPERATIONS = 1500
+MANY_OPERATIONS = 300
 """Monte Carlo runs, and the fewer that programs of so many operations get. The fewer runs, the wider the t distribution that judges, so this
 trades sharpness for time and never correctness; it counts operations, not seconds, to be the same on every machine."""
+SIDE_BY_SIDE = 2**17
+"""Elements of one perturbed run of an elementwise function: small enough for the caches, large enough that NumPy's calls cost nothing."""
 KNOWN = 10**6
 """Stands for the number of runs where σ is computed and not estimated: the t distribution is then normal."""
 
@@ -78,7 +80,7 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
         else (high, low, bound)
         for value, (high, low, bound) in zip(ieee, _enclose(problem, form, elementwise=elementwise), strict=True)
     ]
-    spreads, runs = _spread(problem, form, [(high, low) for high, low, _ in enclosures])
+    spreads, runs = _spread(problem, form, [(high, low) for high, low, _ in enclosures], side_by_side=elementwise)
     found = []
     for place, (value, (high, low, bound)) in enumerate(zip(ieee, enclosures, strict=True)):
         if value.dtype.kind in "iub":
@@ -207,23 +209,42 @@ def _sharp(high: Array, bound: Array, form: Format) -> NDArray[np.bool_]:
         return np.asarray((bound <= fine) | ~np.isfinite(bound) | ~np.isfinite(high))
 
 
-def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]]) -> tuple[list[Array], int]:
-    """Root mean square distance of the perturbed runs from the truth, per element; and how many runs there were."""
+def _spread(
+    problem: Problem, form: Format, truths: list[tuple[Array, Array]], *, side_by_side: bool = False
+) -> tuple[list[Array], int]:
+    """Root mean square distance of the perturbed runs from the truth, per element; and how many runs there were.
+
+    ``side_by_side``: the elements do not depend on each other, so that several runs are one run on as many copies of the inputs.
+    """
     totals = [np.zeros(np.shape(high)) for high, _ in truths]
-    runs, seed = FEWEST_RUNS, 0
-    while seed < runs:
-        values, operations = problem.perturbed(form, seed)
+    size = max(high.size for high, _ in truths)
+    copies = max(1, min(RUNS, SIDE_BY_SIDE // max(size, 1))) if side_by_side else 1
+    copied = _copied(problem, copies)
+    runs, done, seed = FEWEST_RUNS, 0, 0
+    while done < runs:
+        values, operations = copied.perturbed(form, seed)
         if seed == 0:
             runs = RUNS if operations <= MANY_OPERATIONS else FEWEST_RUNS
         for total, value, (high, low) in zip(totals, values, truths, strict=True):
             if value.dtype.kind != "f":
                 continue
             with np.errstate(all="ignore"):
-                distance = np.square((value - high) - low)
-                total += np.where(np.isfinite(distance), distance, 0.0)  # noqa: PLW2901 (in place: the array stays in ``totals``)
-        seed += 1
+                distance = np.square((value.reshape(copies, *high.shape) - high) - low)
+                total += np.where(np.isfinite(distance), distance, 0.0).sum(axis=0)  # noqa: PLW2901 (in place: it stays in ``totals``)
+        done, seed = done + copies, seed + 1
     with np.errstate(all="ignore"):
-        return [np.sqrt(total / runs) for total in totals], runs
+        return [np.sqrt(total / done) for total in totals], done
+
+
+def _copied(problem: Problem, copies: int) -> Problem:
+    """The problem on inputs and cotangents (flat arrays) repeated ``copies`` times."""
+    if copies == 1:
+        return problem
+    return replace(
+        problem,
+        inputs={name: np.tile(values, copies) for name, values in problem.inputs.items()},
+        cotangents=[[np.tile(values, copies) for values in level] for level in problem.cotangents],
+    )
 
 
 def _with_quantisation(sigma: Array, high: Array, low: Array, form: Format) -> Array:

@@ -102,6 +102,8 @@ defvjp(round_to, lambda ans, values, name: lambda g: g, argnums=(0,))  # noqa: A
 
 
 def _metadata(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, Perturbed):  # asking NumPy would go through its dispatch four times
+        return value.shape, value.ndim, value.dtype, False
     return np.shape(value), np.ndim(value), _result_type(value), np.iscomplexobj(value)
 
 
