@@ -24,7 +24,7 @@ rule defaults:
     input:
         environment=f"{RESULTS}/environments/{{environment}}.json",
         atlas="experiments/defaults/atlas.toml",
-        code=["scripts/replab/defaults.py", "scripts/probe/introspect.py"],
+        code=["scripts/replab/defaults.py", "scripts/atlas/introspect.py"],
     output:
         f"{RESULTS}/defaults/{{environment}}.json",
     log:
