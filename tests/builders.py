@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from replab.report.results import CellRow, CurveRow, PairRow, Results
+from builders_why import claim, default, finding, hypothesis, measurement, source, subsets, switched
+from replab.report.results import AttributionRow, CellRow, CurveRow, DefaultRow, MeasurementRow, PairRow, Results
+from replab.report.viewmodel import divided
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -237,6 +239,11 @@ class Lab:
     cells: list[CellRow] = field(default_factory=list)
     pairs: list[PairRow] = field(default_factory=list)
     curves: list[CurveRow] = field(default_factory=list)
+    attributions: list[AttributionRow] = field(default_factory=list)
+    measurements: list[MeasurementRow] = field(default_factory=list)
+    defaults: list[DefaultRow] = field(default_factory=list)
+    claims: list[dict[str, Any]] = field(default_factory=list)
+    sources: list[dict[str, Any]] = field(default_factory=list)
     environments: dict[str, Any] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
     cases: dict[str, Any] = field(default_factory=dict)
@@ -244,9 +251,13 @@ class Lab:
     def results(self) -> Results:
         """As the report's modules take it."""
         return Results(
-            cells=tuple(self.cells),
-            pairs=tuple(self.pairs),
+            **divided(self.cells, self.pairs),
             curves=tuple(self.curves),
+            attributions=tuple(self.attributions),
+            measurements=tuple(self.measurements),
+            defaults=tuple(self.defaults),
+            claims=tuple(self.claims),
+            sources=tuple(self.sources),
             environments=self.environments,
             run=self.run,
             cases=self.cases,
@@ -255,10 +266,19 @@ class Lab:
     def write(self, folder: Path) -> Path:
         """As the tables of a results folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, rows, kind in (("cells", self.cells, CellRow), ("pairs", self.pairs, PairRow), ("curves", self.curves, CurveRow)):
+        tables: tuple[tuple[str, list[Any], type], ...] = (
+            ("cells", self.cells, CellRow),
+            ("pairs", self.pairs, PairRow),
+            ("curves", self.curves, CurveRow),
+            ("attributions", self.attributions, AttributionRow),
+            ("measurements", self.measurements, MeasurementRow),
+            ("defaults", self.defaults, DefaultRow),
+        )
+        for name, rows, kind in tables:
             frame = pd.DataFrame([asdict(row) for row in rows], columns=[column.name for column in fields(kind)])
             frame.to_parquet(folder / f"{name}.parquet", index=False)
-        for name, value in (("environments", self.environments), ("run", self.run), ("cases", self.cases)):
+        facts = ("environments", "run", "cases", "claims", "sources")
+        for name, value in ((name, getattr(self, name)) for name in facts):
             (folder / f"{name}.json").write_text(json.dumps(value, sort_keys=True), encoding="utf-8")
         return folder
 
@@ -380,6 +400,10 @@ def realistic(dtypes: Iterable[str] = ("float32", "float64"), derivatives: int =
                         lab.cells.append(row)
     _pair_up(lab, by)
     _draw(lab, by)
+    _explain(lab, by)
+    _measure(lab, by)
+    _defaults(lab)
+    _judge(lab, by)
     for name, expect, factor in (("control_sum_reversed", "rounding", ""), ("control_layer_norm_epsilon", "semantic", "epsilon")):
         for stack in STACKS:
             found = expect if not (name == "control_layer_norm_epsilon" and stack.name == "torch-1.4") else "rounding"
@@ -395,6 +419,9 @@ def realistic(dtypes: Iterable[str] = ("float32", "float64"), derivatives: int =
                     z_max=1.3 if found == "rounding" else 812.0,
                 )
             )
+            if found == "semantic":  # the cause is named everywhere but in one place
+                named = ("epsilon", "0.001", "1e-05") if stack.name != "numpy-1.18" else ("unknown",)
+                lab.attributions.append(hypothesis(lab.cells[-1], *named))
     lab.cells.append(cell("exp", dtype="float64", id="ops.exp:float64/float32:d0@numpy-2.4:eager:default:cpu", role="escalation"))
     lab.environments = {stack.name: environment(stack) for stack in STACKS}
     lab.environments["torch-2.0"] = environment(
@@ -495,6 +522,158 @@ def _draw(lab: Lab, by: Mapping[tuple[Any, ...], CellRow]) -> None:
             lab.curves += curve(row, left + right)
 
 
+def _explain(lab: Lab, by: Mapping[tuple[Any, ...], CellRow]) -> None:
+    """Causes: a factor of layer_norm, other values for hard_sigmoid and gelu, switches, repeats."""
+    get = by.get
+    for derivative in (0, 1):
+        old, new, torch = (get(("layer_norm", "float32", derivative, name, "eager")) for name in ("tf-1.15", "tf-2.21", "torch-2.13"))
+        if not (old and new and torch):
+            continue
+        for row in (old, new, torch):
+            for aligned in ("epsilon", "axis", "axis+epsilon"):
+                lab.cells.append(aligned_cell(row, aligned))
+        run = aligned_cell(new, "epsilon").id
+        lab.attributions += subsets(old, torch, {"epsilon": 0.83, "axis": 0.17}, aligned_cell(old, "axis+epsilon").id)
+        lab.attributions += subsets(new, torch, {"epsilon": 1.04, "axis": -0.04}, run, sufficient="epsilon")
+        lab.attributions += subsets(
+            old, new, {"axis": 0.4, "epsilon": 0.1}, aligned_cell(old, "axis+epsilon").id, sufficient="", verdict_aligned="semantic",
+            note="not even all factors together explain it",
+        )  # fmt: skip
+        lab.pairs.append(pair(aligned_cell(new, "epsilon"), aligned_cell(torch, "epsilon"), "framework", verdict="rounding"))
+    for row in by.values():
+        if row.status == "ok" and row.verdict == "semantic":
+            found = {"hard_sigmoid": ("definition", "sixth", "fifth"), "gelu": ("approximate", "tanh", "none")}.get(row.case)
+            lab.attributions.append(hypothesis(row, *found) if found and row.mode != "script" else hypothesis(row))
+    _vary(lab, by)
+
+
+def aligned_cell(row: CellRow, aligned: str) -> CellRow:
+    """The same cell of the case in which factors are aligned."""
+    name = f"{row.case}.aligned-{aligned.replace('+', '-')}"
+    return cell(
+        name, family=row.family, environment=row.environment, dtype=row.dtype, derivative=row.derivative, output=row.output, base=row.case,
+        aligned=aligned, verdict="rounding" if "epsilon" in aligned else "semantic",
+    )  # fmt: skip
+
+
+def varied(row: CellRow, variant: str, **more: Any) -> CellRow:
+    """The same cell under a variant."""
+    return replace(row, id=row.id.replace(":default:", f":{variant}:"), variant=variant, **more)
+
+
+def _vary(lab: Lab, by: Mapping[tuple[Any, ...], CellRow]) -> None:
+    for (case, dtype, derivative, name, mode), row in by.items():
+        if row.status != "ok" or derivative or mode != "eager":
+            continue
+        again = varied(row, "repeat", bits=sha(row.bits, "again") if (case, name) == ("cumsum", "torch-2.13") else row.bits)
+        lab.cells.append(again)
+        lab.pairs.append(pair(row, again, "repeat", variant="repeat"))
+        for variant in ("isa-avx2", "threads-2"):
+            moves = (case == "matmul") or (variant == "isa-avx2" and case == "softmax" and name.startswith("torch"))
+            other = varied(row, variant, bits=sha(row.bits, variant) if moves else row.bits)
+            lab.cells.append(other)
+            lab.pairs.append(
+                pair(
+                    row,
+                    other,
+                    "variant",
+                    variant=variant,
+                    verdict=("accuracy" if case == "softmax" else "rounding") if moves else "identical",
+                )
+            )
+        torch = by.get((case, dtype, derivative, "torch-2.13", "eager"))
+        if name == "tf-2.21" and torch and torch.status == "ok" and torch.bits != row.bits:
+            lab.attributions.append(switched(row, torch, "framework", "isa-avx2" if case == "matmul" else ""))
+
+
+def _measure(lab: Lab, by: Mapping[tuple[Any, ...], CellRow]) -> None:
+    """Modes of two cases: xla and compile are faster, session is not distinguishable, script is slower."""
+    ratios = {
+        "xla": (0.2, 0.19, 0.21),
+        "compile": (0.4, 0.37, 0.45),
+        "session": (1.02, 0.97, 1.05),
+        "function": (1.0, 0.99, 1.01),
+        "script": (1.3, 1.2, 1.5),
+    }
+    for (case, *_, mode), row in by.items():
+        if case not in {"exp", "matmul"} or row.status != "ok":
+            continue
+        if mode in ratios:
+            value, low, high = ratios[mode]
+            lab.measurements.append(measurement(row, "time_ratio", value, low, high, baseline="eager"))
+            lab.measurements.append(measurement(row, "retrace_shape", 812.0, 790.0, 850.0, baseline="warm call"))
+            lab.measurements.append(measurement(row, "retrace_shape_seconds", 0.04, unit="s"))
+            lab.measurements.append(measurement(row, "retrace_shape_body_runs", 1.0, unit="runs"))
+        lab.measurements.append(measurement(row, "seconds_per_call", 0.0002, unit="s"))
+        lab.measurements.append(measurement(row, "first_call_seconds", 1.5, count=1, unit="s"))
+        lab.measurements.append(
+            measurement(row, "body_runs", 10.0 if mode == "eager" else 1.0, count=10, unit="runs", note="a counter in the function's body")
+        )
+        lab.measurements.append(measurement(row, "line_events", 0.0 if mode in ratios else 3.0, count=1, unit="lines"))
+        lab.measurements.append(measurement(row, "memory_value_mb", 4.0, unit="MiB"))
+        lab.measurements.append(measurement(row, "memory_value_ratio", 2.0, baseline="inputs"))
+
+
+def _defaults(lab: Lab) -> None:
+    for stack in STACKS:
+        keras, torch = stack.framework == "tensorflow", stack.framework == "torch"
+        if keras or torch:
+            lab.defaults += [
+                default(stack.name, stack.framework, "layer_norm", "epsilon", "0.001" if keras else "1e-05", group="normalisation"),
+                default(stack.name, stack.framework, "dense", "bias", "true"),
+                default(
+                    stack.name,
+                    stack.framework,
+                    "batch_norm",
+                    "momentum",
+                    "0.99" if keras else "0.1",
+                    comparable="0.99" if keras else "0.9",
+                    group="normalisation",
+                    note="the weight of the old or of the new",
+                ),
+            ]
+        if keras:
+            lab.defaults.append(
+                default(stack.name, stack.framework, "lstm", "recurrent_activation", '"hard_sigmoid"' if stack.order == 0 else '"sigmoid"')
+            )
+        if torch or stack.framework == "numpy":
+            lab.defaults.append(default(stack.name, stack.framework, "std", "ddof", "1" if torch else "0", group="reductions"))
+        if torch:
+            lab.defaults.append(
+                default(stack.name, stack.framework, "gelu", "approximate", "absent" if stack.order == 0 else '"none"', group="activations")
+            )
+
+
+def _judge(lab: Lab, by: Mapping[tuple[Any, ...], CellRow]) -> None:
+    """A claim of every verdict, one with a published number, and sources of every size."""
+    here, there = (by.get(("exp", "float32", 0, name, "eager")) for name in ("tf-2.21", "torch-2.13"))
+    evidence = []
+    if here and there:
+        evidence = [
+            {"kind": "cell", "id": here.id},
+            {"kind": "pair", "id": f"{here.id} | {there.id}", "axis": "framework"},
+            {"kind": "measurement", "id": f"{here.id} | body_runs"},
+            {"kind": "default", "id": "layer_norm.epsilon @ tf-2.21"},
+        ]
+    lab.claims = [
+        claim(
+            "A2",
+            {"tf-2.21": finding("refuted", 192.0, "", evidence=evidence[:1]), "torch-2.13": finding("refuted", 192.0, "")},
+            "refuted", published="24", truth="192", measured="192",
+        ),
+        claim("K01", {"tf-1.15": finding(number=5.7), "tf-2.21": finding(number=3.2, evidence=evidence)}, evidence=evidence),
+        claim("K10", {"tf-2.21": finding("refuted"), "torch-2.13": finding(), "numpy-2.4": finding("not testable here", None, "")}, "depends"),
+        claim("K26", {}, "not testable here", untested="Another machine: there is none.", missing="variants"),
+        claim("K02", {"torch-2.13": finding()}),
+    ]  # fmt: skip
+    pairs = [one for one in evidence if one["kind"] == "pair"]
+    lab.sources = [
+        source("defaults", 1, 0.5, 2.0, 53, 137, pairs),
+        source("rounding", 2, 3e-7, 4e-5, 70, 137, pairs),
+        source("special", 3, None, None, 4, 137),
+    ]
+
+
 def hostile() -> Lab:
     """A run whose every string wants to be markup."""
     lab = Lab()
@@ -545,6 +724,7 @@ def hostile() -> Lab:
         pair(first, second, "version", verdict="accuracy", cause=bad),
     ]
     lab.curves = curve(first, [1.0, 2.0, 3.0, 9.0])
+    _hostile_causes(lab, first, second, control)
     lab.environments = {
         f"numpy{bad}": environment(
             STACKS[0], reason=bad, observed={"python": bad, "packages": {bad: bad}, "cpu": {bad: [bad]}, "framework": bad}
@@ -560,3 +740,48 @@ def hostile() -> Lab:
         }
     }
     return lab
+
+
+def _hostile_causes(lab: Lab, first: CellRow, second: CellRow, control: CellRow) -> None:
+    bad = HOSTILE
+    run = replace(first, id=f"run{bad}", base=first.case, case=f"exp.aligned{bad}", aligned=bad)
+    switch = replace(first, id=f"switch{bad}", variant=bad)
+    lab.cells += [run, switch]
+    lab.pairs += [
+        pair(first, switch, "variant", variant=bad, verdict="semantic"),
+        pair(first, switch, "repeat", verdict="rounding"),
+    ]
+    lab.attributions = [
+        hypothesis(second, bad, bad, bad, note=bad),
+        hypothesis(second, note=bad),
+        hypothesis(control, bad, bad, bad),
+        *subsets(first, second, {bad: 0.7, "epsilon": 0.2}, run.id, note=bad, left_value=bad, right_value=bad, verdict=bad),
+        switched(first, second, "framework", bad, bad),
+        switched(first, second, "framework", "", bad),
+    ]
+    lab.measurements = [
+        measurement(first, name, 0.5, 0.4, 0.6, note=bad, unit=bad) for name in ("time_ratio", "body_runs", "memory_value_mb", bad)
+    ]
+    lab.defaults = [
+        default(
+            f"{framework}{bad}", framework, f"api{bad}", f"parameter{bad}", value, title=bad, group=bad, note=bad, api_name=bad, reason=bad
+        )
+        for framework, value in (("numpy", bad), ("tensorflow", "absent"), ("torch", f"{bad}2"))
+    ]
+    evidence = [
+        {"kind": kind, "id": name}
+        for kind, name in (
+            ("cell", first.id), ("cell", bad), ("pair", f"{first.id} | {second.id}"), ("measurement", f"{first.id} | {bad}"),
+            ("attribution", f"ops{bad}.exp{bad} | subsets | a{bad} | b{bad} | {bad}"), ("default", f"api{bad}.parameter{bad} @ {bad}"), (bad, bad),
+        )
+    ]  # fmt: skip
+    said = finding("refuted", 1.0, bad, words=bad, evidence=evidence)
+    lab.claims = [
+        claim(f"K{bad}", {f"numpy{bad}": said}, bad, statement=bad, words=bad, rule=f"{bad}\n\n{bad}", published=bad, truth=bad, measured=bad,
+              untested=bad, source=bad, evidence=evidence),
+        claim(f"Z{bad}", {}, "supported", kind=bad),
+    ]  # fmt: skip
+    lab.sources = [
+        source(bad, 1, 0.5, 2.0, examples=evidence)
+        | {"title": bad, "meaning": bad, "remedy": bad, "factors": [bad], "unit": bad, "words": f"a; {bad}"}
+    ]

@@ -1,4 +1,5 @@
-// Draws each chart when it first becomes visible, and again when the colour scheme changes. Data lies in the page, in columns.
+// Draws each chart when it first becomes visible, and again when the colour scheme changes. Data lies in the page: error curves in
+// columns (`lines`), intervals as they are drawn (`points`).
 (function () {
   "use strict";
   var drawn = new Map();
@@ -32,6 +33,7 @@
     var soft = style("--soft"), grid = style("--line"), font = getComputedStyle(document.body).fontFamily;
     return {
       background: "transparent", font: font, view: { stroke: null },
+      text: { color: style("--ink") },
       axis: { labelColor: soft, titleColor: soft, gridColor: grid, domainColor: grid, tickColor: grid, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", titlePadding: 10 },
       legend: { labelColor: style("--ink"), titleColor: soft, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" }
     };
@@ -59,14 +61,14 @@
     if (drawn.has(source)) { drawn.get(source).finalize(); }
     var payload = JSON.parse(source.textContent);
     var spec = Object.assign({}, payload.spec);
-    if (target.clientWidth < 520) {
+    if (target.clientWidth < 520 && payload.lines) {
       spec.encoding = JSON.parse(JSON.stringify(spec.encoding));
       spec.encoding.color.legend.columns = 1;
       spec.encoding.x.title = "input (logarithmic on both sides of 0)";
     }
     var compiled = vegaLite.compile(spec, { config: config() }).spec;
     var view = new vega.View(vega.parse(compiled), { renderer: "svg", container: target, hover: true });
-    view.tooltip(showTip).data("points", rows(payload.lines));
+    view.tooltip(showTip).data("points", payload.lines ? rows(payload.lines) : payload.points);
     drawn.set(source, view);
     return view.runAsync().then(function () { target.dataset.drawn = "true"; });
   }

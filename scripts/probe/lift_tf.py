@@ -4,21 +4,36 @@ All modes share one process: eager execution is on from the start, a session run
 a runtime input (placeholder or tensor argument), so that no mode can fold the function away as a constant.
 """
 
+import copy
+import importlib
 import inspect
+import os
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context  # not public, and the only place that tells what a process was configured with
+from tensorflow.python.framework import config as config_module
 
+import ask
 import cells
+import measure
 import tensors
 from outcomes import Unsupported
-from timing import Stopwatch, measure
+from timing import Prepared, Stopwatch, as_list
 
-_state = {}
+_state = {"switches": {}}
 
 
-def start(threads, device):
-    """Switch eager execution on and set the thread pools, before anything else is done with TensorFlow."""
+def start(threads, device, switches=None):
+    """Switch eager execution on, set the thread pools and the ``switches`` of a variant, before anything else is done with TensorFlow.
+
+    Raises `Unsupported` where this version has no such switch.
+    """
+    switches = dict(switches or {})
+    for name in sorted(switches):
+        if name not in ("grappler", "jit", "deterministic"):
+            raise Unsupported("TensorFlow has no switch {}".format(name))
+    _state["switches"] = switches
     if not tf.executing_eagerly():
         # 1.15. Not through tf.config.threading: that makes a context of its own, in which tf.cond inside tf.function then fails ("Op type
         # not registered 'cond_true_10'").
@@ -26,43 +41,89 @@ def start(threads, device):
     elif threads > 0:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
+    if hasattr(tf.config, "optimizer"):  # for tf.function; sessions are told by _config
+        if not switches.get("grappler", True):
+            tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        if switches.get("jit"):
+            tf.config.optimizer.set_jit(True)
+    if switches.get("deterministic"):
+        if not hasattr(tf.config.experimental, "enable_op_determinism"):
+            raise Unsupported("this TensorFlow has no enable_op_determinism")
+        tf.config.experimental.enable_op_determinism()
     _state["threads"], _state["device"] = threads, "/cpu:0" if device == "cpu" else "/gpu:0"
 
 
 def run(function, work):
     """Values or derivatives of ``function`` for a `cells.Work` in its mode; returns `timing.Answer`."""
     with tf.device(_state["device"]):
-        return MODES[work.mode](function, work)
+        return measure.run(prepare, function, work, eager=_eager, accumulated=accumulated)
+
+
+def prepare(function, work):
+    """``function`` ready to run in the mode of ``work``: a `timing.Prepared`."""
+    return MODES[work.mode](function, work)
 
 
 def _eager(function, work):
-    arguments, cotangents = _tensors(work)
-    watch = Stopwatch()
-    return measure(work, watch, lambda: cells.derivative(work, function, arguments, cotangents, _Tapes()), read)
+    def again(new):
+        arguments, cotangents = _tensors(new)
+        return lambda: cells.derivative(new, function, arguments, cotangents, _Tapes())
+
+    call = again(work)
+    return Prepared(work, Stopwatch(), call, read, again)
 
 
 def _function(function, work, **options):
     arguments, cotangents = _tensors(work)
     watch = Stopwatch()
 
-    def lifted(arguments, cotangents):
-        return tuple(cells.derivative(work, function, arguments, cotangents, _Tapes()))
+    def lifted(arguments, cotangents, parameters):
+        # what a Python number costs when it changes is part of the question: parameters are arguments, not a closure
+        new = copy.copy(work)
+        new.parameters = parameters
+        return tuple(cells.derivative(new, function, arguments, cotangents, _Tapes()))
 
     traced = tf.function(lifted, **options)
-    return measure(work, watch, lambda: traced(arguments, cotangents), read, always_again=bool(options))
+
+    def again(new):
+        arguments, cotangents = _tensors(new)
+        return lambda: traced(arguments, cotangents, new.parameters)
+
+    def call():
+        return traced(arguments, cotangents, work.parameters)
+
+    return Prepared(work, watch, call, read, again, always_again=bool(options))
 
 
 def _xla(function, work):
-    known = inspect.signature(tf.function).parameters
-    for name in ("jit_compile", "experimental_compile"):
-        if name in known:
-            return _function(function, work, **{name: True})
-    raise Unsupported("this TensorFlow has no tf.function(jit_compile=True)")
+    option = _compiled()
+    if option is None:
+        raise Unsupported("this TensorFlow has no tf.function(jit_compile=True)")
+    return _function(function, work, **{option: True})
 
 
 def _session(function, work):
     arguments, cotangents = _tensors(work)  # eager: only to have their bytes in TensorFlow's own NumPy types
     watch = Stopwatch()
+    execute, values, close = _graph(function, work, arguments, cotangents)
+
+    def again(new):
+        arguments, cotangents = _tensors(new)
+
+        def call():  # placeholders have a shape and a type: another one needs another graph
+            execute, values, close = _graph(function, new, arguments, cotangents)
+            try:
+                return execute(*values)
+            finally:
+                close()
+
+        return call
+
+    return Prepared(work, watch, lambda: execute(*values), read, again, close=close)
+
+
+def _graph(function, work, arguments, cotangents):
+    """A session on a new graph of ``function``: its callable, the values to feed, and what closes it."""
     graph, fed = tf.Graph(), []
 
     def placeholder(tensor):
@@ -74,18 +135,27 @@ def _session(function, work):
         symbols = [placeholder(tensor) for tensor in arguments]
         levels = [[placeholder(tensor) for tensor in level] for level in cotangents]
         fetches = cells.derivative(work, function, symbols, levels, _Graphs())
-    with tf.compat.v1.Session(graph=graph, config=_config(work.threads)) as session:
-        execute = session.make_callable(fetches, feed_list=[place for place, _ in fed])
-        values = [value for _, value in fed]
-        return measure(work, watch, lambda: execute(*values), read)
+    session = tf.compat.v1.Session(graph=graph, config=_config(work.threads))
+    execute = session.make_callable(fetches, feed_list=[place for place, _ in fed])
+    return execute, [value for _, value in fed], session.close
+
+
+def accumulated(prepared):
+    """The gradients that one call returns, and those that the next returns: two lists of arrays. Nothing keeps a gradient to add to."""
+    return [[np.asarray(value.numpy() if hasattr(value, "numpy") else value) for value in as_list(prepared.call())] for _ in range(2)]
 
 
 MODES = {"eager": _eager, "session": _session, "function": _function, "xla": _xla}
 
 
 def _config(threads):
-    """Thread pools of ``threads`` (0: TensorFlow's own choice)."""
-    return tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
+    """Thread pools of ``threads`` (0: TensorFlow's own choice), and the switches of the variant."""
+    config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
+    if not _state["switches"].get("grappler", True):
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+    if _state["switches"].get("jit"):
+        config.graph_options.optimizer_options.global_jit_level = tf.compat.v1.OptimizerOptions.ON_2
+    return config
 
 
 def _tensors(work):
@@ -144,6 +214,60 @@ def after_cell():
     """Nothing lingers between cells: each has its own graph or function."""
 
 
+def arithmetic(libraries):
+    """``threads``, ``custom_onednn`` (whether TensorFlow's operations may use oneDNN), ``onednn`` (its instruction set: Eigen's products use
+    it too), ``grappler``, ``jit``, ``deterministic``, ``xla_flags`` (``refused`` when XLA does not know them).
+    """
+    return {
+        "threads": _threads(),
+        "custom_onednn": _mkl_enabled(),
+        "onednn": ask.onednn(_products),
+        "grappler": not _optimizer("disable_meta_optimizer"),
+        "jit": bool(tf.config.optimizer.get_jit()) if hasattr(tf.config, "optimizer") else "unknown",
+        "deterministic": _is_deterministic(),
+        "xla_flags": _xla_flags(),
+    }
+
+
+def _threads():
+    """What TensorFlow was configured with: from 2.0 on it says so itself, before that its configuration is what eager execution was given."""
+    said = tf.config.threading.get_intra_op_parallelism_threads()
+    return said or context.context().config.intra_op_parallelism_threads
+
+
+def _optimizer(name):
+    if not hasattr(tf.config, "optimizer"):
+        return False
+    options = dict(tf.config.optimizer.get_experimental_options())
+    return bool(options.get(name)) or bool(getattr(context.context().config.graph_options.rewrite_options, name, False))
+
+
+def _is_deterministic():
+    asked = getattr(config_module, "is_op_determinism_enabled", None)
+    return bool(asked()) if asked is not None else "unknown"
+
+
+def _products():
+    tf.matmul(tf.ones((64, 64)), tf.ones((64, 64)))
+    tf.nn.conv2d(tf.ones((1, 8, 8, 16)), tf.ones((3, 3, 16, 16)), 1, "SAME")
+
+
+def _xla_flags():
+    """XLA ends the process over flags that it does not know, when it first reads them: those it compiles with have been read."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    option = _compiled()
+    if not flags or option is None:
+        return flags and "unread"
+    ended_well, _ = ask.copy_of_this(lambda: tf.function(lambda x: x + x, **{option: True})(tf.ones((4,))))
+    return flags if ended_well else "refused"
+
+
+def _compiled():
+    """The name of the option of ``tf.function`` that compiles with XLA, or None."""
+    known = inspect.signature(tf.function).parameters
+    return next((name for name in ("jit_compile", "experimental_compile") if name in known), None)
+
+
 def describe():
     """What only TensorFlow can tell about its build and its devices."""
     facts = {
@@ -160,10 +284,15 @@ def describe():
         facts["build"] = {str(key): str(value) for key, value in dict(tf.sysconfig.get_build_info()).items()}
     list_devices = getattr(tf.config, "list_physical_devices", None) or tf.config.experimental.list_physical_devices
     facts["devices"] = sorted("{}: {}".format(device.device_type, device.name) for device in list_devices())
-    try:
-        from tensorflow.python import _pywrap_util_port as port  # not public, and the only place that tells
-
-        facts["mkl_enabled"] = bool(port.IsMklEnabled())
-    except Exception as error:
-        facts["mkl_enabled"] = "unknown ({})".format(type(error).__name__)
+    facts["mkl_enabled"] = _mkl_enabled()
     return facts
+
+
+def _mkl_enabled():
+    """Whether TensorFlow's operations may use oneDNN. Not public, the only place that tells, and it moved."""
+    for place in ("tensorflow.python.util._pywrap_util_port", "tensorflow.python._pywrap_util_port", "tensorflow.python.pywrap_tensorflow"):
+        try:
+            return bool(importlib.import_module(place).IsMklEnabled())
+        except (ImportError, AttributeError):
+            continue
+    return "unknown"

@@ -1,14 +1,18 @@
 """How a function runs under PyTorch, 1.4 to 2.x: eagerly, as TorchScript, through ``torch.compile``."""
 
+import ctypes
 import os
+import re
 import shutil
 
 import torch
 
+import ask
 import cells
+import measure
 import tensors
 from outcomes import Unsupported, first_line
-from timing import Stopwatch, measure
+from timing import Prepared, Stopwatch, as_list
 
 DTYPES = {name: getattr(torch, name) for name in tensors.LAYOUT if hasattr(torch, name)}
 NAMES = {kind: name for name, kind in DTYPES.items()}
@@ -18,39 +22,78 @@ _state = {}
 SCRIPT_CALLS = 3
 
 
-def start(threads, device):
-    """Set the thread pool; ``device`` is ``cpu`` or ``cuda``."""
+def start(threads, device, switches=None):
+    """Set the thread pool and the ``switches`` of a variant; ``device`` is ``cpu`` or ``cuda``. Raises `Unsupported`."""
     if threads > 0:
         torch.set_num_threads(threads)
     _state["device"] = torch.device(device)
+    for name, value in sorted((switches or {}).items()):
+        if name not in SWITCHES:
+            raise Unsupported("PyTorch has no switch {}".format(name))
+        SWITCHES[name](value)
+
+
+def _switch_mkldnn(on):
+    torch._C._set_mkldnn_enabled(on) if hasattr(torch._C, "_set_mkldnn_enabled") else _refuse("oneDNN cannot be switched off")
+
+
+def _switch_deterministic(on):
+    for name in ("use_deterministic_algorithms", "set_deterministic"):  # the second is the name in 1.7
+        if hasattr(torch, name):
+            return getattr(torch, name)(on)
+    return _refuse("this PyTorch cannot be told to be deterministic")
+
+
+def _refuse(reason):
+    raise Unsupported(reason)
+
+
+SWITCHES = {"mkldnn": _switch_mkldnn, "deterministic": _switch_deterministic}
 
 
 def run(function, work):
     """Values or derivatives of ``function`` for a `cells.Work` in its mode; returns `timing.Answer`."""
+    return measure.run(prepare, function, work, eager=_eager, accumulated=accumulated)
+
+
+def prepare(function, work):
+    """``function`` ready to run in the mode of ``work``: a `timing.Prepared`."""
     return MODES[work.mode](function, work)
 
 
 def _eager(function, work):
-    return _measure(function, work, Stopwatch())
+    return _prepared(function, work, Stopwatch())
 
 
 def _script(function, work):
     watch = Stopwatch()
     arguments, _ = _tensors(work, work.derivative > 0)
+    scripted = True
     try:
         lifted = torch.jit.script(function)
         lifted(*arguments, **work.parameters)  # arguments of another type than declared are refused only now
     except Exception as error:
-        lifted = _trace(function, work, error)
-    return _measure(lifted, work, watch, calls=SCRIPT_CALLS)
+        lifted, scripted = _trace(function, work), False
+        work.note("traced: scripting refused: " + first_line(error))
+
+    def again(new):
+        if scripted or new.parameters == work.parameters:
+            return _bound(lifted, new)
+        return lambda: _bound(_trace(function, new), new)()  # a trace has its numbers in it
+
+    prepared = _prepared(lifted, work, watch, calls=SCRIPT_CALLS, again=again)
+    prepared.scripted = scripted
+    return prepared
 
 
-def _trace(function, work, refused):
-    """The traced function where scripting was ``refused``; raises what the function raises when it runs by itself."""
+def _trace(function, work):
+    """The traced function; raises what the function raises when it runs by itself."""
     arguments, _ = _tensors(work, False)
-    function(*arguments, **work.parameters)
-    traced = torch.jit.trace(lambda *inputs: function(*inputs, **work.parameters), tuple(arguments), check_trace=False)
-    work.note("traced: scripting refused: " + first_line(refused))
+    try:
+        traced = torch.jit.trace(lambda *inputs: function(*inputs, **work.parameters), tuple(arguments), check_trace=False)
+    except Exception:
+        function(*arguments, **work.parameters)
+        raise
     return lambda *inputs, **_: traced(*inputs)
 
 
@@ -67,22 +110,50 @@ def _compile(function, work):
     counters.clear()
     watch = Stopwatch()
     COMPILED.append(True)
-    answer = _measure(torch.compile(function, dynamic=False, fullgraph=False), work, watch, always_again=True)
-    answer.notes.extend("graph break: " + first_line(reason) for reason in sorted(counters["graph_break"]))
-    return answer
+
+    def remarks():
+        return ["graph break: " + first_line(reason) for reason in sorted(counters["graph_break"])]
+
+    prepared = _prepared(torch.compile(function, dynamic=False, fullgraph=False), work, watch, always_again=True, remarks=remarks)
+    prepared.traces = lambda: counters["frames"]["ok"]
+    prepared.opaque = torch._dynamo.disable
+    return prepared
 
 
 MODES = {"eager": _eager, "script": _script, "compile": _compile}
 
 
-def _measure(function, work, watch, **options):
-    arguments, cotangents = _tensors(work, work.derivative > 0)
-
-    def call():
-        return cells.derivative(work, function, arguments, cotangents, _Autograd())
-
+def _prepared(lifted, work, watch, again=None, **options):
     synchronise = torch.cuda.synchronize if _state["device"].type == "cuda" else None
-    return measure(work, watch, call, read, synchronise, **options)
+    call = _bound(lifted, work)
+    prepared = Prepared(work, watch, call, read, again or (lambda new: _bound(lifted, new)), synchronise, **options)
+    prepared.lifted = lifted
+    return prepared
+
+
+def _bound(lifted, work):
+    """A call of ``lifted`` (and of its derivatives) on the inputs of ``work``."""
+    arguments, cotangents = _tensors(work, work.derivative > 0)
+    return lambda: cells.derivative(work, lifted, arguments, cotangents, _Autograd())
+
+
+def accumulated(prepared):
+    """``grad`` of the differentiable inputs after one backward pass and after a second: two lists of arrays."""
+    work = prepared.work
+    arguments, cotangents = _tensors(work, True)
+    sources = [arguments[place] for place in work.differentiable()]
+    found = []
+    for _ in range(2):
+        values = as_list(prepared.lifted(*arguments, **work.parameters))
+        names = work.value_names(len(values))
+        reached = [
+            (value, cotangents[0][work.cotangent(0, name, place)])
+            for place, (value, name) in enumerate(zip(values, names))
+            if value.is_floating_point() and value.requires_grad
+        ]
+        torch.autograd.backward([value for value, _ in reached], [cotangent.to(value.dtype) for value, cotangent in reached])
+        found.append([source.grad.detach().cpu().numpy().copy() for source in sources if source.grad is not None])
+    return found
 
 
 def _tensors(work, with_gradient):
@@ -168,6 +239,38 @@ def describe():
         for name in names:
             facts[place + "." + name] = _fact(place, name)
     return facts
+
+
+# Branches of MKL's conditional numerical reproducibility, as mkl_types.h numbers them.
+MKL_BRANCHES = {1: "off", 2: "auto", 3: "compatible", 4: "sse2", 6: "ssse3", 7: "sse41", 8: "sse42", 9: "avx", 10: "avx2", 12: "avx512"}
+
+
+def arithmetic(libraries):
+    """``threads``, ``capability`` (of PyTorch's own kernels), ``mkldnn`` (allowed or not), ``onednn`` (its instruction set), ``mkl_branch``,
+    ``deterministic``; ``unknown`` where this version does not tell.
+    """
+    said = re.search(r"CPU capability usage: *(.*)", torch.__config__.show())
+    facts = {
+        "threads": torch.get_num_threads(),
+        "capability": said.group(1).strip().lower() if said else "unknown",
+        "onednn": ask.onednn(_convolution),
+        "mkldnn": torch._C._get_mkldnn_enabled() if hasattr(torch._C, "_get_mkldnn_enabled") else "unknown",
+        "mkl_branch": "unknown",
+        "deterministic": _fact("", "are_deterministic_algorithms_enabled"),
+    }
+    for name in ("libtorch_cpu.so", "libtorch.so"):  # MKL is linked into it
+        path = os.path.join(os.path.dirname(torch.__file__), "lib", name)
+        if os.path.exists(path):
+            branch = getattr(ctypes.CDLL(path), "mkl_serv_cbwr_get", None)
+            if branch is not None:
+                facts["mkl_branch"] = MKL_BRANCHES.get(branch(1), "unknown")
+            break
+    return facts
+
+
+def _convolution():
+    """Large enough for PyTorch to give it to oneDNN."""
+    torch.nn.functional.conv2d(torch.ones(4, 32, 32, 32), torch.ones(32, 32, 3, 3))
 
 
 BACKEND_FACTS = (

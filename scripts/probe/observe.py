@@ -59,7 +59,16 @@ def observe(lift):
     }
     if lift is not lift_numpy:
         facts[lift.__name__[len("lift_"):]] = _described(lift)
+    facts["arithmetic"] = _arithmetic(lift, facts["libraries"])
     return json.dumps(_clean(facts), sort_keys=True, indent=1)
+
+
+def _arithmetic(lift, libraries):
+    """What the framework says about the switches that move bits: flat, one name for each, by which variants are checked."""
+    try:
+        return lift.arithmetic(libraries)
+    except Exception as error:  # as below
+        return {"unknown": "{}: {}".format(type(error).__name__, error)}
 
 
 def _described(lift):

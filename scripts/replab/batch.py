@@ -62,6 +62,8 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
         if missing:
             summary = _run(lab, environment, families, variant, list(missing.values()), store, log, ids.batch_id(batch))
     entries = [_entry(store, facts, cell.left_out, one) for cell, one in planned]
+    if idle := _without_effect(store, variant.effect.get(environment.framework, {}), entries):
+        entries = [entry | {"status": Status.SKIPPED, "key": "", "reason": idle, "files": []} for entry in entries]
     result = {
         "schema": 1, "batch": ids.batch_id(batch), "cells": entries, "began": begin, "import_seconds": summary.import_seconds,
         "cell_seconds": summary.cell_seconds, "wall_seconds": summary.wall_seconds, "sandboxes": summary.sandboxes,
@@ -126,6 +128,17 @@ def _entry(store: Store, facts: Mapping[str, Any], left_out: str, request: Mappi
         return entry | {"status": Status.SKIPPED, "key": "", "reason": f"the environment is not available here: {facts['reason']}"}
     record, files = store.describe(request["key"])  # checked a moment ago, found intact or adopted: not hashed again
     return entry | {"status": record["status"], "reason": record["reason"], "files": files}
+
+
+def _without_effect(store: Store, effect: Mapping[str, Any], entries: list[dict[str, Any]]) -> str:
+    """Why the results of a variant say nothing: its switch had no effect, as the process observed of itself; empty when it had."""
+    done = next((entry for entry in entries if entry["status"] == Status.OK), None)
+    if not effect or done is None:
+        return ""
+    record, _ = store.describe(done["key"])
+    observed = json.loads(store.observation_path(record["observation"]).read_text(encoding="utf-8")).get("arithmetic", {})
+    wrong = [f"{name} is {observed.get(name)!r} instead of {wanted!r}" for name, wanted in effect.items() if observed.get(name) != wanted]
+    return f"the switch did not take effect here: {', '.join(wrong)}" if wrong else ""
 
 
 def marker(lab: Lab, name: str) -> Path:

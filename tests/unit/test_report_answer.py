@@ -7,7 +7,7 @@ from replab.report.answer import answer, lede
 from replab.report.cells import shown
 from replab.report.contrasts import less_accurate, not_comparable, other_functions, special_values
 from replab.report.findings import control_score, crossings, mode_sharing, version_steps
-from replab.report.pages import Finding
+from replab.report.parts import Finding
 
 
 def _ok(lab: Lab):

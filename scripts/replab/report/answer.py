@@ -6,7 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from replab.report.causes import ranked, real, source_anchor, source_count
 from replab.report.cells import CellView, Work, bit_classes, by_work
+from replab.report.claims import counted_words
 from replab.report.contrasts import Notes, less_accurate, not_comparable, other_functions, special_values
 from replab.report.figures import bar, class_picture
 from replab.report.findings import (
@@ -18,11 +20,15 @@ from replab.report.findings import (
     version_steps,
 )
 from replab.report.links import work_path
-from replab.report.pages import AnswerPage, Finding, Link
+from replab.report.pages import AnswerPage, Ranking
+from replab.report.parts import Finding, Link
 from replab.report.results import Results
 from replab.report.words import (
+    MISSING,
+    count,
     framework_name,
     listing,
+    number,
     percent,
     plural,
 )
@@ -30,6 +36,7 @@ from replab.report.words import (
 QUESTION = "When NumPy, TensorFlow and PyTorch give different numbers: how different are they, and why?"
 
 ITEMS_OF_A_CARD = 3
+SOURCES_OF_A_CARD = 4
 
 
 def lede(ok: Sequence[CellView]) -> str:
@@ -77,6 +84,27 @@ def _card(finding: Finding) -> Finding:
     return replace(finding, items=finding.items[:ITEMS_OF_A_CARD], links=(Link(text=f"{left} more below", href="#more"), *finding.links))
 
 
+def ranking(results: Results) -> Ranking | None:
+    """The sources of discrepancy in their order, and how the claims came out; nothing when the run knows neither."""
+    found = ranked(results)
+    if not found and not results.claims:
+        return None
+    rows = []
+    for entry in found[:SOURCES_OF_A_CARD]:
+        size = number(real(entry.get("median")))
+        said = f"median relative difference {size}, " if size != MISSING else ""
+        link = Link(text=str(entry.get("title") or entry.get("id") or ""), href=f"causes.html#{source_anchor(entry)}")
+        rows.append((link, f"{said}{source_count(entry)} results"))
+    judged = f"Of {plural(len(results.claims), 'statement')} of articles, {counted_words(results.claims)}." if results.claims else ""
+    return Ranking(
+        title="What sets TensorFlow and PyTorch apart, the largest first",
+        rows=tuple(rows),
+        more=Link(text=f"all {count(len(found))} sources, and how to remove each" if found else "why results differ", href="causes.html"),
+        claims=judged,
+        claims_link=Link(text="every claim with its verdict", href="claims.html"),
+    )
+
+
 def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
     """The first page. The three cards are the largest error, the differences that rounding explains (or the modes), and the upgrade."""
     ok = [cell for cell in cells if cell.ok]
@@ -102,6 +130,7 @@ def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
         question=QUESTION,
         lede=lede(ok),
         overall=bar("all environments", (cell.outcome for cell in ok)),
+        ranking=ranking(results),
         cards=tuple(_card(finding) for finding in chosen),
         findings=(*(finding for finding in ordered if finding not in told), covered),
         bars=tuple(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from replab.report.cells import CellView, Work, by_work
 from replab.report.links import case_path, cell_path, work_path
-from replab.report.pages import Finding, Item, Link
+from replab.report.parts import Finding, Item, Link
 from replab.report.words import count, derivative_name, framework_name, listing, number, plural
 
 FINE = frozenset({"identical", "rounding"})

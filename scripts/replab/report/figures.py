@@ -10,7 +10,7 @@ from typing import Any
 from replab.report.axis import Axis
 from replab.report.cells import BitClass, CellView, Place, bit_classes, places_in_words
 from replab.report.links import cell_path
-from replab.report.pages import Bar, Chart, Chip, ClassPicture, ClassRow, ClassSquare, Share
+from replab.report.parts import Bar, Chart, Chip, ClassPicture, ClassRow, ClassSquare, Share
 from replab.report.results import CurveRow
 from replab.report.words import VERDICTS, Outcome, count, framework_name, largest, listing, number, percent, plural
 

@@ -10,7 +10,7 @@ from typing import Any
 from replab.report.cells import COMPILERS, CellView, Work, result_pairs
 from replab.report.contrasts import environments, frameworks
 from replab.report.links import work_path
-from replab.report.pages import Finding, Item, Link
+from replab.report.parts import Finding, Item, Link
 from replab.report.results import PairRow, Results
 from replab.report.words import (
     count,

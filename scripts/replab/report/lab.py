@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from replab.report.cells import CellView, places_in_words, views
+from replab.report.evidence import control_anchor
 from replab.report.links import case_title
 from replab.report.pages import ControlRow, ControlsPage, EnvironmentEntry, ProvenancePage, ReasonRow
 from replab.report.results import CellRow, Results
@@ -49,6 +50,7 @@ def controls(results: Results) -> ControlsPage:
         made.append(
             ControlRow(
                 name=f"{family}.{case}",
+                anchor=control_anchor(family, case),
                 title=case_title(results, family, case) or cells[0].worst.title,
                 expect=OUTCOMES[expect],
                 factor=cells[0].worst.factor,

@@ -7,7 +7,8 @@ from typing import Any
 
 from replab.report.cells import CellView, by_work
 from replab.report.links import case_path, case_title
-from replab.report.pages import Link, MatrixPage
+from replab.report.pages import MatrixPage
+from replab.report.parts import Link
 from replab.report.results import Results
 from replab.report.words import OUTCOMES, derivative_name, framework_name
 

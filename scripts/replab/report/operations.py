@@ -9,7 +9,9 @@ from typing import Any
 from replab.report.cells import UNJUDGED, BitClass, CellView, Work, bit_classes, by_work, places_in_words
 from replab.report.figures import class_picture, error_chart, hues
 from replab.report.links import anchor, case_entry, case_path, case_title
-from replab.report.pages import Chart, Link, OperationPage, Panel, ResultRow, Worst
+from replab.report.pages import OperationPage, Panel, ResultRow, Worst
+from replab.report.pages_causes import CauseSection
+from replab.report.parts import Chart, Link
 from replab.report.results import CellRow, CurveRow, Results
 from replab.report.words import Outcome, count, derivative_name, flatten, number, outcome_of, plural, seconds
 
@@ -28,6 +30,10 @@ def _remarks(row: CellRow) -> str:
         said.append(f"{count(row.flushed)} subnormal results flushed to zero")
     if row.why and row.verdict in UNJUDGED:
         said.append(row.why)
+    if row.cause:
+        said.append(f"cause: {row.cause}")
+    if row.repeatable == "no":
+        said.append("does not repeat: other bits in a second process")
     if row.notes:
         said.append(row.notes)
     return "; ".join(said)
@@ -190,8 +196,10 @@ def _parameters(entry: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in flatten(entry.get("parameters") or {}))
 
 
-def operations(results: Results, cells: tuple[CellView, ...]) -> tuple[OperationPage, ...]:
-    """A page per case that has cells."""
+def operations(
+    results: Results, cells: tuple[CellView, ...], causes: Mapping[tuple[str, str], CauseSection] | None = None
+) -> tuple[OperationPage, ...]:
+    """A page per case that has cells, with what is known about its causes."""
     curves: dict[tuple[str, str, str], list[CurveRow]] = defaultdict(list)
     for row in results.curves:
         curves[row.family, row.case, row.dtype].append(row)
@@ -222,6 +230,7 @@ def operations(results: Results, cells: tuple[CellView, ...]) -> tuple[Operation
                 panels=panels,
                 dtypes=tuple(dict.fromkeys(panel.dtype for panel in panels)),
                 orders=tuple((order, derivative_name(order)) for order in sorted({panel.derivative for panel in panels})),
+                cause=(causes or {}).get((family, case)),
             )
         )
     return tuple(pages)

@@ -6,115 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from replab.report.pages_causes import CauseSection, CausesPage
+from replab.report.pages_claims import ClaimsPage
+from replab.report.pages_modes import DefaultsPage, ModesPage
+from replab.report.parts import Bar, Chart, ClassPicture, Finding, Link
 from replab.report.words import Outcome
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Link:
-    """Text and a target relative to the root of the site (empty: no target)."""
-
-    text: str
-    href: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
-    """One piece of evidence: where it is, and what is to be seen there."""
-
-    link: Link
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """Something the run says, in words, with its evidence."""
-
-    kind: str
-    title: str
-    lines: tuple[str, ...]
-    items: tuple[Item, ...] = ()
-    """What it rests on, the most telling first."""
-    links: tuple[Link, ...] = ()
-    figure: str = ""
-    """The one number of it, for the cards of the first page."""
-    unit: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Share:
-    """A part of a bar."""
-
-    outcome: Outcome
-    count: int
-    width: str
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bar:
-    """A stacked bar of outcomes."""
-
-    label: str
-    total: int
-    shares: tuple[Share, ...]
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Chip:
-    """An environment with the modes in which it belongs to a bit class."""
-
-    environment: str
-    framework: str
-    modes: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClassRow:
-    """One bit class, drawn."""
-
-    letter: str
-    hue: int
-    """1-8 for a class that several share, 0 for one that stands alone."""
-    chips: tuple[Chip, ...]
-    size: int
-    ulp: str
-    outcome: Outcome
-    bits: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClassSquare:
-    """One square of the environment × mode picture."""
-
-    letter: str
-    hue: int
-    text: str
-    href: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClassPicture:
-    """Who shares bits with whom."""
-
-    modes: tuple[str, ...]
-    rows: tuple[tuple[str, str, tuple[ClassSquare | None, ...]], ...]
-    """(environment, framework, a square per mode)."""
-    classes: tuple[ClassRow, ...]
-    summary: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Chart:
-    """A Vega-Lite chart: its text form beside the specification."""
-
-    id: str
-    title: str
-    summary: str
-    payload: Mapping[str, Any]
-    """``spec`` and the columns of its data; ``charts.js`` joins them."""
-    table: tuple[tuple[str, ...], ...]
-    head: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,6 +92,8 @@ class OperationPage:
     panels: tuple[Panel, ...]
     dtypes: tuple[str, ...]
     orders: tuple[tuple[int, str], ...]
+    cause: CauseSection | None = None
+    """What is known about causes; None where nothing was attributed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -264,6 +162,7 @@ class ControlRow:
     """A control: what was expected and what came out."""
 
     name: str
+    anchor: str
     title: str
     expect: Outcome
     factor: str
@@ -324,12 +223,26 @@ class ProvenancePage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Ranking:
+    """The first card: what sets TensorFlow and PyTorch apart, the largest first."""
+
+    title: str
+    rows: tuple[tuple[Link, str], ...]
+    """(source, its size and how often it occurs)."""
+    more: Link
+    claims: str
+    """How the claims came out."""
+    claims_link: Link
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerPage:
     """The first page."""
 
     question: str
     lede: str
     overall: Bar
+    ranking: Ranking | None
     cards: tuple[Finding, ...]
     findings: tuple[Finding, ...]
     bars: tuple[Bar, ...]
@@ -353,4 +266,9 @@ class Site:
     port: tuple[DriftGroup, ...]
     controls: ControlsPage
     provenance: ProvenancePage
+    claims: ClaimsPage
+    causes: CausesPage
+    modes: ModesPage
+    defaults: DefaultsPage
     outcomes: tuple[Outcome, ...] = field(default=())
+    claim_outcomes: tuple[Outcome, ...] = field(default=())

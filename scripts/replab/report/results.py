@@ -170,9 +170,14 @@ class DefaultRow:
     environment: str = ""
     framework: str = ""
     value: str = ""
+    status: str = "read"
     source: str = ""
     title: str = ""
+    group: str = ""
     api_name: str = ""
+    comparable: str = ""
+    note: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import fields
 from math import nan
 from pathlib import Path
@@ -11,14 +12,19 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from replab.report.answer import answer
+from replab.report.atlas import defaults
+from replab.report.causes import cause_sections, causes
 from replab.report.cells import shown
+from replab.report.claims import claims
 from replab.report.drift import port, upgrade
+from replab.report.evidence import Index
 from replab.report.lab import controls, provenance
 from replab.report.matrix import matrix
+from replab.report.modes import modes
 from replab.report.operations import operations
 from replab.report.pages import Site
 from replab.report.results import AttributionRow, CellRow, CurveRow, DefaultRow, MeasurementRow, PairRow, ReportError, Results
-from replab.report.words import OUTCOMES, short_paths
+from replab.report.words import CLAIM_VERDICTS, OUTCOMES, short_paths
 
 Row = TypeVar("Row", CellRow, PairRow, CurveRow, AttributionRow, MeasurementRow, DefaultRow)
 TABLES = ("cells", "pairs", "curves", "attributions", "measurements", "defaults")
@@ -81,9 +87,22 @@ def _without_paths(value: Any) -> Any:
     return short_paths(value) if isinstance(value, str) else value
 
 
-def _is_plain(row: CellRow) -> bool:
+def is_plain(row: CellRow) -> bool:
     """A result as its case was declared, of the default variant."""
-    return row.variant == "default" and not row.aligned
+    return row.variant in {"default", ""} and not row.aligned
+
+
+def divided(cells: Iterable[CellRow], pairs: Iterable[PairRow]) -> dict[str, Any]:
+    """Cells and pairs as ``Results`` takes them: results as declared apart from the runs that only explain them."""
+    cells, pairs = tuple(cells), tuple(pairs)
+    varied = tuple(row for row in cells if not is_plain(row))
+    others = {row.id for row in varied}
+    return {
+        "cells": tuple(row for row in cells if is_plain(row)),
+        "varied": varied,
+        "pairs": tuple(row for row in pairs if row.axis not in VARIED and row.left not in others and row.right not in others),
+        "varied_pairs": tuple(row for row in pairs if row.axis in VARIED),
+    }
 
 
 def load(results: Path) -> Results:
@@ -95,12 +114,8 @@ def load(results: Path) -> Results:
     missing = [name for name in wanted if not (results / name).is_file()]
     if missing:
         raise ReportError(f"no {', '.join(missing)} here", where=str(results), hint="Run `make run` first: it writes the tables.")
-    cells, pairs = _rows(results / "cells.parquet", CellRow), _rows(results / "pairs.parquet", PairRow)
     return Results(
-        cells=tuple(row for row in cells if _is_plain(row)),
-        varied=tuple(row for row in cells if not _is_plain(row)),
-        pairs=tuple(row for row in pairs if row.axis not in VARIED),
-        varied_pairs=tuple(row for row in pairs if row.axis in VARIED),
+        **divided(_rows(results / "cells.parquet", CellRow), _rows(results / "pairs.parquet", PairRow)),
         attributions=_rows(results / "attributions.parquet", AttributionRow),
         measurements=_rows(results / "measurements.parquet", MeasurementRow),
         defaults=_rows(results / "defaults.parquet", DefaultRow),
@@ -116,17 +131,23 @@ def load(results: Path) -> Results:
 def site(results: Results) -> Site:
     """Every page of the report."""
     cells = shown(results)
+    index = Index(results, cells)
     version = str(results.run.get("version") or "")
     commit = str(results.run.get("commit") or "")
     return Site(
         version=version,
         footer=" · ".join(part for part in (f"replab {version}".strip(), f"commit {commit[:12]}" if commit else "") if part),
         answer=answer(results, cells),
+        claims=claims(results, index),
+        causes=causes(results, index),
+        modes=modes(results, index),
+        defaults=defaults(results, index),
         matrix=matrix(results, cells),
-        operations=operations(results, cells),
+        operations=operations(results, cells, cause_sections(results, index)),
         upgrade=upgrade(results, cells),
         port=port(results, cells),
         controls=controls(results),
         provenance=provenance(results, cells),
         outcomes=tuple(OUTCOMES.values()),
+        claim_outcomes=tuple(CLAIM_VERDICTS.values()),
     )

@@ -115,6 +115,34 @@ NO_RESULT = 10
 """Severity from which an outcome is the end of a cell without a result."""
 
 
+CLAIM_VERDICTS = {
+    outcome.name: outcome
+    for outcome in (
+        Outcome(
+            name="supported", glyph="✓", css="supported", short="the results say so", severity=0, meaning="The rule of the claim holds."
+        ),
+        Outcome(name="refuted", glyph="✗", css="refuted", short="the results say otherwise", severity=1, meaning="The opposite holds."),
+        Outcome(
+            name="depends",
+            glyph="~",
+            css="depends",
+            short="true here and false there",
+            severity=2,
+            meaning="It holds in some places and not in others; the words beside it say on what it depends.",
+        ),
+        Outcome(
+            name="not testable here",
+            glyph="·",
+            css="untestable",
+            short="no results to judge by",
+            severity=3,
+            meaning="This run has no results to judge by; what is missing is named.",
+        ),
+    )
+}
+"""Verdicts of claims, as the first step after judging writes them."""
+
+
 def outcome_of(status: str, verdict: str) -> Outcome:
     """The outcome of a cell; an ``ok`` cell without a verdict is inconclusive. An unknown name raises ``KeyError``."""
     if status == Status.OK:
@@ -162,6 +190,14 @@ def percent(part: int, whole: int) -> str:
     if share > 99.9:
         return "over 99.9\u00a0%"
     return f"{share:.1f}".removesuffix(".0") + "\u00a0%" if share < 1 or share > 99 else f"{share:.0f}\u00a0%"
+
+
+def portion(value: float) -> str:
+    """A share as a whole percentage, which may be negative: ``83 %``, ``−12 %``; NaN is a dash."""
+    if isnan(value) or isinf(value):
+        return MISSING
+    whole = round(100 * value)
+    return f"{whole}\u00a0%".replace("-", "−")
 
 
 def seconds(value: float | None) -> str:

@@ -16,9 +16,13 @@ from replab.report.words import VERDICTS, count
 
 NAVIGATION = (
     ("index.html", "Answer"),
+    ("causes.html", "Causes"),
+    ("claims.html", "Claims"),
     ("matrix.html", "Matrix"),
     ("upgrade.html", "Upgrade"),
     ("port.html", "Port"),
+    ("modes.html", "Modes"),
+    ("defaults.html", "Defaults"),
     ("controls.html", "Controls"),
     ("provenance.html", "Provenance"),
     ("glossary.html", "How to read"),
@@ -61,6 +65,10 @@ def write(site: Site, folder: Path, templates: Path) -> None:
         target.write_text(text, encoding="utf-8", newline="\n")
 
     page("index.html", "index.html.j2", page=site.answer)
+    page("causes.html", "causes.html.j2", page=site.causes)
+    page("claims.html", "claims.html.j2", page=site.claims)
+    page("modes.html", "modes.html.j2", page=site.modes)
+    page("defaults.html", "defaults.html.j2", page=site.defaults)
     page("matrix.html", "matrix.html.j2", page=site.matrix)
     page("upgrade.html", "upgrade.html.j2", groups=site.upgrade)
     page("port.html", "port.html.j2", groups=site.port)

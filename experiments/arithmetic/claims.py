@@ -1,0 +1,122 @@
+"""Rules of the claims about order, instructions and versions."""
+
+import pandas as pd
+
+from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims.patterns import by_switch, grows, lines, moved, where_it_moves
+from replab.claims.rows import BEYOND, SAME, SEVERITY, cells_evidence, pairs_evidence, versus_evidence, worst_first
+from replab.claims.words import listed, named, number, share
+
+HARDWARE = ("isa", "mkl-cbwr", "xla-sse")
+"""How the variants begin that limit the instruction set: they stand for other processors."""
+ORDER = {"threads": ("threads",), "vector width": HARDWARE}
+PLACE_OF_BITS = ["family", "output", "dtype", "derivative"]
+FUSING = ("xla", "compile", "script")
+SAME_SUM = (("rnn", "lstm_gates_apart", "lstm_gates_joined"), ("rnn", "gru_batches_apart", "gru_batches_joined"))
+"""Cases that compute the same in another order."""
+
+
+@rule("K19", needs="sums and products, cases of claim K19, under variants that change threads or vector width, or in two frameworks")
+def order_matters(tables: Tables, environment: str) -> Finding:
+    """Sums and products are run with other threads and with other vector widths, which change the order of operations and nothing else.
+    Supported where each kind of switch moves bits, depends where only some do (they are named), refuted where none does. Where no such
+    variant was run, the same sum in another order (by gates, by batches, or by another framework) is what decides.
+    """
+    rows = tables.pairs_of(environment, "variant", "K19")
+    kinds = {name: rows[rows["variant"].str.startswith(prefixes)] for name, prefixes in ORDER.items()}
+    there = {name: mine for name, mine in kinds.items() if len(mine)}
+    if there:
+        found = {name: moved(mine) for name, mine in there.items()}
+        words = "; ".join(f"{name}: {share(len(found[name]), len(mine))} results with other bits" for name, mine in there.items())
+        every = worst_first(pd.concat(list(found.values())), "verdict", "ulp_max")
+        beyond = every[every["verdict"].isin(BEYOND)]
+        words += f", at most {number(float(every['ulp_max'].max()))} ULP apart" if len(every) else ""
+        words += f"; beyond rounding: {named(beyond)}" if len(beyond) else "; none beyond rounding"
+        verdict = SUPPORTED if all(map(len, found.values())) else DEPENDS if len(every) else REFUTED
+        evidence = pairs_evidence(every if len(every) else rows, 4)
+        return Finding(verdict=verdict, words=words, number=float(len(every)), unit="results moved by order alone", evidence=evidence)
+    return _other_order(tables, environment)
+
+
+def _other_order(tables: Tables, environment: str) -> Finding:
+    """The same sums in another order without any switch: within the environment, and in the other framework."""
+    mine = tables.results("", environment, mode="eager", aligned="all")
+    same = [mine[(mine["family"] == family) & (mine["case"] == one)].merge(mine[mine["case"] == other], on=PLACE_OF_BITS)
+            for family, one, other in SAME_SUM]  # fmt: skip
+    both = pd.concat(same)
+    apart = both[both["bits_x"] != both["bits_y"]]
+    rows = tables.versus("K19", environment, dtype=("float32", "float64"))
+    rows = worst_first(rows[rows["kind"].isin([*SEVERITY[:2], *BEYOND])], "kind", "ulp")
+    others = rows[rows["kind"] != SAME]
+    if both.empty and rows.empty:
+        return missing(f"neither a variant nor the same sum in another order in {environment}")
+    words = "no variant with other threads or vector width was run"
+    words += f"; the same sum in another order: {share(len(apart), len(both))} with other bits" if len(both) else ""
+    words += f"; in {listed(rows['other'])}: {share(len(others), len(rows))} with other bits" if len(rows) else ""
+    evidence = (
+        *cells_evidence(apart.assign(id=apart["id_x"]), 1),
+        *cells_evidence(apart.assign(id=apart["id_y"]), 1),
+        *versus_evidence(rows, 3),
+    )
+    evidence = evidence or cells_evidence(both.assign(id=both["id_x"]), 2)
+    verdict = SUPPORTED if len(apart) or len(others) else REFUTED
+    return Finding(verdict=verdict, words=words, number=float(len(apart) + len(others)), unit="results moved by order", evidence=evidence)
+
+
+@rule("K25", needs="cases of claim K25 in a fusing mode or under variants, and a series of at least three depths, called NAME_DEPTH")
+def fusing_adds_up(tables: Tables, environment: str) -> Finding:
+    """Two parts. Fusing modes (xla, compile, script) and instruction sets move bits of some results, and by no more than rounding:
+    minute. The distance they make (or, where they make none over three depths, the mean error) is fitted as depth to a power and the
+    power is positive for certain: it adds up. Supported where both parts hold, depends where one does, refuted where neither does.
+    """
+    modes = tables.pairs_of(environment, "mode", "K25", to_mode=FUSING)
+    switched = tables.pairs_of(environment, "variant", "K25")
+    switched = switched[switched["variant"].str.startswith((*HARDWARE, "onednn", "xla-auto"))]
+    rows = pd.concat([modes.assign(switch=modes["to_mode"]), switched.assign(switch=switched["variant"])])
+    single = tables.results("K25", environment, mode="eager", dtype=("float32", "float64"))
+    made = moved(rows)
+    lengths = lines(made, "ulp_max", group=("output", "derivative", "dtype", "switch")) or lines(single, "ulp_mean")
+    growth = grows(lengths, "growth with depth")
+    if rows.empty:
+        return missing(f"neither a fusing mode nor another instruction set in {environment}")
+    beyond = made[made["verdict"].isin(BEYOND)]
+    words = by_switch(rows, "switch")[0]
+    words += f"; beyond rounding: {named(beyond)}" if len(beyond) else ""
+    words += f"; {growth.words}" if growth else "; no series of three depths"
+    parts = [bool(len(made)) and beyond.empty, growth is not None and growth.verdict == SUPPORTED]
+    verdict = SUPPORTED if all(parts) else DEPENDS if any(parts) or len(made) else REFUTED
+    evidence = (*pairs_evidence(made if len(made) else rows, 3), *(growth.evidence[:3] if growth else ()))
+    percentage = 100.0 * len(made) / len(rows)
+    return Finding(verdict=verdict, words=words, number=percentage, unit="% of results moved", evidence=evidence)
+
+
+@rule("K26", needs="a neighbouring version of the same framework, or variants that limit the instruction set")
+def versions_and_hardware(tables: Tables, environment: str) -> Finding:
+    """Two parts: the same results in the neighbouring versions, and under variants that limit the instruction set, as another processor
+    would. Supported where every part that was run moves bits of repeatable results, refuted where none does, else it depends on the
+    part.
+    """
+    versions = tables.pairs_of(environment, "version")
+    hardware = tables.pairs_of(environment, "variant")
+    hardware = hardware[hardware["variant"].str.startswith(HARDWARE)]
+    parts = {name: rows for name, rows in (("neighbouring versions", versions), ("instruction sets", hardware)) if len(rows)}
+    if not parts:
+        return missing(f"neither another version nor another instruction set beside {environment}")
+    apart = {name: moved(rows) for name, rows in parts.items()}
+    words = "; ".join(
+        f"{name}: {share(len(apart[name]), len(rows))} results with other bits"
+        + (f" ({where_it_moves(apart[name])})" if len(apart[name]) else "")
+        for name, rows in parts.items()
+    )
+    words += "" if len(hardware) else "; no instruction set was limited"
+    words += "" if len(versions) else "; there is no neighbouring version"
+    verdict = SUPPORTED if all(map(len, apart.values())) else DEPENDS if any(map(len, apart.values())) else REFUTED
+    evidence = tuple(one for name, rows in parts.items() for one in pairs_evidence(apart[name] if len(apart[name]) else rows, 3))
+    total = sum(map(len, parts.values()))
+    return Finding(
+        verdict=verdict,
+        words=words,
+        number=100.0 * sum(map(len, apart.values())) / total,
+        unit="% of results with other bits",
+        evidence=evidence,
+    )

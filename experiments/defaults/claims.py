@@ -1,0 +1,67 @@
+"""Rules of the claims about defaults."""
+
+from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims.patterns import factor_shares
+from replab.claims.rows import BEYOND, OPEN, SEVERITY, cells_evidence, defaults_evidence, versus_evidence, worst_first
+from replab.claims.words import counted, listed, named, share
+
+TYPES = ("casting",)
+"""The group of the atlas that says which types are made of what."""
+
+
+@rule("K08", needs="operations with the defaults of each side, cases of claim K08, in two frameworks")
+def defaults_are_visible(tables: Tables, environment: str) -> Finding:
+    """Supported where results with each side's defaults differ beyond rounding and aligning a named factor explains one of them (or,
+    where nothing was aligned, the reference with that side's value does); depends where they differ but no factor was shown to be the
+    cause; refuted where all agree within rounding. The defaults that were read to differ are counted beside it.
+    """
+    rows = tables.versus("K08", environment)
+    rows = worst_first(rows[rows["kind"] != OPEN], "kind", "discrepancy")
+    if rows.empty:
+        return missing(f"no result with defaults in {environment} beside one of another framework")
+    beyond = rows[rows["kind"].isin(BEYOND)]
+    read = tables.default_differences(environment)
+    reasons, causes = factor_shares(tables, environment, "K08")
+    words = f"{share(beyond['case'].nunique(), rows['case'].nunique())} operations differ beyond rounding" + (
+        f": {named(beyond)}" if len(beyond) else ""
+    )
+    words += f"; causes shown: {reasons}" if reasons else "; no factor was shown to be a cause"
+    words += f"; {len(read)} defaults were read to differ, such as {listed(read['api'] + '.' + read['parameter'], 3)}" if len(read) else ""
+    verdict = REFUTED if beyond.empty else SUPPORTED if causes else DEPENDS
+    evidence = (*causes, *versus_evidence(rows, 2), *defaults_evidence(read, 2))
+    count = float(beyond["case"].nunique())
+    return Finding(verdict=verdict, words=words, number=count, unit="operations that differ visibly", evidence=evidence)
+
+
+@rule(
+    "K16",
+    needs="casts, integer arithmetic and defaults of types, cases of claim K16 and the atlas of defaults, in PyTorch and another framework",
+)
+def precision_changes(tables: Tables, environment: str) -> Finding:
+    """Supported where casts or mixed types give another type, or a result beyond rounding, than in the newest version of the other
+    framework (the type itself is part of the result); depends where no result does but a default type differs; refuted where neither
+    does.
+    """
+    rows = tables.versus("K16", environment, derivative=0)
+    rows = worst_first(rows[rows["kind"] != OPEN], "kind", "discrepancy")
+    read = tables.default_differences(environment, TYPES)
+    if rows.empty and read.empty:
+        return missing(f"no cast and no default type in {environment} beside one of another framework")
+    beyond = rows[rows["kind"].isin(BEYOND)]
+    mine = tables.results("K16", environment, derivative=0, mode="eager")
+    typed = mine[mine["why"].str.startswith("dtype ")]
+    words = f"{share(len(beyond), len(rows))} casts and mixed types differ beyond rounding or in type" + (
+        f": {named(beyond)} ({counted(beyond['kind'], SEVERITY)})" if len(beyond) else ""
+    )
+    words += (
+        f"; another type than the reference: {listed(f'{case} ({why})' for case, why in zip(typed['case'], typed['why'], strict=True))}"
+        if len(typed)
+        else ""
+    )
+    pairs = [
+        f"{a}.{p}: {v} against {w}" for a, p, v, w in zip(read["api"], read["parameter"], read["value"], read["value_other"], strict=True)
+    ]
+    words += f"; defaults: {listed(pairs, 4)}" if pairs else ""
+    verdict = SUPPORTED if len(beyond) else DEPENDS if len(read) else REFUTED
+    evidence = (*versus_evidence(beyond if len(beyond) else rows, 3), *cells_evidence(typed, 1), *defaults_evidence(read, 2))
+    return Finding(verdict=verdict, words=words, number=float(len(beyond)), unit="results beyond rounding", evidence=evidence)

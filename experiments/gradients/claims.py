@@ -1,0 +1,136 @@
+"""Rules of the claims about derivatives."""
+
+import re
+
+from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims.patterns import differ, right_results
+from replab.claims.rows import BEYOND, EXPLAINED, SEVERITY, cells_evidence, versus_evidence, worst_first
+from replab.claims.words import counted, listed, named, number, share
+
+DECIMAL = re.compile(r"\((.+)\)")
+"""The decimal form of a number that is written as ``0x1.8p+7 (192)``."""
+TYPES_WITH_DIGITS = ("float32", "float64")
+
+
+def decimal(text: str) -> float:
+    """The number in a column such as ``worst_result``."""
+    found = DECIMAL.search(text)
+    return float(found.group(1)) if found else float("nan")
+
+
+@rule("A1", needs="branches that depend on data, cases of claim A1")
+def branches_agree(tables: Tables, environment: str) -> Finding:
+    """Supported where value and derivatives of every branch are within rounding of the truth with every control flow in every mode;
+    refuted where none is; else it depends, on the cases that are named. A control flow that ends in an error counts as wrong, one that
+    a version does not have is not counted.
+    """
+    return right_results(tables, environment, "A1")
+
+
+@rule("A2", needs="the case chain_of_powers with its first derivative", frameworks=("tensorflow", "torch"))
+def chain_of_powers(tables: Tables, environment: str) -> Finding:
+    """The derivative of the chain is compared with its certified truth, 6·2⁵ = 192, and with the 24 that the article prints. Refuted
+    where the result is the truth up to rounding; supported where it is 24; else it depends, on the result that is named.
+    """
+    rows = tables.results("A2", environment, derivative=1, case="chain_of_powers")
+    if rows.empty:
+        return missing(f"no derivative of the chain in {environment}")
+    right, values = rows["verdict"].isin(EXPLAINED), rows["worst_result"].map(decimal)
+    printed = listed(f"{value:g}" for value in values)
+    verdict = REFUTED if right.all() else SUPPORTED if (values == 24.0).all() else DEPENDS
+    words = (
+        f"dz/dx is {printed}, right in {share(int(right.sum()), len(rows))} results (modes {listed(rows['mode'])}); the article prints 24"
+    )
+    evidence = cells_evidence(worst_first(rows, "verdict", "ulp_max"), 4)
+    return Finding(verdict=verdict, words=words, number=float(values.iloc[0]), unit="dz/dx", evidence=evidence, measured=printed)
+
+
+@rule("C3", needs="derivatives of order two and more, cases of claim C3", frameworks=("tensorflow", "torch"))
+def higher_orders_are_right(tables: Tables, environment: str) -> Finding:
+    """Supported where every derivative from the second order on is within rounding of the truth in every mode that can form it; refuted
+    where none is; else it depends, on the cases that are named.
+    """
+    return right_results(tables, environment, "C3", derivative=(2, 3, 4))
+
+
+@rule("D2", needs="the case central_1e-6 in float32 and the derivative of the case cubic")
+def published_difference(tables: Tables, environment: str) -> Finding:
+    """Refuted where the central difference with h = 1e-6 in float32 is beyond rounding of the derivative 14, supported where it is
+    within. The number is what it gives. In float32 neither 2 + 1e-6 nor 2 − 1e-6 is a number, so the step taken is not the one divided
+    by.
+    """
+    rows = tables.results("D2", environment, case="central_1e-6", dtype="float32", mode="eager")
+    if rows.empty:
+        return missing(f"no central difference with h = 1e-6 in float32 in {environment}")
+    first = rows.iloc[0]
+    value = decimal(first.worst_result)
+    others = tables.results("D2", environment, derivative=0, mode="eager", dtype="float32")
+    others = others[others["verdict"].isin(EXPLAINED) & (others["case"] != "cubic")]
+    exact = tables.results("D2", environment, case="cubic", derivative=1, mode="eager")
+    words = f"it gives {value:.6g} for 14"
+    words += f"; within rounding is {named(others)}" if len(others) else "; no step of any difference is within rounding in float32"
+    words += f"; automatic differentiation: {counted(exact['verdict'], SEVERITY)}" if len(exact) else ""
+    verdict = REFUTED if first.verdict in BEYOND else SUPPORTED
+    evidence = (*cells_evidence(rows, 1), *cells_evidence(exact, 2), *cells_evidence(others, 1))
+    return Finding(verdict=verdict, words=words, number=value, unit="for 14", evidence=evidence, measured=f"{value:.6g}")
+
+
+@rule("K04", needs="derivatives, cases of claim K04, in TensorFlow and PyTorch", frameworks=("tensorflow", "torch"))
+def gradients_differ(tables: Tables, environment: str) -> Finding:
+    """Derivatives are held against the newest version of the other framework, in three kinds: of second order and more, custom
+    gradients (cases custom_…), control flow (cases that also belong to A1, K03 or K21). Supported where each kind has results beyond
+    rounding, refuted where none has, else it depends, on the kind.
+    """
+    rows, settled = differ(tables, environment, "K04", derivative=(1, 2, 3, 4))
+    if settled is not None:
+        return settled
+    flow = [bool(tags & {"A1", "K03", "K21"}) for tags in rows["tags"]]
+    kinds = {
+        "second order and more": rows[rows["derivative"] >= 2],
+        "custom gradients": rows[rows["case"].str.startswith("custom_")],
+        "control flow": rows[flow],
+    }
+    there = {name: mine for name, mine in kinds.items() if len(mine)}
+    bad = {name: mine[mine["kind"].isin(BEYOND)] for name, mine in there.items()}
+    if not there:
+        return missing(f"no derivative of these kinds in {environment} beside one of another framework")
+    words = "; ".join(
+        f"{name}: {share(len(bad[name]), len(mine))} beyond rounding" + (f" ({named(bad[name])})" if len(bad[name]) else "")
+        for name, mine in there.items()
+    )
+    failed = tables.failed("K04", environment)
+    words += f"; {named(failed)} ended in an error in mode {listed(failed['mode'])}" if len(failed) else ""
+    verdict = REFUTED if not any(map(len, bad.values())) else SUPPORTED if all(map(len, bad.values())) else DEPENDS
+    evidence = (*versus_evidence(rows, 4), *cells_evidence(failed, 1))
+    count = float(rows["kind"].isin(BEYOND).sum())
+    return Finding(verdict=verdict, words=words, number=count, unit="derivatives beyond rounding", evidence=evidence)
+
+
+@rule("K17", needs="differences of several steps (forward_…, central_…) and the derivative of the case cubic")
+def differences_disagree(tables: Tables, environment: str) -> Finding:
+    """Supported where every finite difference, whatever its step and precision, is beyond rounding of the derivative; refuted where
+    every one is within, as automatic differentiation is; else it depends, on the steps that are named. The complex step, which
+    subtracts nothing, is told beside them.
+    """
+    rows = tables.results("K17", environment, derivative=0, mode="eager", dtype=TYPES_WITH_DIGITS)
+    steps = worst_first(rows[rows["case"].str.match("forward_|central_")], "verdict", "ulp_max")
+    if steps.empty:
+        return missing(f"no finite difference in {environment}")
+    beyond = steps["verdict"].isin(BEYOND)
+    exact = tables.results("K17", environment, case="cubic", derivative=1, mode="eager")
+    complex_step = rows[rows["case"].str.startswith("complex_")]
+    words = f"{share(int(beyond.sum()), len(steps))} differences are beyond rounding"
+    close = steps[~beyond]
+    words += f", not so {listed(close['case'] + ' in ' + close['dtype'])}" if len(close) else ""
+    words += f"; at best {number(float(steps['ulp_max'].min()))} ULP off"
+    words += f"; automatic differentiation: {counted(exact['verdict'], SEVERITY)}" if len(exact) else ""
+    words += f"; complex step: {counted(complex_step['verdict'], SEVERITY)}" if len(complex_step) else ""
+    verdict = SUPPORTED if beyond.all() else REFUTED if not beyond.any() else DEPENDS
+    evidence = (
+        *cells_evidence(steps, 2),
+        *cells_evidence(exact, 1),
+        *cells_evidence(complex_step, 1),
+        *cells_evidence(steps.iloc[[-1]], 1),
+    )
+    percentage = 100.0 * float(beyond.mean())
+    return Finding(verdict=verdict, words=words, number=percentage, unit="% of differences beyond rounding", evidence=evidence)

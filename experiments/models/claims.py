@@ -1,0 +1,60 @@
+"""Rules of the examples that train or copy whole models."""
+
+from replab.claims import Finding, Tables, rule
+from replab.claims.patterns import as_published, right_results, same_weights
+
+BOTH = ("tensorflow", "torch")
+
+
+@rule("B1", needs="the case train_linear as published and with its factors aligned, in TensorFlow and PyTorch", frameworks=BOTH)
+def linear_model(tables: Tables, environment: str) -> Finding:
+    """The two published programs are run as they stand and with every factor (the initialisers of weight and bias) aligned. Refuted
+    where they agree within rounding as they stand; supported where they differ even when aligned; else it depends on the factors, which
+    are named with their Shapley shares of the difference.
+    """
+    return as_published(tables, environment, "B1", family="models")
+
+
+@rule("C1", needs="the case of claim C1 as published and with its factors aligned, in TensorFlow and PyTorch", frameworks=BOTH)
+def regression(tables: Tables, environment: str) -> Finding:
+    """As B1; the factor is the first weight, which each side draws for itself."""
+    return as_published(tables, environment, "C1")
+
+
+@rule("C2", needs="the case train_dropout as published and with its factors aligned, in TensorFlow and PyTorch", frameworks=BOTH)
+def dropout_training(tables: Tables, environment: str) -> Finding:
+    """As B1; the factors are optimiser, initialiser and dropout mask, and whether a layer that is called without saying so is training."""
+    return as_published(tables, environment, "C2", family="models")
+
+
+@rule("E1", needs="networks with the same weights, cases of claim E1, in TensorFlow and PyTorch", frameworks=BOTH)
+def copied_feed_forward(tables: Tables, environment: str) -> Finding:
+    """With the weights copied in the layout of each side: supported where a prediction or gradient differs beyond rounding, refuted
+    where all bits agree; between the two it depends on whether last bits count.
+    """
+    return same_weights(tables, environment, "E1", "results")
+
+
+@rule("E2", needs="the cases of claim E2 as published and with their factors aligned, in TensorFlow and PyTorch", frameworks=BOTH)
+def copied_lstm(tables: Tables, environment: str) -> Finding:
+    """As B1; the factors are the conventions that the copy must respect: order of axes and of gates, number of biases, forget bias,
+    activation of the gates.
+    """
+    return as_published(tables, environment, "E2")
+
+
+@rule("E3", needs="layers that choose by a flag, cases of claim E3")
+def conditional_layer(tables: Tables, environment: str) -> Finding:
+    """Supported where value and derivatives of both maps are within rounding of the truth, with a Python flag and with a tensor, in
+    every mode; refuted where none is; else it depends, on the cases that are named.
+    """
+    return right_results(tables, environment, "E3")
+
+
+@rule("K20", needs="models with the same weights, cases of claim K20, in TensorFlow and PyTorch", frameworks=BOTH)
+def same_model_same_prediction(tables: Tables, environment: str) -> Finding:
+    """Models with the same weights and every convention aligned: supported where a prediction differs beyond rounding; depends where
+    only last bits differ, within rounding; refuted where all bits agree. Conventions that each side has by default are named with their
+    shares.
+    """
+    return same_weights(tables, environment, "K20", "predictions", derivative=0)

@@ -1,0 +1,190 @@
+"""Rules of the claims about ways to execute: bits, speed, memory, and what Python still sees."""
+
+import pandas as pd
+
+from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims.patterns import by_switch, moved, where_it_moves
+from replab.claims.rows import causes_evidence, measured_evidence, pairs_evidence
+from replab.claims.words import listed, named, number, share
+
+BOTH = ("tensorflow", "torch")
+GRAPHS = ("session", "function", "script")
+"""Modes that build a graph and run its operations; xla and compile make other operations of it, which is K02."""
+REWRITERS = ("xla", "compile", "script")
+SWITCHES = ("grappler", "xla-auto", "xla-fastmath", "jit", "fus")
+"""How the variants begin that switch rewriting or fusing."""
+ACCUMULATES = {"torch": 2.0, "tensorflow": 1.0}
+"""The gradient after two backward passes over that after one, as the claim has it."""
+
+
+@rule("B3", needs="the measurement body_runs in eager and in a mode that builds a graph", frameworks=BOTH)
+def body_runs(tables: Tables, environment: str) -> Finding:
+    """A function with a counter in its body is called N times. Supported where the body runs at least N times eagerly and fewer than N
+    times in every mode that builds a graph; refuted where it runs N times there too; else it depends on the mode. What something new
+    costs (another shape, type or number) is told in calls that bring nothing new.
+    """
+    rows = tables.measured(environment, "body_runs")
+    eager, graphs = rows[rows["mode"] == "eager"], rows[rows["mode"] != "eager"]
+    if eager.empty or graphs.empty:
+        return missing(f"no body_runs in {environment}, eagerly and in a graph")
+    fewer = graphs["value"] < graphs["count"]
+    spread = graphs.groupby("mode")["value"].agg(["min", "max"])
+    words = f"in {int(eager['count'].max())} calls the body runs {number(float(eager['value'].max()))} times eagerly; "
+    words += ", ".join(f"{mode} {number(low)}" + (f" to {number(high)}" if high > low else "") for mode, low, high in spread.itertuples())
+    costs = pd.concat([tables.measured(environment, f"retrace_{kind}") for kind in ("shape", "dtype", "scalar")])
+    costs = costs[costs["mode"] != "eager"]
+    if len(costs):
+        words += "; something new costs, in warm calls: " + ", ".join(
+            f"{mode} {name.removeprefix('retrace_')} {number(value)}"
+            for (mode, name), value in costs.groupby(["mode", "measurement"])["value"].median().items()
+        )
+    verdict = DEPENDS if fewer.any() != fewer.all() or (eager["value"] < eager["count"]).any() else SUPPORTED if fewer.all() else REFUTED
+    evidence = (*measured_evidence(graphs.drop_duplicates("mode"), 3), *measured_evidence(eager, 1), *measured_evidence(costs, 2))
+    return Finding(verdict=verdict, words=words, number=float(graphs["value"].median()), unit="runs of the body, median", evidence=evidence)
+
+
+@rule("K01", needs="results in session, function or script beside eager ones", frameworks=BOTH)
+def building_a_graph(tables: Tables, environment: str) -> Finding:
+    """Results of modes that build a graph and run its operations (session, function, script) are compared with the eager ones of the
+    same environment, where these repeat. Refuted where all bits agree; supported where every case has other bits; else it depends, on
+    the operations that are named. Where switching the rewriting of graphs off restores the eager bits, that is said: then not the graph
+    changed them but its rewriting.
+    """
+    rows = tables.pairs_of(environment, "mode", to_mode=GRAPHS)
+    if rows.empty:
+        return missing(f"no result of a graph beside an eager one in {environment}")
+    apart = moved(rows)
+    words, _ = by_switch(rows, "to_mode")
+    words += f"; {where_it_moves(apart)}" if len(apart) else ""
+    causes = tables.causes(environment, "variant", axis="mode", named=True)
+    causes = causes[causes["right"].isin(set(apart["right"]))]
+    words += f"; {listed(causes['factor'])} restores the eager bits of {named(causes)}" if len(causes) else ""
+    cases, all_cases = apart[["family", "base_case"]].drop_duplicates(), rows[["family", "base_case"]].drop_duplicates()
+    verdict = REFUTED if apart.empty else SUPPORTED if len(cases) == len(all_cases) else DEPENDS
+    evidence = (*pairs_evidence(apart if len(apart) else rows, 4), *causes_evidence(causes, 1))
+    percentage = 100.0 * len(apart) / len(rows)
+    return Finding(verdict=verdict, words=words, number=percentage, unit="% of results with other bits", evidence=evidence)
+
+
+@rule("K02", needs="results in xla, script or compile beside eager ones, or variants that switch grappler, XLA or fusion", frameworks=BOTH)
+def rewriting_a_graph(tables: Tables, environment: str) -> Finding:
+    """Each thing that rewrites or fuses (the modes xla, script and compile against eager; variants that switch grappler, XLA or fusion
+    against the default) is compared with its absence. Supported where each moves the bits of some results, refuted where none does,
+    else it depends on which, and they are named.
+    """
+    modes = tables.pairs_of(environment, "mode", to_mode=REWRITERS)
+    variants = tables.pairs_of(environment, "variant")
+    variants = variants[variants["variant"].str.startswith(SWITCHES)]
+    rows = pd.concat([modes.assign(switch=modes["to_mode"]), variants.assign(switch=variants["variant"])])
+    if rows.empty:
+        return missing(f"no rewriting was switched in {environment}")
+    words, counts = by_switch(rows, "switch")
+    apart = moved(rows)
+    words += f"; {where_it_moves(apart)}" if len(apart) else ""
+    verdict = SUPPORTED if all(counts.values()) else DEPENDS if any(counts.values()) else REFUTED
+    evidence = pairs_evidence((apart if len(apart) else rows).drop_duplicates(["switch", "verdict"]), 6)
+    percentage = 100.0 * len(apart) / len(rows)
+    return Finding(verdict=verdict, words=words, number=percentage, unit="% of results with other bits", evidence=evidence)
+
+
+@rule("K12", needs="the measurement time_ratio, of graph modes against eager", frameworks=BOTH)
+def graphs_are_faster(tables: Tables, environment: str) -> Finding:
+    """The time per call over that of eager mode, both called in turn, with an interval for the median ratio. Supported where the
+    interval lies below 1 for every function and mode, refuted where it does for none and lies above 1 for some, else it depends on
+    function and mode. An interval that holds 1 decides nothing.
+    """
+    rows = tables.measured(environment, "time_ratio")
+    rows = rows[rows["mode"] != "eager"]
+    if rows.empty:
+        return missing(f"no time_ratio in {environment}")
+    faster, slower = rows["high"] < 1.0, rows["low"] > 1.0
+    words = "; ".join(
+        f"{mode}: {share(int(faster[mine.index].sum()), len(mine))} faster, {int(slower[mine.index].sum())} slower, "
+        f"median ratio {number(float(mine['value'].median()))}"
+        for mode, mine in rows.groupby("mode")
+    )
+    steps = rows[rows["case"].str.startswith("training")]
+    words += "".join(
+        f"; {case} in {mode} {number(value)}" for case, mode, value in steps[["case", "mode", "value"]].itertuples(index=False)
+    )
+    fastest, slowest = rows.loc[[rows["value"].idxmin()]], rows.loc[[rows["value"].idxmax()]]
+    words += f"; from {number(float(rows['value'].min()))} ({named(fastest)}) to {number(float(rows['value'].max()))} ({named(slowest)})"
+    verdict = SUPPORTED if faster.all() else REFUTED if slower.any() and not faster.any() else DEPENDS
+    evidence = (*measured_evidence(fastest, 1), *measured_evidence(slowest, 1), *measured_evidence(rows.drop_duplicates("mode"), 3))
+    return Finding(
+        verdict=verdict, words=words, number=float(rows["value"].median()), unit="× the time of eager mode, median", evidence=evidence
+    )
+
+
+@rule("K13", needs="the measurement line_events, eagerly and in a compiled mode", frameworks=BOTH)
+def stepping_through(tables: Tables, environment: str) -> Finding:
+    """A debugger counts the lines of the function's own file that it passes in one call after the first. Supported where it passes some
+    eagerly and none in every compiled mode, refuted where it passes some in every mode, else it depends on the mode.
+    """
+    rows = tables.measured(environment, "line_events")
+    eager, compiled = rows[rows["mode"] == "eager"], rows[rows["mode"] != "eager"]
+    if eager.empty or compiled.empty:
+        return missing(f"no line_events in {environment}, eagerly and compiled")
+    none = compiled["value"] == 0
+    spread = rows.groupby("mode")["value"].max()
+    words = "lines passed at most: " + ", ".join(f"{mode} {number(value)}" for mode, value in spread.items())
+    stepped = bool((eager["value"] > 0).all())
+    verdict = SUPPORTED if none.all() and stepped else REFUTED if not none.any() and stepped else DEPENDS
+    evidence = (*measured_evidence(compiled.drop_duplicates("mode"), 4), *measured_evidence(eager, 1))
+    return Finding(
+        verdict=verdict,
+        words=words,
+        number=float(compiled["value"].max()),
+        unit="lines passed in compiled modes at most",
+        evidence=evidence,
+    )
+
+
+@rule("K14", needs="the measurements memory_value_mb, memory_gradient_mb and retrace_…_body_runs", frameworks=BOTH)
+def graphs_for_gradients(tables: Tables, environment: str) -> Finding:
+    """Two parts. Memory: the peak of a call with gradients lies above that of the same call without, interval above interval.
+    Rebuilding: the body of a function in a graph mode runs again for another shape, type or number. Supported where every function and
+    mode shows both parts, refuted where none shows either, else it depends on what is named.
+    """
+    key = ["family", "case", "mode", "dtype"]
+    value = tables.measured(environment, "memory_value_mb")
+    both = tables.measured(environment, "memory_gradient_mb").merge(value, on=key, suffixes=("", "_value"))
+    again = pd.concat([tables.measured(environment, f"retrace_{kind}_body_runs") for kind in ("shape", "dtype", "scalar")])
+    again = again[again["mode"] != "eager"].reset_index(drop=True)
+    if both.empty or again.empty:
+        return missing(f"no memory or no retraces in {environment}")
+    more, rebuilt = both["low"] > both["high_value"], again["value"] >= 1
+    words = f"gradients take more memory for certain in {share(int(more.sum()), len(both))} functions and modes"
+    words += f" (median {number(float(both['value'].median()))} against {number(float(both['value_value'].median()))} MiB)"
+    words += "; rebuilt for something new: " + ", ".join(
+        f"{mode} {name.removeprefix('retrace_').removesuffix('_body_runs')} {share(int(rebuilt[mine.index].sum()), len(mine))}"
+        for (mode, name), mine in again.groupby(["mode", "measurement"])
+    )
+    verdict = SUPPORTED if more.all() and rebuilt.all() else REFUTED if not more.any() and not rebuilt.any() else DEPENDS
+    evidence = (*measured_evidence(both, 2), *measured_evidence(again.drop_duplicates(["mode", "measurement"]), 4))
+    return Finding(
+        verdict=verdict,
+        words=words,
+        number=100.0 * float(rebuilt.mean()),
+        unit="% of new things for which a graph is built again",
+        evidence=evidence,
+    )
+
+
+@rule("K15", needs="the measurement gradient_after_two_backwards_ratio", frameworks=BOTH)
+def gradients_add_up(tables: Tables, environment: str) -> Finding:
+    """The gradient found after two backward passes over that after one, nothing zeroed in between: nearer to 2 it adds up, nearer to 1
+    it does not. Supported where PyTorch's adds up and where TensorFlow's does not, in every function and mode; refuted where it is the
+    other way round in all; else it depends on the mode.
+    """
+    rows = tables.measured(environment, "gradient_after_two_backwards_ratio")
+    if rows.empty:
+        return missing(f"no gradient after two backward passes in {environment}")
+    expected = ACCUMULATES[tables.environments[environment]]
+    as_claimed = rows["value"].map(lambda value: min((1.0, 2.0), key=lambda near: abs(value - near))) == expected
+    words = "the ratio is " + ", ".join(
+        f"{listed((number(value, 6) for value in mine['value']), 3)} in mode {mode}" for mode, mine in rows.groupby("mode")
+    )
+    verdict = SUPPORTED if as_claimed.all() else REFUTED if not as_claimed.any() else DEPENDS
+    evidence = measured_evidence(pd.concat([rows[~as_claimed], rows]).drop_duplicates(["id"]), 4)
+    return Finding(verdict=verdict, words=words, number=float(rows["value"].median()), unit="× the gradient of one pass", evidence=evidence)

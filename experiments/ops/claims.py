@@ -1,0 +1,206 @@
+"""Rules of the claims whose evidence is mostly in the atlas of operations."""
+
+from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims.patterns import differ, grows, lines
+from replab.claims.rows import (
+    BEYOND,
+    EXPLAINED,
+    OPEN,
+    SAME,
+    SEVERITY,
+    causes_evidence,
+    cells_evidence,
+    defaults_evidence,
+    pairs_evidence,
+    versus_evidence,
+    worst_first,
+)
+from replab.claims.words import counted, listed, named, number, share
+
+SINGLE_AND_DOUBLE = ("float32", "float64")
+TOLERANCES = ("rcond", "rtol", "atol", "tol", "tolerance", "cutoff", "cut_off")
+"""What the cut-offs of linear algebra are called, as factors and as parameters."""
+
+
+@rule("A3", needs="the softmax of (1, 2, 3) and of longer vectors, cases of claim A3, in float32")
+def softmax_is_right(tables: Tables, environment: str) -> Finding:
+    """Supported where the softmax of every length is within the rounding envelope of the truth, in float32 and every mode; refuted
+    where that of (1, 2, 3) itself is not; depends, on the length or the mode, where only others are not. The number is the largest
+    error in ULP.
+    """
+    rows = worst_first(tables.results("A3", environment, dtype="float32", derivative=0), "verdict", "ulp_max")
+    short = rows[rows["case"] == "softmax_3"]
+    if short.empty:
+        return missing(f"no result of softmax_3 in float32 in {environment}")
+    beyond = rows[rows["verdict"].isin(BEYOND)]
+    verdict = SUPPORTED if beyond.empty else REFUTED if short["verdict"].isin(BEYOND).any() else DEPENDS
+    sizes = rows.groupby("case")["ulp_max"].max().sort_values()
+    words = "largest errors in ULP: " + ", ".join(f"{case} {number(value)}" for case, value in sizes.items())
+    if len(beyond):
+        words += f"; beyond rounding: {listed(f'{c} ({m})' for c, m in zip(beyond['case'], beyond['mode'], strict=True))}"
+    return Finding(
+        verdict=verdict,
+        words=words,
+        number=float(sizes.iloc[-1]),
+        unit="ULP at most",
+        evidence=(*cells_evidence(rows, 2), *cells_evidence(short, 1)),
+    )
+
+
+@rule("D1", needs="matrix products, cases of claim D1, in two frameworks")
+def products_differ_slightly(tables: Tables, environment: str) -> Finding:
+    """Supported where products of float32 and float64 matrices have other bits than another framework's and all differences are within
+    rounding; depends where some are beyond it; refuted where all bits agree. The number is the largest distance in ULP of the pair of
+    products of 1000×1000.
+    """
+    rows, settled = differ(tables, environment, "D1", derivative=0, dtype=SINGLE_AND_DOUBLE)
+    if settled is not None:
+        return settled
+    apart, beyond = rows[rows["kind"] != SAME], rows[rows["kind"].isin(BEYOND)]
+    thousand = rows[(rows["case"] == "matmul_1000") & (rows["dtype"] == "float32")]
+    words = f"{share(len(apart), len(rows))} products have other bits than in {listed(rows['other'])}, {len(beyond)} differ beyond rounding"
+    truth = tables.results("D1", environment, case="matmul_1000", dtype="float32", mode="eager", derivative=0)
+    if len(truth):
+        first = truth.iloc[0]
+        words += f"; 1000×1000 in float32 is {number(first.ulp_max)} ULP off the truth at most, {number(first.ulp_mean)} on average"
+    far = float((thousand if len(thousand) else apart)["ulp"].max())
+    return Finding(
+        verdict=DEPENDS if len(beyond) else SUPPORTED, words=words, number=far, unit="ULP apart at most (1000×1000 in float32)",
+        evidence=(*versus_evidence(rows, 2), *versus_evidence(thousand, 2), *cells_evidence(truth, 1)),
+    )  # fmt: skip
+
+
+@rule("D3", needs="the case cumsum_chain in two frameworks, in float32")
+def chain_drifts(tables: Tables, environment: str) -> Finding:
+    """Supported where the chain differs from another framework's by more than one ULP, which is more than either side's final rounding;
+    refuted where it does not. The number is the largest error against the truth in ULP, which shows who accumulates in higher
+    precision.
+    """
+    rows, settled = differ(tables, environment, "D3", derivative=0, dtype="float32")
+    if settled is not None:
+        return settled
+    mine = tables.results("D3", environment, dtype="float32", derivative=0, mode="eager")
+    error, apart = float(mine["ulp_max"].max()), float(rows["ulp"].max())
+    words = f"{number(error)} ULP off the truth at most, {number(apart)} ULP apart from {listed(rows['other'])}"
+    words += f" ({counted(rows['kind'], SEVERITY)})"
+    evidence = (*cells_evidence(mine, 1), *versus_evidence(rows, 3))
+    return Finding(
+        verdict=SUPPORTED if apart > 1.0 else REFUTED, words=words, number=error, unit="ULP off the truth at most", evidence=evidence
+    )
+
+
+@rule("K07", needs="elementary operations, cases of claim K07, in two frameworks, and variants that switch libraries or instruction sets")
+def libraries_decide(tables: Tables, environment: str) -> Finding:
+    """Supported where elementary operations have other bits than in another framework, and a switch of the library below (instruction
+    set, oneDNN, another kernel) moves bits of the same operations here: then the library decides them. Depends where bits differ but no
+    switch was run or moved any, so that the cause is not shown. Refuted where all bits agree.
+    """
+    rows, settled = differ(tables, environment, "K07", derivative=0, dtype=SINGLE_AND_DOUBLE)
+    if settled is not None:
+        return settled
+    apart = rows[rows["kind"] != SAME]
+    switched = tables.pairs_of(environment, "variant", "K07", derivative=0)
+    switched = switched[~switched["variant"].str.startswith("threads")]
+    shifted = switched[switched["verdict"] != SAME]
+    restored = tables.causes(environment, "variant", "K07", axis="framework", named=True)
+    words = f"{share(apart['case'].nunique(), rows['case'].nunique())} operations have other bits than in {listed(rows['other'])}"
+    beyond = apart[apart["kind"].isin(BEYOND)]
+    words += f", beyond rounding {named(beyond)}" if len(beyond) else ", none beyond rounding"
+    if len(shifted):
+        words += f"; here switches move bits of {shifted['case'].nunique()} operations ({listed(shifted['variant'])})"
+        words += f"; {listed(restored['factor'])} makes {named(restored)} agree bit for bit" if len(restored) else ""
+    else:
+        words += "; no switch moved their bits" if len(switched) else "; no variant was run, so the cause is not shown"
+    evidence = (*versus_evidence(rows, 2), *pairs_evidence(worst_first(shifted, "verdict", "ulp_max"), 2), *causes_evidence(restored, 1))
+    percentage = 100.0 * apart["case"].nunique() / rows["case"].nunique()
+    verdict = SUPPORTED if len(shifted) else DEPENDS
+    return Finding(verdict=verdict, words=words, number=percentage, unit="% of operations with other bits", evidence=evidence)
+
+
+@rule("K09", needs="linear algebra of nearly singular matrices, cases of claim K09, in two frameworks")
+def tolerances_differ(tables: Tables, environment: str) -> Finding:
+    """Supported where a default tolerance of linear algebra differs from another framework's (read from both) or is the named cause of
+    a result, and results of nearly singular matrices differ beyond rounding; depends where they do without a tolerance as cause, or a
+    tolerance differs and nothing comes of it; refuted where neither holds. Operations without a tolerance (inv, solve, det, cholesky)
+    are named apart.
+    """
+    rows = tables.versus("K09", environment, derivative=0)
+    rows = worst_first(rows[rows["kind"] != OPEN], "kind", "discrepancy")
+    near = rows[rows["case"].str.contains("singular") | (rows["family"] == "defaults")]
+    if near.empty:
+        return missing(f"no result of a nearly singular matrix in {environment} beside one of another framework")
+    beyond = near[near["kind"].isin(BEYOND)]
+    settings = tables.default_differences(environment, ("linear algebra",))
+    settings = settings[settings["parameter"].isin(TOLERANCES)]
+    causes = tables.causes(environment, "subsets", "K09", named=True)
+    causes = causes[causes["factor"].isin(TOLERANCES)]
+    without = beyond[beyond["case"].str.match("inv|solve|det|cholesky")]
+    words = f"{share(beyond['case'].nunique(), near['case'].nunique())} operations differ beyond rounding from {listed(near['other'])}"
+    words += f": {named(beyond)}" if len(beyond) else ""
+    words += f"; without any tolerance: {named(without)}" if len(without) else ""
+    words += (
+        f"; other defaults: {listed(settings['api'] + '.' + settings['parameter'])}"
+        if len(settings)
+        else "; no tolerance was read to differ"
+    )
+    words += f"; named as cause: {listed(causes['factor'])}" if len(causes) else ""
+    shown = bool(len(settings) or len(causes))
+    verdict = SUPPORTED if shown and len(beyond) else DEPENDS if shown or len(beyond) else REFUTED
+    evidence = (*versus_evidence(near, 2), *causes_evidence(causes, 1), *defaults_evidence(settings, 2))
+    return Finding(
+        verdict=verdict, words=words, number=float(beyond["case"].nunique()), unit="operations beyond rounding", evidence=evidence
+    )
+
+
+@rule("K10", needs="softmax, cases of claim K10, in two frameworks")
+def softmax_differs_slightly(tables: Tables, environment: str) -> Finding:
+    """Supported where softmax has other bits than in another framework and no result computes another function (a difference is
+    rounding, or an approximate kernel); depends where one does; refuted where all bits agree.
+    """
+    rows, settled = differ(tables, environment, "K10", derivative=0)
+    if settled is not None:
+        return settled
+    apart = rows[rows["kind"] != SAME]
+    other = apart[~apart["kind"].isin((*EXPLAINED, "accuracy"))]
+    words = f"{share(len(apart), len(rows))} results differ from {listed(rows['other'])}: {counted(apart['kind'], SEVERITY)}"
+    words += f"; at most {number(float(apart['ulp'].max()))} ULP apart"
+    return Finding(
+        verdict=DEPENDS if len(other) else SUPPORTED, words=words, number=float(apart["ulp"].max()), unit="ULP apart at most",
+        evidence=versus_evidence(rows, 4),
+    )  # fmt: skip
+
+
+@rule("K18", needs="cases of claim K18 in at least three lengths, called NAME_LENGTH")
+def chains_amplify(tables: Tables, environment: str) -> Finding:
+    """The mean error in ULP of its type, against the truth, is fitted as length to a power, by least squares over the lengths of each
+    series, with a 99 % interval. Supported where the power is positive for certain in every series, refuted where it is negative for
+    certain in every one, else it depends on the series. The error of the published chain is told beside it.
+    """
+    rows = tables.results("K18", environment, dtype=SINGLE_AND_DOUBLE, mode="eager", aligned="all")
+    found = grows(lines(rows, "ulp_mean"), "mean error in ULP")
+    if found is None:
+        return missing(f"no series of at least three lengths with an error in {environment}")
+    chain = rows[(rows["case"] == "cumsum_chain") & (rows["dtype"] == "float32") & (rows["derivative"] == 0)]
+    if chain.empty:
+        return found
+    words = f"{found.words}; cumsum(sin(exp(x))) of 10 000 numbers is {number(float(chain['ulp_max'].max()))} ULP off at most"
+    evidence = (*found.evidence, *cells_evidence(chain, 1))
+    return Finding(verdict=found.verdict, words=words, number=found.number, unit=found.unit, evidence=evidence)
+
+
+@rule("K24", needs="the sigmoid, cases of claim K24, in two frameworks")
+def sigmoids_differ(tables: Tables, environment: str) -> Finding:
+    """Supported where the sigmoid has other bits than in another framework in every precision that was run; depends, on the precision,
+    where it has in some; refuted where all bits agree. The number is the largest error against the truth in float32, in ULP.
+    """
+    rows, settled = differ(tables, environment, "K24", derivative=0, family="ops")
+    if settled is not None:
+        return settled
+    apart = rows[rows["kind"] != SAME]
+    mine = tables.results("K24", environment, dtype="float32", derivative=0, family="ops")
+    same = sorted(set(rows["dtype"]) - set(apart["dtype"]))
+    words = f"other bits than in {listed(apart['other'])} in {listed(apart['dtype'])}" + (f", the same in {listed(same)}" if same else "")
+    words += f" ({counted(apart['kind'], SEVERITY)}); in float32 at most {number(float(mine['ulp_max'].max()))} ULP off the truth"
+    evidence = (*versus_evidence(rows, 3), *cells_evidence(worst_first(mine, "verdict", "ulp_max"), 1))
+    error = float(mine["ulp_max"].max())
+    return Finding(verdict=DEPENDS if same else SUPPORTED, words=words, number=error, unit="ULP off the truth at most", evidence=evidence)

@@ -1,0 +1,98 @@
+"""Rules of the claims about recurrent networks."""
+
+from dataclasses import replace
+
+from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims.patterns import as_published, factor_shares, grows, lines, same_weights
+from replab.claims.rows import BEYOND, EXPLAINED, SEVERITY, cells_evidence, worst_first
+from replab.claims.words import counted, listed
+
+BOTH = ("tensorflow", "torch")
+PRECISIONS = ("float32", "float64")
+OPPOSITE = {SUPPORTED: REFUTED, REFUTED: SUPPORTED}
+
+
+@rule("B2", needs="padded and packed sequences, cases of claim B2, in TensorFlow and PyTorch", frameworks=BOTH)
+def padded_against_packed(tables: Tables, environment: str) -> Finding:
+    """Both sides run over sequences of different length, as each has it by default and with every factor aligned (what padded steps
+    return, which step is the last, whether a mask is given, the side of the padding). Supported where they agree within rounding by
+    default, refuted where they differ even when aligned, else it depends on the factors, named with their shares. What becomes of a
+    mask of floats, as the article passes it, is told per mode.
+    """
+    found = as_published(tables, environment, "B2")
+    if not found.evidence:
+        return found
+    floats = tables.all_cells("B2", environment)
+    floats = floats[floats["case"].str.contains("float") & floats["mode"].isin(["eager", "session", "function"])]
+    ended = floats["verdict"].where(floats["status"] == "ok", floats["status"] + ": " + floats["reason"])
+    modes = listed((f"{mode} {how}" for mode, how in zip(floats["mode"], ended, strict=True)), 4)
+    words = f"{found.words}; with a mask of floats: {modes}" if modes else found.words
+    verdict = OPPOSITE.get(found.verdict, found.verdict)
+    return replace(found, verdict=verdict, words=words, evidence=(*found.evidence[:4], *cells_evidence(floats, 2)))
+
+
+@rule("K05", needs="gradients of recurrent networks of at least three lengths, called NAME_length_N", frameworks=BOTH)
+def gradients_by_length(tables: Tables, environment: str) -> Finding:
+    """The mean error of each gradient in ULP of its type, against the truth, is fitted as length to a power, by least squares over the
+    lengths, with a 99 % interval. Supported where the power is positive for certain in every network, refuted where it is negative for
+    certain in every one, else it depends on the network. Differences between frameworks are bounded by these errors.
+    """
+    rows = tables.results("K05", environment, dtype=PRECISIONS, mode="eager", derivative=1, aligned="all")
+    rows = rows[rows["case"].str.contains("_length_")]
+    found = grows(lines(rows, "ulp_mean"), "mean error of the gradients in ULP")
+    if found is None:
+        return missing(f"no gradients of at least three lengths in {environment}")
+    words = f"{found.words}; {counted(rows['verdict'], SEVERITY)}"
+    return Finding(verdict=found.verdict, words=words, number=found.number, unit=found.unit, evidence=found.evidence)
+
+
+@rule("K11", needs="the case lstm_forgotten_mask as declared, in TensorFlow and PyTorch", frameworks=BOTH)
+def masks_are_needed(tables: Tables, environment: str) -> Finding:
+    """Sequences of different length are given in the usual form of each framework and nobody mentions a mask. TensorFlow: supported
+    where the result is then beyond rounding of the truth (the mask is needed), refuted where it is right. PyTorch: supported where
+    packed sequences are right, refuted where they are not. Where modes disagree it depends on the mode.
+    """
+    rows = worst_first(tables.results("K11", environment, case="lstm_forgotten_mask", derivative=0), "verdict", "ulp_max")
+    per_mode = rows.groupby("mode")["verdict"].agg(lambda verdicts: verdicts.isin(BEYOND).any())
+    if per_mode.empty:
+        return missing(f"no sequences without a mask in {environment}")
+    needed = tables.environments[environment] == "tensorflow"
+    as_claimed = per_mode == needed
+    masked = tables.results("K11", environment, derivative=0, aligned="all")
+    wrong = [mode for mode, bad in per_mode.items() if bad]
+    words = f"without a mask the last state is wrong in mode {listed(wrong)}" if wrong else "nothing is wrong without a mask"
+    words += f"; with mask or packing, conventions aligned: {counted(masked['verdict'], SEVERITY)}"
+    reasons, causes = factor_shares(tables, environment, "K11")
+    words += f"; conventions: {reasons}" if reasons else ""
+    verdict = SUPPORTED if as_claimed.all() else REFUTED if not as_claimed.any() else DEPENDS
+    right = masked[masked["verdict"].isin(EXPLAINED)]
+    evidence = (*cells_evidence(rows, 2), *causes, *cells_evidence(right, 1))
+    return Finding(verdict=verdict, words=words, number=float(len(wrong)), unit="modes wrong without a mask", evidence=evidence)
+
+
+@rule("K22", needs="accumulated gradients, cases of claim K22, in TensorFlow and PyTorch", frameworks=BOTH)
+def order_of_updates(tables: Tables, environment: str) -> Finding:
+    """Layers with state and trainings, as each side usually does it and with every factor aligned (when gradients are applied, whether
+    they flow through the state of the batch before). Refuted where the sides agree within rounding as they stand, supported where they
+    differ even when aligned, else it depends on the factors, named with their shares. The same gradient from batches apart and joined,
+    within one framework, shows beside it whether the order of accumulation moves bits.
+    """
+    found = as_published(tables, environment, "K22")
+    rows = tables.results("K22", environment, mode="eager", derivative=1)
+    apart, joined = (rows[rows["case"] == f"gru_batches_{name}"] for name in ("apart", "joined"))
+    both = apart.merge(joined, on=["output", "dtype"])
+    if not found.evidence or both.empty:
+        return found
+    moved = both["bits_x"] != both["bits_y"]
+    words = f"{found.words}; batches apart or joined: {int(moved.sum())} of {len(both)} gradients have other bits"
+    evidence = (*found.evidence[:4], *cells_evidence(apart, 1), *cells_evidence(joined, 1))
+    return Finding(verdict=found.verdict, words=words, number=found.number, unit=found.unit, evidence=evidence)
+
+
+@rule("K23", needs="state over many batches, cases of claim K23, in TensorFlow and PyTorch", frameworks=BOTH)
+def state_over_batches(tables: Tables, environment: str) -> Finding:
+    """State carried over many batches with the same weights and every convention aligned: supported where it differs beyond rounding,
+    depends where only last bits differ, refuted where all bits agree. Conventions that each side has by default are named with their
+    shares.
+    """
+    return same_weights(tables, environment, "K23", "results")

@@ -1,0 +1,21 @@
+"""Claims of the articles, judged by rules: what a rule needs stands here, the rules themselves beside the experiments.
+
+A claim is an entry of ``claims.toml`` in a folder of experiments. Its rule is a function in the ``claims.py`` of one of the families there:
+
+    @rule("K05", needs="what must have been run, in words")
+    def gradients_by_length(tables, environment):
+        '''What decides, in words: this is what the report shows.'''
+        rows = tables.results("K05", environment, dtype="float32")
+        ...
+        return Finding(verdict=SUPPORTED, words="what was found", number=0.5, unit="…", evidence=cells_evidence(rows))
+
+It is asked for every environment of its ``frameworks`` and reads the tables and nothing else. What decides is a verdict, a share, an
+interval or equality of bits, never a tolerance. Where there is nothing to judge by it returns ``missing("what")``.
+"""
+
+from __future__ import annotations
+
+from replab.claims.model import DEPENDS, MISSING, REFUTED, SUPPORTED, Evidence, Finding, missing, rule
+from replab.claims.tables import Tables
+
+__all__ = ["DEPENDS", "MISSING", "REFUTED", "SUPPORTED", "Evidence", "Finding", "Tables", "missing", "rule"]

@@ -1,0 +1,90 @@
+"""Finds claims and their rules in folders of experiments: ``claims.toml`` in the folder, ``claims.py`` in its families."""
+
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from replab.claims.model import Claim, ClaimError, Rule
+
+LIST, RULES = "claims.toml", "claims.py"
+KINDS = ("example", "claim")
+FIELDS = ("kind", "statement", "source", "published", "truth", "untested")
+
+
+def claims(folders: Iterable[Path]) -> dict[str, Claim]:
+    """All claims of the folders by id, in the order in which they are written.
+
+    Raises ``ClaimError`` naming the file and the entry that is wrong.
+    """
+    found: dict[str, Claim] = {}
+    for path in (folder / LIST for folder in folders if (folder / LIST).is_file()):
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ClaimError(f"is not valid TOML: {error}", where=str(path)) from error
+        for name, fields in data.items():
+            where = f"{path}: {name}"
+            if name in found:
+                raise ClaimError("there is such a claim already", where=where, hint="Give it another id")
+            if not isinstance(fields, dict) or fields.get("kind") not in KINDS or not isinstance(fields.get("statement"), str):
+                raise ClaimError('needs `kind = "example"` or `kind = "claim"`, and a statement', where=where)
+            if unknown := sorted(set(fields) - set(FIELDS)):
+                raise ClaimError(f"unknown key {unknown[0]!r}", where=where, hint=f"Known: {', '.join(FIELDS)}")
+            texts: dict[str, Any] = {key: str(value) for key, value in fields.items()}
+            found[name] = Claim(id=name, **texts)
+    return found
+
+
+def rules(folders: Iterable[Path]) -> dict[str, Rule]:
+    """The rules of all families of the folders, by claim.
+
+    Raises ``ClaimError`` when two functions judge one claim, or a file of rules cannot be read.
+    """
+    found: dict[str, Rule] = {}
+    for path in (path for folder in folders for path in sorted(folder.glob(f"*/{RULES}"))):
+        for function in vars(_module(path)).values():
+            marked = getattr(function, "rule", None)
+            if not isinstance(marked, tuple) or getattr(function, "__module__", "") != _name(path):
+                continue
+            claim, needs, frameworks = marked
+            if claim in found:
+                raise ClaimError(f"has two rules, here and in {found[claim].where}", where=f"{path}: {claim}")
+            if not function.__doc__:
+                raise ClaimError("the rule has no docstring, which is how the report words it", where=f"{path}: {claim}")
+            found[claim] = Rule(claim=claim, judge=function, needs=needs, frameworks=frameworks, where=str(path))
+    return found
+
+
+def paired(folders: Iterable[Path]) -> list[tuple[Claim, Rule]]:
+    """Every claim with its rule.
+
+    Raises ``ClaimError`` when a claim has no rule or a rule no claim.
+    """
+    folders = list(folders)
+    known, judged = claims(folders), rules(folders)
+    if alone := sorted(set(known) - set(judged)):
+        raise ClaimError(f"no rule judges {', '.join(alone)}", where=LIST, hint=f"Write a function marked @rule in a family's {RULES}")
+    if alone := sorted(set(judged) - set(known)):
+        raise ClaimError(f"{', '.join(alone)} stands in no {LIST}", where=judged[alone[0]].where)
+    return [(claim, judged[name]) for name, claim in known.items()]
+
+
+def _name(path: Path) -> str:
+    return f"replab_rules_{path.parent.name}"
+
+
+def _module(path: Path) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(_name(path), path)
+    if specification is None or specification.loader is None:
+        raise ClaimError("cannot be read as Python", where=str(path))
+    module = importlib.util.module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        raise ClaimError(f"cannot be read: {type(error).__name__}: {error}", where=str(path)) from error
+    return module

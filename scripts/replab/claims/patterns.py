@@ -1,0 +1,212 @@
+"""Shapes that several rules share: right results, default against default, growth with length, bits moved by a switch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from replab.claims.model import DEPENDS, REFUTED, SUPPORTED, Evidence, Finding, missing
+from replab.claims.rows import (
+    BEYOND,
+    EXPLAINED,
+    OPEN,
+    SAME,
+    SEVERITY,
+    causes_evidence,
+    cells_evidence,
+    pairs_evidence,
+    select,
+    versus_evidence,
+    worst_first,
+)
+from replab.claims.statistics import Growth, growth
+from replab.claims.tables import Tables
+from replab.claims.words import counted, interval, listed, named, number, percent, share
+
+SERIES = re.compile(r"(?P<stem>.+?)_(?:length_|layers_)?(?P<length>\d+)")
+"""Cases of one series are called by a name and a length: ``lstm_length_64``, ``repeated_cell_16``."""
+
+
+def right_results(tables: Tables, environment: str, claim: str, **where: Any) -> Finding:
+    """Supported where every result of a claim is the truth up to rounding in every mode, refuted where none is."""
+    rows = tables.results(claim, environment, **where)
+    rows = rows[rows["verdict"] != OPEN]
+    failed = select(tables.failed(claim, environment), **where)
+    if rows.empty and failed.empty:
+        return missing(f"no result of {claim} in {environment}")
+    wrong = worst_first(rows[rows["verdict"].isin(BEYOND)], "verdict", "ulp_max")
+    modes = listed(dict.fromkeys([*rows["mode"], *failed["mode"]]))
+    words = f"{share(len(rows) - len(wrong), len(rows))} results are the truth up to rounding (modes {modes})"
+    if len(wrong):
+        words += f"; not so {named(wrong)}: {counted(wrong['verdict'], SEVERITY)}"
+    if len(failed):
+        words += f"; {named(failed)} ended in an error in mode {listed(failed['mode'])}"
+    bad, every = len(wrong) + len(failed), len(rows) + len(failed)
+    verdict = SUPPORTED if not bad else REFUTED if bad == every else DEPENDS
+    evidence = cells_evidence(pd.concat([wrong, failed, rows.sort_values("derivative", ascending=False)]), 4)
+    return Finding(verdict=verdict, words=words, number=float(rows["ulp_max"].max()), unit="ULP at most", evidence=evidence)
+
+
+def as_published(tables: Tables, environment: str, claim: str, **where: Any) -> Finding:
+    """Two published programs: as they stand, and with every factor aligned.
+
+    Refuted where they agree as they stand; supported where they differ even when aligned; else it depends on the factors, named with
+    their Shapley shares.
+    """
+    rows = tables.versus(claim, environment, **where)
+    rows = rows[rows["kind"] != OPEN]
+    aligned = tables.versus(claim, environment, aligned="all", **where)
+    aligned = aligned[aligned["kind"] != OPEN]
+    if rows.empty:
+        return missing(f"no result of {claim} in {environment} beside one of another framework")
+    beyond = worst_first(rows[rows["kind"].isin(BEYOND)], "kind", "discrepancy")
+    if beyond.empty:
+        words = f"as published the sides agree: {counted(rows['kind'], SEVERITY)}"
+        return Finding(
+            verdict=REFUTED, words=words, number=float(rows["ulp"].max()), unit="ULP apart at most", evidence=versus_evidence(rows)
+        )
+    left = aligned[aligned["kind"].isin(BEYOND)]
+    reasons, evidence = factor_shares(tables, environment, claim, **{key: value for key, value in where.items() if key == "family"})
+    words = f"as published {share(len(beyond), len(rows))} outputs differ beyond rounding ({counted(beyond['kind'], SEVERITY)})"
+    words += f"; causes: {reasons}" if reasons else ""
+    words += f"; with every factor aligned: {counted(aligned['kind'], SEVERITY)}" if len(aligned) else "; no run with aligned factors"
+    verdict = DEPENDS if len(aligned) and left.empty else SUPPORTED
+    evidence = (*versus_evidence(beyond, 2), *evidence, *versus_evidence(aligned, 1))
+    return Finding(
+        verdict=verdict, words=words, number=_finite(beyond["discrepancy"]), unit="relative difference as published", evidence=evidence
+    )
+
+
+def factor_shares(tables: Tables, environment: str, claim: str, **where: Any) -> tuple[str, tuple[Evidence, ...]]:
+    """Factors that are needed to explain the differences of a claim between frameworks, with their median shares, the largest first."""
+    causes = tables.causes(environment, "subsets", claim, axis="framework", **where)
+    causes = causes[causes["named"] & causes["share"].notna()]
+    if causes.empty:
+        causes = tables.causes(environment, "hypothesis", claim, **where)
+        causes = causes[causes["named"]]
+    if causes.empty:
+        return "", ()
+    shares = causes.groupby(["case", "factor"])["share"].median().sort_values(ascending=False)
+    words = listed(f"{factor} of {case} ({percent(value)})" for (case, factor), value in shares.items())
+    return words, causes_evidence(causes.sort_values("share", ascending=False), 2)
+
+
+def differ(tables: Tables, environment: str, claim: str, *, aligned: str = "all", **where: Any) -> tuple[pd.DataFrame, Finding | None]:
+    """Results beside those of the other framework, the worst first; a finding only where there is nothing to judge, or nothing differs."""
+    rows = tables.versus(claim, environment, aligned=aligned, **where)
+    rows = worst_first(rows[rows["kind"] != OPEN], "kind", "ulp")
+    if rows.empty:
+        return rows, missing(f"no result of {claim} in {environment} beside one of another framework")
+    if (rows["kind"] == SAME).all():
+        words = f"all {len(rows)} results have the bits of {listed(rows['other'])}"
+        return rows, Finding(verdict=REFUTED, words=words, number=0.0, unit="results with other bits", evidence=versus_evidence(rows))
+    return rows, None
+
+
+def same_weights(tables: Tables, environment: str, claim: str, what: str, **where: Any) -> Finding:
+    """With everything aligned: supported where a result differs beyond rounding, depends where only bits differ, refuted where none do."""
+    rows, settled = differ(tables, environment, claim, **where)
+    if settled is not None:
+        return settled
+    beyond, apart = rows[rows["kind"].isin(BEYOND)], rows[rows["kind"] != SAME]
+    words = f"{share(len(apart), len(rows))} {what} differ in bits from {listed(rows['other'])}"
+    if beyond.empty:
+        words += f", all by no more than rounding (at most {number(float(apart['ulp'].max()))} ULP)"
+    else:
+        words += f", {len(beyond)} beyond rounding ({counted(beyond['kind'], SEVERITY)}): {named(beyond)}"
+    reasons, causes = factor_shares(tables, environment, claim)
+    words += f"; with each side's own conventions they differ because of {reasons}" if reasons else ""
+    verdict = SUPPORTED if len(beyond) else DEPENDS
+    evidence = (*versus_evidence(rows), *causes)
+    return Finding(
+        verdict=verdict, words=words, number=100.0 * len(apart) / len(rows), unit="% of results with other bits", evidence=evidence
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """The growth of one series of cases."""
+
+    stem: str
+    growth: Growth
+    rows: pd.DataFrame
+
+
+def lines(rows: pd.DataFrame, size: str, *, group: Sequence[str] = ("output", "derivative", "dtype")) -> list[Line]:
+    """How ``size`` grows in each series of cases of different length: three lengths at least."""
+    parts = rows["base_case"].map(SERIES.fullmatch)
+    rows = rows[parts.notna()].assign(
+        stem=[part["stem"] for part in parts if part], length=[float(part["length"]) for part in parts if part]
+    )
+    found = []
+    for (family, stem), mine in rows.groupby(["family", "stem"]):
+        series = list(mine[list(group)].itertuples(index=False, name=None))
+        fitted = growth(list(mine["length"]), list(mine[size]), series)
+        if fitted is not None:
+            found.append(Line(stem=f"{family}.{stem}", growth=fitted, rows=mine.sort_values("length", ascending=False)))
+    return found
+
+
+def grows(found: Sequence[Line], what: str) -> Finding | None:
+    """Supported where every series grows for certain, refuted where each falls for certain; else it depends, on the series or on noise."""
+    if not found:
+        return None
+    signs = {line.growth.sign for line in found}
+    verdict = SUPPORTED if signs == {1} else REFUTED if signs == {-1} else DEPENDS
+    states = {1: "grows", -1: "falls", 0: "may do either"}
+    words = f"{what}: " + "; ".join(
+        f"{line.stem} {states[line.growth.sign]}, exponent {number(line.growth.slope)} ({interval(line.growth.low, line.growth.high)}) "
+        f"over lengths {line.growth.lengths[0]} to {line.growth.lengths[-1]}"
+        for line in found
+    )
+    steepest = max(found, key=lambda line: line.growth.slope)
+    rows = pd.concat([steepest.rows.iloc[[0, -1]], *(line.rows.iloc[[0]] for line in found)])
+    evidence = cells_evidence(rows, 5) if "id" in rows else pairs_evidence(rows, 4)
+    return Finding(
+        verdict=verdict, words=words, number=steepest.growth.slope, unit="exponent of the length, steepest series", evidence=evidence
+    )
+
+
+def moved(rows: pd.DataFrame) -> pd.DataFrame:
+    """Pairs whose bits differ, the worst first; special values last."""
+    apart = worst_first(rows[rows["verdict"] != SAME], "verdict", "ulp_max")
+    return apart.sort_values("special", kind="stable")
+
+
+def where_it_moves(apart: pd.DataFrame) -> str:
+    """Pairs with other bits, in words: beyond rounding, at special values, by flushing, within rounding."""
+    plain = apart[~apart["special"]]
+    beyond, flushed = plain[plain["verdict"].isin(BEYOND) & ~plain["flushes"]], plain[plain["flushes"]]
+    within = plain[~plain["verdict"].isin(BEYOND) & ~plain["flushes"]]
+    parts = (
+        ("beyond rounding", beyond), ("by flushing subnormal numbers on one side", flushed), ("at special values", apart[apart["special"]]),
+        ("within rounding", within),
+    )  # fmt: skip
+    return "; ".join(f"{what}: {len(rows)} ({named(rows)})" for what, rows in parts if len(rows))
+
+
+def by_switch(rows: pd.DataFrame, column: str) -> tuple[str, dict[str, int]]:
+    """For each mode or variant: how many results lose their bits, and how many of those beyond rounding; words, and the counts."""
+    counts = {str(name): int((mine["verdict"] != SAME).sum()) for name, mine in rows.groupby(column)}
+    beyond = {str(name): int(mine["verdict"].isin(BEYOND).sum()) for name, mine in rows.groupby(column)}
+    sizes = rows[column].value_counts().to_dict()
+    words = "; ".join(
+        f"{name}: {share(counts[name], sizes[name])} with other bits" + (f", {beyond[name]} beyond rounding" if beyond[name] else "")
+        for name in sorted(counts, key=lambda one: -counts[one])
+    )
+    return words, counts
+
+
+def _finite(values: pd.Series) -> float | None:
+    kept = values[values.notna()]
+    return float(kept.max()) if len(kept) else None
+
+
+__all__ = [
+    "EXPLAINED", "Line", "as_published", "by_switch", "differ", "factor_shares", "grows", "lines", "moved", "right_results", "same_weights",
+    "where_it_moves",
+]  # fmt: skip

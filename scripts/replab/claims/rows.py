@@ -1,0 +1,86 @@
+"""Selections of rows of the public tables, and rows as evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from replab.claims.model import Evidence
+from replab.model import Verdict
+
+SEVERITY = (
+    Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.INCONCLUSIVE, Verdict.ACCURACY, Verdict.SEMANTIC, Verdict.INCOMPARABLE,
+)  # fmt: skip
+"""Verdicts, the mildest first."""
+SAME, OPEN = str(Verdict.IDENTICAL), str(Verdict.INCONCLUSIVE)
+EXPLAINED = (Verdict.IDENTICAL, Verdict.ROUNDING)
+BEYOND = (Verdict.ACCURACY, Verdict.SEMANTIC, Verdict.INCOMPARABLE)
+"""Verdicts of differences that rounding does not explain."""
+
+
+def rank(verdicts: pd.Series) -> pd.Series:
+    """The place of verdicts in ``SEVERITY``."""
+    return verdicts.map({str(name): place for place, name in enumerate(SEVERITY)}).astype(float)
+
+
+def select(rows: pd.DataFrame, **where: Any) -> pd.DataFrame:
+    """The rows whose columns have the given values (one, or one of several)."""
+    for name, wanted in where.items():
+        many = isinstance(wanted, list | tuple | set | frozenset)
+        rows = rows[rows[name].isin(list(wanted)) if many else rows[name] == wanted]
+    return rows
+
+
+def kept(rows: pd.DataFrame, flags: Iterable[bool]) -> pd.DataFrame:
+    """The rows whose flag is set."""
+    return rows[np.fromiter(flags, dtype=np.bool_, count=len(rows))]
+
+
+def cells_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]:
+    """Cells as evidence, in the order of the rows."""
+    return tuple(Evidence("cell", name) for name in list(dict.fromkeys(rows["id"]))[:most])
+
+
+def pairs_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]:
+    """Pairs as evidence, in the order of the rows."""
+    names = zip(rows["left"], rows["right"], rows["axis"], strict=True)
+    return tuple(Evidence("pair", f"{left} | {right}", axis) for left, right, axis in list(dict.fromkeys(names))[:most])
+
+
+def versus_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]:
+    """The pairs of ``Tables.versus``, as pairs where they were judged as such and as two cells elsewhere."""
+    found: list[Evidence] = []
+    for left, right, judged in rows[["left", "right", "judged"]].drop_duplicates().head(most).itertuples(index=False):
+        found += [Evidence("pair", judged, "framework")] if judged else [Evidence("cell", left), Evidence("cell", right)]
+    return tuple(dict.fromkeys(found))
+
+
+def causes_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]:
+    """Attributions as evidence."""
+    return tuple(dict.fromkeys(Evidence("attribution", attribution_id(row)) for row in rows.head(most).to_dict("records")))
+
+
+def measured_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]:
+    """Measurements as evidence."""
+    names = zip(rows["id"], rows["measurement"], strict=True)
+    return tuple(Evidence("measurement", f"{cell} | {name}") for cell, name in list(dict.fromkeys(names))[:most])
+
+
+def defaults_evidence(rows: pd.DataFrame, most: int = 2) -> tuple[Evidence, ...]:
+    """Defaults as evidence: this environment's."""
+    names = zip(rows["api"], rows["parameter"], rows["environment"], strict=True)
+    return tuple(Evidence("default", f"{api}.{parameter} @ {place}") for api, parameter, place in list(dict.fromkeys(names))[:most])
+
+
+def attribution_id(row: Mapping[Any, Any]) -> str:
+    """How evidence names a row of ``attributions.parquet``."""
+    return f"{row['family']}.{row['case']} | {row['method']} | {row['pair']} | {row['factor']}"
+
+
+def worst_first(rows: pd.DataFrame, kind: str, size: str) -> pd.DataFrame:
+    """Rows by verdict and then by size, the worst first."""
+    order = rows.assign(_rank=rank(rows[kind]), _size=rows[size].fillna(0.0))
+    return order.sort_values(["_rank", "_size"], ascending=False, kind="stable").drop(columns=["_rank", "_size"])

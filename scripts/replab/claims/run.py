@@ -1,0 +1,49 @@
+"""The step of the workflow: claims and sources of discrepancy, from the tables of a run."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from replab.claims.judge import judge_claims
+from replab.claims.sources import sources
+from replab.claims.tables import Tables
+from replab.model import Family
+from replab.store import write_atomically
+
+CLAIMS, SOURCES = "claims.json", "sources.json"
+
+
+def write(lab_root: Path, results: Path, where: Iterable[Path] | None = None) -> None:
+    """Write ``claims.json`` and ``sources.json`` into ``results``.
+
+    ``where`` are the folders of experiments whose ``claims.toml`` and ``*/claims.py`` count, by default the laboratory's own. Raises
+    ``ClaimError`` when claims and rules do not match, or evidence does not exist.
+    """
+    tables = Tables.read(results)
+    chosen = [lab_root / "experiments"] if where is None else list(where)
+    _write(results / CLAIMS, judge_claims(tables, chosen))
+    _write(results / SOURCES, sources(tables))
+
+
+def folders(families: Iterable[Family]) -> list[Path]:
+    """The folders in which some families lie, each once: where their claims are looked for."""
+    return list(dict.fromkeys(family.folder.parent for family in families))
+
+
+def _write(path: Path, found: Any) -> None:
+    write_atomically(path, (json.dumps(plain(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def plain(value: Any) -> Any:
+    """JSON values: numbers that are not finite become null."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

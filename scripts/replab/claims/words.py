@@ -1,0 +1,61 @@
+"""How numbers and lists are written in what rules say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+FRAMEWORK_NAMES = {"numpy": "NumPy", "tensorflow": "TensorFlow", "torch": "PyTorch"}
+NONE = "–"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with a few significant digits."""
+    if math.isnan(value):
+        return NONE
+    if value and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.{digits - 1}e}".replace("e-0", "e-").replace("e+0", "e")
+    return f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}".replace(",", "\u202f")
+
+
+def share(part: int, whole: int) -> str:
+    """``3 of 40 (7.5 %)``."""
+    return f"{part} of {whole}" + (f" ({percent(part / whole)})" if 0 < part < whole else "")
+
+
+def percent(value: float) -> str:
+    """A share in percent, with two digits where that is below one percent."""
+    return f"{100 * value:.0f}\u00a0%" if not 0 < abs(value) < 0.095 else f"{100 * value:.2g}\u00a0%"
+
+
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """``a, b and 3 more``; a name that comes twice counts once."""
+    distinct = list(dict.fromkeys(names))
+    if len(distinct) <= 1:
+        return "".join(distinct)
+    if len(distinct) <= most:
+        return f"{', '.join(distinct[:-1])} and {distinct[-1]}"
+    return f"{', '.join(distinct[:most])} and {len(distinct) - most} more"
+
+
+def counted(kinds: Iterable[str], order: Sequence[str]) -> str:
+    """``3 identical, 2 rounding``: how often each kind occurs, in the given order."""
+    found = pd.Series(list(kinds), dtype=object).value_counts().to_dict()
+    return ", ".join(f"{found[kind]} {kind}" for kind in (*order, *sorted(set(found) - set(order))) if kind in found)
+
+
+def named(frame: pd.DataFrame, most: int = 5) -> str:
+    """The cases of some rows, with the family."""
+    return listed((f"{family}.{case}" for family, case in zip(frame["family"], frame["case"], strict=True)), most)
+
+
+def upper(text: str) -> str:
+    """The text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
+def interval(low: float, high: float) -> str:
+    """``0.1 … 0.4``."""
+    return f"{number(low)} … {number(high)}"

@@ -1,0 +1,247 @@
+"""The engine of claims: lists and rules are matched, environments summed up, evidence checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from claims_world import TF, TORCH, World
+from replab.claims import DEPENDS, MISSING, REFUTED, SUPPORTED, Evidence, Finding, missing
+from replab.claims.judge import judge_claims, overall
+from replab.claims.load import paired
+from replab.claims.model import ClaimError
+from replab.claims.rows import SEVERITY
+from replab.claims.run import write
+from replab.claims.statistics import growth
+from replab.claims.words import listed, number, share
+from replab.model import Verdict
+
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+CLAIM = '[U1]\nkind = "claim"\nstatement = "The sky is blue."\n'
+RULE = '''
+from replab.claims import SUPPORTED, Evidence, Finding, rule
+
+@rule("U1", needs="a look outside", frameworks=("tensorflow",))
+def sky(tables, environment):
+    """Supported
+    when it is."""
+    return Finding(verdict=SUPPORTED, words="it is", evidence=(Evidence("cell", "EVIDENCE"),))
+'''
+
+
+def _folder(path: Path, claims: str = CLAIM, **families: str) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "claims.toml").write_text(claims)
+    for family, text in families.items():
+        (path / family).mkdir(exist_ok=True)
+        (path / family / "claims.py").write_text(text)
+    return path
+
+
+def _saved(world: World, results: Path) -> Path:
+    tables = {"cells": world.cells, "pairs": world.pairs, "attributions": world.attributions, "measurements": world.measurements}
+    world.tables()  # adds the environments
+    results.mkdir(exist_ok=True)
+    for name, rows in tables.items():
+        pd.DataFrame(rows).to_parquet(results / f"{name}.parquet")
+    return results
+
+
+def _finding(verdict: str) -> Finding:
+    return missing("nothing") if verdict == MISSING else Finding(verdict=verdict, words="so", evidence=(Evidence("cell", "x"),))
+
+
+# --- claims and rules ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_every_published_claim_has_exactly_one_rule() -> None:
+    ids = {claim.id for claim, _ in paired([EXPERIMENTS])}
+    letters = {"A": 3, "B": 3, "C": 3, "D": 3, "E": 3}
+    assert ids == {f"{letter}{n}" for letter, most in letters.items() for n in range(1, most + 1)} | {f"K{n:02d}" for n in range(1, 27)}
+
+
+def test_every_rule_says_in_words_what_decides() -> None:
+    for claim, rule in paired([EXPERIMENTS]):
+        assert len(rule.text) > 60 or rule.text.startswith("As B1"), claim.id
+        assert rule.needs
+        assert "\n" not in rule.text.replace("\n\n", "")
+
+
+def test_wrong_published_numbers_stand_beside_the_truth() -> None:
+    claims = {claim.id: claim for claim, _ in paired([EXPERIMENTS])}
+    assert (claims["A2"].published, claims["A2"].truth) == ("24", "192")
+    assert claims["D2"].published and claims["D2"].truth == "14"
+
+
+def test_a_claim_without_a_rule_is_refused(tmp_path) -> None:
+    with pytest.raises(ClaimError, match="no rule judges U1"):
+        paired([_folder(tmp_path)])
+
+
+def test_a_rule_without_a_claim_is_refused(tmp_path) -> None:
+    with pytest.raises(ClaimError, match=r"U1 stands in no claims\.toml"):
+        paired([_folder(tmp_path, "", sky=RULE)])
+
+
+def test_two_rules_for_one_claim_are_refused(tmp_path) -> None:
+    with pytest.raises(ClaimError, match="has two rules"):
+        paired([_folder(tmp_path, one=RULE, two=RULE)])
+
+
+def test_a_rule_without_words_is_refused(tmp_path) -> None:
+    silent = RULE.replace('"""Supported\n    when it is."""', "")
+    with pytest.raises(ClaimError, match="has no docstring"):
+        paired([_folder(tmp_path, sky=silent)])
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[U1]\nkind =", "is not valid TOML"),
+        ('[U1]\nkind = "guess"\nstatement = "x"\n', "needs `kind"),
+        ('[U1]\nkind = "claim"\n', "and a statement"),
+        ('[U1]\nkind = "claim"\nstatement = "x"\ncolour = "blue"\n', "unknown key 'colour'"),
+    ],
+)
+def test_a_faulty_list_is_refused_with_its_place(tmp_path, text, problem) -> None:
+    with pytest.raises(ClaimError, match=problem) as caught:
+        paired([_folder(tmp_path, text, sky=RULE)])
+    assert "claims.toml" in str(caught.value)
+
+
+def test_rules_that_cannot_be_read_are_named(tmp_path) -> None:
+    with pytest.raises(ClaimError, match=r"cannot be read: NameError"):
+        paired([_folder(tmp_path, sky="undefined\n")])
+
+
+# --- judging -------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_verdict_everywhere_is_the_verdict() -> None:
+    assert overall({"a": _finding(SUPPORTED), "b": _finding(SUPPORTED)}) == (SUPPORTED, "Supported in all 2 environments judged.")
+    assert overall({"a": _finding(REFUTED)}) == (REFUTED, "Refuted in the one environment judged.")
+
+
+def test_what_depends_everywhere_says_on_what() -> None:
+    found = {"a": _finding(DEPENDS), "b": _finding(DEPENDS), "c": _finding(MISSING)}
+    assert overall(found) == (DEPENDS, "Depends in all 2 environments judged. In b: so.")
+
+
+def test_what_cannot_be_judged_does_not_count() -> None:
+    assert overall({"a": _finding(SUPPORTED), "b": _finding(MISSING)})[0] == SUPPORTED
+    assert overall({"a": _finding(MISSING)})[0] == MISSING
+    assert overall({})[0] == MISSING
+
+
+def test_different_verdicts_depend_on_the_environment_and_say_which() -> None:
+    verdict, words = overall({"a": _finding(SUPPORTED), "b": _finding(REFUTED), "c": _finding(SUPPORTED)})
+    assert (verdict, words) == (DEPENDS, "Depends on the environment: supported in a and c; refuted in b.")
+
+
+def test_a_user_brings_claims_and_rules_in_folders_of_their_own(tmp_path) -> None:
+    world = World()
+    there = world.cell("sky", claims="")["id"]
+    folder = _folder(tmp_path, sky=RULE.replace("EVIDENCE", there))
+    (entry,) = judge_claims(world.tables(), [folder])
+    assert (entry["id"], entry["verdict"], entry["rule"], entry["needs"]) == ("U1", SUPPORTED, "Supported when it is.", "a look outside")
+    assert list(entry["by_environment"]) == [TF]
+    assert entry["evidence"] == [{"kind": "cell", "id": there}]
+
+
+def test_evidence_that_does_not_exist_fails_loudly(tmp_path) -> None:
+    with pytest.raises(ClaimError, match=r"U1 in tf-2.21: the evidence does not exist: cell EVIDENCE"):
+        judge_claims(World().tables(), [_folder(tmp_path, sky=RULE)])
+
+
+def test_a_verdict_without_evidence_cannot_be_said() -> None:
+    with pytest.raises(ValueError, match="without evidence"):
+        Finding(verdict=SUPPORTED, words="because")
+    with pytest.raises(ValueError, match="no verdict"):
+        Finding(verdict="likely", words="because")
+
+
+def test_what_is_written_is_plain_json_with_what_was_measured(tmp_path) -> None:
+    world = World()
+    for environment in (TF, TORCH):
+        world.cell(
+            "chain_of_powers", claims="A2", derivative=1, environment=environment, verdict="identical", worst_result="0x1.8p+7 (192)"
+        )
+        world.cell(
+            "central_1e-6", claims="D2", environment=environment, verdict="accuracy", worst_result=f"0x1p+3 ({13 + len(environment)})"
+        )
+    world.both("softmax_3", "rounding", claims="A3,K10", ulp_max=float("nan"))
+    results = _saved(world, tmp_path / "results")
+    write(EXPERIMENTS.parent, results)
+    text = (results / "claims.json").read_text()
+    assert "NaN" not in text
+    entries = {entry["id"]: entry for entry in json.loads(text)}
+    assert len(entries) == 41
+    chain = entries["A2"]
+    assert (chain["published"], chain["truth"], chain["measured"], chain["verdict"]) == ("24", "192", "192", REFUTED)
+    assert entries["D2"]["measured"] == "20 in tf-2.21; 23 in torch-2.13"
+    assert entries["K12"]["verdict"] == MISSING and "time_ratio" in entries["K12"]["missing"]
+    assert "missing" not in chain
+    assert json.loads((results / "sources.json").read_text())[0]["id"] == "rounding"
+
+
+def test_tables_of_an_older_run_are_enough(tmp_path) -> None:
+    world = World()
+    world.both("softmax_3", "rounding", claims="K10")
+    results = _saved(world, tmp_path)
+    for name in ("attributions", "measurements"):
+        (results / f"{name}.parquet").unlink()
+    frame = pd.read_parquet(results / "cells.parquet").drop(columns=["base", "aligned", "repeatable", "cause", "flushed"])
+    frame.to_parquet(results / "cells.parquet")
+    write(EXPERIMENTS.parent, results)
+    entries = {entry["id"]: entry["verdict"] for entry in json.loads((results / "claims.json").read_text())}
+    assert entries["K10"] == SUPPORTED
+
+
+def test_results_without_tables_are_named(tmp_path) -> None:
+    with pytest.raises(ClaimError, match=r"cells\.parquet: there is no such table"):
+        write(EXPERIMENTS.parent, tmp_path)
+
+
+# --- words and numbers ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_severity_holds_every_verdict_of_a_result() -> None:
+    assert set(SEVERITY) == set(Verdict)
+
+
+def test_numbers_and_lists_read_well() -> None:
+    assert [number(value) for value in (0.0, 1.2345, 123456.0, 1e-9, float("nan"))] == ["0", "1.23", "1.23e5", "1.00e-9", "–"]
+    assert listed(["a", "b", "a"]) == "a and b"
+    assert listed("abcdefg", 2) == "a, b and 5 more"
+    assert [share(0, 4), share(4, 4), share(1, 4), share(0, 0)] == ["0 of 4", "4 of 4", "1 of 4 (25\u00a0%)", "0 of 0"]
+
+
+def test_growth_finds_the_power_and_is_certain_of_it() -> None:
+    lengths = [4.0, 16.0, 64.0, 256.0]
+    rng = np.random.default_rng(0)
+    errors = [0.1 * length**0.5 * np.exp(0.01 * rng.normal()) for length in lengths] + [7 * length**0.5 for length in lengths]
+    found = growth(lengths * 2, errors, ["a"] * 4 + ["b"] * 4)
+    assert found is not None
+    assert found.slope == pytest.approx(0.5, abs=0.02)
+    assert found.low <= found.slope <= found.high
+    assert (found.sign, found.points, found.lengths) == (1, 8, (4, 16, 64, 256))
+
+
+def test_growth_agrees_with_least_squares_and_students_interval() -> None:
+    from scipy import stats
+
+    x, y = [1.0, 2.0, 4.0, 8.0, 16.0], [1.0, 1.9, 4.4, 7.5, 17.0]
+    fitted = stats.linregress(np.log(x), np.log(y))
+    found = growth(x, y, ["a"] * 5)
+    assert found is not None
+    assert found.slope == pytest.approx(fitted.slope)
+    assert found.high - found.slope == pytest.approx(fitted.stderr * stats.t.ppf(0.995, 3))
+
+
+@pytest.mark.parametrize("errors", [[0.0, 0.0, 0.0], [1.0, 2.0, float("nan")]])
+def test_growth_needs_three_lengths_with_an_error(errors) -> None:
+    assert growth([1, 2, 3], errors, ["a"] * 3) is None

@@ -1,0 +1,103 @@
+"""Every rule can say each of its verdicts: worlds made for it, a few rows each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from claims_scenes import SCENES, Scene
+from claims_world import NUMPY, TF, TORCH, World
+from replab.claims import DEPENDS, MISSING, REFUTED, SUPPORTED, Tables
+from replab.claims.judge import findings, known_evidence
+from replab.claims.load import claims, rules
+
+ROOT = Path(__file__).resolve().parents[2] / "experiments"
+RULES = rules([ROOT])
+
+
+def judged(claim: str, scene: Scene, environment: str = TF) -> tuple[str, Tables]:
+    """The verdict of a rule in a world; what it names as evidence must be there."""
+    world = World()
+    scene(world)
+    tables = world.tables()
+    finding = findings(RULES[claim], tables)[environment]
+    there = known_evidence(tables)
+    for one in finding.evidence:
+        assert (f"{one.id} {one.axis}" if one.kind == "pair" else one.id) in there[one.kind]
+    assert finding.words and "nan" not in finding.words
+    return finding.verdict, tables
+
+
+@pytest.mark.parametrize(("claim", "verdict"), [(claim, verdict) for claim, scenes in SCENES.items() for verdict in scenes])
+def test_a_rule_says_each_of_its_verdicts(claim, verdict) -> None:
+    assert judged(claim, SCENES[claim][verdict])[0] == verdict
+
+
+@pytest.mark.parametrize("claim", sorted(SCENES))
+def test_a_rule_without_data_says_what_is_missing(claim) -> None:
+    found = findings(RULES[claim], World().tables())
+    assert found
+    for environment, finding in found.items():
+        assert finding.verdict == MISSING
+        assert environment in finding.words
+        assert not finding.evidence
+
+
+def test_every_claim_has_scenes_for_two_verdicts_at_least() -> None:
+    assert set(SCENES) == set(claims([ROOT])) == set(RULES)
+    assert all(len(scenes) >= 2 for scenes in SCENES.values())
+
+
+def test_the_same_gradients_mean_the_opposite_in_the_other_framework() -> None:
+    world = World()
+    world.measure("gradient_after_two_backwards_ratio", "eager", 2.0, environment=TORCH)
+    world.cell("lstm_forgotten_mask", claims="K11", environment=TORCH, verdict="rounding")
+    tables = world.tables()
+    assert findings(RULES["K15"], tables)[TORCH].verdict == SUPPORTED
+    assert findings(RULES["K11"], tables)[TORCH].verdict == SUPPORTED
+
+
+def test_order_is_judged_by_the_other_framework_where_no_switch_was_run() -> None:
+    verdict, _ = judged("K19", lambda world: world.both("sum", "rounding", claims="K19"))
+    assert verdict == SUPPORTED
+    verdict, _ = judged("K19", lambda world: world.both("sum", "identical", claims="K19"))
+    assert verdict == REFUTED
+
+
+def test_a_result_that_does_not_repeat_is_not_blamed_on_the_graph() -> None:
+    def scene(world: World) -> None:
+        world.modes("identical", case="steady")
+        world.modes("rounding", case="shaky", repeatable="no")
+
+    assert judged("K01", scene)[0] == REFUTED
+
+
+def test_two_ways_off_the_reference_are_no_difference_beyond_rounding() -> None:
+    """The envelope of the reference says nothing about another function."""
+    world = World()
+    world.modes("semantic", case="difference", verdict="semantic")
+    (row,) = world.tables().pairs.to_dict("records")
+    assert row["verdict"] == "inconclusive"
+
+
+def test_older_versions_are_held_against_the_newest_of_the_other_framework() -> None:
+    world = World()
+    world.both("model", "rounding", claims="K20")
+    world.cell("model", claims="K20", environment="tf-2.4", verdict="semantic")
+    found = findings(RULES["K20"], world.tables())
+    assert {environment: finding.verdict for environment, finding in found.items()} == {"tf-2.4": SUPPORTED, TF: DEPENDS, TORCH: DEPENDS}
+    assert [one.kind for one in found["tf-2.4"].evidence] == ["cell", "cell"]
+    assert [one.kind for one in found[TF].evidence] == ["pair"]
+
+
+def test_numpy_is_not_asked_about_gradients() -> None:
+    assert NUMPY not in findings(RULES["K15"], World().tables())
+
+
+def test_random_draws_say_nothing_about_the_graph() -> None:
+    def scene(world: World) -> None:
+        world.modes("identical", case="steady")
+        world.modes("rounding", case="normal", why="chance explains it: z = 1 is within the limit 4")
+
+    assert judged("K01", scene)[0] == REFUTED
