@@ -66,6 +66,10 @@
       spec.encoding.color.legend.columns = 1;
       spec.encoding.x.title = "input (logarithmic on both sides of 0)";
     }
+    if (target.clientWidth < 520 && spec.layer) {
+      spec.layer = JSON.parse(JSON.stringify(spec.layer));
+      spec.layer.forEach(function (layer) { if (layer.encoding.color) { layer.encoding.color.legend.columns = 1; } });
+    }
     var compiled = vegaLite.compile(spec, { config: config() }).spec;
     var view = new vega.View(vega.parse(compiled), { renderer: "svg", container: target, hover: true });
     view.tooltip(showTip).data("points", payload.lines ? rows(payload.lines) : payload.points);

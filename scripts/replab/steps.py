@@ -141,9 +141,9 @@ def step_tables(lab: Lab, options: argparse.Namespace) -> None:
 
 def step_claims(lab: Lab, options: argparse.Namespace) -> None:
     """Judge every claim by the tables."""
-    from replab.claims.run import write  # noqa: PLC0415
+    from replab.claims import run  # noqa: PLC0415
 
-    write(lab.root, lab.results)
+    run.write(lab.root, lab.results, run.folders(lab.families))
     del options
 
 

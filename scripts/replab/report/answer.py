@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from replab.report.causes import ranked, real, source_anchor, source_count
+from replab.report.causes import OPEN, ranked, real, source_anchor, source_count
 from replab.report.cells import CellView, Work, bit_classes, by_work
 from replab.report.claims import counted_words
 from replab.report.contrasts import Notes, less_accurate, not_comparable, other_functions, special_values
@@ -90,7 +90,7 @@ def ranking(results: Results) -> Ranking | None:
     if not found and not results.claims:
         return None
     rows = []
-    for entry in found[:SOURCES_OF_A_CARD]:
+    for entry in [entry for entry in found if entry.get("id") != OPEN][:SOURCES_OF_A_CARD]:
         size = number(real(entry.get("median")))
         said = f"median relative difference {size}, " if size != MISSING else ""
         link = Link(text=str(entry.get("title") or entry.get("id") or ""), href=f"causes.html#{source_anchor(entry)}")

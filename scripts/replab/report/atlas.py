@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -57,7 +58,15 @@ def _side(row: DefaultRow | None) -> Side | None:
     elif row.status == REQUIRED:
         absent = "no default: it must be given"
     meaning = row.comparable if row.status == READ and not _same_text(row.comparable, row.value) else ""
-    return Side(value="" if absent else row.value, meaning=meaning, absent=absent, name=row.api_name)
+    return Side(value="" if absent else python_text(row.value), meaning=python_text(meaning), absent=absent, name=row.api_name)
+
+
+def python_text(value: str) -> str:
+    """A value as Python writes it (``None``, ``True``, ``'same'``); what is no JSON (``absent``, ``required``) stays as it is."""
+    try:
+        return repr(json.loads(value))
+    except ValueError:
+        return value
 
 
 def _same_text(comparable: str, value: str) -> bool:
@@ -99,7 +108,7 @@ def defaults(results: Results, index: Index) -> DefaultsPage:
     apart = {(one.api, one.parameter) for one in differences(table, ours)}
     steps: dict[tuple[str, str], list[str]] = defaultdict(list)
     for step in drift(table, ours):
-        steps[step.api, step.parameter].append(f"{step.older} → {step.newer}: {step.before} → {step.after}")
+        steps[step.api, step.parameter].append(f"{step.older} → {step.newer}: {python_text(step.before)} → {python_text(step.after)}")
     entries: dict[str, list[DefaultEntry]] = defaultdict(list)
     for (api, parameter), places in sorted(by_place.items(), key=lambda item: (_group(item[1]), item[0])):
         rows = [places.get(environment) for environment in newest.values()]

@@ -8,18 +8,20 @@ from math import isfinite, nan
 from typing import Any
 
 from replab.report.charts import Ranked, ranked_chart
-from replab.report.evidence import Index
+from replab.report.evidence import SIDES, Index, split_id
 from replab.report.explained import as_declared, explained, planted, unexplained
 from replab.report.pages_causes import CauseSection, CausesPage, SourceRow
-from replab.report.parts import Chart
+from replab.report.parts import Chart, Link
 from replab.report.results import AttributionRow, CellRow, Results
 from replab.report.shares import aligned_tables, factor_case, factor_groups
 from replab.report.switches import moves, repeats, switch_tables
-from replab.report.words import count, listing, number, percent, plural, slug
+from replab.report.words import count, derivative_name, listing, number, percent, plural, slug
 
 QUESTION = "What are the sources of discrepancy between TensorFlow and PyTorch, ranked by size?"
 UNIT = "relative difference of the worst element"
 MOST_FACTORS = 8
+OPEN = "open"
+"""The source that says that none is known: it has a place in the table and is no answer."""
 
 
 def real(value: Any) -> float:
@@ -54,7 +56,7 @@ def source_lede(results: Results) -> str:
     found = ranked(results)
     if not found:
         return "This run holds no results of both TensorFlow and PyTorch beside each other, so it cannot rank what sets them apart."
-    sized = [entry for entry in found if real(entry.get("median")) > 0]
+    sized = [entry for entry in found if real(entry.get("median")) > 0 and entry.get("id") != OPEN]
     said = [f"{_title(entry)} ({number(real(entry['median']))})" for entry in sized[:3]]
     parts = [f"By the median relative difference, the largest {'is' if len(said) == 1 else 'are'} {listing(said)}."] if said else []
     often = max(found, key=lambda entry: (real(entry.get("share") or 0.0), str(entry.get("id") or "")))
@@ -74,6 +76,15 @@ def _note(entry: Mapping[str, Any]) -> str:
     return "; ".join(part for place, part in enumerate(parts) if place and not part.startswith(skipped))
 
 
+def _example(evidence: Mapping[str, Any], index: Index) -> Link:
+    """An example, called by its case and derivative: what is compared stands above the table."""
+    parts = split_id(str(evidence.get("id") or "").partition(SIDES)[0])
+    found = index.link(evidence)
+    if parts is None:
+        return found
+    return Link(text=f"{parts.family}.{parts.case}, {derivative_name(parts.derivative)}", href=found.href)
+
+
 def _sources(results: Results, index: Index) -> tuple[SourceRow, ...]:
     return tuple(
         SourceRow(
@@ -89,7 +100,7 @@ def _sources(results: Results, index: Index) -> tuple[SourceRow, ...]:
             cases=plural(_whole(entry.get("cases")), "case"),
             factors=listing([str(factor) for factor in entry.get("factors") or []], MOST_FACTORS),
             note=_note(entry),
-            examples=tuple(dict.fromkeys(index.link(one) for one in entry.get("examples") or [] if isinstance(one, Mapping))),
+            examples=tuple(dict.fromkeys(_example(one, index) for one in entry.get("examples") or [] if isinstance(one, Mapping))),
         )
         for place, entry in enumerate(ranked(results), 1)
     )

@@ -76,7 +76,6 @@ def _card(entry: Mapping[str, Any], environments: Sequence[tuple[str, str]], ind
     judged = entry.get("by_environment") or {}
     found = {name: judged[name] for name, _ in environments if name in judged}
     figure, unit, where = _figure(found)
-    squares = tuple(_place(name, framework, found[name], index) if name in found else None for name, framework in environments)
     outcome, statement = verdict(entry), str(entry.get("statement") or "")
     return ClaimCard(
         id=identity,
@@ -93,8 +92,7 @@ def _card(entry: Mapping[str, Any], environments: Sequence[tuple[str, str]], ind
         truth=str(entry.get("truth") or ""),
         measured=str(entry.get("measured") or ""),
         untested=str(entry.get("untested") or ""),
-        places=tuple(place for place in squares if place is not None),
-        squares=squares,
+        places=tuple(_place(name, framework, found[name], index) for name, framework in environments if name in found),
         evidence=_links(entry, index),
         search=f"{identity} {statement} {entry.get('words') or ''}".lower(),
     )
@@ -117,4 +115,6 @@ def claims(results: Results, index: Index) -> ClaimsPage:
     lede = "This run judged no claim: none is written down, or the step that judges them did not run."
     if results.claims:
         lede = f"Of {plural(len(results.claims), 'statement')}, {counted_words(results.claims)}."
-    return ClaimsPage(lede=lede, counts=counted(results.claims), environments=environments, groups=tuple(groups))
+    judged = [{place.environment: place for place in card.places} for group in groups for card in group.cards]
+    overview = tuple((name, tuple(places.get(name) for places in judged)) for name, _ in environments)
+    return ClaimsPage(lede=lede, counts=counted(results.claims), groups=tuple(groups), environments=overview)

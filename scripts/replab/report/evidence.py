@@ -41,6 +41,15 @@ def control_anchor(family: str, case: str) -> str:
     return slug(f"{family}.{case}")
 
 
+def _newest(rows: Iterable[CellRow]) -> frozenset[str]:
+    """The newest environment of TensorFlow and of PyTorch."""
+    found: dict[str, tuple[int, str]] = {}
+    for row in rows:
+        if row.framework in {"tensorflow", "torch"}:
+            found[row.framework] = max(found.get(row.framework, (-1, "")), (row.environment_order, row.environment))
+    return frozenset(name for _, name in found.values())
+
+
 def _of(row: CellRow | AttributionRow) -> tuple[str, str]:
     return (row.family, row.case)
 
@@ -68,6 +77,8 @@ class Index:
     def __init__(self, results: Results, cells: Iterable[CellView]) -> None:
         cells = tuple(cells)
         self.pages = {(cell.work.family, cell.work.case) for cell in cells}
+        self.newest = _newest(results.cells)
+        """The pair that readers ask for first."""
         self._cells = {cell.id: cell for cell in cells}
         self._rows = {row.id: row for row in (*results.cells, *results.varied)}
         self._controls = {_of(row) for row in self._rows.values() if row.role == "control"}
@@ -111,8 +122,14 @@ class Index:
         href = first.href or self.cell(right).href
         if one is None or two is None:
             return Link(text=SIDES.join((left, right)), href=href)
-        other = " ".join([two.environment, two.mode, *([two.variant] if two.variant != "default" else [])])
-        return Link(text=f"{first.text} against {other}", href=href)
+        sides = [[one.environment, one.mode, one.variant], [two.environment, two.mode, two.variant]]
+        for place, usual in ((2, "default"), (1, "eager")):
+            if sides[0][place] == sides[1][place] == usual:
+                sides[0][place] = sides[1][place] = ""
+        if one.environment == two.environment:
+            sides[1][0] = ""
+        said = " against ".join(" ".join(part for part in side if part) for side in sides)
+        return Link(text=f"{one.family}.{one.case}, {one.dtype} {derivative_name(one.derivative)}, {said}", href=href)
 
     def link(self, evidence: Mapping[str, Any]) -> Link:
         """A piece of evidence of a claim or a source."""

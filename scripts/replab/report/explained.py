@@ -47,8 +47,8 @@ def explained(rows: Iterable[AttributionRow], index: Index) -> tuple[Explained, 
         made.append(
             Explained(
                 factor=factor,
-                value=value,
-                truth=truth,
+                value=value.removeprefix(f"{factor} = "),
+                truth=truth.removeprefix(f"{factor} = "),
                 work=index.cause(family, case),
                 where=places(found),
                 detail=details_in_words((row.dtype, row.derivative) for row in found),

@@ -46,8 +46,6 @@ class ClaimCard:
     measured: str
     untested: str
     places: tuple[ClaimPlace, ...]
-    squares: tuple[ClaimPlace | None, ...]
-    """One per environment of the page; None where the claim is not about it."""
     evidence: tuple[Link, ...]
     search: str
     """What the text filter looks at."""
@@ -69,6 +67,6 @@ class ClaimsPage:
 
     lede: str
     counts: tuple[tuple[Outcome, int], ...]
-    environments: tuple[tuple[str, str], ...]
-    """(environment, framework): the columns of the overview."""
     groups: tuple[ClaimGroup, ...]
+    environments: tuple[tuple[str, tuple[ClaimPlace | None, ...]], ...]
+    """The overview: a row per environment, a square per claim; None where the claim is not about it."""

@@ -115,7 +115,7 @@ def factor_case(results: Results, family: str, case: str, rows: Sequence[Attribu
     groups: dict[tuple[str, ...], list[tuple[Place, Sequence[AttributionRow]]]] = defaultdict(list)
     for place, found in sorted(places.items()):
         groups[place.axis, *_signature(found)].append((place, found))
-    ordered = sorted(groups.items(), key=lambda item: (-_size(item[1]), item[0]))
+    ordered = sorted(groups.items(), key=lambda item: (not _holds(item[1], index.newest), -_size(item[1]), item[0]))
     told = {axis: [_sharing(found, hues, index) for key, found in ordered if (key[0] == "version") == axis] for axis in (False, True)}
     return FactorCase(
         anchor=slug(f"factors-{family}.{case}"),
@@ -125,6 +125,11 @@ def factor_case(results: Results, family: str, case: str, rows: Sequence[Attribu
         rows=tuple(told[False]),
         steps=tuple(told[True]),
     )
+
+
+def _holds(places: Sequence[tuple[Place, Sequence[AttributionRow]]], newest: frozenset[str]) -> bool:
+    """Whether the pair that readers ask for first is among them."""
+    return any(set(place.pair.split(" | ")) == newest for place, _ in places)
 
 
 def _size(places: Sequence[tuple[Place, Sequence[AttributionRow]]]) -> float:
