@@ -23,7 +23,7 @@ def conv2d(x, w):
     return tf.nn.conv2d(x, w, strides=[1, 1, 1, 1], padding="SAME")
 
 
-def sum(x):
+def total(x):
     return tf.reduce_sum(x)
 
 

@@ -5,6 +5,8 @@ Factors that are ``None`` are not passed on, so that Keras' own default holds.
 
 import tensorflow as tf
 
+_KERAS_3 = hasattr(tf.keras.layers.Layer, "stateless_call")
+
 # --- trainings ---------------------------------------------------------------------------------------------------------------------------
 
 
@@ -122,9 +124,9 @@ class _Conditional(tf.keras.layers.Layer):
     def __init__(self, chooser, **options):
         super().__init__(**options)
         self.chooser = chooser
+        self.first, self.second = _keras("Dense", self, 5), _keras("Dense", self, 5)
 
     def build(self, input_shape):
-        self.first, self.second = _keras("Dense", self, 5), _keras("Dense", self, 5)
         self.first.build(input_shape)
         self.second.build(input_shape)
         self.built = True
@@ -209,7 +211,7 @@ def normalised_block(x, first, scale, shift, second, epsilon=None, slope=None):
     hidden = _layer(lambda: _keras("Dense", x, 8, use_bias=False), {"kernel": first}, x)
     weights = {"gamma": scale, "beta": shift}
     hidden = _layer(lambda: _keras("LayerNormalization", x, **_given(epsilon=epsilon)), weights, hidden)
-    name = "negative_slope" if hasattr(tf.keras.layers.Layer, "stateless_call") else "alpha"  # Keras 3 has another word for it
+    name = "negative_slope" if _KERAS_3 else "alpha"
     hidden = _keras("LeakyReLU", x, **({} if slope is None else {name: slope}))(hidden)
     return _layer(lambda: _keras("Dense", x, 3, use_bias=False), {"kernel": second}, hidden)
 
@@ -317,10 +319,14 @@ def _layer(make, weights, x, **options):
 
 @tf.autograph.experimental.do_not_convert
 def _built(make, x):
-    """A layer whose own variables lie in a graph that nobody runs: under ``tf.function`` none may be made at each call."""
+    """A layer whose own variables lie in a graph that nobody runs: under ``tf.function`` none may be made at each call.
+
+    Keras 3 makes some (the seeds of dropout) before it builds; Keras 2 would make another kind of layer inside of a graph.
+    """
+    layer = None if _KERAS_3 else make()
     with tf.Graph().as_default():
-        layer = make()
-        layer.build(tuple(x.shape.as_list()) if hasattr(layer, "stateless_call") else tf.TensorShape(x.shape))
+        layer = make() if layer is None else layer
+        layer.build(tuple(x.shape.as_list()) if _KERAS_3 else tf.TensorShape(x.shape))
     return layer
 
 
@@ -330,7 +336,7 @@ def _called(layer, weights, state, x, **options):
     given = dict(weights, **state)
     for path, tensor in given.items():
         _check(path, tensor, _find(layer, path).shape)
-    if hasattr(layer, "stateless_call"):  # Keras 3
+    if _KERAS_3:
         rest = list(state.values()) or [tf.zeros(each.shape, each.dtype) for each in layer.non_trainable_variables]  # seeds of dropout
         out, rest = layer.stateless_call(list(weights.values()), rest, x, **options)
         return out, rest

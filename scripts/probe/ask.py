@@ -58,7 +58,7 @@ def _wait(child):
 
 
 def onednn(work):
-    """The instruction set that oneDNN says it uses when ``work`` runs: ``avx512``, ``avx2``, ``avx``, ``sse41``; ``unused``, ``unknown``."""
+    """The instruction set that oneDNN says it uses in ``work``: ``avx512``, ``avx2``, ``avx``, ``sse41``; ``unused`` or ``unknown``."""
     ended_well, said = copy_of_this(work, VERBOSE)
     found = re.search(r"(?:cpu,isa:|Detected ISA is )(.*)", said)
     if found is not None:

@@ -214,9 +214,9 @@ def after_cell():
     """Nothing lingers between cells: each has its own graph or function."""
 
 
-def arithmetic(libraries):
-    """``threads``, ``custom_onednn`` (whether TensorFlow's operations may use oneDNN), ``onednn`` (its instruction set: Eigen's products use
-    it too), ``grappler``, ``jit``, ``deterministic``, ``xla_flags`` (``refused`` when XLA does not know them).
+def arithmetic(_libraries):
+    """``threads``, ``custom_onednn`` (whether TensorFlow's operations may use oneDNN), ``onednn`` (its instruction set: Eigen's products
+    use it too), ``grappler``, ``jit``, ``deterministic``, ``xla_flags`` (``refused`` when XLA does not know them).
     """
     return {
         "threads": _threads(),
@@ -230,7 +230,7 @@ def arithmetic(libraries):
 
 
 def _threads():
-    """What TensorFlow was configured with: from 2.0 on it says so itself, before that its configuration is what eager execution was given."""
+    """What TensorFlow was configured with: from 2.0 on it says so, before that its configuration is what eager execution was given."""
     said = tf.config.threading.get_intra_op_parallelism_threads()
     return said or context.context().config.intra_op_parallelism_threads
 
@@ -290,9 +290,13 @@ def describe():
 
 def _mkl_enabled():
     """Whether TensorFlow's operations may use oneDNN. Not public, the only place that tells, and it moved."""
-    for place in ("tensorflow.python.util._pywrap_util_port", "tensorflow.python._pywrap_util_port", "tensorflow.python.pywrap_tensorflow"):
-        try:
-            return bool(importlib.import_module(place).IsMklEnabled())
-        except (ImportError, AttributeError):
-            continue
-    return "unknown"
+    places = ("tensorflow.python.util._pywrap_util_port", "tensorflow.python._pywrap_util_port", "tensorflow.python.pywrap_tensorflow")
+    there = [place for place in places if _is_there(place)]
+    return bool(importlib.import_module(there[0]).IsMklEnabled()) if there else "unknown"
+
+
+def _is_there(place):
+    try:
+        return hasattr(importlib.import_module(place), "IsMklEnabled")
+    except ImportError:
+        return False

@@ -79,7 +79,11 @@ def _script(function, work):
     def again(new):
         if scripted or new.parameters == work.parameters:
             return _bound(lifted, new)
-        return lambda: _bound(_trace(function, new), new)()  # a trace has its numbers in it
+
+        def traced_anew():  # a trace has its numbers in it
+            return _bound(_trace(function, new), new)()
+
+        return traced_anew
 
     prepared = _prepared(lifted, work, watch, calls=SCRIPT_CALLS, again=again)
     prepared.scripted = scripted
@@ -245,7 +249,7 @@ def describe():
 MKL_BRANCHES = {1: "off", 2: "auto", 3: "compatible", 4: "sse2", 6: "ssse3", 7: "sse41", 8: "sse42", 9: "avx", 10: "avx2", 12: "avx512"}
 
 
-def arithmetic(libraries):
+def arithmetic(_libraries):
     """``threads``, ``capability`` (of PyTorch's own kernels), ``mkldnn`` (allowed or not), ``onednn`` (its instruction set), ``mkl_branch``,
     ``deterministic``; ``unknown`` where this version does not tell.
     """

@@ -237,7 +237,7 @@ class _Counted(object):
     def _count(self):
         self._runs.append(None)
 
-    def _entered(self, frame, event, argument):
+    def _entered(self, frame, event, _argument):
         if event == "call" and frame.f_code is self._function.__code__:
             self._runs.append(None)
 
@@ -262,12 +262,12 @@ def _line_events(call, function):
     """Lines of the file of ``function`` that a tracing debugger is told of during ``call``."""
     path, lines = function.__code__.co_filename, []
 
-    def local(frame, event, argument):
+    def local(frame, event, _argument):
         if event == "line":
             lines.append(frame.f_lineno)
         return local
 
-    def entered(frame, event, argument):
+    def entered(frame, _event, _argument):
         return local if frame.f_code.co_filename == path else None
 
     before = sys.gettrace()
@@ -307,17 +307,18 @@ def _grown(measuring):
     if measuring.eager is None and measuring.work.mode != "eager":
         return []
     for same in (True, False):
-        works = []
-        for more in range(1, NEW_THINGS + 1):
-            try:
-                works.append(_with_rows(measuring, more, first.shape[:1], same))
-            except Exception:  # the function does not take these shapes
-                works = []
-                break
+        works = _with_more_rows(measuring, first.shape[:1], same)
         if works:
             return works
     measuring.answer.notes.append("could not measure retrace: the function takes no other shape of its first input")
     return []
+
+
+def _with_more_rows(measuring, length, same):
+    try:
+        return [_with_rows(measuring, more, length, same) for more in range(1, NEW_THINGS + 1)]
+    except Exception:  # the function does not take these shapes
+        return []
 
 
 def _with_rows(measuring, more, length, same):

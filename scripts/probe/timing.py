@@ -60,7 +60,6 @@ class Prepared(object):
         self.close = close if close is not None else _nothing
         self.call = call if synchronise is None else _waiting(call, synchronise)
 
-
     @staticmethod
     def opaque(function):
         return function

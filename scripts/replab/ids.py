@@ -48,6 +48,8 @@ def check_name(name: str, what: str) -> ConfigError | None:
         return ConfigError(
             f"{name!r} cannot name {what}", hint="Use single dashes, and none at the end: two separate the parts of a batch's name"
         )
+    if what == "a family" and name == "all":
+        return ConfigError("'all' cannot name a family", hint="It stands for every family, in settings and in names of batches")
     if what == "a family" and "." in name:
         return ConfigError(f"{name!r} cannot name {what}", hint="The first dot of a cell's id ends its family: use '_' or '-'")
     return None

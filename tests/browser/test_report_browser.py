@@ -25,6 +25,11 @@ PAGES = (
     "matrix.html",
     "op/ops.sigmoid.html",
     "op/ops.max.html",
+    "op/ops.layer_norm.html",
+    "causes.html",
+    "claims.html",
+    "modes.html",
+    "defaults.html",
     "upgrade.html",
     "port.html",
     "controls.html",
@@ -168,6 +173,66 @@ def test_the_chart_draws_a_line_for_every_class_and_says_its_values(browser: syn
         page.emulate_media(color_scheme="dark")
         page.wait_for_timeout(300)
         assert lines.count() > 0
+        assert visit.faults == []
+
+
+def test_the_pictures_of_sources_and_of_ratios_draw_every_value(browser: sync_api.Browser, report: Path) -> None:
+    with Visit(browser, _address(report, "causes.html")) as visit:
+        visit.page.wait_for_selector('.plot[data-drawn="true"]')
+        assert visit.page.locator(".plot svg g.mark-rect.role-mark path").count() == 2
+        assert visit.page.locator('.plot svg g[class*="mark-text"] text', has_text="1. Source defaults").count() == 1
+        assert visit.faults == []
+    with Visit(browser, _address(report, "modes.html")) as visit:
+        page = visit.page
+        page.wait_for_function("document.querySelectorAll('.plot[data-drawn=true]').length === 2")
+        points = page.locator(".mode-case").first.locator(".plot svg g.mark-symbol.role-mark path")
+        assert points.count() == page.locator(".mode-case").first.locator(".chart table tbody tr").count() > 10
+        points.first.hover(force=True)
+        page.wait_for_selector(".vg-tip:visible")
+        assert "relative to eager" in page.locator(".vg-tip").inner_text()
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_timeout(300)
+        assert points.count() > 10
+        assert visit.faults == []
+
+
+def test_claims_and_defaults_can_be_filtered(browser: sync_api.Browser, report: Path) -> None:
+    with Visit(browser, _address(report, "claims.html")) as visit:
+        page = visit.page
+        assert page.locator(".claim:visible h3").all_inner_texts() == ["K01", "K02", "K10", "K26", "A2"]
+        page.select_option('[name="verdict"]', "refuted")
+        assert page.locator(".claim:visible h3").all_inner_texts() == ["A2"]
+        assert page.locator(".filter-count").inner_text() == "1 of 5"
+        assert page.locator("#claim:visible").count() == 0
+        page.click('.verdicts a[href="#claim-K10"] >> nth=0')
+        page.wait_for_function("document.querySelectorAll('.claim:not([hidden])').length === 5")
+    with Visit(browser, _address(report, "defaults.html")) as visit:
+        page = visit.page
+        page.fill('[name="text"]', "EPSILON layer")
+        assert page.locator(".default:visible th b").all_inner_texts() == ["Layer norm"]
+        page.fill('[name="text"]', "no such thing")
+        assert page.locator(".filter-count").inner_text() == "Nothing fits these filters."
+        page.click("button[type=reset]")
+        page.select_option('[name="changed"]', "yes")
+        assert page.locator(".default:visible th b").all_inner_texts() == ["Gelu", "Lstm"]
+
+
+def test_without_scripts_every_claim_is_shown_and_no_filter(browser: sync_api.Browser, report: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(_address(report, "claims.html"))
+    assert page.locator(".claim:visible").count() == 5
+    assert page.locator("form.filters:visible").count() == 0
+    context.close()
+
+
+def test_evidence_leads_to_a_row_that_can_be_seen(browser: sync_api.Browser, report: Path) -> None:
+    with Visit(browser, _address(report, "causes.html")) as visit:
+        page = visit.page
+        page.click('.factor-case a[href*="#aligned-"] >> nth=0')
+        page.wait_for_url("**/op/ops.layer_norm.html#aligned-float32-d0-epsilon")
+        assert page.locator("tr:target th").inner_text() == "epsilon"
+        assert page.locator("tr:target").is_visible()
         assert visit.faults == []
 
 

@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 
 from replab.config import Faults, load_family
+from replab.engines.registry import get_engine
+from replab.environments import load_environments
+from replab.errors import EnvironmentUnavailable
 from replab.inputs import case_inputs, cotangent
 from replab.model import IMPL_FILE, Case, Family
 from replab.truth.reference import Problem
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "probe"))
-from conftest import find_python  # noqa: E402 (its folder is on the path from here on)
-from probe_requests import RequestBuilder, run_probe  # noqa: E402 (as above)
+from probe_requests import RequestBuilder, run_probe  # noqa: E402 (its folder is on the path from here on)
 
 FOLDER = ROOT / "experiments" / "arithmetic"
 FILES = ("reference.py", *IMPL_FILE.values())
@@ -30,6 +32,17 @@ MISSING = {"erf": "numpy", "gelu": "numpy"}
 RELATIVE = 1e-7
 """Of the largest element, in float64: above what the order of operations and constants rounded to float32 (gelu in TensorFlow 2.21) do, far
 below what another formula does."""
+
+
+def interpreter(name: str) -> Path:
+    """The interpreter of an environment; skips the test, with the reason, where it cannot be had."""
+    environment = next(each for each in load_environments(ROOT / "containers") if each.name == name)
+    if "core" not in environment.groups and not any((ROOT / ".replab" / "environments").glob(f"{name}-*")):
+        pytest.skip(f"{name} is not in the group core and not built here")
+    try:
+        return get_engine("uv").build(environment, ROOT / ".replab", print).python
+    except EnvironmentUnavailable as error:
+        pytest.skip(str(error))
 
 
 def signatures(path: Path) -> dict[str, set[tuple[str, ...]]]:
@@ -72,7 +85,7 @@ def names(case: Case, count: int) -> Sequence[str]:
     return case.outputs or (["out"] if count == 1 else [f"out{place}" for place in range(count)])
 
 
-def check(family: Family, environment: str, framework: str, folder: Path) -> None:
+def check(family: Family, environment: str, framework: str, python: Path, folder: Path) -> None:
     """Every case, value and gradient, eagerly in float64: what comes back is the reference's plain float64 evaluation."""
     builder = RequestBuilder(folder, environment, framework)
     asked: dict[str, tuple[Case, Problem]] = {}
@@ -89,7 +102,7 @@ def check(family: Family, environment: str, framework: str, folder: Path) -> Non
             for item in cell["inputs"]:
                 item["differentiable"] = item["name"] in wanted.differentiable
             asked[key] = case, wanted
-    answers = run_probe(find_python(environment), builder)
+    answers = run_probe(python, builder)
     for key, (case, wanted) in asked.items():
         record = answers.result(key).record
         place = (case.name, wanted.derivative, record["reason"])
@@ -132,4 +145,4 @@ def test_inputs_are_large_enough_to_be_divided() -> None:
 
 @pytest.mark.parametrize(("environment", "framework"), ENVIRONMENTS.items())
 def test_implementations_compute_what_the_reference_defines(environment: str, framework: str, tmp_path: Path) -> None:
-    check(FAMILY, environment, framework, tmp_path)
+    check(FAMILY, environment, framework, interpreter(environment), tmp_path)

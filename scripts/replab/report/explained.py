@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -16,6 +17,8 @@ METHOD = "hypothesis"
 UNKNOWN = "unknown"
 SEARCHED = frozenset({"float32", "float64"})
 """Precisions in which causes are looked for: the narrow ones have a companion in float32 that tells more."""
+
+_LONG = re.compile(r"-?\d+\.\d{6,}(?:e[-+]?\d+)?")
 
 
 def as_declared(row: AttributionRow) -> bool:
@@ -33,20 +36,25 @@ def places(rows: Iterable[AttributionRow]) -> str:
     return listing([f"{name} ({', '.join(modes)})" if any(modes) else name for name, modes in by_environment.items()], 12)
 
 
+def short_value(text: str) -> str:
+    """Numbers with six digits: a fitted one has no more."""
+    return _LONG.sub(lambda found: f"{float(found.group()):.6g}", text)
+
+
 def explained(rows: Iterable[AttributionRow], index: Index) -> tuple[Explained, ...]:
     """By factor, then case and value; places that say the same together."""
     grouped: dict[tuple[str, ...], list[AttributionRow]] = defaultdict(list)
     for row in rows:
         if row.method == METHOD and row.factor != UNKNOWN:
-            grouped[row.factor, row.family, row.case, row.left_value, row.right_value, row.verdict, row.verdict_aligned, row.note].append(
-                row
-            )
+            values = (short_value(row.left_value), short_value(row.right_value))
+            grouped[row.factor, row.family, row.case, *values, row.verdict, row.note].append(row)
     made = []
-    for (factor, family, case, value, truth, before, after, note), found in sorted(grouped.items()):
+    for (factor, family, case, value, truth, before, note), found in sorted(grouped.items()):
         rest = largest(row.residual for row in found)
+        after = {row.verdict_aligned: known_outcome(row.verdict_aligned) for row in found}
         made.append(
             Explained(
-                factor=factor,
+                factor=factor.replace("+", " + "),
                 value=value.removeprefix(f"{factor} = "),
                 truth=truth.removeprefix(f"{factor} = "),
                 work=index.cause(family, case),
@@ -54,7 +62,7 @@ def explained(rows: Iterable[AttributionRow], index: Index) -> tuple[Explained, 
                 detail=details_in_words((row.dtype, row.derivative) for row in found),
                 count=plural(len(found), "result"),
                 before=known_outcome(before),
-                after=known_outcome(after),
+                after=tuple(sorted({outcome.name: outcome for outcome in after.values()}.values(), key=lambda one: one.severity)),
                 z=number(largest(row.z_aligned for row in found)),
                 rest="under 1\u00a0%" if 0 < rest < 0.005 else portion(rest),
                 note=note,
@@ -92,7 +100,7 @@ def _controls(results: Results) -> dict[str, tuple[str, str, str]]:
 
 
 def planted(results: Results, index: Index) -> PlantedTable | None:
-    """How often the cause that is named is the one that was planted; nothing without planted mistakes.
+    """How often the cause that is named is the one that was planted; nothing where no cause of a control was looked for.
 
     Precision counts over all results of controls whose cause was named, recall over all results with a planted mistake.
     """
@@ -101,7 +109,7 @@ def planted(results: Results, index: Index) -> PlantedTable | None:
     for row in found.values():  # rows whose cells the table of cells does not have
         if row.expect and row.left not in wanted:
             wanted[row.left] = (row.family, row.case, row.expect)
-    if not wanted:
+    if not found:
         return None
     named = {identity: row for identity, row in found.items() if row.named}
     good = sum(identity in wanted and row.factor == wanted[identity][2] for identity, row in named.items())

@@ -94,7 +94,7 @@ class Explained:
     detail: str
     count: str
     before: Outcome
-    after: Outcome
+    after: tuple[Outcome, ...]
     z: str
     rest: str
     """Share of the distance that is left."""
@@ -152,7 +152,8 @@ class Unrepeatable:
     work: Link
     where: str
     detail: str
-    outcome: Outcome
+    outcome: Outcome | None
+    """The verdict of both runs against each other; None where calls within one process already differ."""
     ulp: str
 
 

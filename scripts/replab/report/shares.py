@@ -8,7 +8,7 @@ from math import isfinite, isnan
 from typing import NamedTuple
 
 from replab.report.cells import CellView, views
-from replab.report.evidence import Index, aligned_anchor
+from replab.report.evidence import SIDES, Index, aligned_anchor
 from replab.report.links import case_title
 from replab.report.pages_causes import AlignedTable, FactorCase, FactorGroup, Part, Sharing
 from replab.report.results import AttributionRow, CellRow, Results
@@ -47,7 +47,7 @@ def known_outcome(name: str) -> Outcome:
 def pairs_in_words(pairs: Iterable[str]) -> str:
     """``tf-1.15 and tf-2.21 against torch-2.13; …``."""
     by_right: dict[str, list[str]] = defaultdict(list)
-    for left, _, right in sorted({tuple(pair.partition(" | ")) for pair in pairs}, key=lambda one: (natural(one[2]), natural(one[0]))):
+    for left, _, right in sorted({tuple(pair.partition(SIDES)) for pair in pairs}, key=lambda one: (natural(one[2]), natural(one[0]))):
         by_right[right].append(left)
     return "; ".join(f"{listing(lefts, 12)} against {right}" if right else listing(lefts, 12) for right, lefts in by_right.items())
 
@@ -78,7 +78,10 @@ def _parts(rows: Sequence[AttributionRow], hues: dict[str, int]) -> tuple[Part, 
 
 def _sharing(places: Sequence[tuple[Place, Sequence[AttributionRow]]], hues: dict[str, int], index: Index) -> Sharing:
     """Places that say the same, told by the one that readers meet first: float32, value, the newest versions."""
-    _, rows = min(places, key=lambda one: (one[0].dtype != "float32", one[0].derivative, *(_newest_first(one[0].pair),)))
+    _, rows = min(
+        places,
+        key=lambda one: (set(one[0].pair.split(SIDES)) != index.newest, one[0].dtype != "float32", one[0].derivative, natural(one[0].pair)),
+    )
     first = rows[0]
     return Sharing(
         where=pairs_in_words(place.pair for place, _ in places),
@@ -90,10 +93,6 @@ def _sharing(places: Sequence[tuple[Place, Sequence[AttributionRow]]], hues: dic
         run=index.cell(first.evidence) if first.evidence else index.cell(first.left),
         note=first.note,
     )
-
-
-def _newest_first(pair: str) -> tuple[tuple[int, str], ...]:
-    return tuple((-part, text) for part, text in natural(pair))
 
 
 def _signature(rows: Sequence[AttributionRow]) -> tuple[str, ...]:
@@ -129,7 +128,7 @@ def factor_case(results: Results, family: str, case: str, rows: Sequence[Attribu
 
 def _holds(places: Sequence[tuple[Place, Sequence[AttributionRow]]], newest: frozenset[str]) -> bool:
     """Whether the pair that readers ask for first is among them."""
-    return any(set(place.pair.split(" | ")) == newest for place, _ in places)
+    return any(set(place.pair.split(SIDES)) == newest for place, _ in places)
 
 
 def _size(places: Sequence[tuple[Place, Sequence[AttributionRow]]]) -> float:

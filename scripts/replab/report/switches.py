@@ -12,9 +12,9 @@ from replab.report.evidence import Index, split_id
 from replab.report.explained import UNKNOWN
 from replab.report.pages_causes import MovesTable, RepeatTable, SwitchCell, SwitchTable, Unrepeatable
 from replab.report.parts import Link
-from replab.report.results import AttributionRow, PairRow, Results
+from replab.report.results import AttributionRow, CellRow, PairRow, Results
 from replab.report.shares import known_outcome
-from replab.report.words import count, derivative_name, listing, natural, number, percent, plural
+from replab.report.words import MISSING, count, derivative_name, listing, natural, number, percent, plural
 
 METHOD = "variant"
 PROCESSORS = re.compile(r"(?:^|[-_])(?:isa|sse|avx\d*)(?:[-_]|$)")
@@ -148,30 +148,49 @@ def _other_processor(grouped: Mapping[tuple[str, str], Sequence[PairRow]]) -> st
 
 
 def repeats(results: Results, index: Index) -> RepeatTable | None:
-    """The same cells twice; nothing where none was."""
+    """The same cells twice, and calls within one process; nothing where nothing was repeated."""
     pairs = _plain_pairs(results, "repeat")
-    if not pairs:
-        return None
     apart = [pair for pair in pairs if pair.verdict != "identical"]
+    told = {pair.left for pair in apart}
+    within = [row for row in results.cells if row.role == "result" and row.repeatable == "no" and row.id not in told]
+    if not pairs and not within:
+        return None
     by_environment: dict[str, Counter[bool]] = defaultdict(Counter)
     for pair in pairs:
         by_environment[pair.left_environment][pair.verdict == "identical"] += 1
     same = len(pairs) - len(apart)
-    summary = (
+    summary = [
         f"{count(same)} of {plural(len(pairs), 'result')} ({percent(same, len(pairs))}) came out with the same bits in a second process."
-    )
+    ]
+    if within:
+        verb = "gives" if len(within) == 1 else "give"
+        summary.append(f"{plural(len(within), 'further result')} {verb} other bits from call to call within one process.")
     apart.sort(key=lambda pair: (-(0.0 if isnan(pair.ulp_max) else pair.ulp_max), pair.left, pair.output))
-    rows = tuple(
+    rows = [
         Unrepeatable(
             work=Link(text=f"{pair.family}.{pair.case}", href=index.cell(pair.left).href),
             where=f"{pair.left_environment} ({pair.left_mode})",
-            detail=f"{pair.dtype} {derivative_name(pair.derivative)}" + (f", {pair.output}" if pair.output not in {"", "out"} else ""),
+            detail=_detail(pair),
             outcome=known_outcome(pair.verdict),
             ulp=number(pair.ulp_max),
         )
-        for pair in apart[:MOST_LISTED]
-    )
+        for pair in apart
+    ]
+    rows += [
+        Unrepeatable(
+            work=Link(text=f"{row.family}.{row.case}", href=index.cell(row.id).href),
+            where=f"{row.environment} ({row.mode})",
+            detail=_detail(row),
+            outcome=None,
+            ulp=MISSING,
+        )
+        for row in sorted(within, key=lambda row: (row.id, row.output))
+    ]
     environments = tuple(
         (name, found[True], found.total()) for name, found in sorted(by_environment.items(), key=lambda item: natural(item[0]))
     )
-    return RepeatTable(summary=summary, environments=environments, rows=rows)
+    return RepeatTable(summary=" ".join(summary[not pairs :]), environments=environments, rows=tuple(rows[:MOST_LISTED]))
+
+
+def _detail(row: PairRow | CellRow) -> str:
+    return f"{row.dtype} {derivative_name(row.derivative)}" + (f", {row.output}" if row.output not in {"", "out"} else "")
