@@ -4,7 +4,7 @@ rule report:
         tables=rules.tables.output,
         claims=rules.claims.output,
         templates=sorted(map(str, (LAB.root / "reports").rglob("*.*"))),
-        code=sorted(map(str, (LAB.root / "scripts/replab/report").glob("*.py"))),
+        code=[*sorted(map(str, (LAB.root / "scripts/replab/report").glob("*.py"))), "scripts/replab/defaults.py"],
     output:
         REPORT,
     log:

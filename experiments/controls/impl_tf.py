@@ -702,8 +702,10 @@ def equal_batch_norm_folded(x, units, scale, shift, running_mean, running_varian
 
 
 def _normal(x, axes, epsilon=1e-5):
-    mean, variance = tf.nn.moments(x, axes, keepdims=True)
-    return (x - mean) / tf.sqrt(variance + epsilon)
+    """Not with ``tf.nn.moments``: graphs of TensorFlow 2.15 and later (with oneDNN) take that for a layer norm of their own, whose epsilon
+    is always 0.001."""
+    apart = x - tf.reduce_mean(x, axis=axes, keepdims=True)
+    return apart / tf.sqrt(tf.reduce_mean(apart * apart, axis=axes, keepdims=True) + epsilon)
 
 
 def _batch_norm(x, scale, shift, running_mean, running_variance, epsilon=1e-5, kept=0.875, count=7.0, training=True):

@@ -21,6 +21,8 @@ CALLS = 10
 # So many new shapes or numbers are tried; one only, where that takes longer than this.
 NEW_THINGS = 5
 SLOW_SECONDS = 0.5
+# What must be built anew to be measured (four times, at most) is left out where building takes so long: a cell has a limit of its own.
+LONGEST_BUILD_SECONDS = 10.0
 MEMORY_RUNS = 5
 KNOWN_NUMBERS = 2**21  # 8 MiB of float32: if taking them does not show, nothing would
 MEGABYTE = 1024.0 * 1024.0
@@ -58,6 +60,10 @@ class _Measuring(object):
         wanted = self.work.measure
         for name in ("time", "memory", "debug", "accumulate", "body_runs", "retrace"):
             if name not in wanted:
+                continue
+            if name in ("body_runs", "retrace") and self.answer.first_call_seconds > LONGEST_BUILD_SECONDS:
+                message = "could not measure {}: building takes longer than {:g} s"
+                self.answer.notes.append(message.format(name, LONGEST_BUILD_SECONDS))
                 continue
             try:
                 getattr(self, "_" + name)()
@@ -377,7 +383,7 @@ def _renumbered(measuring):
     if not names:
         return []
     return [
-        _like(work, parameters=dict(work.parameters, **{names[0]: work.parameters[names[0]] * (1.0 + 2.0**-step)}))
+        _like(work, parameters=dict(work.parameters, **{names[0]: work.parameters[names[0]] + 2.0**-step}))
         for step in range(1, NEW_THINGS + 1)
     ]
 

@@ -29,7 +29,7 @@ TABLE = (
     ("OpError", r"Detected unsupported operations|not compilable|must be a compile-time constant|XLA compilation requires", "unsupported"),
     ("OpError", r"not in (the )?list of allowed values", "unsupported"),
     ("UnimplementedError", r"", "unsupported"),
-    ("TypeError", r"not in list of allowed values", "unsupported"),
+    ("TypeError", r"not in list of allowed values|Second-order gradient for while loops not supported", "unsupported"),
     ("LookupError", r"No gradient defined|gradient registry has no entry|Gradient explicitly disabled", "unsupported"),
     ("TypeError", r"[Uu]sing a (symbolic )?`?tf\.Tensor`? as a Python `?bool`? is not allowed", "unsupported"),
     ("OperatorNotAllowedInGraphError", r"", "unsupported"),

@@ -69,6 +69,7 @@ def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
         "version": __version__,
         "environments": [one.name for one in lab.environments],
         "families": [family.name for family in lab.families],
+        "variants": {one.name: {"title": one.title, "question": one.question} for one in lab.variants},
         "engine": lab.engine,
         "coverage": lab.coverage,
         "points": lab.points,

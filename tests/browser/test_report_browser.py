@@ -179,7 +179,7 @@ def test_the_chart_draws_a_line_for_every_class_and_says_its_values(browser: syn
 def test_the_pictures_of_sources_and_of_ratios_draw_every_value(browser: sync_api.Browser, report: Path) -> None:
     with Visit(browser, _address(report, "causes.html")) as visit:
         visit.page.wait_for_selector('.plot[data-drawn="true"]')
-        assert visit.page.locator(".plot svg g.mark-rect.role-mark path").count() == 2
+        assert visit.page.locator(".plot svg g.layer_0_marks path").count() == 2
         assert visit.page.locator('.plot svg g[class*="mark-text"] text', has_text="1. Source defaults").count() == 1
         assert visit.faults == []
     with Visit(browser, _address(report, "modes.html")) as visit:

@@ -225,3 +225,42 @@ def test_a_fast_function_is_timed_in_blocks(timing: ModuleType, monkeypatch: pyt
     values, _ = timing.pairs(called)
     assert values == pytest.approx([1e-6] * timing.MOST_PAIRS)
     assert calls[0] > 200 * timing.MOST_PAIRS
+
+
+def test_what_takes_long_to_build_is_not_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(PROBE))
+    measure, timing = importlib.import_module("measure"), importlib.import_module("timing")
+    built = []
+
+    def prepare(function, work):
+        built.append(function)
+        return timing.Prepared(work, Watch(), lambda: function(1.0), lambda value: value, None)
+
+    class Watch:
+        def seconds(self):
+            return measure.LONGEST_BUILD_SECONDS + 1
+
+    class Work:
+        measure, notes, mode, derivative = ("body_runs", "retrace", "debug"), (), "xla", 0
+
+    answer = measure.run(prepare, lambda x: x, Work())
+    assert len(built) == 1
+    assert [one["name"] for one in answer.measured] == ["line_events"]
+    assert answer.notes == [f"could not measure {name}: building takes longer than 10 s" for name in ("body_runs", "retrace")]
+
+
+def test_a_measurement_that_fails_is_a_note_and_costs_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(PROBE))
+    measure, timing = importlib.import_module("measure"), importlib.import_module("timing")
+
+    def prepare(function, work):
+        return timing.Prepared(work, timing.Stopwatch(), lambda: function(1.0), lambda value: value, None)
+
+    class Work:
+        measure, notes, mode, derivative = ("memory", "debug"), (), "eager", 0
+
+    monkeypatch.setattr(measure, "_peak", lambda call: (_ for _ in ()).throw(OSError("/proc is not there")))
+    answer = measure.run(prepare, lambda x: x, Work())
+    assert answer.outputs == [1.0]
+    assert [one["name"] for one in answer.measured] == ["line_events"]
+    assert answer.notes == ["could not measure memory: OSError: /proc is not there"]

@@ -170,7 +170,7 @@ def test_runs_with_aligned_factors_are_counted_and_not_listed() -> None:
     run = aligned_cell(new, "axis")
     page = _page(Lab(cells=[new, run], attributions=[hypothesis(run, "epsilon", "0.001", "1e-05")]))
     assert page.explained == ()
-    assert page.elsewhere == "1 result of runs with aligned factors are not listed here; one cause was named for 1 of them."
+    assert page.elsewhere == "Not listed here: 1 result of runs with aligned factors; one cause was named for 1 of them."
 
 
 @pytest.mark.parametrize(

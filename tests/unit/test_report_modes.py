@@ -48,7 +48,7 @@ def test_only_a_whole_interval_on_one_side_of_1_is_a_difference(low: float, high
 def test_modes_are_counted_and_their_ratios_written_with_the_interval() -> None:
     made = [_timed("xla", 0.2, 0.19, 0.22), _timed("session", 1.02, 0.97, 1.05), _timed("function", 1.5, 1.4, 1.6)]
     page = _modes(Lab(cells=[row for row, _ in made], measurements=[found for _, found in made]))
-    assert page.lede == "Of 3 comparisons of a mode with eager execution, 1 are faster, 1 are slower and 1 show no difference."
+    assert page.lede == "In 3 comparisons of a mode with eager execution: 1 faster, 1 slower, 1 with no difference seen."
     assert [(row.mode, row.faster, row.slower, row.even, row.median) for row in page.summary] == [
         ("session", 0, 0, 1, "1.02"),
         ("function", 0, 1, 0, "1.5"),

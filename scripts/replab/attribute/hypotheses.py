@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replab.errors import TruthError
-from replab.model import Factor
+from replab.model import Factor, Verdict
 
 Values = list[NDArray[Any]]
 Change = Mapping[str, Any]
@@ -29,6 +29,8 @@ EQUALLY_GOOD = 3.0
 """Two explanations whose root mean square z are within this ratio cannot be told apart."""
 NEARLY = 100.0
 """Hypotheses this many times farther away than the nearest are not certified."""
+COARSE = 0.1
+"""A hypothesis against which the result is inaccurate must leave less than this share of the distance: it explains the main part."""
 SEARCH_SECONDS = 20.0
 FIT_STEPS = 25
 FIT_DIGITS = 6
@@ -125,7 +127,7 @@ class Search:
             if self.distance(one) > NEARLY * nearest:
                 break
             judged = self._certify(one)
-            if judged.explains:
+            if judged.explains and (judged.verdict != Verdict.ACCURACY or self.distance(one) < COARSE * self.base):
                 found.append(
                     Explanation(changed=one, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=self.distance(one) / self.base)
                 )
@@ -180,6 +182,8 @@ class Search:
             else:
                 break
             value, now = value + move * 2.0**-halvings, trial
+            if value * scale < 0:  # a positive epsilon that became negative explains nothing
+                return None
             if abs(move) * 2.0**-halvings < 1e-3 * spread:
                 break
         return _shortest(value, 4.0 * spread) if math.isfinite(spread) else None

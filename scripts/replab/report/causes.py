@@ -131,7 +131,7 @@ def causes(results: Results, index: Index) -> CausesPage:
     elsewhere = ""
     if aligned:
         named = sum(row.named for row in aligned)
-        elsewhere = f"{plural(len(aligned), 'result')} of runs with aligned factors are not listed here; "
+        elsewhere = f"Not listed here: {plural(len(aligned), 'result')} of runs with aligned factors; "
         elsewhere += f"one cause was named for {count(named)} of them."
     return CausesPage(
         question=QUESTION,

@@ -90,11 +90,18 @@ def ratio_chart(identity: str, title: str, summary: str, intervals: Sequence[Int
     }
     layers: list[dict[str, Any]] = [
         {
+            "data": {"values": [{"even": 1}]},
             "mark": {"type": "rule", "color": NEUTRAL, "strokeDash": [4, 3]},
-            "encoding": {"x": {"datum": 1, **x, "axis": axis}, "y": None, "yOffset": None, "tooltip": None},
+            "encoding": {"x": {"field": "even", **x, "axis": axis}},
         },
-        {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}, "color": colour}},
-        {"mark": {"type": "point", "filled": True, "size": 42, "opacity": 1}, "encoding": {"x": {"field": "value", **x}, "color": colour}},
+        {
+            "mark": {"type": "rule", "strokeWidth": 2},
+            "encoding": {**encoding, "x": {"field": "low", **x}, "x2": {"field": "high"}, "color": colour},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 42, "opacity": 1},
+            "encoding": {**encoding, "x": {"field": "value", **x}, "color": colour},
+        },
     ]
     points = [
         {
@@ -107,7 +114,7 @@ def ratio_chart(identity: str, title: str, summary: str, intervals: Sequence[Int
         }
         for one in drawn
     ]
-    spec = _base(max(len(rows) * (len(series) * ROW_PIXELS + 6), 60), layers, encoding)
+    spec = _base(max(len(rows) * (len(series) * ROW_PIXELS + 6), 60), layers, {})
     table = tuple((one.row, one.series, number(one.value), number(one.low), number(one.high)) for one in drawn)
     return Chart(id=identity, title=title, summary=summary, payload={"spec": spec, "points": points}, table=table, head=head)
 

@@ -133,16 +133,18 @@ def _rows(cells: Mapping[str, Found], columns: Sequence[Column]) -> tuple[ModeRo
     return tuple(made)
 
 
+def _tally(senses: Sequence[Sense]) -> str:
+    """``1 faster, 2 slower, 3 with no difference seen``."""
+    return f"{count(senses.count(FASTER))} faster, {count(senses.count(SLOWER))} slower, {count(senses.count(NO_DIFFERENCE))} with {EVEN}"
+
+
 def _summary(rows: Sequence[MeasurementRow]) -> str:
     """What the ratios of one case say."""
     if not rows:
         return ""
     senses = [sense(row) for row in rows]
     best, worst = min(rows, key=lambda row: row.value), max(rows, key=lambda row: row.value)
-    said = (
-        f"Of {plural(len(rows), 'comparison')} with eager, {count(senses.count(FASTER))} are faster, {count(senses.count(SLOWER))} slower, "
-    )
-    said += f"{count(senses.count(NO_DIFFERENCE))} show no difference"
+    said = f"In {plural(len(rows), 'comparison')} with eager: {_tally(senses)}"
     ends = (f"{number(row.value)} ({row.environment} {row.mode}, {_detail(row)})" for row in (best, worst))
     return f"{said}; the ratio goes from {' to '.join(ends)}."
 
@@ -231,10 +233,7 @@ def modes(results: Results, index: Index) -> ModesPage:
     senses = [sense(row) for row in ratios]
     lede = "This run measured nothing beside the results: the family of experiments on modes did not run."
     if ratios:
-        lede = (
-            f"Of {plural(len(ratios), 'comparison')} of a mode with eager execution, {count(senses.count(FASTER))} are faster, "
-            f"{count(senses.count(SLOWER))} are slower and {count(senses.count(NO_DIFFERENCE))} show no difference."
-        )
+        lede = f"In {plural(len(ratios), 'comparison')} of a mode with eager execution: {_tally(senses)}."
     elif rows:
         lede = f"{plural(len(rows), 'measurement')}, none of them of the time relative to eager execution."
     return ModesPage(

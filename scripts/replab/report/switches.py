@@ -36,7 +36,7 @@ def _compared(rows: Iterable[AttributionRow]) -> set[tuple[str, int, str]]:
 def _cell(mine: Sequence[AttributionRow], tried: int, variant: str) -> SwitchCell:
     again = len(_compared(mine))
     if not again:
-        return SwitchCell(text="·", css="none", title=f"{variant} restores none of {tried}")
+        return SwitchCell(text="·", css="none", title="")
     css = "all" if again == tried else "some"
     return SwitchCell(text=f"{again}/{tried}", css=css, title=f"{variant} restores equal bits in {again} of {tried}")
 
