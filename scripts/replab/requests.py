@@ -76,7 +76,7 @@ def _cotangents(
     for order in range(case.derivatives):
         level = []
         for name, shape in outputs if order == 0 else gradients:
-            array = inputs.cotangent(f"{case.name}:{order}:{name}", shape, dtype)
+            array = inputs.cotangent(f"{case.group}:{order}:{name}", shape, dtype)
             level.append({"name": name, "sha256": inputs.write_array(data, array), "dtype": dtype, "shape": list(shape)})
         levels.append(level)
     return levels

@@ -51,7 +51,7 @@ def test_what_was_planted_is_named(planted):
     assert dict(found[0].changed) == planted
 
 
-@pytest.mark.parametrize("value", [0.05, 0.123, -0.25, 1e-4])
+@pytest.mark.parametrize("value", [0.05, 0.123, 0.9, 1e-4])
 def test_a_real_number_nobody_listed_is_estimated(value):
     found = search(noisy(slope=value)).run()
     assert distinct(found) == ["slope"]
@@ -93,3 +93,8 @@ def test_distance_knows_shapes_and_special_values():
     assert distance([a], [np.array([1.0, 2.0, np.inf])]) == np.inf
     assert distance([a], [a[:2]]) == np.inf
     assert distance([np.array([3.0, 4.0])], [np.array([3.0, 0.0])]) == pytest.approx(4 / 3)
+
+
+def test_a_number_does_not_change_its_sign():
+    """An epsilon that came out negative would be a coincidence."""
+    assert search(noisy(slope=-0.25)).run() == []
