@@ -574,7 +574,8 @@ def wrong_convnet_two(x, w, b):
 
 def equal_convnet_products(x, w, b):
     padded = tf.pad(x, [[0, 0], [0, 1], [0, 1], [0, 0]])
-    windows = tf.stack([padded[0, i : i + 11 : 2, j : j + 11 : 2] for i in range(3) for j in range(3)], 2)
+    # one loop and not two: AutoGraph of TensorFlow 1.15 nests the loops of a comprehension the other way round
+    windows = tf.stack([padded[0, place // 3 : place // 3 + 11 : 2, place % 3 : place % 3 + 11 : 2] for place in range(9)], 2)
     features = tf.matmul(tf.reshape(windows, [36, 27]), tf.reshape(w, [27, 3])) + b
     return _pooled(tf.reshape(features, [1, 6, 6, 3]))
 

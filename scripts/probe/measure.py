@@ -122,7 +122,8 @@ class _Measuring(object):
             if not works:
                 continue
             if self.prepared.traces is not None:
-                self._retrace_kind(kind, works, _Traced(self.prepared), warm)
+                # one each: such compilers give up after a number of variants
+                self._retrace_kind(kind, works[:1], _Traced(self.prepared), warm)
                 continue
             with _Counted(self.prepare, self.function, self.work, self.prepared) as counted:
                 for _ in range(max(2, counted.prepared.calls)):

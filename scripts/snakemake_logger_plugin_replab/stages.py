@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 STAGES = {
-    "environments": ("environment",),
+    "environments": ("environment", "defaults"),
     "inputs": ("inputs",),
     "cells": ("batch",),
     "truth": ("truth",),
     "judge": ("judge",),
-    "report": ("tables", "report"),
+    "report": ("tables", "claims", "report"),
 }
 """Stage → rules, in the order of the data."""
 

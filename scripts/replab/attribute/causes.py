@@ -20,6 +20,8 @@ from replab.truths import Truths, judging_cell
 
 WRONG = (Verdict.SEMANTIC, Verdict.INCOMPARABLE)
 RIGHT = (Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.ACCURACY)
+REMEMBERED = 2**16
+"""Values of the reference of up to so many elements are kept while other results of the same case are looked at."""
 GRAVITY = list(Verdict)
 """From harmless to grave; ``inconclusive`` last."""
 
@@ -29,6 +31,10 @@ class Causes:
 
     def __init__(self, family: Family, truths: Truths, index: Mapping[str, Any]) -> None:
         self._family, self._truths, self._index = family, truths, index
+        self._told: dict[str, list[Mapping[str, Any]]] = {}
+        """What explained results of a case so far: tried first on its other results."""
+        self._evaluated: dict[str, list[NDArray[Any]]] = {}
+        """The plain reference at values that were tried, for the truth in hand."""
 
     def explain(
         self,
@@ -47,6 +53,7 @@ class Causes:
         if dtype not in ("float32", "float64") or case.drawn:
             return []
         standing = judging_cell(case, dtype, "", derivative)
+        self._evaluated.clear()
         known: dict[tuple[str, ...], tuple[float, list[Explanation]]] = {}
         candidates = sum(len(factor.alternatives) + factor.fit for factor in case.factors.values())
         found: list[Row] = []
@@ -94,11 +101,21 @@ class Causes:
             )
 
         def plain(changed: Mapping[str, Any]) -> list[NDArray[Any]]:
-            return self._truths.problem(self._family, standing, self._index, changed).plain()
+            name = repr(sorted(changed.items()))
+            if name not in self._evaluated:
+                found = self._truths.problem(self._family, standing, self._index, changed).plain()
+                if sum(one.size for one in found) > REMEMBERED:
+                    return found
+                self._evaluated[name] = found
+            return self._evaluated[name]
 
         result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
         search = Search(standing.case.factors, result, plain, certify)
-        return search.base, search.run()
+        told = self._told.setdefault(standing.case.group, [])
+        found = search.run(told)
+        if len({one.factor for one in found}) == 1 and found[0].changed not in told:
+            told.append(found[0].changed)
+        return search.base, found
 
     def align(
         self,

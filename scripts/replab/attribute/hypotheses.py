@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ COARSE = 0.1
 SEARCH_SECONDS = 20.0
 FIT_STEPS = 25
 FIT_DIGITS = 6
+FIT_SPREADS, FIT_ROUNDING = 8.0, 2.0**-22
+"""A fitted value is known to so many standard errors, and never better than a number that went through float32 on its way."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,10 +84,16 @@ class Search:
         self._judged: dict[str, Judgement] = {}
         self.base = self.distance({})
 
-    def run(self) -> list[Explanation]:
-        """All explanations with the fewest factors, best first; empty when there is none."""
+    def run(self, known: Iterable[Change] = ()) -> list[Explanation]:
+        """All explanations with the fewest factors, best first; empty when there is none.
+
+        ``known`` explained other results of the same case: where one of them explains this result too, nothing else is tried.
+        """
         if not self.base > 0:
             return []
+        for one in known:
+            if found := self._accept([one]):
+                return found
         singles = [*self._alternatives(), *self._fits({})]
         found = self._accept(singles)
         if found:
@@ -186,7 +194,7 @@ class Search:
                 return None
             if abs(move) * 2.0**-halvings < 1e-3 * spread:
                 break
-        return _shortest(value, 4.0 * spread) if math.isfinite(spread) else None
+        return _shortest(value, max(FIT_SPREADS * spread, abs(value) * FIT_ROUNDING)) if math.isfinite(spread) else None
 
 
 def distance(a: Values, b: Values) -> float:

@@ -32,7 +32,9 @@ def escalate(finding: Finding, low: Distances, high: Distances, values: NDArray[
     with np.errstate(all="ignore"):
         z = np.where(after == 0, 0.0, after * (low.z[beyond] / before))
         result = values.reshape(-1)[high.measured]
-        result = result[result != 0]  # zeros have few digits in every precision: a gradient that is silently zero was not computed in float32
+        result = result[
+            result != 0
+        ]  # zeros have few digits in every precision: a gradient that is silently zero was not computed in float32
         short = bool(result.size) and bool(np.array_equal(result.astype(np.float32).astype(np.float64), result))
         true = truth.high.reshape(-1)[high.measured]
         long_truth = bool(np.any((true.astype(np.float32).astype(np.float64) != true) | (truth.low.reshape(-1)[high.measured] != 0)))

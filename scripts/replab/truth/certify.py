@@ -209,9 +209,7 @@ def _sharp(high: Array, bound: Array, form: Format) -> NDArray[np.bool_]:
         return np.asarray((bound <= fine) | ~np.isfinite(bound) | ~np.isfinite(high))
 
 
-def _spread(
-    problem: Problem, form: Format, truths: list[tuple[Array, Array]], *, side_by_side: bool = False
-) -> tuple[list[Array], int]:
+def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]], *, side_by_side: bool = False) -> tuple[list[Array], int]:
     """Root mean square distance of the perturbed runs from the truth, per element; and how many runs there were.
 
     ``side_by_side``: the elements do not depend on each other, so that several runs are one run on as many copies of the inputs.
