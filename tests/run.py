@@ -48,6 +48,8 @@ class Outcome:
     failed: list[str] = field(default_factory=list)
     passed: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    told: dict[str, str] = field(default_factory=dict)
+    """What tests have to say beside that they passed."""
 
 
 def lint() -> Outcome:
@@ -85,6 +87,7 @@ def tests(name: str, folders: list[Path]) -> Outcome:
 def read(report: Path, outcome: Outcome) -> None:
     """Count the cases of a JUnit file."""
     for case in ET.parse(report).iter("testcase"):
+        outcome.told |= {str(one.get("name")): str(one.get("value")) for one in case.iter("property")}
         if case.find("failure") is not None or case.find("error") is not None:
             outcome.failed.append(f"{case.get('classname')}::{case.get('name')}")
         elif (skipped := case.find("skipped")) is not None:
@@ -137,6 +140,8 @@ def summary(outcomes: list[Outcome], not_run: list[str], seconds: float) -> None
         print(f"{outcome.name:<13} {counts:<40} {outcome.seconds:7.1f} s")
         for reason, count in sorted(outcome.skipped.items()):
             print(f"    skipped {count}: {reason}")
+        for name, text in sorted(outcome.told.items()):
+            print(f"    {name}: {text}")
         for failure in outcome.failed:
             print(f"    FAILED {failure}")
     for name in not_run:

@@ -33,9 +33,9 @@ class Workflow:
         """Start it in a process group of its own."""
         return subprocess.Popen(self.command(*targets), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
-    def run(self, *targets: str, code: int = 0) -> str:
+    def run(self, *targets: str, code: int = 0, seconds: float = 400) -> str:
         """Run it to its end and return what it printed."""
-        done = subprocess.run(self.command(*targets), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400, check=False)
+        done = subprocess.run(self.command(*targets), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False)
         assert done.returncode == code, done.stdout[-6000:]
         return done.stdout
 
