@@ -6,12 +6,20 @@ from collections.abc import Iterator
 
 from replab.model import DTYPES, IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab, Variant
 
+EVERY_ORDER = 99
 COSTLY: dict[str, dict[str, tuple[tuple[str, ...], int]]] = {
-    "quick": {"compile": (("float32",), 1), "xla": (("float32",), 1)},
-    "full": {"compile": (("float32", "float64"), 1)},
+    "quick": {
+        "session": (("float32",), EVERY_ORDER),
+        "function": (("float32",), EVERY_ORDER),
+        "xla": (("float32",), 1),
+        "compile": (("float32",), 1),
+    },
+    "full": {"xla": (("float32", "float64"), 1), "compile": (("float32", "float64"), 1)},
 }
-"""Modes that compile each function for seconds: the dtypes and the highest order they are run for, by coverage. torch.compile has no second
-derivative at all."""
+"""Modes that build or compile every function anew, for tenths of a second to seconds: the dtypes and the highest order they are run for, by
+coverage, and without escalations (those of the eager mode serve). torch.compile has no second derivative at all."""
+MARKED_ONLY = {"quick": ("xla",)}
+"""Modes that a coverage runs only for cases with ``compile = true``, as torch.compile is in every coverage."""
 REPEAT = "repeat"
 """The variant that changes nothing: the same cells in a new process."""
 ALL = "all"
@@ -96,13 +104,13 @@ def _left_out(family: Family, case: Case, mode: str, coordinate: tuple[str, str,
     reason = family.leave_out.get(mode, "")
     if reason and not (mode == "compile" and case.compile):
         return reason
+    if mode in MARKED_ONLY.get(coverage, ()) and not case.compile:
+        return f"{mode} compiles every function for seconds: run for the cases with `compile = true` (coverage: {coverage})"
     dtype, grid, derivative = coordinate
     dtypes, highest = COSTLY[coverage].get(mode, ((), 0))
-    if dtypes and ((grid or dtype) not in dtypes or derivative > highest or (grid and mode == "compile")):
-        return (
-            f"{mode} is run for {' and '.join(dtypes)} up to derivative {highest} only, "
-            f"since it compiles every function (coverage: {coverage})"
-        )
+    if dtypes and ((grid or dtype) not in dtypes or derivative > highest or grid):
+        orders = "" if highest == EVERY_ORDER else f" up to derivative {highest}"
+        return f"{mode} is run for {' and '.join(dtypes)}{orders} only, since it builds every function anew (coverage: {coverage})"
     return ""
 
 

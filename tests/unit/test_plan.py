@@ -84,7 +84,7 @@ def test_what_is_left_out_says_why(folder):
     cases = [case("exp", compile=True, derivatives=2), case("log")]
     cells = list(plan.cells(family(folder, cases, leave_out={"compile": "each costs seconds", "script": "not today"}), TORCH, Variant(name="default"), "quick"))
     reasons = {str(ids.cell_id(cell)): cell.left_out for cell in cells}
-    text = "compile is run for float32 up to derivative 1 only, since it compiles every function (coverage: quick)"
+    text = "compile is run for float32 up to derivative 1 only, since it builds every function anew (coverage: quick)"
     assert {reasons[name] for name in reasons if ":eager:" in name} == {""}
     assert {reasons[name] for name in reasons if ":script:" in name} == {"not today"}
     assert reasons["ops.exp:float32:d0@torch-2.13:compile:default:cpu"] == reasons["ops.exp:float32:d1@torch-2.13:compile:default:cpu"] == ""

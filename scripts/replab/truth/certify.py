@@ -32,7 +32,7 @@ RUNS = 32
 FEWEST_RUNS = 16
 MANY_OPERATIONS = 300
 """Monte Carlo runs, and the fewer that programs of so many operations get. The fewer runs, the wider the t distribution that judges, so this
-trades sharpness for time and never correctness; it counts operations, not seconds, to be the same on every machine."""
+trades sharpness for time and never correctness; it counts operations, not seconds, to be the same on every machine."""  # noqa: E501
 SIDE_BY_SIDE = 2**17
 """Elements of one perturbed run of an elementwise function: small enough for the caches, large enough that NumPy's calls cost nothing."""
 KNOWN = 10**6
