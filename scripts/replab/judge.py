@@ -121,6 +121,8 @@ class Judge:
         singles: dict[tuple[str, str, str, str], Verdict],
     ) -> None:
         """All cells that share one truth."""
+        if not cells:
+            return
         problem = ""
         truths: list[Truth] = []
         standing = judging_cell(case, dtype, "", derivative)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from replab.factors import alignable
 from replab.model import DTYPES, IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab, Variant
 
 EVERY_ORDER = 99
@@ -89,8 +90,15 @@ def _is_varied(family: Family, case: Case, mode: str, coordinate: tuple[str, str
 
 
 def coordinates(case: Case) -> Iterator[tuple[str, str, int]]:
-    """(dtype, grid, derivative order) of a case; the escalation of float32 comes right after it."""
+    """(dtype, grid, derivative order) of a case; the escalation of float32 comes right after it.
+
+    Runs in which only some factors are aligned are compared with each other in float32, and in no other dtype.
+    """
+    partly = case.aligned and len(case.aligned) < len(alignable(case))
     for derivative in range(case.derivatives + 1):
+        if partly and "float32" in case.dtypes:
+            yield "float32", "", derivative
+            continue
         for dtype in case.dtypes:
             yield dtype, "", derivative
             if dtype == "float32" and "float64" in case.dtypes and set(case.dtypes) <= set(DTYPES):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from replab import ids, plan
-from replab.model import MODES, Batch, Case, Environment, Family, Generator, Lab, Limits, Variant
+from replab.model import MODES, Batch, Case, Environment, Factor, Family, Generator, Lab, Limits, Variant
 
 
 def case(name, **more):
@@ -151,3 +151,10 @@ def test_planning_needs_no_numpy(tmp_path):
 
     code = "import sys; from replab import plan, config; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+
+
+def test_partly_aligned_runs_are_made_in_float32_only():
+    factors = {"a": Factor(aligned=1), "b": Factor(aligned=2)}
+    partly, wholly = (case("adam.x", base="adam", factors=factors, aligned=aligned, derivatives=1) for aligned in (("a",), ("a", "b")))
+    assert list(plan.coordinates(partly)) == [("float32", "", 0), ("float32", "", 1)]
+    assert len(list(plan.coordinates(wholly))) == 6
