@@ -92,13 +92,15 @@ def step_truth(lab: Lab, options: argparse.Namespace) -> None:
         progress.update(place, len(cells), f"{cell.case.name} {cell.dtype} d{cell.derivative}")
         begin = time.monotonic()
         entry = {"case": cell.case.name, "dtype": cell.dtype, "derivative": cell.derivative, "problem": ""}
+        key = truths.key(family, cell, index)
         try:
-            truths.get(family, cell, index)
+            if not truths.path(key).is_file():  # judging checks the hashes, and makes a damaged one again
+                truths.get(family, cell, index)
         except TruthError as error:
             entry["problem"] = str(error)
             print(error, file=sys.stderr)
         print(f"{time.monotonic() - begin:8.2f} s  {cell.case.name} {cell.dtype} d{cell.derivative}", flush=True)
-        found.append(entry | {"key": truths.key(family, cell, index)})
+        found.append(entry | {"key": key})
     progress.update(len(cells), len(cells), "")
     progress.finish()
     _write_json(options.out, found)

@@ -14,6 +14,7 @@ from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, against_truth, widen
 from replab.compare.verdict import outside, verdict
 from replab.errors import TruthError
+from replab.factors import alignable
 from replab.model import Case, Cell, Environment, Family, Verdict
 from replab.pairs import Judged, Row, pair_row
 from replab.truths import Truths, judging_cell
@@ -50,7 +51,8 @@ class Causes:
         ``finer``: the float64 run of a float32 cell by (environment, mode). Equal bits are explained once; what is not repeatable is left
         alone, and so are the 16-bit formats, whose float32 companion tells more.
         """
-        if dtype not in ("float32", "float64") or case.drawn:
+        partly = case.aligned and len(case.aligned) < len(alignable(case))  # made for the shares alone: it differs, and on purpose
+        if dtype not in ("float32", "float64") or case.drawn or partly:
             return []
         standing = judging_cell(case, dtype, "", derivative)
         self._evaluated.clear()
