@@ -75,7 +75,7 @@ def softsign(x): return x / (1.0 + np.abs(x))
 def relu(x): return np.where(x > 0.0, x, 0.0)
 def relu6(x): return np.where(x > 0.0, np.where(x < 6.0, x, 6.0), 0.0)
 def leaky_relu(x, slope=0.2): return np.where(x > 0.0, x, slope * x)
-def leaky_relu_default(x): return np.where(x > 0.0, x, 0.01 * x)
+def leaky_relu_default(x, slope=0.01): return np.where(x > 0.0, x, slope * x)
 def elu(x): return np.where(x > 0.0, x, np.expm1(np.where(x > 0.0, 0.0 * x, x)))
 def selu(x): return 1.0507009873554804934193349852946 * np.where(x > 0.0, x, 1.6732632423543772848170429916717 * elu(x))
 def gelu(x): return 0.5 * x * special.erfc(-x / np.sqrt(2.0))
@@ -98,9 +98,9 @@ def argmax(x, axis=-1): return np.argmax(x, axis=axis)
 def median(x): return _middle(np.sort(x, axis=-1))
 def var(x, axis=-1): return np.mean(_centred(x, axis) * _centred(x, axis), axis=axis)
 def var_sample(x, axis=-1): return np.sum(_centred(x, axis) * _centred(x, axis), axis=axis) / (x.shape[axis] - 1)
-def var_default(x, axis=-1): return var(x, axis)
+def var_default(x, axis=-1, ddof=0): return np.sum(_centred(x, axis) * _centred(x, axis), axis=axis) / (x.shape[axis] - ddof)
 def std(x, axis=-1): return np.sqrt(var(x, axis))
-def std_default(x, axis=-1): return np.sqrt(var(x, axis))
+def std_default(x, axis=-1, ddof=0): return np.sqrt(var_default(x, axis, ddof))
 def norm(x, axis=-1): return np.sqrt(np.sum(x * x, axis=axis))
 def logsumexp(x): return np.max(x, axis=-1) + np.log(np.sum(np.exp(_shifted(x)), axis=-1))
 def softmax(x): return np.exp(_shifted(x)) / np.sum(np.exp(_shifted(x)), axis=-1, keepdims=True)
@@ -135,11 +135,18 @@ def tensordot(x, y): return np.matmul(np.reshape(x, (x.shape[0], -1)), np.reshap
 # to the end.
 def conv1d(x, w, padding="SAME", stride=1): return conv2d(x[:, None], w[None], padding, stride)[:, 0]
 def conv2d(x, w, padding="SAME", stride=1): return _conv2d(x, w, _pads(x, w.shape, padding, stride), stride)
-def conv2d_half_padding(x, w, stride=2): return conv2d(x, w, "SAME", stride)
+def conv2d_half_padding(x, w, stride=2, zeros="end"):
+    return _conv2d(x, w, _pads(x, w.shape, "SAME", stride) if zeros == "end" else _both(w), stride)
+
 def depthwise_conv2d(x, w): return _depthwise(x, w, _pads(x, w.shape, "SAME", 1))
 def max_pool(x, size=2, padding="VALID", stride=2): return _max_pool(x, size, _pads(x, (size, size), padding, stride), stride)
 def avg_pool(x, size=2, padding="VALID", stride=2): return _avg_pool(x, size, _pads(x, (size, size), padding, stride), stride)
-def avg_pool_default(x, size=3, stride=1): return avg_pool(x, size, "SAME", stride)
+def avg_pool_default(x, size=3, stride=1, counted="elements"):
+    pads = _pads(x, (size, size), "SAME", stride)
+    if counted == "elements":
+        return _avg_pool(x, size, pads, stride)
+    return sum(_taps(_padded(x, pads), (size, size), stride)) / (size * size)
+
 
 def _pads(x, window, padding, stride):
     """Zeros before and after, for height and width."""
@@ -147,6 +154,10 @@ def _pads(x, window, padding, stride):
         return ((0, 0), (0, 0))
     totals = [max((-(-n // stride) - 1) * stride + k - n, 0) for n, k in zip(x.shape[1:3], window[:2])]
     return tuple((total // 2, total - total // 2) for total in totals)
+
+def _both(w):
+    """Half the window before and after."""
+    return tuple((k // 2, k // 2) for k in w.shape[:2])
 
 def _padded(x, pads, value=0.0):
     return np.pad(x, ((0, 0), pads[0], pads[1], (0, 0)), "constant", constant_values=value)
@@ -191,13 +202,20 @@ def _counts(n, size, pad, stride):
     return [min(start + size, n) - max(start, 0) for start in starts]
 
 # --- normalisation, resizing ---
-def layer_norm(x, gamma, beta, epsilon=1e-5): return _standardised(x, epsilon) * gamma + beta
-def layer_norm_default(x): return _standardised(x, 1e-5)
+def layer_norm(x, gamma, beta, epsilon=1e-5, mean_in_variance="differentiated"):
+    mean = np.mean(x, axis=-1, keepdims=True)
+    around = x - (mean if mean_in_variance == "differentiated" else np.stop_gradient(mean))
+    return (x - mean) / np.sqrt(np.mean(around * around, axis=-1, keepdims=True) + epsilon) * gamma + beta
+
+def layer_norm_default(x, epsilon=1e-5): return _standardised(x, epsilon)
 def batch_norm(x, mean, variance, gamma, beta, epsilon=1e-3): return (x - mean) / np.sqrt(variance + epsilon) * gamma + beta
-def batch_norm_default(x, mean, variance, gamma, beta): return batch_norm(x, mean, variance, gamma, beta, 1e-5)
+def batch_norm_default(x, mean, variance, gamma, beta, epsilon=1e-5): return batch_norm(x, mean, variance, gamma, beta, epsilon)
 def batch_norm_fused(x, mean, variance, gamma, beta, epsilon=1e-3): return batch_norm(x, mean, variance, gamma, beta, epsilon)
 def group_norm(x, gamma, beta, groups=4, epsilon=1e-5): return _grouped(x, groups, epsilon) * gamma + beta
-def l2_normalize(x): return x / _at_least(np.sqrt(np.sum(x * x, axis=-1, keepdims=True)), 1e-12)
+def l2_normalize(x, bound="norm"):
+    square = np.sum(x * x, axis=-1, keepdims=True)
+    return x / (_at_least(np.sqrt(square), 1e-12) if bound == "norm" else np.sqrt(_at_least(square, 1e-12)))
+
 def local_response_norm(x): return x * np.power(1.0 + 2e-5 * _neighbours(x * x), -0.75)
 def resize_bilinear(x): return _resized(x)
 

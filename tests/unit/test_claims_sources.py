@@ -65,7 +65,7 @@ def test_modes_and_repeats_are_sources_inside_one_framework() -> None:
     world.pair(left, right, "repeat", "accuracy")
     world.both("c", "rounding", claims="")
     found = _sources(world)
-    assert (found["modes"]["count"], found["unrepeatable"]["count"]) == (2, 1)
+    assert (found["modes"]["count"], found["repeats"]["count"]) == (2, 1)
 
 
 def test_controls_aligned_runs_and_other_types_are_no_sources() -> None:

@@ -95,6 +95,11 @@ SOURCES: Mapping[str, Source] = {
         meaning="The same cell run twice gave other bits.",
         remedy="Switch deterministic kernels on, and run with one thread.",
     ),
+    "repeats": Source(
+        title="Other bits at the next run, within one framework",
+        meaning="The same cell in a new process gave other bits.",
+        remedy="Switch deterministic kernels on, and run with one thread.",
+    ),
     "open": Source(
         title="Not decided",
         meaning="The truth is not known well enough to say whether rounding explains the difference.",
@@ -186,7 +191,8 @@ def _entry(name: str, rows: pd.DataFrame, whole: int, factors: list[str]) -> dic
     order = rows.loc[[*sizes.index[::-1], *rows.index.difference(sizes.index)]]
     middle = rows.loc[[sizes.index[len(sizes) // 2]]] if len(sizes) else rows.iloc[:0]
     cases = rows[["family", "base_case"]].drop_duplicates()
-    words = f"{share(len(rows), whole)} results, in {len(cases)} cases: {named(order.drop_duplicates('case'), MOST_NAMED)}"
+    where = f"in {len(cases)} case{'' if len(cases) == 1 else 's'}"
+    words = f"{share(len(rows), whole)} results, {where}: {named(order.drop_duplicates('case'), MOST_NAMED)}"
     words += f"; median relative difference {number(median)}, at most {number(worst)}" if median is not None and worst is not None else ""
     if len(sizes) < len(rows):
         words += f"; {len(rows) - len(sizes)} without a size (NaN, infinity, another type)"
@@ -219,7 +225,7 @@ def _within(tables: Tables, here: list[str]) -> list[dict[str, Any]]:
     modes = mine[(mine["axis"] == "mode") & ~mine["shaky"] & ~mine["special"]]
     repeats = mine[mine["axis"] == "repeat"]
     found = []
-    for name, rows in (("modes", modes), ("unrepeatable", repeats)):
+    for name, rows in (("modes", modes), ("repeats", repeats)):
         apart = rows[rows["verdict"] != SAME]
         if len(apart):
             entry = _entry(name, apart, len(rows), [])

@@ -129,7 +129,8 @@ def ranked_chart(identity: str, title: str, summary: str, axis_title: str, ranke
     if min(one.value for one in drawn) < low * 2:  # the shortest bar must be seen
         low /= 10
     x = {"type": "quantitative", "scale": {"type": "log", "domain": [low, high], "nice": False}}
-    axis = {"title": axis_title, "labelExpr": AXIS_LABELS, "grid": True, "labelOverlap": "greedy", "tickCount": 8}
+    decades = [float(f"1e{power}") for power in range(ceil(log10(low)), floor(log10(high)) + 1)]
+    axis = {"title": axis_title, "labelExpr": AXIS_LABELS, "grid": True, "values": decades}
     names = [one.name for one in drawn]
     encoding = {
         "y": {"field": "name", "type": "nominal", "sort": names, "axis": None, "scale": {"paddingInner": 0.3, "paddingOuter": 0.15}},
