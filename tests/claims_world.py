@@ -40,8 +40,8 @@ class World:
         row: dict[str, Any] = {
             "family": family, "case": case, "output": "out", "environment": environment, "framework": framework, "environment_order": order,
             "mode": mode, "dtype": "float32", "derivative": 0, "variant": "default", "status": "ok", "reason": "", "verdict": "rounding", "why": "",
-            "ulp_max": 2.0, "ulp_mean": 0.5, "abs_max": 1e-7, "rel_max": 1e-7, "role": "result", "special": False, "claims": claims, "base": "",
-            "aligned": "", "repeatable": "yes", "flushed": 0, "worst_result": "", "cause": "",
+            "ulp_max": 2.0, "z_max": 1.0, "z_limit": 7.0, "ulp_mean": 0.5, "abs_max": 1e-7, "rel_max": 1e-7, "role": "result",
+            "special": False, "claims": claims, "base": "", "aligned": "", "repeatable": "yes", "flushed": 0, "worst_result": "", "cause": "",
         } | more  # fmt: skip
         row["id"] = f"{family}.{case}:{row['dtype']}:d{row['derivative']}@{environment}:{mode}:{row['variant']}:cpu"
         row.setdefault("bits", f"{row['id']} {row['output']}")

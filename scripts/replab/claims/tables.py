@@ -23,8 +23,8 @@ DEFAULTS = ("api", "parameter", "environment", "framework", "value", "status", "
 PLACE = ["family", "case", "output", "dtype", "derivative"]
 NEEDED = (
     "id", "family", "case", "output", "environment", "framework", "environment_order", "mode", "dtype", "derivative", "variant", "status",
-    "reason", "verdict", "why", "ulp_max", "ulp_mean", "abs_max", "rel_max", "bits", "flushed", "worst_result", "role", "special", "claims",
-    "base", "aligned", "repeatable", "cause",
+    "reason", "verdict", "why", "z_max", "z_limit", "ulp_max", "ulp_mean", "abs_max", "rel_max", "bits", "flushed", "worst_result",
+    "role", "special", "claims", "base", "aligned", "repeatable", "cause",
 )  # fmt: skip
 """The columns of cells that rules look at."""
 DRAWN = ("chance explains it", "another distribution")
