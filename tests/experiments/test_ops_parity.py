@@ -85,7 +85,7 @@ def test_about_two_dozen_cases_are_compiled(family: Family) -> None:
     assert 20 <= sum(case.compile for case in family.cases) <= 30
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [file for file in FILES if file != "reference.py"])
 def test_every_file_has_the_same_functions_with_the_same_arguments(file: str, family: Family) -> None:
     """Beside the factors that explain a difference: the reference alone takes those."""
     explaining = {case.function: set(case.factors) for case in family.cases}
