@@ -41,11 +41,19 @@ def cubic(x):
     return x * x * x + 2.0 * x
 
 
-def forward_difference(x, h):
+def _cubic(x):
+    return x * x * x + 2.0 * x
+
+
+def forward_difference(x, h, value="derivative"):
+    if value == "quotient":
+        return (_cubic(x + h) - _cubic(x)) / h
     return 3.0 * x * x + 2.0
 
 
-def central_difference(x, h):
+def central_difference(x, h, value="derivative"):
+    if value == "quotient":
+        return (_cubic(x + h) - _cubic(x - h)) / (2.0 * h)
     return 3.0 * x * x + 2.0
 
 

@@ -59,12 +59,17 @@ def values(name: str, order: int) -> list[list[float]]:
 
 @pytest.mark.parametrize("file", IMPL_FILE.values())
 def test_functions_and_arguments_are_the_same_in_all_files(file: str) -> None:
-    assert signatures(FOLDER / file) == signatures(FOLDER / "reference.py")
+    """Beside the factors that explain a difference: the reference alone takes those."""
+    explaining = {case.function: set(case.factors) for case in CASES.values()}
+    known = signatures(FOLDER / "reference.py")
+    assert signatures(FOLDER / file) == {
+        name: [argument for argument in arguments if argument not in explaining[name]] for name, arguments in known.items()
+    }
 
 
 def test_arguments_are_inputs_and_parameters_in_call_order() -> None:
     known = signatures(FOLDER / "reference.py")
-    found = {name: [*case.inputs, *case.parameters] for name, case in CASES.items()}
+    found = {name: [*case.inputs, *case.parameters, *case.factors] for name, case in CASES.items()}
     assert found == {name: known[case.function] for name, case in CASES.items()}
 
 

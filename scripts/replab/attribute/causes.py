@@ -34,6 +34,8 @@ class Causes:
         self._family, self._truths, self._index = family, truths, index
         self._told: dict[str, list[Mapping[str, Any]]] = {}
         """What explained results of a case so far: tried first on its other results."""
+        self._named: dict[tuple[str, int, str, str], str] = {}
+        """The causes of float32 results, by case, order, environment and mode."""
         self._evaluated: dict[str, list[NDArray[Any]]] = {}
         """The plain reference at values that were tried, for the truth in hand."""
 
@@ -49,10 +51,15 @@ class Causes:
         """Try the factors of the reference on every result that is another function, and note the cause on the cell.
 
         ``finer``: the float64 run of a float32 cell by (environment, mode). Equal bits are explained once; what is not repeatable is left
-        alone, and so are the 16-bit formats, whose float32 companion tells more.
+        alone; results in 16-bit formats have the cause of their float32 companion.
         """
         partly = case.aligned and len(case.aligned) < len(alignable(case))  # made for the shares alone: it differs, and on purpose
-        if dtype not in ("float32", "float64") or case.drawn or partly:
+        if case.drawn or partly:
+            return []
+        if dtype not in ("float32", "float64"):
+            for cell in cells:
+                if any(one in WRONG for one, _, _ in cell.verdicts.values()) and cell.id.variant == "default":
+                    cell.cause = self._named.get((case.name, derivative, cell.id.environment, cell.id.mode), "")
             return []
         standing = judging_cell(case, dtype, "", derivative)
         self._evaluated.clear()
@@ -70,6 +77,8 @@ class Causes:
             apart, explanations = known[bits]
             told = list(rows.explained(case, cell, max(wrong, key=GRAVITY.index), apart, explanations, candidates))
             cell.cause = "" if told[0]["factor"] == rows.UNKNOWN else told[0]["factor"]
+            if dtype == "float32":
+                self._named[case.name, derivative, cell.id.environment, cell.id.mode] = cell.cause
             found += told
         return found
 
