@@ -22,7 +22,7 @@ class Workflow:
 
     def __init__(self, results: Path, **settings: object) -> None:
         self.results = results
-        self.settings = {"results": results, "experiments": FAMILIES, "cache": CACHE, "environments": "numpy-2.5,tf-1.15", **settings}
+        self.settings = {"results": results, "experiments": FAMILIES, "cache": CACHE, "environments": "numpy-2.5,tf-1.15", "variants": "default", **settings}
 
     def command(self, *targets: str) -> list[str]:
         """The command line."""

@@ -30,7 +30,7 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     given = os.environ.get("REPLAB_TEST_RESULTS")
     results = Path(given) if given else tmp_path_factory.mktemp("core")
     # on a busy machine torch.compile may need minutes for a function: what is tested here is not the limit
-    workflow = Workflow(results, experiments=ROOT / "experiments", environments="core", cell_seconds=900)
+    workflow = Workflow(results, experiments=ROOT / "experiments", environments="core", variants="all", cell_seconds=900)
     if not given:
         workflow.run(seconds=3600)
     return workflow
