@@ -117,6 +117,11 @@ def layer_norm(x, gamma, beta, epsilon):
     return centred / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + x.dtype.type(epsilon)) * gamma + beta
 
 
+def layer_norm_by_hand(x, gamma, beta, epsilon):
+    centred = x - np.mean(x, axis=-1, keepdims=True)
+    return centred / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + x.dtype.type(epsilon)) * gamma + beta
+
+
 def batch_norm(x, gamma, beta, epsilon):
     return (x - np.mean(x, axis=(0, 1, 2))) / np.sqrt(np.var(x, axis=(0, 1, 2)) + x.dtype.type(epsilon)) * gamma + beta
 

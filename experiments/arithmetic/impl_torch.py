@@ -109,6 +109,11 @@ def layer_norm(x, gamma, beta, epsilon: float):
     return F.layer_norm(x, [x.size(-1)], gamma, beta, epsilon)
 
 
+def layer_norm_by_hand(x, gamma, beta, epsilon: float):
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / torch.sqrt((centred * centred).mean(-1, keepdim=True) + epsilon) * gamma + beta
+
+
 def batch_norm(x, gamma, beta, epsilon: float):
     return F.batch_norm(x.permute(0, 3, 1, 2), None, None, gamma, beta, True, 0.1, epsilon).permute(0, 2, 3, 1)
 

@@ -139,9 +139,12 @@ class Judge:
         note_repeats(cells)
         for cell in cells:
             place = (cell.id.environment, cell.id.mode)
-            escalation = higher.get(place) or higher.get((cell.id.environment, "eager"))
+            own, other = higher.get(place), higher.get((cell.id.environment, "eager"))
             for output in cell.findings:
                 eager = (cell.id.environment, "eager", output, cell.id.variant)
+                # eager's float64 run can answer for another mode only where that mode has eager's trouble: else it says nothing about it
+                well = singles.get((cell.id.environment, "eager", output, "default")) in (Verdict.IDENTICAL, Verdict.ROUNDING)
+                escalation = own or (None if well else other)
                 single = singles.get((*place, output, cell.id.variant)) or singles.get(eager)
                 truth = dict(zip(names, truths, strict=True))[output]
                 if case.drawn:

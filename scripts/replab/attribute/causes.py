@@ -19,7 +19,7 @@ from replab.model import Case, Cell, Environment, Family, Verdict
 from replab.pairs import Judged, Row, pair_row
 from replab.truths import Truths, judging_cell
 
-WRONG = (Verdict.SEMANTIC, Verdict.INCOMPARABLE)
+WRONG = (Verdict.SEMANTIC, Verdict.INCOMPARABLE, Verdict.INCONCLUSIVE)
 RIGHT = (Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.ACCURACY)
 REMEMBERED = 2**16
 """Values of the reference of up to so many elements are kept while other results of the same case are looked at."""
