@@ -66,6 +66,11 @@ def alignable(case: Case) -> tuple[str, ...]:
     return tuple(name for name, factor in case.factors.items() if not factor.diagnose)
 
 
+def is_partly_aligned(case: Case) -> bool:
+    """Whether some factors of a case are aligned and others are not: such runs are made for the shares alone."""
+    return 0 < len(case.aligned) < len(alignable(case))
+
+
 def subsets(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """The subsets of factors that are aligned together, the empty one first and all of them last."""
     if len(names) <= EXHAUSTIVE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from replab.factors import alignable
+from replab.factors import is_partly_aligned
 from replab.model import DTYPES, IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab, Variant
 
 EVERY_ORDER = 99
@@ -94,7 +94,7 @@ def coordinates(case: Case) -> Iterator[tuple[str, str, int]]:
 
     Runs in which only some factors are aligned are compared with each other in float32, and in no other dtype.
     """
-    partly = case.aligned and len(case.aligned) < len(alignable(case))
+    partly = is_partly_aligned(case)
     for derivative in range(case.derivatives + 1):
         if partly and "float32" in case.dtypes:
             yield "float32", "", derivative

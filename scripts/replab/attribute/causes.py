@@ -14,7 +14,7 @@ from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, against_truth, widen
 from replab.compare.verdict import outside, verdict
 from replab.errors import TruthError
-from replab.factors import alignable
+from replab.factors import is_partly_aligned
 from replab.model import Case, Cell, Environment, Family, Verdict
 from replab.pairs import Judged, Row, pair_row
 from replab.truths import Truths, judging_cell
@@ -53,8 +53,7 @@ class Causes:
         ``finer``: the float64 run of a float32 cell by (environment, mode). Equal bits are explained once; what is not repeatable is left
         alone; results in 16-bit formats have the cause of their float32 companion.
         """
-        partly = case.aligned and len(case.aligned) < len(alignable(case))  # made for the shares alone: it differs, and on purpose
-        if case.drawn or partly:
+        if case.drawn or is_partly_aligned(case):  # the latter differs, and on purpose
             return []
         if dtype not in ("float32", "float64"):
             for cell in cells:

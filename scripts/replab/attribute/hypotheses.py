@@ -81,7 +81,6 @@ class Search:
         self.factors, self.result, self._plain, self._certify = factors, result, plain, certify
         self._deadline = time.monotonic() + seconds
         self._known: dict[str, float] = {}
-        self._judged: dict[str, Judgement] = {}
         self.base = self.distance({})
 
     def run(self, known: Iterable[Change] = ()) -> list[Explanation]:

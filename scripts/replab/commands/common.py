@@ -15,7 +15,7 @@ from rich.text import Text
 from replab import config, ids, plan
 from replab.batch import parts
 from replab.errors import ConfigError
-from replab.model import Cell, Environment, Family, Lab
+from replab.model import Cell, Environment, Lab
 
 CONFIG = Path("config") / "config.yaml"
 WIDE = 220
@@ -53,11 +53,6 @@ def changes(settings: Iterable[str]) -> dict[str, Any]:
 def environment_of(lab: Lab, name: str) -> Environment:
     """The selected environment called ``name``."""
     return next(environment for environment in lab.environments if environment.name == name)
-
-
-def family_of(lab: Lab, name: str) -> Family:
-    """The selected family called ``name``."""
-    return next(family for family in lab.families if family.name == name)
 
 
 def planned(lab: Lab, pattern: str = "*") -> list[Cell]:
