@@ -68,8 +68,8 @@ def relu(x):
     return np.where(x > 0.0, x, 0.0)
 
 
-def relu_as_maximum(x):
-    return np.where(x > 0.0, x, 0.0)
+def relu_as_maximum(x, ties="second"):
+    return np.where(x > 0.0, x, 0.0) if ties == "second" else maximum(x, 0.0 * x, ties)
 
 
 def relu6(x):
@@ -108,12 +108,19 @@ def power(x, p):
 # --- ties --------------------------------------------------------------------------------------------------------------------------------
 
 
-def maximum(x, y):
-    return np.maximum(x, y)
+def maximum(x, y, ties="halves"):
+    """``ties``: to which argument the derivative belongs where both are equal."""
+    if ties == "halves":
+        return np.maximum(x, y)
+    return np.where(x >= y if ties == "first" else x > y, x, y)
 
 
-def row_maximum(x):
-    return np.max(x, axis=-1)
+def row_maximum(x, ties="shared"):
+    """``ties``: to which of several equal elements the derivative belongs, in equal shares or to the first alone."""
+    if ties == "shared":
+        return np.max(x, axis=-1)
+    first = np.arange(x.shape[-1])[None, :] == np.argmax(x, axis=-1)[:, None]
+    return np.sum(np.where(first, x, 0.0), axis=-1)
 
 
 def whole_maximum(x):
