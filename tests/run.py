@@ -30,6 +30,7 @@ GROUPS = {
     "lint": (),
     "quick": ("unit", "property", "golden", "contract"),
     "environments": ("environments", "probe", "experiments"),  # the first builds what the others use
+    "images": ("images",),
     "pipeline": ("pipeline",),
     "browser": ("browser",),
 }

@@ -12,6 +12,7 @@ from images_world import DAY, ENVIRONMENTS, ROOT, need, new_cache
 from replab.images import bases, local
 from replab.model import Environment
 
+
 @pytest.fixture(scope="session")
 def registry() -> Iterator[daemons.Registry]:
     """A registry on loopback."""

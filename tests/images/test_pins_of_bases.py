@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
-import shutil
 import subprocess
-import tarfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,27 +15,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import daemons
-from images_world import need
+from images_world import push_small
 from replab.errors import EnvironmentUnavailable, PinError
-from replab.images import bases, local, pinning, registry as api
+from replab.images import bases, pinning, registry as api
 
 OFFLINE = "nowhere.invalid/library/python"
 
 
 def quiet(_: str) -> None:
     """A log that nobody reads."""
-
-
-def push(registry: daemons.Registry, folder: Path, name: str, tag: str, text: str) -> str:
-    """A real image with one file, pushed by skopeo; returns its digest."""
-    need("" if daemons.program("skopeo") else "pushing: skopeo not installed")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "file").write_text(text)
-    with tarfile.open(folder / "layer.tar", "w") as layer:
-        layer.add(folder / "file", "file")
-    shutil.rmtree(folder / "layout", ignore_errors=True)
-    layout = local._layout((folder / "layer.tar",), folder / "layout", "3.11.0")
-    return local._push(layout, f"{registry.host}/{name}:{tag}", name)
 
 
 def push_index(registry: daemons.Registry, name: str, tag: str, manifest: str) -> str:
@@ -48,8 +35,6 @@ def push_index(registry: daemons.Registry, name: str, tag: str, manifest: str) -
         for which in ("arm64", "amd64")
     ]
     index = json.dumps({"schemaVersion": 2, "mediaType": api.INDEX[0], "manifests": entries}).encode()
-    import http.client
-
     connection = http.client.HTTPConnection(registry.host, timeout=10)
     connection.request("PUT", f"/v2/{name}/manifests/{tag}", index, {"Content-Type": api.INDEX[0]})
     assert connection.getresponse().status == 201
@@ -66,7 +51,7 @@ def repository(root: Path, *entries: tuple[str, str, str], found: str = "") -> P
 
 
 def test_a_tag_becomes_the_digest_of_its_index_and_of_our_platform(registry: daemons.Registry, tmp_path: Path) -> None:
-    manifest = push(registry, tmp_path / "image", "pins/one", "plain", "one")
+    manifest = push_small(registry, tmp_path / "image", "pins/one", "plain", "one")
     index = push_index(registry, "pins/one", "both", manifest)
     root = repository(tmp_path / "root", ("a", f"{registry.host}/pins/one", "both"), ("b", f"{registry.host}/pins/one", "plain"))
     pinning.pin(root, "2026-01-01", quiet)
@@ -78,7 +63,7 @@ def test_a_tag_becomes_the_digest_of_its_index_and_of_our_platform(registry: dae
 
 
 def test_pinning_writes_the_lock_and_nothing_else_and_keeps_what_did_not_change(registry: daemons.Registry, tmp_path: Path) -> None:
-    push(registry, tmp_path / "image", "pins/two", "1", "two")
+    push_small(registry, tmp_path / "image", "pins/two", "1", "two")
     root = repository(tmp_path / "root", ("a", f"{registry.host}/pins/two", "1"))
     pinning.pin(root, "2026-01-01", quiet)
     first = (root / bases.LOCK).read_bytes()
@@ -90,10 +75,10 @@ def test_pinning_writes_the_lock_and_nothing_else_and_keeps_what_did_not_change(
 
 
 def test_a_tag_that_moved_is_told_and_pinned_anew(registry: daemons.Registry, tmp_path: Path) -> None:
-    old = push(registry, tmp_path / "old", "pins/three", "1", "old")
+    old = push_small(registry, tmp_path / "old", "pins/three", "1", "old")
     root = repository(tmp_path / "root", ("a", f"{registry.host}/pins/three", "1"))
     pinning.pin(root, "2026-01-01", quiet)
-    new = push(registry, tmp_path / "new", "pins/three", "1", "new")
+    new = push_small(registry, tmp_path / "new", "pins/three", "1", "new")
     told, gone = pinning.upstream(bases.read_pins(root / bases.LOCK).values())
     assert (told, gone) == ([f"a: {registry.host}/pins/three:1 has moved to {new}; the lock still names {old}"], [])
     pinning.pin(root, "2026-02-02", quiet)
@@ -102,7 +87,7 @@ def test_a_tag_that_moved_is_told_and_pinned_anew(registry: daemons.Registry, tm
 
 
 def test_a_digest_that_vanished_is_told(registry: daemons.Registry, tmp_path: Path) -> None:
-    digest = push(registry, tmp_path / "image", "pins/four", "1", "four")
+    digest = push_small(registry, tmp_path / "image", "pins/four", "1", "four")
     root = repository(tmp_path / "root", ("a", f"{registry.host}/pins/four", "1"))
     pinning.pin(root, "2026-01-01", quiet)
     assert registry.request("DELETE", f"/v2/pins/four/manifests/{digest}")[0] == 202
@@ -118,7 +103,7 @@ def test_a_digest_that_vanished_is_told(registry: daemons.Registry, tmp_path: Pa
 
 
 def test_a_registry_that_answers_with_other_bytes_is_not_believed(registry: daemons.Registry, tmp_path: Path) -> None:
-    digest = push(registry, tmp_path / "image", "pins/five", "1", "five")
+    digest = push_small(registry, tmp_path / "image", "pins/five", "1", "five")
     blob = registry.folder / "docker/registry/v2/blobs/sha256" / digest[7:9] / digest[7:] / "data"
     blob.write_bytes(blob.read_bytes().replace(b'"schemaVersion":2', b'"schemaVersion": 2'))
     other = f"sha256:{hashlib.sha256(blob.read_bytes()).hexdigest()}"
@@ -155,11 +140,13 @@ def test_without_network_published_digests_stand_unverified_and_the_rest_is_unre
 
 
 def test_the_first_pin_with_network_verifies_a_published_digest(registry: daemons.Registry, tmp_path: Path) -> None:
-    real = push(registry, tmp_path / "image", "pins/six", "1", "six")
+    real = push_small(registry, tmp_path / "image", "pins/six", "1", "six")
     image = f"{registry.host}/pins/six"
     found = f'[found.a]\nindex = "sha256:{"ab" * 32}"\nsource = "a wrong file"\n'
     root = repository(tmp_path / "root", ("a", image, "1"), found=found)
-    wrong = bases.Pin(key="a", image=image, tag="1", index=f"sha256:{'ab' * 32}", manifest="", date="2026-01-01", verified=False, source="x")
+    wrong = bases.Pin(
+        key="a", image=image, tag="1", index=f"sha256:{'ab' * 32}", manifest="", date="2026-01-01", verified=False, source="x"
+    )
     bases.write_pins(root / bases.LOCK, [wrong])
     assert pinning.upstream([wrong])[1] == [
         f"a: the digest of {image} has vanished upstream. Keep an archive ('replab images save'), and pin anew"
@@ -245,7 +232,7 @@ def test_the_carried_bases_are_all_in_the_carried_lock(root: Path) -> None:
 
 
 def test_skopeo_and_the_lab_agree_about_a_digest(registry: daemons.Registry, tmp_path: Path) -> None:
-    push(registry, tmp_path / "image", "pins/seven", "1", "seven")
+    push_small(registry, tmp_path / "image", "pins/seven", "1", "seven")
     command = ["skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}", f"docker://{registry.host}/pins/seven:1"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     assert api.resolve(f"{registry.host}/pins/seven", "1").index == said

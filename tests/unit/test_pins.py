@@ -38,8 +38,10 @@ def test_a_lock_of_the_wheels_with_cuda_names_no_cpu_build() -> None:
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_an_environment_without_wheels_says_that_its_packages_come_with_an_image(device: str) -> None:
     assert pins.check(CARRIED["tf-1.15-nv"], device) == [
-        f"containers/tf-1.15-nv/cpu.lock: nothing is locked for {device}: its packages come with an image. "
-        "Use an engine that runs containers, on a machine with a GPU"
+        (
+            f"containers/tf-1.15-nv/cpu.lock: nothing is locked for {device}: its packages come with an image. "
+            "Use an engine that runs containers, on a machine with a GPU"
+        )
     ]
 
 
