@@ -315,10 +315,11 @@ def registry() -> Iterator[Registry]:
             f"http: {{addr: '127.0.0.1:{port}', secret: loopback}}\n"
         )
         log = folder / "log"
+        # The registry takes variables that begin so for settings, podman's REGISTRY_AUTH_FILE among them.
+        inner = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+        command = [str(program("docker-registry")), "serve", str(settings)]
         with log.open("wb") as stream:
-            process = subprocess.Popen(
-                [str(program("docker-registry")), "serve", str(settings)], stdout=stream, stderr=stream, start_new_session=True
-            )
+            process = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True, env=inner)
         made = Registry(host=f"127.0.0.1:{port}", folder=folder / "data", pid=process.pid)
         try:
             _await(lambda: made.request("GET", "/v2/")[0] == 200, process, log, "the registry")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -257,6 +258,8 @@ def test_archives_carry_an_image_to_a_machine_without_network(
     image, folder = built("numpy-2.5"), tmp_path / "archives"
     archives.save([numpy], cache, "docker", folder, quiet)
     assert sorted(path.name for path in folder.iterdir()) == ["images.json", "numpy-2.5.oci.tar"]
+    said = subprocess.run(["skopeo", "inspect", "--config", f"oci-archive:{folder / 'numpy-2.5.oci.tar'}"], capture_output=True, check=True)
+    assert json.loads(said.stdout)["config"]["Labels"] == dict(image.labels)  # a tool that knows the standard reads it
     podman.run("image", "rm", "--all", "--force")
     elsewhere = new_cache(tmp_path / "elsewhere")
     archives.load([numpy], elsewhere, "podman", folder, quiet)
@@ -284,7 +287,7 @@ def test_a_damaged_archive_is_told(built: Callable[[str], Image], cache: Path, t
     )
     archive.unlink()
     with pytest.raises(EnvironmentUnavailable) as gone:
-        archives.load([numpy], new_cache(tmp_path / "elsewhere"), "docker", tmp_path, quiet)
+        archives.load([numpy], tmp_path / "elsewhere", "docker", tmp_path, quiet)
     assert str(gone.value) == f"numpy-2.5: the archive {archive} is missing. Copy it again"
     shutil.rmtree(tmp_path / "elsewhere")
     with pytest.raises(EnvironmentUnavailable, match="there is no list of archives"):

@@ -51,7 +51,12 @@ def test_a_gpu_that_an_environment_was_made_for_is_accepted(name: str, capabilit
         ),
         ("torch-2.13", "9.0", "550.54.14", "torch-2.13 needs driver 580 or newer, and this machine has 550.54.14"),
         ("torch-1.12", "7.0", "440.32", "torch-1.12 needs driver 440.33 or newer, and this machine has 440.32"),
-        ("tf-1.15-nv", "10.0", "580", "tf-1.15-nv has no kernels for a GPU of compute capability 10.0: it was compiled for 7.0, 7.5, 8.0, 8.6, 9.0"),
+        (
+            "tf-1.15-nv",
+            "10.0",
+            "580",
+            "tf-1.15-nv has no kernels for a GPU of compute capability 10.0: it was compiled for 7.0, 7.5, 8.0, 8.6, 9.0",
+        ),
         ("numpy-2.5", "9.0", "580", "numpy-2.5 has no GPU build: see 'devices' in containers/numpy-2.5/env.toml"),
         ("tf-1.15", "7.5", "580", "tf-1.15 has no GPU build: see 'devices' in containers/tf-1.15/env.toml"),
     ],

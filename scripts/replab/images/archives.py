@@ -1,19 +1,24 @@
-"""Archives of images, for machines without network: one OCI archive for each environment, and a list that says what each must be."""
+"""Archives of images, for machines without network: one OCI archive for each environment, and a list that says what each must be.
+
+The archives are written and read here, not by a converter: those write configurations anew, and the digest of the configuration is the
+identity of an image.
+"""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
-import shutil
-import subprocess
+import tarfile
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from replab.errors import EnvironmentUnavailable, PinError
-from replab.images import record
-from replab.images.build import _id, find_image
+from replab.images import record, seal
+from replab.images.build import find_image, normal_id
 from replab.images.builders import Builder
 from replab.images.record import Image, Record
 from replab.model import Environment
@@ -24,7 +29,7 @@ LIST = "images.json"
 def save(environments: Sequence[Environment], cache: Path, builder: str, folder: Path, log: Callable[[str], None]) -> None:
     """Write an OCI archive of each environment's image to ``folder``, and the list of them.
 
-    Raises ``EnvironmentUnavailable`` when an image was not built yet, or when skopeo is missing.
+    Raises ``EnvironmentUnavailable`` when an image was not built yet.
     """
     program = Builder(builder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,14 +40,11 @@ def save(environments: Sequence[Environment], cache: Path, builder: str, folder:
         if image is None or known is None:
             raise EnvironmentUnavailable("its image was not built yet", where=environment.name, hint="Run 'snakemake images'")
         target = folder / f"{environment.name}.oci.tar"
-        docker, partial = folder / f".{environment.name}.docker.tar", folder / f".{environment.name}.partial.oci.tar"
-        try:
+        with tempfile.TemporaryDirectory(prefix=".save-", dir=folder) as scratch:
+            docker, partial = Path(scratch) / "docker.tar", Path(scratch) / "oci.tar"
             program.save(image.reference, docker, where=environment.name)
-            _copy(f"docker-archive:{docker}", f"oci-archive:{partial}:{environment.name}", environment.name, target)
+            _to_oci(docker, partial, environment.name, image.digest, Path(scratch))
             partial.replace(target)
-        finally:
-            docker.unlink(missing_ok=True)
-            partial.unlink(missing_ok=True)
         listed[environment.name] = {
             "archive": target.name,
             "sha256": _sha256(target),
@@ -76,21 +78,15 @@ def load(environments: Sequence[Environment], cache: Path, builder: str, folder:
             raise PinError(problem, where=environment.name, hint="Copy it again from where it was made")
         image = Image(**entry["image"])
         tag = f"localhost/replab/{environment.name}:cpu-{image.lock_sha256[:12]}"
-        docker = record.folder(cache) / f".{environment.name}.load.tar"
-        docker.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _copy(f"oci-archive:{archive}", f"docker-archive:{docker}:{tag}", environment.name, archive)
+        record.folder(cache).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="load-", dir=record.folder(cache)) as scratch:
+            docker = Path(scratch) / "docker.tar"
+            _from_oci(archive, docker, tag, image.digest, environment.name, Path(scratch))
             program.load(docker, where=environment.name)
-        finally:
-            docker.unlink(missing_ok=True)
         found = program.inspect(tag, where=environment.name)
         if found is None:
             raise EnvironmentUnavailable(f"{builder} did not keep the image of {archive}", where=environment.name, hint="Try again")
-        here = Image(**{**asdict(image), "reference": _id(str(found["Id"]))})
-        layers = found["RootFS"]["Layers"]
-        labels = (found.get("Config") or {}).get("Labels") or {}
-        if labels.get("replab.lock") != image.lock_sha256 or not layers:
-            raise PinError(f"the image in {archive} is not the one that was saved", where=environment.name, hint="Copy it again")
+        here = Image(**{**asdict(image), "reference": normal_id(str(found["Id"]))})
         record.write(record.path_of(cache, environment.name, "cpu", builder), Record(here, str(entry["inputs"])))
         log(f"{environment.name}: {image.digest}")
 
@@ -105,16 +101,71 @@ def _listed(folder: Path) -> dict[str, dict[str, Any]]:
         raise PinError("the list of archives is damaged", where=str(path), hint="Copy it again") from None
 
 
-def _copy(source: str, target: str, where: str, file: Path) -> None:
-    path = shutil.which("skopeo")
-    if path is None:
-        hint = "Install it; it turns archives of one kind into another"
-        raise EnvironmentUnavailable("skopeo is not installed", where="images", hint=hint)
-    done = subprocess.run([path, "copy", "--quiet", source, target], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no message")
-        problem = last.rpartition("msg=")[2].strip().strip('"').rstrip(".")
-        raise EnvironmentUnavailable(f"{file} cannot be converted: {problem}", where=where, hint="Copy it again, or free some space")
+def _to_oci(docker: Path, out: Path, name: str, digest: str, scratch: Path) -> None:
+    """From the archive that Docker or podman writes to the layout of the Open Container Initiative; the configuration stays as it is."""
+    with tarfile.open(docker) as source, tarfile.open(out, "w", format=tarfile.GNU_FORMAT) as target:
+        listing = json.loads(seal.read_bytes(source, "manifest.json"))[0]
+        config = seal.read_bytes(source, listing["Config"])
+        if f"sha256:{hashlib.sha256(config).hexdigest()}" != digest:
+            raise PinError(f"its image has another digest than {digest}", where=name, hint="Run 'snakemake images'")
+        layers = []
+        for layer in listing["Layers"]:
+            packed = scratch / "layer"
+            with seal.open_member(source, layer) as stream, packed.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as sink:
+                _pour(stream, sink)
+            layers.append(_descriptor(_sha256(packed), packed.stat().st_size, "layer.v1.tar+gzip"))
+            if layers[-1] not in layers[:-1]:
+                seal.add_file(target, f"blobs/sha256/{layers[-1]['digest'].removeprefix('sha256:')}", packed)
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": _blob(target, config, "config.v1+json"),
+            "layers": layers,
+        }
+        entry = _blob(target, json.dumps(manifest, sort_keys=True).encode(), "manifest.v1+json")
+        index = {"schemaVersion": 2, "manifests": [{**entry, "annotations": {"org.opencontainers.image.ref.name": name}}]}
+        seal.add_bytes(target, "index.json", json.dumps(index, sort_keys=True).encode())
+        seal.add_bytes(target, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+
+
+def _from_oci(archive: Path, out: Path, tag: str, digest: str, name: str, scratch: Path) -> None:
+    """The way back. Raises ``PinError`` when the archive holds another image."""
+    with tarfile.open(archive) as source, tarfile.open(out, "w", format=tarfile.GNU_FORMAT) as target:
+        index = json.loads(seal.read_bytes(source, "index.json"))
+        manifest = json.loads(seal.read_bytes(source, _path(index["manifests"][0])))
+        config = seal.read_bytes(source, _path(manifest["config"]))
+        own = hashlib.sha256(config).hexdigest()
+        if f"sha256:{own}" != digest:
+            raise PinError(f"the image in {archive} is not the one that was saved", where=name, hint="Copy it again")
+        names = []
+        for layer in manifest["layers"]:
+            plain = scratch / "layer"
+            with seal.open_member(source, _path(layer)) as packed, gzip.GzipFile(fileobj=packed) as stream, plain.open("wb") as sink:
+                _pour(stream, sink)
+            names.append(f"{_sha256(plain)}.tar")
+            seal.add_file(target, names[-1], plain)
+        seal.add_bytes(target, f"{own}.json", config)
+        listing = [{"Config": f"{own}.json", "RepoTags": [tag], "Layers": names}]
+        seal.add_bytes(target, "manifest.json", json.dumps(listing, sort_keys=True).encode())
+
+
+def _pour(source: IO[bytes] | gzip.GzipFile, sink: IO[bytes] | gzip.GzipFile) -> None:
+    while block := source.read(seal.BLOCK):
+        sink.write(block)
+
+
+def _descriptor(sha256: str, size: int, media: str) -> dict[str, Any]:
+    return {"digest": f"sha256:{sha256}", "mediaType": f"application/vnd.oci.image.{media}", "size": size}
+
+
+def _blob(target: tarfile.TarFile, content: bytes, media: str) -> dict[str, Any]:
+    sha256 = hashlib.sha256(content).hexdigest()
+    seal.add_bytes(target, f"blobs/sha256/{sha256}", content)
+    return _descriptor(sha256, len(content), media)
+
+
+def _path(descriptor: dict[str, Any]) -> str:
+    return f"blobs/sha256/{str(descriptor['digest']).removeprefix('sha256:')}"
 
 
 def _sha256(path: Path) -> str:

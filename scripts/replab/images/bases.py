@@ -110,11 +110,11 @@ def _base(key: str, table: object) -> Base:
         if not isinstance(table.get(name), kind) or not table[name]:
             raise ConfigError("a text is missing", where=f"{place}.{name}")
     for name, value in table.items():
-        kind: type | None = {**_REQUIRED, **_OPTIONAL}.get(name)
-        if kind is None:
+        expected = {**_REQUIRED, **_OPTIONAL}.get(name)
+        if expected is None:
             raise ConfigError("unknown key", where=f"{place}.{name}", hint=f"Known: {', '.join((*_REQUIRED, *_OPTIONAL))}")
-        if not isinstance(value, kind):
-            raise ConfigError(f"{value!r} is not a {'text' if kind is str else 'list'}", where=f"{place}.{name}")
+        if not isinstance(value, expected):
+            raise ConfigError(f"{value!r} is not a {'text' if expected is str else 'list'}", where=f"{place}.{name}")
     if table.get("packages", "image") != "image":
         raise ConfigError(f"{table['packages']!r} is not 'image'", where=f"{place}.packages", hint="Leave it out where a lock is installed")
     return Base(

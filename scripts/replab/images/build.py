@@ -138,7 +138,7 @@ def _build(
     if loaded is None:
         raise EnvironmentUnavailable(f"{program.name} did not keep the image that was built", where=name, hint="Try again")
     return Image(
-        reference=_id(str(loaded["Id"])),
+        reference=normal_id(str(loaded["Id"])),
         digest=sealed.digest,
         python=f"{HOME}/bin/python",
         uid=USER,
@@ -174,7 +174,7 @@ def _confirm(image: Image, program: Builder, name: str) -> None:
         raise EnvironmentUnavailable(f"its image {image.digest} is not there any more", where=name, hint=REMEDY)
     labels = (found.get("Config") or {}).get("Labels") or {}
     other = image.lock_sha256 and labels.get("replab.lock") != image.lock_sha256
-    if other or (not _is_name(image.reference) and _id(str(found["Id"])) != image.reference):
+    if other or (not _is_name(image.reference) and normal_id(str(found["Id"])) != image.reference):
         raise PinError(f"its image has another digest than {image.digest}", where=name, hint=f"{REMEDY}, or find out who changed it")
     if not _is_name(image.reference) and image.digest != image.reference and not _keeps_manifests(program):
         problem = f"its record says {image.digest}, its image {image.reference}"
@@ -191,7 +191,7 @@ def _is_name(reference: str) -> bool:
     return "@" in reference
 
 
-def _id(text: str) -> str:
+def normal_id(text: str) -> str:
     """The id as Docker writes it: podman leaves ``sha256:`` out."""
     return text if text.startswith("sha256:") else f"sha256:{text}"
 

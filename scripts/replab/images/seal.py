@@ -44,8 +44,8 @@ def seal(built: Path, base_layers: Sequence[str], out: Path, *, tag: str, settin
     Raises ``EnvironmentUnavailable`` where the image does not rest on these layers.
     """
     with tarfile.open(built) as archive:
-        manifest = json.loads(_bytes(archive, "manifest.json"))[0]
-        config = json.loads(_bytes(archive, manifest["Config"]))
+        manifest = json.loads(read_bytes(archive, "manifest.json"))[0]
+        config = json.loads(read_bytes(archive, manifest["Config"]))
         layers: list[str] = manifest["Layers"]
         count = len(base_layers)
         if config["rootfs"]["diff_ids"][:count] != list(base_layers):
@@ -72,10 +72,10 @@ def seal(built: Path, base_layers: Sequence[str], out: Path, *, tag: str, settin
                     names.append(f"{diff.removeprefix('sha256:')}.tar")
                     _copy_member(archive, layer, sealed, names[-1])
                 names.append(f"{digest}.tar")
-                _add_file(sealed, names[-1], added)
-                _add_bytes(sealed, f"{own}.json", text)
+                add_file(sealed, names[-1], added)
+                add_bytes(sealed, f"{own}.json", text)
                 listing = [{"Config": f"{own}.json", "RepoTags": [tag], "Layers": names}]
-                _add_bytes(sealed, "manifest.json", json.dumps(listing, sort_keys=True).encode())
+                add_bytes(sealed, "manifest.json", json.dumps(listing, sort_keys=True).encode())
     return Sealed(out, f"sha256:{own}")
 
 
@@ -152,11 +152,18 @@ def _resolved(archive: tarfile.TarFile, name: str) -> str:
     return member.name
 
 
-def _bytes(archive: tarfile.TarFile, name: str) -> bytes:
-    stream = archive.extractfile(name)
+def open_member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    """The bytes of a file in an archive, links followed."""
+    stream = archive.extractfile(archive.getmember(_resolved(archive, name)))
     if stream is None:
         raise tarfile.ReadError(f"{name} is missing")
-    return stream.read()
+    return stream
+
+
+def read_bytes(archive: tarfile.TarFile, name: str) -> bytes:
+    """The content of a small file in an archive."""
+    with open_member(archive, name) as stream:
+        return stream.read()
 
 
 def _copy_member(archive: tarfile.TarFile, name: str, out: tarfile.TarFile, as_name: str) -> None:
@@ -166,14 +173,16 @@ def _copy_member(archive: tarfile.TarFile, name: str, out: tarfile.TarFile, as_n
     out.addfile(info, archive.extractfile(member))
 
 
-def _add_file(out: tarfile.TarFile, name: str, path: Path) -> None:
+def add_file(out: tarfile.TarFile, name: str, path: Path) -> None:
+    """Put a file into an archive, with a fixed time."""
     info = tarfile.TarInfo(name)
     info.size, info.mtime, info.mode = path.stat().st_size, EPOCH, 0o644
     with path.open("rb") as stream:
         out.addfile(info, stream)
 
 
-def _add_bytes(out: tarfile.TarFile, name: str, content: bytes) -> None:
+def add_bytes(out: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Put a small text into an archive, with a fixed time."""
     info = tarfile.TarInfo(name)
     info.size, info.mtime, info.mode = len(content), EPOCH, 0o644
     out.addfile(info, io.BytesIO(content))
