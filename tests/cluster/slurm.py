@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 PACKAGES = "slurm-wlm munge slurmdbd mariadb-server"
 NEEDED = ("munged", "mariadbd", "mariadb-install-db", "mariadb", "slurmdbd", "slurmctld", "slurmd", "sacctmgr", "sbatch", "sacct", "srun")
@@ -64,7 +65,7 @@ class Cluster:
         """Variables for clients. The executor drops ``SLURM_*`` on the way to a job, so that the clients themselves know the configuration."""
         return {**os.environ, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"}
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> Self:
         try:
             self._start()
         except BaseException:
@@ -230,9 +231,9 @@ PidFile={folder}/slurmdbd.pid
         log = self.folder / "log" / f"{name}.log"
         env: Mapping[str, str] = self._daemon_env()
         with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: PLW1509 (no threads run yet that could hold a lock)
+            process = subprocess.Popen(
                 command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
-                preexec_fn=die_with_parent, cwd=self.folder,
+                preexec_fn=die_with_parent, cwd=self.folder,  # noqa: PLW1509 (no threads run yet that could hold a lock)
             )  # fmt: skip
         self.processes.append((name, process))
         deadline = time.monotonic() + START_SECONDS

@@ -11,7 +11,7 @@ from replab.commands.common import console
 from replab.errors import LabError, PinError
 
 LAB = "lab"
-"""The name of the lab itself among the environments: its own lock is ``requirements.lock``."""
+"""The name of the lab itself among the environments: its own locks are ``requirements.lock`` and ``cluster.lock``."""
 
 
 def run(names: Sequence[str], root: Path, *, check: bool) -> None:
@@ -20,13 +20,13 @@ def run(names: Sequence[str], root: Path, *, check: bool) -> None:
     groups = environments.load_groups(root / "containers")
     wanted = [name for name in names if name != LAB]
     chosen = environments.select(known, groups, wanted) if wanted else () if names else known
-    own = LAB in names or not names
+    locks = (lab_lock.LOCK, lab_lock.CLUSTER_LOCK) if LAB in names or not names else ()
     if check:
         problems = [problem for environment in chosen for problem in pins.check(environment)]
-        problems += lab_lock.check(root) if own else []
+        problems += [problem for lock in locks for problem in lab_lock.check(root, lock)]
         if problems:
             raise PinError("\n".join(problems))
-        console().print(f"{len(chosen) + own} locks are as they were made")
+        console().print(f"{len(chosen) + len(locks)} locks are as they were made")
         return
     failed: list[LabError] = []
     for environment in chosen:
@@ -34,7 +34,7 @@ def run(names: Sequence[str], root: Path, *, check: bool) -> None:
             console().print(f"wrote {pins.pin(environment).relative_to(root)}")
         except PinError as error:
             failed.append(error)
-    if own:
-        console().print(f"wrote {lab_lock.pin(root).relative_to(root)}")
+    for lock in locks:
+        console().print(f"wrote {lab_lock.pin(root, lock).relative_to(root)}")
     if failed:
         raise PinError("\n".join(str(error) for error in failed))
