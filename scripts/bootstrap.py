@@ -52,9 +52,9 @@ def main():
 def _fingerprint(locks):
     """Of everything that the virtual environment is made from, and of where it is."""
     total = hashlib.sha256(str(ROOT).encode())
-    for path in locks + [ROOT / "pyproject.toml", Path(__file__)]:
+    for path in [*locks, ROOT / "pyproject.toml", Path(__file__)]:
         total.update(path.read_bytes())
-    return ("cluster " if CLUSTER_LOCK in locks else "") + total.hexdigest() + "\n"
+    return "%s%s\n" % ("cluster " if CLUSTER_LOCK in locks else "", total.hexdigest())
 
 
 def _variables():
@@ -176,9 +176,9 @@ def _make(uv, python, locks):
         if VENV.exists():
             shutil.rmtree(str(VENV))
         _run([uv, "venv", "--quiet", "--no-project", "--python", python, VENV])
-    print("setup: installing what %s names" % " and ".join(path.name for path in locks), flush=True)
+    print("setup: installing what %s name%s" % (" and ".join(path.name for path in locks), "s" * (len(locks) == 1)), flush=True)
     # Bytecode now and not at every start: where Python is told not to write any, each start would compile for seconds.
-    _run([uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", inside] + locks, cwd=str(ROOT))
+    _run([uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", inside, *locks], cwd=str(ROOT))
     offline = ["--no-deps", "--no-build-isolation", "--no-index"]
     _run([uv, "pip", "install", "--quiet", *offline, "--python", inside, "--editable", ROOT], cwd=str(ROOT))
     STAMP.write_text(_fingerprint(locks))

@@ -32,6 +32,7 @@ GROUPS = {
     "environments": ("environments", "probe", "experiments"),  # the first builds what the others use
     "pipeline": ("pipeline",),
     "browser": ("browser",),
+    "cluster": ("cluster",),
 }
 """Groups and the folders below ``tests`` that they run, quick ones first."""
 PARALLEL = ("quick",)

@@ -12,6 +12,8 @@ JOB_MB = 500
 """What starting a job on a node takes: two processes of Snakemake (135 MiB each as measured) and the step's own Python."""
 JOB_SECONDS = 60
 """What starting a job on a node may take, before the step begins: Python, Snakemake and the workflow, read twice from a shared disk."""
+JOB_SECONDS_SEEN = 6
+"""What it takes on a node that is not busy (CPU time of both processes, as measured)."""
 MEMORY_FACTOR = {Origin.MEASURED: 1.25, Origin.ALIKE: 1.5, Origin.DECLARED: 1.5}
 TIME_FACTOR = {Origin.MEASURED: 3.0, Origin.ALIKE: 5.0, Origin.DECLARED: 10.0}
 """Nodes differ in speed, and a node shared with others more so: a job that is killed for its time costs more than one that waits longer."""

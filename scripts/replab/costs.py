@@ -90,6 +90,10 @@ class Costs:
             self._measured[place] = read(path(self.lab, step, name))
         return self._measured[place]
 
+    def declared_points(self) -> int:
+        """Elements of an elementwise input for which ``config/costs.toml`` speaks."""
+        return int(self._table("measured_at")["points"])
+
     def _of_others(self, batch: Batch) -> tuple[float, float, float, float] | None:
         """Import seconds, seconds a cell, memory and bytes a cell of a family in a framework: means over what was measured."""
         if self._alike is None:

@@ -45,7 +45,7 @@ LAST_WORDS = 300
 FROM_OUTSIDE = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP)
 """Signals by which schedulers end jobs."""
 OUTSIDE_SECONDS = 1.0
-"""Whoever ends a job signals all of its processes: when the sandbox was hit by chance before its supervisor, that one's turn is due within this."""
+"""Whoever ends a job signals all of its processes: when the sandbox was hit before its supervisor, that one's turn comes within this."""
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 

@@ -21,8 +21,10 @@ _BODY = "# body: sha256 "
 
 
 def requirements(root: Path, lock: str = LOCK) -> tuple[list[str], str]:
-    """What a lock is made from, and the lab's oldest Python: all that the lab needs, to run, to be tested and to be installed from its
-    sources; of the lock for clusters, the plugins that submit jobs.
+    """What a lock is made from, and the lab's oldest Python.
+
+    That is all that the lab needs, to run, to be tested and to be installed from its sources; of the lock for clusters, the plugins that
+    submit jobs.
     """
     project: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"], *project["build-system"]["requires"]]
