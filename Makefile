@@ -1,6 +1,6 @@
 # make run      from a fresh clone to a report; needs python3, make, git and a package index
 # make test     everything is tested; says at its end what was covered
-# make setup lint bench accept doctor clean
+# make setup setup-cluster slurm-demo lint bench accept doctor clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,13 +13,24 @@ PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup run test lint bench accept doctor clean
+.PHONY: help setup setup-cluster slurm-demo run test lint bench accept doctor clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 setup:
 	@$(PYTHON) scripts/bootstrap.py
+
+# And what submitting jobs to a cluster needs; later `make setup`s keep it.
+setup-cluster:
+	@$(PYTHON) scripts/bootstrap.py cluster
+
+# The group `core` through a Slurm of this machine's own (Debian: slurm-wlm munge slurmdbd mariadb-server); the last line is the path of the report.
+slurm-demo: setup-cluster
+	@$(BIN)/python tests/cluster/slurm.py \
+	  $(BIN)/snakemake --profile profiles/slurm --jobs 2 --slurm-no-account --slurm-init-seconds-before-status-checks 5 \
+	  $(if $(CONFIG),--config $(CONFIG)); \
+	$(BIN)/python -m replab.commands.report_path $(CONFIG)
 
 # The last line is the path of the report. CONFIG="environments=all points=4096" changes settings.
 run:

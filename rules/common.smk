@@ -3,7 +3,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from replab import ids, plan, workflow as lab_workflow
+from replab import asks, ids, plan, workflow as lab_workflow
 
 LAB = lab_workflow.open_lab(config, Path(workflow.basedir))
 RESULTS = lab_workflow.relative(LAB, LAB.results)
@@ -12,9 +12,9 @@ STEP = f"{shlex.quote(sys.executable)} -m replab.steps"
 REPORT = f"{RESULTS}/report/index.html"
 ENVIRONMENTS = [one.name for one in LAB.environments]
 FAMILIES = {one.name: one for one in LAB.families}
-BATCHES = [ids.batch_id(one) for one in plan.batches(LAB)]
 SHARDS = [f"{name}--{shard}" for name, one in FAMILIES.items() for shard in range(plan.shards(one))]
 BASES = ["containers/bases.toml", lab_workflow.relative(LAB, LAB.bases) if LAB.bases else "containers/bases.lock"]
+ASKS = asks.Asks(LAB)
 PROBE = sorted(str(path) for path in (LAB.root / "scripts/probe").glob("*.py"))
 
 
@@ -26,12 +26,12 @@ def container_of(wildcards):
 wildcard_constraints:
     environment=lab_workflow.one_of(ENVIRONMENTS),
     family=lab_workflow.one_of(FAMILIES),
-    batch=lab_workflow.one_of(BATCHES),
+    batch=lab_workflow.any_batch(LAB),
     shard=r"\d+",
 
 
 onstart:
-    lab_workflow.note_start(LAB, cores=workflow.cores or 1)
+    lab_workflow.note_start(LAB, cores=lab_workflow.slots(workflow.resource_settings))
 
 
 if lab_workflow.is_main_process() and not lab_workflow.is_dry_run():

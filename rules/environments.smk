@@ -11,6 +11,9 @@ rule environment:
     priority: 100
     container:
         container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("environment", wildcards.environment, attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("environment", wildcards.environment, attempt),
     params:
         step=STEP,
         settings=SETTINGS,
@@ -32,6 +35,9 @@ rule defaults:
     priority: 95
     container:
         container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("defaults", wildcards.environment, attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("defaults", wildcards.environment, attempt),
     params:
         step=STEP,
         settings=SETTINGS,

@@ -11,6 +11,9 @@ rule inputs:
     priority: 90
     container:
         container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("inputs", wildcards.family, attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("inputs", wildcards.family, attempt),
     params:
         step=STEP,
         settings=SETTINGS,

@@ -11,6 +11,9 @@ rule truth:
     priority: 10
     container:
         container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("truth", f"{wildcards.family}--{wildcards.shard}", attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("truth", f"{wildcards.family}--{wildcards.shard}", attempt),
     params:
         step=STEP,
         settings=SETTINGS,
@@ -40,6 +43,9 @@ rule judge:
     priority: 5
     container:
         container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("judge", f"{wildcards.family}--{wildcards.shard}", attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("judge", f"{wildcards.family}--{wildcards.shard}", attempt),
     params:
         step=STEP,
         settings=SETTINGS,
@@ -68,6 +74,9 @@ rule tables:
         f"{RESULTS}/logs/tables.log",
     container:
         container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("tables", "", attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("tables", "", attempt),
     params:
         step=STEP,
         settings=SETTINGS,
@@ -88,6 +97,9 @@ rule claims:
         f"{RESULTS}/logs/claims.log",
     container:
         container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("claims", "", attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("claims", "", attempt),
     params:
         step=STEP,
         settings=SETTINGS,

@@ -11,6 +11,9 @@ rule report:
         f"{RESULTS}/logs/report.log",
     container:
         container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("report", "", attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("report", "", attempt),
     params:
         step=STEP,
         settings=SETTINGS,

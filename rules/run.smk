@@ -13,6 +13,11 @@ rule batch:
     priority: 50
     container:
         container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("batch", wildcards.batch, attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("batch", wildcards.batch, attempt),
+        cpus_per_task=lambda wildcards: ASKS.cpus(wildcards.batch),
+        gpu=lambda wildcards: ASKS.gpus(wildcards.batch),
     params:
         step=STEP,
         settings=SETTINGS,

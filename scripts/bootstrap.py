@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
+CLUSTER_LOCK = ROOT / "cluster.lock"
+"""What `make setup-cluster` installs beside it, and every later `make setup` keeps."""
 VENV = ROOT / ".venv"
 STAMP = VENV / "replab-setup.txt"
 PRIVATE = ROOT / ".replab" / "bootstrap"
@@ -29,13 +31,15 @@ class SetupError(Exception):
 
 
 def main():
-    """Set up the lab; returns an exit code."""
+    """Set up the lab, with ``cluster`` as argument also for submitting to a cluster; returns an exit code."""
+    there = STAMP.read_text() if STAMP.is_file() else ""
+    locks = [LOCK] + ([CLUSTER_LOCK] if "cluster" in sys.argv[1:] or there.startswith("cluster ") else [])
     try:
-        if STAMP.is_file() and STAMP.read_text() == _fingerprint() and _version(VENV / "bin" / "python"):
+        if there == _fingerprint(locks) and _version(VENV / "bin" / "python"):
             return 0
         uv = _uv()
         python = _python(uv)
-        _make(uv, python)
+        _make(uv, python, locks)
     except SetupError as problem:
         print("setup: %s" % problem, file=sys.stderr)
         return 1
@@ -45,12 +49,12 @@ def main():
     return 0
 
 
-def _fingerprint():
+def _fingerprint(locks):
     """Of everything that the virtual environment is made from, and of where it is."""
     total = hashlib.sha256(str(ROOT).encode())
-    for path in (LOCK, ROOT / "pyproject.toml", Path(__file__)):
+    for path in [*locks, ROOT / "pyproject.toml", Path(__file__)]:
         total.update(path.read_bytes())
-    return total.hexdigest() + "\n"
+    return "%s%s\n" % ("cluster " if CLUSTER_LOCK in locks else "", total.hexdigest())
 
 
 def _variables():
@@ -162,7 +166,7 @@ def _on_this_machine():
             yield path
 
 
-def _make(uv, python):
+def _make(uv, python, locks):
     """The virtual environment, exactly what the lock names; then the lab itself, from its sources and without a package index."""
     inside = VENV / "bin" / "python"
     if STAMP.exists():
@@ -172,12 +176,12 @@ def _make(uv, python):
         if VENV.exists():
             shutil.rmtree(str(VENV))
         _run([uv, "venv", "--quiet", "--no-project", "--python", python, VENV])
-    print("setup: installing what requirements.lock names", flush=True)
+    print("setup: installing what %s name%s" % (" and ".join(path.name for path in locks), "s" * (len(locks) == 1)), flush=True)
     # Bytecode now and not at every start: where Python is told not to write any, each start would compile for seconds.
-    _run([uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", inside, LOCK], cwd=str(ROOT))
+    _run([uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", inside, *locks], cwd=str(ROOT))
     offline = ["--no-deps", "--no-build-isolation", "--no-index"]
     _run([uv, "pip", "install", "--quiet", *offline, "--python", inside, "--editable", ROOT], cwd=str(ROOT))
-    STAMP.write_text(_fingerprint())
+    STAMP.write_text(_fingerprint(locks))
 
 
 if __name__ == "__main__":

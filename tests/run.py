@@ -33,6 +33,7 @@ GROUPS = {
     "images": ("images",),
     "pipeline": ("pipeline",),
     "browser": ("browser",),
+    "cluster": ("cluster",),
 }
 """Groups and the folders below ``tests`` that they run, quick ones first."""
 PARALLEL = ("quick",)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from replab import ids, plan
 from replab.engines.registry import get_engine
+from replab.errors import EnvironmentUnavailable
 from replab.model import Batch, Environment, Family, Lab, Status, Variant
 from replab.progress import Progress
 from replab.requests import PROBE, requests
 from replab.store import Store, write_atomically
 from replab.supervise import Summary, run_batch
 
-
-def parts(lab: Lab, batch: Batch) -> tuple[Environment, tuple[Family, ...], Variant]:
-    """The environment, families and variant of a batch."""
-    environment = next(one for one in lab.environments if one.name == batch.environment)
-    variant = next(one for one in lab.variants if one.name == batch.variant)
-    return environment, plan.members(lab, batch), variant
+HELD = (errno.EWOULDBLOCK, errno.EACCES)
+"""What the kernel says when another process holds a lock; anything else means that this file system has none."""
 
 
 def input_index(lab: Lab, family: str) -> dict[str, Any]:
@@ -43,7 +43,12 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
 
     Raises ``LabError`` when the lab itself fails; cells that fail are records.
     """
-    environment, families, variant = parts(lab, batch)
+    with _alone(lab, ids.batch_id(batch)):
+        return _run_batch_job(lab, batch, manifest=manifest, log=log, only=only)
+
+
+def _run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: str) -> dict[str, Any]:
+    environment, families, variant = plan.parts(lab, batch)
     facts = environment_facts(lab, environment.name)
     store = Store(lab.results / "store")
     begin = time.time()
@@ -60,14 +65,14 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
     if facts["status"] == Status.OK:
         missing = {one["key"]: one for _, one in planned if one["key"] and not store.intact(one["key"])}
         if missing:
-            summary = _run(lab, environment, families, variant, list(missing.values()), store, log, ids.batch_id(batch))
+            summary = _run(lab, environment, families, variant, list(missing.values()), store, log, ids.batch_id(batch), built["platform"])
     entries = [_entry(store, facts, cell.left_out, one) for cell, one in planned]
     if idle := _without_effect(store, variant.effect.get(environment.framework, {}), entries):
         entries = [entry | {"status": Status.SKIPPED, "key": "", "reason": idle, "files": []} for entry in entries]
     result = {
         "schema": 1, "batch": ids.batch_id(batch), "cells": entries, "began": begin, "import_seconds": summary.import_seconds,
         "cell_seconds": summary.cell_seconds, "wall_seconds": summary.wall_seconds, "sandboxes": summary.sandboxes,
-        "ran": dict(sorted(summary.statuses.items())),
+        "peak_mb": round(summary.peak_mb, 1), "ran": dict(sorted(summary.statuses.items())),
     }  # fmt: skip
     write_atomically(manifest, json.dumps(result, sort_keys=True, indent=0).encode())
     return result
@@ -82,9 +87,11 @@ def _run(
     store: Store,
     log: Path,
     name: str,
+    observed: str,
 ) -> Summary:
     engine = get_engine(lab.engine)
     built = engine.build(environment, lab.cache, lambda _: None)
+    _check_platform(engine.platform(built), observed, environment, lab)
     staging = lab.results / "staging" / name
     data = lab.results / "inputs" / "data"
     request = {
@@ -117,6 +124,37 @@ def _run(
         progress.finish()
     shutil.rmtree(staging, ignore_errors=True)  # all of it is in the store now; after a failure it stays, and is adopted at the next start
     return summary
+
+
+@contextlib.contextmanager
+def _alone(lab: Lab, name: str) -> Iterator[None]:
+    """Hold a batch: a job that a scheduler started twice, or one that outlived its workflow, is waited for, whatever node it runs on.
+
+    The kernel (of the file server, on a shared disk) lets go of it when the process ends, however. A file system without locks is used
+    without.
+    """
+    place = lab.results / "staging" / f".{name}.lock"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in HELD:
+                print(f"another process is at work on {name}: waiting for it", flush=True)  # noqa: T201 (the log of a job)
+                with contextlib.suppress(OSError):
+                    fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _check_platform(here: str, observed: str, environment: Environment, lab: Lab) -> None:
+    """Results are kept by the platform that the environment was observed on: another processor or C library would be filed as that one."""
+    if here != observed:
+        raise EnvironmentUnavailable(
+            f"this machine is {here}, and the environment was observed on {observed}",
+            where=environment.name,
+            hint="Ask the scheduler for nodes of one kind (docs/cluster.md), or remove "
+            f"{lab.results / 'environments' / environment.name}.json to compute on this kind",
+        )
 
 
 def _entry(store: Store, facts: Mapping[str, Any], left_out: str, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,27 @@ def list_(
 
 
 @app.command()
+def plan(
+    environments: Environments = "",
+    families: Families = "",
+    config: Settings = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Also say core hours, memory and bytes, from measured costs.")] = False,
+) -> None:
+    """Say how many jobs and cells a run means, and with --estimate what they cost. Nothing is run."""
+    from replab.commands import common, estimate as command
+
+    command.run(common.open_lab(environments, families, config or ()), estimate=estimate)
+
+
+@app.command()
+def build(environments: Environments = "", config: Settings = None) -> None:
+    """Build the environments of the configuration, and nothing else: where there is a network, for nodes that have none."""
+    from replab.commands import build as command, common
+
+    command.run(common.open_lab(environments, settings=config or ()))
+
+
+@app.command()
 def cell(
     pattern: Annotated[str, typer.Argument(metavar="GLOB", help="Which cells, such as 'ops.softmax*' or 'ops.exp:float32@tf-*'.")],
     environments: Environments = "",

@@ -29,29 +29,71 @@ CASES_PER_SHARD = 32
 """Judging is split by case, so that all cores have work."""
 
 
+class _Index:
+    """What is asked of a lab again and again, looked up and not searched: planning stays linear in the number of batches."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.environments = {one.name: one for one in lab.environments}
+        self.variants = {one.name: one for one in lab.variants}
+        self.families = {
+            framework: {one.name: one for one in lab.families if (one.folder / file).is_file()} for framework, file in IMPL_FILE.items()
+        }
+        found = []
+        for environment in lab.environments:
+            there = self.families[environment.framework]
+            for variant in lab.variants:
+                if not variant.applies(environment):
+                    continue
+                if variant.name == REPEAT:
+                    names = [ALL] if there else []  # everything once more, in one new process
+                else:
+                    alone = [family for family in there.values() if variant.name != "default" or not family.light]
+                    names = [family.name for family in alone if family.variants or variant.name == "default"]
+                    names += [LIGHT] if len(alone) < len(there) else []
+                found += [Batch(environment=environment.name, family=name, variant=variant.name) for name in names]
+        self.batches = tuple(sorted(found, key=lambda batch: (batch.environment, batch.family, batch.variant)))
+        self.by_family: dict[str, list[Batch]] = {}
+        for batch in self.batches:
+            self.by_family.setdefault(batch.family, []).append(batch)
+        self.counts: dict[tuple[object, ...], tuple[int, int]] = {}
+
+
+_known: list[_Index] = []
+"""The index of the lab that was asked about last: a process reads one, and tests read several."""
+
+
+def _index(lab: Lab) -> _Index:
+    if not _known or _known[0].lab is not lab:
+        _known[:] = [_Index(lab)]
+    return _known[0]
+
+
 def batches(lab: Lab) -> tuple[Batch, ...]:
     """Every batch that has at least one cell to run, sorted."""
-    found = []
-    for environment in lab.environments:
-        there = [family for family in lab.families if (family.folder / IMPL_FILE[environment.framework]).is_file()]
-        for variant in lab.variants:
-            if not variant.applies(environment):
-                continue
-            if variant.name == REPEAT:
-                names = [ALL] if there else []  # everything once more, in one new process
-            else:
-                alone = [family for family in there if variant.name != "default" or not family.light]
-                names = [family.name for family in alone if family.variants or variant.name == "default"]
-                names += [LIGHT] if len(alone) < len(there) else []
-            found += [Batch(environment=environment.name, family=name, variant=variant.name) for name in names]
-    return tuple(sorted(found, key=lambda batch: (batch.environment, batch.family, batch.variant)))
+    return _index(lab).batches
+
+
+def batches_with(lab: Lab, family: Family) -> tuple[Batch, ...]:
+    """The batches in which cells of a family stand, sorted."""
+    found = _index(lab).by_family
+    there = [batch for name in (family.name, ALL, LIGHT) for batch in found.get(name, ()) if holds(batch, family)]
+    return tuple(sorted(there, key=lambda batch: (batch.environment, batch.family, batch.variant)))
+
+
+def parts(lab: Lab, batch: Batch) -> tuple[Environment, tuple[Family, ...], Variant]:
+    """The environment, families and variant of a batch."""
+    index = _index(lab)
+    return index.environments[batch.environment], members(lab, batch), index.variants[batch.variant]
 
 
 def members(lab: Lab, batch: Batch) -> tuple[Family, ...]:
     """The families whose cells a batch runs."""
-    environment = next(one for one in lab.environments if one.name == batch.environment)
-    there = (family for family in lab.families if (family.folder / IMPL_FILE[environment.framework]).is_file())
-    return tuple(family for family in there if holds(batch, family))
+    index = _index(lab)
+    there = index.families[index.environments[batch.environment].framework]
+    if batch.family in (ALL, LIGHT):
+        return tuple(family for family in there.values() if holds(batch, family))
+    return tuple(there[name] for name in (batch.family,) if name in there)
 
 
 def holds(batch: Batch, family: Family) -> bool:
@@ -59,6 +101,28 @@ def holds(batch: Batch, family: Family) -> bool:
     if batch.family == LIGHT:
         return family.light
     return batch.family == ALL or (batch.family == family.name and not (family.light and batch.variant == "default"))
+
+
+def counts(lab: Lab, batch: Batch) -> tuple[int, int]:
+    """How many cells a batch runs, and how many it leaves out with a reason.
+
+    Environments with the same modes and devices have the same cells, so that each family is counted once for each kind of environment.
+    """
+    environment, families, variant = parts(lab, batch)
+    known, total, left = _index(lab).counts, 0, 0
+    for family in families:
+        key = (family.name, environment.modes, environment.devices, variant.name)
+        if key not in known:
+            here = [bool(cell.left_out) for cell in cells(family, environment, variant, lab.coverage)]
+            known[key] = (len(here) - sum(here), sum(here))
+        total, left = total + known[key][0], left + known[key][1]
+    return total, left
+
+
+def device(lab: Lab, batch: Batch) -> str:
+    """The device that a batch computes on."""
+    environment, families, variant = parts(lab, batch)
+    return next((cell.device for family in families for cell in cells(family, environment, variant, lab.coverage)), "cpu")
 
 
 def cells(family: Family, environment: Environment, variant: Variant, coverage: str = "full") -> Iterator[Cell]:

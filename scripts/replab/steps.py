@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import resource
 import sys
 import time
 from collections import Counter
@@ -77,11 +79,14 @@ def step_inputs(lab: Lab, options: argparse.Namespace) -> None:
     _write_json(options.out, write_inputs(family, lab.points, lab.results / "inputs" / "data"))
 
 
-def step_batch(lab: Lab, options: argparse.Namespace) -> None:
+def step_batch(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
     """Run the missing cells of one batch."""
     from replab.batch import run_batch_job  # noqa: PLC0415
 
-    run_batch_job(lab, ids.parse_batch_id(options.name), manifest=options.out, log=options.log)
+    ran = run_batch_job(lab, ids.parse_batch_id(options.name), manifest=options.out, log=options.log)
+    sizes = {file: size for cell in ran["cells"] for file, size, _ in cell["files"]}
+    found = {"cells": sum(ran["ran"].values()), "import_seconds": ran["import_seconds"], "memory_mb": ran["peak_mb"]}
+    return found | {"bytes": sum(sizes.values()) * sum(ran["ran"].values()) // max(1, sum(bool(cell["files"]) for cell in ran["cells"]))}
 
 
 def step_truth(lab: Lab, options: argparse.Namespace) -> None:
@@ -166,9 +171,21 @@ def step_report(lab: Lab, options: argparse.Namespace) -> None:
     render(lab.results, options.out.parent, lab.root / "reports" / "templates")
 
 
-STEPS: dict[str, Callable[[Lab, argparse.Namespace], None]] = {
+STEPS: dict[str, Callable[[Lab, argparse.Namespace], dict[str, Any] | None]] = {
     name.removeprefix("step_"): function for name, function in sorted(globals().items()) if name.startswith("step_")
 }
+
+
+def _remember(lab: Lab, options: argparse.Namespace, seconds: float, told: dict[str, Any]) -> None:
+    """Note what a step used, for requests of later runs; that it could not be noted costs nothing."""
+    from replab import costs  # noqa: PLC0415
+
+    own, children = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    memory = own + max(children, told.pop("memory_mb", 0.0))
+    name = f"{options.name}--{options.shard}" if options.step in ("truth", "judge") else options.name
+    cost = costs.Cost(seconds=round(seconds, 3), memory_mb=round(memory, 1), points=lab.points, **told)
+    with contextlib.suppress(LabError):
+        costs.remember(lab, options.step, name, cost)
 
 
 def _write_json(path: Path, value: Any) -> None:
@@ -187,8 +204,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--log", type=Path, default=Path("/dev/null"), help="where a sandbox's own output goes")
     options = parser.parse_args(arguments)
+    began = time.monotonic()
     try:
-        STEPS[options.step](load(options.config), options)
+        lab = load(options.config)
+        told = STEPS[options.step](lab, options)
+        _remember(lab, options, time.monotonic() - began, told or {})
     except LabError as error:
         print(f"replab: {error}", file=sys.stderr)
         return error.exit_code

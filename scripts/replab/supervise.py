@@ -25,6 +25,7 @@ from typing import Any, Protocol
 
 import psutil
 
+from replab.cgroup import oom_kills
 from replab.errors import LabError, SandboxError
 from replab.model import Limits, Status
 
@@ -41,6 +42,10 @@ ADDRESS_MARGIN_MB = 2048
 OUTPUT_MB = 64
 """A sandbox that prints more than this is stopped."""
 LAST_WORDS = 300
+FROM_OUTSIDE = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP)
+"""Signals by which schedulers end jobs."""
+OUTSIDE_SECONDS = 1.0
+"""Whoever ends a job signals all of its processes: when the sandbox was hit before its supervisor, that one's turn comes within this."""
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -79,6 +84,8 @@ class Summary:
     cell_seconds: float = 0.0
     """Time inside cells, as the probe measured it or until they were stopped."""
     wall_seconds: float = 0.0
+    peak_mb: float = 0.0
+    """The largest resident memory of a sandbox with all of its processes, in MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +216,7 @@ class _Sandbox:
         self._flight_began = 0.0
         self._flight_ended = 0.0
         self._import_failure = ""
+        self._kills_before = oom_kills()
         self._log_start = batch.log.stat().st_size if batch.log.exists() else 0
 
     def run(self) -> _Stop | None:
@@ -289,6 +297,7 @@ class _Sandbox:
         if self.in_flight is not None and now - self._flight_began > limits.seconds:
             return _Stop(Status.TIMEOUT, f"took longer than the limit of {limits.seconds:g} s")
         used = memory.megabytes(now)
+        self.batch.summary.peak_mb = max(self.batch.summary.peak_mb, used)
         if used > limits.memory_mb:
             return _Stop(Status.OOM, f"used {used:.0f} MiB of memory, the limit is {limits.memory_mb} MiB")
         if self.batch.log.stat().st_size - self._log_start > OUTPUT_MB * 2**20:
@@ -300,8 +309,20 @@ class _Sandbox:
         return max(0.0, self._flight_ended - self._flight_began)
 
     def crash(self) -> _Stop:
-        """How the process ended by itself, in words."""
+        """How the process ended by itself, in words.
+
+        Raises ``SandboxError`` when it was not the cell's doing, but a limit of the job that this batch runs in: nothing is recorded then.
+        """
         code, words = self.process.returncode, self._last_words()
+        if -code in FROM_OUTSIDE:
+            time.sleep(OUTSIDE_SECONDS)
+            if oom_kills() > self._kills_before:
+                cell = self.batch.left[self.in_flight]["id"] if self.in_flight else "the import of the framework"
+                raise SandboxError(
+                    f"{cell} needed more memory than this job has",
+                    where=self.batch.staging.name,
+                    hint="The job is to ask for more (--set-resources batch:mem_mb=…); what it had finished is kept",
+                )
         if "bad_alloc" in words or "DefaultCPUAllocator" in words or words.startswith("MemoryError"):
             return _Stop(Status.OOM, f"could not allocate memory: {words}")
         how = f"the process was killed by {_signal_name(-code)}" if code < 0 else f"the process left with exit code {code}"

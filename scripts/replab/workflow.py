@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from replab import config, defaults, ids, plan
-from replab.batch import audit, marker, parts
+from replab.batch import HELD, audit, marker
 from replab.errors import LabError
 from replab.model import IMPL_FILE, Batch, Family, Lab
 from replab.store import write_atomically
@@ -43,13 +43,8 @@ def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
     text = json.dumps({"root": str(lab.root), "config": _settings(settings)}, sort_keys=True, indent=1).encode()
     if not path.exists() or path.read_bytes() != text:
         write_atomically(path, text)
-    counts = {ids.batch_id(batch): _planned(lab, batch) for batch in plan.batches(lab)}
+    counts = {ids.batch_id(batch): plan.counts(lab, batch)[0] for batch in plan.batches(lab)}
     write_atomically(lab.results / "progress" / "plan.json", json.dumps({"cells": counts}).encode())
-
-
-def _planned(lab: Lab, batch: Batch) -> int:
-    environment, families, variant = parts(lab, batch)
-    return sum(not cell.left_out for family in families for cell in plan.cells(family, environment, variant, lab.coverage))
 
 
 def forget_changed_results(lab: Lab) -> None:
@@ -80,6 +75,11 @@ def note_start(lab: Lab, *, cores: int) -> None:
     write_atomically(lab.results / "progress" / STARTED, json.dumps({"time": time.time(), "cores": cores, "command": command}).encode())
 
 
+def slots(settings: Any) -> int:
+    """How many jobs run at once: cores of this machine, or jobs on a cluster (each has one core of its own)."""
+    return int(settings.cores or settings.nodes or 1)
+
+
 def claim(lab: Lab) -> None:
     """Hold the results folder for this process; a second workflow on it is refused.
 
@@ -89,7 +89,10 @@ def claim(lab: Lab) -> None:
     handle = (lab.results / ".lock").open("a")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
+        if error.errno not in HELD:
+            print(f"replab: {lab.results}: this file system has no locks: start one workflow at a time on these results", file=sys.stderr)
+            return
         print(
             f"replab: {lab.results}: another workflow is at work on these results. "
             "Wait for it, or give other results: --config results=PATH",
@@ -106,12 +109,21 @@ def is_dry_run() -> bool:
 
 def is_main_process() -> bool:
     """False in the jobs that Snakemake starts as processes of its own, which parse the workflow again."""
-    return "--mode" not in sys.argv and "subprocess" not in sys.argv and "remote" not in sys.argv
+    return not any(word == "--mode" or word.startswith("--mode=") for word in sys.argv)
 
 
 def one_of(names: Iterable[str]) -> str:
     """A regular expression that matches exactly the given names."""
     return "|".join(map(re.escape, sorted(names))) or "(?!)"
+
+
+def any_batch(lab: Lab) -> str:
+    """A regular expression for names of batches, as long as the lists of environments, families and variants.
+
+    Not the list of batches: Snakemake reads the expression for every job, and would read a text as long as the plan for each part of it.
+    """
+    environments, variants = one_of(one.name for one in lab.environments), one_of(one.name for one in lab.variants)
+    return f"(?:{environments})--(?:{one_of([*(one.name for one in lab.families), plan.ALL])})--(?:{variants})"
 
 
 def stale(lab: Lab, batch: str) -> list[str]:
@@ -122,19 +134,20 @@ def stale(lab: Lab, batch: str) -> list[str]:
 
 def implementations(lab: Lab, batch: Batch) -> list[str]:
     """The implementation files of a batch, as paths below the root where possible."""
-    environment, families, _ = parts(lab, batch)
+    environment, families, _ = plan.parts(lab, batch)
     return [relative(lab, family.folder / IMPL_FILE[environment.framework]) for family in families]
 
 
 def indices(lab: Lab, batch: Batch) -> list[str]:
     """What the rule ``inputs`` writes for the families of a batch."""
-    return [relative(lab, lab.results / "inputs" / f"{family.name}.json") for family in plan.members(lab, batch)]
+    folder = relative(lab, lab.results / "inputs")
+    return [f"{folder}/{family.name}.json" for family in plan.members(lab, batch)]
 
 
 def batches_of(lab: Lab, family: Family) -> list[str]:
     """The manifests in which cells of a family stand."""
-    found = (batch for batch in plan.batches(lab) if plan.holds(batch, family))
-    return [relative(lab, lab.results / "batches" / f"{ids.batch_id(batch)}.json") for batch in found]
+    folder = relative(lab, lab.results / "batches")
+    return [f"{folder}/{ids.batch_id(batch)}.json" for batch in plan.batches_with(lab, family)]
 
 
 def reads_defaults(lab: Lab) -> bool:

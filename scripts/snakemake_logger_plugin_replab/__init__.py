@@ -15,7 +15,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
-from snakemake_logger_plugin_replab.messages import failure_text, worth_saying
+from snakemake_logger_plugin_replab.messages import failure_text, restarted, worth_saying
 from snakemake_logger_plugin_replab.state import Run
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class LogHandler(LogHandlerBase):
                 self.run.planned(getattr(record, "stats", {}) or {}, now)
                 self._shown().started()
             case LogEvent.JOB_INFO:
+                self.reported.discard(getattr(record, "jobid", -1))
                 job = self.run.started(record, now)
                 self._shown().job_started(job)
             case LogEvent.JOB_FINISHED:
@@ -85,6 +86,9 @@ class LogHandler(LogHandlerBase):
                 if text := worth_saying(record):
                     self._shown().say(text, "bold red")
             case None:
+                if (again := restarted(record)) is not None and (known := self.run.jobs.get(again)) is not None:
+                    self._shown().say(f"again: {known.name}")
+                    return
                 text = worth_saying(record)
                 if text:
                     style = "red" if record.levelno >= ERROR else "yellow" if record.levelno >= WARNING else ""

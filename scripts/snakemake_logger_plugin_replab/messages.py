@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from logging import WARNING, LogRecord
 from pathlib import Path
@@ -15,7 +16,23 @@ TAIL = 12
 READ = 16_384
 """Bytes of the log that are read for it."""
 _SAID = ("Nothing to be done", "Touching output", "Unlocking working directory")
+ENDED = re.compile(r"SLURM-job '(?P<job>[^']+)' failed.*?SLURM status is: '(?P<state>[A-Z_]+)", re.DOTALL)
+STATES = {
+    "OUT_OF_MEMORY": "used more memory than it had asked for",
+    "TIMEOUT": "took longer than it had asked for",
+    "CANCELLED": "was cancelled",
+    "NODE_FAIL": "lost its node",
+    "BOOT_FAIL": "lost its node",
+    "PREEMPTED": "had to make room for another job",
+    "DEADLINE": "could not end before its deadline",
+}
+"""States of a Slurm job that say by themselves why it did not end well; any other is explained by the job's own log."""
+_RESTART = re.compile(r"Trying to restart job (\d+)")
 _HIDDEN = (
+    "No SLURM account given",  # many sites need none
+    "No account was given",
+    "Unable to guess SLURM account",
+    "MinJobAge ",
     "Shutting down, this might take some time",
     "Exiting because a job execution failed",
     "Complete log",
@@ -32,16 +49,31 @@ def worth_saying(record: LogRecord) -> str:
     return text if record.levelno >= WARNING or text.startswith(_SAID) else ""
 
 
+def restarted(record: LogRecord) -> int | None:
+    """The job that is tried again, when the record says so."""
+    found = _RESTART.match(str(record.msg or ""))
+    return int(found[1]) if found else None
+
+
 def failure_text(record: LogRecord, job: Job | None) -> str:
     """What failed, where its log lies, and how that log ends."""
     name = job.name if job is not None else str(getattr(record, "rule_name", "a job"))
-    logs = [Path(path) for path in getattr(record, "log", None) or ()]
-    lines = [f"failed: {name}"]
-    if not logs and (message := getattr(record, "rule_msg", None)):
+    logs = [Path(path) for path in getattr(record, "log", None) or () if path]
+    message = str(getattr(record, "rule_msg", None) or "")
+    ended = ENDED.search(message)
+    if ended and ended["state"] in STATES:  # the job had no chance to say why
+        kept = ". What it had finished is kept" if job is not None and job.stage == "cells" else ""
+        return "\n".join([f"failed: {name}: Slurm's job {ended['job']} {STATES[ended['state']]}{kept}", *(f"  log: {log}" for log in logs)])
+    lines = [f"failed: {name}" + (f" (Slurm's job {ended['job']}, {ended['state']})" if ended else "")]
+    if not logs and message:
         lines.append(f"  {message}")
+    said = False
     for log in logs:
         lines.append(f"  log: {log}")
-        lines += [f"  | {line}" for line in tail(log)]
+        if not said:  # a scheduler's log repeats what the job's own log says, among much else
+            found = tail(log)
+            lines += [f"  | {line}" for line in found]
+            said = bool(found) and ended is not None
     return "\n".join(lines)
 
 

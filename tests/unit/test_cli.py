@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -220,6 +221,14 @@ def test_doctor_says_how_to_mend_what_is_missing(lab: Path, here: Here) -> None:
 
 def test_the_locks_are_as_they_were_made() -> None:
     assert lab_lock.check(ROOT) == []
+    assert lab_lock.check(ROOT, lab_lock.CLUSTER_LOCK) == []
+
+
+def test_the_lock_for_clusters_adds_to_that_of_the_lab() -> None:
+    """No package stands in both, so that the two can be installed together."""
+    first, second = (set(re.findall(r"^([A-Za-z0-9._-]+)==", (ROOT / name).read_text(), re.MULTILINE)) for name in (lab_lock.LOCK, lab_lock.CLUSTER_LOCK))
+    assert not first & second
+    assert {"snakemake-executor-plugin-slurm", "snakemake-executor-plugin-cluster-generic"} <= second
 
 
 def test_an_edited_lock_of_the_lab_is_noticed(lab: Path) -> None:

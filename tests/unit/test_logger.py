@@ -110,6 +110,60 @@ def test_a_failure_is_told_once_with_its_log_and_how_that_ends(tmp_path: Path, m
     assert "0 jobs, 1 job failed, 1 job not done in " in text
 
 
+def slurm_failure(state: str, *logs: Path) -> logging.LogRecord:
+    """The record of a job that failed on a cluster, as the executor for Slurm words it."""
+    said = f"SLURM-job '17' failed, SLURM status is: '{state}'. Detailed failure reason unavailable (status command is not 'sacct')."
+    return record(LogEvent.JOB_ERROR, "Error in rule", logging.ERROR, jobid=2, rule_name="batch", rule_msg=said, log=[*map(str, logs), None])
+
+
+def test_a_job_that_a_cluster_ended_is_one_sentence_and_may_fail_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    plugin = handler(stream, monkeypatch)
+    name = "tf-1.15--ops--default"
+    log = tmp_path / "job.log"
+    log.write_text("slurmstepd: noise\n")
+    plugin.emit(record(LogEvent.RUN_INFO, "Job stats", stats={"batch": 1, "total": 1}))
+    for state in ("OUT_OF_MEMORY", "TIMEOUT"):
+        plugin.emit(job(2, "batch", f"{tmp_path}/results/batches/{name}.json", batch=name))
+        plugin.emit(slurm_failure(state, log))
+        plugin.emit(record(None, "Trying to restart job 2."))
+    plugin.emit(job(2, "batch", f"{tmp_path}/results/batches/{name}.json", batch=name))
+    plugin.emit(record(LogEvent.JOB_FINISHED, job_id=2))
+    plugin.close()
+    lines = [re.sub(r"\d+\.\d s", "T", line.partition("] ")[2] or line) for line in stream.getvalue().splitlines()]
+    assert lines == [
+        "to do: 1 job of cells",
+        f"start: batch {name}",
+        f"failed: batch {name}: Slurm's job 17 used more memory than it had asked for. What it had finished is kept",
+        f"  log: {log}",
+        f"again: batch {name}",
+        f"start: batch {name}",
+        f"failed: batch {name}: Slurm's job 17 took longer than it had asked for. What it had finished is kept",
+        f"  log: {log}",
+        f"again: batch {name}",
+        f"start: batch {name}",
+        f"done: batch {name} in T",
+        "1 job in T",
+    ]
+
+
+def test_a_job_that_failed_by_itself_on_a_cluster_is_told_by_its_own_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    plugin = handler(stream, monkeypatch)
+    own, theirs = tmp_path / "own.log", tmp_path / "slurm.log"
+    own.write_text("replab: the disk is full\n")
+    theirs.write_text("much noise\n")
+    plugin.emit(record(LogEvent.RUN_INFO, "Job stats", stats={"batch": 1, "total": 1}))
+    plugin.emit(job(2, "batch", f"{tmp_path}/results/batches/x.json", batch="x"))
+    plugin.emit(slurm_failure("FAILED", own, theirs))
+    plugin.close()
+    text = stream.getvalue()
+    assert "failed: batch x (Slurm's job 17, FAILED)\n" in text
+    assert "  | replab: the disk is full\n" in text
+    assert f"  log: {theirs}\n" in text
+    assert "much noise" not in text
+
+
 def test_warnings_and_errors_of_snakemake_are_shown_chatter_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     plugin = handler(stream, monkeypatch)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """What setting up needs, in another place."""
-    for name in ("Makefile", "pyproject.toml", "requirements.lock", "README.md", "scripts", "config"):
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "cluster.lock", "README.md", "scripts", "config"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -52,8 +52,14 @@ def test_setup_uses_the_uv_at_hand_and_does_nothing_the_second_time(copy: Path) 
     again = make(copy, "setup")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
+    assert "--slurm-logdir" not in plugins.stdout
+    assert "installing what requirements.lock and cluster.lock name" in make(copy, "setup-cluster").stdout
+    plugins = subprocess.run([copy / ".venv" / "bin" / "snakemake", "--help"], capture_output=True, text=True, check=True, cwd=copy)
+    assert "--slurm-logdir" in plugins.stdout
+    assert "--cluster-generic-submit-cmd" in plugins.stdout
+
     (copy / "pyproject.toml").write_text((copy / "pyproject.toml").read_text() + "\n# changed\n")
-    assert "installing" in make(copy, "setup").stdout
+    assert "requirements.lock and cluster.lock" in make(copy, "setup").stdout, "what was asked for once stays"
 
 
 def test_a_lock_with_a_wrong_hash_is_one_sentence(copy: Path) -> None:

@@ -134,6 +134,20 @@ def test_a_cell_that_is_killed(bench: Bench) -> None:
     assert assert_survives(bench, "kills_itself") == ("crashed", "the process was killed by SIGKILL")
 
 
+def test_a_cell_killed_by_a_limit_of_the_job_is_not_blamed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel counts a process killed for memory while the sandbox ran: the batch ends with an error, the cell has no record."""
+    killed = bench.cell("kills_itself")
+    counts = iter([0, 1])
+    monkeypatch.setattr("replab.supervise.oom_kills", lambda: next(counts))
+    with pytest.raises(SandboxError) as caught:
+        bench.run()
+    assert str(caught.value) == (
+        f"staging: {bench.builder.request()['cells'][-1]['id']} needed more memory than this job has. "
+        "The job is to ask for more (--set-resources batch:mem_mb=…); what it had finished is kept"
+    )
+    assert not bench.store.cell_path(killed).exists()
+
+
 def test_a_cell_that_ends_the_process_as_if_all_were_well(bench: Bench) -> None:
     assert assert_survives(bench, "leaves") == ("crashed", "the process left with exit code 0")
 

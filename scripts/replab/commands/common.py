@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from replab import config, ids, plan
-from replab.batch import parts
 from replab.errors import ConfigError
 from replab.model import Cell, Environment, Lab
 
@@ -61,7 +60,7 @@ def planned(lab: Lab, pattern: str = "*") -> list[Cell]:
     return [
         cell
         for batch in plan.batches(lab)
-        for environment, families, variant in [parts(lab, batch)]
+        for environment, families, variant in [plan.parts(lab, batch)]
         for family in families
         for cell in plan.cells(family, environment, variant, lab.coverage)
         if fnmatch.fnmatchcase(str(ids.cell_id(cell)), wanted)

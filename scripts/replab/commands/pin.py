@@ -13,7 +13,7 @@ from replab.errors import LabError, PinError
 from replab.images import bases, pinning
 
 LAB = "lab"
-"""The name of the lab itself among the environments: its own lock is ``requirements.lock``."""
+"""The name of the lab itself among the environments: its own locks are ``requirements.lock`` and ``cluster.lock``."""
 BASES = "bases"
 """The name of the base images: their lock is ``containers/bases.lock``."""
 
@@ -24,15 +24,16 @@ def run(names: Sequence[str], root: Path, *, check: bool) -> None:
     groups = environments.load_groups(root / "containers")
     wanted = [name for name in names if name not in (LAB, BASES)]
     chosen = environments.select(known, groups, wanted) if wanted else () if names else known
-    own, images = LAB in names or not names, BASES in names or not names
+    own = (lab_lock.LOCK, lab_lock.CLUSTER_LOCK) if LAB in names or not names else ()
+    images = BASES in names or not names
     locks = [(environment, device) for environment in chosen for device in pins.locked_devices(environment)]
     if check:
         problems = [problem for environment, device in locks for problem in pins.check(environment, device)]
         problems += bases.check(root) if images else []
-        problems += lab_lock.check(root) if own else []
+        problems += [problem for lock in own for problem in lab_lock.check(root, lock)]
         if problems:
             raise PinError("\n".join(problems))
-        console().print(f"{len(locks) + images + own} locks are as they were made")
+        console().print(f"{len(locks) + images + len(own)} locks are as they were made")
         if images:
             _ask_upstream(root)
         return
@@ -45,8 +46,8 @@ def run(names: Sequence[str], root: Path, *, check: bool) -> None:
     if images:
         today = dt.datetime.now(tz=dt.UTC).date().isoformat()
         console().print(f"wrote {pinning.pin(root, today, console().print).relative_to(root)}")
-    if own:
-        console().print(f"wrote {lab_lock.pin(root).relative_to(root)}")
+    for lock in own:
+        console().print(f"wrote {lab_lock.pin(root, lock).relative_to(root)}")
     if failed:
         raise PinError("\n".join(str(error) for error in failed))
 

@@ -1,0 +1,221 @@
+"""The workflow through a real Slurm: the numbers of a local run, and nothing lost when jobs are killed, moved or too small."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from .conftest import BATCH, ROOT, Workflow, finish, wait_until
+from .slurm import Cluster
+
+pytestmark = pytest.mark.cluster
+LASTING = [f"wait{number:02}" for number in range(12)]
+
+
+def job_of(slurm: Cluster, family: str) -> str:
+    """The job that runs a batch now; empty when none does."""
+    lines = slurm.run("squeue", "--noheader", "--states", "RUNNING", "--format", "%A %k").splitlines()
+    return next((line.split()[0] for line in lines if line.endswith(BATCH.format(family))), "")
+
+
+def history_of(slurm: Cluster, family: str, after: int) -> list[dict[str, str]]:
+    """Accounting's lines of a batch, for jobs numbered above ``after``."""
+    found = slurm.history("JobID", "State", "ReqMem", "Timelimit", "AllocTRES", "Comment")
+    return [one for one in found if int(one["JobID"]) > after and one["Comment"].endswith(BATCH.format(family))]
+
+
+def newest(slurm: Cluster) -> int:
+    """The number of the newest job."""
+    return max((int(one["JobID"]) for one in slurm.history("JobID")), default=0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def too_slow(slurm: Cluster, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workflow, subprocess.Popen[str]]]:
+    """A workflow whose job gets a minute for more than that; Slurm looks at such limits every half a minute, so it runs beside the others."""
+    results = tmp_path_factory.mktemp("slow") / "results"
+    subprocess.run(["cp", "-a", str(prepared), str(results)], check=True)
+    workflow = Workflow(results, slurm, families="lasting,hungry")
+    toml = tmp_path_factory.mktemp("families")
+    subprocess.run(["cp", "-a", f"{Path(__file__).parent}/families/.", str(toml)], check=True)
+    experiment = toml / "lasting" / "experiment.toml"
+    experiment.write_text(experiment.read_text(encoding="utf-8").replace("wait11 = { parameters = { seconds = 1.0 } }", "wait11 = { parameters = { seconds = 400.0 } }"))
+    workflow.settings |= {"experiments": toml, "cell_seconds": 1000}
+    process = workflow.start(workflow.batch("lasting"), options=("--set-resources", "batch:runtime=1", "--retries", "0"))
+    yield workflow, process
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def core(slurm: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workflow, Workflow, str, int]:
+    """The environments of a first run, on the cluster and here; what the first printed, and the newest job before it."""
+    before = newest(slurm)
+    settings = {"environments": "core", "families": "randomness", "experiments": ROOT / "experiments"}
+    far, near = (Workflow(tmp_path_factory.mktemp(name) / "results", slurm, **settings) for name in ("far", "near"))
+    said = far.submit()
+    near.run_here()
+    return far, near, said, before
+
+
+@pytest.mark.parametrize("name", ["cells", "pairs", "curves", "attributions"])
+def test_the_tables_are_those_of_a_local_run(core: tuple[Workflow, Workflow, str, int], name: str) -> None:
+    """The same environments, the same bits, the same verdicts; only times differ."""
+    far, near, _, _ = core
+    pd.testing.assert_frame_equal(far.comparable(name), near.comparable(name))
+
+
+def test_every_batch_is_one_job_and_the_display_tells_of_it(core: tuple[Workflow, Workflow, str, int], slurm: Cluster) -> None:
+    """One job for each batch, none failed, all of them shown with their cells."""
+    far, _, said, before = core
+    jobs = [one for one in slurm.history("JobID", "State", "Comment", "ReqMem", "Timelimit") if int(one["JobID"]) > before]
+    batches = [one for one in jobs if "batch" in one["Comment"] and "randomness" in one["Comment"]]
+    assert sorted(one["Comment"].rpartition("wildcards_")[2] for one in batches) == [
+        f"{name}--randomness--default" for name in ("numpy-2.5", "tf-1.15", "tf-2.21", "torch-2.13")
+    ]
+    assert {one["State"] for one in batches} == {"COMPLETED"}
+    assert "done: batch tf-2.21--randomness--default in " in said
+    assert "(45 cells" in said
+    assert (far.results / "report" / "index.html").is_file()
+
+
+def test_a_second_run_submits_nothing(core: tuple[Workflow, Workflow, str, int], slurm: Cluster) -> None:
+    """With nothing to do there is no job."""
+    before = newest(slurm)
+    assert "Nothing to be done" in core[0].submit()
+    assert newest(slurm) == before
+
+
+def test_requests_are_learned_from_what_jobs_cost(core: tuple[Workflow, Workflow, str, int], slurm: Cluster) -> None:
+    """The first request is the declared one; the next is what the job used, with room."""
+    far, _, _, before = core
+    name = "tf-2.21--randomness--default"
+    first = next(one for one in slurm.history("JobID", "ReqMem", "Timelimit", "Comment") if int(one["JobID"]) > before and one["Comment"].endswith(name))
+    cost = json.loads((far.results / "costs" / f"batch--{name}.json").read_text(encoding="utf-8"))
+    after = newest(slurm)
+    (far.results / "batches" / f"{name}.json").unlink()
+    cells = far.cell_files()
+    far.submit(f"batches/{name}.json")
+    again = next(one for one in slurm.history("JobID", "ReqMem", "Comment") if int(one["JobID"]) > after and one["Comment"].endswith(name))
+    assert far.cell_files() == cells
+    wanted = max(1000, -(-(cost["memory_mb"] * 1.25 + 500) // 100) * 100)
+    assert again["ReqMem"] == f"{wanted:.0f}M"
+    assert again["ReqMem"] != first["ReqMem"]
+
+
+def test_a_cancelled_job_is_tried_again_and_keeps_what_it_had(faulty: Workflow, slurm: Cluster) -> None:
+    """`scancel` in the middle: the cells that were finished are not run again, none is recorded as failed, the result is whole."""
+    process = faulty.start(faulty.batch("lasting"))
+    wait_until("a third of the cells", lambda: len(faulty.cell_files()) >= 4, process)
+    slurm.run("scancel", job_of(slurm, "lasting"))
+    kept = faulty.cell_files()
+    said = finish(process)
+    assert f"failed: batch {BATCH.format('lasting')}: Slurm's job " in said
+    assert " was cancelled. What it had finished is kept\n" in said
+    assert f"again: batch {BATCH.format('lasting')}\n" in said
+    after = faulty.cell_files()
+    assert {name: after[name] for name in kept} == kept
+    assert faulty.statuses("lasting") == dict.fromkeys(LASTING, "ok")
+    assert faulty.half_written() == []
+
+
+def test_a_killed_workflow_goes_on_beside_the_job_that_outlived_it(faulty: Workflow, slurm: Cluster) -> None:
+    """The submitting process dies, its job does not: the next run waits for that one instead of disturbing it, and computes nothing twice."""
+    process = faulty.start(faulty.batch("lasting"))
+    wait_until("a third of the cells", lambda: len(faulty.cell_files()) >= 4, process)
+    process.kill()
+    process.wait()
+    assert job_of(slurm, "lasting")
+    finish(faulty.start(faulty.batch("lasting")))
+    assert faulty.statuses("lasting") == dict.fromkeys(LASTING, "ok")
+    assert len(faulty.cell_files()) == len(LASTING)
+    log = (faulty.results / "logs" / "batch" / f"{BATCH.format('lasting')}.log").read_text(encoding="utf-8")
+    assert "another process is at work on" in log or faulty.manifest("lasting")["sandboxes"] == 0
+
+
+def test_a_node_that_is_drained_and_resumed_costs_nothing(faulty: Workflow, slurm: Cluster) -> None:
+    """Draining lets the running job end and keeps the next one waiting; nothing fails."""
+    process = faulty.start(faulty.batch("lasting"), faulty.batch("hungry"), options=("--jobs", "1"))
+    wait_until("the first cells", lambda: len(faulty.cell_files()) >= 1, process)
+    slurm.run("scontrol", "update", f"nodename={slurm.node}", "state=drain", "reason=test")
+    try:
+        wait_until("the next job to wait", lambda: slurm.jobs("PENDING"), process)
+        waited = slurm.jobs("PENDING")
+        time.sleep(2)
+        assert set(waited) <= set(slurm.jobs("PENDING"))
+    finally:
+        slurm.run("scontrol", "update", f"nodename={slurm.node}", "state=resume")
+    said = finish(process)
+    assert "failed" not in said
+    assert faulty.statuses("lasting") == dict.fromkeys(LASTING, "ok")
+
+
+def test_a_job_that_goes_back_into_the_queue_is_waited_for(faulty: Workflow, slurm: Cluster) -> None:
+    """What happens when a node fails: the job starts anew under its own number, and goes on where it was."""
+    process = faulty.start(faulty.batch("lasting"))
+    wait_until("a third of the cells", lambda: len(faulty.cell_files()) >= 4, process)
+    number = job_of(slurm, "lasting")
+    kept = faulty.cell_files()
+    slurm.run("scontrol", "requeue", number)
+    slurm.run("scontrol", "update", f"jobid={number}", "starttime=now", check=False)  # Slurm lets a requeued job wait for two minutes
+    finish(process)
+    after = faulty.cell_files()
+    assert {name: after[name] for name in kept} == kept
+    assert faulty.statuses("lasting") == dict.fromkeys(LASTING, "ok")
+
+
+def test_a_job_with_too_little_memory_gets_more(faulty: Workflow, slurm: Cluster) -> None:
+    """It is the job that is tried again, with twice as much; the cell is not blamed for the size of the job."""
+    costs = faulty.results / "costs"
+    costs.mkdir(exist_ok=True)
+    wrong = {"bytes": 0, "cells": 3, "import_seconds": 0.1, "memory_mb": 80.0, "points": 32768, "seconds": 2.0}
+    (costs / f"batch--{BATCH.format('hungry')}.json").write_text(json.dumps(wrong))
+    before = newest(slurm)
+    said = faulty.submit(faulty.batch("hungry"))
+    assert "used more memory than it had asked for. What it had finished is kept\n" in said
+    assert faulty.statuses("hungry") == {"before": "ok", "eats": "ok", "after": "ok"}
+    jobs = history_of(slurm, "hungry", before)
+    assert [one["ReqMem"] for one in jobs][:2] == ["1000M", "1200M"]
+    assert jobs[-1]["State"] == "COMPLETED"
+
+
+def test_a_job_that_never_has_enough_is_one_sentence(faulty: Workflow) -> None:
+    """With a fixed size the job fails with its reason, and the next run goes on from there."""
+    said = faulty.submit(faulty.batch("hungry"), options=("--set-resources", "batch:mem_mb=900", "--retries", "0"), code=1)
+    assert said.count("used more memory than it had asked for") == 1
+    assert not (faulty.results / faulty.batch("hungry")).exists()
+    log = (faulty.results / "logs" / "batch" / f"{BATCH.format('hungry')}.log").read_text(encoding="utf-8")
+    assert "hungry.eats:float32:d0@numpy-2.5:eager:default:cpu needed more memory than this job has" in log
+    assert len(faulty.cell_files()) == 1
+    assert faulty.half_written() == []
+    faulty.run_here(faulty.batch("hungry"))
+    assert faulty.statuses("hungry") == {"before": "ok", "eats": "ok", "after": "ok"}
+
+
+def test_gpus_are_asked_for_by_name(faulty: Workflow, slurm: Cluster) -> None:
+    """The resource `gpu` of a batch becomes a GPU of Slurm's; no batch of a CPU build asks for one."""
+    before = newest(slurm)
+    faulty.submit(faulty.batch("hungry"), options=("--set-resources", "batch:gpu=1"))
+    asked = history_of(slurm, "hungry", before)[-1]
+    assert "gres/gpu=1" in asked["AllocTRES"]
+
+
+def test_the_commands_of_any_other_scheduler_do_as_well(faulty: Workflow) -> None:
+    """The same workflow through `profiles/generic`, which knows a scheduler by three commands."""
+    faulty.submit(faulty.batch("lasting"), profile="generic")
+    assert faulty.statuses("lasting") == dict.fromkeys(LASTING, "ok")
+
+
+def test_a_job_over_its_time_is_one_sentence_and_keeps_what_it_had(too_slow: tuple[Workflow, subprocess.Popen[str]]) -> None:
+    """Eleven cells are kept, the twelfth is not blamed; the next run goes on."""
+    workflow, process = too_slow
+    said = finish(process, code=1, seconds=240)
+    assert said.count("took longer than it had asked for. What it had finished is kept\n") == 1
+    assert len(workflow.cell_files()) == 11
+    assert workflow.half_written() == []
