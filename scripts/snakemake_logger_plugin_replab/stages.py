@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 STAGES = {
-    "environments": ("environment", "defaults"),
+    "environments": ("image", "environment", "defaults"),
     "inputs": ("inputs",),
     "cells": ("batch",),
     "truth": ("truth",),
@@ -15,7 +15,7 @@ STAGES = {
 COUNTED = {"cells": "cell", "truth": "value", "judge": "case"}
 """Stages whose jobs are long and say how far they are: what they count."""
 
-UNSEEN = ("all",)
+UNSEEN = ("all", "images")
 """Rules without work of their own."""
 
 

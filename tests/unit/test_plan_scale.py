@@ -34,7 +34,7 @@ def start(lab: Lab) -> int:
         wanted.cpus(name)
         wanted.gpus(name)
     for family in lab.families:
-        workflow.batches_of(lab, family.name)
+        workflow.batches_of(lab, family)
     workflow.any_batch(lab)
     return len(batches)
 
