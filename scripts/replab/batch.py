@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import ids, plan
+from replab.engines.base import isolation
 from replab.engines.registry import get_engine
 from replab.model import Batch, Environment, Family, Lab, Status, Variant
 from replab.progress import Progress
@@ -87,20 +88,26 @@ def _run(
     built = engine.build(environment, lab.cache, lambda _: None)
     staging = lab.results / "staging" / name
     data = lab.results / "inputs" / "data"
+    variables = variant.variables.get(environment.framework, {})
+    readable = [PROBE, *(family.folder for family in families), data]
+    staging.mkdir(parents=True, exist_ok=True)
     request = {
         "schema": 1, "environment": environment.name, "framework": environment.framework, "inputs": str(data), "variant": variant.name,
         "threads": variant.threads, "switches": dict(variant.switches.get(environment.framework, {})), "device": "cpu", "cells": cells,
+        "isolation": isolation(
+            engine, built, variables=variables, threads=variant.threads, limits=lab.limits, writable=staging, readable=readable
+        ),
     }  # fmt: skip
 
     def launch(request_path: Path, folder: Path) -> Any:
         return engine.command(
             built,
             [str(PROBE / "main.py"), "--request", str(request_path), "--out", str(folder)],
-            variables=variant.variables.get(environment.framework, {}),
+            variables=variables,
             threads=variant.threads,
             limits=lab.limits,
             writable=folder,
-            readable=[PROBE, *(family.folder for family in families), data],
+            readable=readable,
         )
 
     progress = Progress(lab.results / "progress" / f"{name}.json", name, total=len(cells))

@@ -26,6 +26,7 @@ class UvEngine:
     """Virtual environments under ``<cache>/environments``, one for each lock."""
 
     name = "uv"
+    promises = ("environment",)
 
     def build(self, environment: Environment, cache: Path, log: Log) -> Built:
         """See ``Engine.build``. The folder's name holds the hash of the lock, so a new lock never touches an old environment."""
@@ -66,9 +67,10 @@ class UvEngine:
         limits: Limits,  # noqa: ARG002 - the supervisor watches processes of this host
         writable: Path,
         readable: Sequence[Path],  # noqa: ARG002 - all of this host can be read
+        gpus: Sequence[str] = (),
     ) -> Launch:
         """See ``Engine.command``."""
-        env = local_variables(built, variables, threads, writable)
+        env = local_variables(built, variables, threads, writable, gpus)
         return Launch(argv=(str(built.python), *argv), env=env, cwd=writable)
 
 
