@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from replab.engines.containers import KILLED, LABEL_LAUNCHER, Container, ContainerEngine, EngineLost, EngineRefused, State, outermost
 from replab.engines.policy import POINTS
+from replab.engines.seccomp import seccomp_source, write_profile
 
 PODMAN_VARIABLES = (
     "CONTAINERS_CONF", "CONTAINERS_REGISTRIES_CONF", "CONTAINERS_STORAGE_CONF", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME",
     "XDG_DATA_HOME", "HOME", "USER", "TMPDIR",
 )  # fmt: skip
 ANSWER_SECONDS = 60
+MOST_PROCESSES = 4096
+"""Of the user inside, where the system allows that many."""
 UNLIMITED = ("memory", "cpus", "pids")
 """Points that podman cannot enforce without root where control groups are those of version 1: it says so in a warning and goes on."""
 
@@ -31,6 +36,13 @@ class PodmanEngine(ContainerEngine):
         if self.rootless() and not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):  # noqa: PTH110 - not a path of ours
             self.promises = tuple(point for point in POINTS if point not in UNLIMITED)
 
+        if seccomp_source() is None:
+            self.promises = tuple(point for point in self.promises if point != "privileges")
+
+    def system_calls(self, cache: Path) -> str:
+        """See ``ContainerEngine.system_calls``."""
+        return str(write_profile(cache / "podman") or "")
+
     def rootless(self) -> bool:
         """See ``ContainerEngine.rootless``."""
         return os.geteuid() != 0
@@ -42,6 +54,7 @@ class PodmanDriver:
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.program = shutil.which("podman") or ""
         self.environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", **settings}
+        self._said = ""
         if not self.program:
             raise EngineLost("podman is not installed")
 
@@ -75,6 +88,7 @@ class PodmanDriver:
         try:
             if process.stdout is not None:
                 while piece := os.read(process.stdout.fileno(), 65536):
+                    self._said = _last(piece.decode("utf-8", "replace"))
                     yield piece
             process.wait(ANSWER_SECONDS)
         finally:
@@ -89,7 +103,7 @@ class PodmanDriver:
             raise EngineLost("podman no longer knows the container: somebody removed it")
         state = json.loads(done.stdout)[0]["State"]
         if state["Status"] in ("created", "initialized", "configured"):
-            raise EngineRefused(f"podman cannot start the container: {state.get('Error') or 'its log says why'}")
+            raise EngineRefused(f"podman cannot start the container: {self._said or state.get('Error') or 'without a word'}")
         code = int(state["ExitCode"])
         return State(code=code, oom=code == KILLED or (bool(state.get("OOMKilled")) and code != 0))
 
@@ -115,6 +129,10 @@ def _last(text: str) -> str:
 
 def create_words(container: Container, labels: Mapping[str, str]) -> list[str]:
     """What podman is told: the policy in podman's words."""
+    # podman raises this to a number of its own where nothing is said, which only privileged users may. It counts all processes of a user,
+    # not those of one container: --pids-limit does that.
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    most = MOST_PROCESSES if hard == resource.RLIM_INFINITY else min(hard, MOST_PROCESSES)
     scratch = f"rw,noexec,nosuid,nodev,size={container.scratch_mb}m,mode=1777"
     words: Sequence[str] = (
         "create", "--name", container.name, "--pull", "never", "--user", container.user, "--workdir", container.workdir,
@@ -122,10 +140,12 @@ def create_words(container: Container, labels: Mapping[str, str]) -> list[str]:
         "--security-opt", "no-new-privileges", "--memory", f"{container.memory_mb}m", "--memory-swap", f"{container.memory_mb}m",
         "--cpus", f"{min(container.cpus, os.cpu_count() or 1):g}", "--pids-limit", str(container.processes),
         "--shm-size", f"{container.scratch_mb}m", "--tmpfs", f"/tmp:{scratch}", "--ulimit", "core=0:0",  # noqa: S108 - inside, in memory
-        "--ulimit", f"nofile={container.open_files}:{container.open_files}", "--log-driver", "none", "--no-healthcheck",
+        "--ulimit", f"nofile={container.open_files}:{container.open_files}", "--ulimit", f"nproc={most}:{most}", "--log-driver", "none", "--no-healthcheck",
         "--mount", f"type=bind,source={container.writable},target={container.writable}",
     )  # fmt: skip
     found = list(words)
+    if container.seccomp:
+        found += ["--security-opt", f"seccomp={container.seccomp}"]
     for path in outermost(container.readable):
         found += ["--mount", f"type=bind,source={path},target={path},readonly"]
     for name, value in sorted(labels.items()):
