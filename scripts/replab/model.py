@@ -254,6 +254,10 @@ class Lab:
     points: int
     """Elements of an elementwise input (float32 and float64)."""
     limits: Limits
+    bases: Path | None = None
+    """Another lock of base images than ``containers/bases.lock``."""
+    builder: str = "docker"
+    """What builds images: ``docker`` or ``podman``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
