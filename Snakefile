@@ -10,6 +10,7 @@ configfile: "config/config.yaml"
 
 include: "rules/common.smk"
 include: "rules/environments.smk"
+include: "rules/images.smk"
 include: "rules/inputs.smk"
 include: "rules/run.smk"
 include: "rules/judge.smk"
@@ -18,6 +19,7 @@ include: "rules/report.smk"
 
 localrules:
     all,
+    images,
 
 
 rule all:

@@ -84,13 +84,46 @@ def new(
 
 @app.command()
 def pin(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[ENVIRONMENT|GROUP|lab]...", help="What to pin; all by default.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[ENVIRONMENT|GROUP|bases|lab]...", help="What to pin; all by default.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only say which locks are stale or were edited.")] = False,
 ) -> None:
     """Resolve the newest versions that the requirements allow, and write the locks."""
     from replab.commands import pin as command
 
     command.run(names or [], Path.cwd(), check=check)
+
+
+@app.command()
+def images(
+    action: Annotated[str, typer.Argument(metavar="list|check|save|load")] = "list",
+    folder: Annotated[Path | None, typer.Argument(help="Where the archives of save and load lie.")] = None,
+    environments: Environments = "",
+    config: Settings = None,
+) -> None:
+    """Container images: which there are, whether they hold what the locks say, and archives of them for machines without network."""
+    from replab.commands import common, images as command
+
+    if action not in ("list", "check", "save", "load"):
+        raise LabError(f"unknown action '{action}'", where="replab images", hint="Known: list, check, save, load")
+    if not command.run(common.open_lab(environments, settings=config or ()), action, folder):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bases(
+    action: Annotated[str, typer.Argument(metavar="build")],
+    registry: Annotated[str, typer.Option(help="HOST:PORT of a registry that takes them.")],
+    out: Annotated[Path, typer.Option(help="The lock that names them.")] = Path("bases.local.lock"),
+    mirror: Annotated[str, typer.Option(help="A mirror of Debian's packages.")] = "",
+    environments: Environments = "",
+    config: Settings = None,
+) -> None:
+    """Make base images from Debian packages and the Pythons of this machine, where no public registry can be reached."""
+    from replab.commands import bases as command, common
+
+    if action != "build":
+        raise LabError(f"unknown action '{action}'", where="replab bases", hint="Known: build")
+    command.run(common.open_lab(environments, settings=config or ()), registry, out, mirror)
 
 
 @app.command()

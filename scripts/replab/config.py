@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shutil
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -44,7 +45,11 @@ DEFAULTS: dict[str, Any] = {
     "cell_memory_mb": 6144,
     "results": "results",
     "cache": ".replab",
+    "bases": "containers/bases.lock",
+    "builder": "auto",
 }
+BUILDERS = ("docker", "podman")
+"""What can build images; the first that this machine has, where nothing says which."""
 CASE_FIELDS: dict[str, type | tuple[type, ...]] = {
     "title": str, "function": str, "inputs": dict, "parameters": dict, "dtypes": list, "derivatives": int, "elementwise": bool,
     "special": bool, "compile": bool, "constants": list, "outputs": list, "claims": list, "control": dict, "note": str,
@@ -121,13 +126,18 @@ def load_lab(config: Mapping[str, Any], root: Path) -> Lab:
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
             faults.add(f"must be a positive number, not {value!r}", where=f"{place}: {name}")
-    for name in ("engine", "results", "cache"):
+    for name in ("engine", "results", "cache", "bases"):
         if not isinstance(settings[name], str) or not settings[name]:
             faults.add(f"must be a word, not {settings[name]!r}", where=f"{place}: {name}")
     try:
         get_engine(str(settings["engine"]))
     except LabError as error:
         faults.found.append(error.within("config"))
+    if settings["builder"] not in ("auto", *BUILDERS):
+        faults.add(f"must be auto, {' or '.join(BUILDERS)}, not {settings['builder']!r}", where=f"{place}: builder")
+    bases = root / str(settings["bases"])
+    if str(settings["bases"]) != DEFAULTS["bases"] and not bases.is_file():
+        faults.add(f"there is no lock {settings['bases']}", where=f"{place}: bases", hint="Make it with 'replab bases build'")
     variants = _load_variants(settings["variants"], root / VARIANTS, faults)
     faults.raise_all()
     return Lab(
@@ -141,7 +151,16 @@ def load_lab(config: Mapping[str, Any], root: Path) -> Lab:
         coverage=coverage,
         points=int(points),
         limits=Limits(seconds=float(settings["cell_seconds"]), memory_mb=int(settings["cell_memory_mb"])),
+        bases=None if str(settings["bases"]) == DEFAULTS["bases"] else bases,
+        builder=_builder(str(settings["builder"]), str(settings["engine"])),
     )
+
+
+def _builder(wanted: str, engine: str) -> str:
+    """Who builds images: who is asked for, else the engine that runs them, else whom this machine has."""
+    if wanted in BUILDERS:
+        return wanted
+    return engine if engine in BUILDERS else next((name for name in BUILDERS if shutil.which(name)), BUILDERS[0])
 
 
 def words(value: object) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from replab.errors import ConfigError, ConfigErrors, LabError
-from replab.model import FRAMEWORKS, MODES, Environment
+from replab.model import FRAMEWORKS, MODES, Cuda, Environment
 
 EVERYTHING = "all"
 """The group that needs no entry in ``groups.toml``: every environment with a CPU build."""
@@ -23,8 +23,13 @@ _PYTHON = re.compile(r"3\.\d{1,2}")
 _VERSION = re.compile(r"\d+(\.\d+)+\w*")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _REQUIREMENT = re.compile(r"--no-binary [A-Za-z0-9._-]+|[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]]+\])?\s*([<>=!~]=?.*)?")
-_REQUIRED = ("framework", "version", "python", "modes", "requirements", "order")
-_OPTIONAL = ("devices", "index", "variables", "note")
+_BASE = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_CAPABILITY = re.compile(r"\d{1,2}\.\d")
+_DRIVER = re.compile(r"\d{3}(\.\d+)*")
+_REQUIRED = ("framework", "version", "python", "modes", "order")
+_OPTIONAL = ("requirements", "devices", "index", "variables", "note", "base", "cuda")
+_CUDA_REQUIRED = ("architectures", "driver")
+_CUDA_OPTIONAL = ("ptx", "base", "requirements")
 
 
 def load_environments(containers: Path) -> tuple[Environment, ...]:
@@ -116,8 +121,14 @@ def _environment(file: Path, faults: list[LabError]) -> Environment | None:
     python = keys.text("python", _PYTHON, "a minor version such as 3.11")
     requirements = keys.texts("requirements", _REQUIREMENT, "NAME==VERSION or '--no-binary NAME'")
     modes = keys.some_of("modes", MODES.get(framework, ()))
-    if framework and version and requirements and not any(re.search(rf"=={re.escape(version)}(\+|\s|;|$)", line) for line in requirements):
-        keys.fault("requirements", f"none of them pins the framework to {version}", "Add a line with '==' and that version")
+    devices = keys.some_of("devices", DEVICES) if "devices" in table else ("cpu",)
+    _pins_the_framework(keys, requirements, version if framework else "")
+    if "requirements" not in table and "cpu" in devices:
+        keys.fault("requirements", "this key is missing")
+    cuda = _cuda(keys, version if framework else "") if "cuda" in table else None
+    if ("cuda" in devices) != ("cuda" in table) and len(faults) == before:
+        hint = "An environment with a table [cuda] has 'cuda' among its devices, and the other way round"
+        keys.fault("devices", f"{', '.join(devices)} {'without' if 'cuda' in devices else 'with'} a table [cuda]", hint)
     environment = Environment(
         name=name,
         framework=framework,
@@ -126,13 +137,40 @@ def _environment(file: Path, faults: list[LabError]) -> Environment | None:
         modes=modes,
         requirements=requirements,
         order=keys.whole_number("order"),
-        devices=keys.some_of("devices", DEVICES) if "devices" in table else ("cpu",),
+        devices=devices,
         index=keys.text("index", re.compile(r"https?://\S+"), "a URL") if "index" in table else "",
         variables=keys.variables("variables") if "variables" in table else {},
         note=keys.text("note", re.compile(r".*", re.DOTALL), "a text") if "note" in table else "",
         folder=file.parent,
+        base=keys.text("base", _BASE, "the key of a base image in containers/bases.toml") if "base" in table else "",
+        cuda=cuda,
     )
     return environment if len(faults) == before else None
+
+
+def _pins_the_framework(keys: _Keys, requirements: Sequence[str], version: str) -> None:
+    """Notes a fault where no requirement says the version with ``==``."""
+    if version and requirements and not any(re.search(rf"=={re.escape(version)}(\+|\s|;|$)", line) for line in requirements):
+        keys.fault("requirements", f"none of them pins the framework to {version}", "Add a line with '==' and that version")
+
+
+def _cuda(outer: _Keys, version: str) -> Cuda | None:
+    """The table ``[cuda]``."""
+    table = outer.table["cuda"]
+    if not isinstance(table, dict):
+        outer.fault("cuda", f"{table!r} is not a table")
+        return None
+    keys = _Keys(table, f"{outer.where}: cuda", outer.faults)
+    keys.only(_CUDA_REQUIRED, _CUDA_OPTIONAL)
+    requirements = keys.texts("requirements", re.compile(_REQUIREMENT), "NAME==VERSION or '--no-binary NAME'")
+    _pins_the_framework(keys, requirements, version)
+    return Cuda(
+        architectures=keys.texts("architectures", _CAPABILITY, "a compute capability such as 8.0"),
+        driver=keys.text("driver", _DRIVER, "a driver version such as 525"),
+        ptx=keys.text("ptx", _CAPABILITY, "a compute capability such as 9.0") if "ptx" in table else "",
+        base=keys.text("base", _BASE, "the key of a base image in containers/bases.toml") if "base" in table else "",
+        requirements=requirements,
+    )
 
 
 def _groups(containers: Path, environments: Sequence[Environment], faults: list[LabError], *, complete: bool) -> dict[str, tuple[str, ...]]:

@@ -42,6 +42,22 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Cuda:
+    """What an environment needs to compute on a GPU."""
+
+    architectures: tuple[str, ...]
+    """Compute capabilities for which its kernels were compiled, such as ``8.0``."""
+    driver: str
+    """The oldest driver, such as ``525`` or ``440.33``."""
+    ptx: str = ""
+    """Compute capability from which newer GPUs are served by code made at first use; empty where there is no such code."""
+    base: str = ""
+    """Key of the base image, where it is not that of the CPU image."""
+    requirements: tuple[str, ...] = ()
+    """What ``replab pin`` resolves into ``cuda.lock``; empty where the wheels of ``cpu.lock``, or the base image, carry CUDA."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Environment:
     """One pinned software stack, as asked for in ``containers/<name>/env.toml`` (what was found is an observation)."""
 
@@ -63,11 +79,24 @@ class Environment:
     """Environment variables the stack needs to run at all."""
     note: str = ""
     folder: Path = Path()
+    base: str = ""
+    """Key of the image's base in ``containers/bases.toml``; empty where it is ``python-`` and the Python version."""
+    cuda: Cuda | None = None
 
     @property
     def lock(self) -> Path:
         """The hash-locked requirements of the CPU build."""
         return self.folder / "cpu.lock"
+
+    @property
+    def cuda_lock(self) -> Path:
+        """The hash-locked requirements on a GPU: a lock of their own, or the same wheels where those carry CUDA."""
+        return self.folder / "cuda.lock" if self.cuda is not None and self.cuda.requirements else self.lock
+
+    def base_key(self, device: str = "cpu") -> str:
+        """Key of the base image in ``containers/bases.toml``."""
+        own = self.base or f"python-{self.python}"
+        return (self.cuda.base or own) if device == "cuda" and self.cuda is not None else own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,6 +254,10 @@ class Lab:
     points: int
     """Elements of an elementwise input (float32 and float64)."""
     limits: Limits
+    bases: Path | None = None
+    """Another lock of base images than ``containers/bases.lock``."""
+    builder: str = "docker"
+    """What builds images: ``docker`` or ``podman``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -19,11 +20,23 @@ _MADE_FROM = "# made from: sha256 "
 _BODY = "# body: sha256 "
 
 
-def pin(environment: Environment) -> Path:
+def locked_devices(environment: Environment) -> tuple[str, ...]:
+    """The devices for which an environment has a lock of its own: the packages of others come with ``cpu.lock`` or with an image."""
+    own = environment.cuda is not None and environment.cuda.requirements
+    return (*(("cpu",) if "cpu" in environment.devices else ()), *(("cuda",) if own else ()))
+
+
+def lock_of(environment: Environment, device: str) -> Path:
+    """The lock that is installed for a device."""
+    return environment.cuda_lock if device == "cuda" else environment.lock
+
+
+def pin(environment: Environment, device: str = "cpu") -> Path:
     """Resolves the requirements of ``environment`` and writes its lock; raises ``PinError``.
 
     An existing lock is not looked at: pinning means the newest versions that the requirements allow.
     """
+    wanted, index, lock = requirements(environment, device), index_of(environment, device), lock_of(environment, device)
     arguments = [
         *("pip", "compile", "-", "--python", sys.executable, "--no-python-downloads"),
         *("--python-version", environment.python, "--python-platform", PLATFORM, "--only-binary", ":all:"),
@@ -31,32 +44,37 @@ def pin(environment: Environment) -> Path:
         *("--custom-compile-command", command(environment)),
     ]
     try:
-        resolved = with_index(arguments, environment.index, stdin="\n".join(environment.requirements) + "\n")
+        resolved = with_index(arguments, index, stdin="\n".join(wanted) + "\n", outer=_outer(device))
     except UvFailed as failed:
         raise PinError(failed.failure.problem, where=environment.name, hint=failed.failure.hint) from failed
     # The order counts: pip forgets earlier exceptions when it reads ':all:'.
-    options = ["--only-binary :all:", *(line for line in environment.requirements if line.startswith("--"))]
+    options = ["--only-binary :all:", *(line for line in wanted if line.startswith("--"))]
     body = "\n".join(options) + "\n\n" + resolved
-    partial = environment.lock.with_suffix(".lock.partial")
-    partial.write_text(_header(environment, body) + body, encoding="utf-8")
-    partial.replace(environment.lock)
-    return environment.lock
+    partial = lock.with_suffix(".lock.partial")
+    partial.write_text(_header(environment, device, body) + body, encoding="utf-8")
+    partial.replace(lock)
+    return lock
 
 
-def check(environment: Environment) -> list[str]:
-    """What is wrong with the lock of ``environment``, each a sentence with its remedy; empty when it can be used."""
-    place = f"containers/{environment.name}/cpu.lock"
+def check(environment: Environment, device: str = "cpu") -> list[str]:
+    """What is wrong with a lock of ``environment``, each a sentence with its remedy; empty when it can be used."""
+    lock = lock_of(environment, device)
+    place = f"containers/{environment.name}/{lock.name}"
     remedy = f"Run '{command(environment)}'"
-    if not environment.lock.is_file():
+    if device not in environment.devices or lock.stem not in locked_devices(environment):
+        what = f"nothing is locked for {device}"
+        return [f"{place}: {what}: its packages come with an image. Use an engine that runs containers, on a machine with a GPU"]
+    if not lock.is_file():
         return [f"{place}: the lock is missing. {remedy}"]
-    lines = environment.lock.read_text(encoding="utf-8").splitlines(keepends=True)
+    device = lock.stem
+    lines = lock.read_text(encoding="utf-8").splitlines(keepends=True)
     header = "".join(line for line in lines[:3] if line.startswith("#"))
     body = "".join(lines[header.count("\n") :])
     made_from, written = _digest(header, _MADE_FROM), _digest(header, _BODY)
     if made_from is None or written is None:
         return [f"{place}: this file was not made by the lab. {remedy}"]
     problems = []
-    if made_from != _sha256(_requirements(environment)):
+    if made_from != _sha256(_requirements(environment, device)):
         problems.append(f"{place}: the lock is older than the requirements in env.toml. {remedy}")
     if written != _sha256(body):
         problems.append(f"{place}: the lock was edited by hand. {remedy}")
@@ -68,14 +86,35 @@ def command(environment: Environment) -> str:
     return f"replab pin {environment.name}"
 
 
-def _header(environment: Environment, body: str) -> str:
-    made_from = _sha256(_requirements(environment))
+def _outer(device: str) -> dict[str, str]:
+    """The variables for uv: a folder of CPU wheels must not answer for those with CUDA, whose versions are written alike."""
+    links = ("UV_FIND_LINKS", "PIP_FIND_LINKS") if device == "cuda" else ()
+    return {name: value for name, value in os.environ.items() if name not in links}
+
+
+def requirements(environment: Environment, device: str) -> tuple[str, ...]:
+    """The direct requirements for a device."""
+    return environment.cuda.requirements if device == "cuda" and environment.cuda is not None else environment.requirements
+
+
+def index_of(environment: Environment, device: str) -> str:
+    """The extra index of wheels: only CPU builds need one."""
+    return environment.index if device == "cpu" else ""
+
+
+def _header(environment: Environment, device: str, body: str) -> str:
+    made_from = _sha256(_requirements(environment, device))
     return f"# Made by '{command(environment)}'; do not edit.\n{_MADE_FROM}{made_from}\n{_BODY}{_sha256(body)}\n"
 
 
-def _requirements(environment: Environment) -> str:
+def _requirements(environment: Environment, device: str) -> str:
     """All that the resolution depends on, beside the day."""
-    asked = {"requirements": environment.requirements, "python": environment.python, "platform": PLATFORM, "index": environment.index}
+    asked = {
+        "requirements": requirements(environment, device),
+        "python": environment.python,
+        "platform": PLATFORM,
+        "index": index_of(environment, device),
+    }
     return json.dumps(asked, sort_keys=True)
 
 

@@ -59,6 +59,16 @@ def step_defaults(lab: Lab, options: argparse.Namespace) -> None:
     _write_json(options.out, answer)
 
 
+def step_image(lab: Lab, options: argparse.Namespace) -> None:
+    """Build the container image of one environment, look at it from inside, and note which one it is."""
+    from replab.images import build_image, check  # noqa: PLC0415
+
+    environment = next(one for one in lab.environments if one.name == options.name)
+    image = build_image(environment, lab.root, lab.cache, lab.builder, lambda line: print(line, flush=True), lab.bases)
+    check.demand(environment, image, lab.builder)
+    _write_json(options.out, asdict(image))
+
+
 def step_inputs(lab: Lab, options: argparse.Namespace) -> None:
     """Make the input bytes of one family."""
     from replab.requests import write_inputs  # noqa: PLC0415

@@ -58,6 +58,22 @@ def forget_changed_results(lab: Lab) -> None:
         print(f"replab: results of {name} are missing or were changed: they are checked and, where needed, computed again", file=sys.stderr)
 
 
+def forget_missing_images(lab: Lab) -> None:
+    """Let images be built again that were deleted since."""
+    from replab.images import find_image  # noqa: PLC0415 - only the target `images` needs it
+
+    for environment in lab.environments:
+        note = lab.results / "images" / f"{environment.name}.json"
+        if note.is_file():
+            try:
+                there = find_image(environment, lab.cache, lab.builder) is not None
+            except LabError as error:
+                print(f"replab: {error}", file=sys.stderr)
+                there = False
+            if not there:
+                note.unlink()
+
+
 def note_start(lab: Lab, *, cores: int) -> None:
     """Note when the workflow started, for the time that the report shows."""
     command = " ".join(["snakemake", *sys.argv[1:]])

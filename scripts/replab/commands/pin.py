@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,32 +10,51 @@ from replab import environments, pins
 from replab.commands import lab_lock
 from replab.commands.common import console
 from replab.errors import LabError, PinError
+from replab.images import bases, pinning
 
 LAB = "lab"
 """The name of the lab itself among the environments: its own lock is ``requirements.lock``."""
+BASES = "bases"
+"""The name of the base images: their lock is ``containers/bases.lock``."""
 
 
 def run(names: Sequence[str], root: Path, *, check: bool) -> None:
-    """Pin (or check) the environments and groups named, all of them and the lab itself when none is. Raises ``PinError``."""
+    """Pin (or check) what is named: environments, groups, the base images, the lab itself; all of it when nothing is. Raises ``PinError``."""
     known = environments.load_environments(root / "containers")
     groups = environments.load_groups(root / "containers")
-    wanted = [name for name in names if name != LAB]
+    wanted = [name for name in names if name not in (LAB, BASES)]
     chosen = environments.select(known, groups, wanted) if wanted else () if names else known
-    own = LAB in names or not names
+    own, images = LAB in names or not names, BASES in names or not names
+    locks = [(environment, device) for environment in chosen for device in pins.locked_devices(environment)]
     if check:
-        problems = [problem for environment in chosen for problem in pins.check(environment)]
+        problems = [problem for environment, device in locks for problem in pins.check(environment, device)]
+        problems += bases.check(root) if images else []
         problems += lab_lock.check(root) if own else []
         if problems:
             raise PinError("\n".join(problems))
-        console().print(f"{len(chosen) + own} locks are as they were made")
+        console().print(f"{len(locks) + images + own} locks are as they were made")
+        if images:
+            _ask_upstream(root)
         return
     failed: list[LabError] = []
-    for environment in chosen:
+    for environment, device in locks:
         try:
-            console().print(f"wrote {pins.pin(environment).relative_to(root)}")
+            console().print(f"wrote {pins.pin(environment, device).relative_to(root)}")
         except PinError as error:
             failed.append(error)
+    if images:
+        today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+        console().print(f"wrote {pinning.pin(root, today, console().print).relative_to(root)}")
     if own:
         console().print(f"wrote {lab_lock.pin(root).relative_to(root)}")
     if failed:
         raise PinError("\n".join(str(error) for error in failed))
+
+
+def _ask_upstream(root: Path) -> None:
+    """Say what moved in the registries; raises ``PinError`` for what vanished there."""
+    told, gone = pinning.upstream(bases.read_pins(root / bases.LOCK).values())
+    for sentence in told:
+        console().print(sentence)
+    if gone:
+        raise PinError("\n".join(gone))

@@ -1,0 +1,29 @@
+rule images:
+    """Build the container image of every selected environment: snakemake images --config environments=…"""
+    input:
+        [f"{RESULTS}/images/{name}.json" for name in ENVIRONMENTS],
+
+
+rule image:
+    """Build one image from its base, its lock and the recipe, and look at it from inside."""
+    input:
+        toml="containers/{environment}/env.toml",
+        lock="containers/{environment}/cpu.lock",
+        recipe="containers/Dockerfile",
+        bases=BASES,
+    output:
+        f"{RESULTS}/images/{{environment}}.json",
+    log:
+        f"{RESULTS}/logs/image/{{environment}}.log",
+    container:
+        container_of
+    params:
+        step=STEP,
+        settings=SETTINGS,
+        builder=LAB.builder,
+    shell:
+        "{params.step} image --config {params.settings} --name {wildcards.environment} --out {output} > {log} 2>&1"
+
+
+if "images" in sys.argv and lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
+    lab_workflow.forget_missing_images(LAB)
