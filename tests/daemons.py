@@ -318,7 +318,10 @@ def registry() -> Iterator[Registry]:
         )
         log = folder / "log"
         with log.open("wb") as stream:
-            process = subprocess.Popen([str(program("docker-registry")), "serve", str(settings)], stdout=stream, stderr=stream, start_new_session=True)
+            # Variables REGISTRY_… override its settings, and podman's REGISTRY_AUTH_FILE would be taken for one of them.
+            clean = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+            command = [str(program("docker-registry")), "serve", str(settings)]
+            process = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True, env=clean)
         made = Registry(host=f"127.0.0.1:{port}", folder=folder / "data", pid=process.pid)
         try:
             _await(lambda: made.request("GET", "/v2/")[0] == 200, process, log, "the registry")

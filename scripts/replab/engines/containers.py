@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -360,8 +361,9 @@ def hand_over(writable: Path, user: str) -> None:
 def _variables(
     policy: Policy, built: Built, variables: Mapping[str, str], threads: int, writable: Path, gpus: Sequence[str]
 ) -> dict[str, str]:
-    """All variables of the process inside; makes the folders that they name."""
+    """All variables of the process inside; makes the folders that they name anew."""
     scratch = writable / ".scratch"
+    shutil.rmtree(scratch, ignore_errors=True)  # a sandbox that was killed may have left half a compiled file
     home, temporary = scratch / "home", scratch / "tmp"
     for folder in (home, temporary):
         folder.mkdir(parents=True, exist_ok=True)
