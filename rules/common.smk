@@ -15,6 +15,7 @@ FAMILIES = {one.name: one for one in LAB.families}
 BATCHES = [ids.batch_id(one) for one in plan.batches(LAB)]
 SHARDS = [f"{name}--{shard}" for name, one in FAMILIES.items() for shard in range(plan.shards(one))]
 BASES = ["containers/bases.toml", lab_workflow.relative(LAB, LAB.bases) if LAB.bases else "containers/bases.lock"]
+IMAGE_ENGINES = lab_workflow.IMAGE_ENGINES
 PROBE = sorted(str(path) for path in (LAB.root / "scripts/probe").glob("*.py"))
 
 

@@ -4,6 +4,8 @@ rule environment:
         toml="containers/{environment}/env.toml",
         lock="containers/{environment}/cpu.lock",
         probe=PROBE,
+        image=lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment),
+        policy="containers/policy.toml",
     output:
         f"{RESULTS}/environments/{{environment}}.json",
     log:

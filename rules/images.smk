@@ -25,5 +25,5 @@ rule image:
         "{params.step} image --config {params.settings} --name {wildcards.environment} --out {output} > {log} 2>&1"
 
 
-if "images" in sys.argv and lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
+if ("images" in sys.argv or LAB.engine in IMAGE_ENGINES) and lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
     lab_workflow.forget_missing_images(LAB)

@@ -232,6 +232,7 @@ def podman_settings(*, insecure: Sequence[str] = ()) -> Iterator[Podman]:
     with scratch("podman") as folder:
         for name in ("root", "run", "tmp", "auth"):
             (folder / name).mkdir()
+        (folder / "auth" / "auth.json").write_text("{}")
         (folder / "containers.conf").write_text(
             "[containers]\n"
             'default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n'
@@ -240,8 +241,7 @@ def podman_settings(*, insecure: Sequence[str] = ()) -> Iterator[Podman]:
             f'tmp_dir = "{folder}/tmp"\nvolume_path = "{folder}/volumes"\n'
         )
         (folder / "registries.conf").write_text(
-            "unqualified-search-registries = []\n"
-            + "".join(f'[[registry]]\nlocation = "{host}"\ninsecure = true\n' for host in insecure)
+            "unqualified-search-registries = []\n" + "".join(f'[[registry]]\nlocation = "{host}"\ninsecure = true\n' for host in insecure)
         )
         (folder / "storage.conf").write_text(f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/root"\nrunroot = "{folder}/run"\n')
         variables = {
@@ -265,9 +265,7 @@ def podman_service(podman: Podman) -> Iterator[str]:
     path, log = podman.folder / "p.sock", podman.folder / "service.log"
     command = [str(program("podman")), "system", "service", "--time", "0", f"unix://{path}"]
     with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, stdout=stream, stderr=stream, start_new_session=True, env={**os.environ, **podman.environment}
-        )
+        process = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True, env={**os.environ, **podman.environment})
     try:
         _await(lambda: _answers(path), process, log, "podman's service")
         yield f"unix://{path}"

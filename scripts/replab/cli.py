@@ -84,7 +84,9 @@ def new(
 
 @app.command()
 def pin(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[ENVIRONMENT|GROUP|bases|lab]...", help="What to pin; all by default.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[ENVIRONMENT|GROUP|bases|lab]...", help="What to pin; all by default.")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Only say which locks are stale or were edited.")] = False,
 ) -> None:
     """Resolve the newest versions that the requirements allow, and write the locks."""

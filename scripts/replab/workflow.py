@@ -18,6 +18,8 @@ from replab.model import IMPL_FILE, Batch, Lab
 from replab.store import write_atomically
 from replab.summary import STARTED
 
+IMAGE_ENGINES = ("docker", "podman")
+"""Engines that start images which the rule ``image`` builds."""
 IN_USE = 10
 """Exit code when another workflow holds the results."""
 _held: list[IO[str]] = []
@@ -118,6 +120,11 @@ def stale(lab: Lab, batch: str) -> list[str]:
     """The marker of a batch whose results were changed since, when there is one."""
     path = marker(lab, batch)
     return [relative(lab, path)] if path.exists() else []
+
+
+def image_notes(lab: Lab, environment: str) -> list[str]:
+    """What the rule ``image`` writes for an environment, where the engine needs one: another image is another environment."""
+    return [relative(lab, lab.results / "images" / f"{environment}.json")] if lab.engine in IMAGE_ENGINES else []
 
 
 def implementations(lab: Lab, batch: Batch) -> list[str]:

@@ -1,11 +1,14 @@
 """Reading env.toml and groups.toml: every fault has its place, and names can be chosen by group."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from replab.environments import load_environments, load_groups, select
 from replab.errors import ConfigErrors
+from replab.images.bases import load_bases
+from replab.model import Cuda
 
 REPOSITORY = Path(__file__).parents[2]
 GOOD = """
@@ -16,6 +19,9 @@ order = 10
 modes = ["eager", "session"]
 requirements = ["tensorflow-cpu==1.15.0", "numpy<1.19", "--no-binary gast"]
 """
+
+GPU = '[cuda]\narchitectures = ["8.0"]\ndriver = "525"\n'
+CUDA = f'devices = ["cpu", "cuda"]\n{GPU}'
 
 
 def write(containers: Path, name: str, text: str = GOOD) -> None:
@@ -35,7 +41,7 @@ def containers(tmp_path: Path) -> Path:
 
 
 def test_an_environment_is_read_as_written(containers: Path) -> None:
-    write(containers, "tf-1.15", GOOD + 'devices = ["cpu", "cuda"]\nnote = "Old."\n[variables]\nTF_NAME = "1"\n')
+    write(containers, "tf-1.15", GOOD + 'devices = ["cpu", "cuda"]\nnote = "Old."\n[variables]\nTF_NAME = "1"\n' + GPU)
     (environment,) = load_environments(containers)
     assert environment.name == "tf-1.15"
     assert environment.version == "1.15.0"
@@ -54,10 +60,37 @@ def test_an_environment_is_read_as_written(containers: Path) -> None:
             'pyhton = "3.7"',
             (
                 "containers/e/env.toml: pyhton: unknown key. Did you mean 'python'? "
-                "Known: framework, version, python, modes, requirements, order, devices, index, variables, note"
+                "Known: framework, version, python, modes, order, requirements, devices, index, variables, note, base, cuda"
             ),
         ),
         ('devices = ["tpu"]', "containers/e/env.toml: devices: unknown value 'tpu'. Did you mean 'cpu'? Known: cpu, cuda"),
+        (
+            'devices = ["cpu", "cuda"]',
+            (
+                "containers/e/env.toml: devices: cpu, cuda without a table [cuda]. "
+                "An environment with a table [cuda] has 'cuda' among its devices, and the other way round"
+            ),
+        ),
+        (
+            '[cuda]\narchitectures = ["8.0"]\ndriver = "525"',
+            (
+                "containers/e/env.toml: devices: cpu with a table [cuda]. "
+                "An environment with a table [cuda] has 'cuda' among its devices, and the other way round"
+            ),
+        ),
+        ('base = "Python 3"', "containers/e/env.toml: base: 'Python 3' is not the key of a base image in containers/bases.toml"),
+        ("cuda = 3", "containers/e/env.toml: cuda: 3 is not a table"),
+        (CUDA.replace("driver", "drivers"), (
+            "containers/e/env.toml: cuda: drivers: unknown key. Did you mean 'driver'? Known: architectures, driver, ptx, base, requirements"
+            "|containers/e/env.toml: cuda: driver: this key is missing"
+        )),
+        (CUDA.replace('"525"', "525"), "containers/e/env.toml: cuda: driver: 525 is not a driver version such as 525"),
+        (CUDA.replace('"8.0"', '"sm_80"'), "containers/e/env.toml: cuda: architectures: 'sm_80' is not a compute capability such as 8.0"),
+        (CUDA + 'ptx = "9"', "containers/e/env.toml: cuda: ptx: '9' is not a compute capability such as 9.0"),
+        (
+            CUDA + 'requirements = ["tensorflow==2.0"]',
+            "containers/e/env.toml: cuda: requirements: none of them pins the framework to 1.15.0. Add a line with '==' and that version",
+        ),
         ('index = "somewhere"', "containers/e/env.toml: index: 'somewhere' is not a URL"),
         ("note = 3", "containers/e/env.toml: note: 3 is not a text"),
         (
@@ -68,7 +101,7 @@ def test_an_environment_is_read_as_written(containers: Path) -> None:
 )
 def test_a_wrong_additional_line_is_named(containers: Path, line: str, fault: str) -> None:
     write(containers, "e", GOOD + line + "\n")
-    assert faults_of(containers) == [fault]
+    assert faults_of(containers) == fault.split("|")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +178,7 @@ def test_a_group_names_existing_environments(containers: Path) -> None:
 
 def test_groups_are_known_to_their_members(containers: Path) -> None:
     write(containers, "tf-1.15")
-    write(containers, "tf-1.14", GOOD.replace("order = 10", "order = 5").replace("]\nrequirements", ']\ndevices = ["cuda"]\nrequirements'))
+    write(containers, "tf-1.14", GOOD.replace("order = 10", "order = 5").replace("]\nrequirements", ']\ndevices = ["cuda"]\nrequirements') + GPU)
     (containers / "groups.toml").write_text('core = ["tf-1.15"]\nold = ["tf-1.15", "tf-1.14"]\n')
     assert {e.name: e.groups for e in load_environments(containers)} == {"tf-1.14": ("old",), "tf-1.15": ("all", "core", "old")}
     assert load_groups(containers) == {"all": ("tf-1.15",), "core": ("tf-1.15",), "old": ("tf-1.14", "tf-1.15")}
@@ -159,8 +192,24 @@ def test_the_carried_environments_are_sound() -> None:
         "tf-2.21",
         "torch-2.13",
     ]
-    assert len(environments) == 11
-    assert all("all" in e.groups for e in environments)
+    assert len(environments) == 12
+    assert [e.name for e in environments if "all" not in e.groups] == ["tf-1.15-nv"]
+    assert [e.name for e in environments if "cuda" not in e.devices] == ["numpy-1.18", "numpy-1.26", "numpy-2.5", "tf-1.15"]
+
+
+def test_an_environment_of_gpus_alone_needs_no_requirements(containers: Path) -> None:
+    write(containers, "e", re.sub(r"requirements = .*\n", 'devices = ["cuda"]\n', GOOD) + GPU)
+    (environment,) = load_environments(containers)
+    assert (environment.requirements, environment.base_key(), environment.base_key("cuda")) == ((), "python-3.7", "python-3.7")
+    assert environment.cuda == Cuda(architectures=("8.0",), driver="525")
+
+
+def test_every_base_that_an_environment_names_exists() -> None:
+    known = load_bases(REPOSITORY)
+    named = {e.base_key(device) for e in load_environments(REPOSITORY / "containers") for device in e.devices}
+    assert named <= set(known)
+    compiled = {e.name for e in load_environments(REPOSITORY / "containers") if "compile" in e.modes}
+    assert compiled == {e.name for e in load_environments(REPOSITORY / "containers") if e.base_key().endswith("-gcc")}
 
 
 @pytest.mark.parametrize("wanted", ["tf-2.4,core", "core tf-2.4", "tf-2.4 ,  core,tf-2.4", ["tf-2.4", "core"], ["core, tf-2.4"]])

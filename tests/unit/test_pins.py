@@ -11,6 +11,7 @@ from replab.model import Environment
 
 CONTAINERS = Path(__file__).parents[2] / "containers"
 CARRIED = {e.name: e for e in load_environments(CONTAINERS)}
+LOCKS = [(name, device) for name, environment in CARRIED.items() for device in pins.locked_devices(environment)]
 
 
 @pytest.fixture
@@ -21,23 +22,44 @@ def environment(tmp_path: Path) -> Environment:
     return replace(original, folder=tmp_path)
 
 
-@pytest.mark.parametrize("name", CARRIED)
-def test_each_carried_lock_belongs_to_its_requirements(name: str) -> None:
-    assert pins.check(CARRIED[name]) == []
+def test_wheels_with_cuda_have_locks_of_their_own() -> None:
+    assert [name for name, device in LOCKS if device == "cuda"] == ["tf-2.15", "tf-2.21", "torch-2.13"]
+    assert [name for name in CARRIED if (name, "cpu") not in LOCKS] == ["tf-1.15-nv"]
 
 
-@pytest.mark.parametrize("name", CARRIED)
-def test_a_lock_names_neither_a_machine_nor_an_index(name: str) -> None:
-    text = CARRIED[name].lock.read_text()
+def test_a_lock_of_the_wheels_with_cuda_names_no_cpu_build() -> None:
+    text = CARRIED["torch-2.13"].cuda_lock.read_text()
+    assert "torch==2.13.0 " in text
+    assert "nvidia-cublas==13" in text
+    assert "+cpu" not in text
+    assert "tensorflow-cpu" not in CARRIED["tf-2.21"].cuda_lock.read_text()
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_an_environment_without_wheels_says_that_its_packages_come_with_an_image(device: str) -> None:
+    assert pins.check(CARRIED["tf-1.15-nv"], device) == [
+        f"containers/tf-1.15-nv/cpu.lock: nothing is locked for {device}: its packages come with an image. "
+        "Use an engine that runs containers, on a machine with a GPU"
+    ]
+
+
+@pytest.mark.parametrize(("name", "device"), LOCKS)
+def test_each_carried_lock_belongs_to_its_requirements(name: str, device: str) -> None:
+    assert pins.check(CARRIED[name], device) == []
+
+
+@pytest.mark.parametrize(("name", "device"), LOCKS)
+def test_a_lock_names_neither_a_machine_nor_an_index(name: str, device: str) -> None:
+    text = pins.lock_of(CARRIED[name], device).read_text()
     assert "://" not in text
     assert "find-links" not in text
     assert not [line for line in text.splitlines() if line.lstrip().startswith(("/", "file:", "-f", "-i "))]
     assert text.startswith(f"# Made by 'replab pin {name}'; do not edit.\n")
 
 
-@pytest.mark.parametrize("name", CARRIED)
-def test_each_package_of_a_lock_has_a_version_and_a_hash(name: str) -> None:
-    lines = CARRIED[name].lock.read_text().splitlines()
+@pytest.mark.parametrize(("name", "device"), LOCKS)
+def test_each_package_of_a_lock_has_a_version_and_a_hash(name: str, device: str) -> None:
+    lines = pins.lock_of(CARRIED[name], device).read_text().splitlines()
     packages = [number for number, line in enumerate(lines) if line[:1].isalnum()]
     assert packages
     for number in packages:

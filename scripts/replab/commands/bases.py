@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from pathlib import Path
 
 from replab.commands.common import console
@@ -13,5 +13,6 @@ from replab.model import Lab
 def run(lab: Lab, registry: str, out: Path, mirror: str) -> None:
     """Make the bases that the selected environments need; raises what ``local.build`` raises."""
     keys = sorted({environment.base_key() for environment in lab.environments})
-    local.build(lab.root, lab.cache, registry, out, keys, datetime.datetime.now(tz=datetime.UTC).date().isoformat(), console().print, mirror)
+    today = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    local.build(lab.root, lab.cache, registry, out, keys, today, console().print, mirror)
     console().print(f"wrote {out}; use it with --config bases={out}")

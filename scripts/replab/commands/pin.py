@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +19,7 @@ BASES = "bases"
 
 
 def run(names: Sequence[str], root: Path, *, check: bool) -> None:
-    """Pin (or check) what is named: environments, groups, the base images, the lab itself; all of it when nothing is. Raises ``PinError``."""
+    """Pin (or check) what is named: environments, groups, the base images, the lab itself; all of it by default. Raises ``PinError``."""
     known = environments.load_environments(root / "containers")
     groups = environments.load_groups(root / "containers")
     wanted = [name for name in names if name not in (LAB, BASES)]
@@ -43,7 +43,7 @@ def run(names: Sequence[str], root: Path, *, check: bool) -> None:
         except PinError as error:
             failed.append(error)
     if images:
-        today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+        today = dt.datetime.now(tz=dt.UTC).date().isoformat()
         console().print(f"wrote {pinning.pin(root, today, console().print).relative_to(root)}")
     if own:
         console().print(f"wrote {lab_lock.pin(root).relative_to(root)}")

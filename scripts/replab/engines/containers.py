@@ -21,7 +21,7 @@ import psutil
 
 from replab.engines.base import Built, Ending, Image, Launch, Log, host_processor, search_path, thread_variables
 from replab.engines.policy import POINTS, Policy, load_policy
-from replab.errors import LabError, SandboxError
+from replab.errors import EnvironmentUnavailable, LabError, SandboxError
 from replab.model import Environment, Limits
 
 LABEL_LAUNCHER = "org.replab.launcher"
@@ -221,13 +221,15 @@ class ContainerEngine:
     """Variables of the caller that say where the engine is and how it is set up: the only ones that reach its client."""
 
     def build(self, environment: Environment, cache: Path, log: Log) -> Built:
-        """See ``Engine.build``: the image, built where there is none."""
+        """See ``Engine.build``: finds the image that the rule ``image`` built."""
         from replab import images  # noqa: PLC0415 (no other engine needs it)
 
         self.check()
         image = images.find_image(environment, cache.resolve(), self.name)
         if image is None:
-            image = images.build_image(environment, environment.folder.parents[1], cache.resolve(), self.name, log)
+            hint = f"Run 'snakemake images --config engine={self.name} environments={environment.name}'"
+            raise EnvironmentUnavailable("no image was built from its present lock", where=environment.name, hint=hint)
+        log(f"{environment.name}: image {image.digest}")
         return Built(
             environment=environment,
             engine=self.name,

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from replab.errors import EnvironmentUnavailable, PinError
 from replab.images import record
@@ -65,7 +66,8 @@ def load(environments: Sequence[Environment], cache: Path, builder: str, folder:
     for environment in environments:
         entry = listed.get(environment.name)
         if entry is None:
-            raise EnvironmentUnavailable("its image is not among the archives", where=environment.name, hint=f"There are: {', '.join(listed)}")
+            hint = f"There are: {', '.join(listed)}"
+            raise EnvironmentUnavailable("its image is not among the archives", where=environment.name, hint=hint)
         archive = folder / str(entry["archive"])
         if not archive.is_file():
             raise EnvironmentUnavailable(f"the archive {archive} is missing", where=environment.name, hint="Copy it again")
@@ -93,7 +95,7 @@ def load(environments: Sequence[Environment], cache: Path, builder: str, folder:
         log(f"{environment.name}: {image.digest}")
 
 
-def _listed(folder: Path) -> dict[str, dict[str, object]]:
+def _listed(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / LIST
     if not path.is_file():
         return {}
@@ -106,7 +108,8 @@ def _listed(folder: Path) -> dict[str, dict[str, object]]:
 def _copy(source: str, target: str, where: str, file: Path) -> None:
     path = shutil.which("skopeo")
     if path is None:
-        raise EnvironmentUnavailable("skopeo is not installed", where="images", hint="Install it; it turns archives of one kind into another")
+        hint = "Install it; it turns archives of one kind into another"
+        raise EnvironmentUnavailable("skopeo is not installed", where="images", hint=hint)
     done = subprocess.run([path, "copy", "--quiet", source, target], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no message")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from replab.errors import ConfigError, EnvironmentUnavailable, PinError
+from replab.images.registry import is_plain
 
 BASES = Path("containers") / "bases.toml"
 LOCK = Path("containers") / "bases.lock"
@@ -22,8 +23,8 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MADE_FROM = "# made from: sha256 "
 _BODY = "# body: sha256 "
-_REQUIRED = {"image": str, "tag": str, "python": str}
-_OPTIONAL = {"packages": str, "debian": str, "include": list}
+_REQUIRED: dict[str, type] = {"image": str, "tag": str, "python": str}
+_OPTIONAL: dict[str, type] = {"packages": str, "debian": str, "include": list}
 _LOCKED = ("image", "tag", "platform", "index", "manifest", "date", "verified", "source")
 
 
@@ -67,6 +68,12 @@ class Pin:
         """``name@digest``; only for a pin that is resolved."""
         return f"{self.image}@{self.index}"
 
+    @property
+    def name(self) -> str:
+        """Its name without a registry on loopback, whose port means nothing elsewhere."""
+        host, _, rest = self.image.partition("/")
+        return rest if is_plain(host) else self.image
+
 
 def load_bases(root: Path) -> dict[str, Base]:
     """All bases by key. Raises ``ConfigError`` with the first fault."""
@@ -103,11 +110,11 @@ def _base(key: str, table: object) -> Base:
         if not isinstance(table.get(name), kind) or not table[name]:
             raise ConfigError("a text is missing", where=f"{place}.{name}")
     for name, value in table.items():
-        kind = _REQUIRED.get(name) or _OPTIONAL.get(name)
+        kind: type | None = {**_REQUIRED, **_OPTIONAL}.get(name)
         if kind is None:
             raise ConfigError("unknown key", where=f"{place}.{name}", hint=f"Known: {', '.join((*_REQUIRED, *_OPTIONAL))}")
         if not isinstance(value, kind):
-            raise ConfigError(f"{value!r} is not a {'list' if kind is list else 'text'}", where=f"{place}.{name}")
+            raise ConfigError(f"{value!r} is not a {'text' if kind is str else 'list'}", where=f"{place}.{name}")
     if table.get("packages", "image") != "image":
         raise ConfigError(f"{table['packages']!r} is not 'image'", where=f"{place}.packages", hint="Leave it out where a lock is installed")
     return Base(

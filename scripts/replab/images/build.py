@@ -58,8 +58,8 @@ def build_image(
 ) -> Image:
     """The image of ``environment``, built unless the record and the image of just these inputs are there.
 
-    ``bases`` is another lock of base images than ``containers/bases.lock``. Raises ``EnvironmentUnavailable``, ``PinError`` or ``ConfigError``
-    with one sentence.
+    ``bases`` is another lock of base images than ``containers/bases.lock``.
+    Raises ``EnvironmentUnavailable``, ``PinError`` or ``ConfigError`` with one sentence.
     """
     name = environment.name
     base, pin = base_of(environment, root, bases, device)
@@ -123,7 +123,7 @@ def _build(
         shutil.rmtree(context)
         program.save(raw, scratch / "built.tar", where=name)
     finally:
-        program.untag(raw)
+        program.clean(raw)
     settings = {
         "Cmd": [f"{HOME}/bin/python"],
         "Env": [f"{key}={value}" for key, value in sorted(_variables(below, files, environment.python).items())],
@@ -153,7 +153,8 @@ def _as_it_is(program: Builder, environment: Environment, base: Base, pin: Pin, 
     """An image whose framework comes with it: run as it was published."""
     found = program.inspect(pin.reference, where=environment.name)
     if found is None:
-        raise EnvironmentUnavailable(f"the base image {pin.reference} went away while it was used", where=environment.name, hint="Try again")
+        problem = f"the base image {pin.reference} went away while it was used"
+        raise EnvironmentUnavailable(problem, where=environment.name, hint="Try again")
     return Image(
         reference=pin.reference,
         digest=pin.manifest or pin.index,
@@ -182,7 +183,8 @@ def _confirm(image: Image, program: Builder, name: str) -> None:
 
 def _keeps_manifests(program: Builder) -> bool:
     """Whether images are known by the digest of their manifest: Docker with containerd's store does so."""
-    return program.name == "docker" and "io.containerd" in program.call(["info", "--format", "{{json .DriverStatus}}"], where="images", what="docker info")
+    asked = ["info", "--format", "{{json .DriverStatus}}"]
+    return program.name == "docker" and "io.containerd" in program.call(asked, where="images", what="docker info")
 
 
 def _is_name(reference: str) -> bool:
@@ -190,7 +192,7 @@ def _is_name(reference: str) -> bool:
 
 
 def _id(text: str) -> str:
-    """podman leaves ``sha256:`` out."""
+    """The id as Docker writes it: podman leaves ``sha256:`` out."""
     return text if text.startswith("sha256:") else f"sha256:{text}"
 
 
@@ -212,7 +214,7 @@ def _labels(environment: Environment, root: Path, pin: Pin, device: str) -> dict
     return {
         "org.opencontainers.image.title": f"replab/{environment.name}",
         "org.opencontainers.image.revision": revision(root, environment),
-        "org.opencontainers.image.base.name": f"{pin.image}:{pin.tag}",
+        "org.opencontainers.image.base.name": f"{pin.name}:{pin.tag}",
         "org.opencontainers.image.base.digest": pin.index,
         "replab.environment": environment.name,
         "replab.device": device,
@@ -227,21 +229,24 @@ def revision(root: Path, environment: Environment) -> str:
     Not the commit at hand: a change elsewhere must not give the image another digest.
     """
     paths = [str(RECIPE), f"containers/{environment.name}"]
-    done = subprocess.run(  # git is wherever the user has it
-        ["git", "-C", str(root), "log", "-1", "--format=%H", "--", *paths], capture_output=True, text=True, check=False  # noqa: S607
-    )
-    commit = done.stdout.strip()
-    if done.returncode != 0 or not commit:
-        return "unknown"
-    changed = subprocess.run(["git", "-C", str(root), "status", "--porcelain", "--", *paths], capture_output=True, text=True, check=False)  # noqa: S607
-    return f"{commit}+" if changed.stdout.strip() else commit
+    commit = _git(root, "log", "-1", "--format=%H", "--", *paths)
+    changed = _git(root, "status", "--porcelain", "--", *paths)
+    return (f"{commit}+" if changed else commit) or "unknown"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """What git says; nothing where there is no git or no repository."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    return subprocess.run([git, "-C", str(root), *arguments], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _inputs(environment: Environment, root: Path, base: Base, pin: Pin, device: str) -> str:
     """Digest of all that the image depends on, except who builds it and when."""
     made_from = {
         "recipe": hashlib.sha256((root / RECIPE).read_bytes()).hexdigest(),
-        "base": pin.reference,
+        "base": pin.index,
         "python": base.python,
         "lock": _lock_sha256(environment, device),
         "variables": _RUN_TIME,

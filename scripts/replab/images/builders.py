@@ -43,19 +43,19 @@ class Builder:
     def failure(self, text: str, *, where: str, what: str) -> EnvironmentUnavailable | PinError:
         """The meaning of an error output."""
         last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no message")
-        if re.search(r"Cannot connect to the Docker daemon|connection refused.*docker\.sock|docker\.sock: connect|failed to connect to the docker API", text):
+        if re.search(r"Cannot connect to the Docker daemon|docker\.sock: connect|failed to connect to the docker API", text):
             hint = "Start it, or set DOCKER_HOST to one that runs"
             return EnvironmentUnavailable("the Docker daemon does not answer", where=where, hint=hint)
         if re.search(r"no space left on device|disk quota exceeded", text, re.IGNORECASE):
             return EnvironmentUnavailable(f"{what}: the disk is full", where=where, hint="Free some space where the images are kept")
-        if re.search(r"verification failed|did not match|does not match|digest mismatch|unexpected digest|digest did not match", text, re.IGNORECASE):
+        if re.search(r"verification failed|did not match|does not match|digest mismatch|unexpected digest", text, re.IGNORECASE):
             hint = "Do not use this registry until its administrator has found out why"
             return PinError(f"{what}: the registry serves other bytes than the digest says", where=where, hint=hint)
         if re.search(r"manifest unknown|not found|no such manifest|name unknown|repository does not exist", text, re.IGNORECASE):
-            hint = "Pin the bases anew with 'replab pin bases', or load an archive of the image with 'replab images load'"
+            hint = "Pin anew with 'replab pin bases', or load an archive of the image with 'replab images load'"
             return EnvironmentUnavailable(f"{what}: this digest has vanished from its registry", where=where, hint=hint)
-        if re.search(r"no such host|connection refused|dial tcp|i/o timeout|TLS handshake timeout|network is unreachable|server misbehaving", text):
-            hint = "Connect to the network, name other bases with 'bases' in the configuration, or load an archive with 'replab images load'"
+        if re.search(r"no such host|connection refused|dial tcp|i/o timeout|handshake timeout|network is unreachable|misbehaving", text):
+            hint = "Connect to the network, choose other bases with --config bases=LOCK, or load an archive with 'replab images load'"
             return EnvironmentUnavailable(f"{what}: the registry cannot be reached", where=where, hint=hint)
         return EnvironmentUnavailable(f"{what}: {last.rstrip('.')}", where=where)
 
@@ -83,7 +83,7 @@ class Builder:
         if self.name == "docker":
             variables["DOCKER_BUILDKIT"] = "1" if self.has_buildkit() else "0"
         else:
-            words += ["--format", "docker", "--isolation", "oci" if os.geteuid() == 0 else "chroot"]
+            words += ["--format", "docker", "--layers=false", "--isolation", "oci" if os.geteuid() == 0 else "chroot"]
         command = ["build", "--network", "none", *words, "--file", str(recipe), "--tag", tag, str(context)]
         self.call(command, where=where, what="the image cannot be built", variables=variables)
 
@@ -103,9 +103,10 @@ class Builder:
         """Take the images of an archive."""
         self.call(["load", "--quiet", "--input", str(archive)], where=where, what=f"{archive.name} cannot be loaded")
 
-    def untag(self, tag: str) -> None:
-        """Forget a name, and the image if it has no other; nothing happens when it is in use or gone."""
+    def clean(self, tag: str) -> None:
+        """Forget what a build left: the image as the builder made it, and the stage before it, which the recipe labels for this."""
         self._run(["image", "rm", tag])
+        self._run(["image", "prune", "--force", "--filter", "label=replab.stage=build"])
 
     def run(self, reference: str, arguments: Sequence[str], *, where: str, what: str, stdin: str = "") -> str:
         """What a program inside prints: no network, read-only root, no capability, no new privilege."""

@@ -16,7 +16,7 @@ from replab.images.builders import Builder
 from replab.images.record import Image
 from replab.model import Environment
 
-INSIDE = Path(__file__).with_name("inside.py")
+INSIDE = Path(__file__).parents[2] / "inside" / "look.py"
 LIBC = (2, 41)
 """From this version on the C library refuses libraries that ask for an executable stack."""
 

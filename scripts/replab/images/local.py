@@ -1,7 +1,7 @@
 """Bases for machines that reach no public registry: Debian packages and a Python of this machine, pushed to a registry that the user names.
 
-Two layers, each the same bytes whenever it is made of the same packages: Debian's, by mmdebstrap, and the interpreter below ``/usr/local``, where
-the public images have it.
+Two layers, each the same bytes whenever it is made of the same packages: Debian's, by mmdebstrap, and the interpreter below ``/usr/local``,
+where the public images have it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def build(
             raise ConfigError(f"no stand-in can be made for the base '{key}'", where=str(bases.BASES), hint=f"Known: {have}")
     for tool in ("mmdebstrap", "skopeo"):
         if shutil.which(tool) is None:
-            raise EnvironmentUnavailable(f"{tool} is not installed", where="bases", hint="Install the Debian packages mmdebstrap and skopeo")
+            hint = "Install the Debian packages mmdebstrap and skopeo"
+            raise EnvironmentUnavailable(f"{tool} is not installed", where="bases", hint=hint)
     place = cache.resolve() / "bases"
     place.mkdir(parents=True, exist_ok=True)
     made = []
@@ -84,7 +85,7 @@ def _system(base: Base, place: Path, log: Callable[[str], None], mirror: str) ->
     command = [
         *("mmdebstrap", "--quiet", "--variant=apt", f"--include={','.join(packages)}"),
         *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in WITHOUT),
-        *("--customize-hook=rm -rf \"$1\"/var/lib/apt/lists/* \"$1\"/var/cache/apt/*.bin \"$1\"/var/log/*.log \"$1\"/var/log/apt",),
+        *('--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/var/log/*.log "$1"/var/log/apt',),
         *(base.debian, str(partial), *([mirror] if mirror else [])),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH)})
@@ -103,7 +104,7 @@ def _interpreter(python: Path, target: Path, key: str) -> Path:
     prefix = Path(asked.stdout.strip()).resolve()
     if prefix in (Path("/usr"), Path("/")):
         hint = "Let uv or pyenv install one: 'uv python install', 'pyenv install'"
-        raise EnvironmentUnavailable("the only Python of that version belongs to the operating system and cannot be copied", where=key, hint=hint)
+        raise EnvironmentUnavailable("the only Python of that version is part of the operating system", where=key, hint=hint)
     version = f"python{key.split('-')[1]}"
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as layer:
         for folder in ("usr", "usr/local", "usr/local/bin", "usr/local/lib"):
@@ -114,7 +115,7 @@ def _interpreter(python: Path, target: Path, key: str) -> Path:
         for path in _walk(prefix / "lib" / version):
             name = f"usr/local/{path.relative_to(prefix)}"
             if path.is_symlink():
-                _link(layer, name, os.readlink(path))
+                _link(layer, name, str(path.readlink()))
             elif path.is_dir():
                 _folder(layer, name)
             else:

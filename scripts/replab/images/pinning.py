@@ -26,9 +26,7 @@ def pin(root: Path, date: str, log: Callable[[str], None], keys: Sequence[str] =
     return lock
 
 
-def _one(
-    base: Base, found: object, before: Pin | None, date: str, silent: set[str], log: Callable[[str], None]
-) -> Pin:
+def _one(base: Base, found: object, before: Pin | None, date: str, silent: set[str], log: Callable[[str], None]) -> Pin:
     host = base.image.partition("/")[0]
     if host not in silent:
         try:

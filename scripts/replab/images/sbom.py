@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import uuid
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def write_bill(path: Path, environment: Environment, image: Image, files: tuple[
     """Write the bill of an image to ``path``; the same image gives the same bytes."""
     bom = Bom()
     bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"replab:{image.digest}")
-    bom.metadata.timestamp = datetime.datetime.fromtimestamp(EPOCH, tz=datetime.UTC)
+    bom.metadata.timestamp = dt.datetime.fromtimestamp(EPOCH, tz=dt.UTC)
     bom.metadata.component = Component(
         name=f"replab/{environment.name}",
         version=image.digest,
@@ -39,7 +39,7 @@ def write_bill(path: Path, environment: Environment, image: Image, files: tuple[
         bom_ref=image.digest,
         properties=[Property(name=name, value=value) for name, value in sorted(image.labels.items())],
     )
-    name, _, digest = image.base.partition("@")
+    name, digest = (image.labels[f"org.opencontainers.image.base.{part}"] for part in ("name", "digest"))
     bom.components.add(Component(name=name, version=digest, type=ComponentType.CONTAINER, bom_ref="base"))
     for file in files:
         bom.components.add(
@@ -56,6 +56,7 @@ def write_bill(path: Path, environment: Environment, image: Image, files: tuple[
         purl = PackageURL("deb", namespace="debian", name=package, version=version)
         component = Component(name=package, version=version, type=ComponentType.LIBRARY, purl=purl, bom_ref=f"deb:{package}")
         bom.components.add(component)
+    bom.register_dependency(bom.metadata.component, bom.components)
     text = JsonV1Dot5(bom).output_as_string(indent=1)
     write_whole(path, json.dumps(json.loads(text), indent=1, sort_keys=True) + "\n")
 

@@ -1,7 +1,8 @@
 """Gives a built image the one form that its inputs determine: the same bytes, hence the same digest, whoever built it and when.
 
-Builders stamp times into configurations and layers. What the recipe adds (``KEPT``) is written again as one layer: sorted, with fixed times and
-owners, on top of the untouched layers of the base; and the configuration is written from what the lab knows. docs/decisions/0020 has the reasons.
+Builders stamp times into configurations and layers. What the recipe adds (``KEPT``) is written again as one layer: sorted, with fixed times
+and owners, on top of the untouched layers of the base; and the configuration is written from what the lab knows. The reasons are in
+docs/decisions/0020-images-sealed.md.
 """
 
 from __future__ import annotations
@@ -36,9 +37,7 @@ class Sealed:
     """Of the configuration."""
 
 
-def seal(
-    built: Path, base_layers: Sequence[str], out: Path, *, tag: str, settings: Mapping[str, Any], labels: Mapping[str, str]
-) -> Sealed:
+def seal(built: Path, base_layers: Sequence[str], out: Path, *, tag: str, settings: Mapping[str, Any], labels: Mapping[str, str]) -> Sealed:
     """Rewrite the archive ``built`` (as ``docker save`` or ``podman save`` wrote it) to ``out``.
 
     ``base_layers`` are the digests of the base's uncompressed layers, ``settings`` the image's ``Env``, ``User`` and the like.

@@ -149,7 +149,8 @@ def _fetch(package: Locked, addresses: tuple[tuple[str, str, str], ...], store: 
             raise EnvironmentUnavailable(problem, where=environment.name, hint="Find out who changed the file")
         partial.replace(target)
         return File(package, target, sha256, name)
-    raise EnvironmentUnavailable(f"no file of {package.name}=={package.version} that the lock names was found", where=environment.name, hint=hint)
+    problem = f"no file of {package.name}=={package.version} that the lock names was found"
+    raise EnvironmentUnavailable(problem, where=environment.name, hint=hint)
 
 
 def _copy(url: str, target: Path) -> str:

@@ -1,5 +1,4 @@
-# ruff: noqa
-"""Looks at an image from inside: run by its own interpreter (Python 3.6 on), prints one JSON object. Standard library, NumPy and the framework."""
+"""Looks at an image from inside: run by its own interpreter (Python 3.6 on), prints one JSON object."""
 
 import glob
 import json
@@ -24,7 +23,7 @@ def asks(path):
         head = stream.read(64)
         if head[:4] != b"\x7fELF" or head[4:5] != b"\x02":  # 64 bit, as everything here
             return False
-        offset, size, count = struct.unpack_from("<Q", head, 32)[0], struct.unpack_from("<H", head, 54)[0], struct.unpack_from("<H", head, 56)[0]
+        (offset,), (size, count) = struct.unpack_from("<Q", head, 32), struct.unpack_from("<HH", head, 54)
         stream.seek(offset)
         table = stream.read(size * count)
     for at in range(0, len(table), size):
@@ -51,10 +50,10 @@ def packages():
 
 def lstm(framework):
     """One step of a small LSTM: where old stacks break with a NumPy that is too new."""
-    import numpy
+    import numpy as np
 
     if framework == "numpy":
-        return float(numpy.tanh(numpy.ones(3, "float32")).sum())
+        return float(np.tanh(np.ones(3, "float32")).sum())
     if framework == "torch":
         import torch
 
@@ -77,7 +76,7 @@ def main():
     except OSError:
         pass
     value = lstm(framework)
-    import numpy
+    import numpy as np
 
     print(
         "\n"
@@ -87,7 +86,7 @@ def main():
                 "writable_root": writable,
                 "python": "%d.%d" % sys.version_info[:2],
                 "libc": os.confstr("CS_GNU_LIBC_VERSION"),
-                "numpy": numpy.__version__,
+                "numpy": np.__version__,
                 "packages": packages(),
                 "stacks": executable_stacks(sys.prefix),
                 "lstm": value,
