@@ -72,6 +72,10 @@ class Hold(Protocol):
     def where(self) -> str:
         """The engine, for messages."""
 
+    @property
+    def limits_memory(self) -> bool:
+        """Whether the engine enforces the limit on memory; where not, the processes of the sandbox are found by their mark."""
+
     def freeze(self) -> None:
         """Stop it where it is."""
 
@@ -306,7 +310,7 @@ class _Sandbox:
 
     def _follow(self, journal: Path) -> _Stop | None:
         reader = _JournalReader(journal)
-        memory = _Memory(self.process.pid)
+        memory = _Memory(self.process.pid, "" if self.hold is None or self.hold.limits_memory else str(self.batch.staging))
         while True:
             code = self.process.poll()
             for entry in reader.entries():
@@ -437,8 +441,9 @@ class _JournalReader:
 class _Memory:
     """Resident memory of a process and its descendants."""
 
-    def __init__(self, pid: int) -> None:
-        self._pid, self._looked = pid, 0.0
+    def __init__(self, pid: int, mark: str = "") -> None:
+        """``mark``: the staging folder of a sandbox whose processes are no descendants of ``pid``."""
+        self._pid, self._looked, self._mark = pid, 0.0, mark
         self._family: list[psutil.Process] = []
 
     def megabytes(self, now: float) -> float:
@@ -447,7 +452,8 @@ class _Memory:
             self._looked = now
             with contextlib.suppress(psutil.Error):
                 leader = psutil.Process(self._pid)
-                self._family = [leader, *leader.children(recursive=True)]
+                others = [psutil.Process(pid) for pid in _marked(Path(self._mark))] if self._mark else []
+                self._family = [leader, *leader.children(recursive=True), *others]
         total = 0
         for process in self._family:
             with contextlib.suppress(psutil.Error):
@@ -472,14 +478,20 @@ def _bound_child(limits: Limits, parent: int, *, bound_memory: bool) -> Callable
 
 def _sweep(staging: Path) -> None:
     """Kill what is left of earlier sandboxes of this staging folder: processes that a supervisor killed at once could not end."""
-    wanted = f"{MARK}={staging}".encode()
-    own = os.getpid()
-    for folder in Path("/proc").glob("[0-9]*"):
-        if int(folder.name) == own:
-            continue
+    for pid in _marked(staging):
         with contextlib.suppress(OSError):
-            if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                os.kill(int(folder.name), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
+
+
+def _marked(staging: Path) -> list[int]:
+    """Processes of sandboxes of this staging folder, but this one."""
+    wanted = f"{MARK}={staging}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int(folder.name) != os.getpid() and wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
 
 
 def _signal_name(number: int) -> str:

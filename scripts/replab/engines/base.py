@@ -79,6 +79,10 @@ class Hold(Protocol):
     def where(self) -> str:
         """The engine, for messages."""
 
+    @property
+    def limits_memory(self) -> bool:
+        """Whether the engine enforces the limit on memory."""
+
     def freeze(self) -> None:
         """Stop it where it is; what cannot be stopped goes on."""
 

@@ -189,7 +189,7 @@ class ContainerHold:
         try:
             said = json.loads(self.ending_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return Ending(code=code)
+            return Ending(code=code, broken="the process that watched its container was killed. Run again: finished cells are kept")
         for file in (self.ending_file, self.spec_file):
             file.unlink(missing_ok=True)
         status = int(said["code"])
@@ -289,7 +289,7 @@ class ContainerEngine:
         hand_over(writable, container.user)
         settings = self.settings()
         env = {"PATH": os.environ.get("PATH", search_path(sys.executable)), "PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8", **settings}
-        hold = ContainerHold(self.name, settings, container.name, ending, spec)
+        hold = ContainerHold(self.name, settings, container.name, ending, spec, limits_memory="memory" in self.promises)
         launch = (sys.executable, "-m", "replab.engines.container_run", self.name, str(spec), str(ending))
         return Launch(argv=launch, env=env, cwd=writable, hold=hold, inside=container.env)
 
