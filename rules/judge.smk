@@ -22,7 +22,7 @@ rule judge:
     """Compare every cell with its truth and with its neighbours."""
     input:
         truth=f"{RESULTS}/truth/{{family}}--{{shard}}.json",
-        batches=lambda wildcards: lab_workflow.batches_of(LAB, wildcards.family),
+        batches=lambda wildcards: lab_workflow.batches_of(LAB, FAMILIES[wildcards.family]),
         code=[
             *map(str, sorted((LAB.root / "scripts/replab/compare").glob("*.py"))),
             *map(str, sorted((LAB.root / "scripts/replab/attribute").glob("*.py"))),

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from replab import environments, factors as factor_tables, ids, sources
+from replab import environments, factors as factor_tables, ids, plan, sources
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, ConfigErrors, LabError
 from replab.model import DTYPES, FRAMEWORKS, IMPL_FILE, MODES, Case, Control, Factor, Family, Generator, Lab, Limits, Variant
@@ -26,7 +26,7 @@ VARIANT_FIELDS: dict[str, type | tuple[type, ...]] = {
 }  # fmt: skip
 MEASUREMENTS = ("time", "body_runs", "retrace", "memory", "debug", "accumulate")
 """What the probe can measure beside the outputs of a cell."""
-FAMILY_FIELDS = ("title", "question", "generators", "factors", "defaults", "leave_out", "variants", "cases")
+FAMILY_FIELDS = ("title", "question", "generators", "factors", "defaults", "leave_out", "variants", "light", "cases")
 KINDS = (
     "float_range", "normal", "uniform", "integers", "values", "ties", "one_hot", "spd", "conditioned", "orthogonal", "permutation",
     "dataset",
@@ -253,6 +253,8 @@ def load_family(path: Path, root: Path, faults: Faults) -> Family | None:
     name = path.parent.name
     if fault := ids.check_name(name, "a family"):
         faults.found.append(fault.within(place))
+    if name in (plan.ALL, plan.LIGHT):
+        faults.add(f"a family cannot be called {name!r}", where=place, hint="The word stands for several families in the names of batches")
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -264,8 +266,9 @@ def load_family(path: Path, root: Path, faults: Faults) -> Family | None:
         return None
     for key in sorted(set(data) - set(FAMILY_FIELDS)):
         faults.add(f"unknown key {key!r}", where=place, hint=nearest(key, FAMILY_FIELDS))
-    if not isinstance(data.get("variants", False), bool):
-        faults.add("variants must be true or false", where=place)
+    for key in ("variants", "light"):
+        if not isinstance(data.get(key, False), bool):
+            faults.add(f"{key} must be true or false", where=place)
     for key in ("title", "question"):
         if not isinstance(data.get(key), str):
             faults.add(f"needs a {key}", where=place)
@@ -293,6 +296,7 @@ def load_family(path: Path, root: Path, faults: Faults) -> Family | None:
         cases=tuple(cases),
         leave_out={key: str(value) for key, value in data.get("leave_out", {}).items()},
         variants=data.get("variants", False),
+        light=data.get("light", False),
     )
 
 

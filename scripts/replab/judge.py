@@ -82,7 +82,7 @@ class Judge:
         """Manifest entries by case and by (dtype, grid, order)."""
         found: dict[str, dict[tuple[str, str, int], list[tuple[ids.CellId, Row]]]] = {}
         for batch in plan.batches(self.lab):
-            if batch.family not in (self.family.name, plan.ALL):
+            if not plan.holds(batch, self.family):
                 continue
             for entry in self._manifest(batch)["cells"]:
                 cell = ids.parse_cell_id(entry["id"])

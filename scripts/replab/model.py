@@ -203,6 +203,8 @@ class Family:
     leave_out: Mapping[str, str]
     variants: bool = False
     """Whether its cells are run under every variant too."""
+    light: bool = False
+    """Whether its cells take less time than the start of a process, so that it shares one with other such families."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

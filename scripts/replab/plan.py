@@ -23,8 +23,8 @@ MARKED_ONLY = {"quick": ("xla",)}
 """Modes that a coverage runs only for cases with ``compile = true``, as torch.compile is in every coverage."""
 REPEAT = "repeat"
 """The variant that changes nothing: the same cells in a new process."""
-ALL = "all"
-"""Stands for every family in the name of a batch: repeats need one process per environment, not one per family."""
+ALL, LIGHT = "all", "light"
+"""Stand for families in the name of a batch: all of them, whose repeats need one process per environment, and those that are ``light``."""
 CASES_PER_SHARD = 32
 """Judging is split by case, so that all cores have work."""
 
@@ -40,7 +40,9 @@ def batches(lab: Lab) -> tuple[Batch, ...]:
             if variant.name == REPEAT:
                 names = [ALL] if there else []  # everything once more, in one new process
             else:
-                names = [family.name for family in there if family.variants or variant.name == "default"]
+                alone = [family for family in there if variant.name != "default" or not family.light]
+                names = [family.name for family in alone if family.variants or variant.name == "default"]
+                names += [LIGHT] if len(alone) < len(there) else []
             found += [Batch(environment=environment.name, family=name, variant=variant.name) for name in names]
     return tuple(sorted(found, key=lambda batch: (batch.environment, batch.family, batch.variant)))
 
@@ -49,7 +51,14 @@ def members(lab: Lab, batch: Batch) -> tuple[Family, ...]:
     """The families whose cells a batch runs."""
     environment = next(one for one in lab.environments if one.name == batch.environment)
     there = (family for family in lab.families if (family.folder / IMPL_FILE[environment.framework]).is_file())
-    return tuple(family for family in there if batch.family in (family.name, ALL))
+    return tuple(family for family in there if holds(batch, family))
+
+
+def holds(batch: Batch, family: Family) -> bool:
+    """Whether cells of ``family`` are run by ``batch``, where there is an implementation."""
+    if batch.family == LIGHT:
+        return family.light
+    return batch.family == ALL or (batch.family == family.name and not (family.light and batch.variant == "default"))
 
 
 def cells(family: Family, environment: Environment, variant: Variant, coverage: str = "full") -> Iterator[Cell]:

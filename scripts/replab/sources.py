@@ -78,6 +78,25 @@ def _slice(path: Path, function: str, stamp: tuple[int, int]) -> tuple[ast.stmt,
     return tuple(body[place] for place in sorted(wanted))
 
 
+def original(path: Path, function: str) -> str:
+    """The function that a module-level name stands for: ``b`` is ``a`` after ``b = a``.
+
+    Raises ``ConfigError`` when the file is not valid Python.
+    """
+    given = {}
+    for node in _parse(path).body:
+        match node:
+            case ast.Assign(targets=targets, value=ast.Name(id=value)):
+                given.update({target.id: value for target in targets if isinstance(target, ast.Name)})
+            case _:
+                pass
+    seen = {function}
+    while (other := given.get(function, function)) not in seen:
+        seen.add(other)
+        function = other
+    return function
+
+
 def digest(path: Path, function: str) -> str:
     """SHA-256 (hex) of the syntax of ``function`` and of all module-level statements it depends on.
 

@@ -58,8 +58,10 @@ class Truths:
     def key(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> str:
         """Hash of everything that a truth depends on."""
         inputs, cotangents = bytes_of(cell, index)
+        reference = family.folder / "reference.py"
+        function = sources.original(reference, cell.case.function)  # cases whose references are one function share its truths
         identity = {
-            "code": code_version(), "source": sources.digest(family.folder / "reference.py", cell.case.function), "function": cell.case.function,
+            "code": code_version(), "source": sources.digest(reference, function), "function": function,
             "parameters": cell.case.true(**dict(changed)), "drawn": cell.case.drawn, "dtype": cell.dtype, "derivative": cell.derivative, "inputs": inputs,
             "cotangents": cotangents, "elementwise": cell.case.elementwise,
         }  # fmt: skip

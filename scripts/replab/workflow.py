@@ -14,7 +14,7 @@ from typing import IO, Any
 from replab import config, defaults, ids, plan
 from replab.batch import audit, marker, parts
 from replab.errors import LabError
-from replab.model import IMPL_FILE, Batch, Lab
+from replab.model import IMPL_FILE, Batch, Family, Lab
 from replab.store import write_atomically
 from replab.summary import STARTED
 
@@ -138,9 +138,9 @@ def indices(lab: Lab, batch: Batch) -> list[str]:
     return [relative(lab, lab.results / "inputs" / f"{family.name}.json") for family in plan.members(lab, batch)]
 
 
-def batches_of(lab: Lab, family: str) -> list[str]:
+def batches_of(lab: Lab, family: Family) -> list[str]:
     """The manifests in which cells of a family stand."""
-    found = (batch for batch in plan.batches(lab) if batch.family in (family, plan.ALL))
+    found = (batch for batch in plan.batches(lab) if plan.holds(batch, family))
     return [relative(lab, lab.results / "batches" / f"{ids.batch_id(batch)}.json") for batch in found]
 
 

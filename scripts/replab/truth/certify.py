@@ -29,14 +29,19 @@ CHUNK = 2**16
 BIG_PRODUCT = 256**3
 """Multiplications in a contraction above which float64 with an a-priori bound replaces balls (only for formats below float64)."""
 RUNS = 32
-FEWEST_RUNS = 16
+RUNS_OF_MANY = 16
 MANY_OPERATIONS = 300
-"""Monte Carlo runs, and the fewer that programs of so many operations get. The fewer runs, the wider the t distribution that judges, so this
-trades sharpness for time and never correctness; it counts operations, not seconds, to be the same on every machine."""  # noqa: E501
+RUNS_OF_LONG = 8
+"""Monte Carlo runs; programs of ``MANY_OPERATIONS`` and long ones get fewer. The fewer runs, the wider the t distribution that judges, so
+this trades sharpness for time and never correctness; it counts operations, not seconds, to be the same on every machine."""
 SIDE_BY_SIDE = 2**17
 """Elements of one perturbed run of an elementwise function: small enough for the caches, large enough that NumPy's calls cost nothing."""
 KNOWN = 10**6
 """Stands for the number of runs where σ is computed and not estimated: the t distribution is then normal."""
+
+
+Run = tuple[list[Array], int]
+"""Values of a perturbed run, and how many operations it had."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +76,9 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
         return [_exact(value) for value in ieee]
     if _is_big_product(problem):
         return [_big_product(problem, form, ieee[0])]
-    if not elementwise and problem.perturbed(form, 0)[1] > LONG_PROGRAM:
-        return _long_program(problem, form, ieee)
+    first = None if elementwise else problem.perturbed(form, 0)
+    if first and first[1] > LONG_PROGRAM:
+        return _long_program(problem, form, ieee, first)
     method = "ball arithmetic"
     enclosures = [
         (high, low, np.where(_decided_by_ieee(problem, value, elementwise=elementwise), np.inf, bound))
@@ -80,7 +86,8 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
         else (high, low, bound)
         for value, (high, low, bound) in zip(ieee, _enclose(problem, form, elementwise=elementwise), strict=True)
     ]
-    spreads, runs = _spread(problem, form, [(high, low) for high, low, _ in enclosures], side_by_side=elementwise)
+    truths = [(high, low) for high, low, _ in enclosures]
+    spreads, runs = _spread(problem, form, truths, first) if first else _spread_side_by_side(problem, form, truths)
     found = []
     for place, (value, (high, low, bound)) in enumerate(zip(ieee, enclosures, strict=True)):
         if value.dtype.kind in "iub":
@@ -106,11 +113,11 @@ def _drawn(value: Array) -> Truth:
     return Truth(high=exact, low=zeros, bound=zeros, sigma=deviation, ieee=exact, runs=KNOWN, method="distribution")
 
 
-def _long_program(problem: Problem, form: Format, ieee: list[Array]) -> list[Truth]:
+def _long_program(problem: Problem, form: Format, ieee: list[Array], first: Run) -> list[Truth]:
     """Truth by extended precision: the bound is an estimate from the envelope, not a proof; ``method`` says so."""
     values = problem.extended()
     parts = [(value.astype(np.float64), (value - value.astype(np.float64)).astype(np.float64)) for value in values]
-    spreads, runs = _spread(problem, form, parts)
+    spreads, runs = _spread(problem, form, parts, first)
     found = []
     for plain, (high, low), sigma in zip(ieee, parts, spreads, strict=True):
         if plain.dtype.kind in "iub":
@@ -209,29 +216,44 @@ def _sharp(high: Array, bound: Array, form: Format) -> NDArray[np.bool_]:
         return np.asarray((bound <= fine) | ~np.isfinite(bound) | ~np.isfinite(high))
 
 
-def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]], *, side_by_side: bool = False) -> tuple[list[Array], int]:
+def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]], first: Run) -> tuple[list[Array], int]:
     """Root mean square distance of the perturbed runs from the truth, per element; and how many runs there were.
 
-    ``side_by_side``: the elements do not depend on each other, so that several runs are one run on as many copies of the inputs.
+    ``first``: the run with seed 0, which was made to count its operations.
     """
+    values, operations = first
+    runs = RUNS if operations <= MANY_OPERATIONS else RUNS_OF_MANY if operations <= LONG_PROGRAM else RUNS_OF_LONG
     totals = [np.zeros(np.shape(high)) for high, _ in truths]
+    _add_squares(totals, values, truths, 1)
+    for seed in range(1, runs):
+        _add_squares(totals, problem.perturbed(form, seed)[0], truths, 1)
+    return _root_mean(totals, runs), runs
+
+
+def _spread_side_by_side(problem: Problem, form: Format, truths: list[tuple[Array, Array]]) -> tuple[list[Array], int]:
+    """As ``_spread`` where the elements do not depend on each other: several runs are one run on as many copies of the inputs."""
     size = max(high.size for high, _ in truths)
-    copies = max(1, min(RUNS, SIDE_BY_SIDE // max(size, 1))) if side_by_side else 1
+    copies = max(1, min(RUNS, SIDE_BY_SIDE // max(size, 1)))
     copied = _copied(problem, copies)
-    runs, done, seed = FEWEST_RUNS, 0, 0
-    while done < runs:
-        values, operations = copied.perturbed(form, seed)
-        if seed == 0:
-            runs = RUNS if operations <= MANY_OPERATIONS else FEWEST_RUNS
-        for total, value, (high, low) in zip(totals, values, truths, strict=True):
-            if value.dtype.kind != "f":
-                continue
-            with np.errstate(all="ignore"):
-                distance = np.square((value.reshape(copies, *high.shape) - high) - low)
-                total += np.where(np.isfinite(distance), distance, 0.0).sum(axis=0)  # noqa: PLW2901 (in place: it stays in ``totals``)
-        done, seed = done + copies, seed + 1
-    with np.errstate(all="ignore"):
-        return [np.sqrt(total / done) for total in totals], done
+    totals = [np.zeros(np.shape(high)) for high, _ in truths]
+    times = -(-RUNS // copies)
+    for seed in range(times):
+        _add_squares(totals, copied.perturbed(form, seed)[0], truths, copies)
+    return _root_mean(totals, times * copies), times * copies
+
+
+def _add_squares(totals: list[Array], values: list[Array], truths: list[tuple[Array, Array]], copies: int) -> None:
+    """Add the squared distances of a run (of ``copies`` side by side) to ``totals``."""
+    for total, value, (high, low) in zip(totals, values, truths, strict=True):
+        if value.dtype.kind != "f":
+            continue
+        with np.errstate(all="ignore"):
+            distance = np.square((value.reshape(copies, *high.shape) - high) - low)
+            total += np.where(np.isfinite(distance), distance, 0.0).sum(axis=0)  # noqa: PLW2901 (in place: it stays in ``totals``)
+
+
+def _root_mean(totals: list[Array], runs: int) -> list[Array]:
+    return [np.sqrt(total / runs) for total in totals]
 
 
 def _copied(problem: Problem, copies: int) -> Problem:

@@ -10,6 +10,7 @@ and from V = Σ a²b² as n·S²/3 + n·V/6 (a random walk from 0 to S over n st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from autograd.tracer import Box
 from numpy.typing import NDArray
 
 from replab.formats import Format
+from replab.truth import noise as kernels
 
 EXACT = frozenset(
     """positive negative absolute fabs sign signbit copysign maximum minimum fmax fmin floor ceil trunc rint greater greater_equal less
@@ -37,14 +39,18 @@ class Noise:
     """The format whose rounding is imitated, and the source of randomness."""
 
     form: Format
-    rng: np.random.Generator
+    state: NDArray[np.uint64]
     operations: int = 0
     """Operations perturbed so far."""
     mask: int = 0
     """The bits of a float64 significand that the format does not have: a number without them is representable."""
+    u: float = 0.0
+    half: float = 0.0
+    """Half of the smallest subnormal number."""
 
     def __post_init__(self) -> None:
         self.mask = (1 << (53 - self.form.precision)) - 1
+        self.u, self.half = self.form.unit_roundoff, self.form.smallest_subnormal / 2.0
 
 
 _active: list[Noise] = []
@@ -61,17 +67,14 @@ def active() -> Noise:
 @contextmanager
 def rounding(form: Format, seed: int) -> Iterator[Noise]:
     """Within this block operations on ``Perturbed`` arrays are off by roundings of ``form``; overflows in them are silent."""
-    noise = Noise(form=form, rng=np.random.Generator(np.random.SFC64(seed)))
+    first = np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64)
+    noise = Noise(form=form, state=first)
     _active.append(noise)
     try:
         with np.errstate(all="ignore"):
             yield noise
     finally:
         _active.pop()
-
-
-def random(shape: tuple[int, ...]) -> NDArray[np.float64]:  # noqa: D103 (uniform on [-1, 1))
-    return _active[-1].rng.random(shape) * 2.0 - 1.0
 
 
 def plain(value: Any) -> Any:  # noqa: D103 (without the subclass)
@@ -86,46 +89,42 @@ def wrap(value: Any) -> Any:  # noqa: D103 (floats with the subclass, all else a
     return value
 
 
-def _rounded(exact: NDArray[np.float64], *, skip: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+def _flat(values: Any) -> NDArray[np.float64]:
+    return np.ascontiguousarray(values, np.float64).reshape(-1)
+
+
+def _operand(values: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """An operand in the order of its result's elements; a single number stays one."""
+    array = np.asarray(values, np.float64)
+    return _flat(array if array.shape == shape or array.size == 1 else np.broadcast_to(array, shape))
+
+
+def _rounded(ufunc: np.ufunc, exact: NDArray[np.float64], operands: Sequence[Any]) -> NDArray[np.float64]:
     """``exact`` off by a uniformly random relative error of at most u, and by at most half a subnormal step.
 
-    Results that the format represents exactly stay as they are: a correct rounding would not move them. Written with few and in-place
-    operations because references of small arrays call it thousands of times.
+    What is free of rounding in every order of evaluation stays: sums with zero and those that cancel; for float64 products with powers of
+    two; else all that the format represents. A sum that happens to be representable would not be in another association, so it moves.
     """
-    noise = _active[-1]
-    draw = noise.rng.random(exact.shape)
-    draw -= 0.5
-    moved = np.asarray(draw * (2.0 * noise.form.unit_roundoff))
-    moved += 1.0
-    moved *= exact
-    moved += np.asarray(draw * noise.form.smallest_subnormal)
-    if skip is None and noise.mask:
-        skip = (np.asarray(exact).view(np.int64) & noise.mask) == 0
-    return moved if skip is None else np.where(skip, exact, moved)
-
-
-def _spread(exact: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``exact`` off by uniform noise of half-width ``scale``; what is not finite stays."""
-    moved = exact + scale * random(exact.shape)
-    return np.where(np.isfinite(moved), moved, exact)
-
-
-def _exact_anyway(ufunc: np.ufunc, result: NDArray[np.float64], operands: Sequence[Any]) -> NDArray[np.bool_] | None:
-    """Where an operation is free of rounding in every order of evaluation; ``None``: wherever its result is representable.
-
-    A sum that happens to be representable would not be in another association: only sums with zero, and those that cancel, are taken for exact. For float64 the
-    products with powers of two are.
-    """  # noqa: E501 (a docstring is part of the key of every truth: not worth a new one)
+    noise, shape = _active[-1], exact.shape
+    flat = _flat(exact)
+    out = np.empty_like(flat)
     if ufunc is np.add or ufunc is np.subtract:
         a, b = operands
-        return np.asarray((a == 0) | (b == 0) | (result == 0))
-    if not _active[-1].mask and (ufunc is np.multiply or ufunc is np.divide):
-        a, b = operands
-        power = np.abs(np.frexp(b)[0]) == 0.5  # a power of two
-        if ufunc is np.multiply:
-            power = power | (np.abs(np.frexp(a)[0]) == 0.5)
-        return np.asarray((power & (np.abs(result) > 2.0**-1000)) | (result == 0))
-    return None
+        kernels.rounded_sum(flat, _operand(a, shape), _operand(b, shape), out, noise.u, noise.half, noise.state)
+    elif not noise.mask and (ufunc is np.multiply or ufunc is np.divide):
+        a, b = (_operand(one, shape).view(np.int64) for one in operands)
+        kernels.rounded_product(flat, a, b, out, noise.u, noise.half, ufunc is np.multiply, noise.state)
+    else:
+        kernels.rounded(flat, flat.view(np.int64), out, noise.u, noise.half, noise.mask, noise.state)
+    return out.reshape(shape)
+
+
+def _spread(exact: NDArray[np.float64], scale: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.float64]:
+    """``exact`` off by uniform noise of half-width ``factor`` × ``scale`` (of its shape); what is not finite stays."""
+    flat = _flat(exact)
+    out = np.empty_like(flat)
+    kernels.spread(flat, _operand(np.broadcast_to(scale, exact.shape), exact.shape), out, factor, _active[-1].state)
+    return out.reshape(exact.shape)
 
 
 class Perturbed(np.ndarray[Any, Any]):
@@ -137,14 +136,16 @@ class Perturbed(np.ndarray[Any, Any]):
         return wrap(super().__getitem__(place))  # one element stays perturbed too, as an array without axes
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if any(isinstance(value, Box) for value in inputs):
-            return NotImplemented  # let autograd unbox first
+        for value in inputs:
+            if isinstance(value, Box):
+                return NotImplemented  # let autograd unbox first
         _active[-1].operations += 1
-        bare = [plain(value) for value in inputs]
+        bare = [value.view(np.ndarray) if type(value) is Perturbed else value for value in inputs]
         if method == "at":
             _scatter(ufunc, bare)
             return None
-        kwargs = {key: plain(value) for key, value in kwargs.items() if key != "out"}
+        if kwargs:
+            kwargs = {key: plain(value) for key, value in kwargs.items() if key != "out"}
         result = getattr(ufunc, method)(*bare, **kwargs)
         if isinstance(result, tuple):
             return tuple(map(wrap, result))
@@ -156,7 +157,7 @@ class Perturbed(np.ndarray[Any, Any]):
             if ufunc is np.matmul:
                 result = _contracted(result, np.matmul(np.square(bare[0]), np.square(bare[1])), bare[0].shape[-1])
             elif ufunc.__name__ not in EXACT:
-                result = _rounded(result, skip=_exact_anyway(ufunc, result, bare))
+                result = _rounded(ufunc, result, bare)
         elif method == "reduce":
             result = _reduced(ufunc, np.asarray(bare[0], np.float64), result, kwargs)
         elif method == "accumulate":
@@ -179,11 +180,13 @@ def _reduced(ufunc: np.ufunc, values: NDArray[np.float64], result: NDArray[np.fl
     flat = moved.reshape(*moved.shape[: values.ndim - len(axes)], -1)
     if flat.shape[-1] <= 1:
         return result
-    u = _active[-1].form.unit_roundoff
+    noise = _active[-1]
     if ufunc is np.multiply:
-        return _spread(result, u * np.sqrt(flat.shape[-1] - 1.0) * np.abs(result))
-    partial = np.cumsum(flat, axis=-1)[..., 1:]
-    return _spread(result, (u * np.sqrt(np.sum(np.square(partial), axis=-1))).reshape(result.shape))
+        return _spread(result, np.abs(result), noise.u * math.sqrt(flat.shape[-1] - 1.0))
+    sums = _flat(result)
+    out = np.empty_like(sums)
+    kernels.spread_sums(np.ascontiguousarray(flat).reshape(-1, flat.shape[-1]), sums, out, noise.u, noise.state)
+    return out.reshape(result.shape)
 
 
 def _scatter(ufunc: np.ufunc, operands: list[Any]) -> None:
@@ -193,15 +196,20 @@ def _scatter(ufunc: np.ufunc, operands: list[Any]) -> None:
     terms, sizes = np.zeros_like(target), np.zeros_like(target)
     np.add.at(terms, places, 1.0)
     np.add.at(sizes, places, np.abs(values))
-    target[...] = _spread(target, _active[-1].form.unit_roundoff * np.sqrt(np.maximum(terms - 1.0, 0.0)) * sizes)
+    target[...] = _spread(target, np.sqrt(np.maximum(terms - 1.0, 0.0)) * sizes, _active[-1].u)
+
+
+def random(shape: tuple[int, ...]) -> NDArray[np.float64]:  # noqa: D103 (uniform on [-1, 1))
+    return _spread(np.zeros(shape), np.ones(shape))
 
 
 def _accumulated(ufunc: np.ufunc, result: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    u = _active[-1].form.unit_roundoff
+    u = _active[-1].u
+    draws = random(result.shape)
     if ufunc is np.add:
-        return np.asarray(result + np.cumsum(u * result * random(result.shape), axis=axis))
+        return np.asarray(result + np.cumsum(u * result * draws, axis=axis))
     if ufunc is np.multiply:
-        return np.asarray(result * (1.0 + np.cumsum(u * random(result.shape), axis=axis)))
+        return np.asarray(result * (1.0 + np.cumsum(u * draws, axis=axis)))
     return result
 
 
