@@ -25,7 +25,7 @@ def container_of(wildcards):
 
 
 wildcard_constraints:
-    environment=lab_workflow.one_of(ENVIRONMENTS),
+    environment=lab_workflow.one_of(one.place(device) for one, device in lab_workflow.planned_builds(LAB)),
     family=lab_workflow.one_of(FAMILIES),
     batch=lab_workflow.one_of(BATCHES),
     shard=r"\d+",

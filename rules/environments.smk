@@ -1,8 +1,8 @@
 rule environment:
     """Build one environment from its lock and observe it from inside."""
     input:
-        toml="containers/{environment}/env.toml",
-        lock="containers/{environment}/cpu.lock",
+        toml=lambda wildcards: f"containers/{wildcards.environment.partition('@')[0]}/env.toml",
+        lock=lambda wildcards: lab_workflow.lock_file(LAB, wildcards.environment),
         probe=PROBE,
         image=lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment),
         policy="containers/policy.toml",

@@ -7,8 +7,8 @@ rule images:
 rule image:
     """Build one image from its base, its lock and the recipe, and look at it from inside."""
     input:
-        toml="containers/{environment}/env.toml",
-        lock="containers/{environment}/cpu.lock",
+        toml=lambda wildcards: f"containers/{wildcards.environment.partition('@')[0]}/env.toml",
+        lock=lambda wildcards: lab_workflow.lock_file(LAB, wildcards.environment),
         recipe="containers/Dockerfile",
         bases=BASES,
     output:

@@ -33,7 +33,7 @@ OPENBLAS = (
 
 
 def observe(lift, isolation):
-    """The observation as JSON text (sorted keys); ``lift`` adds what only its framework can tell, ``isolation`` is what was tried before."""
+    """The observation as JSON text (sorted keys); ``lift`` adds what only its framework can tell, ``isolation`` what was tried before."""
     import lift_numpy
 
     facts = {

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from replab import ids, plan
 from replab.engines.base import isolation
+from replab.engines.gpus import lease
 from replab.engines.registry import get_engine
 from replab.model import Batch, Environment, Family, Lab, Status, Variant
 from replab.progress import Progress
@@ -34,7 +36,7 @@ def input_index(lab: Lab, family: str) -> dict[str, Any]:
 
 
 def environment_facts(lab: Lab, name: str) -> dict[str, Any]:
-    """What the rule ``environment`` found out."""
+    """What the rule ``environment`` found out; ``name`` is an environment, or ``Environment.place`` for another device of it."""
     loaded: dict[str, Any] = json.loads((lab.results / "environments" / f"{name}.json").read_text(encoding="utf-8"))
     return loaded
 
@@ -45,7 +47,7 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
     Raises ``LabError`` when the lab itself fails; cells that fail are records.
     """
     environment, families, variant = parts(lab, batch)
-    facts = environment_facts(lab, environment.name)
+    facts = environment_facts(lab, environment.place(batch.device))
     store = Store(lab.results / "store")
     begin = time.time()
     built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
@@ -53,7 +55,12 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
         (cell, one)
         for family in families
         for cell, one in requests(
-            family, environment, variant, input_index(lab, family.name), built, plan.cells(family, environment, variant, lab.coverage)
+            family,
+            environment,
+            variant,
+            input_index(lab, family.name),
+            built,
+            plan.cells(family, environment, variant, lab.coverage, batch.device),
         )
         if fnmatchcase(one["id"], only)
     ]
@@ -61,7 +68,8 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
     if facts["status"] == Status.OK:
         missing = {one["key"]: one for _, one in planned if one["key"] and not store.intact(one["key"])}
         if missing:
-            summary = _run(lab, environment, families, variant, list(missing.values()), store, log, ids.batch_id(batch))
+            with _device(batch.device) as gpus:
+                summary = _run(lab, environment, families, variant, list(missing.values()), store, log, batch, gpus)
     entries = [_entry(store, facts, cell.left_out, one) for cell, one in planned]
     if idle := _without_effect(store, variant.effect.get(environment.framework, {}), entries):
         entries = [entry | {"status": Status.SKIPPED, "key": "", "reason": idle, "files": []} for entry in entries]
@@ -74,6 +82,16 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
     return result
 
 
+@contextlib.contextmanager
+def _device(device: str) -> Iterator[tuple[str, ...]]:
+    """The indexes of the GPUs that a batch may use; held for as long as it runs."""
+    if device == "cpu":
+        yield ()
+        return
+    with lease(lambda line: print(line, flush=True)) as gpu:  # noqa: T201 - to the log of the job
+        yield (gpu.index,)
+
+
 def _run(
     lab: Lab,
     environment: Environment,
@@ -82,10 +100,11 @@ def _run(
     cells: list[dict[str, Any]],
     store: Store,
     log: Path,
-    name: str,
+    batch: Batch,
+    gpus: Sequence[str],
 ) -> Summary:
-    engine = get_engine(lab.engine)
-    built = engine.build(environment, lab.cache, lambda _: None)
+    engine, name = get_engine(lab.engine), ids.batch_id(batch)
+    built = engine.build(environment, lab.cache, lambda _: None, batch.device)
     staging = lab.results / "staging" / name
     data = lab.results / "inputs" / "data"
     variables = variant.variables.get(environment.framework, {})
@@ -93,9 +112,10 @@ def _run(
     staging.mkdir(parents=True, exist_ok=True)
     request = {
         "schema": 1, "environment": environment.name, "framework": environment.framework, "inputs": str(data), "variant": variant.name,
-        "threads": variant.threads, "switches": dict(variant.switches.get(environment.framework, {})), "device": "cpu", "cells": cells,
+        "threads": variant.threads, "switches": dict(variant.switches.get(environment.framework, {})), "device": batch.device,
+        "cells": cells,
         "isolation": isolation(
-            engine, built, variables=variables, threads=variant.threads, limits=lab.limits, writable=staging, readable=readable
+            engine, built, variables=variables, threads=variant.threads, limits=lab.limits, writable=staging, readable=readable, gpus=gpus
         ),
     }  # fmt: skip
 
@@ -108,6 +128,7 @@ def _run(
             limits=lab.limits,
             writable=folder,
             readable=readable,
+            gpus=gpus,
         )
 
     progress = Progress(lab.results / "progress" / f"{name}.json", name, total=len(cells))
@@ -132,7 +153,8 @@ def _entry(store: Store, facts: Mapping[str, Any], left_out: str, request: Mappi
     if left_out:
         return entry | {"status": Status.SKIPPED, "reason": left_out}
     if facts["status"] != Status.OK:
-        return entry | {"status": Status.SKIPPED, "key": "", "reason": f"the environment is not available here: {facts['reason']}"}
+        reason = facts["reason"] if facts["status"] == Status.SKIPPED else f"the environment is not available here: {facts['reason']}"
+        return entry | {"status": Status.SKIPPED, "key": "", "reason": reason}
     record, files = store.describe(request["key"])  # checked a moment ago, found intact or adopted: not hashed again
     return entry | {"status": record["status"], "reason": record["reason"], "files": files}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from replab.engines.base import Built, Engine, isolation
+from replab.engines.gpus import gpus as local_gpus
 from replab.engines.once import TIMED_OUT, run_once
 from replab.errors import EnvironmentUnavailable, SandboxError
 from replab.model import Environment, Lab
@@ -15,22 +16,23 @@ from replab.requests import PROBE
 from replab.supervise import IMPORT_SECONDS, JOURNAL, NOT_ISOLATED
 
 
-def observe(engine: Engine, built: Built, lab: Lab, environment: Environment) -> dict[str, Any]:
+def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, device: str = "cpu") -> dict[str, Any]:
     """Start a sandbox without cells and return its observation.
 
     Raises ``EnvironmentUnavailable`` when the framework cannot be imported there.
     """
-    staging = lab.results / "staging" / f"observe--{environment.name}"
+    gpus = tuple(gpu.index for gpu in local_gpus()[:1]) if device != "cpu" else ()  # looked at, not computed on: no lease
+    staging = lab.results / "staging" / f"observe--{environment.place(device)}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     request = {
         "schema": 1, "environment": environment.name, "framework": environment.framework, "inputs": str(staging),
-        "variant": "default", "threads": 1, "switches": {}, "device": "cpu", "cells": [],
-        "isolation": isolation(engine, built, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE]),
+        "variant": "default", "threads": 1, "switches": {}, "device": device, "cells": [],
+        "isolation": isolation(engine, built, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE], gpus=gpus),
     }  # fmt: skip
     (staging / "request.json").write_text(json.dumps(request))
     argv = [str(PROBE / "main.py"), "--request", str(staging / "request.json"), "--out", str(staging)]
-    launch = engine.command(built, argv, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE])
+    launch = engine.command(built, argv, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE], gpus=gpus)
     code, said = run_once(launch, IMPORT_SECONDS)
     last = said.strip().splitlines()[-1:] or [f"the process ended with {code} and without a word"]
     if code == TIMED_OUT:

@@ -37,14 +37,16 @@ def batches(lab: Lab) -> tuple[Batch, ...]:
         for variant in lab.variants:
             if not variant.applies(environment):
                 continue
+            devices = [device for device in environment.devices if device == "cpu" or (lab.cuda and variant.name == "default")]
             if variant.name == REPEAT:
                 names = [ALL] if there else []  # everything once more, in one new process
             else:
                 alone = [family for family in there if variant.name != "default" or not family.light]
                 names = [family.name for family in alone if family.variants or variant.name == "default"]
                 names += [LIGHT] if len(alone) < len(there) else []
-            found += [Batch(environment=environment.name, family=name, variant=variant.name) for name in names]
-    return tuple(sorted(found, key=lambda batch: (batch.environment, batch.family, batch.variant)))
+            place, chosen = environment.name, variant.name
+            found += [Batch(environment=place, family=name, variant=chosen, device=device) for name in names for device in devices]
+    return tuple(sorted(found, key=lambda batch: (batch.environment, batch.family, batch.variant, batch.device)))
 
 
 def members(lab: Lab, batch: Batch) -> tuple[Family, ...]:
@@ -61,7 +63,7 @@ def holds(batch: Batch, family: Family) -> bool:
     return batch.family == ALL or (batch.family == family.name and not (family.light and batch.variant == "default"))
 
 
-def cells(family: Family, environment: Environment, variant: Variant, coverage: str = "full") -> Iterator[Cell]:
+def cells(family: Family, environment: Environment, variant: Variant, coverage: str = "full", device: str = "cpu") -> Iterator[Cell]:
     """The cells of one batch in the order in which they run: case by case, cheap modes first."""
     modes = [mode for mode in ("eager", "session", "function", "script", "xla", "compile") if mode in environment.modes]
     if variant.modes:
@@ -84,6 +86,7 @@ def cells(family: Family, environment: Environment, variant: Variant, coverage: 
                     mode=mode,
                     variant=variant.name,
                     left_out=left_out,
+                    device=device,
                 )
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from replab import config, defaults, ids, plan
+from replab import config, defaults, ids, pins, plan
 from replab.batch import audit, marker, parts
 from replab.errors import LabError
-from replab.model import IMPL_FILE, Batch, Family, Lab
+from replab.model import IMPL_FILE, Batch, Environment, Family, Lab
 from replab.store import write_atomically
 from replab.summary import STARTED
 
@@ -51,7 +51,7 @@ def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
 
 def _planned(lab: Lab, batch: Batch) -> int:
     environment, families, variant = parts(lab, batch)
-    return sum(not cell.left_out for family in families for cell in plan.cells(family, environment, variant, lab.coverage))
+    return sum(not cell.left_out for family in families for cell in plan.cells(family, environment, variant, lab.coverage, batch.device))
 
 
 def forget_changed_results(lab: Lab) -> None:
@@ -64,11 +64,11 @@ def forget_missing_images(lab: Lab) -> None:
     """Let images be built again that were deleted since."""
     from replab.images import find_image  # noqa: PLC0415 - only the target `images` needs it
 
-    for environment in lab.environments:
-        note = lab.results / "images" / f"{environment.name}.json"
+    for environment, device in planned_builds(lab):
+        note = lab.results / "images" / f"{environment.place(device)}.json"
         if note.is_file():
             try:
-                there = find_image(environment, lab.cache, lab.builder) is not None
+                there = find_image(environment, lab.cache, lab.builder, device) is not None
             except LabError as error:
                 print(f"replab: {error}", file=sys.stderr)
                 there = False
@@ -120,6 +120,28 @@ def stale(lab: Lab, batch: str) -> list[str]:
     """The marker of a batch whose results were changed since, when there is one."""
     path = marker(lab, batch)
     return [relative(lab, path)] if path.exists() else []
+
+
+def planned_builds(lab: Lab) -> list[tuple[Environment, str]]:
+    """Every environment with each device that it is built for in this run, the first of its devices first."""
+    return [
+        (environment, device)
+        for environment in lab.environments
+        for place, device in enumerate(environment.devices)
+        if place == 0 or device == "cpu" or lab.cuda
+    ]
+
+
+def lock_file(lab: Lab, place: str) -> list[str]:
+    """The lock of an environment and device, where its packages do not come with an image."""
+    environment, device = next((one, device) for one, device in planned_builds(lab) if one.place(device) == place)
+    return [relative(lab, path)] if (path := pins.lock_of(environment, device)).is_file() else []
+
+
+def facts_file(lab: Lab, batch: Batch) -> str:
+    """What is known about the environment of a batch, on its device."""
+    environment = next(one for one in lab.environments if one.name == batch.environment)
+    return relative(lab, lab.results / "environments" / f"{environment.place(batch.device)}.json")
 
 
 def image_notes(lab: Lab, environment: str) -> list[str]:

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import daemons
 import pytest
+
+import daemons
 
 sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside this file
 
@@ -17,6 +18,7 @@ from sandboxes import ENVIRONMENTS, ROOT, USED, variables
 from replab.errors import LabError
 from replab.images import build_image, local
 from replab.model import Environment
+
 
 @pytest.fixture(scope="session")
 def environment() -> Environment:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import daemons
-
 from replab.engines.base import isolation
 from replab.engines.registry import get_engine
 from replab.environments import load_environments

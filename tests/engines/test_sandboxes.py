@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -155,10 +156,8 @@ def test_whoever_is_killed_no_container_is_left(sandbox: Sandbox, victim: str, t
 
 
 def with_suppress_kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _processes() -> list[str]:

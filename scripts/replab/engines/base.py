@@ -139,8 +139,8 @@ class Engine(Protocol):
     promises: tuple[str, ...]
     """Points of the isolation policy that it enforces: the probe tries them from inside, and one that does not hold ends the run."""
 
-    def build(self, environment: Environment, cache: Path, log: Log) -> Built:
-        """Makes ``environment`` startable; fast when it is already. Raises ``EnvironmentUnavailable`` with one sentence."""
+    def build(self, environment: Environment, cache: Path, log: Log, device: str = "cpu") -> Built:
+        """Makes ``environment`` startable on a device; fast when it is already. Raises ``EnvironmentUnavailable`` with one sentence."""
 
     def platform(self, built: Built) -> str:
         """What results depend on beside the environment: never the engine's own name, always what can change bits."""
@@ -166,14 +166,15 @@ class Engine(Protocol):
 
 
 def isolation(
-    engine: Engine, built: Built, *, variables: Mapping[str, str], threads: int, limits: Limits, writable: Path, readable: Sequence[Path]
-) -> dict[str, Any]:
+    engine: Engine, built: Built, *, variables: Mapping[str, str], threads: int, limits: Limits, writable: Path, readable: Sequence[Path],
+    gpus: Sequence[str] = (),
+) -> dict[str, Any]:  # fmt: skip
     """The entry ``isolation`` of a request: what the probe tries from inside, and what the engine promised.
 
     The arguments are those of ``Engine.command``.
     """
     policy = load_policy()
-    launch = engine.command(built, (), variables=variables, threads=threads, limits=limits, writable=writable, readable=readable)
+    launch = engine.command(built, (), variables=variables, threads=threads, limits=limits, writable=writable, readable=readable, gpus=gpus)
     return {
         "promised": list(engine.promises),
         "writable": [str(writable)],
@@ -183,6 +184,18 @@ def isolation(
         "processes": policy.processes,
         "cpus": float(max(threads, 1)),
     }
+
+
+def points(engine: Engine) -> dict[str, Any]:
+    """The isolation policy as the report shows it: each point in words, and whether the engine promises it."""
+    policy = load_policy()
+    limits = {"processes": policy.processes, "seconds": policy.seconds, "scratch MiB": policy.scratch_mb, "open files": policy.open_files}
+    return {"points": dict(policy.points), "promised": list(engine.promises), "limits": limits}
+
+
+def describe_image(image: Image | None) -> dict[str, str]:
+    """What the report says about an image; empty without one."""
+    return {} if image is None else {"reference": image.reference, "digest": image.digest, "user": f"{image.uid}:{image.gid}"}
 
 
 def host_platform() -> str:

@@ -14,18 +14,29 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from replab.engines.containers import (
-    EXIT_BROKEN, LABEL_BATCH, LABEL_LAUNCHER, Container, Driver, EngineLost, EngineRefused, get_driver, launcher_label, reap,
+    EXIT_BROKEN,
+    LABEL_BATCH,
+    LABEL_LAUNCHER,
+    Container,
+    Driver,
+    EngineLost,
+    EngineRefused,
+    get_driver,
+    launcher_label,
+    reap,
 )  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:
     """Run one container to its end; returns its exit status."""
     engine, spec, ending = arguments[0], Path(arguments[1]), Path(arguments[2])
-    fields = json.loads(spec.read_text(encoding="utf-8"))
-    container = Container(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
-    said = {"code": EXIT_BROKEN, "oom": False, "broken": ""}
+    fields: dict[str, Any] = json.loads(spec.read_text(encoding="utf-8"))
+    tuples: dict[str, Any] = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    container = Container(**{**fields, **tuples})
+    said: dict[str, Any] = {"code": EXIT_BROKEN, "oom": False, "broken": ""}
     signal.signal(signal.SIGTERM, _leave)
     try:
         driver = get_driver(engine, os.environ)
@@ -41,11 +52,12 @@ def main(arguments: list[str]) -> int:
         aside.write_text(json.dumps(said), encoding="utf-8")
         aside.replace(ending)
     if said["broken"]:
-        print(f"replab: {said['broken']}", file=sys.stderr)
-    return int(said["code"])
+        sys.stderr.write(f"replab: {said['broken']}\n")
+    code: int = said["code"]
+    return code
 
 
-def run(driver: Driver, container: Container) -> Mapping[str, object]:
+def run(driver: Driver, container: Container) -> dict[str, Any]:
     """Create, follow and remove; how it ended."""
     driver.remove(container.name)  # of an earlier supervisor of the same folder
     driver.create(container, {LABEL_LAUNCHER: launcher_label(), LABEL_BATCH: container.batch})

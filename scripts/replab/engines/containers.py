@@ -123,7 +123,7 @@ def is_abandoned(label: str) -> bool:
     if machine != _machine() or not pid.isdigit():
         return False  # another machine shares the engine: not ours to judge
     try:
-        return abs(psutil.Process(int(pid)).create_time() - float(started)) > 1.0
+        return bool(abs(psutil.Process(int(pid)).create_time() - float(started)) > 1.0)
     except psutil.NoSuchProcess:
         return True
     except (psutil.Error, ValueError):
@@ -140,7 +140,7 @@ def reap(driver: Driver) -> list[str]:
 
 def _machine() -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
+    return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
 
 
 def container_name(batch: Path) -> str:
@@ -157,6 +157,8 @@ class ContainerHold:
     container: str
     ending_file: Path
     spec_file: Path
+    limits_memory: bool = True
+    """See ``Hold.limits_memory``."""
     _driver: list[Driver] = field(default_factory=list)
 
     def _engine(self) -> Driver:
@@ -220,12 +222,12 @@ class ContainerEngine:
     passed: tuple[str, ...] = ()
     """Variables of the caller that say where the engine is and how it is set up: the only ones that reach its client."""
 
-    def build(self, environment: Environment, cache: Path, log: Log) -> Built:
+    def build(self, environment: Environment, cache: Path, log: Log, device: str = "cpu") -> Built:
         """See ``Engine.build``: finds the image that the rule ``image`` built."""
         from replab import images  # noqa: PLC0415 (no other engine needs it)
 
         self.check()
-        image = images.find_image(environment, cache.resolve(), self.name)
+        image = images.find_image(environment, cache.resolve(), self.name, device)
         if image is None:
             hint = f"Run 'snakemake images --config engine={self.name} environments={environment.name}'"
             raise EnvironmentUnavailable("no image was built from its present lock", where=environment.name, hint=hint)
@@ -395,4 +397,4 @@ def image_variables(image: Image | None) -> Mapping[str, str]:
 
 def outermost(paths: tuple[str, ...]) -> list[str]:
     """Paths of which none lies below another."""
-    return [path for path in sorted(set(paths)) if not any(Path(path) != Path(other) and Path(path).is_relative_to(other) for other in paths)]
+    return [path for path in sorted(set(paths)) if not any(path != other and Path(path).is_relative_to(other) for other in paths)]
