@@ -20,8 +20,8 @@ PROBE = sorted(str(path) for path in (LAB.root / "scripts/probe").glob("*.py"))
 
 
 def container_of(wildcards):
-    """The image of a job, by digest: none for the engines that this machine offers so far."""
-    return None
+    """The image that Snakemake enters for a job: only the engine apptainer lets it, for the jobs that run inside."""
+    return lab_workflow.entered(LAB, wildcards)
 
 
 wildcard_constraints:
@@ -36,6 +36,7 @@ onstart:
 
 
 if lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
+    lab_workflow.demand_deployment(LAB, workflow)
     lab_workflow.claim(LAB)
     lab_workflow.write_settings(config, LAB, Path(SETTINGS))
     lab_workflow.forget_changed_results(LAB)

@@ -6,6 +6,7 @@ rule environment:
         probe=PROBE,
         image=lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment),
         policy="containers/policy.toml",
+        inside=lambda wildcards: lab_workflow.inside_done(LAB, f"observe--{wildcards.environment}"),
     output:
         f"{RESULTS}/environments/{{environment}}.json",
     log:
@@ -26,6 +27,7 @@ rule defaults:
     input:
         environment=f"{RESULTS}/environments/{{environment}}.json",
         atlas="experiments/defaults/atlas.toml",
+        inside=lambda wildcards: lab_workflow.inside_done(LAB, f"defaults--{wildcards.environment}"),
         code=["scripts/replab/defaults.py", "scripts/atlas/introspect.py"],
     output:
         f"{RESULTS}/defaults/{{environment}}.json",

@@ -5,6 +5,7 @@ rule batch:
         index=lambda wildcards: lab_workflow.indices(LAB, ids.parse_batch_id(wildcards.batch)),
         impl=lambda wildcards: lab_workflow.implementations(LAB, ids.parse_batch_id(wildcards.batch)),
         probe=PROBE,
+        inside=lambda wildcards: lab_workflow.inside_done(LAB, wildcards.batch),
         stale=lambda wildcards: lab_workflow.stale(LAB, wildcards.batch),
     output:
         f"{RESULTS}/batches/{{batch}}.json",

@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from replab import ids, plan
 from replab.engines.base import isolation
 from replab.engines.gpus import lease
 from replab.engines.registry import get_engine
-from replab.model import Batch, Environment, Family, Lab, Status, Variant
+from replab.model import Batch, Cell, Environment, Family, Lab, Status, Variant
 from replab.progress import Progress
 from replab.requests import PROBE, requests
 from replab.store import Store, write_atomically
@@ -46,10 +47,47 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
 
     Raises ``LabError`` when the lab itself fails; cells that fail are records.
     """
+    store, begin = Store(lab.results / "store"), time.time()
+    whole = plan_batch(lab, batch, store, only)
+    summary = Summary()
+    if whole.missing and lab.engine == "apptainer":
+        from replab import inside  # noqa: PLC0415 (that module plans batches too)
+
+        summary = inside.adopt(lab, ids.batch_id(batch), whole, store)
+    elif whole.missing:
+        with _device(batch.device) as gpus:
+            summary = _run(lab, whole, store, log, batch, gpus)
+    entries = [_entry(store, whole.facts, cell.left_out, one) for cell, one in whole.planned]
+    effect = whole.variant.effect.get(whole.environment.framework, {})
+    if idle := _without_effect(store, effect, entries):
+        entries = [entry | {"status": Status.SKIPPED, "key": "", "reason": idle, "files": []} for entry in entries]
+    result = {
+        "schema": 1, "batch": ids.batch_id(batch), "cells": entries, "began": begin, "import_seconds": summary.import_seconds,
+        "cell_seconds": summary.cell_seconds, "wall_seconds": summary.wall_seconds, "sandboxes": summary.sandboxes,
+        "ran": dict(sorted(summary.statuses.items())),
+    }  # fmt: skip
+    write_atomically(manifest, json.dumps(result, sort_keys=True, indent=0).encode())
+    return result
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned:
+    """A batch, and what of it is missing in the store."""
+
+    environment: Environment
+    families: tuple[Family, ...]
+    variant: Variant
+    facts: dict[str, Any]
+    planned: list[tuple[Cell, dict[str, Any]]]
+    """Every cell with its request, those that are left out too."""
+    missing: list[dict[str, Any]]
+    """Requests of the cells that have no sound result, each key once."""
+
+
+def plan_batch(lab: Lab, batch: Batch, store: Store, only: str = "*") -> Planned:
+    """What a batch consists of, as far as its cells' ids match ``only``."""
     environment, families, variant = parts(lab, batch)
     facts = environment_facts(lab, environment.place(batch.device))
-    store = Store(lab.results / "store")
-    begin = time.time()
     built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
     planned = [
         (cell, one)
@@ -64,22 +102,12 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
         )
         if fnmatchcase(one["id"], only)
     ]
-    summary = Summary()
+    missing: dict[str, dict[str, Any]] = {}
     if facts["status"] == Status.OK:
         missing = {one["key"]: one for _, one in planned if one["key"] and not store.intact(one["key"])}
-        if missing:
-            with _device(batch.device) as gpus:
-                summary = _run(lab, environment, families, variant, list(missing.values()), store, log, batch, gpus)
-    entries = [_entry(store, facts, cell.left_out, one) for cell, one in planned]
-    if idle := _without_effect(store, variant.effect.get(environment.framework, {}), entries):
-        entries = [entry | {"status": Status.SKIPPED, "key": "", "reason": idle, "files": []} for entry in entries]
-    result = {
-        "schema": 1, "batch": ids.batch_id(batch), "cells": entries, "began": begin, "import_seconds": summary.import_seconds,
-        "cell_seconds": summary.cell_seconds, "wall_seconds": summary.wall_seconds, "sandboxes": summary.sandboxes,
-        "ran": dict(sorted(summary.statuses.items())),
-    }  # fmt: skip
-    write_atomically(manifest, json.dumps(result, sort_keys=True, indent=0).encode())
-    return result
+    return Planned(
+        environment=environment, families=families, variant=variant, facts=facts, planned=planned, missing=list(missing.values())
+    )
 
 
 @contextlib.contextmanager
@@ -92,17 +120,8 @@ def _device(device: str) -> Iterator[tuple[str, ...]]:
         yield (gpu.index,)
 
 
-def _run(
-    lab: Lab,
-    environment: Environment,
-    families: tuple[Family, ...],
-    variant: Variant,
-    cells: list[dict[str, Any]],
-    store: Store,
-    log: Path,
-    batch: Batch,
-    gpus: Sequence[str],
-) -> Summary:
+def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: Sequence[str]) -> Summary:
+    environment, families, variant, cells = whole.environment, whole.families, whole.variant, whole.missing
     engine, name = get_engine(lab.engine), ids.batch_id(batch)
     built = engine.build(environment, lab.cache, lambda _: None, batch.device)
     staging = lab.results / "staging" / name

@@ -43,11 +43,19 @@ def step_environment(lab: Lab, options: argparse.Namespace) -> None:
         engine = get_engine(lab.engine)
         built = engine.build(environment, lab.cache, lambda line: print(line, flush=True), device)
         lock = built.image.lock_sha256 if built.image is not None else built.identity
-        facts |= {"identity": built.identity, "platform": engine.platform(built), "lock_sha256": lock, "image": describe_image(built.image)}
+        if lab.engine == "apptainer":
+            from replab import inside  # noqa: PLC0415
+            from replab.engines.apptainer import inside_platform  # noqa: PLC0415
+
+            facts["observed"], compiler = inside.observed(lab, environment)
+            facts["platform"] = inside_platform(facts["observed"], compiler, environment.modes)
+        else:
+            facts["platform"] = engine.platform(built)
+            facts["observed"] = observe(engine, built, lab, environment, device)
+        facts |= {"identity": built.identity, "lock_sha256": lock, "image": describe_image(built.image)}
         if device != "cpu":
             facts["platform"] = f"{facts['platform']} {gpus()[0].platform}"
         facts["isolation"] = points(engine)
-        facts["observed"] = observe(engine, built, lab, environment, device)
     except EnvironmentUnavailable as error:
         facts |= {"status": "unavailable", "reason": str(error), "identity": "", "platform": "", "lock_sha256": "", "observed": {}}
         print(f"{environment.name} is not available here: {error}", file=sys.stderr)
@@ -78,7 +86,11 @@ def step_defaults(lab: Lab, options: argparse.Namespace) -> None:
 
     environment = next(one for one in lab.environments if one.name == options.name)
     answer: dict[str, Any] = {}
-    if environment_facts(lab, environment.name)["status"] == "ok":
+    if environment_facts(lab, environment.name)["status"] == "ok" and lab.engine == "apptainer":
+        from replab import inside  # noqa: PLC0415
+
+        answer = inside.read_defaults(lab, environment)
+    elif environment_facts(lab, environment.name)["status"] == "ok":
         engine = get_engine(lab.engine)
         built = engine.build(environment, lab.cache, lambda line: print(line, flush=True))
         answer = defaults.read_in(engine, built, lab, environment, defaults.load(lab.root / defaults.ATLAS))
@@ -93,6 +105,21 @@ def step_image(lab: Lab, options: argparse.Namespace) -> None:
     image = build_image(environment, lab.root, lab.cache, lab.builder, lambda line: print(line, flush=True), lab.bases, device)
     check.demand(environment, image, lab.builder)
     _write_json(options.out, asdict(image))
+
+
+def step_ask(lab: Lab, options: argparse.Namespace) -> None:
+    """Write what a job inside an image is asked (engine apptainer)."""
+    from replab import inside  # noqa: PLC0415
+
+    inside.ask(lab, options.name)
+
+
+def step_sif(lab: Lab, options: argparse.Namespace) -> None:
+    """Make the file that Apptainer enters from the image that was built (engine apptainer)."""
+    from replab.engines.sif import convert  # noqa: PLC0415
+
+    environment, device = _environment(lab, options.name)
+    convert(environment, lab.cache, lab.builder, options.out, device)
 
 
 def step_inputs(lab: Lab, options: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -173,15 +173,21 @@ def isolation(
 
     The arguments are those of ``Engine.command``.
     """
-    policy = load_policy()
     launch = engine.command(built, (), variables=variables, threads=threads, limits=limits, writable=writable, readable=readable, gpus=gpus)
+    return promised(engine, launch.inner, threads=threads, limits=limits, writable=writable, readable=readable)
+
+
+def promised(
+    engine: Engine, names: Iterable[str], *, threads: int, limits: Limits, writable: Path, readable: Sequence[Path]
+) -> dict[str, Any]:
+    """The same, where the ``names`` of the variables inside are known."""
     return {
         "promised": list(engine.promises),
         "writable": [str(writable)],
         "readable": [str(path) for path in readable],
-        "variables": sorted({*launch.inner, *COMPOSED}),
+        "variables": sorted({*names, *COMPOSED}),
         "memory_mb": limits.memory_mb,
-        "processes": policy.processes,
+        "processes": load_policy().processes,
         "cpus": float(max(threads, 1)),
     }
 

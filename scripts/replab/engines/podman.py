@@ -137,9 +137,10 @@ def create_words(container: Container, labels: Mapping[str, str]) -> list[str]:
     words: Sequence[str] = (
         "create", "--name", container.name, "--pull", "never", "--user", container.user, "--workdir", container.workdir,
         "--entrypoint", container.command()[0], "--network", "none", "--ipc", "private", "--read-only", "--read-only-tmpfs=false",
-        "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", f"{container.memory_mb}m", "--memory-swap", f"{container.memory_mb}m",
+        "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+        "--memory", f"{container.memory_mb}m", "--memory-swap", f"{container.memory_mb}m",
         "--cpus", f"{min(container.cpus, os.cpu_count() or 1):g}", "--pids-limit", str(container.processes),
-        "--shm-size", f"{container.scratch_mb}m", "--tmpfs", f"/tmp:{scratch}", "--ulimit", "core=0:0",  # noqa: S108 - inside, in memory
+        "--shm-size", f"{container.scratch_mb}m", "--tmpfs", f"/tmp:{scratch}", "--ulimit", "core=0:0",
         "--ulimit", f"nofile={container.open_files}:{container.open_files}", "--ulimit", f"nproc={most}:{most}",
         "--log-driver", "none", "--no-healthcheck",
         "--mount", f"type=bind,source={container.writable},target={container.writable}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+from replab.engines.apptainer import ApptainerEngine
 from replab.engines.base import Engine
 from replab.engines.host import HostEngine
 from replab.engines.podman import PodmanEngine
@@ -30,6 +31,8 @@ def get_engine(name: str, *, python: Path | None = None) -> Engine:
             return DockerEngine()
         case "podman":
             return PodmanEngine()
+        case "apptainer":
+            return ApptainerEngine()
         case _:
             close = difflib.get_close_matches(name, ENGINES, n=1)
             guess = f"Did you mean '{close[0]}'? " if close else ""
