@@ -7,6 +7,7 @@ whoever watches can tell which one took the process down.
 """
 
 import argparse
+import errno
 import gc
 import hashlib
 import importlib
@@ -177,7 +178,9 @@ if __name__ == "__main__":
     try:
         status = main()
     except (IOError, OSError) as failure:  # what a cell raises has become its record: this is about the folder that records go to
-        sys.stderr.write("\n{}{}\n".format(OUTPUT_FAILED, os.strerror(failure.errno) if failure.errno else failure))
+        if failure.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):  # others can be a cell's doing
+            raise
+        sys.stderr.write("\n{}{}\n".format(OUTPUT_FAILED, os.strerror(failure.errno)))
         status = EXIT_OUTPUT
     sys.stdout.flush()
     sys.stderr.flush()

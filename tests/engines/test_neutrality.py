@@ -23,7 +23,7 @@ FAMILIES = "control_flow,modes"
 
 def lab_of(root: Path, cache: Path, results: Path, engine: str) -> Lab:
     settings: dict[str, Any] = {
-        "engine": engine, "environments": "numpy-2.5,torch-2.13", "families": FAMILIES, "variants": "default", "results": str(results),
+        "engine": engine, "environments": "numpy-2.5" if engine == "podman" else "numpy-2.5,torch-2.13", "families": FAMILIES, "variants": "default", "results": str(results),
         "cache": str(root / ".replab" if engine == "uv" else cache), "points": 4096,
     }  # fmt: skip
     return load_lab(settings, root)
@@ -53,7 +53,7 @@ def test_a_container_computes_the_bits_of_the_host(engine: str, local: Lab, root
     lab = lab_of(root, cache, tmp_path, engine)
     run(lab)
     found = {one.environment: one for one in platforms.compare(local.results, lab.results)}
-    assert set(found) == {"numpy-2.5", "torch-2.13"}
+    assert set(found) == {one.name for one in lab.environments}
     for one in found.values():
         moved = [cell for cell in one.other if ":compile:" not in cell]  # machine code of another compiler is another platform
         assert not moved or any(line.startswith(("platform libc", "packages", "libraries")) for line in one.differences), one.sentence()

@@ -133,6 +133,7 @@ def create_words(container: Container, labels: Mapping[str, str]) -> list[str]:
     # not those of one container: --pids-limit does that.
     hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     most = MOST_PROCESSES if hard == resource.RLIM_INFINITY else min(hard, MOST_PROCESSES)
+    temporary = "/tmp"  # noqa: S108 (inside, in memory)
     scratch = f"rw,noexec,nosuid,nodev,size={container.scratch_mb}m,mode=1777"
     words: Sequence[str] = (
         "create", "--name", container.name, "--pull", "never", "--user", container.user, "--workdir", container.workdir,
@@ -140,7 +141,7 @@ def create_words(container: Container, labels: Mapping[str, str]) -> list[str]:
         "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
         "--memory", f"{container.memory_mb}m", "--memory-swap", f"{container.memory_mb}m",
         "--cpus", f"{min(container.cpus, os.cpu_count() or 1):g}", "--pids-limit", str(container.processes),
-        "--shm-size", f"{container.scratch_mb}m", "--tmpfs", f"/tmp:{scratch}", "--ulimit", "core=0:0",
+        "--shm-size", f"{container.scratch_mb}m", "--tmpfs", f"{temporary}:{scratch}", "--ulimit", "core=0:0",
         "--ulimit", f"nofile={container.open_files}:{container.open_files}", "--ulimit", f"nproc={most}:{most}",
         "--log-driver", "none", "--no-healthcheck",
         "--mount", f"type=bind,source={container.writable},target={container.writable}",
