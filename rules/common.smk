@@ -15,16 +15,17 @@ FAMILIES = {one.name: one for one in LAB.families}
 SHARDS = [f"{name}--{shard}" for name, one in FAMILIES.items() for shard in range(plan.shards(one))]
 BASES = ["containers/bases.toml", lab_workflow.relative(LAB, LAB.bases) if LAB.bases else "containers/bases.lock"]
 ASKS = asks.Asks(LAB)
+IMAGE_ENGINES = lab_workflow.IMAGE_ENGINES
 PROBE = sorted(str(path) for path in (LAB.root / "scripts/probe").glob("*.py"))
 
 
 def container_of(wildcards):
-    """The image of a job, by digest: none for the engines that this machine offers so far."""
-    return None
+    """The image that Snakemake enters for a job: only the engine apptainer lets it, for the jobs that run inside."""
+    return lab_workflow.entered(LAB, wildcards)
 
 
 wildcard_constraints:
-    environment=lab_workflow.one_of(ENVIRONMENTS),
+    environment=lab_workflow.one_of(one.place(device) for one, device in lab_workflow.planned_builds(LAB)),
     family=lab_workflow.one_of(FAMILIES),
     batch=lab_workflow.any_batch(LAB),
     shard=r"\d+",
@@ -35,6 +36,7 @@ onstart:
 
 
 if lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
+    lab_workflow.demand_deployment(LAB, workflow)
     lab_workflow.claim(LAB)
     lab_workflow.write_settings(config, LAB, Path(SETTINGS))
     lab_workflow.forget_changed_results(LAB)

@@ -1,9 +1,12 @@
 rule environment:
     """Build one environment from its lock and observe it from inside."""
     input:
-        toml="containers/{environment}/env.toml",
-        lock="containers/{environment}/cpu.lock",
+        toml=lambda wildcards: f"containers/{wildcards.environment.partition('@')[0]}/env.toml",
+        lock=lambda wildcards: lab_workflow.lock_file(LAB, wildcards.environment),
         probe=PROBE,
+        image=lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment),
+        policy="containers/policy.toml",
+        inside=lambda wildcards: lab_workflow.inside_done(LAB, f"observe--{wildcards.environment}"),
     output:
         f"{RESULTS}/environments/{{environment}}.json",
     log:
@@ -27,6 +30,7 @@ rule defaults:
     input:
         environment=f"{RESULTS}/environments/{{environment}}.json",
         atlas="experiments/defaults/atlas.toml",
+        inside=lambda wildcards: lab_workflow.inside_done(LAB, f"defaults--{wildcards.environment}"),
         code=["scripts/replab/defaults.py", "scripts/atlas/introspect.py"],
     output:
         f"{RESULTS}/defaults/{{environment}}.json",

@@ -7,8 +7,8 @@ rule images:
 rule image:
     """Build one image from its base, its lock and the recipe, and look at it from inside."""
     input:
-        toml="containers/{environment}/env.toml",
-        lock="containers/{environment}/cpu.lock",
+        toml=lambda wildcards: f"containers/{wildcards.environment.partition('@')[0]}/env.toml",
+        lock=lambda wildcards: lab_workflow.lock_file(LAB, wildcards.environment),
         recipe="containers/Dockerfile",
         bases=BASES,
     output:
@@ -25,5 +25,5 @@ rule image:
         "{params.step} image --config {params.settings} --name {wildcards.environment} --out {output} > {log} 2>&1"
 
 
-if "images" in sys.argv and lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
+if ("images" in sys.argv or LAB.engine in IMAGE_ENGINES) and lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
     lab_workflow.forget_missing_images(LAB)

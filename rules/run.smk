@@ -1,16 +1,19 @@
 rule batch:
     """Run all cells of a family in one environment: one sandbox imports the framework once."""
     input:
-        environment=lambda wildcards: f"{RESULTS}/environments/{ids.parse_batch_id(wildcards.batch).environment}.json",
+        environment=lambda wildcards: lab_workflow.facts_file(LAB, ids.parse_batch_id(wildcards.batch)),
         index=lambda wildcards: lab_workflow.indices(LAB, ids.parse_batch_id(wildcards.batch)),
         impl=lambda wildcards: lab_workflow.implementations(LAB, ids.parse_batch_id(wildcards.batch)),
         probe=PROBE,
+        inside=lambda wildcards: lab_workflow.inside_done(LAB, wildcards.batch),
         stale=lambda wildcards: lab_workflow.stale(LAB, wildcards.batch),
     output:
         f"{RESULTS}/batches/{{batch}}.json",
     log:
         f"{RESULTS}/logs/batch/{{batch}}.log",
     priority: 50
+    resources:
+        gpu=lambda wildcards: int(ids.parse_batch_id(wildcards.batch).device != "cpu"),
     container:
         container_of
     resources:

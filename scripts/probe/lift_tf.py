@@ -50,6 +50,10 @@ def start(threads, device, switches=None):
         if not hasattr(tf.config.experimental, "enable_op_determinism"):
             raise Unsupported("this TensorFlow has no enable_op_determinism")
         tf.config.experimental.enable_op_determinism()
+    if device != "cpu":
+        list_devices = getattr(tf.config, "list_physical_devices", None) or tf.config.experimental.list_physical_devices
+        if not list_devices("GPU"):  # with soft placement, TensorFlow would compute on the processor and say nothing
+            raise Unsupported("TensorFlow sees no CUDA device")
     _state["threads"], _state["device"] = threads, "/cpu:0" if device == "cpu" else "/gpu:0"
 
 

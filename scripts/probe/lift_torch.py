@@ -26,6 +26,8 @@ def start(threads, device, switches=None):
     """Set the thread pool and the ``switches`` of a variant; ``device`` is ``cpu`` or ``cuda``. Raises `Unsupported`."""
     if threads > 0:
         torch.set_num_threads(threads)
+    if device != "cpu" and not torch.cuda.is_available():
+        raise Unsupported("PyTorch sees no CUDA device")
     _state["device"] = torch.device(device)
     for name, value in sorted((switches or {}).items()):
         if name not in SWITCHES:

@@ -7,6 +7,7 @@ whoever watches can tell which one took the process down.
 """
 
 import argparse
+import errno
 import gc
 import hashlib
 import importlib
@@ -21,6 +22,9 @@ import traceback
 LIFTS = {"numpy": "lift_numpy", "tensorflow": "lift_tf", "torch": "lift_torch"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 EXIT_IMPORT = 3
+EXIT_ISOLATION = 4
+EXIT_OUTPUT = 5
+OUTPUT_FAILED = "the output folder cannot be written: "
 
 
 class Journal(object):
@@ -120,6 +124,15 @@ def main(arguments=None):
     with io.open(options.request, encoding="utf-8") as stream:
         request = json.load(stream)
     journal = Journal(options.out)
+    held = {}
+    if "isolation" in request:
+        import isolation
+
+        held = isolation.check(request["isolation"])
+        wrong = isolation.breaches(request["isolation"], held)
+        if wrong:  # nothing is computed where the sandbox is not what it was said to be
+            journal.write(breach="; ".join(wrong))
+            return EXIT_ISOLATION
     if request["threads"] > 0:
         for name in THREAD_VARIABLES:  # BLAS libraries read them when they are loaded
             os.environ.setdefault(name, str(request["threads"]))
@@ -136,7 +149,7 @@ def main(arguments=None):
         journal.write(failed="{}: {}".format(type(error).__name__, (str(error).splitlines() or [""])[0]))
         return EXIT_IMPORT
     imported = time.perf_counter() - begin
-    observation = write_observation(options.out, observe.observe(lift))
+    observation = write_observation(options.out, observe.observe(lift, held))
     inputs, results, implementations = tensors.Inputs(request["inputs"]), tensors.ResultFolder(options.out), Implementations()
     if hasattr(gc, "freeze"):  # what the import left is permanent: collections between cells then cost next to nothing
         gc.collect()
@@ -162,7 +175,13 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    status = main()
+    try:
+        status = main()
+    except (IOError, OSError) as failure:  # what a cell raises has become its record: this is about the folder that records go to
+        if failure.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):  # others can be a cell's doing
+            raise
+        sys.stderr.write("\n{}{}\n".format(OUTPUT_FAILED, os.strerror(failure.errno)))
+        status = EXIT_OUTPUT
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)  # taking a framework down in order costs up to a second and has nothing left to say

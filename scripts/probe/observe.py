@@ -32,8 +32,8 @@ OPENBLAS = (
 )
 
 
-def observe(lift):
-    """The observation as JSON text (sorted keys); ``lift`` adds what only its framework can tell."""
+def observe(lift, isolation):
+    """The observation as JSON text (sorted keys); ``lift`` adds what only its framework can tell, ``isolation`` what was tried before."""
     import lift_numpy
 
     facts = {
@@ -49,12 +49,13 @@ def observe(lift):
             "libc": _libc(),
             "kernel": platform.release(),
             "distribution": _distribution(),
-            "container": os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv"),
+            "container": any(os.path.exists(path) for path in ("/.dockerenv", "/run/.containerenv", "/.singularity.d")),
         },
         "cpu": _cpu(),
         "packages": _packages(),
         "libraries": _libraries(),
         "switches": _switches(),
+        "isolation": {point: found or "holds" for point, found in isolation.items()},
         "numpy": _described(lift_numpy),
     }
     if lift is not lift_numpy:

@@ -8,15 +8,18 @@ import fcntl
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from replab import ids, plan
+from replab.engines.base import isolation
+from replab.engines.gpus import lease
 from replab.engines.registry import get_engine
 from replab.errors import EnvironmentUnavailable
-from replab.model import Batch, Environment, Family, Lab, Status, Variant
+from replab.model import Batch, Cell, Environment, Family, Lab, Status, Variant
 from replab.progress import Progress
 from replab.requests import PROBE, requests
 from replab.store import Store, write_atomically
@@ -33,7 +36,7 @@ def input_index(lab: Lab, family: str) -> dict[str, Any]:
 
 
 def environment_facts(lab: Lab, name: str) -> dict[str, Any]:
-    """What the rule ``environment`` found out."""
+    """What the rule ``environment`` found out; ``name`` is an environment, or ``Environment.place`` for another device of it."""
     loaded: dict[str, Any] = json.loads((lab.results / "environments" / f"{name}.json").read_text(encoding="utf-8"))
     return loaded
 
@@ -48,26 +51,19 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
 
 
 def _run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: str) -> dict[str, Any]:
-    environment, families, variant = plan.parts(lab, batch)
-    facts = environment_facts(lab, environment.name)
-    store = Store(lab.results / "store")
-    begin = time.time()
-    built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
-    planned = [
-        (cell, one)
-        for family in families
-        for cell, one in requests(
-            family, environment, variant, input_index(lab, family.name), built, plan.cells(family, environment, variant, lab.coverage)
-        )
-        if fnmatchcase(one["id"], only)
-    ]
+    store, begin = Store(lab.results / "store"), time.time()
+    whole = plan_batch(lab, batch, store, only)
     summary = Summary()
-    if facts["status"] == Status.OK:
-        missing = {one["key"]: one for _, one in planned if one["key"] and not store.intact(one["key"])}
-        if missing:
-            summary = _run(lab, environment, families, variant, list(missing.values()), store, log, ids.batch_id(batch), built["platform"])
-    entries = [_entry(store, facts, cell.left_out, one) for cell, one in planned]
-    if idle := _without_effect(store, variant.effect.get(environment.framework, {}), entries):
+    if whole.missing and lab.engine == "apptainer":
+        from replab import inside  # noqa: PLC0415 (that module plans batches too)
+
+        summary = inside.adopt(lab, ids.batch_id(batch), whole, store)
+    elif whole.missing:
+        with _device(batch.device) as gpus:
+            summary = _run(lab, whole, store, log, batch, gpus)
+    entries = [_entry(store, whole.facts, cell.left_out, one) for cell, one in whole.planned]
+    effect = whole.variant.effect.get(whole.environment.framework, {})
+    if idle := _without_effect(store, effect, entries):
         entries = [entry | {"status": Status.SKIPPED, "key": "", "reason": idle, "files": []} for entry in entries]
     result = {
         "schema": 1, "batch": ids.batch_id(batch), "cells": entries, "began": begin, "import_seconds": summary.import_seconds,
@@ -78,36 +74,85 @@ def _run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: s
     return result
 
 
-def _run(
-    lab: Lab,
-    environment: Environment,
-    families: tuple[Family, ...],
-    variant: Variant,
-    cells: list[dict[str, Any]],
-    store: Store,
-    log: Path,
-    name: str,
-    observed: str,
-) -> Summary:
-    engine = get_engine(lab.engine)
-    built = engine.build(environment, lab.cache, lambda _: None)
-    _check_platform(engine.platform(built), observed, environment, lab)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned:
+    """A batch, and what of it is missing in the store."""
+
+    environment: Environment
+    families: tuple[Family, ...]
+    variant: Variant
+    facts: dict[str, Any]
+    planned: list[tuple[Cell, dict[str, Any]]]
+    """Every cell with its request, those that are left out too."""
+    missing: list[dict[str, Any]]
+    """Requests of the cells that have no sound result, each key once."""
+
+
+def plan_batch(lab: Lab, batch: Batch, store: Store, only: str = "*") -> Planned:
+    """What a batch consists of, as far as its cells' ids match ``only``."""
+    environment, families, variant = plan.parts(lab, batch)
+    facts = environment_facts(lab, environment.place(batch.device))
+    built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
+    planned = [
+        (cell, one)
+        for family in families
+        for cell, one in requests(
+            family,
+            environment,
+            variant,
+            input_index(lab, family.name),
+            built,
+            plan.cells(family, environment, variant, lab.coverage, batch.device),
+        )
+        if fnmatchcase(one["id"], only)
+    ]
+    missing: dict[str, dict[str, Any]] = {}
+    if facts["status"] == Status.OK:
+        missing = {one["key"]: one for _, one in planned if one["key"] and not store.intact(one["key"])}
+    return Planned(
+        environment=environment, families=families, variant=variant, facts=facts, planned=planned, missing=list(missing.values())
+    )
+
+
+@contextlib.contextmanager
+def _device(device: str) -> Iterator[tuple[str, ...]]:
+    """The indexes of the GPUs that a batch may use; held for as long as it runs."""
+    if device == "cpu":
+        yield ()
+        return
+    with lease(lambda line: print(line, flush=True)) as gpu:  # noqa: T201 - to the log of the job
+        yield (gpu.index,)
+
+
+def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: Sequence[str]) -> Summary:
+    environment, families, variant, cells = whole.environment, whole.families, whole.variant, whole.missing
+    engine, name = get_engine(lab.engine), ids.batch_id(batch)
+    built = engine.build(environment, lab.cache, lambda _: None, batch.device)
+    _check_platform(engine.platform(built), whole.facts["platform"], environment, lab)
     staging = lab.results / "staging" / name
     data = lab.results / "inputs" / "data"
+    variables = variant.variables.get(environment.framework, {})
+    readable = [PROBE, *(family.folder for family in families), data]
+    staging.mkdir(parents=True, exist_ok=True)
     request = {
         "schema": 1, "environment": environment.name, "framework": environment.framework, "inputs": str(data), "variant": variant.name,
-        "threads": variant.threads, "switches": dict(variant.switches.get(environment.framework, {})), "device": "cpu", "cells": cells,
+        "threads": variant.threads, "switches": dict(variant.switches.get(environment.framework, {})), "device": batch.device,
+        "cells": cells,
+        "isolation": isolation(
+            engine, built, variables=variables, threads=variant.threads, limits=lab.limits, writable=staging, readable=readable, gpus=gpus
+        ),
     }  # fmt: skip
 
     def launch(request_path: Path, folder: Path) -> Any:
         return engine.command(
             built,
             [str(PROBE / "main.py"), "--request", str(request_path), "--out", str(folder)],
-            variables=variant.variables.get(environment.framework, {}),
+            variables=variables,
             threads=variant.threads,
             limits=lab.limits,
             writable=folder,
-            readable=[PROBE, *(family.folder for family in families), data],
+            readable=readable,
+            gpus=gpus,
         )
 
     progress = Progress(lab.results / "progress" / f"{name}.json", name, total=len(cells))
@@ -163,7 +208,8 @@ def _entry(store: Store, facts: Mapping[str, Any], left_out: str, request: Mappi
     if left_out:
         return entry | {"status": Status.SKIPPED, "reason": left_out}
     if facts["status"] != Status.OK:
-        return entry | {"status": Status.SKIPPED, "key": "", "reason": f"the environment is not available here: {facts['reason']}"}
+        reason = facts["reason"] if facts["status"] == Status.SKIPPED else f"the environment is not available here: {facts['reason']}"
+        return entry | {"status": Status.SKIPPED, "key": "", "reason": reason}
     record, files = store.describe(request["key"])  # checked a moment ago, found intact or adopted: not hashed again
     return entry | {"status": record["status"], "reason": record["reason"], "files": files}
 

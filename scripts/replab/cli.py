@@ -133,6 +133,18 @@ def images(
 
 
 @app.command()
+def platforms(
+    left: Annotated[Path, typer.Argument(help="A folder of results.")],
+    right: Annotated[Path, typer.Argument(help="Another one: of another engine, machine or scheduler.")],
+) -> None:
+    """Whether the same cells have the same bits in two folders of results, and what differs there where they have not."""
+    from replab.commands import platforms as command
+
+    if not command.run(left, right):
+        raise typer.Exit(1)
+
+
+@app.command()
 def bases(
     action: Annotated[str, typer.Argument(metavar="build")],
     registry: Annotated[str, typer.Option(help="HOST:PORT of a registry that takes them.")],

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from replab import environments, factors as factor_tables, ids, plan, sources
+from replab.engines.gpus import gpus
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, ConfigErrors, LabError
 from replab.model import DTYPES, FRAMEWORKS, IMPL_FILE, MODES, Case, Control, Factor, Family, Generator, Lab, Limits, Variant
@@ -24,6 +25,8 @@ VARIANT_FIELDS: dict[str, type | tuple[type, ...]] = {
     "title": str, "question": str, "threads": int, "frameworks": list, "environments": list, "modes": list, "variables": dict,
     "switches": dict, "effect": dict,
 }  # fmt: skip
+DEVICES = ("auto", "cpu", "cuda")
+"""What the key ``devices`` may say."""
 MEASUREMENTS = ("time", "body_runs", "retrace", "memory", "debug", "accumulate")
 """What the probe can measure beside the outputs of a cell."""
 FAMILY_FIELDS = ("title", "question", "generators", "factors", "defaults", "leave_out", "variants", "light", "cases")
@@ -47,6 +50,7 @@ DEFAULTS: dict[str, Any] = {
     "cache": ".replab",
     "bases": "containers/bases.lock",
     "builder": "auto",
+    "devices": "auto",
 }
 BUILDERS = ("docker", "podman")
 """What can build images; the first that this machine has, where nothing says which."""
@@ -133,6 +137,8 @@ def load_lab(config: Mapping[str, Any], root: Path) -> Lab:
         get_engine(str(settings["engine"]))
     except LabError as error:
         faults.found.append(error.within("config"))
+    if settings["devices"] not in DEVICES:
+        faults.add(f"must be {', '.join(DEVICES)}, not {settings['devices']!r}", where=f"{place}: devices")
     if settings["builder"] not in ("auto", *BUILDERS):
         faults.add(f"must be auto, {' or '.join(BUILDERS)}, not {settings['builder']!r}", where=f"{place}: builder")
     bases = root / str(settings["bases"])
@@ -151,6 +157,7 @@ def load_lab(config: Mapping[str, Any], root: Path) -> Lab:
         coverage=coverage,
         points=int(points),
         limits=Limits(seconds=float(settings["cell_seconds"]), memory_mb=int(settings["cell_memory_mb"])),
+        cuda=settings["devices"] == "cuda" or (settings["devices"] == "auto" and bool(gpus())),
         bases=None if str(settings["bases"]) == DEFAULTS["bases"] else bases,
         builder=_builder(str(settings["builder"]), str(settings["engine"])),
     )

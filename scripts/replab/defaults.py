@@ -10,7 +10,6 @@ import itertools
 import json
 import re
 import shutil
-import subprocess
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from typing import Any
 from replab import ids
 from replab.config import Faults, nearest
 from replab.engines.base import Built, Engine
+from replab.engines.once import TIMED_OUT, run_once
 from replab.errors import EnvironmentUnavailable
 from replab.model import FRAMEWORKS, Environment, Lab
 from replab.supervise import IMPORT_SECONDS
@@ -260,13 +260,9 @@ def read_in(engine: Engine, built: Built, lab: Lab, environment: Environment, at
     out = staging / "defaults.json"
     argv = [str(SCRIPT), "--atlas", str(staging / "atlas.json"), "--framework", environment.framework, "--out", str(out)]
     launch = engine.command(built, argv, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[SCRIPT.parent])
-    try:
-        done = subprocess.run(
-            launch.argv, env=dict(launch.env), cwd=launch.cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=IMPORT_SECONDS, check=False,
-        )  # fmt: skip
-        last = done.stderr.strip().splitlines()[-1:] or [f"the process ended with {done.returncode} and without a word"]
-    except subprocess.TimeoutExpired:
+    code, said = run_once(launch, IMPORT_SECONDS)
+    last = said.strip().splitlines()[-1:] or [f"the process ended with {code} and without a word"]
+    if code == TIMED_OUT:
         last = [f"it took more than {IMPORT_SECONDS:.0f} s"]
     if not out.is_file():
         raise EnvironmentUnavailable(f"its defaults cannot be read: {last[0]}", where=environment.name)

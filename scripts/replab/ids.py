@@ -77,7 +77,8 @@ def parse_cell_id(text: str) -> CellId:
 
 def batch_id(batch: Batch) -> str:
     """The file name of a batch."""
-    return f"{batch.environment}--{batch.family}--{batch.variant}"
+    name = f"{batch.environment}--{batch.family}--{batch.variant}"
+    return name if batch.device == "cpu" else f"{name}--{batch.device}"
 
 
 def parse_batch_id(text: str) -> Batch:
@@ -86,6 +87,6 @@ def parse_batch_id(text: str) -> Batch:
     Raises ``ConfigError`` when the text has not three parts.
     """
     parts = text.split("--")
-    if len(parts) != 3:  # environment, family, variant
+    if len(parts) not in (3, 4):  # environment, family, variant, and the device when it is not the processor
         raise ConfigError(f"{text!r} is not the name of a batch", hint="It reads ENVIRONMENT--FAMILY--VARIANT")
-    return Batch(environment=parts[0], family=parts[1], variant=parts[2])
+    return Batch(environment=parts[0], family=parts[1], variant=parts[2], device=(*parts, "cpu")[3])

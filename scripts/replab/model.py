@@ -93,6 +93,10 @@ class Environment:
         """The hash-locked requirements on a GPU: a lock of their own, or the same wheels where those carry CUDA."""
         return self.folder / "cuda.lock" if self.cuda is not None and self.cuda.requirements else self.lock
 
+    def place(self, device: str) -> str:
+        """Name of what is known about its build for a device: that of its first device has its own name."""
+        return self.name if device == self.devices[0] else f"{self.name}@{device}"
+
     def base_key(self, device: str = "cpu") -> str:
         """Key of the base image in ``containers/bases.toml``."""
         own = self.base or f"python-{self.python}"
@@ -256,6 +260,8 @@ class Lab:
     points: int
     """Elements of an elementwise input (float32 and float64)."""
     limits: Limits
+    cuda: bool = False
+    """Whether cells on a GPU are planned, where an environment has a build for one."""
     bases: Path | None = None
     """Another lock of base images than ``containers/bases.lock``."""
     builder: str = "docker"
@@ -287,3 +293,4 @@ class Batch:
     environment: str
     family: str
     variant: str
+    device: str = "cpu"

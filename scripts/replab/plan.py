@@ -51,12 +51,18 @@ class _Index:
                     alone = [family for family in there.values() if variant.name != "default" or not family.light]
                     names = [family.name for family in alone if family.variants or variant.name == "default"]
                     names += [LIGHT] if len(alone) < len(there) else []
-                found += [Batch(environment=environment.name, family=name, variant=variant.name) for name in names]
-        self.batches = tuple(sorted(found, key=lambda batch: (batch.environment, batch.family, batch.variant)))
+                devices = [device for device in environment.devices if device == "cpu" or (lab.cuda and variant.name == "default")]
+                place, chosen = environment.name, variant.name
+                found += [Batch(environment=place, family=name, variant=chosen, device=device) for name in names for device in devices]
+        self.batches = tuple(sorted(found, key=_order))
         self.by_family: dict[str, list[Batch]] = {}
         for batch in self.batches:
             self.by_family.setdefault(batch.family, []).append(batch)
         self.counts: dict[tuple[object, ...], tuple[int, int]] = {}
+
+
+def _order(batch: Batch) -> tuple[str, str, str, str]:
+    return batch.environment, batch.family, batch.variant, batch.device
 
 
 _known: list[_Index] = []
@@ -78,7 +84,7 @@ def batches_with(lab: Lab, family: Family) -> tuple[Batch, ...]:
     """The batches in which cells of a family stand, sorted."""
     found = _index(lab).by_family
     there = [batch for name in (family.name, ALL, LIGHT) for batch in found.get(name, ()) if holds(batch, family)]
-    return tuple(sorted(there, key=lambda batch: (batch.environment, batch.family, batch.variant)))
+    return tuple(sorted(there, key=_order))
 
 
 def parts(lab: Lab, batch: Batch) -> tuple[Environment, tuple[Family, ...], Variant]:
@@ -111,21 +117,15 @@ def counts(lab: Lab, batch: Batch) -> tuple[int, int]:
     environment, families, variant = parts(lab, batch)
     known, total, left = _index(lab).counts, 0, 0
     for family in families:
-        key = (family.name, environment.modes, environment.devices, variant.name)
+        key = (family.name, environment.modes, variant.name, batch.device)
         if key not in known:
-            here = [bool(cell.left_out) for cell in cells(family, environment, variant, lab.coverage)]
+            here = [bool(cell.left_out) for cell in cells(family, environment, variant, lab.coverage, batch.device)]
             known[key] = (len(here) - sum(here), sum(here))
         total, left = total + known[key][0], left + known[key][1]
     return total, left
 
 
-def device(lab: Lab, batch: Batch) -> str:
-    """The device that a batch computes on."""
-    environment, families, variant = parts(lab, batch)
-    return next((cell.device for family in families for cell in cells(family, environment, variant, lab.coverage)), "cpu")
-
-
-def cells(family: Family, environment: Environment, variant: Variant, coverage: str = "full") -> Iterator[Cell]:
+def cells(family: Family, environment: Environment, variant: Variant, coverage: str = "full", device: str = "cpu") -> Iterator[Cell]:
     """The cells of one batch in the order in which they run: case by case, cheap modes first."""
     modes = [mode for mode in ("eager", "session", "function", "script", "xla", "compile") if mode in environment.modes]
     if variant.modes:
@@ -148,6 +148,7 @@ def cells(family: Family, environment: Environment, variant: Variant, coverage: 
                     mode=mode,
                     variant=variant.name,
                     left_out=left_out,
+                    device=device,
                 )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from replab import __version__, config, ids, plan
 from replab.errors import EnvironmentUnavailable, LabError
-from replab.model import Lab
+from replab.model import Environment, Lab
 
 
 def load(path: Path) -> Lab:
@@ -27,23 +27,57 @@ def load(path: Path) -> Lab:
 
 def step_environment(lab: Lab, options: argparse.Namespace) -> None:
     """Build one environment and record what it is; one that cannot be built is recorded as unavailable, and the others go on."""
-    from replab.engines.registry import get_engine  # noqa: PLC0415 (each step imports what it needs: starts count)
+    from replab.engines.base import describe_image, points  # noqa: PLC0415 (each step imports what it needs: starts count)
+    from replab.engines.gpus import gpus  # noqa: PLC0415
+    from replab.engines.registry import get_engine  # noqa: PLC0415
     from replab.observe import observe  # noqa: PLC0415
 
-    environment = next(one for one in lab.environments if one.name == options.name)
+    environment, device = _environment(lab, options.name)
     asked = {key: (list(value) if isinstance(value, tuple) else value) for key, value in asdict(environment).items() if key != "folder"}
-    facts: dict[str, Any] = {"name": environment.name, "asked": asked, "status": "ok", "reason": "", "engine": lab.engine}
+    facts: dict[str, Any] = {"name": environment.name, "asked": asked, "status": "ok", "reason": "", "engine": lab.engine, "device": device}
     begin = time.monotonic()
+    unusable = "" if device == "cpu" else _unusable(environment)
     try:
+        if unusable:  # nothing is built for a device that is not there
+            nothing = {"identity": "", "platform": "", "lock_sha256": "", "observed": {}}
+            _write_json(options.out, facts | nothing | {"status": "skipped", "reason": unusable, "build_seconds": 0.0})
+            return
         engine = get_engine(lab.engine)
-        built = engine.build(environment, lab.cache, lambda line: print(line, flush=True))
-        facts |= {"identity": built.identity, "platform": engine.platform(built), "lock_sha256": built.identity}
-        facts["observed"] = observe(engine, built, lab, environment)
+        built = engine.build(environment, lab.cache, lambda line: print(line, flush=True), device)
+        lock = built.image.lock_sha256 if built.image is not None else built.identity
+        if lab.engine == "apptainer":
+            from replab import inside  # noqa: PLC0415
+            from replab.engines.apptainer import inside_platform  # noqa: PLC0415
+
+            facts["observed"], compiler = inside.observed(lab, environment)
+            facts["platform"] = inside_platform(facts["observed"], compiler, environment.modes)
+        else:
+            facts["platform"] = engine.platform(built)
+            facts["observed"] = observe(engine, built, lab, environment, device)
+        facts |= {"identity": built.identity, "lock_sha256": lock, "image": describe_image(built.image)}
+        if device != "cpu":
+            facts["platform"] = f"{facts['platform']} {gpus()[0].platform}"
+        facts["isolation"] = points(engine)
     except EnvironmentUnavailable as error:
         facts |= {"status": "unavailable", "reason": str(error), "identity": "", "platform": "", "lock_sha256": "", "observed": {}}
         print(f"{environment.name} is not available here: {error}", file=sys.stderr)
     facts["build_seconds"] = round(time.monotonic() - begin, 3)
     _write_json(options.out, facts)
+
+
+def _environment(lab: Lab, place: str) -> tuple[Environment, str]:
+    """The environment and the device that ``Environment.place`` names."""
+    return next((one, device) for one in lab.environments for device in one.devices if one.place(device) == place)
+
+
+def _unusable(environment: Environment) -> str:
+    """Why an environment cannot compute on a GPU of this machine; empty when it can."""
+    from replab.engines.gpus import gpus  # noqa: PLC0415
+    from replab.gpus import gpu_refusal  # noqa: PLC0415
+
+    if not gpus():
+        return "no CUDA device"
+    return gpu_refusal(environment, gpus()[0].compute_capability, gpus()[0].driver) or ""
 
 
 def step_defaults(lab: Lab, options: argparse.Namespace) -> None:
@@ -54,7 +88,11 @@ def step_defaults(lab: Lab, options: argparse.Namespace) -> None:
 
     environment = next(one for one in lab.environments if one.name == options.name)
     answer: dict[str, Any] = {}
-    if environment_facts(lab, environment.name)["status"] == "ok":
+    if environment_facts(lab, environment.name)["status"] == "ok" and lab.engine == "apptainer":
+        from replab import inside  # noqa: PLC0415
+
+        answer = inside.read_defaults(lab, environment)
+    elif environment_facts(lab, environment.name)["status"] == "ok":
         engine = get_engine(lab.engine)
         built = engine.build(environment, lab.cache, lambda line: print(line, flush=True))
         answer = defaults.read_in(engine, built, lab, environment, defaults.load(lab.root / defaults.ATLAS))
@@ -65,10 +103,25 @@ def step_image(lab: Lab, options: argparse.Namespace) -> None:
     """Build the container image of one environment, look at it from inside, and note which one it is."""
     from replab.images import build_image, check  # noqa: PLC0415
 
-    environment = next(one for one in lab.environments if one.name == options.name)
-    image = build_image(environment, lab.root, lab.cache, lab.builder, lambda line: print(line, flush=True), lab.bases)
+    environment, device = _environment(lab, options.name)
+    image = build_image(environment, lab.root, lab.cache, lab.builder, lambda line: print(line, flush=True), lab.bases, device)
     check.demand(environment, image, lab.builder)
     _write_json(options.out, asdict(image))
+
+
+def step_ask(lab: Lab, options: argparse.Namespace) -> None:
+    """Write what a job inside an image is asked (engine apptainer)."""
+    from replab import inside  # noqa: PLC0415
+
+    inside.ask(lab, options.name)
+
+
+def step_sif(lab: Lab, options: argparse.Namespace) -> None:
+    """Make the file that Apptainer enters from the image that was built (engine apptainer)."""
+    from replab.engines.sif import convert  # noqa: PLC0415
+
+    environment, device = _environment(lab, options.name)
+    convert(environment, lab.cache, lab.builder, options.out, device)
 
 
 def step_inputs(lab: Lab, options: argparse.Namespace) -> None:

@@ -39,6 +39,10 @@ FAMILY_SECONDS = 0.5
 """How often the children of a sandbox are looked for; that reads all of /proc, the memory of known processes is read at every poll."""
 ADDRESS_MARGIN_MB = 2048
 """Data segments may exceed the memory limit by this: thread stacks and reserved, never touched memory count there."""
+EXIT_OUTPUT, OUTPUT_FAILED = 5, "the output folder cannot be written: "
+"""How the probe ends when it cannot write what a cell gave: nothing that is said about the cell."""
+FREE_SPACE = "Free some space and run again: finished cells are kept"
+NOT_ISOLATED = "Nothing was computed. docs/containers.md says what each point needs"
 OUTPUT_MB = 64
 """A sandbox that prints more than this is stopped."""
 LAST_WORDS = 300
@@ -48,6 +52,46 @@ OUTSIDE_SECONDS = 1.0
 """Whoever ends a job signals all of its processes: when the sandbox was hit before its supervisor, that one's turn comes within this."""
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Ending(Protocol):
+    """How a sandbox ended, as its engine knows it (`replab.engines.base.Ending`)."""
+
+    @property
+    def code(self) -> int:
+        """Exit code; negative for a signal."""
+
+    @property
+    def oom(self) -> bool:
+        """The limit on memory killed it."""
+
+    @property
+    def broken(self) -> str:
+        """Why the engine itself failed."""
+
+
+class Hold(Protocol):
+    """Steers a sandbox from outside (`replab.engines.base.Hold`)."""
+
+    @property
+    def where(self) -> str:
+        """The engine, for messages."""
+
+    @property
+    def limits_memory(self) -> bool:
+        """Whether the engine enforces the limit on memory; where not, the processes of the sandbox are found by their mark."""
+
+    def freeze(self) -> None:
+        """Stop it where it is."""
+
+    def thaw(self) -> None:
+        """Let it go on."""
+
+    def end(self) -> None:
+        """Nothing of it is left."""
+
+    def ending(self, code: int) -> Ending:
+        """How it ended."""
 
 
 class Launch(Protocol):
@@ -64,6 +108,10 @@ class Launch(Protocol):
     @property
     def cwd(self) -> Path:
         """The folder it starts in."""
+
+    @property
+    def hold(self) -> Hold | None:
+        """How to steer a sandbox that is no child of the process; None when the process is the sandbox."""
 
 
 LaunchFactory = Callable[[Path, Path], Launch]
@@ -215,7 +263,11 @@ class _Sandbox:
         self.in_flight: str | None = None
         self._flight_began = 0.0
         self._flight_ended = 0.0
-        self._import_failure = ""
+        self._import_failure = self._breach = ""
+        self._oom = False
+        self.code = 0
+        """How the sandbox ended: negative for a signal."""
+        self.hold: Hold | None = None
         self._kills_before = oom_kills()
         self._log_start = batch.log.stat().st_size if batch.log.exists() else 0
 
@@ -225,8 +277,14 @@ class _Sandbox:
         journal = batch.staging / JOURNAL
         journal.unlink(missing_ok=True)
         request = batch.staging / "request.json"
-        request.write_text(json.dumps({**batch.request, "cells": list(batch.left.values())}), encoding="utf-8")
+        try:
+            request.write_text(json.dumps({**batch.request, "cells": list(batch.left.values())}), encoding="utf-8")
+        except OSError as error:
+            raise SandboxError(f"cannot be written: {error.strerror}", where=str(request), hint=FREE_SPACE) from None
         launch = batch.launch_factory(request, batch.staging)
+        self.hold = launch.hold
+        if self.hold is not None:
+            self.hold.end()  # one that a supervisor before this one could not end
         batch.summary.sandboxes += 1
         self._began = time.monotonic()
         try:
@@ -241,13 +299,26 @@ class _Sandbox:
         except (OSError, subprocess.SubprocessError) as error:
             raise SandboxError(f"cannot be started: {error}", where=launch.argv[0]) from None
         try:
-            return self._follow(journal)
+            stop = self._follow(journal)
         finally:
             self._end()
+        if self.hold is not None and stop is None:
+            ending = self.hold.ending(self.process.returncode)
+            if ending.broken:
+                raise SandboxError(ending.broken, where=self.hold.where)
+            self.code, self._oom = ending.code, ending.oom
+        else:
+            self.code = self.process.returncode
+        if self.code == EXIT_OUTPUT and self._last_words().startswith(OUTPUT_FAILED):
+            raise SandboxError(self._last_words(), where=str(batch.staging), hint=FREE_SPACE)
+        if self._breach:
+            problem = f"the sandbox is not isolated as its engine promised: {self._breach}"
+            raise SandboxError(problem, where=batch.request["environment"], hint=NOT_ISOLATED)
+        return stop
 
     def _follow(self, journal: Path) -> _Stop | None:
         reader = _JournalReader(journal)
-        memory = _Memory(self.process.pid)
+        memory = _Memory(self.process.pid, "" if self.hold is None or self.hold.limits_memory else str(self.batch.staging))
         while True:
             code = self.process.poll()
             for entry in reader.entries():
@@ -260,17 +331,22 @@ class _Sandbox:
             stop = self._over_limit(memory)
             if stop is not None:
                 # Frozen first: the journal then says whether the limit was met after all, and nothing is killed in the middle of a rename.
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self.process.pid, signal.SIGSTOP)
+                self._freeze(on=True)
                 before = self.in_flight
                 for entry in reader.entries():
                     self._take(entry)
                 if self.in_flight == before:
                     self._flight_ended = time.monotonic()
                     return stop
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self.process.pid, signal.SIGCONT)
+                self._freeze(on=False)
             time.sleep(POLL_SECONDS)
+
+    def _freeze(self, *, on: bool) -> None:
+        if self.hold is not None:
+            (self.hold.freeze if on else self.hold.thaw)()
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGSTOP if on else signal.SIGCONT)
 
     def _take(self, entry: dict[str, Any]) -> None:
         """One line of the journal. Cells can write there too: only what fits the state of things is believed."""
@@ -279,6 +355,8 @@ class _Sandbox:
             case {"ready": True} if not self.ready:
                 self.ready = True
                 batch.summary.import_seconds += time.monotonic() - self._began
+            case {"breach": str(said)} if not self.ready:
+                self._breach = said
             case {"failed": str(said)} if not self.ready:
                 self._import_failure = said
             case {"start": str(key)} if self.ready and self.in_flight is None and key in batch.left:
@@ -313,7 +391,9 @@ class _Sandbox:
 
         Raises ``SandboxError`` when it was not the cell's doing, but a limit of the job that this batch runs in: nothing is recorded then.
         """
-        code, words = self.process.returncode, self._last_words()
+        code, words = self.code, self._last_words()
+        if self._oom:
+            return _Stop(Status.OOM, f"the limit of {self.batch.limits.memory_mb} MiB of memory was exceeded, and the sandbox killed")
         if -code in FROM_OUTSIDE:
             time.sleep(OUTSIDE_SECONDS)
             if oom_kills() > self._kills_before:
@@ -344,6 +424,8 @@ class _Sandbox:
 
     def _end(self) -> None:
         """No process of the sandbox is left behind, whatever it did to hide."""
+        if self.hold is not None and (self.process.poll() is None or self.process.returncode < 0):
+            self.hold.end()  # else its launcher has removed it, and said so by ending
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -380,8 +462,9 @@ class _JournalReader:
 class _Memory:
     """Resident memory of a process and its descendants."""
 
-    def __init__(self, pid: int) -> None:
-        self._pid, self._looked = pid, 0.0
+    def __init__(self, pid: int, mark: str = "") -> None:
+        """``mark``: the staging folder of a sandbox whose processes are no descendants of ``pid``."""
+        self._pid, self._looked, self._mark = pid, 0.0, mark
         self._family: list[psutil.Process] = []
 
     def megabytes(self, now: float) -> float:
@@ -390,7 +473,8 @@ class _Memory:
             self._looked = now
             with contextlib.suppress(psutil.Error):
                 leader = psutil.Process(self._pid)
-                self._family = [leader, *leader.children(recursive=True)]
+                others = [psutil.Process(pid) for pid in _marked(Path(self._mark))] if self._mark else []
+                self._family = [leader, *leader.children(recursive=True), *others]
         total = 0
         for process in self._family:
             with contextlib.suppress(psutil.Error):
@@ -415,14 +499,20 @@ def _bound_child(limits: Limits, parent: int, *, bound_memory: bool) -> Callable
 
 def _sweep(staging: Path) -> None:
     """Kill what is left of earlier sandboxes of this staging folder: processes that a supervisor killed at once could not end."""
-    wanted = f"{MARK}={staging}".encode()
-    own = os.getpid()
-    for folder in Path("/proc").glob("[0-9]*"):
-        if int(folder.name) == own:
-            continue
+    for pid in _marked(staging):
         with contextlib.suppress(OSError):
-            if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                os.kill(int(folder.name), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
+
+
+def _marked(staging: Path) -> list[int]:
+    """Processes of sandboxes of this staging folder, but this one."""
+    wanted = f"{MARK}={staging}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int(folder.name) != os.getpid() and wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
 
 
 def _signal_name(number: int) -> str:

@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from replab import config, defaults, ids, plan
+from replab import config, defaults, ids, pins, plan
 from replab.batch import HELD, audit, marker
-from replab.errors import LabError
-from replab.model import IMPL_FILE, Batch, Family, Lab
+from replab.errors import ConfigError, LabError
+from replab.model import IMPL_FILE, Batch, Environment, Family, Lab
 from replab.store import write_atomically
 from replab.summary import STARTED
 
+APPTAINER = "apptainer"
+IMAGE_ENGINES = ("docker", "podman", APPTAINER)
+"""Engines that start images which the rule ``image`` builds."""
 IN_USE = 10
 """Exit code when another workflow holds the results."""
 _held: list[IO[str]] = []
@@ -57,11 +60,11 @@ def forget_missing_images(lab: Lab) -> None:
     """Let images be built again that were deleted since."""
     from replab.images import find_image  # noqa: PLC0415 - only the target `images` needs it
 
-    for environment in lab.environments:
-        note = lab.results / "images" / f"{environment.name}.json"
+    for environment, device in planned_builds(lab):
+        note = lab.results / "images" / f"{environment.place(device)}.json"
         if note.is_file():
             try:
-                there = find_image(environment, lab.cache, lab.builder) is not None
+                there = find_image(environment, lab.cache, lab.builder, device) is not None
             except LabError as error:
                 print(f"replab: {error}", file=sys.stderr)
                 there = False
@@ -130,6 +133,73 @@ def stale(lab: Lab, batch: str) -> list[str]:
     """The marker of a batch whose results were changed since, when there is one."""
     path = marker(lab, batch)
     return [relative(lab, path)] if path.exists() else []
+
+
+def planned_builds(lab: Lab) -> list[tuple[Environment, str]]:
+    """Every environment with each device that it is built for in this run, the first of its devices first."""
+    return [
+        (environment, device)
+        for environment in lab.environments
+        for place, device in enumerate(environment.devices)
+        if place == 0 or device == "cpu" or lab.cuda
+    ]
+
+
+def lock_file(lab: Lab, place: str) -> list[str]:
+    """The lock of an environment and device, where its packages do not come with an image."""
+    environment, device = next((one, device) for one, device in planned_builds(lab) if one.place(device) == place)
+    return [relative(lab, path)] if (path := pins.lock_of(environment, device)).is_file() else []
+
+
+def facts_file(lab: Lab, batch: Batch) -> str:
+    """What is known about the environment of a batch, on its device."""
+    environment = next(one for one in lab.environments if one.name == batch.environment)
+    return relative(lab, lab.results / "environments" / f"{environment.place(batch.device)}.json")
+
+
+def image_notes(lab: Lab, environment: str) -> list[str]:
+    """What the rule ``image`` writes for an environment, where the engine needs one: another image is another environment."""
+    return [relative(lab, lab.results / "images" / f"{environment}.json")] if lab.engine in IMAGE_ENGINES else []
+
+
+def inside_done(lab: Lab, job: str) -> list[str]:
+    """What a job inside an image leaves when it has ended, for the engine whose jobs Snakemake starts there."""
+    return [relative(lab, lab.results / "inside" / f"{job}.done.json")] if lab.engine == APPTAINER else []
+
+
+def inside_command(lab: Lab, job: str) -> str:
+    """The shell line of a job inside an image."""
+    from replab import inside  # noqa: PLC0415 - no other engine needs it
+
+    return inside.command(lab, job)
+
+
+def sif(lab: Lab, job: str) -> str:
+    """The file that Apptainer enters for a job."""
+    environment = job.partition("--")[2] if job.startswith(("observe--", "defaults--")) else ids.parse_batch_id(job).environment
+    return relative(lab, lab.results / "images" / f"{environment}.sif")
+
+
+def asked_from(lab: Lab, job: str) -> list[str]:
+    """What the request of a job inside an image is made from."""
+    if job.startswith(("observe--", "defaults--")):
+        return ["experiments/defaults/atlas.toml"] if job.startswith("defaults--") else []
+    batch = ids.parse_batch_id(job)
+    return [facts_file(lab, batch), *indices(lab, batch), *implementations(lab, batch)]
+
+
+def entered(lab: Lab, wildcards: Any) -> str | None:
+    """The image that Snakemake enters for a job; None for a job of the lab itself."""
+    job = getattr(wildcards, "job", "")
+    return sif(lab, job) if lab.engine == APPTAINER and job else None
+
+
+def demand_deployment(lab: Lab, workflow: Any) -> None:
+    """Leave with a sentence where jobs that belong inside an image would be started on the host."""
+    methods = {str(getattr(one, "name", one)).lower() for one in workflow.deployment_settings.deployment_method}
+    if lab.engine == APPTAINER and APPTAINER not in methods:
+        print("replab: engine: the engine 'apptainer' is entered by Snakemake itself. Run it with: --sdm apptainer", file=sys.stderr)
+        raise SystemExit(ConfigError.exit_code)
 
 
 def implementations(lab: Lab, batch: Batch) -> list[str]:

@@ -35,6 +35,7 @@ class Start:
     argv: tuple[str, ...]
     env: dict[str, str]
     cwd: Path
+    hold: None = None
 
 
 def launch(request: Path, staging: Path) -> Start:

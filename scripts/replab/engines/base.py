@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from replab.engines.compilers import compile_variables, compiler
+from replab.engines.policy import load_policy
 from replab.model import Environment, Limits
 
 Log = Callable[[str], None]
@@ -26,7 +27,73 @@ _THREAD_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
+COMPOSED = ("REPLAB_SANDBOX", "LC_CTYPE")
+"""Variables that appear on the way: the supervisor's mark, and what an old Python sets for itself."""
 _SYSTEM_FOLDERS = ("/usr/local/bin", "/usr/bin", "/bin")
+
+
+class Image(Protocol):
+    """An image as it was built (``replab.images.Image``)."""
+
+    @property
+    def reference(self) -> str:
+        """What the engine starts, by name or by id."""
+
+    @property
+    def digest(self) -> str:
+        """``sha256:…`` of the image: part of the key of every result."""
+
+    @property
+    def python(self) -> str:
+        """The interpreter, inside the image."""
+
+    @property
+    def uid(self) -> int:
+        """The ordinary user that it is made for."""
+
+    @property
+    def gid(self) -> int:
+        """The group of that user."""
+
+    @property
+    def lock_sha256(self) -> str:
+        """SHA-256 of the lock that it was built from."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How a sandbox ended, as its engine knows it; the exit status of the process on this host is all that others know."""
+
+    code: int
+    """As ``subprocess`` has it: negative for a signal."""
+    oom: bool = False
+    """The limit on memory killed it."""
+    broken: str = ""
+    """The engine itself failed, in one sentence: this says nothing about a cell."""
+
+
+class Hold(Protocol):
+    """What can be done to a sandbox that is no child of this process."""
+
+    @property
+    def where(self) -> str:
+        """The engine, for messages."""
+
+    @property
+    def limits_memory(self) -> bool:
+        """Whether the engine enforces the limit on memory."""
+
+    def freeze(self) -> None:
+        """Stop it where it is; what cannot be stopped goes on."""
+
+    def thaw(self) -> None:
+        """Let it go on."""
+
+    def end(self) -> None:
+        """Nothing of it is left, whatever state it was in; also when there was nothing."""
+
+    def ending(self, code: int) -> Ending:
+        """How it ended, where the process that started it ended with ``code``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +110,8 @@ class Built:
     cache: Path
     found: tuple[str, ...] = ()
     """``name-version`` of each package, where no lock says it."""
+    image: Image | None = None
+    """What containers are started from; None on engines without containers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,15 +121,26 @@ class Launch:
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: Path
+    hold: Hold | None = None
+    """None when the process is the sandbox."""
+    inside: Mapping[str, str] | None = None
+    """All that the environment's Python gets, where that is not ``env``."""
+
+    @property
+    def inner(self) -> Mapping[str, str]:
+        """The variables of the environment's Python."""
+        return self.env if self.inside is None else self.inside
 
 
 class Engine(Protocol):
     """Isolates environments."""
 
     name: str
+    promises: tuple[str, ...]
+    """Points of the isolation policy that it enforces: the probe tries them from inside, and one that does not hold ends the run."""
 
-    def build(self, environment: Environment, cache: Path, log: Log) -> Built:
-        """Makes ``environment`` startable; fast when it is already. Raises ``EnvironmentUnavailable`` with one sentence."""
+    def build(self, environment: Environment, cache: Path, log: Log, device: str = "cpu") -> Built:
+        """Makes ``environment`` startable on a device; fast when it is already. Raises ``EnvironmentUnavailable`` with one sentence."""
 
     def platform(self, built: Built) -> str:
         """What results depend on beside the environment: never the engine's own name, always what can change bits."""
@@ -75,13 +155,53 @@ class Engine(Protocol):
         limits: Limits,
         writable: Path,
         readable: Sequence[Path],
+        gpus: Sequence[str] = (),
     ) -> Launch:
         """How to start the environment's Python with the arguments ``argv``.
 
         ``variables`` win over everything but the thread counts. ``writable`` exists and is, beside the cache of compiled
         code, the only folder the process may write to; ``readable`` are the others it needs. Engines that cannot enforce
-        this and ``limits`` leave it to the supervisor.
+        this and ``limits`` leave it to the supervisor. ``gpus`` are the indexes of the GPUs that are leased to it: it sees no others.
         """
+
+
+def isolation(
+    engine: Engine, built: Built, *, variables: Mapping[str, str], threads: int, limits: Limits, writable: Path, readable: Sequence[Path],
+    gpus: Sequence[str] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """The entry ``isolation`` of a request: what the probe tries from inside, and what the engine promised.
+
+    The arguments are those of ``Engine.command``.
+    """
+    launch = engine.command(built, (), variables=variables, threads=threads, limits=limits, writable=writable, readable=readable, gpus=gpus)
+    return promised(engine, launch.inner, threads=threads, limits=limits, writable=writable, readable=readable)
+
+
+def promised(
+    engine: Engine, names: Iterable[str], *, threads: int, limits: Limits, writable: Path, readable: Sequence[Path]
+) -> dict[str, Any]:
+    """The same, where the ``names`` of the variables inside are known."""
+    return {
+        "promised": list(engine.promises),
+        "writable": [str(writable)],
+        "readable": [str(path) for path in readable],
+        "variables": sorted({*names, *COMPOSED}),
+        "memory_mb": limits.memory_mb,
+        "processes": load_policy().processes,
+        "cpus": float(max(threads, 1)),
+    }
+
+
+def points(engine: Engine) -> dict[str, Any]:
+    """The isolation policy as the report shows it: each point in words, and whether the engine promises it."""
+    policy = load_policy()
+    limits = {"processes": policy.processes, "seconds": policy.seconds, "scratch MiB": policy.scratch_mb, "open files": policy.open_files}
+    return {"points": dict(policy.points), "promised": list(engine.promises), "limits": limits}
+
+
+def describe_image(image: Image | None) -> dict[str, str]:
+    """What the report says about an image; empty without one."""
+    return {} if image is None else {"reference": image.reference, "digest": image.digest, "user": f"{image.uid}:{image.gid}"}
 
 
 def host_platform() -> str:
@@ -90,11 +210,11 @@ def host_platform() -> str:
     The processor's family and model are in it because BLAS libraries choose kernels and block sizes by them.
     """
     library = "-".join(platform.libc_ver()).strip("-") or platform.system().lower()
-    return " ".join(part for part in (platform.machine(), library, *_processor()) if part)
+    return " ".join(part for part in (platform.machine(), library, *host_processor()) if part)
 
 
 @cache
-def _processor() -> tuple[str, str]:
+def host_processor() -> tuple[str, str]:
     """Vendor, family and model; and the instruction sets joined by ``+``. Empty texts where the system does not say."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
@@ -116,7 +236,9 @@ def local_platform(built: Built) -> str:
     return f"{host_platform()} {compiler()[1] or 'no-compiler'}"
 
 
-def local_variables(built: Built, variables: Mapping[str, str], threads: int, writable: Path) -> dict[str, str]:
+def local_variables(
+    built: Built, variables: Mapping[str, str], threads: int, writable: Path, gpus: Sequence[str] = ()
+) -> dict[str, str]:
     """All variables of a process on this host: a list of ours, so that nothing of the caller's shell changes numbers.
 
     Makes the folders they name: scratch inside ``writable``, compiled code inside the cache.
@@ -126,7 +248,7 @@ def local_variables(built: Built, variables: Mapping[str, str], threads: int, wr
     for folder in (home, temporary):
         folder.mkdir(parents=True, exist_ok=True)
     ours = {
-        "PATH": os.pathsep.join((str(built.python.parent), *_SYSTEM_FOLDERS)),
+        "PATH": search_path(built.python),
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",
@@ -135,13 +257,20 @@ def local_variables(built: Built, variables: Mapping[str, str], threads: int, wr
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
-        "CUDA_VISIBLE_DEVICES": "",
+        "CUDA_VISIBLE_DEVICES": ",".join(gpus),
     }
+    if gpus:
+        ours["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # indexes are those of nvidia-smi
     if "compile" in built.environment.modes:
         # Compiled code is for this very processor: a cache on a shared disk must not hand it to another machine.
         machine = hashlib.sha256(local_platform(built).encode()).hexdigest()[:8]
         ours |= compile_variables(built.cache, f"{built.environment.name}-{built.identity[:12]}-{machine}")
     return ours | dict(built.environment.variables) | dict(variables) | thread_variables(threads)
+
+
+def search_path(python: Path | str) -> str:
+    """``PATH`` for a process that uses this interpreter."""
+    return os.pathsep.join((str(Path(python).parent), *_SYSTEM_FOLDERS))
 
 
 def thread_variables(threads: int) -> dict[str, str]:

@@ -30,11 +30,12 @@ class HostEngine:
     """Runs everything with one interpreter; what is asked for may differ from what is found, which is recorded."""
 
     name = "host"
+    promises: tuple[str, ...] = ("environment",)
 
     def __init__(self, python: Path | None = None) -> None:
         self.python = python or Path(sys.executable)
 
-    def build(self, environment: Environment, cache: Path, log: Log) -> Built:
+    def build(self, environment: Environment, cache: Path, log: Log, device: str = "cpu") -> Built:  # noqa: ARG002 - what is there is there
         """See ``Engine.build``: nothing is installed; the packages found make the identity."""
         hint = "Set 'python' to an interpreter that has the framework"
         try:
@@ -69,7 +70,8 @@ class HostEngine:
         limits: Limits,  # noqa: ARG002 - the supervisor watches processes of this host
         writable: Path,
         readable: Sequence[Path],  # noqa: ARG002 - all of this host can be read
+        gpus: Sequence[str] = (),
     ) -> Launch:
         """See ``Engine.command``."""
-        env = local_variables(built, variables, threads, writable)
+        env = local_variables(built, variables, threads, writable, gpus)
         return Launch(argv=(str(built.python), *argv), env=env, cwd=writable)

@@ -17,7 +17,7 @@ from replab.engines.interpreters import find_interpreter
 from replab.engines.uvtool import UvFailed, run_uv, with_index
 from replab.errors import EnvironmentUnavailable
 from replab.model import Environment, Limits
-from replab.pins import check
+from replab.pins import check, index_of, lock_of
 
 _MARKER = "replab.json"
 
@@ -26,13 +26,14 @@ class UvEngine:
     """Virtual environments under ``<cache>/environments``, one for each lock."""
 
     name = "uv"
+    promises: tuple[str, ...] = ("environment",)
 
-    def build(self, environment: Environment, cache: Path, log: Log) -> Built:
+    def build(self, environment: Environment, cache: Path, log: Log, device: str = "cpu") -> Built:
         """See ``Engine.build``. The folder's name holds the hash of the lock, so a new lock never touches an old environment."""
-        problems = check(environment)
+        problems = check(environment, device)
         if problems:
             raise EnvironmentUnavailable(problems[0], where=environment.name)
-        identity = hashlib.sha256(environment.lock.read_bytes() + environment.python.encode()).hexdigest()
+        identity = hashlib.sha256(lock_of(environment, device).read_bytes() + environment.python.encode()).hexdigest()
         folder = cache.resolve() / "environments" / f"{environment.name}-{identity[:12]}"
         built = Built(
             environment=environment,
@@ -44,7 +45,7 @@ class UvEngine:
         )
         if not _ready(built):
             try:
-                _build(built, log)
+                _build(built, log, device)
             except UvFailed as failed:
                 raise EnvironmentUnavailable(failed.failure.problem, where=environment.name, hint=failed.failure.hint) from failed
             except OSError as error:
@@ -66,9 +67,10 @@ class UvEngine:
         limits: Limits,  # noqa: ARG002 - the supervisor watches processes of this host
         writable: Path,
         readable: Sequence[Path],  # noqa: ARG002 - all of this host can be read
+        gpus: Sequence[str] = (),
     ) -> Launch:
         """See ``Engine.command``."""
-        env = local_variables(built, variables, threads, writable)
+        env = local_variables(built, variables, threads, writable, gpus)
         return Launch(argv=(str(built.python), *argv), env=env, cwd=writable)
 
 
@@ -77,7 +79,7 @@ def _ready(built: Built) -> bool:
     return (built.folder / _MARKER).is_file() and os.access(built.python, os.X_OK)
 
 
-def _build(built: Built, log: Log) -> None:
+def _build(built: Built, log: Log, device: str) -> None:
     """Builds in a folder of another name and renames it: a folder of the right name is always whole."""
     environment, folder = built.environment, built.folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -92,9 +94,9 @@ def _build(built: Built, log: Log) -> None:
         run_uv(["venv", "--no-project", "--relocatable", "--python", str(python), str(partial)])
         # Sources that have no wheel are built with the setuptools of the lock. The bytecode is written now because
         # processes inside may not write; without it every import of a framework would compile thousands of files.
-        lock = str(environment.lock.resolve())
+        lock = str(lock_of(environment, device).resolve())
         install = ["pip", "sync", "--require-hashes", "--build-constraints", lock, "--compile-bytecode"]
-        with_index([*install, "--python", str(partial / "bin" / "python"), lock], environment.index)
+        with_index([*install, "--python", str(partial / "bin" / "python"), lock], index_of(environment, device))
         marker = {"environment": environment.name, "identity": built.identity, "python": version, "interpreter": str(python)}
         (partial / _MARKER).write_text(json.dumps(marker, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)  # one whose interpreter was removed

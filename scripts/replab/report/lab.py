@@ -111,12 +111,29 @@ def _table(value: Any, key: str) -> Any:
     return value.get(key) if isinstance(value, dict) else value
 
 
+def _isolation(entry: Mapping[str, Any]) -> tuple[str, str, bool, list[tuple[str, str]]]:
+    """Promised, found, whether a promise is broken, and every point in words with what was found."""
+    policy, seen = entry.get("isolation") or {}, (entry.get("observed") or {}).get("isolation") or {}
+    if not seen:
+        return MISSING, MISSING, False, []
+    words, promised = policy.get("points") or {}, policy.get("promised") or []
+    open_points = [point for point, found in sorted(seen.items()) if found != "holds"]
+    found = f"all {len(seen)} points hold" if not open_points else f"{len(seen) - len(open_points)} of {len(seen)} points hold"
+    lines = []
+    for point, text in sorted(seen.items()):
+        lines.append((f"isolation: {words.get(point, point)}", f"{text}{' (promised)' if point in promised else ''}"))
+    if "pids" in promised:
+        lines += [(f"isolation: limit on {name}", str(value)) for name, value in sorted((policy.get("limits") or {}).items())]
+    return f"{plural(len(promised), 'point')} promised", found, bool(set(open_points) & set(promised)), lines
+
+
 def _environment(name: str, entry: Mapping[str, Any]) -> EnvironmentEntry:
     asked, observed = entry.get("asked") or {}, entry.get("observed") or {}
     packages = observed.get("packages") or {}
     framework = str(asked.get("framework") or "")
     version, python = str(asked.get("version") or MISSING), str(asked.get("python") or MISSING)
     found_version, found_python = _package_version(packages, framework) or MISSING, _text(_table(observed.get("python"), "version"))
+    promised, isolated, broken, isolation = _isolation(entry)
     facts = (
         (framework_name(framework) or "framework", version, found_version, _differs(version, found_version)),
         ("Python", python, found_python, _differs(python, found_python)),
@@ -125,10 +142,13 @@ def _environment(name: str, entry: Mapping[str, Any]) -> EnvironmentEntry:
         ("processor", MISSING, _text(_table(observed.get("cpu"), "model")), False),
         ("system", MISSING, _text(_table(observed.get("platform"), "distribution")), False),
         ("switches", _text(asked.get("variables")), _text(observed.get("switches")), False),
+        ("image", MISSING, str((entry.get("image") or {}).get("digest") or MISSING), False),
+        ("isolation", promised, isolated, broken),
         ("modes", _text(asked.get("modes")), MISSING, False),
         ("requirements", _text(asked.get("requirements")), MISSING, False),
     )
-    details = flatten({key: value for key, value in observed.items() if key not in {"packages", "schema", "switches"}})
+    details = flatten({key: value for key, value in observed.items() if key not in {"packages", "schema", "switches", "isolation"}})
+    details += isolation
     if entry.get("build_seconds") is not None:
         details.append(("time to build", seconds(entry["build_seconds"])))
     return EnvironmentEntry(

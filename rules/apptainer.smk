@@ -1,0 +1,60 @@
+INSIDE = [*BATCHES, *(f"{kind}{name}" for kind in ("observe--", "defaults--") for name in ENVIRONMENTS)]
+
+
+wildcard_constraints:
+    job=lab_workflow.one_of(INSIDE),
+
+
+rule sif:
+    """Make the file that Apptainer enters."""
+    input:
+        f"{RESULTS}/images/{{environment}}.json",
+    output:
+        f"{RESULTS}/images/{{environment}}.sif",
+    log:
+        f"{RESULTS}/logs/sif/{{environment}}.log",
+    container:
+        None
+    params:
+        step=STEP,
+        settings=SETTINGS,
+    shell:
+        "{params.step} sif --config {params.settings} --name {wildcards.environment} --out {output} > {log} 2>&1"
+
+
+rule ask:
+    """Write what a job inside an image is asked."""
+    input:
+        lambda wildcards: lab_workflow.asked_from(LAB, wildcards.job),
+        probe=PROBE,
+        stale=lambda wildcards: lab_workflow.stale(LAB, wildcards.job),
+    output:
+        f"{RESULTS}/inside/{{job}}.json",
+    log:
+        f"{RESULTS}/logs/ask/{{job}}.log",
+    container:
+        None
+    params:
+        step=STEP,
+        settings=SETTINGS,
+    shell:
+        "{params.step} ask --config {params.settings} --name {wildcards.job} --out {output} > {log} 2>&1"
+
+
+rule inside:
+    """Run inside the image, which Snakemake enters: the lab's own Python is not there."""
+    input:
+        request=f"{RESULTS}/inside/{{job}}.json",
+        image=lambda wildcards: lab_workflow.sif(LAB, wildcards.job),
+        code="scripts/inside/alone.py",
+    output:
+        f"{RESULTS}/inside/{{job}}.done.json",
+    log:
+        f"{RESULTS}/logs/inside/{{job}}.log",
+    priority: 60
+    container:
+        container_of
+    params:
+        command=lambda wildcards: lab_workflow.inside_command(LAB, wildcards.job),
+    shell:
+        "({params.command}) > {log} 2>&1"

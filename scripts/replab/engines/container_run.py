@@ -1,0 +1,111 @@
+"""The launcher of one container: ``python -m replab.engines.container_run ENGINE CONTAINER.json ENDING.json``.
+
+Prints what the container prints, ends when it ends, with its exit status, and writes how it ended to ``ENDING.json``. Whatever ends this
+process (SIGKILL included), the container is removed: a forked guard waits for that and does it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from replab.engines.containers import (
+    EXIT_BROKEN,
+    LABEL_BATCH,
+    LABEL_LAUNCHER,
+    Container,
+    Driver,
+    EngineLost,
+    EngineRefused,
+    get_driver,
+    launcher_label,
+    reap,
+)  # fmt: skip
+
+
+def main(arguments: list[str]) -> int:
+    """Run one container to its end; returns its exit status."""
+    engine, spec, ending = arguments[0], Path(arguments[1]), Path(arguments[2])
+    fields: dict[str, Any] = json.loads(spec.read_text(encoding="utf-8"))
+    tuples: dict[str, Any] = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    container = Container(**{**fields, **tuples})
+    said: dict[str, Any] = {"code": EXIT_BROKEN, "oom": False, "broken": ""}
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        driver = get_driver(engine, os.environ)
+        reap(driver)
+        with _guarded(engine, dict(os.environ), container.name):
+            said |= run(driver, container)
+    except EngineRefused as refused:
+        said["broken"] = f"{refused.problem}. {refused.hint}" if refused.hint else refused.problem
+    except EngineLost as lost:
+        said["broken"] = f"{lost}, and with it the sandbox. Start it and run again: finished cells are kept"
+    finally:
+        aside = ending.with_suffix(".tmp")
+        aside.write_text(json.dumps(said), encoding="utf-8")
+        aside.replace(ending)
+    if said["broken"]:
+        sys.stderr.write(f"replab: {said['broken']}\n")
+    code: int = said["code"]
+    return code
+
+
+def run(driver: Driver, container: Container) -> dict[str, Any]:
+    """Create, follow and remove; how it ended."""
+    driver.remove(container.name)  # of an earlier supervisor of the same folder
+    driver.create(container, {LABEL_LAUNCHER: launcher_label(), LABEL_BATCH: container.batch})
+    try:
+        for piece in driver.run(container):
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+        state = driver.state(container.name)
+    except BaseException:
+        with contextlib.suppress(EngineLost):
+            driver.remove(container.name)
+        raise
+    driver.remove(container.name)
+    return {"code": state.code, "oom": state.oom}
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+@contextlib.contextmanager
+def _guarded(engine: str, settings: Mapping[str, str], name: str) -> Iterator[None]:
+    """Forks a process which removes the container when this one ends without having said that it is done."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setsid()
+            os.close(writer)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            for stream in (1, 2):  # the log belongs to the supervisor, which may want to see its end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+            if os.read(reader, 1) != b".":
+                with contextlib.suppress(EngineLost):
+                    get_driver(engine, settings).remove(name)
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(reader)
+    try:
+        yield
+        os.write(writer, b".")
+    finally:
+        os.close(writer)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(child, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,117 @@
+"""The same cells give the same bits, whoever runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replab import ids, plan, platforms, steps
+from replab import plan
+from replab.batch import environment_facts, input_index, run_batch_job
+from replab.config import load_lab
+from replab.engines.registry import get_engine
+from replab.model import Lab
+from replab.requests import PROBE, requests
+from replab.store import Store
+
+FAMILIES = "control_flow,modes"
+
+
+def lab_of(root: Path, cache: Path, results: Path, engine: str) -> Lab:
+    settings: dict[str, Any] = {
+        "engine": engine, "environments": "numpy-2.5" if engine == "podman" else "numpy-2.5,torch-2.13", "families": FAMILIES, "variants": "default", "results": str(results),
+        "cache": str(root / ".replab" if engine == "uv" else cache), "points": 4096,
+    }  # fmt: skip
+    return load_lab(settings, root)
+
+
+def run(lab: Lab) -> None:
+    """Environments, inputs and batches, without judging."""
+    for environment in lab.environments:
+        steps.step_environment(lab, Namespace(name=environment.name, out=lab.results / "environments" / f"{environment.name}.json"))
+        assert environment_facts(lab, environment.name)["status"] == "ok"
+    for family in lab.families:
+        steps.step_inputs(lab, Namespace(name=family.name, out=lab.results / "inputs" / f"{family.name}.json"))
+    for batch in plan.batches(lab):
+        name = ids.batch_id(batch)
+        run_batch_job(lab, batch, manifest=lab.results / "batches" / f"{name}.json", log=lab.results / "logs" / f"{name}.log")
+
+
+@pytest.fixture(scope="module")
+def local(root: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Results of the engine ``uv``."""
+    lab = lab_of(root, cache, tmp_path_factory.mktemp("uv"), "uv")
+    run(lab)
+    return lab
+
+
+def test_a_container_computes_the_bits_of_the_host(engine: str, local: Lab, root: Path, cache: Path, tmp_path: Path) -> None:
+    lab = lab_of(root, cache, tmp_path, engine)
+    run(lab)
+    found = {one.environment: one for one in platforms.compare(local.results, lab.results)}
+    assert set(found) == {one.name for one in lab.environments}
+    for one in found.values():
+        moved = [cell for cell in one.other if ":compile:" not in cell]  # machine code of another compiler is another platform
+        assert not moved or any(line.startswith(("platform libc", "packages", "libraries")) for line in one.differences), one.sentence()
+        assert one.same > 20
+    host, inside = (environment_facts(each, "numpy-2.5")["observed"]["platform"]["libc"] for each in (local, lab))
+    if host == inside:
+        assert not [cell for one in found.values() for cell in one.other if ":compile:" not in cell]
+
+
+def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Path) -> None:
+    """No engine, no supervisor: one process, started with the request alone."""
+    batch = next(one for one in plan.batches(local) if one.environment == "numpy-2.5")
+    environment, families, variant = parts(local, batch)
+    facts = environment_facts(local, environment.name)
+    built = get_engine("uv").build(environment, local.cache, print)
+    identity = {key: facts[key] for key in ("identity", "platform", "engine")}
+    cells = [
+        one
+        for family in families
+        for _, one in requests(family, environment, variant, input_index(local, family.name), identity, plan.cells(family, environment, variant, local.coverage))
+        if one["key"]
+    ]
+    request = {
+        "schema": 1, "environment": environment.name, "framework": "numpy", "inputs": str(local.results / "inputs/data"), "variant": "default",
+        "threads": 1, "switches": {}, "device": "cpu", "cells": cells,
+    }  # fmt: skip
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    argv = [str(built.python), str(PROBE / "main.py"), "--request", str(tmp_path / "request.json"), "--out", str(tmp_path)]
+    subprocess.run(argv, check=True, capture_output=True, timeout=120)
+    store, compared = Store(local.results / "store"), 0
+    for cell in cells:
+        by_lab = store.read(cell["key"])
+        by_hand = Store(tmp_path / "by-hand")
+        by_hand.adopt(cell["key"], tmp_path)
+        assert [one["sha256"] for one in by_hand.read(cell["key"]).record["outputs"]] == [one["sha256"] for one in by_lab.record["outputs"]], cell["id"]
+        compared += by_lab.record["status"] == "ok"
+    assert compared > 5
+
+
+def test_a_difference_is_told_with_what_differs_there(tmp_path: Path) -> None:
+    found = list(
+        platforms.differences(
+            {"packages": {"numpy": "2.5.0"}, "platform": {"libc": "glibc 2.36", "kernel": "6.1"}, "isolation": {"network": "holds"}},
+            {"packages": {"numpy": "2.5.0"}, "platform": {"libc": "glibc 2.31", "kernel": "5.4"}, "isolation": {}, "libraries": {"libm.so.6": {"a": 1}}},
+        )
+    )
+    assert found == ['libraries libm.so.6 a: absent here, 1 there', 'platform libc: "glibc 2.36" here, "glibc 2.31" there']
+
+
+def test_switching_the_engine_keeps_what_is_there(engine: str, local: Lab, root: Path, cache: Path) -> None:
+    """Both engines use one folder of results: nothing of the other is run again or overwritten."""
+    before = {path: path.stat().st_mtime_ns for path in (local.results / "store" / "cells").rglob("*.safetensors")}
+    lab = lab_of(root, cache, local.results, engine)
+    run(lab)
+    after = {path: path.stat().st_mtime_ns for path in (local.results / "store" / "cells").rglob("*.safetensors")}
+    assert {path: after[path] for path in before} == before
+    assert len(after) > len(before)
+    run(local)
+    manifests = [json.loads(path.read_text()) for path in (local.results / "batches").glob("*.json")]
+    assert sum(one["sandboxes"] for one in manifests) == 0, "everything of the first engine was there"

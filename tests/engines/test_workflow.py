@@ -1,0 +1,174 @@
+"""The whole workflow with container engines: results, changed images, daemons that go away."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sandboxes import ENVIRONMENTS, ROOT, containers_left, statuses_of, variables
+
+import daemons
+from replab.images import build_image
+
+BIN = Path(sys.executable).parent
+FAMILIES = "modes"
+
+
+class Workflow:
+    """``snakemake`` with an engine and a folder of results."""
+
+    def __init__(self, engine: str, results: Path, cache: Path, lock: Path, environments: str = "numpy-2.5,torch-2.13", families: str = FAMILIES) -> None:
+        self.results = results
+        self.settings = [
+            f"engine={engine}", f"environments={environments}", f"families={families}", "variants=default", f"results={results}", "points=4096",
+            f"cache={cache}", f"bases={lock}", "devices=cpu",
+        ]  # fmt: skip
+
+    def command(self, *words: str) -> list[str]:
+        return [str(BIN / "snakemake"), "--cores", "2", *words, "--config", *self.settings]
+
+    def run(self, *words: str, seconds: float = 400, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*words), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False,
+            env={**os.environ, **(env or {})},
+        )  # fmt: skip
+
+    def start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+
+    def manifests(self) -> dict[str, dict]:
+        return {path.stem: json.loads(path.read_text()) for path in sorted((self.results / "batches").glob("*.json"))}
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text(errors="replace") for path in sorted((self.results / "logs").rglob("*.log")))
+
+
+def test_the_workflow_fills_the_report_from_containers(engine: str, bases: tuple[Path, str], cache: Path, tmp_path: Path) -> None:
+    names = ("numpy-2.5", "torch-2.13") if engine == "docker" else ("numpy-2.5",)
+    workflow = Workflow(engine, tmp_path / "results", cache, bases[0], environments=",".join(names))
+    done = workflow.run()
+    assert done.returncode == 0, done.stdout + workflow.logs()
+    counts = statuses_of(workflow.results)
+    assert counts["ok"] > 25, counts
+    assert not {"crashed", "oom", "timeout", "error"} & set(counts), counts
+    facts = json.loads((workflow.results / "environments" / f"{names[-1]}.json").read_text())
+    assert facts["engine"] == engine
+    assert facts["image"]["digest"].startswith("sha256:")
+    assert facts["observed"]["platform"]["container"] is True
+    assert set(facts["observed"]["isolation"].values()) == {"holds"}
+    page = "".join(path.read_text() for path in (workflow.results / "report").glob("*.html"))
+    assert "no network but its own loopback" in page
+    assert facts["image"]["digest"] in page
+    assert containers_left(engine) == []
+
+    again = workflow.run()
+    assert again.returncode == 0
+    assert "Nothing to be done" in again.stdout, again.stdout
+
+
+def test_another_image_reruns_what_depended_on_it_and_nothing_else(
+    docker: daemons.Docker, bases: tuple[Path, str], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow = Workflow("docker", tmp_path / "results", cache, bases[0])
+    done = workflow.run(*targets(workflow))
+    assert done.returncode == 0, done.stdout + workflow.logs()
+    before = workflow.manifests()
+    note = workflow.results / "images" / "numpy-2.5.json"
+    image = json.loads(note.read_text())
+    record = cache / "images" / "numpy-2.5-cpu-docker.json"
+    kept = record.read_text()
+    try:
+        digest = relabelled(docker, image["reference"])
+        record.write_text(kept.replace(image["digest"], digest).replace(image["reference"], digest))
+        note.write_text(json.dumps({**image, "digest": digest, "reference": digest}, sort_keys=True))
+        done = workflow.run(*targets(workflow))
+        assert done.returncode == 0, done.stdout + workflow.logs()
+        after = workflow.manifests()
+        for name, manifest in after.items():
+            changed = name.startswith("numpy-2.5")
+            keys = [{cell["key"] for cell in one["cells"] if cell["key"]} for one in (before[name], manifest)]
+            assert (keys[0].isdisjoint(keys[1]) and manifest["sandboxes"] == 1) if changed else manifest == before[name], name
+    finally:
+        record.write_text(kept)
+
+
+def targets(workflow: Workflow) -> list[str]:
+    """The manifests: nothing is judged."""
+    return [str(workflow.results / "batches" / f"{name}--modes--default.json") for name in ("numpy-2.5", "torch-2.13")]
+
+
+def relabelled(docker: daemons.Docker, reference: str) -> str:
+    """The same image with one label more, and so with another digest."""
+    done = subprocess.run(
+        [str(daemons.program("docker")), "build", "--quiet", "--label", "changed=yes", "-"], input=f"FROM {reference}\n", capture_output=True,
+        text=True, check=True, env={**os.environ, **docker.environment, "DOCKER_BUILDKIT": "0"}, timeout=120,
+    )  # fmt: skip
+    return done.stdout.strip().splitlines()[-1]
+
+
+def test_a_daemon_stopped_in_the_middle_costs_nothing_that_was_finished(bases: tuple[Path, str], cache: Path, tmp_path: Path) -> None:
+    if missing := daemons.missing_docker():
+        pytest.skip(missing)
+    own = tmp_path / "cache"
+    own.mkdir()
+    for name in ("wheels",):
+        (own / "images").mkdir()
+        (own / "images" / name).symlink_to(cache / "images" / name)
+    with daemons.scratch("data") as data:
+        with daemons.docker_daemon(data / "d") as daemon, variables(daemon.environment):
+            build_image(ENVIRONMENTS["torch-2.13"], ROOT, own, "docker", print, bases=bases[0])
+            workflow = Workflow("docker", tmp_path / "results", own, bases[0], environments="torch-2.13", families="control_flow,modes")
+            process = workflow.start()
+            journal = workflow.results / "staging" / "torch-2.13--modes--default" / "journal.jsonl"
+            other = workflow.results / "staging" / "torch-2.13--control_flow--default" / "journal.jsonl"
+            light = workflow.results / "staging" / "torch-2.13--light--default" / "journal.jsonl"
+            end = time.monotonic() + 300
+            while not any(path.is_file() and path.read_text().count('"done"') >= 3 for path in (journal, other, light)):
+                assert process.poll() is None, process.communicate()[0] + workflow.logs()
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            daemon.kill(signal.SIGKILL)
+            said = process.communicate(timeout=200)[0]
+        assert process.returncode != 0, said
+        assert "went away, and with it the sandbox. Start it and run again: finished cells are kept" in workflow.logs()
+        assert "Traceback" not in workflow.logs()
+        with daemons.docker_daemon(data / "d") as daemon, variables(daemon.environment):
+            done = workflow.run()
+            assert done.returncode == 0, done.stdout + workflow.logs()
+            leftover = sum(manifest["ran"].get("leftover", 0) for manifest in workflow.manifests().values())
+            assert leftover >= 2, "what was finished before was computed again"
+            assert not {"crashed", "error"} & set(statuses_of(workflow.results))
+            assert containers_left("docker") == []
+
+
+def test_an_image_that_was_deleted_is_built_again(docker: daemons.Docker, bases: tuple[Path, str], cache: Path, tmp_path: Path) -> None:
+    workflow = Workflow("docker", tmp_path / "results", cache, bases[0], environments="numpy-2.5")
+    target = str(workflow.results / "batches" / "numpy-2.5--modes--default.json")
+    assert workflow.run(target).returncode == 0, workflow.logs()
+    before = workflow.manifests()
+    image = json.loads((workflow.results / "images" / "numpy-2.5.json").read_text())
+    docker.run("image", "rm", "--force", image["reference"])
+    done = workflow.run(target)
+    assert done.returncode == 0, done.stdout + workflow.logs()
+    assert "its image" in done.stdout
+    assert "is not there any more" in done.stdout
+    assert json.loads((workflow.results / "images" / "numpy-2.5.json").read_text())["digest"] == image["digest"]
+    keys = [{cell["key"] for cell in one["numpy-2.5--modes--default"]["cells"]} for one in (before, workflow.manifests())]
+    assert keys[0] == keys[1]
+    assert workflow.manifests()["numpy-2.5--modes--default"]["sandboxes"] in (0, 1)
+
+
+def test_apptainer_without_its_switch_is_refused_before_anything_runs(root: Path, tmp_path: Path) -> None:
+    workflow = Workflow("apptainer", tmp_path / "results", tmp_path / "cache", root / "containers/bases.lock", environments="numpy-2.5")
+    done = workflow.run(seconds=60)
+    assert done.returncode == 3, done.stdout
+    assert "replab: engine: the engine 'apptainer' is entered by Snakemake itself. Run it with: --sdm apptainer" in done.stdout
+    assert "Traceback" not in done.stdout
