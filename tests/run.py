@@ -31,6 +31,7 @@ GROUPS = {
     "quick": ("unit", "property", "golden", "contract"),
     "environments": ("environments", "probe", "experiments"),  # the first builds what the others use
     "images": ("images",),
+    "engines": ("engines",),
     "pipeline": ("pipeline",),
     "browser": ("browser",),
     "cluster": ("cluster",),
