@@ -10,16 +10,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sandboxes import Sandbox, containers_left
 
+from replab.engines import containers
 from replab.engines.base import isolation
 from replab.engines.registry import get_engine
 from replab.errors import SandboxError
 from replab.model import Environment, Limits
+from replab.store import Store
 
 
 @pytest.fixture
@@ -73,25 +76,19 @@ def test_what_ignores_sigterm_is_ended_all_the_same(sandbox: Sandbox) -> None:
 
 
 def test_a_promise_that_does_not_hold_stops_the_run(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The inputs are said to be read-only, and lie in the output folder."""
-    staging = sandbox.staging
-    (staging / "inputs").mkdir(parents=True)
+    """The engine gives more memory than it was told to."""
+    whole = containers.ContainerEngine.container
+    monkeypatch.setattr(
+        containers.ContainerEngine, "container", lambda self, *a, **k: replace(whole(self, *a, **k), memory_mb=2 * k["limits"].memory_mb)
+    )
     with pytest.raises(SandboxError) as caught:
-        sandbox.run("fine", readable=[*_readable(sandbox), staging / "inputs"])
+        sandbox.run("fine")
     assert str(caught.value) == (
         f"{sandbox.environment.name}: the sandbox is not isolated as its engine promised: "
-        "inputs: what it was given to read can be written to. Nothing was computed. docs/containers.md says what each point needs"
+        "memory: the limit on memory is higher than asked for. Nothing was computed. docs/containers.md says what each point needs"
     )
     assert sandbox.statuses == {}
     assert containers_left(sandbox.engine) == []
-
-
-def _readable(sandbox: Sandbox) -> list[Path]:
-    from sandboxes import IMPL
-
-    from replab.requests import PROBE
-
-    return [PROBE, IMPL.parent, sandbox.data]
 
 
 def test_an_engine_without_containers_promises_less_and_notes_the_rest(environment: Environment, root: Path, tmp_path: Path) -> None:
@@ -109,6 +106,7 @@ def test_a_disk_that_is_full_stops_the_run_and_costs_nothing_that_was_finished(s
     small.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(small)], check=False, capture_output=True).returncode:
         pytest.skip("optional: mounting a small file system needs root")
+    sandbox.store = Store(small / "store")  # on the same disk, as results are
     try:
         with pytest.raises(SandboxError) as caught:
             sandbox.run("fine", "fills_the_output", "prints", writable=small / "batch")
@@ -135,33 +133,37 @@ Sandbox({engine!r}, ENVIRONMENTS["numpy-2.5"], Path({cache!r}), Path({folder!r})
 
 @pytest.mark.parametrize("victim", ["launcher", "supervisor", "both"])
 def test_whoever_is_killed_no_container_is_left(sandbox: Sandbox, victim: str, tmp_path: Path) -> None:
-    code = SUPERVISE.format(path=sys.path, engine=sandbox.engine, cache=str(sandbox.cache), folder=str(tmp_path))
-    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    journal = sandbox.staging / "journal.jsonl"
-    until(lambda: journal.is_file() and "faults.endless" in journal.read_text(), 60)
-    launchers = [int(line.split()[0]) for line in _processes() if "replab.engines.container_run" in line and str(tmp_path) in line]
-    launcher = min(launchers)  # the other one is its guard
-    assert len(containers_left(sandbox.engine)) == 1
-    if victim == "both":
-        os.kill(process.pid, signal.SIGSTOP)
-        os.kill(launcher, signal.SIGKILL)
-        os.kill(process.pid, signal.SIGKILL)
-    else:
-        os.kill(launcher if victim == "launcher" else process.pid, signal.SIGKILL)
-    try:
+    with supervised(sandbox, tmp_path) as process:
+        launcher = min(launchers(tmp_path))  # the other one is its guard
+        assert len(containers_left(sandbox.engine)) == 1
+        if victim == "both":
+            os.kill(process.pid, signal.SIGSTOP)
+            os.kill(launcher, signal.SIGKILL)
+            os.kill(process.pid, signal.SIGKILL)
+        else:
+            os.kill(launcher if victim == "launcher" else process.pid, signal.SIGKILL)
         until(lambda: containers_left(sandbox.engine) == [], 30)
+
+
+@contextlib.contextmanager
+def supervised(sandbox: Sandbox, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A supervisor of its own, in the middle of a cell that does not end."""
+    code = SUPERVISE.format(path=sys.path, engine=sandbox.engine, cache=str(sandbox.cache), folder=str(folder))
+    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    journal = folder / "staging" / "batch" / "journal.jsonl"
+    try:
+        until(lambda: journal.is_file() and "faults.endless" in journal.read_text(), 90)
+        yield process
     finally:
-        with_suppress_kill(process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
         process.wait(30)
 
 
-def with_suppress_kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _processes() -> list[str]:
-    return subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+def launchers(folder: Path) -> list[int]:
+    """Launchers of containers for output folders below ``folder``, and their guards."""
+    lines = subprocess.run(["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [int(line.split()[0]) for line in lines if "replab.engines.container_run" in line and str(folder) in line]
 
 
 def until(happened: Callable[[], bool], seconds: float) -> None:
@@ -173,38 +175,24 @@ def until(happened: Callable[[], bool], seconds: float) -> None:
 
 def test_a_container_whose_launcher_is_gone_is_removed_at_the_next_start(sandbox: Sandbox, tmp_path: Path) -> None:
     """Launcher and guard killed at once, as a scheduler does."""
-    code = SUPERVISE.format(path=sys.path, engine=sandbox.engine, cache=str(sandbox.cache), folder=str(tmp_path / "other"))
-    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    journal = tmp_path / "other" / "staging" / "batch" / "journal.jsonl"
-    until(lambda: journal.is_file() and "faults.endless" in journal.read_text(), 60)
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for line in _processes():
-            if ("replab.engines.container_run" in line and str(tmp_path) in line) or line.split()[0] == str(process.pid):
-                os.kill(int(line.split()[0]), number)
-    process.wait(30)
-    time.sleep(1)
-    assert len(containers_left(sandbox.engine)) == 1
+    with supervised(sandbox, tmp_path / "other") as process:
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in (process.pid, *launchers(tmp_path)):
+                os.kill(pid, number)
+        process.wait(30)
+        time.sleep(1)
+        assert len(containers_left(sandbox.engine)) == 1
     sandbox.run("fine")
     assert containers_left(sandbox.engine) == []
 
 
 def test_an_image_deleted_in_the_middle_is_told_in_one_sentence(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    from replab.engines import containers
-
-    whole = containers.ContainerEngine.container
-    monkeypatch.setattr(
-        containers.ContainerEngine, "container", lambda self, *a, **k: _with_image(whole(self, *a, **k), "sha256:" + "0" * 64)
-    )
+    whole, gone = containers.ContainerEngine.container, f"sha256:{'0' * 64}"
+    monkeypatch.setattr(containers.ContainerEngine, "container", lambda self, *a, **k: replace(whole(self, *a, **k), image=gone))
     with pytest.raises(SandboxError) as caught:
         sandbox.run("fine")
     assert str(caught.value) == f"{sandbox.engine}: the image sha256:{'0' * 64} is not there. Build it again with 'snakemake images'"
     assert sandbox.statuses == {}
-
-
-def _with_image(container: object, image: str) -> object:
-    from dataclasses import replace
-
-    return replace(container, image=image)  # type: ignore[type-var]
 
 
 def test_two_batches_run_side_by_side(engine: str, environment: Environment, cache: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from replab.engines.containers import (
+    ENDING_BYTES,
     EXIT_BROKEN,
     LABEL_BATCH,
     LABEL_LAUNCHER,
@@ -48,9 +49,8 @@ def main(arguments: list[str]) -> int:
     except EngineLost as lost:
         said["broken"] = f"{lost}, and with it the sandbox. Start it and run again: finished cells are kept"
     finally:
-        aside = ending.with_suffix(".tmp")
-        aside.write_text(json.dumps(said), encoding="utf-8")
-        aside.replace(ending)
+        with ending.open("r+", encoding="utf-8") as file:  # over what is there: that needs no room on a disk that is full
+            file.write(json.dumps(said)[:ENDING_BYTES])
     if said["broken"]:
         sys.stderr.write(f"replab: {said['broken']}\n")
     code: int = said["code"]

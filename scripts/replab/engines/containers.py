@@ -32,6 +32,8 @@ FIRST_SIGNAL = 128
 EXIT_BROKEN = 70
 """Exit status of the launcher when the engine failed; the sentence is in its ending file."""
 KILLED = 137
+ENDING_BYTES = 4096
+"""Room for how a container ended."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -283,7 +285,7 @@ class ContainerEngine:
         )
         spec, ending = beside(writable, "container"), beside(writable, "ending")
         try:
-            ending.unlink(missing_ok=True)
+            ending.write_text(" " * ENDING_BYTES, encoding="utf-8")  # room for the last word, should the disk be full by then
             spec.write_text(json.dumps(asdict(container), sort_keys=True, indent=1), encoding="utf-8")
             spec.chmod(0o600)
         except OSError as error:
