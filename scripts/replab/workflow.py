@@ -125,8 +125,10 @@ def any_batch(lab: Lab) -> str:
 
     Not the list of batches: Snakemake reads the expression for every job, and would read a text as long as the plan for each part of it.
     """
-    environments, variants = one_of(one.name for one in lab.environments), one_of(one.name for one in lab.variants)
-    return f"(?:{environments})--(?:{one_of([*(one.name for one in lab.families), plan.ALL])})--(?:{variants})"
+    batches = plan.batches(lab)
+    parts = ({one.environment for one in batches}, {one.family for one in batches}, {one.variant for one in batches})
+    devices = one_of({f"--{one.device}" for one in batches if one.device != "cpu"})
+    return "--".join(f"(?:{one_of(names)})" for names in parts) + f"(?:{devices})?"
 
 
 def stale(lab: Lab, batch: str) -> list[str]:

@@ -72,12 +72,12 @@ def test_every_batch_is_one_job_and_the_display_tells_of_it(core: tuple[Workflow
     """One job for each batch, none failed, all of them shown with their cells."""
     far, _, said, before = core
     jobs = [one for one in slurm.history("JobID", "State", "Comment", "ReqMem", "Timelimit") if int(one["JobID"]) > before]
-    batches = [one for one in jobs if "batch" in one["Comment"] and "randomness" in one["Comment"]]
+    batches = [one for one in jobs if "batch" in one["Comment"] and "--light--" in one["Comment"]]
     assert sorted(one["Comment"].rpartition("wildcards_")[2] for one in batches) == [
-        f"{name}--randomness--default" for name in ("numpy-2.5", "tf-1.15", "tf-2.21", "torch-2.13")
+        f"{name}--light--default" for name in ("numpy-2.5", "tf-1.15", "tf-2.21", "torch-2.13")
     ]
     assert {one["State"] for one in batches} == {"COMPLETED"}
-    assert "done: batch tf-2.21--randomness--default in " in said
+    assert "done: batch tf-2.21--light--default in " in said
     assert "(45 cells" in said
     assert (far.results / "report" / "index.html").is_file()
 
@@ -92,7 +92,7 @@ def test_a_second_run_submits_nothing(core: tuple[Workflow, Workflow, str, int],
 def test_requests_are_learned_from_what_jobs_cost(core: tuple[Workflow, Workflow, str, int], slurm: Cluster) -> None:
     """The first request is the declared one; the next is what the job used, with room."""
     far, _, _, before = core
-    name = "tf-2.21--randomness--default"
+    name = "tf-2.21--light--default"
     first = next(one for one in slurm.history("JobID", "ReqMem", "Timelimit", "Comment") if int(one["JobID"]) > before and one["Comment"].endswith(name))
     cost = json.loads((far.results / "costs" / f"batch--{name}.json").read_text(encoding="utf-8"))
     after = newest(slurm)

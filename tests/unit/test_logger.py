@@ -24,7 +24,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_logger_plugin_replab import LogHandler, LogHandlerSettings
 from snakemake_logger_plugin_replab.display import LiveDisplay, PlainDisplay
 from snakemake_logger_plugin_replab.messages import duration, plural, tail
-from snakemake_logger_plugin_replab.stages import STAGES, stage_of
+from snakemake_logger_plugin_replab.stages import STAGES, UNSEEN, stage_of
 from snakemake_logger_plugin_replab.state import Run
 
 ROOT = Path(__file__).resolve().parents[2]
