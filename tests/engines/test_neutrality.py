@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from replab import ids, plan, platforms, steps
-from replab import plan
 from replab.batch import environment_facts, input_index, run_batch_job
 from replab.config import load_lab
 from replab.engines.registry import get_engine
@@ -67,7 +66,7 @@ def test_a_container_computes_the_bits_of_the_host(engine: str, local: Lab, root
 def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Path) -> None:
     """No engine, no supervisor: one process, started with the request alone."""
     batch = next(one for one in plan.batches(local) if one.environment == "numpy-2.5")
-    environment, families, variant = parts(local, batch)
+    environment, families, variant = plan.parts(local, batch)
     facts = environment_facts(local, environment.name)
     built = get_engine("uv").build(environment, local.cache, print)
     identity = {key: facts[key] for key in ("identity", "platform", "engine")}
