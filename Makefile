@@ -27,9 +27,8 @@ setup-cluster:
 
 # The group `core` through a Slurm of this machine's own (Debian: slurm-wlm munge slurmdbd mariadb-server); the last line is the path of the report.
 slurm-demo: setup-cluster
-	@$(BIN)/python tests/cluster/slurm.py \
-	  $(BIN)/snakemake --profile profiles/slurm --jobs 2 --slurm-no-account --slurm-init-seconds-before-status-checks 5 \
-	  $(if $(CONFIG),--config $(CONFIG)); \
+	@$(BIN)/python tests/cluster/slurm.py $(BIN)/snakemake --profile profiles/slurm --jobs 4 \
+	  --slurm-init-seconds-before-status-checks 3 $(if $(CONFIG),--config $(CONFIG)); \
 	$(BIN)/python -m replab.commands.report_path $(CONFIG)
 
 # The last line is the path of the report. CONFIG="environments=all points=4096" changes settings.

@@ -1,8 +1,5 @@
-INSIDE = [*BATCHES, *(f"{kind}{name}" for kind in ("observe--", "defaults--") for name in ENVIRONMENTS)]
-
-
 wildcard_constraints:
-    job=lab_workflow.one_of(INSIDE),
+    job=f"(?:{lab_workflow.any_batch(LAB)})|(?:observe|defaults)--(?:{lab_workflow.one_of(ENVIRONMENTS)})",
 
 
 rule sif:
@@ -54,6 +51,9 @@ rule inside:
     priority: 60
     container:
         container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("inside", wildcards.job, attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("inside", wildcards.job, attempt),
     params:
         command=lambda wildcards: lab_workflow.inside_command(LAB, wildcards.job),
     shell:

@@ -17,6 +17,7 @@ rule environment:
     resources:
         mem_mb=lambda wildcards, attempt: ASKS.memory_mb("environment", wildcards.environment, attempt),
         runtime=lambda wildcards, attempt: ASKS.minutes("environment", wildcards.environment, attempt),
+        gpu=lambda wildcards: int("@" in wildcards.environment),
     params:
         step=STEP,
         settings=SETTINGS,

@@ -12,8 +12,6 @@ rule batch:
     log:
         f"{RESULTS}/logs/batch/{{batch}}.log",
     priority: 50
-    resources:
-        gpu=lambda wildcards: int(ids.parse_batch_id(wildcards.batch).device != "cpu"),
     container:
         container_of
     resources:

@@ -16,7 +16,7 @@ from typing import Any
 
 from replab import ids, plan
 from replab.engines.base import isolation
-from replab.engines.gpus import lease
+from replab.engines.gpus import lease, with_device
 from replab.engines.registry import get_engine
 from replab.errors import EnvironmentUnavailable
 from replab.model import Batch, Cell, Environment, Family, Lab, Status, Variant
@@ -128,7 +128,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     environment, families, variant, cells = whole.environment, whole.families, whole.variant, whole.missing
     engine, name = get_engine(lab.engine), ids.batch_id(batch)
     built = engine.build(environment, lab.cache, lambda _: None, batch.device)
-    _check_platform(engine.platform(built), whole.facts["platform"], environment, lab)
+    _check_platform(with_device(engine.platform(built), batch.device), whole.facts["platform"], environment, lab)
     staging = lab.results / "staging" / name
     data = lab.results / "inputs" / "data"
     variables = variant.variables.get(environment.framework, {})

@@ -109,14 +109,14 @@ def holds(batch: Batch, family: Family) -> bool:
     return batch.family == ALL or (batch.family == family.name and not (family.light and batch.variant == "default"))
 
 
-def counts(lab: Lab, batch: Batch) -> tuple[int, int]:
-    """How many cells a batch runs, and how many it leaves out with a reason.
+def counts(lab: Lab, batch: Batch, only: Family | None = None) -> tuple[int, int]:
+    """How many cells a batch runs, and how many it leaves out with a reason; of all its families, or of one.
 
-    Environments with the same modes and devices have the same cells, so that each family is counted once for each kind of environment.
+    Environments with the same modes have the same cells, so that each family is counted once for each kind of environment.
     """
     environment, families, variant = parts(lab, batch)
     known, total, left = _index(lab).counts, 0, 0
-    for family in families:
+    for family in families if only is None else (only,):
         key = (family.name, environment.modes, variant.name, batch.device)
         if key not in known:
             here = [bool(cell.left_out) for cell in cells(family, environment, variant, lab.coverage, batch.device)]

@@ -28,7 +28,7 @@ def load(path: Path) -> Lab:
 def step_environment(lab: Lab, options: argparse.Namespace) -> None:
     """Build one environment and record what it is; one that cannot be built is recorded as unavailable, and the others go on."""
     from replab.engines.base import describe_image, points  # noqa: PLC0415 (each step imports what it needs: starts count)
-    from replab.engines.gpus import gpus  # noqa: PLC0415
+    from replab.engines.gpus import with_device  # noqa: PLC0415
     from replab.engines.registry import get_engine  # noqa: PLC0415
     from replab.observe import observe  # noqa: PLC0415
 
@@ -55,8 +55,7 @@ def step_environment(lab: Lab, options: argparse.Namespace) -> None:
             facts["platform"] = engine.platform(built)
             facts["observed"] = observe(engine, built, lab, environment, device)
         facts |= {"identity": built.identity, "lock_sha256": lock, "image": describe_image(built.image)}
-        if device != "cpu":
-            facts["platform"] = f"{facts['platform']} {gpus()[0].platform}"
+        facts["platform"] = with_device(facts["platform"], device)
         facts["isolation"] = points(engine)
     except EnvironmentUnavailable as error:
         facts |= {"status": "unavailable", "reason": str(error), "identity": "", "platform": "", "lock_sha256": "", "observed": {}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 import sys
 import time
@@ -21,6 +22,8 @@ from replab.summary import STARTED
 APPTAINER = "apptainer"
 IMAGE_ENGINES = ("docker", "podman", APPTAINER)
 """Engines that start images which the rule ``image`` builds."""
+DEVICES = "REPLAB_DEVICES"
+"""Variable that tells jobs what the main process found for `devices: auto`: nodes of a cluster differ, the plan must not."""
 IN_USE = 10
 """Exit code when another workflow holds the results."""
 _held: list[IO[str]] = []
@@ -30,8 +33,13 @@ NOT_SETTINGS = ("version",)
 
 def open_lab(settings: Mapping[str, Any], root: Path) -> Lab:
     """The checked lab; on faults, prints each as one sentence and leaves with its exit code (a traceback would help nobody)."""
+    given = _settings(settings)
+    if not is_main_process() and DEVICES in os.environ:
+        given["devices"] = os.environ[DEVICES]
     try:
-        return config.load_lab(_settings(settings), root)
+        lab = config.load_lab(given, root)
+        os.environ[DEVICES] = _devices(lab)
+        return lab
     except LabError as error:
         print(f"replab: {error}".replace("\n", "\nreplab: "), file=sys.stderr)
         raise SystemExit(error.exit_code) from None
@@ -41,9 +49,14 @@ def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key not in NOT_SETTINGS}
 
 
+def _devices(lab: Lab) -> str:
+    return "cuda" if lab.cuda else "cpu"
+
+
 def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
     """Put the settings where the steps read them; untouched when nothing changed."""
-    text = json.dumps({"root": str(lab.root), "config": _settings(settings)}, sort_keys=True, indent=1).encode()
+    decided = {**_settings(settings), "devices": _devices(lab)}
+    text = json.dumps({"root": str(lab.root), "config": decided}, sort_keys=True, indent=1).encode()
     if not path.exists() or path.read_bytes() != text:
         write_atomically(path, text)
     counts = {ids.batch_id(batch): plan.counts(lab, batch)[0] for batch in plan.batches(lab)}
@@ -125,8 +138,10 @@ def any_batch(lab: Lab) -> str:
 
     Not the list of batches: Snakemake reads the expression for every job, and would read a text as long as the plan for each part of it.
     """
-    environments, variants = one_of(one.name for one in lab.environments), one_of(one.name for one in lab.variants)
-    return f"(?:{environments})--(?:{one_of([*(one.name for one in lab.families), plan.ALL])})--(?:{variants})"
+    batches = plan.batches(lab)
+    parts = ({one.environment for one in batches}, {one.family for one in batches}, {one.variant for one in batches})
+    devices = one_of({f"--{one.device}" for one in batches if one.device != "cpu"})
+    return "--".join(f"(?:{one_of(names)})" for names in parts) + f"(?:{devices})?"
 
 
 def stale(lab: Lab, batch: str) -> list[str]:

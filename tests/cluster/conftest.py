@@ -122,8 +122,8 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, slurm: Cluster) -> Path:
     """Results in which the environment is observed and the inputs of the families of faults are made."""
-    workflow = Workflow(tmp_path_factory.mktemp("prepared") / "results", slurm, families="lasting,hungry")
-    workflow.run_here("environments/numpy-2.5.json", "inputs/lasting.json", "inputs/hungry.json")
+    workflow = Workflow(tmp_path_factory.mktemp("prepared") / "results", slurm, families="lasting,hungry,endless")
+    workflow.run_here("environments/numpy-2.5.json", *(f"inputs/{name}.json" for name in ("lasting", "hungry", "endless")))
     return workflow.results
 
 
@@ -132,4 +132,4 @@ def faulty(tmp_path: Path, slurm: Cluster, prepared: Path) -> Workflow:
     """A workflow of which only batches are left to be run."""
     results = tmp_path / "results"
     shutil.copytree(prepared, results, symlinks=True)
-    return Workflow(results, slurm, families="lasting,hungry")
+    return Workflow(results, slurm, families="lasting,hungry,endless")

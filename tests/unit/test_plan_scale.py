@@ -94,4 +94,7 @@ def test_the_expression_for_names_of_batches_does_not_grow_with_their_number(lab
     expression = re.compile(text)
     assert all(expression.fullmatch(ids.batch_id(batch)) for batch in plan.batches(labs[LARGE])[::97])
     assert not expression.fullmatch("numpy-0.0--family100--default")
+    real = config.load_lab({"environments": "all"}, builders_scale.ROOT)
+    assert any(batch.family == plan.LIGHT for batch in plan.batches(real))
+    assert all(re.fullmatch(workflow.any_batch(real), ids.batch_id(batch)) for batch in plan.batches(real))
     assert not expression.fullmatch("numpy-0.0--family1--default--again")

@@ -41,6 +41,12 @@ class Gpu:
 
 
 @cache
+def with_device(platform: str, device: str) -> str:
+    """A platform with what the GPU adds to it, for builds that compute on one."""
+    found = () if device == "cpu" else gpus()
+    return f"{platform} {found[0].platform}" if found else platform
+
+
 def gpus() -> tuple[Gpu, ...]:
     """The GPUs that this process may use, all of one model: those of a scheduler's share where ``CUDA_VISIBLE_DEVICES`` names it."""
     program = shutil.which("nvidia-smi")

@@ -1,0 +1,103 @@
+"""What the Snakefile asks of Python behaves the same in the process that a user starts and in jobs on other machines."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import multiprocessing
+import os
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import builders_scale
+from replab import batch, config, workflow
+from replab.errors import EnvironmentUnavailable
+from replab.model import Lab
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    root = builders_scale.write_lab(tmp_path / "lab", 3, 1)
+    return config.load_lab({"environments": "all", "results": str(tmp_path / "results")}, root)
+
+
+@pytest.mark.parametrize(
+    ("words", "main"),
+    [
+        (["snakemake", "--cores", "2"], True),
+        (["snakemake", "--profile", "profiles/slurm", "--config", "results=remote"], True),
+        (["snakemake", "results/x.json", "--mode", "remote"], False),
+        (["snakemake", "results/x.json", "--mode", "subprocess"], False),
+        (["snakemake", "--mode=remote"], False),
+    ],
+)
+def test_jobs_know_that_they_are_not_the_main_process(monkeypatch: pytest.MonkeyPatch, words: list[str], main: bool) -> None:
+    monkeypatch.setattr(sys, "argv", words)
+    assert workflow.is_main_process() is main
+
+
+@pytest.mark.parametrize(("cores", "nodes", "slots"), [(4, None, 4), (None, 100, 100), (None, None, 1), (8, 1, 8)])
+def test_a_cluster_has_as_many_slots_as_jobs(cores: int | None, nodes: int | None, slots: int) -> None:
+    assert workflow.slots(SimpleNamespace(cores=cores, nodes=nodes)) == slots
+
+
+def test_a_file_system_without_locks_is_said_and_used(lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def none_here(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none_here)
+    workflow.claim(lab)
+    assert capsys.readouterr().err == f"replab: {lab.results}: this file system has no locks: start one workflow at a time on these results\n"
+    with batch._alone(lab, "x"):
+        pass
+
+
+def _hold(lab: Lab, seconds: float, holding: object) -> None:
+    with batch._alone(lab, "torch-2.0--family0--default"):
+        holding.set()  # type: ignore[attr-defined]
+        time.sleep(seconds)
+
+
+def test_a_second_job_of_a_batch_waits_for_the_first(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    context = multiprocessing.get_context("fork")
+    holding = context.Event()
+    first = context.Process(target=_hold, args=(lab, 1.0, holding))
+    first.start()
+    assert holding.wait(20)
+    begin = time.monotonic()
+    with batch._alone(lab, "torch-2.0--family0--default"):
+        waited = time.monotonic() - begin
+    first.join()
+    assert waited > 0.5
+    assert capsys.readouterr().out == "another process is at work on torch-2.0--family0--default: waiting for it\n"
+
+
+def test_a_node_of_another_kind_is_refused_in_one_sentence(lab: Lab) -> None:
+    torch = next(one for one in lab.environments if one.framework == "torch")
+    batch._check_platform("x86_64 glibc-2.36 A", "x86_64 glibc-2.36 A", torch, lab)
+    with pytest.raises(EnvironmentUnavailable) as caught:
+        batch._check_platform("x86_64 glibc-2.36 B", "x86_64 glibc-2.36 A", torch, lab)
+    assert str(caught.value) == (
+        "torch-2.0: this machine is x86_64 glibc-2.36 B, and the environment was observed on x86_64 glibc-2.36 A. "
+        f"Ask the scheduler for nodes of one kind (docs/cluster.md), or remove {lab.results}/environments/torch-2.0.json to compute on this kind"
+    )
+
+
+def test_jobs_compute_on_what_the_main_process_found(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`devices: auto` is decided once: a node with a GPU does not plan more than the submit node did, nor one without less."""
+    settings = {"environments": "all", "results": str(lab.results)}
+    monkeypatch.setitem(os.environ, workflow.DEVICES, "cuda")
+    monkeypatch.setattr(sys, "argv", ["snakemake", "--mode", "remote"])
+    assert workflow.open_lab(settings, lab.root).cuda
+    monkeypatch.setattr(sys, "argv", ["snakemake"])
+    found = workflow.open_lab({**settings, "devices": "cpu"}, lab.root)
+    assert not found.cuda
+    assert os.environ[workflow.DEVICES] == "cpu"
+    place = lab.results / "plan" / "config.json"
+    workflow.write_settings({**settings, "devices": "auto"}, found, place)
+    assert json.loads(place.read_text(encoding="utf-8"))["config"]["devices"] == "cpu"
