@@ -1,5 +1,5 @@
 wildcard_constraints:
-    job=f"(?:{lab_workflow.any_batch(LAB)})|(?:observe|defaults)--(?:{lab_workflow.one_of(ENVIRONMENTS)})",
+    job=f"{lab_workflow.any_batch(LAB)}|(?:observe|defaults)--(?:{lab_workflow.one_of(ENVIRONMENTS)})",
 
 
 rule sif:
@@ -51,9 +51,6 @@ rule inside:
     priority: 60
     container:
         container_of
-    resources:
-        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("inside", wildcards.job, attempt),
-        runtime=lambda wildcards, attempt: ASKS.minutes("inside", wildcards.job, attempt),
     params:
         command=lambda wildcards: lab_workflow.inside_command(LAB, wildcards.job),
     shell:

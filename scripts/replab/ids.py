@@ -87,6 +87,6 @@ def parse_batch_id(text: str) -> Batch:
     Raises ``ConfigError`` when the text has not three parts.
     """
     parts = text.split("--")
-    if len(parts) not in (3, 4):  # environment, family, variant, and the device when it is not the processor
+    if len(parts) not in (3, 4) or parts[3:] not in ([], ["cuda"]):  # the device, where it is not the processor
         raise ConfigError(f"{text!r} is not the name of a batch", hint="It reads ENVIRONMENT--FAMILY--VARIANT")
     return Batch(environment=parts[0], family=parts[1], variant=parts[2], device=(*parts, "cpu")[3])

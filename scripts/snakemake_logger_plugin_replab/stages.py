@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 STAGES = {
-    "environments": ("image", "environment", "defaults"),
+    "environments": ("image", "sif", "environment", "defaults"),
     "inputs": ("inputs",),
-    "cells": ("batch",),
+    "cells": ("ask", "inside", "batch"),
     "truth": ("truth",),
     "judge": ("judge",),
     "report": ("tables", "claims", "report"),
