@@ -11,7 +11,7 @@ rule sif:
     log:
         f"{RESULTS}/logs/sif/{{environment}}.log",
     container:
-        None
+        on_the_host
     params:
         step=STEP,
         settings=SETTINGS,
@@ -30,7 +30,7 @@ rule ask:
     log:
         f"{RESULTS}/logs/ask/{{job}}.log",
     container:
-        None
+        on_the_host
     params:
         step=STEP,
         settings=SETTINGS,

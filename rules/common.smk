@@ -24,6 +24,11 @@ def container_of(wildcards):
     return lab_workflow.entered(LAB, wildcards)
 
 
+def on_the_host(wildcards):
+    """For jobs of the lab itself that belong to a job inside an image."""
+    return None
+
+
 wildcard_constraints:
     environment=lab_workflow.one_of(one.place(device) for one, device in lab_workflow.planned_builds(LAB)),
     family=lab_workflow.one_of(FAMILIES),
