@@ -34,7 +34,7 @@ def entered(docker: daemons.Docker, bases: tuple[Path, str], cache: Path, tmp_pa
 @pytest.mark.skipif(bool(MISSING), reason=MISSING)
 def test_snakemake_enters_the_image_and_the_bits_are_those_of_the_host(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     workflow: Workflow = request.getfixturevalue("entered")
-    manifest = "batches/numpy-2.5--modes--default.json"
+    manifest = "batches/numpy-2.5--light--default.json"
     # Root without CAP_SYS_RESOURCE, as in many containers, can start nothing otherwise.
     done = workflow.run("--sdm", "apptainer", str(workflow.results / manifest), env={"APPTAINER_NO_PRIVS": "1"} if os.geteuid() == 0 else {})
     assert done.returncode == 0, done.stdout + workflow.logs()

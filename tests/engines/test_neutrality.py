@@ -18,7 +18,7 @@ from replab.model import Lab
 from replab.requests import PROBE, requests
 from replab.store import Store
 
-FAMILIES = "control_flow,modes"
+FAMILIES = "control_flow,randomness"
 
 
 def lab_of(root: Path, cache: Path, results: Path, engine: str) -> Lab:

@@ -19,7 +19,7 @@ from replab.images import build_image
 
 def test_the_workflow_fills_the_report_from_containers(engine: str, bases: tuple[Path, str], cache: Path, tmp_path: Path) -> None:
     names = ("numpy-2.5", "torch-2.13") if engine == "docker" else ("numpy-2.5",)
-    workflow = Workflow(engine, tmp_path / "results", cache, bases[0], environments=",".join(names))
+    workflow = Workflow(engine, tmp_path / "results", cache, bases[0], environments=",".join(names), families="control_flow,randomness")
     done = workflow.run()
     assert done.returncode == 0, done.stdout + workflow.logs()
     counts = statuses_of(workflow.results)
@@ -68,7 +68,7 @@ def test_another_image_reruns_what_depended_on_it_and_nothing_else(
 
 def targets(workflow: Workflow) -> list[str]:
     """The manifests: nothing is judged."""
-    return [str(workflow.results / "batches" / f"{name}--modes--default.json") for name in ("numpy-2.5", "torch-2.13")]
+    return [str(workflow.results / "batches" / f"{name}--light--default.json") for name in ("numpy-2.5", "torch-2.13")]
 
 
 def relabelled(docker: daemons.Docker, reference: str) -> str:
@@ -91,13 +91,11 @@ def test_a_daemon_stopped_in_the_middle_costs_nothing_that_was_finished(bases: t
     with daemons.scratch("data") as data:
         with daemons.docker_daemon(data / "d") as daemon, variables(daemon.environment):
             build_image(ENVIRONMENTS["torch-2.13"], ROOT, own, "docker", print, bases=bases[0])
-            workflow = Workflow("docker", tmp_path / "results", own, bases[0], environments="torch-2.13", families="control_flow,modes")
+            workflow = Workflow("docker", tmp_path / "results", own, bases[0], environments="torch-2.13", families="control_flow")
             process = workflow.start()
-            journal = workflow.results / "staging" / "torch-2.13--modes--default" / "journal.jsonl"
-            other = workflow.results / "staging" / "torch-2.13--control_flow--default" / "journal.jsonl"
-            light = workflow.results / "staging" / "torch-2.13--light--default" / "journal.jsonl"
+            journal = workflow.results / "staging" / "torch-2.13--light--default" / "journal.jsonl"
             end = time.monotonic() + 300
-            while not any(path.is_file() and path.read_text().count('"done"') >= 3 for path in (journal, other, light)):
+            while not (journal.is_file() and journal.read_text().count('"done"') >= 3):
                 assert process.poll() is None, process.communicate()[0] + workflow.logs()
                 assert time.monotonic() < end
                 time.sleep(0.05)
@@ -117,7 +115,7 @@ def test_a_daemon_stopped_in_the_middle_costs_nothing_that_was_finished(bases: t
 
 def test_an_image_that_was_deleted_is_built_again(docker: daemons.Docker, bases: tuple[Path, str], cache: Path, tmp_path: Path) -> None:
     workflow = Workflow("docker", tmp_path / "results", cache, bases[0], environments="numpy-2.5")
-    target = str(workflow.results / "batches" / "numpy-2.5--modes--default.json")
+    target = str(workflow.results / "batches" / "numpy-2.5--light--default.json")
     assert workflow.run(target).returncode == 0, workflow.logs()
     before = workflow.manifests()
     image = json.loads((workflow.results / "images" / "numpy-2.5.json").read_text())
@@ -127,9 +125,9 @@ def test_an_image_that_was_deleted_is_built_again(docker: daemons.Docker, bases:
     assert "its image" in done.stdout
     assert "is not there any more" in done.stdout
     assert json.loads((workflow.results / "images" / "numpy-2.5.json").read_text())["digest"] == image["digest"]
-    keys = [{cell["key"] for cell in one["numpy-2.5--modes--default"]["cells"]} for one in (before, workflow.manifests())]
+    keys = [{cell["key"] for cell in one["numpy-2.5--light--default"]["cells"]} for one in (before, workflow.manifests())]
     assert keys[0] == keys[1]
-    assert workflow.manifests()["numpy-2.5--modes--default"]["sandboxes"] in (0, 1)
+    assert workflow.manifests()["numpy-2.5--light--default"]["sandboxes"] in (0, 1)
 
 
 def test_apptainer_without_its_switch_is_refused_before_anything_runs(root: Path, tmp_path: Path) -> None:

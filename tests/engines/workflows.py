@@ -11,7 +11,7 @@ from pathlib import Path
 from sandboxes import ROOT
 
 BIN = Path(sys.executable).parent
-FAMILIES = "modes"
+FAMILIES = "randomness"
 
 
 class Workflow:
