@@ -14,10 +14,12 @@ include: "rules/inputs.smk"
 include: "rules/run.smk"
 include: "rules/judge.smk"
 include: "rules/report.smk"
+include: "rules/publish.smk"
 
 
 localrules:
     all,
+    publish,
 
 
 rule all:

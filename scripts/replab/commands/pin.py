@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replab import environments, pins
-from replab.commands import lab_lock
+from replab import lab_lock
 from replab.commands.common import console
 from replab.errors import LabError, PinError
 
