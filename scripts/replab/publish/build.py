@@ -98,6 +98,7 @@ def build(lab: Lab, settings: Mapping[str, Any], folder: Path, about: dict[str, 
     if (lab.root / "LICENSE").is_file():
         shutil.copyfile(lab.root / "LICENSE", folder / "LICENSE")
     _json(folder / ABOUT, about)
+    (folder / crate.README).write_text(_readme(about), encoding="utf-8")
     pages.write_version(folder, about)
     crate.write(folder, about, citation, published)
 
@@ -197,6 +198,19 @@ def _citation(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
         text["commit"] = about["commit"]
     text["message"] = "If these results help your work, please cite them as below."
     return text
+
+
+def _readme(about: Mapping[str, Any]) -> str:
+    """What the folder is, for somebody who meets it without its site."""
+    version = about["version"]
+    lines = [
+        f"# replab, results {version}", "", str(about["headline"]), "", *(f"> {notice}" for notice in about["notices"]),
+        "Open `index.html` in a browser. `SHA256SUMS` has the hash of every file, `ro-crate-metadata.json` says what each is, `workflow/` is",
+        "the code that ran, `locks/` the environments it ran in.", "",
+        f"    replab verify {version}     # every hash, and the signature if there is one",
+        f"    replab replay {version}     # builds the environments again, runs again, counts equal bits", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
 
 
 def _json(path: Path, value: Any) -> None:

@@ -12,12 +12,14 @@ from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
 
 METADATA = "ro-crate-metadata.json"
+README = "README.md"
 LICENSE = "https://spdx.org/licenses/Apache-2.0"
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
     "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
 }
+WORKFLOW_PROFILE = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 PARTS = {
     "report": ("Report", "What the run found, to be opened in a browser."),
     "tables": ("Tables", "A row per cell, pair, curve, cause, measurement and default."),
@@ -27,8 +29,10 @@ PARTS = {
     "store": ("Manifest of the store", "Every planned cell, and the SHA-256 of every result."),
     "workflow": ("Workflow", "The code that was run: rules, programs, experiments, environments."),
 }
-_MEDIA = {".parquet": "application/vnd.apache.parquet", ".json": "application/json", ".html": "text/html", ".cff": "text/yaml"}
-_AUTHORS = "#authors"
+_MEDIA = {
+    ".md": "text/markdown", ".parquet": "application/vnd.apache.parquet", ".json": "application/json", ".html": "text/html", ".cff": "text/yaml",
+}  # fmt: skip
+_AUTHORS, _PUBLISHER = "#authors", "#publisher"
 
 
 def write(folder: Path, about: Mapping[str, Any], citation: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
@@ -43,8 +47,11 @@ def write(folder: Path, about: Mapping[str, Any], citation: Mapping[str, Any], s
     crate.datePublished = date  # type: ignore[assignment] # a day, as text
     crate.license = crate.add(ContextEntity(crate, LICENSE, properties={"@type": "CreativeWork", "name": "Apache License 2.0"}))
     authors = [str(one.get("name") or f"{one.get('given-names', '')} {one.get('family-names', '')}".strip()) for one in citation["authors"]]
-    agent = crate.add(Person(crate, _AUTHORS, properties={"name": ", ".join(authors)}))
+    home = {"@type": "Organization", "name": ", ".join(authors), "url": str(citation.get("repository-code") or citation.get("url") or "")}
+    publisher = crate.add(ContextEntity(crate, _PUBLISHER, properties={key: value for key, value in home.items() if value}))
+    agent = crate.add(Person(crate, _AUTHORS, properties={"name": ", ".join(authors), "affiliation": {"@id": publisher.id}}))
     crate.root_dataset["author"] = agent
+    crate.root_dataset["publisher"] = {"@id": publisher.id}
     crate.root_dataset["version"] = about["version"]
     crate.root_dataset["conformsTo"] = [
         crate.add(ContextEntity(crate, address, properties={"@type": "CreativeWork", "name": name, "version": version}))
@@ -55,6 +62,8 @@ def write(folder: Path, about: Mapping[str, Any], citation: Mapping[str, Any], s
         properties={"name": "replab", "description": "Runs numeric experiments in pinned environments and judges the results."},
     )  # fmt: skip
     workflow["version"] = about["commit"] or about["replab"]
+    workflow["encodingFormat"] = "text/plain"
+    workflow["conformsTo"] = {"@id": WORKFLOW_PROFILE}
     made = []
     for name, (title, text) in PARTS.items():
         if (folder / name).is_dir():
@@ -65,6 +74,8 @@ def write(folder: Path, about: Mapping[str, Any], citation: Mapping[str, Any], s
         name = path.relative_to(folder).as_posix()
         facts = {"name": name, "contentSize": str(path.stat().st_size), "encodingFormat": _MEDIA.get(path.suffix, "text/plain")}
         one = crate.add_file(path, name, properties=facts)
+        if name == README:
+            one["about"] = {"@id": "./"}
         given += [one] if name.startswith(("locks/", "plan/")) else []
         made += [one] if name.startswith("tables/") else []
     formal, values = [], []
@@ -90,7 +101,7 @@ def write(folder: Path, about: Mapping[str, Any], citation: Mapping[str, Any], s
                 "@type": "CreateAction", "name": f"The run that made {about['version']}",
                 "description": f"{about['cells']} cells on {about['machine']}",
                 "instrument": {"@id": workflow.id}, "agent": {"@id": agent.id}, "endTime": about["ended"],
-                "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+                "actionStatus": "http://schema.org/CompletedActionStatus",
                 "object": [{"@id": one.id} for one in (*given, *values)], "result": [{"@id": one.id} for one in made],
             },
         )
@@ -103,4 +114,4 @@ def write(folder: Path, about: Mapping[str, Any], citation: Mapping[str, Any], s
 
 def _told(path: Path) -> bool:
     """Files that are described themselves; those of the report and of the workflow are described by their folders."""
-    return path.parts[0] in ("tables", "locks", "sbom", "plan", "store") or path.name in ("publication.json", "CITATION.cff", "LICENSE")
+    return path.parts[0] in ("tables", "locks", "sbom", "plan", "store") or path.as_posix() in ("publication.json", "CITATION.cff", "LICENSE", README)
