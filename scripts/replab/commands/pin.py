@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from replab import environments, pins
-from replab import lab_lock
+from replab import environments, lab_lock, pins
 from replab.commands.common import console
 from replab.errors import LabError, PinError
 

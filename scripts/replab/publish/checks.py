@@ -29,6 +29,11 @@ NAMED = 3
 """Examples that a reason names."""
 WORKFLOW = ("Snakefile", "rules", "scripts", "experiments", "containers", "config", "profiles", "reports", "requirements.lock", "pyproject.toml")
 """What results and their presentation depend on."""
+AFTERWARDS = (
+    "reports", "pyproject.toml", "scripts/replab/report", "scripts/replab/publish", "scripts/replab/commands", "scripts/replab/cli.py",
+    "scripts/replab/sbom.py", "scripts/replab/bench.py", "scripts/snakemake_logger_plugin_replab", "rules", "Snakefile", "profiles",
+)  # fmt: skip
+"""What may change between the run and its publication: no number of a table depends on it, and pages are rendered anew."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +123,7 @@ def _dirty(lab: Lab) -> Iterator[Reason]:
     if made.endswith("-dirty"):
         yield Reason(kind="dirty", text=f"the tables were made from {made}", hint=again)
         return
-    between = git(lab.root, "diff", "--name-only", made, "HEAD", "--", *WORKFLOW) if made else None
+    between = git(lab.root, "diff", "--name-only", made, "HEAD", "--", *WORKFLOW, *(f":(exclude){name}" for name in AFTERWARDS)) if made else None
     if between is None:
         text = f"the tables name the commit {made!r}, which is not known here" if made else "the tables name no commit"
         yield Reason(kind="dirty", text=text, hint=again)

@@ -112,6 +112,6 @@ def _fingerprint(said: str) -> str:
     return found[0] if found else "of unknown fingerprint"
 
 
-def _need(kind: type[PublishError] | type[TamperedError]) -> None:
+def _need(kind: type[PublishError | TamperedError]) -> None:
     if shutil.which("ssh-keygen") is None:
         raise kind("ssh-keygen is not on the PATH", hint="Install OpenSSH's client")
