@@ -1,0 +1,174 @@
+"""The half of a replay that runs with the published code: ``python -m replab.publish.rerun``, started in the published workflow.
+
+Builds the environments, runs the chosen cells, compares every output with the published hash, and judges those that differ by the certified
+truth. Reads a request (JSON) and writes what it found (JSON).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from replab import config, ids, plan, steps
+from replab.batch import environment_facts, run_batch_job
+from replab.errors import LabError, StoreError
+from replab.judge import Judge
+from replab.model import Batch, Lab, Status
+from replab.publish import manifest
+from replab.requests import write_inputs
+from replab.store import Store, write_atomically
+
+Found = dict[str, Any]
+
+
+def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What came of running the published cells that match ``request["cells"]``.
+
+    Raises ``LabError`` when nothing matches or the lab itself fails.
+    """
+    lab = config.load_lab(request["settings"], Path(request["root"]))
+    published = [row for row in manifest.read(Path(request["version"])) if row["key"] and row["status"] != Status.SKIPPED]
+    wanted = ids.normal_pattern(request["cells"])
+    chosen = [row for row in published if fnmatch.fnmatchcase(row["id"], wanted)]
+    if not chosen:
+        raise LabError(f"no published cell matches {request['cells']!r}", hint="An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu")
+    lab = _restrict(lab, {row["id"] for row in chosen})
+    environments = {}
+    for one in lab.environments:
+        _say(f"environment {one.name}")
+        steps.step_environment(lab, Namespace(name=one.name, out=lab.results / "environments" / f"{one.name}.json"))
+        environments[one.name] = environment_facts(lab, one.name)
+    for family in lab.families:
+        index = write_inputs(family, lab.points, lab.results / "inputs" / "data")
+        write_atomically(lab.results / "inputs" / f"{family.name}.json", json.dumps(index, sort_keys=True).encode())
+    _run(lab, request["settings"], request["root"], {row["id"] for row in chosen}, wanted, int(request["cores"]))
+    results = _results(lab)
+    cells = [_compare(row, results.get(row["id"])) for row in chosen]
+    differing = {one["id"] for one in cells if one["kind"] == "other" and one["here_status"] == Status.OK}
+    verdicts = _judge(lab, differing)
+    for one in cells:
+        one["here_verdict"] = verdicts.get((one["id"], one["output"]), "")
+        if one["kind"] == "other" and one["here_verdict"] in ("identical", "rounding"):
+            one["kind"] = "within"
+    return {"environments": environments, "cells": cells}
+
+
+def _restrict(lab: Lab, names: Iterable[str]) -> Lab:
+    """The lab with the families, environments and variants that the cells need."""
+    cells = [ids.parse_cell_id(name) for name in names]
+    families, environments = {cell.family for cell in cells}, {cell.environment for cell in cells}
+    variants = {"default", *(cell.variant for cell in cells)}
+    return replace(
+        lab,
+        families=tuple(one for one in lab.families if one.name in families),
+        environments=tuple(one for one in lab.environments if one.name in environments),
+        variants=tuple(one for one in lab.variants if one.name in variants),
+    )
+
+
+def _run(lab: Lab, settings: Mapping[str, Any], root: str, names: Iterable[str], wanted: str, cores: int) -> None:
+    """Run the batches that have chosen cells, several at a time."""
+    places = {(cell.environment, cell.family, cell.variant) for cell in map(ids.parse_cell_id, names)}
+    batches = [
+        batch for batch in plan.batches(lab)
+        if any((batch.environment, batch.variant) == (place[0], place[2]) and batch.family in (place[1], plan.ALL) for place in places)
+    ]  # fmt: skip
+    with ProcessPoolExecutor(max_workers=cores or os.cpu_count() or 1) as pool:
+        jobs = {pool.submit(_batch, dict(settings), root, batch, wanted): batch for batch in batches}
+        for job in as_completed(jobs):
+            job.result()
+            _say(f"ran {ids.batch_id(jobs[job])}")
+
+
+def _batch(settings: dict[str, Any], root: str, batch: Batch, wanted: str) -> None:
+    """One batch, in a process of its own."""
+    lab = config.load_lab(settings, Path(root))
+    name = ids.batch_id(batch)
+    run_batch_job(lab, batch, manifest=lab.results / "batches" / f"{name}.json", log=lab.results / "logs" / f"{name}.log", only=wanted)
+
+
+def _results(lab: Lab) -> dict[str, Found]:
+    """Status, reason and hash of each output, by cell."""
+    store = Store(lab.results / "store")
+    found: dict[str, Found] = {}
+    for path in sorted((lab.results / "batches").glob("*.json")):
+        for entry in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            one: Found = {"status": entry["status"], "reason": entry["reason"], "outputs": {}, "steady": True}
+            if entry["status"] != Status.SKIPPED:
+                try:
+                    result = store.read(entry["key"])
+                except StoreError as error:
+                    one |= {"status": "damaged", "reason": str(error)}
+                else:
+                    one["outputs"] = {tensor.name: (tensor.dtype, tensor.sha256) for tensor in result.tensors}
+                    one["steady"] = not any(str(note).startswith(manifest.UNSTEADY) for note in result.record.get("notes", ()))
+            found[entry["id"]] = one
+    return found
+
+
+def _compare(row: Mapping[str, Any], here: Found | None) -> Found:
+    """One published output beside what came out here: ``same``, ``unsteady``, or ``other``."""
+    one = {"id": row["id"], "output": row["output"], "published_status": row["status"], "published_bits": row["sha256"]}
+    if here is None:
+        return one | {"kind": "other", "here_status": "not run", "here_reason": "the published code does not plan it here", "here_bits": ""}
+    dtype, bits = here["outputs"].get(row["output"], ("", ""))
+    one |= {"here_status": here["status"], "here_reason": here["reason"], "here_bits": bits}
+    if row["status"] != Status.OK:  # a failure has no bits: the same status is all that can come back
+        return one | {"kind": "same" if here["status"] == row["status"] else "other"}
+    if here["status"] == Status.OK and (dtype, bits) == (row["dtype"], row["sha256"]):
+        return one | {"kind": "same"}
+    unsteady = here["status"] == Status.OK and (row["repeatable"] == "no" or not here["steady"])
+    return one | {"kind": "unsteady" if unsteady else "other"}
+
+
+def _judge(lab: Lab, names: set[str]) -> dict[tuple[str, str], str]:
+    """Verdicts by cell and output, for the cells called ``names`` and their like."""
+    cases = {(cell.family, cell.case) for cell in map(ids.parse_cell_id, names)}
+    found: dict[tuple[str, str], str] = {}
+    for family in lab.families:
+        chosen = tuple(case for case in family.cases if (family.name, case.name) in cases)
+        if not chosen:
+            continue
+        small = replace(family, cases=chosen)
+        _say(f"judging {len(chosen)} cases of {family.name}")
+        judge = Judge(_written(replace(lab, families=tuple(small if one.name == family.name else one for one in lab.families))), small)
+        for shard in range(plan.shards(small)):
+            found |= {(row["id"], row["output"]): row["verdict"] for row in judge.run(shard).cells}
+    return found
+
+
+def _written(lab: Lab) -> Lab:
+    """The lab; batches that were not chosen have an empty manifest, since judging reads all of them."""
+    for batch in plan.batches(lab):
+        path = lab.results / "batches" / f"{ids.batch_id(batch)}.json"
+        if not path.exists():
+            write_atomically(path, json.dumps({"schema": 1, "cells": []}).encode())
+    return lab
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 (its output goes to whoever started it)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``REQUEST ANSWER``: two paths."""
+    request, answer = map(Path, arguments)
+    try:
+        found = rerun(json.loads(request.read_text(encoding="utf-8")))
+    except LabError as error:
+        print(f"replab: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    write_atomically(answer, json.dumps(found, sort_keys=True, indent=1).encode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
