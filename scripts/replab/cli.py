@@ -109,7 +109,7 @@ def verify(
     ] = "",
     remove: Annotated[bool, typer.Option("--remove", help="Put damaged files aside, so that the next run makes them again.")] = False,
     signers: Annotated[
-        Path | None, typer.Option("--signers", help="Whose signatures count: a file as OpenSSH's allowed_signers; a version needs one of theirs.")
+        Path | None, typer.Option("--signers", help="Whose signatures count, as OpenSSH's allowed_signers; a version needs one of theirs.")
     ] = None,
     config: Settings = None,
 ) -> None:

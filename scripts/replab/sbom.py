@@ -62,9 +62,9 @@ def of_lock(name: str, version: str, lock: Path, *, python: str = "", properties
         bom.metadata.properties.add(Property(name=key, value=value))
     identity = json.dumps([name, version, python, facts], sort_keys=True)
     bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"replab:{identity}")
-    value: dict[str, Any] = json.loads(JsonV1Dot6(bom).output_as_string())
-    value["metadata"].pop("timestamp", None)
-    return json.dumps(value, sort_keys=True, indent=1) + "\n"
+    written: dict[str, Any] = json.loads(JsonV1Dot6(bom).output_as_string())
+    written["metadata"].pop("timestamp", None)
+    return json.dumps(written, sort_keys=True, indent=1) + "\n"
 
 
 def _component(package: Package) -> Component:

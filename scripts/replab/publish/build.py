@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from replab import __version__, sbom, tables
+from replab import __version__, config, sbom, tables
 from replab.engines.base import host_platform
 from replab.model import Environment, Lab
 from replab.publish import checks, crate, manifest, pages, sums
@@ -110,7 +110,7 @@ def workflow(lab: Lab, settings: Mapping[str, Any], target: Path) -> dict[str, A
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(lab.root / name, place)
     places = []
-    for number, text in enumerate(checks.config.words(settings.get("experiments", ["experiments"]))):
+    for number, text in enumerate(config.words(settings.get("experiments", ["experiments"]))):
         source = (lab.root / text).resolve()
         if source.is_relative_to(lab.root.resolve()) and (target / source.relative_to(lab.root.resolve())).is_dir():
             places.append(source.relative_to(lab.root.resolve()).as_posix())
@@ -141,11 +141,8 @@ def _sources(root: Path) -> list[str]:
         names = [path.relative_to(root).as_posix() for path in found if path.is_file()]
     else:
         names = [name for name in listed.split("\0") if name]
-    hidden = ("__pycache__",)
-    return sorted(
-        name for name in set(names)
-        if (root / name).is_file() and not (root / name).is_symlink() and not any(part in hidden or part[0] == "." for part in Path(name).parts)
-    )  # fmt: skip
+    hidden = [name for name in names if any(part == "__pycache__" or part.startswith(".") for part in Path(name).parts)]
+    return sorted(name for name in {*names} - {*hidden} if (root / name).is_file() and not (root / name).is_symlink())
 
 
 def _copy(source: Path, names: Sequence[str], target: Path) -> None:
@@ -205,8 +202,8 @@ def _readme(about: Mapping[str, Any]) -> str:
     version = about["version"]
     lines = [
         f"# replab, results {version}", "", str(about["headline"]), "", *(f"> {notice}" for notice in about["notices"]),
-        "Open `index.html` in a browser. `SHA256SUMS` has the hash of every file, `ro-crate-metadata.json` says what each is, `workflow/` is",
-        "the code that ran, `locks/` the environments it ran in.", "",
+        "Open `index.html` in a browser. `SHA256SUMS` has the hash of every file, `ro-crate-metadata.json` says what each is,",
+        "`workflow/` is the code that ran, `locks/` the environments it ran in.", "",
         f"    replab verify {version}     # every hash, and the signature if there is one",
         f"    replab replay {version}     # builds the environments again, runs again, counts equal bits", "",
     ]  # fmt: skip

@@ -79,8 +79,8 @@ def between(old: Published, new: Published) -> Changes:
             (removed if left else added)[f"{row['family']}.{row['case']}"] += 1
         else:
             for output in sorted((left.keys() | right.keys()) - {""} or {""}):  # a cell without a result has no output
-                sides = [side.get(output) or next(iter(side.values())) for side in (left, right)]
-                change = _change(*sides, output)
+                old_row, new_row = (side.get(output) or next(iter(side.values())) for side in (left, right))
+                change = _change(old_row, new_row, output)
                 found += [change] if change else []
                 same += change is None
     return Changes(

@@ -14,7 +14,7 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from replab.publish import sums, versions
-from replab.publish.errors import TamperedError
+from replab.publish.errors import PublishError, TamperedError
 from replab.publish.site import CURRENT, INDEX, LATEST, LIST
 
 SCHEMES = ("http", "https", "file")
@@ -27,7 +27,9 @@ SHOWN = 20
 class Place(Protocol):
     """Where a published folder lies."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """How to call it."""
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """The file at ``path``. Raises ``FileNotFoundError`` or another ``OSError``."""
@@ -127,7 +129,7 @@ def check(text: str, signers: Path | None = None) -> list[Checked]:
         raise TamperedError(f"cannot be read: {error}", where=where.name) from None
     try:
         listed = [(versions.check(one["version"]), str(one["sha256sums"])) for one in json.loads(whole)["versions"]]
-    except (ValueError, KeyError, TypeError, versions.PublishError):
+    except (ValueError, KeyError, TypeError, PublishError):
         raise TamperedError("cannot be read", where=f"{where.name}/{LIST}") from None
     found = []
     for name, digest in listed:
@@ -136,8 +138,7 @@ def check(text: str, signers: Path | None = None) -> list[Checked]:
     if isinstance(where, Folder):
         known = {name for name, _ in listed}
         there = {path.name for path in where.root.iterdir() if path.is_dir() and versions.is_version(path.name)}
-        for name in sorted(there - known):
-            found.append(Checked(version=name, files=0, signer="", faults=(f"{name} is not listed in {LIST}",)))
+        found += [Checked(version=name, files=0, signer="", faults=(f"not listed in {LIST}",)) for name in sorted(there - known)]
         if listed and not (where.root / LATEST / INDEX).is_file():
             raise TamperedError(f"{LATEST} leads nowhere", where=where.name, hint=f"Publish again: {CURRENT} is made anew")
     return found

@@ -27,7 +27,9 @@ KINDS = {
 """What can be allowed by name, and what it is called in a message."""
 NAMED = 3
 """Examples that a reason names."""
-WORKFLOW = ("Snakefile", "rules", "scripts", "experiments", "containers", "config", "profiles", "reports", "requirements.lock", "pyproject.toml")
+WORKFLOW = (
+    "Snakefile", "rules", "scripts", "experiments", "containers", "config", "profiles", "reports", "requirements.lock", "pyproject.toml",
+)  # fmt: skip
 """What results and their presentation depend on."""
 AFTERWARDS = (
     "reports", "pyproject.toml", "scripts/replab/report", "scripts/replab/publish", "scripts/replab/commands", "scripts/replab/cli.py",
@@ -123,7 +125,8 @@ def _dirty(lab: Lab) -> Iterator[Reason]:
     if made.endswith("-dirty"):
         yield Reason(kind="dirty", text=f"the tables were made from {made}", hint=again)
         return
-    between = git(lab.root, "diff", "--name-only", made, "HEAD", "--", *WORKFLOW, *(f":(exclude){name}" for name in AFTERWARDS)) if made else None
+    concerned = [*WORKFLOW, *(f":(exclude){name}" for name in AFTERWARDS)]
+    between = git(lab.root, "diff", "--name-only", made, "HEAD", "--", *concerned) if made else None
     if between is None:
         text = f"the tables name the commit {made!r}, which is not known here" if made else "the tables name no commit"
         yield Reason(kind="dirty", text=text, hint=again)

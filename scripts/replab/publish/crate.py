@@ -30,8 +30,10 @@ PARTS = {
     "workflow": ("Workflow", "The code that was run: rules, programs, experiments, environments."),
 }
 _MEDIA = {
-    ".md": "text/markdown", ".parquet": "application/vnd.apache.parquet", ".json": "application/json", ".html": "text/html", ".cff": "text/yaml",
+    ".md": "text/markdown", ".parquet": "application/vnd.apache.parquet", ".json": "application/json", ".html": "text/html",
+    ".cff": "text/yaml",
 }  # fmt: skip
+_ALONE = ("publication.json", "CITATION.cff", "LICENSE", README)
 _AUTHORS, _PUBLISHER = "#authors", "#publisher"
 
 
@@ -44,7 +46,7 @@ def write(folder: Path, about: Mapping[str, Any], citation: Mapping[str, Any], s
     date = str(about["date"])
     crate.name = f"replab {about['version']}"
     crate.description = str(about["headline"]) or "Results of a reproducibility lab for numeric frameworks."
-    crate.datePublished = date  # type: ignore[assignment] # a day, as text
+    crate.datePublished = date
     crate.license = crate.add(ContextEntity(crate, LICENSE, properties={"@type": "CreativeWork", "name": "Apache License 2.0"}))
     authors = [str(one.get("name") or f"{one.get('given-names', '')} {one.get('family-names', '')}".strip()) for one in citation["authors"]]
     home = {"@type": "Organization", "name": ", ".join(authors), "url": str(citation.get("repository-code") or citation.get("url") or "")}
@@ -114,4 +116,4 @@ def write(folder: Path, about: Mapping[str, Any], citation: Mapping[str, Any], s
 
 def _told(path: Path) -> bool:
     """Files that are described themselves; those of the report and of the workflow are described by their folders."""
-    return path.parts[0] in ("tables", "locks", "sbom", "plan", "store") or path.as_posix() in ("publication.json", "CITATION.cff", "LICENSE", README)
+    return path.parts[0] in ("tables", "locks", "sbom", "plan", "store") or path.as_posix() in _ALONE

@@ -39,13 +39,15 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
     wanted = ids.normal_pattern(request["cells"])
     chosen = [row for row in published if fnmatch.fnmatchcase(row["id"], wanted)]
     if not chosen:
-        raise LabError(f"no published cell matches {request['cells']!r}", hint="An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu")
+        hint = "An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu"
+        raise LabError(f"no published cell matches {request['cells']!r}", hint=hint)
     lab = _restrict(lab, {row["id"] for row in chosen})
     environments = {}
-    for one in lab.environments:
-        _say(f"environment {one.name}")
-        steps.step_environment(lab, Namespace(name=one.name, out=lab.results / "environments" / f"{one.name}.json"))
-        environments[one.name] = environment_facts(lab, one.name)
+    for environment in lab.environments:
+        name = environment.name
+        _say(f"environment {name}")
+        steps.step_environment(lab, Namespace(name=name, out=lab.results / "environments" / f"{name}.json"))
+        environments[name] = environment_facts(lab, name)
     for family in lab.families:
         index = write_inputs(family, lab.points, lab.results / "inputs" / "data")
         write_atomically(lab.results / "inputs" / f"{family.name}.json", json.dumps(index, sort_keys=True).encode())

@@ -65,8 +65,9 @@ def publish(lab: Lab, settings: Mapping[str, Any], options: Options, say: Callab
             placed = True
             site.refresh()
     except OSError as error:
-        state = f"and publish again: {version} is whole, but not listed yet" if placed else "and publish again: nothing was published"
-        raise PublishError(f"cannot be written: {error.strerror or error}", where=str(site.root), hint=f"Free some space, {state}") from None
+        state = f"{version} is whole, but not listed yet" if placed else "nothing was published"
+        hint = f"Free some space, and publish again: {state}"
+        raise PublishError(f"cannot be written: {error.strerror or error}", where=str(site.root), hint=hint) from None
     return site.root / version
 
 

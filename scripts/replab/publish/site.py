@@ -68,7 +68,7 @@ class Site:
 
     def _state(self) -> Path | None:
         link = self.root / CURRENT
-        return self.root / os.readlink(link) if link.is_symlink() else None
+        return self.root / link.readlink() if link.is_symlink() else None
 
     def versions(self) -> list[Published]:
         """The versions in their folders, the oldest first. Raises ``TamperedError``."""
