@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from replab import bundle, workflow
+from replab import workflow
 from replab.commands.common import console
 from replab.model import Lab
-from replab.publish import checks
+from replab.publish import bundle, checks
 from replab.report.words import plural
 
 SHOWN = 10
@@ -23,7 +23,7 @@ def pack(lab: Lab, pattern: str, out: Path) -> None:
 
 
 def merge(lab: Lab, files: Sequence[Path]) -> None:
-    """Merge bundles into the store of ``lab``, each as a whole or not at all. Raises ``TamperedError``, ``BundleError`` or ``StoreError``."""
+    """Merge bundles into the store of ``lab``, whole or not at all. Raises ``TamperedError``, ``BundleError`` or ``StoreError``."""
     out = console()
     workflow.claim(lab)
     for path in files:
