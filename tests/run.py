@@ -31,6 +31,7 @@ GROUPS = {
     "quick": ("unit", "property", "golden", "contract"),
     "environments": ("environments", "probe", "experiments"),  # the first builds what the others use
     "pipeline": ("pipeline",),
+    "publication": ("publication",),
     "browser": ("browser",),
 }
 """Groups and the folders below ``tests`` that they run, quick ones first."""

@@ -22,7 +22,7 @@ from replab.batch import environment_facts, run_batch_job
 from replab.errors import LabError, StoreError
 from replab.judge import Judge
 from replab.model import Batch, Lab, Status
-from replab.publish import manifest
+from replab.publish import manifest, versions
 from replab.requests import write_inputs
 from replab.store import Store, write_atomically
 
@@ -51,9 +51,12 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
     for family in lab.families:
         index = write_inputs(family, lab.points, lab.results / "inputs" / "data")
         write_atomically(lab.results / "inputs" / f"{family.name}.json", json.dumps(index, sort_keys=True).encode())
-    _run(lab, request["settings"], request["root"], {row["id"] for row in chosen}, wanted, int(request["cores"]))
+    _run(lab, request, {row["id"] for row in chosen})
     results = _results(lab)
     cells = [_compare(row, results.get(row["id"])) for row in chosen]
+    told = versions.read(Path(request["version"])).about["environments"]
+    alike = {name for name, facts in environments.items() if all(facts.get(key) == told[name][key] for key in ("platform", "identity"))}
+    _again(lab, request, cells, alike)
     differing = {one["id"] for one in cells if one["kind"] == "other" and one["here_status"] == Status.OK}
     verdicts = _judge(lab, differing)
     for one in cells:
@@ -76,23 +79,46 @@ def _restrict(lab: Lab, names: Iterable[str]) -> Lab:
     )
 
 
-def _run(lab: Lab, settings: Mapping[str, Any], root: str, names: Iterable[str], wanted: str, cores: int) -> None:
-    """Run the batches that have chosen cells, several at a time."""
+def _again(lab: Lab, request: Mapping[str, Any], cells: Iterable[Found], alike: set[str]) -> None:
+    """Run cells a second time that gave other bits where nothing else is other: two runs here that differ make them ``unsteady``."""
+    open_ = [one for one in cells if one["kind"] == "other" and one["here_status"] == one["published_status"] == Status.OK]
+    open_ = [one for one in open_ if ids.parse_cell_id(one["id"]).environment in alike]
+    if not open_:
+        return
+    second = replace(lab, results=lab.results / "again")
+    second.results.mkdir(parents=True, exist_ok=True)
+    for name in ("environments", "inputs"):
+        (second.results / name).symlink_to(Path("..") / name, target_is_directory=True)
+    _run(second, request, {one["id"] for one in open_})
+    results = _results(second)
+    for one in open_:
+        bits = results[one["id"]]["outputs"].get(one["output"], ("", ""))[1]
+        if bits != one["here_bits"]:
+            one["kind"] = "unsteady"
+
+
+def _run(lab: Lab, request: Mapping[str, Any], names: set[str]) -> None:
+    """Run the batches that have cells called ``names``, several at a time, and no other cases of them."""
     places = {(cell.environment, cell.family, cell.variant) for cell in map(ids.parse_cell_id, names)}
     batches = [
         batch for batch in plan.batches(lab)
         if any((batch.environment, batch.variant) == (place[0], place[2]) and batch.family in (place[1], plan.ALL) for place in places)
     ]  # fmt: skip
-    with ProcessPoolExecutor(max_workers=cores or os.cpu_count() or 1) as pool:
-        jobs = {pool.submit(_batch, dict(settings), root, batch, wanted): batch for batch in batches}
+    settings = {**request["settings"], "results": str(lab.results)}
+    cases = {(cell.family, cell.case) for cell in map(ids.parse_cell_id, names)}
+    wanted = ids.normal_pattern(request["cells"])
+    with ProcessPoolExecutor(max_workers=int(request["cores"]) or os.cpu_count() or 1) as pool:
+        jobs = {pool.submit(_batch, settings, request["root"], batch, wanted, cases): batch for batch in batches}
         for job in as_completed(jobs):
             job.result()
             _say(f"ran {ids.batch_id(jobs[job])}")
 
 
-def _batch(settings: dict[str, Any], root: str, batch: Batch, wanted: str) -> None:
+def _batch(settings: dict[str, Any], root: str, batch: Batch, wanted: str, cases: set[tuple[str, str]]) -> None:
     """One batch, in a process of its own."""
     lab = config.load_lab(settings, Path(root))
+    families = [replace(one, cases=tuple(case for case in one.cases if (one.name, case.name) in cases)) for one in lab.families]
+    lab = replace(lab, families=tuple(family for family in families if family.cases))
     name = ids.batch_id(batch)
     run_batch_job(lab, batch, manifest=lab.results / "batches" / f"{name}.json", log=lab.results / "logs" / f"{name}.log", only=wanted)
 
