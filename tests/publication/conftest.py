@@ -110,7 +110,6 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, root / name)
     shutil.copytree(Path(__file__).parent / "families", root / "experiments", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copyfile(ROOT / "experiments" / "claims.toml", root / "experiments" / "claims.toml")
     shutil.copyfile(ROOT / ".gitignore", root / ".gitignore")
     made = Laboratory(root)
     made.git("init", "--quiet")
