@@ -19,6 +19,8 @@ from replab.store import Store
 SITE = "site"
 NAMED = 5
 """Files that a refusal names."""
+_TELLING = {name: place for place, name in enumerate(("locks", "workflow", "plan", "store", "tables"))}
+"""Which files to name first: those from which the others follow."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +94,7 @@ def _same(folder: Path, listed: Mapping[str, str]) -> None:
     before = sums.parse(path.read_text(encoding="utf-8"), str(path))
     differing = sorted(name for name in before.keys() | listed.keys() if before.get(name) != listed.get(name))
     if differing:
-        telling = sorted(differing, key=lambda name: (name.startswith(("report/", "ro-crate")), name))  # what the others follow from first
+        telling = sorted(differing, key=lambda name: (_TELLING.get(name.partition("/")[0], len(_TELLING)), name))
         rest = f" and {len(differing) - NAMED} more files" if len(differing) > NAMED else ""
         problem = f"it was published with other content: {', '.join(telling[:NAMED])}{rest} differ"
         raise PublishError(problem, where=folder.name, hint="A version never changes: publish under a new one")

@@ -1,8 +1,8 @@
 """A site: published versions, and the pages about all of them, which are switched from one state to the next as a whole.
 
-Versions are folders that appear by one rename and never change. Everything that changes when a version is added (index.html,
-versions.json, latest, changes, static) lies together in one folder per state, ``.states/N``; the names below the site are links through
-``.current``, and replacing that one link switches all of them at once.
+Versions are folders that appear by one rename and never change; nor do the pages on what changed between two of them. What changes when a
+version is added (index.html, versions.json, latest) lies together in one folder per state, ``.states/N``; these names below the site are
+links through ``.current``, and replacing that one link switches all of them at once.
 
 A site with ``links=False`` has no links (a branch of a git repository, a folder for a web server or an object store): the same files lie
 there themselves and are replaced one by one, the index last.
@@ -27,7 +27,8 @@ from replab.publish.versions import Published
 
 STATES, CURRENT, LOCK = ".states", ".current", ".lock"
 LATEST, LIST, INDEX = "latest", "versions.json", "index.html"
-SWITCHED = (LATEST, "changes", "static", LIST, INDEX)
+STATIC = "static"
+SWITCHED = (LATEST, LIST, INDEX)
 """What changes with every version, in the order in which it is replaced where that cannot be done at once."""
 ASIDE = ".building-"
 
@@ -127,29 +128,37 @@ class Site:
         with self.aside() as state:
             pages.write_index(state, entries)
             (state / LIST).write_text(json.dumps({"schema": 1, "versions": entries}, sort_keys=True, indent=1) + "\n", encoding="utf-8")
-            pages.write_style(state / "static")
-            (state / "changes").mkdir()
-            self._changes(state, found)
+            with self.aside() as fresh:
+                pages.write_style(fresh / STATIC)
+                self._changes(fresh, found)
+                self._bring(fresh)
             if self.links:
                 self._switch(state, found)
             else:
                 self._replace(state, found)
 
-    def _changes(self, state: Path, found: Sequence[Published]) -> None:
-        """Pages on every pair; those that are there already are taken over, since versions do not change."""
+    def _changes(self, fresh: Path, found: Sequence[Published]) -> None:
+        """Pages on every pair that has none yet."""
         for place, new in enumerate(found):
             for old in found[:place]:
                 page = pages.change_page(old.version, new.version)
                 files = (page, page.removesuffix(".html") + ".json")
                 if all((self.root / name).is_file() for name in files):
-                    for name in files:
-                        shutil.copyfile(self.root / name, state / name)
                     continue
                 difference = changes.between(old, new)
                 said = [f"{one.version}: {notice}" for one in (old, new) for notice in one.about["notices"]]
-                pages.write_changes(state, difference, said)
+                pages.write_changes(fresh, difference, said)
                 text = json.dumps(difference.table(), sort_keys=True, indent=1, ensure_ascii=False)
-                (state / files[1]).write_text(text + "\n", encoding="utf-8")
+                (fresh / files[1]).write_text(text + "\n", encoding="utf-8")
+
+    def _bring(self, fresh: Path) -> None:
+        """Put new files in their places, each by one rename; nothing refers to them yet."""
+        _flush(fresh)
+        for path in sorted(path for path in fresh.rglob("*") if path.is_file()):
+            target = self.root / path.relative_to(fresh)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.is_file() or target.read_bytes() != path.read_bytes():
+                path.replace(target)
 
     def _switch(self, state: Path, found: Sequence[Published]) -> None:
         """Make ``state`` the one that is seen, by one rename."""
