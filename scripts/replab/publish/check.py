@@ -58,8 +58,13 @@ class Folder:
     def others(self, listed: Mapping[str, str]) -> list[str]:
         """See ``Place``; links are others too, wherever they lead."""
         known = {*listed, sums.SUMS, sums.SIGNATURE}
-        found = (path for path in self.root.rglob("*") if path.is_symlink() or not path.is_dir())
+        found = (path for path in self.root.rglob("*") if (path.is_symlink() or not path.is_dir()) and not _is_stamp(path))
         return sorted(name for name in (path.relative_to(self.root).as_posix() for path in found) if name not in known)
+
+
+def _is_stamp(path: Path) -> bool:
+    """An empty file that Snakemake leaves in a folder that it brought somewhere."""
+    return path.name == ".snakemake_timestamp" and not path.is_symlink() and path.stat().st_size == 0
 
 
 @dataclass(frozen=True, slots=True)
