@@ -5,13 +5,13 @@ rule publish:
         report=REPORT,
         tables=rules.tables.output,
         claims=rules.claims.output,
-    params:
-        step=STEP,
-        settings=SETTINGS,
-        options=lab_workflow.publication(config),
     log:
         f"{RESULTS}/logs/publish.log",
     container:
         container_of
+    params:
+        step=STEP,
+        settings=SETTINGS,
+        options=lab_workflow.publication(config),
     shell:
         "{params.step} publish --config {params.settings} --name {params.options} --out {log} 2>&1 | tee {log}"

@@ -16,10 +16,12 @@ import pytest
 
 from replab.publish import check, sums
 from replab.publish.errors import BundleError, DeployError, ReplayError, TamperedError
+from replab.publish.site import Site
 
 from .conftest import FIRST, SECOND, Laboratory, assert_links_lead_somewhere
 
 pytestmark = pytest.mark.publication
+SELECTED = ("-c", "environments=numpy-2.5", "-c", "variants=default")
 
 
 @pytest.fixture
@@ -180,14 +182,14 @@ def test_a_pattern_that_matches_nothing_is_one_sentence(laboratory: Laboratory, 
 
 def test_results_of_one_machine_spare_another_the_work(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:
     """A bundle merged into empty results: the workflow there starts no sandbox for what was merged, and knows where it comes from."""
-    packed = tmp_path / "out" / "tanh.bundle"
-    assert "4 results" in laboratory.replab("bundle", "tiny.[td]*@numpy-2.5", "--out", str(packed), "--config", "environments=numpy-2.5", "-c", "variants=default") or True
+    packed = tmp_path / "out" / "some.bundle"
+    said = laboratory.replab("bundle", "tiny.[td]*@numpy-2.5", "--out", str(packed), *SELECTED)
+    assert ": 6 results, " in said, "tanh and doubled, each in float32, float64, and in float64 on the float32 grid"
     assert "every hash as listed" in laboratory.replab("verify", str(packed))
     there = tmp_path / "results"
-    said = laboratory.replab("merge", str(packed), "-c", f"results={there}")
-    assert "were here already" in said
+    assert "6 results merged, 0 were here already" in laboratory.replab("merge", str(packed), "-c", f"results={there}")
     held = {path.name for path in (there / "store" / "cells").rglob("*.safetensors")}
-    assert held
+    assert len(held) == 6
     assert {path.name for path in (there / "store" / "blobs").rglob("*.safetensors")}, "doubled is large"
     provenance = json.loads(next((there / "store" / "merged").glob("*.json")).read_text())
     assert provenance["environments"]["numpy-2.5"]["platform"]
@@ -195,9 +197,9 @@ def test_results_of_one_machine_spare_another_the_work(laboratory: Laboratory, s
     laboratory.snakemake("--until", "batch", results=there)
     manifest = json.loads((there / "batches" / "numpy-2.5--tiny--default.json").read_text())
     ran = sum(manifest["ran"].values())
-    assert ran == len([one for one in manifest["cells"] if one["key"]]) - len(held)
+    assert ran == len({one["key"] for one in manifest["cells"] if one["key"]}) - len(held) > 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert "0 results merged" in laboratory.replab("merge", str(packed), "-c", f"results={there}")
+    assert "0 results merged, 6 were here already" in laboratory.replab("merge", str(packed), "-c", f"results={there}")
 
 
 def rewrite(packed: Path, change: Callable[[dict[str, bytes]], None]) -> None:
@@ -241,16 +243,23 @@ def _drop(members: dict[str, bytes]) -> None:
     del members[[one for one in members if one.startswith("cells/")][-1]]
 
 
+@pytest.fixture(scope="session")
+def bundle(laboratory: Laboratory, second: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All results of one environment."""
+    packed = tmp_path_factory.mktemp("bundles") / "all.bundle"
+    laboratory.replab("bundle", "tiny.*@numpy-2.5", "--out", str(packed), *SELECTED)
+    return packed
+
+
 @pytest.mark.parametrize("change", [_flip_member, _flip_and_list, _escape, _drop])
 def test_a_bundle_with_a_wrong_hash_is_refused_and_nothing_is_merged(
-    laboratory: Laboratory, second: Path, tmp_path: Path, change: Callable[[dict[str, bytes]], None]
+    laboratory: Laboratory, bundle: Path, tmp_path: Path, change: Callable[[dict[str, bytes]], None]
 ) -> None:
     packed, there = tmp_path / "x.bundle", tmp_path / "results"
-    laboratory.replab("bundle", "tiny.*@numpy-2.5", "--out", str(packed), "-c", "environments=numpy-2.5", "-c", "variants=default")
+    shutil.copyfile(bundle, packed)
     rewrite(packed, change)
     said = laboratory.replab("merge", str(packed), "-c", f"results={there}", code=TamperedError.exit_code)
     assert str(packed) in said
-    assert not [*(there / "store").rglob("*")] if (there / "store").exists() else True
     assert not (tmp_path / "escaped").exists()
     assert not [*there.rglob("*.safetensors")]
 
@@ -269,51 +278,59 @@ def read_back(remote: Path, branch: str, target: Path) -> Path:
     return target
 
 
+def only(version: Path, site: Path) -> Path:
+    """A site with this version alone; returns the folder of the version there."""
+    shutil.copytree(version, site / version.name)
+    with Site(root=site).alone():
+        Site(root=site).refresh()
+    return site / version.name
+
+
 def test_versions_are_pushed_to_a_branch_of_a_real_repository(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:
     """Two publications, pushed one after the other: both are read back whole, history and foreign files are kept."""
     remote, site = tmp_path / "remote.git", tmp_path / "site"
     subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
-    laboratory.replab("publish", "2026.1.0", "--site", str(site))
+    only(laboratory.site / FIRST, site)
     said = laboratory.replab("deploy", "--site", str(site), "--to", f"{remote}#pages")
-    assert said.splitlines()[-1] == f"deployed to {remote}#pages: 2026.1.0"
+    assert said.splitlines()[-1] == f"deployed to {remote}#pages: {FIRST}"
     one = read_back(remote, "pages", tmp_path / "one")
-    assert [(found.version, found.faults) for found in check.check(str(one))] == [("2026.1.0", ())]
+    assert [(found.version, found.faults) for found in check.check(str(one))] == [(FIRST, ())]
 
     (one / "CNAME").write_text("lab.example.org\n")  # somebody else's file, pushed meanwhile
     for command in (["add", "CNAME"], ["-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "-m", "own name"], ["push", "--quiet"]):
         subprocess.run(["git", "-C", str(one), *command], check=True, capture_output=True)
 
-    laboratory.replab("publish", "2026.2.0", "--site", str(site))
-    laboratory.replab("deploy", "--site", str(site), "--to", f"{remote}#pages")
+    laboratory.replab("deploy", "--to", f"{remote}#pages")
     two = read_back(remote, "pages", tmp_path / "two")
-    assert [(found.version, found.faults) for found in check.check(str(two))] == [("2026.1.0", ()), ("2026.2.0", ())]
+    assert [(found.version, found.faults) for found in check.check(str(two))] == [(FIRST, ()), (SECOND, ())]
     assert (two / "CNAME").is_file()
     assert (two / ".nojekyll").is_file()
     assert not [path for path in two.rglob("*") if path.is_symlink()]
     assert not [path for path in two.iterdir() if path.name.startswith((".lock", ".states", ".current", ".building"))]
-    assert json.loads((two / "latest" / "publication.json").read_text())["version"] == "2026.2.0"
-    assert (two / "changes" / "2026.1.0...2026.2.0.html").is_file()
+    assert json.loads((two / "latest" / "publication.json").read_text())["version"] == SECOND
+    assert (two / "changes" / f"{FIRST}...{SECOND}.html").is_file()
     assert_links_lead_somewhere([two / "index.html", *two.glob("changes/*.html"), two / "latest" / "index.html"])
     log = subprocess.run(["git", "-C", str(two), "log", "--format=%s"], capture_output=True, text=True, check=True).stdout.split("\n")
-    assert log[:3] == ["Publish 2026.2.0", "own name", "Publish 2026.1.0"]
+    assert log[:3] == [f"Publish {SECOND}", "own name", f"Publish {FIRST}"]
 
-    said = laboratory.replab("deploy", "--site", str(site), "--to", f"{remote}#pages")
+    said = laboratory.replab("deploy", "--to", f"{remote}#pages")
     assert "has all of it already" in said
 
 
 def test_a_version_that_is_other_on_the_branch_is_refused(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:
     remote, site, other = tmp_path / "remote.git", tmp_path / "site", tmp_path / "other"
     subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
-    laboratory.replab("publish", "2026.1.0", "--site", str(site))
+    only(second, site)
     laboratory.replab("deploy", "--site", str(site), "--to", f"{remote}#pages")
     before = subprocess.run(["git", "-C", str(remote), "rev-parse", "pages"], capture_output=True, check=True).stdout
-    (laboratory.root / "config" / "note.txt").write_text("other")
-    try:
-        laboratory.replab("publish", "2026.1.0", "--site", str(other), "--allow", "dirty")
-    finally:
-        (laboratory.root / "config" / "note.txt").unlink()
+    changed = only(second, other)
+    (changed / "README.md").write_text("other words")
+    (changed / sums.SUMS).write_text(sums.text(sums.of_folder(changed)))
+    (other / "versions.json").unlink()
+    with Site(root=other).alone():
+        Site(root=other).refresh()
     said = laboratory.replab("deploy", "--site", str(other), "--to", f"{remote}#pages", code=DeployError.exit_code)
-    assert "holds 2026.1.0 with other content" in said
+    assert f"holds {SECOND} with other content" in said
     assert subprocess.run(["git", "-C", str(remote), "rev-parse", "pages"], capture_output=True, check=True).stdout == before
 
 

@@ -213,7 +213,7 @@ def test_stale_pins_and_failed_controls_are_refused(laboratory: Laboratory, else
 
 def visible(site: Path) -> tuple[set[str], list[str]]:
     """Folders of versions that anybody sees, and the versions that are listed; both must be whole."""
-    folders = {path.name for path in site.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."}
+    folders = {path.name for path in site.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."} - {"changes", "static"}
     for name in folders:
         assert check.version(check.Folder(site / name)).faults == (), name
     if not (site / "versions.json").exists():
