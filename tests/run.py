@@ -33,6 +33,7 @@ GROUPS = {
     "images": ("images",),
     "engines": ("engines",),
     "pipeline": ("pipeline",),
+    "publication": ("publication",),
     "browser": ("browser",),
     "cluster": ("cluster",),
 }

@@ -223,6 +223,18 @@ def step_report(lab: Lab, options: argparse.Namespace) -> None:
     render(lab.results, options.out.parent, lab.root / "reports" / "templates")
 
 
+def step_publish(lab: Lab, options: argparse.Namespace) -> None:
+    """Publish the run as a version; ``--name`` holds version, allow, site and sign as JSON."""
+    from replab.publish import run  # noqa: PLC0415
+
+    asked = json.loads(options.name)
+    chosen = run.Options(
+        version=asked["version"], allow=asked["allow"], site=Path(asked["site"]), sign=Path(asked["sign"]) if asked["sign"] else None
+    )
+    settings = json.loads(options.config.read_text(encoding="utf-8"))["config"]
+    print(f"published {run.publish(lab, settings, chosen, lambda line: print(line, flush=True))}")
+
+
 STEPS: dict[str, Callable[[Lab, argparse.Namespace], dict[str, Any] | None]] = {
     name.removeprefix("step_"): function for name, function in sorted(globals().items()) if name.startswith("step_")
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def script_json(value: Any) -> Markup:
     return Markup(text)  # noqa: S704 - every character that could end the element was replaced above
 
 
-def _environment(templates: Path) -> Environment:
+def _environment(templates: Path, notices: Sequence[str] = ()) -> Environment:
     env = Environment(
         loader=FileSystemLoader(templates),
         autoescape=True,
@@ -50,12 +51,16 @@ def _environment(templates: Path) -> Environment:
     env.filters["count"] = count
     env.globals["navigation"] = NAVIGATION
     env.globals["verdicts"] = VERDICTS
+    env.globals["notices"] = tuple(notices)
     return env
 
 
-def write(site: Site, folder: Path, templates: Path) -> None:
-    """Every page and asset of ``site`` into ``folder``, which exists and is empty. Static files lie beside ``templates``."""
-    env = _environment(templates)
+def write(site: Site, folder: Path, templates: Path, notices: Sequence[str] = ()) -> None:
+    """Every page and asset of ``site`` into ``folder``, which exists and is empty. Static files lie beside ``templates``.
+
+    ``notices`` are sentences that every page says at its top.
+    """
+    env = _environment(templates, notices)
 
     def page(path: str, template: str, **values: Any) -> None:
         target = folder / path
@@ -82,7 +87,7 @@ def write(site: Site, folder: Path, templates: Path) -> None:
     shutil.copytree(templates.parent / "static", folder / "static", copy_function=shutil.copyfile)
 
 
-def publish(site: Site, out: Path, templates: Path) -> Path:
+def publish(site: Site, out: Path, templates: Path, notices: Sequence[str] = ()) -> Path:
     """Write the site aside, then put it in place of what was at ``out``: a half-written report is never visible.
 
     Returns the path of the first page. What was there before survives any failure.
@@ -92,7 +97,7 @@ def publish(site: Site, out: Path, templates: Path) -> Path:
     old = fresh.with_name(fresh.name + "-old")
     try:
         fresh.chmod(0o755)
-        write(site, fresh, templates)
+        write(site, fresh, templates, notices)
         if out.exists():
             out.rename(old)
         fresh.rename(out)
