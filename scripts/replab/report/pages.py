@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from replab.report.pages_between import BetweenPage
 from replab.report.pages_causes import CauseSection, CausesPage
 from replab.report.pages_claims import ClaimsPage
 from replab.report.pages_modes import DefaultsPage, ModesPage
@@ -109,52 +110,6 @@ class MatrixPage:
     frameworks: tuple[tuple[str, str], ...]
     orders: tuple[tuple[int, str], ...]
     operations: tuple[Link, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DriftRow:
-    """One difference between two environments, modes with the same numbers together."""
-
-    work: str
-    href: str
-    detail: str
-    modes: str
-    outcome: Outcome
-    ulp: str
-    z: str
-    left: Outcome | None
-    right: Outcome | None
-    left_ulp: str
-    right_ulp: str
-    sense: str
-    cause: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DriftSection:
-    """Two environments compared."""
-
-    anchor: str
-    left: str
-    right: str
-    bar: Bar
-    summary: tuple[str, ...]
-    rows: tuple[DriftRow, ...]
-    """Beyond rounding, or (in an upgrade) with another verdict than before; for ordinary inputs."""
-    special: tuple[DriftRow, ...]
-    """The same for ±0, subnormals, infinities, NaN and extremes."""
-    mild: tuple[DriftRow, ...]
-    """Rounding explains these."""
-    hidden: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DriftGroup:
-    """The steps of one framework, or the crossings of two."""
-
-    title: str
-    anchor: str
-    sections: tuple[DriftSection, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -262,8 +217,8 @@ class Site:
     answer: AnswerPage
     matrix: MatrixPage
     operations: tuple[OperationPage, ...]
-    upgrade: tuple[DriftGroup, ...]
-    port: tuple[DriftGroup, ...]
+    upgrade: BetweenPage
+    port: BetweenPage
     controls: ControlsPage
     provenance: ProvenancePage
     claims: ClaimsPage

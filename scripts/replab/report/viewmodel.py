@@ -13,6 +13,7 @@ import pandas as pd
 
 from replab.report.answer import answer
 from replab.report.atlas import defaults
+from replab.report.between import Between
 from replab.report.causes import cause_sections, causes
 from replab.report.cells import shown
 from replab.report.claims import claims
@@ -24,6 +25,7 @@ from replab.report.modes import modes
 from replab.report.operations import operations
 from replab.report.pages import Site
 from replab.report.results import AttributionRow, CellRow, CurveRow, DefaultRow, MeasurementRow, PairRow, ReportError, Results
+from replab.report.settings import settings
 from replab.report.words import CLAIM_VERDICTS, OUTCOMES, short_paths
 
 Row = TypeVar("Row", CellRow, PairRow, CurveRow, AttributionRow, MeasurementRow, DefaultRow)
@@ -132,6 +134,7 @@ def site(results: Results) -> Site:
     """Every page of the report."""
     cells = shown(results)
     index = Index(results, cells)
+    between = Between(results, cells)
     version = str(results.run.get("version") or "")
     commit = str(results.run.get("commit") or "")
     return Site(
@@ -144,8 +147,8 @@ def site(results: Results) -> Site:
         defaults=defaults(results, index),
         matrix=matrix(results, cells),
         operations=operations(results, cells, cause_sections(results, index)),
-        upgrade=upgrade(results, cells),
-        port=port(results, cells),
+        upgrade=upgrade(between),
+        port=port(between, lambda ends: settings(results, index, ends)),
         controls=controls(results),
         provenance=provenance(results, cells),
         outcomes=tuple(OUTCOMES.values()),
