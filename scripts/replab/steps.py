@@ -149,6 +149,14 @@ def step_claims(lab: Lab, options: argparse.Namespace) -> None:
     del options
 
 
+def step_illustrate(lab: Lab, options: argparse.Namespace) -> None:
+    """Collect what pages show beside the tables: the losses of trainings."""
+    from replab import tables, trajectories  # noqa: PLC0415
+
+    cells = tables.read(lab.results / "cells.parquet").to_dict("records")
+    tables.write(options.out, trajectories.rows(lab, cells), trajectories.COLUMNS, trajectories.SORT)
+
+
 def step_report(lab: Lab, options: argparse.Namespace) -> None:
     """Render the tables."""
     from replab.report.render import render  # noqa: PLC0415

@@ -244,4 +244,4 @@ def test_a_whole_run_can_be_chosen_pair_by_pair() -> None:
     made = between(lab)
     assert {(one.left, one.right) for one in upgrade(made).pairs} >= {("tf-1.15", "tf-2.21"), ("torch-1.4", "torch-2.13")}
     index = port(made, lambda _: NOTHING).index
-    assert [name for name in index["pairs"][index["first"]][:2]] == ["tf-2.21", "torch-2.13"]
+    assert list(index["pairs"][index["first"]][:2]) == ["tf-2.21", "torch-2.13"]

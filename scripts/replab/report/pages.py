@@ -10,6 +10,7 @@ from replab.report.pages_between import BetweenPage
 from replab.report.pages_causes import CauseSection, CausesPage
 from replab.report.pages_claims import ClaimsPage
 from replab.report.pages_modes import DefaultsPage, ModesPage
+from replab.report.pages_stories import RecurrentPage, TrainingPage
 from replab.report.parts import Bar, Chart, ClassPicture, Finding, Link
 from replab.report.words import Outcome
 
@@ -219,6 +220,8 @@ class Site:
     operations: tuple[OperationPage, ...]
     upgrade: BetweenPage
     port: BetweenPage
+    recurrent: RecurrentPage
+    training: TrainingPage
     controls: ControlsPage
     provenance: ProvenancePage
     claims: ClaimsPage

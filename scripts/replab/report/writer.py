@@ -21,6 +21,8 @@ NAVIGATION = (
     ("matrix.html", "Matrix"),
     ("upgrade.html", "Upgrade"),
     ("port.html", "Port"),
+    ("recurrent.html", "Recurrent"),
+    ("training.html", "Training"),
     ("modes.html", "Modes"),
     ("defaults.html", "Defaults"),
     ("controls.html", "Controls"),
@@ -72,6 +74,8 @@ def write(site: Site, folder: Path, templates: Path) -> None:
     page("matrix.html", "matrix.html.j2", page=site.matrix)
     page("upgrade.html", "upgrade.html.j2", page=site.upgrade)
     page("port.html", "port.html.j2", page=site.port)
+    page("recurrent.html", "recurrent.html.j2", page=site.recurrent)
+    page("training.html", "training.html.j2", page=site.training)
     page("controls.html", "controls.html.j2", page=site.controls)
     page("provenance.html", "provenance.html.j2", page=site.provenance)
     page("glossary.html", "glossary.html.j2")
