@@ -2,9 +2,10 @@ rule illustrate:
     """Collect what pages show beside the tables."""
     input:
         tables=rules.tables.output,
-        code=["scripts/replab/trajectories.py"],
+        code=["scripts/replab/trajectories.py", "scripts/replab/standalone.py"],
     output:
         trajectories=f"{RESULTS}/trajectories.parquet",
+        scripts=f"{RESULTS}/scripts.parquet",
     log:
         f"{RESULTS}/logs/illustrate.log",
     container:

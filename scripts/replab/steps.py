@@ -150,11 +150,13 @@ def step_claims(lab: Lab, options: argparse.Namespace) -> None:
 
 
 def step_illustrate(lab: Lab, options: argparse.Namespace) -> None:
-    """Collect what pages show beside the tables: the losses of trainings."""
-    from replab import tables, trajectories  # noqa: PLC0415
+    """Collect what pages show beside the tables: the losses of trainings, and stand-alone scripts."""
+    from replab import standalone, tables, trajectories  # noqa: PLC0415
 
-    cells = tables.read(lab.results / "cells.parquet").to_dict("records")
+    table = tables.read(lab.results / "cells.parquet")
+    cells = table[sorted({*standalone.NEEDED, *trajectories.NEEDED})].to_dict("records")
     tables.write(options.out, trajectories.rows(lab, cells), trajectories.COLUMNS, trajectories.SORT)
+    tables.write(lab.results / "scripts.parquet", standalone.rows(lab, cells), standalone.COLUMNS, standalone.SORT)
 
 
 def step_report(lab: Lab, options: argparse.Namespace) -> None:

@@ -24,6 +24,11 @@ COLUMNS = {
     "mode": TEXT, "aligned": TEXT, "verdict": TEXT, "place": COUNT, "step": COUNT, "value": REAL, "truth": REAL, "sigma": REAL,
     "z_limit": REAL,
 }  # fmt: skip
+NEEDED = (
+    "id", "key", "family", "case", "output", "environment", "framework", "environment_order", "mode", "dtype", "derivative", "variant",
+    "status", "verdict", "z_limit",
+)  # fmt: skip
+"""Columns of ``cells.parquet``."""
 SORT = ["id", "place"]
 Row = dict[str, Any]
 

@@ -29,6 +29,8 @@ class ResultRow:
     letter: str
     hue: int
     ulp_max: str
+    ulp_width: str
+    """How far the bar of this error reaches, in per cent of the column, on a logarithmic scale; empty where there is none."""
     ulp_mean: str
     ulp_p99: str
     z: str
@@ -57,6 +59,20 @@ class Worst:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Script:
+    """A stand-alone script for the worst result of one framework, or why there is none."""
+
+    where: str
+    anchor: str
+    outcome: Outcome
+    ulp: str
+    text: str
+    reason: str
+    file: str
+    """A name to save it under."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Panel:
     """Everything about one precision and derivative of a case."""
 
@@ -74,6 +90,7 @@ class Panel:
     reasons: tuple[tuple[Outcome, str, str], ...]
     """(status, reason, places)."""
     command: str
+    scripts: tuple[Script, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
