@@ -15,7 +15,17 @@ from typing import Any
 import pandas as pd
 
 from builders_why import claim, default, finding, hypothesis, measurement, source, subsets, switched
-from replab.report.results import AttributionRow, CellRow, CurveRow, DefaultRow, MeasurementRow, PairRow, Results
+from replab.report.results import (
+    AttributionRow,
+    CellRow,
+    CurveRow,
+    DefaultRow,
+    MeasurementRow,
+    PairRow,
+    Results,
+    ScriptRow,
+    TrajectoryRow,
+)
 from replab.report.viewmodel import divided
 
 HOSTILE = '<script>alert("x")</script>'
@@ -239,6 +249,8 @@ class Lab:
     cells: list[CellRow] = field(default_factory=list)
     pairs: list[PairRow] = field(default_factory=list)
     curves: list[CurveRow] = field(default_factory=list)
+    trajectories: list[TrajectoryRow] = field(default_factory=list)
+    scripts: list[ScriptRow] = field(default_factory=list)
     attributions: list[AttributionRow] = field(default_factory=list)
     measurements: list[MeasurementRow] = field(default_factory=list)
     defaults: list[DefaultRow] = field(default_factory=list)
@@ -253,6 +265,8 @@ class Lab:
         return Results(
             **divided(self.cells, self.pairs),
             curves=tuple(self.curves),
+            trajectories=tuple(self.trajectories),
+            scripts=tuple(self.scripts),
             attributions=tuple(self.attributions),
             measurements=tuple(self.measurements),
             defaults=tuple(self.defaults),
@@ -270,6 +284,8 @@ class Lab:
             ("cells", self.cells, CellRow),
             ("pairs", self.pairs, PairRow),
             ("curves", self.curves, CurveRow),
+            ("trajectories", self.trajectories, TrajectoryRow),
+            ("scripts", self.scripts, ScriptRow),
             ("attributions", self.attributions, AttributionRow),
             ("measurements", self.measurements, MeasurementRow),
             ("defaults", self.defaults, DefaultRow),

@@ -85,6 +85,7 @@
 
   visible();
   document.addEventListener("panel", visible);
+  document.addEventListener("toggle", visible, true); // a <details> that was opened
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () {
     Array.from(drawn.keys()).forEach(draw);
   });

@@ -216,6 +216,16 @@ def step_claims(lab: Lab, options: argparse.Namespace) -> None:
     del options
 
 
+def step_illustrate(lab: Lab, options: argparse.Namespace) -> None:
+    """Collect what pages show beside the tables: the losses of trainings, and stand-alone scripts."""
+    from replab import standalone, tables, trajectories  # noqa: PLC0415
+
+    table = tables.read(lab.results / "cells.parquet")
+    cells = table[sorted({*standalone.NEEDED, *trajectories.NEEDED})].to_dict("records")
+    tables.write(options.out, trajectories.rows(lab, cells), trajectories.COLUMNS, trajectories.SORT)
+    tables.write(lab.results / "scripts.parquet", standalone.rows(lab, cells), standalone.COLUMNS, standalone.SORT)
+
+
 def step_report(lab: Lab, options: argparse.Namespace) -> None:
     """Render the tables."""
     from replab.report.render import render  # noqa: PLC0415

@@ -217,6 +217,51 @@ def test_claims_and_defaults_can_be_filtered(browser: sync_api.Browser, report: 
         assert page.locator(".default:visible th b").all_inner_texts() == ["Gelu", "Lstm"]
 
 
+def test_two_versions_are_chosen_filtered_and_kept_in_the_address(browser: sync_api.Browser, report: Path) -> None:
+    with Visit(browser, _address(report, "upgrade.html")) as visit:
+        page = visit.page
+        page.wait_for_selector('#chosen[data-ready="tf-1.15 tf-2.21"]')
+        assert page.locator("#chosen table tbody tr").count() >= 3
+        first = page.locator("#chosen tbody th a").first.inner_text()
+        assert first == "ops.gelu"
+        page.focus('[name="to"]')
+        page.keyboard.press("ArrowUp") if page.locator('[name="to"] option').first.inner_text() != "tf-2.21" else page.keyboard.press(
+            "ArrowDown"
+        )
+        page.wait_for_selector('#chosen[data-ready="tf-1.15 tf-2.4"]')
+        page.fill('[name="text"]', "sigmoid")
+        assert set(page.locator("#chosen tbody th a").all_inner_texts()) == {"ops.sigmoid"}
+        address = page.url
+        assert "from=tf-1.15&to=tf-2.4&text=sigmoid" in address
+        page.goto("about:blank")
+        page.goto(address)
+        page.wait_for_selector('#chosen[data-ready="tf-1.15 tf-2.4"]')
+        assert set(page.locator("#chosen tbody th a").all_inner_texts()) == {"ops.sigmoid"}
+        page.select_option('[name="verdict"]', "worse")
+        assert page.locator("#between-count").inner_text() == "Nothing fits these filters."
+        page.goto(_address(report, "upgrade.html#from=torch-1.4&to=torch-2.13&verdict=all"))
+        page.wait_for_selector('#chosen[data-ready="torch-1.4 torch-2.13"]')
+        page.locator("#chosen tbody td.side a").first.click()
+        page.wait_for_url("**/op/*.html#*torch-1.4-eager")
+        assert page.locator("tr:target").is_visible()
+        assert visit.faults == []
+
+
+def test_a_port_says_what_to_set_first(browser: sync_api.Browser, report: Path) -> None:
+    with Visit(browser, _address(report, "port.html#from=tf-2.21&to=torch-2.13")) as visit:
+        page = visit.page
+        page.wait_for_selector('#chosen[data-ready="tf-2.21 torch-2.13"]')
+        assert page.locator("#chosen h3").all_inner_texts()[0] == "What to set"
+        assert page.locator("#chosen table.settings tbody tr").first.locator("td b").inner_text() == "epsilon"
+        page.click('.between-pair a[href="#from=tf-1.15&to=torch-1.4"]')
+        page.wait_for_selector('#chosen[data-ready="tf-1.15 torch-1.4"]')
+        assert page.input_value('[name="from"]') == "tf-1.15"
+        page.select_option('[name="verdict"]', "all")
+        assert page.locator("#chosen table.differences tbody tr").count() >= 10
+        assert [url for url in visit.requests if not url.startswith(report.as_uri())] == []
+        assert visit.faults == []
+
+
 def test_without_scripts_every_claim_is_shown_and_no_filter(browser: sync_api.Browser, report: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

@@ -22,6 +22,8 @@ NAVIGATION = (
     ("matrix.html", "Matrix"),
     ("upgrade.html", "Upgrade"),
     ("port.html", "Port"),
+    ("recurrent.html", "Recurrent"),
+    ("training.html", "Training"),
     ("modes.html", "Modes"),
     ("defaults.html", "Defaults"),
     ("controls.html", "Controls"),
@@ -75,8 +77,10 @@ def write(site: Site, folder: Path, templates: Path, notices: Sequence[str] = ()
     page("modes.html", "modes.html.j2", page=site.modes)
     page("defaults.html", "defaults.html.j2", page=site.defaults)
     page("matrix.html", "matrix.html.j2", page=site.matrix)
-    page("upgrade.html", "upgrade.html.j2", groups=site.upgrade)
-    page("port.html", "port.html.j2", groups=site.port)
+    page("upgrade.html", "upgrade.html.j2", page=site.upgrade)
+    page("port.html", "port.html.j2", page=site.port)
+    page("recurrent.html", "recurrent.html.j2", page=site.recurrent)
+    page("training.html", "training.html.j2", page=site.training)
     page("controls.html", "controls.html.j2", page=site.controls)
     page("provenance.html", "provenance.html.j2", page=site.provenance)
     page("glossary.html", "glossary.html.j2")
@@ -84,6 +88,9 @@ def write(site: Site, folder: Path, templates: Path, notices: Sequence[str] = ()
         page(operation.path, "operation.html.j2", page=operation)
     (folder / "data").mkdir()
     (folder / "data" / "matrix.js").write_text(f"window.REPLAB_MATRIX={script_json(site.matrix.data)};\n", encoding="utf-8", newline="\n")
+    for pair in (*site.upgrade.pairs, *site.port.pairs):
+        text = f"REPLAB_BETWEEN({script_json(pair.file)},{script_json(pair.data)});\n"
+        (folder / pair.file).write_text(text, encoding="utf-8", newline="\n")
     shutil.copytree(templates.parent / "static", folder / "static", copy_function=shutil.copyfile)
 
 
