@@ -24,6 +24,8 @@ rule ask:
     input:
         lambda wildcards: lab_workflow.asked_from(LAB, wildcards.job),
         probe=PROBE,
+        policy="containers/policy.toml",
+        code=["scripts/replab/inside.py", "scripts/replab/engines/apptainer.py"],
         stale=lambda wildcards: lab_workflow.stale(LAB, wildcards.job),
     output:
         f"{RESULTS}/inside/{{job}}.json",

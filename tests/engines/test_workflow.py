@@ -6,49 +6,15 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from sandboxes import ENVIRONMENTS, ROOT, containers_left, statuses_of, variables
+from workflows import Workflow
 
 import daemons
 from replab.images import build_image
-
-BIN = Path(sys.executable).parent
-FAMILIES = "modes"
-
-
-class Workflow:
-    """``snakemake`` with an engine and a folder of results."""
-
-    def __init__(self, engine: str, results: Path, cache: Path, lock: Path, environments: str = "numpy-2.5,torch-2.13", families: str = FAMILIES) -> None:
-        self.results = results
-        self.settings = [
-            f"engine={engine}", f"environments={environments}", f"families={families}", "variants=default", f"results={results}", "points=4096",
-            f"cache={cache}", f"bases={lock}", "devices=cpu",
-        ]  # fmt: skip
-
-    def command(self, *words: str) -> list[str]:
-        return [str(BIN / "snakemake"), "--cores", "2", *words, "--config", *self.settings]
-
-    def run(self, *words: str, seconds: float = 400, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*words), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False,
-            env={**os.environ, **(env or {})},
-        )  # fmt: skip
-
-    def start(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self.command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-        )
-
-    def manifests(self) -> dict[str, dict]:
-        return {path.stem: json.loads(path.read_text()) for path in sorted((self.results / "batches").glob("*.json"))}
-
-    def logs(self) -> str:
-        return "\n".join(path.read_text(errors="replace") for path in sorted((self.results / "logs").rglob("*.log")))
 
 
 def test_the_workflow_fills_the_report_from_containers(engine: str, bases: tuple[Path, str], cache: Path, tmp_path: Path) -> None:

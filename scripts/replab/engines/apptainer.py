@@ -7,6 +7,7 @@ missing), one runs inside (``scripts/inside/alone.py``), and one takes what came
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,9 @@ class ApptainerEngine:
     """Finds what was built and observed; refuses to start anything, since that would be on the host."""
 
     name = "apptainer"
-    promises: tuple[str, ...] = ("container", "root", "user", "capabilities", "environment")
+    def __init__(self) -> None:
+        # Apptainer changes no user: who is root outside is root inside.
+        self.promises: tuple[str, ...] = ("container", "root", "environment", *(("user",) if os.geteuid() != 0 else ()))
 
     def build(self, environment: Environment, cache: Path, log: Log, device: str = "cpu") -> Built:
         """See ``Engine.build``: reads the record of the image, which a node without network or daemon has as well."""
