@@ -15,13 +15,14 @@ from typing import Any
 
 import yaml
 
-from replab import __version__, config, sbom, tables
+from replab import __version__, config, pins, sbom, tables
 from replab.engines.base import host_platform
 from replab.model import Environment, Lab
 from replab.publish import checks, crate, manifest, pages, sums
 from replab.publish.errors import PublishError
 from replab.publish.versions import ABOUT
 from replab.report import viewmodel, writer
+from replab.workflow import planned_builds
 
 TABLES = (*(f"{part}.parquet" for part in tables.PARTS), "defaults.parquet")
 FACTS = ("claims.json", "sources.json", "cases.json", "environments.json", "run.json")
@@ -29,6 +30,8 @@ SOURCES = (*checks.WORKFLOW, "Makefile", "README.md", "LICENSE", "CITATION.cff")
 """What the published workflow consists of: all that running it again needs."""
 MACHINE_OWN = ("results", "cache")
 """Settings that say where something lies on one machine."""
+OWN_BASES = "own-bases.lock"
+"""A lock of base images that the run was told to use instead of the repository's."""
 ELSEWHERE = "elsewhere"
 """Below the published workflow: experiments that lay outside of the repository."""
 
@@ -36,7 +39,6 @@ ELSEWHERE = "elsewhere"
 def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed: Sequence[str], headline: str) -> dict[str, Any]:
     """What a version says of itself."""
     run = json.loads((lab.results / "run.json").read_text(encoding="utf-8"))
-    seen = json.loads((lab.results / "environments.json").read_text(encoding="utf-8"))
     claims = json.loads((lab.results / "claims.json").read_text(encoding="utf-8"))
     ended = datetime.fromtimestamp(int((lab.results / "run.json").stat().st_mtime), UTC)
     verdicts = Counter(row["verdict"] for row in tables.rows(lab.results / "cells.parquet", ["verdict", "variant"]) if row["verdict"])
@@ -54,7 +56,7 @@ def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed:
         "snakemake": metadata.version("snakemake"),
         "machine": host_platform(),
         "system": platform.system(),
-        "environments": {one.name: _environment(one, seen.get(one.name, {})) for one in lab.environments},
+        "environments": {one.place(device): _environment(lab, one, device) for one, device in planned_builds(lab)},
         "families": [family.name for family in lab.families],
         "cells": sum(run.get("counts", {}).values()),
         "counts": run.get("counts", {}),
@@ -64,9 +66,14 @@ def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed:
     }
 
 
-def _environment(asked: Environment, seen: Mapping[str, Any]) -> dict[str, Any]:
-    observed = seen.get("observed") or {}
+def _environment(lab: Lab, asked: Environment, device: str) -> dict[str, Any]:
+    """What is known of an environment as it was built for a device."""
+    place = lab.results / "environments" / f"{asked.place(device)}.json"
+    seen = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
+    observed, lock = seen.get("observed") or {}, pins.lock_of(asked, device)
     return {
+        "folder": asked.name,
+        "device": device,
         "framework": asked.framework,
         "version": asked.version,
         "python": asked.python,
@@ -74,7 +81,9 @@ def _environment(asked: Environment, seen: Mapping[str, Any]) -> dict[str, Any]:
         "status": str(seen.get("status") or ""),
         "identity": str(seen.get("identity") or ""),
         "platform": str(seen.get("platform") or ""),
-        "lock": sums.of_file(asked.lock) if asked.lock.is_file() else "",
+        "image": str((seen.get("image") or {}).get("digest") or ""),
+        "lock_file": lock.name if lock.is_file() else "",
+        "lock": sums.of_file(lock) if lock.is_file() else "",
         "packages": dict(sorted((observed.get("packages") or {}).items())),
     }
 
@@ -124,7 +133,12 @@ def workflow(lab: Lab, settings: Mapping[str, Any], target: Path) -> dict[str, A
             shutil.copyfile(source / "claims.toml", target / name / "claims.toml")
         places += [name] if (target / name).is_dir() else []
     kept = {key: value for key, value in settings.items() if key not in MACHINE_OWN}
+    if lab.bases is not None:
+        (target / ELSEWHERE).mkdir(exist_ok=True)
+        shutil.copyfile(lab.bases, target / ELSEWHERE / OWN_BASES)
+        kept["bases"] = f"{ELSEWHERE}/{OWN_BASES}"
     return kept | {
+        "devices": "cuda" if lab.cuda else "cpu",
         "experiments": places,
         "environments": ",".join(one.name for one in lab.environments),
         "families": ",".join(family.name for family in lab.families),
@@ -159,16 +173,19 @@ def _locks(lab: Lab, target: Path) -> None:
         (target / one.name).mkdir(parents=True)
         for path in sorted(path for path in one.folder.iterdir() if path.is_file() and path.suffix in (".toml", ".lock")):
             shutil.copyfile(path, target / one.name / path.name)
-    for path in sorted((lab.root / "containers").glob("*.toml")):
+    shared = [path for path in (lab.root / "containers").iterdir() if path.is_file() and path.suffix in (".toml", ".lock")]
+    for path in sorted([*shared, *lab.root.glob("*.lock")]):
         shutil.copyfile(path, target / path.name)
-    if (lab.root / "requirements.lock").is_file():
-        shutil.copyfile(lab.root / "requirements.lock", target / "requirements.lock")
+    if lab.bases is not None:
+        shutil.copyfile(lab.bases, target / OWN_BASES)
 
 
 def _bills(lab: Lab, about: Mapping[str, Any], target: Path) -> None:
     target.mkdir(parents=True)
     for one in lab.environments:
-        found = {"replab:framework": one.framework, "replab:engine": about["environments"][one.name]["engine"]}
+        known = about["environments"][one.name]
+        found = {"replab:framework": one.framework, "replab:engine": known["engine"]}
+        found |= {"replab:image": known["image"]} if known["image"] else {}
         for lock in sorted(one.folder.glob("*.lock")):
             suffix = "" if lock.name == one.lock.name else f".{lock.stem}"
             text = sbom.of_lock(one.name, one.version, lock, python=one.python, properties=found)

@@ -13,7 +13,7 @@ from typing import Any
 from replab import config, ids, lab_lock, pins, plan, tables
 from replab.batch import environment_facts, input_index
 from replab.errors import ConfigError, StoreError
-from replab.model import Lab, Status
+from replab.model import Environment, Lab, Status
 from replab.publish.errors import PublishError
 from replab.requests import requests
 from replab.store import Store
@@ -28,7 +28,8 @@ KINDS = {
 NAMED = 3
 """Examples that a reason names."""
 WORKFLOW = (
-    "Snakefile", "rules", "scripts", "experiments", "containers", "config", "profiles", "reports", "requirements.lock", "pyproject.toml",
+    "Snakefile", "rules", "scripts", "experiments", "containers", "config", "profiles", "reports", "requirements.lock", "cluster.lock",
+    "pyproject.toml",
 )  # fmt: skip
 """What results and their presentation depend on."""
 AFTERWARDS = (
@@ -137,9 +138,9 @@ def _dirty(lab: Lab) -> Iterator[Reason]:
 def _missing(lab: Lab, entries: list[Mapping[str, Any]]) -> Iterator[Reason]:
     """Planned cells without a result, with the result of other sources or bytes, with a damaged one, or that the tables do not hold."""
     again = "run 'snakemake --cores all'"
-    shut = {one.name: _facts(lab, one.name) for one in lab.environments}
+    shut = {one.place(device): _facts(lab, one.place(device)) for one, device in _builds(lab)}
     for name, facts in shut.items():
-        if facts.get("status") != Status.OK:
+        if facts.get("status") not in (Status.OK, Status.SKIPPED):  # skipped: for a device that this machine lacks
             reason = f"{name} was not available: {facts.get('reason') or 'it was never built'}"
             yield Reason(kind="missing", text=reason, hint="replab doctor says what this machine lacks")
     have = {entry["id"]: entry for entry in entries}
@@ -175,7 +176,7 @@ def _planned(lab: Lab, available: set[str]) -> Iterator[tuple[str, str]]:
     """Id and key of every cell that should have run in the environments that are there."""
     for batch in plan.batches(lab):
         environment, families, variant = plan.parts(lab, batch)
-        if environment.name not in available:
+        if environment.place(batch.device) not in available:
             continue
         facts = environment_facts(lab, environment.place(batch.device))
         built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
@@ -191,16 +192,16 @@ def _planned(lab: Lab, available: set[str]) -> Iterator[tuple[str, str]]:
 
 def _stale(lab: Lab) -> Iterator[Reason]:
     """Locks that were edited or are older than what they were made from, and results of another lock than the one at hand."""
-    problems = [problem for environment in lab.environments for problem in pins.check(environment)]
+    problems = [problem for one in lab.environments for device in pins.locked_devices(one) for problem in pins.check(one, device)]
     problems += lab_lock.check(lab.root)
     if problems:
         yield Reason(kind="pins", text=_some(problem.partition(". Run")[0] for problem in problems), hint="run 'replab pin'")
     moved = []
-    for one in lab.environments:
-        identity = _facts(lab, one.name).get("identity")
-        if lab.engine == "uv" and identity and one.lock.is_file():
-            now = hashlib.sha256(one.lock.read_bytes() + one.python.encode()).hexdigest()
-            moved += [one.name] if now != identity else []
+    for one, device in _builds(lab):
+        identity, lock = _facts(lab, one.place(device)).get("identity"), pins.lock_of(one, device)
+        if lab.engine == "uv" and identity and lock.is_file():
+            now = hashlib.sha256(lock.read_bytes() + one.python.encode()).hexdigest()
+            moved += [one.place(device)] if now != identity else []
     if moved:
         text = f"{_some(moved)} ran with another lock than the one at hand"
         yield Reason(kind="pins", text=text, hint="run 'snakemake --cores all'")
@@ -213,6 +214,12 @@ def _controls(lab: Lab) -> Iterator[Reason]:
         if good < total:
             text = f"{total - good} of {total} {names.get(kind, kind)} came out otherwise"
             yield Reason(kind="controls", text=text, hint="see the report's page Controls")
+
+
+def _builds(lab: Lab) -> list[tuple[Environment, str]]:
+    from replab.workflow import planned_builds  # noqa: PLC0415 (which asks here what can be allowed)
+
+    return planned_builds(lab)
 
 
 def _facts(lab: Lab, name: str) -> dict[str, Any]:

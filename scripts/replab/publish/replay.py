@@ -97,9 +97,9 @@ def _found(published: versions.Published, answer: Mapping[str, Any], options: Op
     """Counts, environments, and every output that did not come back with a likely reason."""
     verdicts = _verdicts(published.folder)
     environments, reasons = [], {}
-    cells = [one | {"environment": one["id"].partition("@")[2].partition(":")[0]} for one in answer["cells"]]
+    cells = answer["cells"]
     for name, facts in sorted(answer["environments"].items()):
-        counts = Counter(one["kind"] for one in cells if one["environment"] == name)
+        counts = Counter(one["kind"] for one in cells if one["place"] == name)
         differences = different(published.about["environments"][name], facts)
         how = "from the cache, by the same lock" if options.cache else "built anew from the published lock"
         if facts["status"] != "ok":
@@ -117,7 +117,7 @@ def _found(published: versions.Published, answer: Mapping[str, Any], options: Op
             {
                 "id": one["id"], "output": one["output"], "kind": one["kind"],
                 "published": f"{before} {one['published_bits'][:12]}".strip(), "here": f"{here} {one['here_bits'][:12]}".strip(),
-                "reason": _reason(one, reasons.get(one["environment"], [])),
+                "reason": _reason(one, reasons.get(one["place"], [])),
             }
         )  # fmt: skip
     counts = Counter(one["kind"] for one in cells)

@@ -43,8 +43,9 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
         raise LabError(f"no published cell matches {request['cells']!r}", hint=hint)
     lab = _restrict(lab, {row["id"] for row in chosen})
     environments = {}
-    for environment in lab.environments:
-        name = environment.name
+    places = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(row["id"]) for row in chosen)}
+    names = {place: next(one for one in lab.environments if one.name == place[0]).place(place[1]) for place in sorted(places)}
+    for name in names.values():
         _say(f"environment {name}")
         steps.step_environment(lab, Namespace(name=name, out=lab.results / "environments" / f"{name}.json"))
         environments[name] = environment_facts(lab, name)
@@ -54,6 +55,9 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
     _run(lab, request, {row["id"] for row in chosen})
     results = _results(lab)
     cells = [_compare(row, results.get(row["id"])) for row in chosen]
+    for one in cells:
+        cell = ids.parse_cell_id(one["id"])
+        one["place"] = names[cell.environment, cell.device]
     told = versions.read(Path(request["version"])).about["environments"]
     alike = {name for name, facts in environments.items() if all(facts.get(key) == told[name][key] for key in ("platform", "identity"))}
     _again(lab, request, cells, alike)
@@ -82,7 +86,7 @@ def _restrict(lab: Lab, names: Iterable[str]) -> Lab:
 def _again(lab: Lab, request: Mapping[str, Any], cells: Iterable[Found], alike: set[str]) -> None:
     """Run cells a second time that gave other bits where nothing else is other: two runs here that differ make them ``unsteady``."""
     open_ = [one for one in cells if one["kind"] == "other" and one["here_status"] == one["published_status"] == Status.OK]
-    open_ = [one for one in open_ if ids.parse_cell_id(one["id"]).environment in alike]
+    open_ = [one for one in open_ if one["place"] in alike]
     if not open_:
         return
     second = replace(lab, results=lab.results / "again")
@@ -99,11 +103,9 @@ def _again(lab: Lab, request: Mapping[str, Any], cells: Iterable[Found], alike: 
 
 def _run(lab: Lab, request: Mapping[str, Any], names: set[str]) -> None:
     """Run the batches that have cells called ``names``, several at a time, and no other cases of them."""
-    places = {(cell.environment, cell.family, cell.variant) for cell in map(ids.parse_cell_id, names)}
-    batches = [
-        batch for batch in plan.batches(lab)
-        if any((batch.environment, batch.variant) == (place[0], place[2]) and batch.family in (place[1], plan.ALL) for place in places)
-    ]  # fmt: skip
+    places = {(cell.environment, cell.variant, cell.device, cell.family) for cell in map(ids.parse_cell_id, names)}
+    places |= {(*place[:3], several) for place in places for several in (plan.ALL, plan.LIGHT)}  # batches that several families share
+    batches = [batch for batch in plan.batches(lab) if (batch.environment, batch.variant, batch.device, batch.family) in places]
     settings = {**request["settings"], "results": str(lab.results)}
     cases = {(cell.family, cell.case) for cell in map(ids.parse_cell_id, names)}
     wanted = ids.normal_pattern(request["cells"])
