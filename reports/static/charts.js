@@ -57,7 +57,7 @@
 
   function draw(source) {
     var target = document.getElementById(source.dataset.chart);
-    if (!target || target.offsetParent === null) { return; }
+    if (!target || target.offsetParent === null || target.closest("details:not([open])")) { return; }
     if (drawn.has(source)) { drawn.get(source).finalize(); }
     var payload = JSON.parse(source.textContent);
     var spec = Object.assign({}, payload.spec);

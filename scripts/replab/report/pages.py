@@ -169,6 +169,8 @@ class EnvironmentEntry:
     packages: tuple[tuple[str, str], ...]
     details: tuple[tuple[str, str], ...]
     lock: str
+    pins: str
+    """The file of its pins in the repository."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -193,6 +195,12 @@ class ProvenancePage:
     environments: tuple[EnvironmentEntry, ...]
     command: str
     machine: tuple[tuple[str, str], ...]
+    steps: tuple[tuple[str, str], ...] = ()
+    """(what for, command): how to get these numbers again."""
+    processors: tuple[tuple[str, str, str], ...] = ()
+    """(model, instruction sets, environments that saw it)."""
+    switches: tuple[tuple[str, str, str, int], ...] = ()
+    """(variant, what it does, the question it answers, cells)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
