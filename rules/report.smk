@@ -10,6 +10,9 @@ rule illustrate:
         f"{RESULTS}/logs/illustrate.log",
     container:
         container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("illustrate", "", attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("illustrate", "", attempt),
     params:
         step=STEP,
         settings=SETTINGS,
