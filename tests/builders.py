@@ -740,10 +740,22 @@ def hostile() -> Lab:
         pair(first, second, "version", verdict="accuracy", cause=bad),
     ]
     lab.curves = curve(first, [1.0, 2.0, 3.0, 9.0])
+    lab.scripts = [ScriptRow(id=first.id, script=f"{bad}</code></pre>{bad}\n"), ScriptRow(id=second.id, reason=bad)]
+    known = {"family": first.family, "case": first.case, "dtype": "float32", "mode": "eager", "z_limit": 8.0, "truth": 1.0, "sigma": 1e-7}
+    lab.trajectories = [
+        TrajectoryRow(
+            id=row.id, environment=row.environment, framework=row.framework, verdict="semantic", place=place, step=place, value=1.5, **known
+        )
+        for row in (first, second)
+        for place in range(3)
+    ]
     _hostile_causes(lab, first, second, control)
     lab.environments = {
         f"numpy{bad}": environment(
-            STACKS[0], reason=bad, observed={"python": bad, "packages": {bad: bad}, "cpu": {bad: [bad]}, "framework": bad}
+            STACKS[0],
+            asked={"note": bad, "framework": bad, "devices": [bad]},
+            reason=bad,
+            observed={"python": bad, "packages": {bad: bad}, "cpu": {bad: [bad]}, "framework": bad},
         ),
         f"torch{bad}": {"asked": {"framework": bad, "version": bad}, "status": "unavailable", "reason": bad},
     }

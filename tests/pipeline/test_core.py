@@ -129,11 +129,17 @@ def test_enough_came_out_well(core: Workflow) -> None:
     assert sorted(broken["id"] + " " + broken.reason) == []
 
 
+FAMILIES_SHOWN = 3
+
+
 def _scripts(core: Workflow) -> dict[str, str]:
-    """A sample of stand-alone scripts by cell: of each environment, mode and family one, so that every way to run is among them."""
+    """A sample of stand-alone scripts by cell: one of each environment and mode, and of several families run eagerly."""
     table = core.table("scripts").query("script != ''").sort_values("id")
     parts = table["id"].str.extract(r"^(?P<family>[^.]+)\..*@(?P<environment>[^:]+):(?P<mode>[^:]+):")
-    return dict(table.assign(**parts).groupby(["environment", "mode", "family"]).first()[["id", "script"]].itertuples(index=False))
+    table = table.assign(**parts)
+    ways, eager = table.groupby(["environment", "mode"]).first(), table[table["mode"] == "eager"].groupby(["environment", "family"]).last()
+    sample = pd.concat([ways, eager.groupby("environment").head(FAMILIES_SHOWN)])
+    return dict(sample[["id", "script"]].itertuples(index=False))
 
 
 def test_stand_alone_scripts_show_in_the_real_environments_what_the_table_says(
@@ -160,7 +166,7 @@ def test_stand_alone_scripts_show_in_the_real_environments_what_the_table_says(
             wrong.append((identity, printed, known, done.stderr[-300:]))
             continue
         said = lines["this run"][2:]
-        if said and said[-1] == "ULP" and float(said[0]) == float(said[0]) and not (rows.ulp_max >= float(said[0]) - 0.51).any():
+        if said and said[-1] == "ULP" and float(said[0]) == float(said[0]) and not (rows.ulp_max >= float(said[0]) * (1 - 1e-5) - 0.51).any():
             wrong.append((identity, said, list(rows.ulp_max), ""))
     record_property("stand-alone scripts", f"{len(sample)} in {len({i.split('@')[1] for i in sample})} ways to run")
     assert wrong == []
@@ -170,4 +176,5 @@ def _value(words: list[str] | None) -> str:
     """The first number of a line, in one spelling."""
     if not words:
         return ""
-    return str(float.fromhex(words[0])) if "x" in words[0] else words[0].lower()
+    text = {"false": "0", "true": "1"}.get(words[0].lower(), words[0].lower())
+    return str(float.fromhex(text) if "x" in text else float(text))
