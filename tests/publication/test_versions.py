@@ -71,7 +71,7 @@ def test_the_crate_check_can_fail(first: Path, tmp_path: Path) -> None:
 def test_every_environment_has_a_valid_bill_of_materials(first: Path) -> None:
     validator = JsonStrictValidator(SchemaVersion.V1_6)
     found = sorted((first / "sbom").glob("*.json"))
-    assert [path.name for path in found] == ["lab.cdx.json", "numpy-2.5.cdx.json", "torch-2.13.cdx.json"]
+    assert [path.name for path in found] == ["lab.cdx.json", "numpy-2.5.cdx.json", "torch-2.13.cdx.json", "torch-2.13.cuda.cdx.json"]
     for path in found:
         assert validator.validate_str(path.read_text()) is None
     torch = json.loads((first / "sbom" / "torch-2.13.cdx.json").read_text())
