@@ -1,4 +1,5 @@
 # make run      from a fresh clone to a report; needs python3, make, git and a package index
+# make publish VERSION=2026.11.0     a version of the site from the last run
 # make test     everything is tested; says at its end what was covered
 # make setup setup-cluster slurm-demo lint bench accept doctor clean
 
@@ -13,7 +14,7 @@ PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup setup-cluster slurm-demo run test lint bench accept doctor clean
+.PHONY: help setup setup-cluster slurm-demo run publish test lint bench accept doctor clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -38,6 +39,10 @@ run:
 	echo "make run took $$(( (SECONDS - start) / 60 )) min $$(( (SECONDS - start) % 60 )) s"; \
 	if [ $$code -ne 0 ]; then echo "the run is not complete; what failed is named above" >&2; exit $$code; fi; \
 	$(BIN)/python -m replab.commands.report_path $(CONFIG)
+
+# ALLOW="dirty,missing" publishes nevertheless, and says so on every page; SIGN is an SSH key. docs/publishing.md
+publish: setup
+	@$(BIN)/snakemake --cores $(CORES) publish --config version=$(VERSION) $(if $(ALLOW),allow=$(ALLOW)) $(if $(SIGN),sign=$(SIGN)) $(CONFIG)
 
 test: setup
 	@$(BIN)/python tests/run.py

@@ -16,11 +16,13 @@ include: "rules/inputs.smk"
 include: "rules/run.smk"
 include: "rules/judge.smk"
 include: "rules/report.smk"
+include: "rules/publish.smk"
 
 
 localrules:
     all,
     images,
+    publish,
 
 
 rule all:

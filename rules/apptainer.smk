@@ -53,6 +53,9 @@ rule inside:
     priority: 60
     container:
         container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("inside", wildcards.job, attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("inside", wildcards.job, attempt),
     params:
         command=lambda wildcards: lab_workflow.inside_command(LAB, wildcards.job),
     shell:

@@ -1,8 +1,31 @@
+rule illustrate:
+    """Collect what pages show beside the tables."""
+    input:
+        tables=rules.tables.output,
+        code=["scripts/replab/trajectories.py", "scripts/replab/standalone.py"],
+    output:
+        trajectories=f"{RESULTS}/trajectories.parquet",
+        scripts=f"{RESULTS}/scripts.parquet",
+    log:
+        f"{RESULTS}/logs/illustrate.log",
+    container:
+        container_of
+    resources:
+        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("illustrate", "", attempt),
+        runtime=lambda wildcards, attempt: ASKS.minutes("illustrate", "", attempt),
+    params:
+        step=STEP,
+        settings=SETTINGS,
+    shell:
+        "{params.step} illustrate --config {params.settings} --out {output.trajectories} > {log} 2>&1"
+
+
 rule report:
     """Render the tables as a site that opens from file://."""
     input:
         tables=rules.tables.output,
         claims=rules.claims.output,
+        illustrations=rules.illustrate.output,
         templates=sorted(map(str, (LAB.root / "reports").rglob("*.*"))),
         code=[*sorted(map(str, (LAB.root / "scripts/replab/report").glob("*.py"))), "scripts/replab/defaults.py"],
     output:

@@ -15,7 +15,17 @@ from typing import Any
 import pandas as pd
 
 from builders_why import claim, default, finding, hypothesis, measurement, source, subsets, switched
-from replab.report.results import AttributionRow, CellRow, CurveRow, DefaultRow, MeasurementRow, PairRow, Results
+from replab.report.results import (
+    AttributionRow,
+    CellRow,
+    CurveRow,
+    DefaultRow,
+    MeasurementRow,
+    PairRow,
+    Results,
+    ScriptRow,
+    TrajectoryRow,
+)
 from replab.report.viewmodel import divided
 
 HOSTILE = '<script>alert("x")</script>'
@@ -239,6 +249,8 @@ class Lab:
     cells: list[CellRow] = field(default_factory=list)
     pairs: list[PairRow] = field(default_factory=list)
     curves: list[CurveRow] = field(default_factory=list)
+    trajectories: list[TrajectoryRow] = field(default_factory=list)
+    scripts: list[ScriptRow] = field(default_factory=list)
     attributions: list[AttributionRow] = field(default_factory=list)
     measurements: list[MeasurementRow] = field(default_factory=list)
     defaults: list[DefaultRow] = field(default_factory=list)
@@ -253,6 +265,8 @@ class Lab:
         return Results(
             **divided(self.cells, self.pairs),
             curves=tuple(self.curves),
+            trajectories=tuple(self.trajectories),
+            scripts=tuple(self.scripts),
             attributions=tuple(self.attributions),
             measurements=tuple(self.measurements),
             defaults=tuple(self.defaults),
@@ -270,6 +284,8 @@ class Lab:
             ("cells", self.cells, CellRow),
             ("pairs", self.pairs, PairRow),
             ("curves", self.curves, CurveRow),
+            ("trajectories", self.trajectories, TrajectoryRow),
+            ("scripts", self.scripts, ScriptRow),
             ("attributions", self.attributions, AttributionRow),
             ("measurements", self.measurements, MeasurementRow),
             ("defaults", self.defaults, DefaultRow),
@@ -724,10 +740,22 @@ def hostile() -> Lab:
         pair(first, second, "version", verdict="accuracy", cause=bad),
     ]
     lab.curves = curve(first, [1.0, 2.0, 3.0, 9.0])
+    lab.scripts = [ScriptRow(id=first.id, script=f"{bad}</code></pre>{bad}\n"), ScriptRow(id=second.id, reason=bad)]
+    known = {"family": first.family, "case": first.case, "dtype": "float32", "mode": "eager", "z_limit": 8.0, "truth": 1.0, "sigma": 1e-7}
+    lab.trajectories = [
+        TrajectoryRow(
+            id=row.id, environment=row.environment, framework=row.framework, verdict="semantic", place=place, step=place, value=1.5, **known
+        )
+        for row in (first, second)
+        for place in range(3)
+    ]
     _hostile_causes(lab, first, second, control)
     lab.environments = {
         f"numpy{bad}": environment(
-            STACKS[0], reason=bad, observed={"python": bad, "packages": {bad: bad}, "cpu": {bad: [bad]}, "framework": bad}
+            STACKS[0],
+            asked={"note": bad, "framework": bad, "devices": [bad]},
+            reason=bad,
+            observed={"python": bad, "packages": {bad: bad}, "cpu": {bad: [bad]}, "framework": bad},
         ),
         f"torch{bad}": {"asked": {"framework": bad, "version": bad}, "status": "unavailable", "reason": bad},
     }

@@ -33,11 +33,15 @@ GROUPS = {
     "images": ("images",),
     "engines": ("engines",),
     "pipeline": ("pipeline",),
+    "publication": ("publication",),
     "browser": ("browser",),
     "cluster": ("cluster",),
 }
 """Groups and the folders below ``tests`` that they run, quick ones first."""
 PARALLEL = ("quick",)
+AGAIN = 5
+"""So many failed tests of a slow group, at most, are run once more by themselves: a machine that was busy for a while fails a test of
+daemons and time limits, a fault of the lab fails it twice. The summary names every test that needed its second run."""
 NO_TESTS = 5
 """Exit code of pytest when it found nothing to run."""
 
@@ -53,6 +57,8 @@ class Outcome:
     skipped: Counter[str] = field(default_factory=Counter)
     told: dict[str, str] = field(default_factory=dict)
     """What tests have to say beside that they passed."""
+    again: list[str] = field(default_factory=list)
+    """Tests that passed when they were run a second time."""
 
 
 def lint() -> Outcome:
@@ -75,16 +81,28 @@ def tests(name: str, folders: list[Path]) -> Outcome:
     """The tests of a group in one pytest."""
     outcome = Outcome(name)
     with tempfile.TemporaryDirectory() as scratch:
-        report = Path(scratch) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *map(str, folders)]
+        command = [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={scratch}/cache"]
         if name in PARALLEL:
             command += ["-n", "2", "--dist", "loadfile"]
-        done = subprocess.run(command, cwd=ROOT, check=False)
-        if report.is_file():
-            read(report, outcome)
-    if done.returncode not in (0, NO_TESTS) and not outcome.failed:
-        outcome.failed.append(f"pytest ended with {done.returncode}")
+        code = _pytest(command, folders, Path(scratch) / "report.xml", outcome)
+        if name not in PARALLEL and 0 < len(outcome.failed) <= AGAIN:
+            print(f"\n== {name}: once more, what failed", flush=True)
+            second = Outcome(name)
+            code = _pytest([*command, "--last-failed", "--last-failed-no-failures", "none"], folders, Path(scratch) / "again.xml", second)
+            outcome.again = [test for test in outcome.failed if test not in second.failed]
+            outcome.failed = second.failed
+            outcome.passed += second.passed
+    if code not in (0, NO_TESTS) and not outcome.failed:
+        outcome.failed.append(f"pytest ended with {code}")
     return outcome
+
+
+def _pytest(command: list[str], folders: list[Path], report: Path, outcome: Outcome) -> int:
+    """One run of pytest, counted in ``outcome``; its exit code."""
+    done = subprocess.run([*command, f"--junitxml={report}", *map(str, folders)], cwd=ROOT, check=False)
+    if report.is_file():
+        read(report, outcome)
+    return done.returncode
 
 
 def read(report: Path, outcome: Outcome) -> None:
@@ -145,6 +163,8 @@ def summary(outcomes: list[Outcome], not_run: list[str], seconds: float) -> None
             print(f"    skipped {count}: {reason}")
         for name, text in sorted(outcome.told.items()):
             print(f"    {name}: {text}")
+        for test in outcome.again:
+            print(f"    passed only when run a second time: {test}")
         for failure in outcome.failed:
             print(f"    FAILED {failure}")
     for name in not_run:

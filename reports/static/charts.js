@@ -57,7 +57,7 @@
 
   function draw(source) {
     var target = document.getElementById(source.dataset.chart);
-    if (!target || target.offsetParent === null) { return; }
+    if (!target || target.offsetParent === null || target.closest("details:not([open])")) { return; }
     if (drawn.has(source)) { drawn.get(source).finalize(); }
     var payload = JSON.parse(source.textContent);
     var spec = Object.assign({}, payload.spec);
@@ -85,6 +85,7 @@
 
   visible();
   document.addEventListener("panel", visible);
+  document.addEventListener("toggle", visible, true); // a <details> that was opened
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () {
     Array.from(drawn.keys()).forEach(draw);
   });

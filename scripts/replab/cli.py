@@ -172,13 +172,102 @@ def doctor(environments: Environments = "", config: Settings = None) -> None:
 
 @app.command()
 def verify(
+    place: Annotated[
+        str, typer.Argument(metavar="[PATH|URL]", help="A published version or site, or a bundle; without it, the store of results.")
+    ] = "",
     remove: Annotated[bool, typer.Option("--remove", help="Put damaged files aside, so that the next run makes them again.")] = False,
+    signers: Annotated[
+        Path | None, typer.Option("--signers", help="Whose signatures count, as OpenSSH's allowed_signers; a version needs one of theirs.")
+    ] = None,
     config: Settings = None,
 ) -> None:
-    """Check every stored result against its hashes."""
-    from replab.commands import common, verify as command
+    """Check every stored result, or everything that was published, against its hashes."""
+    from replab.commands import common
 
-    command.run(common.open_lab(settings=config or ()).results, remove=remove)
+    if place and Path(place).is_file():
+        from replab.commands import bundle
+
+        bundle.verify(Path(place))
+    elif place:
+        from replab.commands import publish as publication
+
+        publication.verify(place, signers)
+    else:
+        from replab.commands import verify as command
+
+        command.run(common.open_lab(settings=config or ()).results, remove=remove)
+
+
+@app.command()
+def publish(
+    version: Annotated[str, typer.Argument(help="The name of the version, such as 2026.11.0.")],
+    allow: Annotated[
+        str, typer.Option(help="Publish nevertheless: dirty, missing, pins, controls, separated by commas. Every page will say so.")
+    ] = "",
+    site: Annotated[Path, typer.Option(help="The folder of the site.")] = Path("site"),
+    sign: Annotated[Path | None, typer.Option(metavar="KEY", help="Sign the hashes with this SSH key.")] = None,
+    config: Settings = None,
+) -> None:
+    """Make an immutable version of the site from the results of the last run."""
+    from replab.commands import publish as command
+    from replab.publish.run import Options
+
+    command.publish(Options(version=version, allow=allow, site=site, sign=sign), config or (), Path.cwd())
+
+
+@app.command()
+def replay(
+    place: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of a published version.")],
+    cells: Annotated[str, typer.Option(metavar="GLOB", help="Only cells that match, such as 'ops.softmax*@torch-*'.")] = "*",
+    out: Annotated[Path | None, typer.Option(help="Where to work and to put the page; replay/VERSION by default.")] = None,
+    cached: Annotated[bool, typer.Option("--cached", help="Use environments that were built before from the very same locks.")] = False,
+    cores: Annotated[int, typer.Option(help="Batches that run at the same time; 0 for one per core.")] = 0,
+    engine: Annotated[str, typer.Option(help="Another engine than the published one.")] = "",
+    signers: Annotated[Path | None, typer.Option("--signers", help="As for verify.")] = None,
+    config: Settings = None,
+) -> None:
+    """Build the published environments again, run again, and say how many results came back bit for bit."""
+    from replab.commands import common, replay as command
+    from replab.publish.replay import Options
+
+    lab = common.open_lab(settings=config or ())
+    asked = Options(cells=cells, out=out, cache=lab.cache if cached else None, cores=cores, engine=engine, signers=signers)
+    if not command.run(place, asked):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bundle(
+    pattern: Annotated[str, typer.Argument(metavar="[GLOB]", help="Which cells, such as 'ops.softmax*@torch-*'; all by default.")] = "*",
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("results.bundle"),
+    config: Settings = None,
+) -> None:
+    """Pack results of this machine into one file, with hashes and where they come from."""
+    from replab.commands import bundle as command, common
+
+    command.pack(common.open_lab(settings=config or ()), pattern, out)
+
+
+@app.command()
+def merge(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bundles of other machines.")],
+    config: Settings = None,
+) -> None:
+    """Put the results of bundles into the store here; a bundle with a wrong hash is refused as a whole."""
+    from replab.commands import bundle as command, common
+
+    command.merge(common.open_lab(settings=config or ()), files)
+
+
+@app.command()
+def deploy(
+    to: Annotated[str, typer.Option(metavar="FOLDER|REMOTE#BRANCH", help="A folder, or a branch of a git remote.")],
+    site: Annotated[Path, typer.Option(help="The folder of the site.")] = Path("site"),
+) -> None:
+    """Bring every published version to a folder or to a branch that is served as pages; what is there is kept."""
+    from replab.commands import deploy as command
+
+    command.run(site, to, Path.cwd())
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

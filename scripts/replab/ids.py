@@ -90,3 +90,14 @@ def parse_batch_id(text: str) -> Batch:
     if len(parts) not in (3, 4) or parts[3:] not in ([], ["cuda"]):  # the device, where it is not the processor
         raise ConfigError(f"{text!r} is not the name of a batch", hint="It reads ENVIRONMENT--FAMILY--VARIANT")
     return Batch(environment=parts[0], family=parts[1], variant=parts[2], device=(*parts, "cpu")[3])
+
+
+def normal_pattern(pattern: str) -> str:
+    """A shell pattern for whole ids from one for a part of them: what is left out at an end may be anything.
+
+    ``ops.exp`` means ``ops.exp:*@*``, and ``ops.exp@tf-2.21`` means ``ops.exp:*@tf-2.21:*``.
+    """
+    before, _, after = (pattern or "*").partition("@")
+    before += ":*" if before.count(":") < 2 and before != "*" else ""
+    after += ":*" if after and after.count(":") < 3 and after != "*" else ""
+    return f"{before}@{after or '*'}"

@@ -130,6 +130,23 @@ def text(path: Path, function: str) -> str:
     return "\n\n".join(parts)
 
 
+def short_text(path: Path, function: str) -> str:
+    """The same without comments, docstrings and blank lines, each statement on one line: for readers who need it in little space."""
+    stat = path.stat()
+    nodes = _slice(path, function, (stat.st_mtime_ns, stat.st_size))
+    kept = [ast.copy_location(_without_docstring(node), node) for node in nodes if not isinstance(node, ast.Import | ast.ImportFrom)]
+    return "\n".join(ast.unparse(node).strip() for node in kept)
+
+
+def imports(path: Path, function: str) -> list[str]:
+    """The import statements that ``function`` and its helpers need, a line per module."""
+    stat = path.stat()
+    nodes = _slice(path, function, (stat.st_mtime_ns, stat.st_size))
+    return [
+        ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", "") != "__future__"
+    ]
+
+
 def tree_digest(folder: Path) -> str:
     """SHA-256 (hex) of the syntax of every Python file below ``folder``: the version of a program made of them."""
     total = hashlib.sha256()

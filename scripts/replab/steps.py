@@ -216,11 +216,33 @@ def step_claims(lab: Lab, options: argparse.Namespace) -> None:
     del options
 
 
+def step_illustrate(lab: Lab, options: argparse.Namespace) -> None:
+    """Collect what pages show beside the tables: the losses of trainings, and stand-alone scripts."""
+    from replab import standalone, tables, trajectories  # noqa: PLC0415
+
+    table = tables.read(lab.results / "cells.parquet")
+    cells = table[sorted({*standalone.NEEDED, *trajectories.NEEDED})].to_dict("records")
+    tables.write(options.out, trajectories.rows(lab, cells), trajectories.COLUMNS, trajectories.SORT)
+    tables.write(lab.results / "scripts.parquet", standalone.rows(lab, cells), standalone.COLUMNS, standalone.SORT)
+
+
 def step_report(lab: Lab, options: argparse.Namespace) -> None:
     """Render the tables."""
     from replab.report.render import render  # noqa: PLC0415
 
     render(lab.results, options.out.parent, lab.root / "reports" / "templates")
+
+
+def step_publish(lab: Lab, options: argparse.Namespace) -> None:
+    """Publish the run as a version; ``--name`` holds version, allow, site and sign as JSON."""
+    from replab.publish import run  # noqa: PLC0415
+
+    asked = json.loads(options.name)
+    chosen = run.Options(
+        version=asked["version"], allow=asked["allow"], site=Path(asked["site"]), sign=Path(asked["sign"]) if asked["sign"] else None
+    )
+    settings = json.loads(options.config.read_text(encoding="utf-8"))["config"]
+    print(f"published {run.publish(lab, settings, chosen, lambda line: print(line, flush=True))}")
 
 
 STEPS: dict[str, Callable[[Lab, argparse.Namespace], dict[str, Any] | None]] = {

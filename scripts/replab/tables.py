@@ -85,3 +85,10 @@ def merge(paths: Iterable[Path], target: Path, columns: Mapping[str, pa.DataType
 def read(path: Path) -> pd.DataFrame:
     """A public table as a data frame."""
     return pd.read_parquet(path)
+
+
+def rows(path: Path, columns: list[str]) -> list[dict[str, Any]]:
+    """Some columns of a public table, row by row; a column that the table lacks is left out."""
+    held = pq.read_schema(path).names
+    found: list[dict[str, Any]] = pq.read_table(path, columns=[name for name in columns if name in held]).to_pylist()
+    return found

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from replab import config, defaults, ids, pins, plan
 from replab.batch import HELD, audit, marker
 from replab.errors import ConfigError, LabError
 from replab.model import IMPL_FILE, Batch, Environment, Family, Lab
+from replab.publish import versions
 from replab.store import write_atomically
 from replab.summary import STARTED
 
@@ -27,7 +29,7 @@ DEVICES = "REPLAB_DEVICES"
 IN_USE = 10
 """Exit code when another workflow holds the results."""
 _held: list[IO[str]] = []
-NOT_SETTINGS = ("version",)
+NOT_SETTINGS = ("version", "allow", "site", "sign")
 """Keys of the workflow's configuration that are no settings of the lab."""
 
 
@@ -246,6 +248,21 @@ def claim_files(lab: Lab) -> list[str]:
     lists = [folder / "claims.toml" for folder in folders]
     found = [*lists, *(family.folder / "claims.py" for family in lab.families)]
     return [relative(lab, path) for path in found if path.is_file()]
+
+
+def publication(settings: Mapping[str, Any]) -> str:
+    """How to publish, as one word of a shell; a version that cannot be one ends the workflow before anything runs."""
+    if "publish" in sys.argv and is_main_process():
+        from replab.publish import checks  # noqa: PLC0415 (tables are slow to import, and few runs publish)
+
+        try:
+            versions.check(settings.get("version"))
+            checks.allowed(settings.get("allow"))
+        except LabError as error:
+            print(f"replab: {error}", file=sys.stderr)
+            raise SystemExit(error.exit_code) from None
+    asked = {"version": settings.get("version", ""), "allow": settings.get("allow") or "", "site": str(settings.get("site") or "site")}
+    return shlex.quote(json.dumps(asked | {"sign": str(settings.get("sign") or "")}, sort_keys=True))
 
 
 def relative(lab: Lab, path: Path) -> str:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import pytest
 
-from builders import hostile, realistic
-from replab.report.render import render
+from builders import Lab, cell, hostile, realistic
+from builders_learning import learning
+from replab.report import writer
+from replab.report.cells import shown
+from replab.report.matrix import matrix
+from replab.report.pages import Site
+from replab.report.render import TEMPLATES, render
+from replab.report.results import ScriptRow
+from replab.report.viewmodel import site
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = (
@@ -46,6 +54,19 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of a made-up run with every verdict and status."""
     folder = tmp_path_factory.mktemp("report")
     return render(realistic().write(folder / "results"), folder / "report").parent
+
+
+@pytest.fixture(scope="module")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of a made-up run of recurrent layers and trainings, with a script and a reason why there is none."""
+    folder = tmp_path_factory.mktemp("stories")
+    lab = learning()
+    by = {(row.case, row.environment): row.id for row in lab.cells if row.derivative == 0}
+    lab.scripts = [
+        ScriptRow(id=by["lstm_layer", "tf-2.21"], script="print(1 < 2)\n"),
+        ScriptRow(id=by["lstm_layer", "torch-2.13"], reason="it would take 99 lines"),
+    ]
+    return render(lab.write(folder / "results"), folder / "report").parent
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +121,90 @@ def test_pages_load_cleanly_and_do_not_scroll_sideways(browser: sync_api.Browser
         assert visit.faults == []
         assert [url for url in visit.requests if not url.startswith(report.as_uri())] == []
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("name", ["recurrent.html", "training.html", "op/rnn.lstm_layer.html"])
+def test_stories_load_cleanly(browser: sync_api.Browser, stories: Path, name: str) -> None:
+    for width, scheme in ((1280, "light"), (390, "dark")):
+        with Visit(browser, _address(stories, name), width, scheme) as visit:
+            visit.page.wait_for_timeout(200)
+            _shot(visit, f"{name.replace('/', '-').removesuffix('.html')}-{width}-{scheme}")
+            assert visit.faults == []
+            assert [url for url in visit.requests if not url.startswith(stories.as_uri())] == []
+            assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_losses_and_lengths_are_drawn_with_their_values(browser: sync_api.Browser, stories: Path) -> None:
+    with Visit(browser, _address(stories, "training.html")) as visit:
+        page = visit.page
+        page.wait_for_function("document.querySelectorAll('.plot[data-drawn=true]').length === 2")
+        plots = page.locator(".training-case[open] .plot")
+        assert plots.nth(0).locator("svg g.layer_2_marks path, svg g.layer_3_marks path").count() > 6
+        assert plots.nth(1).locator("svg g.mark-area path").count() == 1
+        plots.nth(1).locator("svg g.mark-symbol.role-mark path").last.hover(force=True)
+        page.wait_for_selector(".vg-tip:visible")
+        assert "distance" in page.locator(".vg-tip").inner_text()
+        page.locator(".training-case:not([open]) summary").first.press("Enter")
+        page.wait_for_function("document.querySelectorAll('.plot[data-drawn=true]').length === 4")
+        assert page.locator(".training-case[open]").count() == 2
+        assert visit.faults == []
+    with Visit(browser, _address(stories, "recurrent.html")) as visit:
+        visit.page.wait_for_function("document.querySelectorAll('.plot[data-drawn=true]').length === 2")
+        visit.page.locator(".story .told a").first.click()
+        visit.page.wait_for_url("**/op/rnn.*.html#*")
+        assert visit.page.locator("tr:target").is_visible()
+
+
+def test_a_script_can_be_read_and_saved(browser: sync_api.Browser, stories: Path) -> None:
+    with Visit(browser, _address(stories, "op/rnn.lstm_layer.html")) as visit:
+        page = visit.page
+        assert page.locator(".panel:visible").locator("text=no script: it would take 99 lines.").count() == 1
+        page.locator(".panel:visible .script summary").click()
+        assert page.locator(".script pre:visible").inner_text() == "print(1 < 2)\n"
+        with page.expect_download() as loading:
+            page.locator("[data-save]:visible").click()
+        assert loading.value.suggested_filename == "rnn.lstm_layer-float32-d0-tf-2.21-eager.py"
+        assert Path(loading.value.path()).read_text(encoding="utf-8") == "print(1 < 2)\n"
+        assert visit.faults == []
+
+
+SERIOUS = {"serious", "critical"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_has_nothing_serious_to_say(browser: sync_api.Browser, report: Path, stories: Path, scheme: str) -> None:
+    """Every kind of page, as a reader who cannot see or point meets it; details are opened first."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    options: dict[str, object] = {"resultTypes": ["violations"]}
+    if scheme == "dark":  # nothing but colours differs there
+        options["runOnly"] = ["color-contrast"]
+    found: list[str] = []
+    kinds = [
+        *((report, name) for name in PAGES),
+        *((stories, name) for name in ("recurrent.html", "training.html", "op/rnn.lstm_layer.html")),
+    ]
+    for folder, name in kinds:
+        with Visit(browser, _address(folder, name), 1280, scheme) as visit:
+            visit.page.wait_for_timeout(300)
+            visit.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+            visit.page.wait_for_timeout(200)
+            said = axe.run(visit.page, options=options).response["violations"]
+            found += [
+                f"{name}: {one['id']} ({one['impact']}): {one['nodes'][0]['html'][:160]} … {len(one['nodes'])} times"
+                for one in said
+                if one["impact"] in SERIOUS
+            ]
+    assert found == []
+
+
+def test_axe_sees_what_is_planted(browser: sync_api.Browser, report: Path) -> None:
+    """A field without a name, and grey on grey: the test above can fail."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    with Visit(browser, _address(report, "glossary.html")) as visit:
+        planted = "<input><p style='color:#999;background:#aaa'>grey on grey</p>"
+        visit.page.evaluate("html => document.getElementById('content').insertAdjacentHTML('beforeend', html)", planted)
+        said = {one["id"] for one in axe.run(visit.page).response["violations"] if one["impact"] in SERIOUS}
+        assert {"label", "color-contrast"} <= said
 
 
 def test_hostile_strings_run_nothing(browser: sync_api.Browser, tmp_path: Path) -> None:
@@ -217,6 +322,51 @@ def test_claims_and_defaults_can_be_filtered(browser: sync_api.Browser, report: 
         assert page.locator(".default:visible th b").all_inner_texts() == ["Gelu", "Lstm"]
 
 
+def test_two_versions_are_chosen_filtered_and_kept_in_the_address(browser: sync_api.Browser, report: Path) -> None:
+    with Visit(browser, _address(report, "upgrade.html")) as visit:
+        page = visit.page
+        page.wait_for_selector('#chosen[data-ready="tf-1.15 tf-2.21"]')
+        assert page.locator("#chosen table tbody tr").count() >= 3
+        first = page.locator("#chosen tbody th a").first.inner_text()
+        assert first == "ops.gelu"
+        page.focus('[name="to"]')
+        page.keyboard.press("ArrowUp") if page.locator('[name="to"] option').first.inner_text() != "tf-2.21" else page.keyboard.press(
+            "ArrowDown"
+        )
+        page.wait_for_selector('#chosen[data-ready="tf-1.15 tf-2.4"]')
+        page.fill('[name="text"]', "sigmoid")
+        assert set(page.locator("#chosen tbody th a").all_inner_texts()) == {"ops.sigmoid"}
+        address = page.url
+        assert "from=tf-1.15&to=tf-2.4&text=sigmoid" in address
+        page.goto("about:blank")
+        page.goto(address)
+        page.wait_for_selector('#chosen[data-ready="tf-1.15 tf-2.4"]')
+        assert set(page.locator("#chosen tbody th a").all_inner_texts()) == {"ops.sigmoid"}
+        page.select_option('[name="verdict"]', "worse")
+        assert page.locator("#between-count").inner_text() == "Nothing fits these filters."
+        page.goto(_address(report, "upgrade.html#from=torch-1.4&to=torch-2.13&verdict=all"))
+        page.wait_for_selector('#chosen[data-ready="torch-1.4 torch-2.13"]')
+        page.locator("#chosen tbody td.side a").first.click()
+        page.wait_for_url("**/op/*.html#*torch-1.4-eager")
+        assert page.locator("tr:target").is_visible()
+        assert visit.faults == []
+
+
+def test_a_port_says_what_to_set_first(browser: sync_api.Browser, report: Path) -> None:
+    with Visit(browser, _address(report, "port.html#from=tf-2.21&to=torch-2.13")) as visit:
+        page = visit.page
+        page.wait_for_selector('#chosen[data-ready="tf-2.21 torch-2.13"]')
+        assert page.locator("#chosen h3").all_inner_texts()[0] == "What to set"
+        assert page.locator("#chosen table.settings tbody tr").first.locator("td b").inner_text() == "epsilon"
+        page.click('.between-pair a[href="#from=tf-1.15&to=torch-1.4"]')
+        page.wait_for_selector('#chosen[data-ready="tf-1.15 torch-1.4"]')
+        assert page.input_value('[name="from"]') == "tf-1.15"
+        page.select_option('[name="verdict"]', "all")
+        assert page.locator("#chosen table.differences tbody tr").count() >= 10
+        assert [url for url in visit.requests if not url.startswith(report.as_uri())] == []
+        assert visit.faults == []
+
+
 def test_without_scripts_every_claim_is_shown_and_no_filter(browser: sync_api.Browser, report: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -252,16 +402,62 @@ def test_without_scripts_every_number_is_still_there(browser: sync_api.Browser, 
     context.close()
 
 
-def test_the_whole_matrix_answers_in_time_and_weighs_little(browser: sync_api.Browser, tmp_path: Path) -> None:
-    names = [f"op_{number}" for number in range(300)]
-    out = render(realistic(dtypes=("float32", "float64", "float16"), names=names).write(tmp_path / "results"), tmp_path / "report").parent
-    assert (
-        sum((out / name).stat().st_size for name in ("matrix.html", "data/matrix.js", "static/matrix.js", "static/report.css"))
-        < WEIGHT_BYTES
-    )
-    with Visit(browser, _address(out, "matrix.html#dtype=")) as visit:
-        assert visit.page.locator("#shown").inner_text() == "1,800 rows, 30,600 cells."
-        took = visit.page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
-        assert took < INTERACTIVE_MS
-        visit.page.locator("#frame").evaluate("frame => { frame.scrollTop = frame.scrollHeight; }")
-        visit.page.wait_for_function("document.querySelectorAll('#matrix tbody tr').length > 100")
+_ALL, _TORCH = "eager session function xla", "eager script compile"
+ENVIRONMENTS = {
+    "numpy": (("numpy-1.18", "eager"), ("numpy-1.26", "eager"), ("numpy-2.5", "eager")),
+    "tensorflow": tuple(
+        (name, modes) for name, modes in (("tf-1.15", "eager session"), ("tf-2.4", _ALL), ("tf-2.15", _ALL), ("tf-2.21", _ALL))
+    ),
+    "torch": (("torch-1.4", "eager script"), ("torch-1.12", "eager script"), ("torch-2.0", _TORCH), ("torch-2.13", _TORCH)),
+}
+
+
+def _whole(cells: int) -> Site:
+    """A site whose matrix has so many made-up cells in eleven environments; its other pages are empty."""
+    places = [
+        (framework, order, name, mode)
+        for framework, found in ENVIRONMENTS.items()
+        for order, (name, modes) in enumerate(found)
+        for mode in modes.split()
+    ]
+    works = [
+        (f"op_{at // 12:03}", ("float32", "float64", "float16", "bfloat16")[at % 4], at // 4 % 3) for at in range(cells // len(places) + 1)
+    ]
+    rows, verdicts = [], ("identical", "rounding", "rounding", "rounding", "accuracy", "semantic")
+    for at, ((case, dtype, derivative), (framework, order, name, mode)) in enumerate((work, place) for work in works for place in places):
+        if at == cells:
+            break
+        about = {"framework": framework, "environment_order": order, "environment": name, "mode": mode}
+        if at % 9 == 0:
+            rows.append(cell(case, dtype=dtype, derivative=derivative, status="skipped", reason=f"reason {at % 7}", **about))
+        else:
+            verdict, ulp = verdicts[at % 6], (at * 7919 % 100003) / 97
+            rows.append(cell(case, dtype=dtype, derivative=derivative, verdict=verdict, ulp_max=ulp, z_max=ulp / 3, bits=str(at), **about))
+    results = Lab(cells=rows).results()
+    return replace(site(Lab().results()), matrix=matrix(results, shown(results)))
+
+
+def test_a_matrix_of_110_000_cells_answers_in_time_and_weighs_little(
+    browser: sync_api.Browser, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    writer.write(_whole(110_000), tmp_path, TEMPLATES)
+    weight = sum((tmp_path / name).stat().st_size for name in ("matrix.html", "data/matrix.js", "static/matrix.js", "static/report.css"))
+    assert weight < WEIGHT_BYTES
+    took = []
+    for _ in range(3):  # the machine may be busy: the best of three is what the page can do
+        with Visit(browser, _address(tmp_path, "matrix.html#dtype=")) as visit:
+            assert visit.page.locator("#shown").inner_text().endswith(" rows, 110,000 cells.")
+            took.append(visit.page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"))
+    record_property("matrix of 110 000 cells", f"{weight / 2**20:.1f} MB, answers in {min(took):.0f} ms")
+    assert min(took) < INTERACTIVE_MS
+    with Visit(browser, _address(tmp_path, "matrix.html#dtype=")) as visit:
+        page = visit.page
+        drawn = page.locator("#matrix tbody tr").count()
+        assert drawn < 200
+        page.locator("#frame").evaluate("frame => { frame.scrollTop = frame.scrollHeight; }")
+        page.wait_for_function(f"document.querySelectorAll('#matrix tbody tr').length > {drawn}")
+        page.fill('[name="text"]', "op_017")
+        page.select_option('[name="framework"]', "torch")
+        page.select_option('[name="mode"]', "script")
+        page.select_option('[name="verdict"]', "semantic")
+        assert 0 < page.locator("#matrix tbody tr").count() <= 12

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from replab.attribute.score import score
 
-from .conftest import ROOT, Workflow
+from .conftest import CACHE, ROOT, Workflow
 
 pytestmark = pytest.mark.pipeline
 NEED_A_GPU: frozenset[str] = frozenset()
@@ -126,3 +127,54 @@ def test_enough_came_out_well(core: Workflow) -> None:
     assert counts["ok"] >= 3000
     broken = cells[cells.status.isin(["crashed", "timeout", "oom"])]
     assert sorted(broken["id"] + " " + broken.reason) == []
+
+
+FAMILIES_SHOWN = 3
+
+
+def _scripts(core: Workflow) -> dict[str, str]:
+    """A sample of stand-alone scripts by cell: one of each environment and mode, and of several families run eagerly."""
+    table = core.table("scripts").query("script != ''").sort_values("id")
+    parts = table["id"].str.extract(r"^(?P<family>[^.]+)\..*@(?P<environment>[^:]+):(?P<mode>[^:]+):")
+    table = table.assign(**parts)
+    ways, eager = table.groupby(["environment", "mode"]).first(), table[table["mode"] == "eager"].groupby(["environment", "family"]).last()
+    sample = pd.concat([ways, eager.groupby("environment").head(FAMILIES_SHOWN)])
+    return dict(sample[["id", "script"]].itertuples(index=False))
+
+
+def test_stand_alone_scripts_show_in_the_real_environments_what_the_table_says(
+    core: Workflow, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """The worst element, the certified value and the distance, from nothing but the framework."""
+    sample = _scripts(core)
+    assert {"tf-1.15", "tf-2.21", "torch-2.13", "numpy-2.5"} == {identity.split("@")[1].split(":")[0] for identity in sample}
+    assert len(sample) >= 12
+    cells = core.table("cells").query("role == 'result'")
+    wrong = []
+    for identity, text in sample.items():
+        environment = identity.split("@")[1].split(":")[0]
+        (python,) = (Path(CACHE) / "environments").glob(f"{environment}-*/bin/python")
+        file = tmp_path / "script.py"
+        file.write_text(text, encoding="utf-8")
+        assert len(text.splitlines()) <= 60
+        done = subprocess.run([python, "-I", file], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
+        lines = {line.split("  ")[0]: line.removeprefix(line.split("  ")[0]).split() for line in done.stdout.splitlines()}
+        rows = cells[cells.id == identity]
+        known = {(found.split()[0], true.split()[0]) for found, true in zip(rows.worst_result, rows.worst_truth, strict=True) if found}
+        printed = [(_value(lines.get("this run")), _value(lines.get("certified")))]
+        if not any((_value([one]), _value([other])) in printed for one, other in known):
+            wrong.append((identity, printed, known, done.stderr[-300:]))
+            continue
+        said = lines["this run"][2:]
+        if said and said[-1] == "ULP" and float(said[0]) == float(said[0]) and not (rows.ulp_max >= float(said[0]) * (1 - 1e-5) - 0.51).any():
+            wrong.append((identity, said, list(rows.ulp_max), ""))
+    record_property("stand-alone scripts", f"{len(sample)} in {len({i.split('@')[1] for i in sample})} ways to run")
+    assert wrong == []
+
+
+def _value(words: list[str] | None) -> str:
+    """The first number of a line, in one spelling."""
+    if not words:
+        return ""
+    text = {"false": "0", "true": "1"}.get(words[0].lower(), words[0].lower())
+    return str(float.fromhex(text) if "x" in text else float(text))

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from probe_requests import PROBE, RequestBuilder
 
+from replab.engines.base import Launch
 from replab.model import Limits, Status
 from replab.store import Store
 from replab.supervise import run_batch
 
 FAULTS = {"aborts": "crashed", "raises": "error", "eats_at_once": "oom", "eats_slowly": "oom", "sleeps": "timeout"}
-
-
-@dataclass(frozen=True)
-class Start:
-    argv: tuple[str, ...]
-    env: dict[str, str]
-    cwd: Path
 
 
 @pytest.mark.parametrize(("name", "framework"), [("tf-1.15", "tensorflow"), ("tf-2.21", "tensorflow"), ("torch-2.13", "torch")])
@@ -38,10 +31,10 @@ def test_every_fault_becomes_a_record(name: str, framework: str, python_of: Call
     good.append(builder.add("fine", label=".last"))
     store, staging = Store(tmp_path / "store"), tmp_path / "staging"
 
-    def launch(request: Path, staging: Path) -> Start:
+    def launch(request: Path, staging: Path) -> Launch:
         argv = (str(python), str(PROBE), "--request", str(request), "--out", str(staging))
         env = {"PYTHONDONTWRITEBYTECODE": "1", "PATH": os.environ["PATH"], "HOME": str(staging), "TF_CPP_MIN_LOG_LEVEL": "2"}
-        return Start(argv, env, staging)
+        return Launch(argv=argv, env=env, cwd=staging)
 
     def fail(cell: dict[str, Any], status: Status, reason: str, seconds: float) -> None:
         store.write_failure(cell["key"], cell["id"], status.value, reason, seconds)

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from builders import cell as made_cell
-from replab import config
+from replab import config, ids, lab_lock
 from replab.cli import main
-from replab.commands import common, explain, lab_lock, new
+from replab.commands import common, explain, new
 from replab.commands.verify import check
 from replab.errors import ConfigError, LabError, StoreError
 from replab.store import Store, encode
@@ -175,7 +175,7 @@ def test_list_families_and_cases_name_them(lab: Path, here: Here) -> None:
     ],
 )
 def test_a_pattern_may_leave_out_its_ends(pattern: str, whole: str) -> None:
-    assert common.normal_pattern(pattern) == whole
+    assert ids.normal_pattern(pattern) == whole
 
 
 def test_a_setting_is_read_as_yaml() -> None:

@@ -6,7 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote_plus, unquote
 
 import pytest
 
@@ -49,6 +49,19 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def _choices(page: Path) -> list[list[str]]:
+    """Pairs that a page of two environments offers: left, right, file."""
+    found = re.search(r'id="between-index">(.*?)</script>', page.read_text(encoding="utf-8"))
+    return json.loads(found.group(1))["pairs"] if found else []
+
+
+def _loaded(file: Path) -> tuple[str, dict]:
+    """What the script of a pair says: its own name and its data."""
+    text = file.read_text(encoding="utf-8")
+    name, data = json.loads("[" + text.removeprefix("REPLAB_BETWEEN(").removesuffix(");\n") + "]")
+    return name, data
+
+
 LABS = {
     "realistic": lambda: realistic(names=("exp", "sigmoid", "gelu", "matmul", "max", "lstsq", "hard_sigmoid", "layer_norm", "softmax")),
     "hostile": hostile,
@@ -73,7 +86,9 @@ def test_every_link_and_anchor_leads_somewhere_in_the_site(report: Path) -> None
             file, _, anchor = link.partition("#")
             target = (path.parent / unquote(file)).resolve() if file else path
             assert target.is_file(), f"{path.name} → {link}"
-            if anchor and target.name != "matrix.html":
+            if target.name in {"upgrade.html", "port.html"} and "=" in anchor:
+                assert anchor in {f"from={quote_plus(left)}&to={quote_plus(right)}" for left, right, _ in _choices(target)}
+            elif anchor and target.name != "matrix.html":
                 assert unquote(anchor) in pages[target].ids, f"{path.name} → {link}"
 
 
@@ -120,6 +135,20 @@ def test_markup_in_any_string_stays_text(tmp_path: Path) -> None:
     for path, page in _pages(out).items():
         inline = page.tags.count("script") - sum(link.endswith(".js") for link in page.links)
         assert inline == path.read_text(encoding="utf-8").count('<script type="application/json"'), path.name
+
+
+def test_every_pair_of_environments_has_its_file_and_its_lines_lead_to_cells(report: Path) -> None:
+    pages = {path.relative_to(report).as_posix(): page for path, page in _pages(report).items()}
+    for page in ("upgrade.html", "port.html"):
+        for left, right, file in _choices(report / page):
+            name, data = _loaded(report / file)
+            assert (name, data["left"], data["right"]) == (file, left, right)
+            for row in data["rows"]:
+                target = pages[data["texts"][row[1]]]
+                assert {data["texts"][row[8]], data["texts"][row[11]]} <= set(target.ids)
+            for href in [link for one in data.get("settings", ()) for link in (one[1], one[7]) if link]:
+                path, _, anchor = href.partition("#")
+                assert not anchor or anchor in pages[path].ids
 
 
 def test_json_for_a_script_element_cannot_end_it() -> None:

@@ -1,12 +1,11 @@
-"""Cells, bit classes, the matrix and the drift between environments, as the pages get them."""
+"""Cells, bit classes, the matrix, as the pages get them."""
 
 from __future__ import annotations
 
 from math import inf, nan
 
-from builders import Lab, cell, curve, pair, realistic
+from builders import Lab, cell, curve, realistic
 from replab.report.cells import bit_classes, shown
-from replab.report.drift import port, upgrade
 from replab.report.figures import class_picture, error_chart
 from replab.report.lab import controls, provenance
 from replab.report.matrix import matrix
@@ -73,71 +72,6 @@ def test_the_matrix_packs_a_letter_a_cell_and_a_blank_where_nothing_was_planned(
     assert data["rows"][0][4] == [1e300, None]
     assert data["rows"][1][6] == {"1": 0}
     assert data["reasons"] == ["it raised"]
-
-
-def test_an_upgrade_puts_what_matters_first_and_rounding_aside() -> None:
-    old = {
-        name: cell(name, environment="tf-1.15", bits=f"{name}1", ulp_max=9.0, verdict=verdict)
-        for name, verdict in (("a", "rounding"), ("b", "accuracy"), ("c", "semantic"), ("d", "rounding"))
-    }
-    new = {name: cell(name, environment="tf-2.4", bits=f"{name}2", ulp_max=1.0) for name in old}
-    same = cell("e", environment="tf-1.15", bits="e"), cell("e", environment="tf-2.4", bits="e")
-    lab = Lab(cells=[*old.values(), *new.values(), *same])
-    lab.pairs = [
-        pair(old[name], new[name], "version", verdict=verdict)
-        for name, verdict in (("a", "rounding"), ("b", "accuracy"), ("c", "semantic"), ("d", "rounding"))
-    ]
-    lab.pairs.append(pair(*same, "version"))
-    ((section,),) = (group.sections for group in upgrade(lab.results(), shown(lab.results())))
-    assert [(row.work, row.outcome.name, row.sense) for row in section.rows] == [
-        ("ops.c", "semantic", "better"),
-        ("ops.b", "accuracy", "better"),
-    ]
-    assert [(row.work, row.sense) for row in section.mild] == [("ops.a", "closer"), ("ops.d", "closer")]
-    assert section.summary == ("5 pairs of results: 1 with the same bits (20\u00a0%).", "2 results change verdict, 0 for the worse.")
-
-
-def test_special_values_stand_apart_and_distances_are_compared_across_precisions() -> None:
-    made = []
-    for case, dtype, ulp, verdict in (
-        ("near", "float64", 1e9, "accuracy"),
-        ("far", "float32", 1e6, "accuracy"),
-        ("nan", "float32", 1.0, "incomparable"),
-        ("relu.special", "float32", 2.0, "incomparable"),
-        ("other", "float16", 3.0, "semantic"),
-    ):
-        left, right = (cell(case, environment=name, dtype=dtype, bits=f"{case}{name}") for name in ("tf-2.21", "torch-2.13"))
-        made.append((left, right, pair(left, right, "framework", verdict=verdict, ulp_max=ulp)))
-    lab = Lab(cells=[row for left, right, _ in made for row in (left, right)], pairs=[found for *_, found in made])
-    ((section,),) = (group.sections for group in port(lab.results(), shown(lab.results())))
-    assert [row.work for row in section.rows] == ["ops.other", "ops.nan", "ops.far", "ops.near"]
-    assert [row.work for row in section.special] == ["ops.relu.special"]
-    assert section.summary[1] == "4 cases differ beyond rounding: ops.other, ops.nan, ops.far and ops.near."
-
-
-def test_one_row_tells_of_all_precisions_and_modes_that_say_the_same() -> None:
-    cells = [
-        cell("a", environment=name, mode=mode, dtype=dtype, verdict="semantic" if name == "torch-2.13" else "rounding")
-        for name, mode in (("tf-2.21", "eager"), ("tf-2.21", "session"), ("torch-2.13", "eager"))
-        for dtype in ("float32", "float64")
-    ]
-    by = {(row.environment, row.mode, row.dtype): row for row in cells}
-    lab = Lab(
-        cells=cells,
-        pairs=[
-            pair(by["tf-2.21", mode, dtype], by["torch-2.13", "eager", dtype], "framework", verdict="semantic")
-            for mode in ("eager", "session")
-            for dtype in ("float32", "float64")
-        ],
-    )
-    (group,) = port(lab.results(), shown(lab.results()))
-    (row,) = group.sections[0].rows
-    assert group.title == "TensorFlow against PyTorch"
-    assert (row.detail, row.modes, row.sense) == (
-        "float32 value; float64 value",
-        "eager, session → eager",
-        "torch-2.13 computes another function than the reference",
-    )
 
 
 def test_a_curve_is_drawn_where_its_bits_are_and_nowhere_else() -> None:

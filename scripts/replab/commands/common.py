@@ -56,7 +56,7 @@ def environment_of(lab: Lab, name: str) -> Environment:
 
 def planned(lab: Lab, pattern: str = "*") -> list[Cell]:
     """The cells of the plan whose id matches ``pattern``."""
-    wanted = normal_pattern(pattern)
+    wanted = ids.normal_pattern(pattern)
     return [
         cell
         for batch in plan.batches(lab)
@@ -65,17 +65,6 @@ def planned(lab: Lab, pattern: str = "*") -> list[Cell]:
         for cell in plan.cells(family, environment, variant, lab.coverage)
         if fnmatch.fnmatchcase(str(ids.cell_id(cell)), wanted)
     ]
-
-
-def normal_pattern(pattern: str) -> str:
-    """A shell pattern for whole ids from one for a part of them: what is left out at an end may be anything.
-
-    ``ops.exp`` means ``ops.exp:*@*``, and ``ops.exp@tf-2.21`` means ``ops.exp:*@tf-2.21:*``.
-    """
-    before, _, after = (pattern or "*").partition("@")
-    before += ":*" if before.count(":") < 2 and before != "*" else ""
-    after += ":*" if after and after.count(":") < 3 and after != "*" else ""
-    return f"{before}@{after or '*'}"
 
 
 def console() -> Console:

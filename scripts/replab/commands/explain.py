@@ -11,7 +11,7 @@ from typing import Any
 from rich.text import Text
 
 from replab import ids
-from replab.commands.common import console, normal_pattern
+from replab.commands.common import console
 from replab.errors import ConfigError, StoreError
 from replab.model import Status
 
@@ -60,7 +60,7 @@ def find(rows: Sequence[Row], wanted: str) -> str:
     known = sorted({str(row["id"]) for row in rows})
     if wanted in known:
         return wanted
-    found = fnmatch.filter(known, normal_pattern(wanted))
+    found = fnmatch.filter(known, ids.normal_pattern(wanted))
     found = [name for name in found if ids.parse_cell_id(name).variant == "default"] or found  # variants only when they are asked for
     if len(found) == 1:
         return found[0]

@@ -6,8 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
-from replab import environments, pins
-from replab.commands import lab_lock
+from replab import environments, lab_lock, pins
 from replab.commands.common import console
 from replab.errors import LabError, PinError
 from replab.images import bases, pinning

@@ -107,12 +107,13 @@ def _interpreter(python: Path, target: Path, key: str) -> Path:
         raise EnvironmentUnavailable("the only Python of that version is part of the operating system", where=key, hint=hint)
     version = f"python{key.split('-')[1]}"
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as layer:
-        for folder in ("usr", "usr/local", "usr/local/bin", "usr/local/lib"):
+        for folder in ("usr", "usr/local", "usr/local/bin", "usr/local/include", "usr/local/lib"):
             _folder(layer, folder)
         _file(layer, f"usr/local/bin/{version}", (prefix / "bin" / version).resolve())
         for alias in ("python3", "python"):
             _link(layer, f"usr/local/bin/{alias}", version)
-        for path in _walk(prefix / "lib" / version):
+        headers = sorted((prefix / "include").glob(f"{version}*"))  # code made by torch.compile includes them
+        for path in (each for tree in (*headers, prefix / "lib" / version) for each in _walk(tree)):
             name = f"usr/local/{path.relative_to(prefix)}"
             if path.is_symlink():
                 _link(layer, name, str(path.readlink()))

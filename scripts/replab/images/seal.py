@@ -2,7 +2,7 @@
 
 Builders stamp times into configurations and layers. What the recipe adds (``KEPT``) is written again as one layer: sorted, with fixed times
 and owners, on top of the untouched layers of the base; and the configuration is written from what the lab knows. The reasons are in
-docs/decisions/0020-images-sealed.md.
+docs/decisions/0015-images-sealed.md.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def _side(row: DefaultRow | None) -> Side | None:
         absent = row.reason or "no such API or parameter in this version"
     elif row.status == REQUIRED:
         absent = "no default: it must be given"
-    meaning = row.comparable if row.status == READ and not _same_text(row.comparable, row.value) else ""
+    meaning = row.comparable if row.status == READ and not same_text(row.comparable, row.value) else ""
     return Side(value="" if absent else python_text(row.value), meaning=python_text(meaning), absent=absent, name=row.api_name)
 
 
@@ -69,7 +69,7 @@ def python_text(value: str) -> str:
         return value
 
 
-def _same_text(comparable: str, value: str) -> bool:
+def same_text(comparable: str, value: str) -> bool:
     """``1.0`` is only another way to write ``1``."""
     if comparable in {"", value}:
         return True

@@ -98,13 +98,24 @@ def _card(entry: Mapping[str, Any], environments: Sequence[tuple[str, str]], ind
     )
 
 
-def claims(results: Results, index: Index) -> ClaimsPage:
-    """Every claim and example, in the order of their ids."""
+def _environments(results: Results) -> tuple[tuple[str, str], ...]:
+    """(environment, framework) of all that claims are judged in, oldest first within each framework."""
     order = {row.environment: (row.framework, row.environment_order) for row in results.cells}
     asked = {name: str((entry.get("asked") or {}).get("framework") or "") for name, entry in results.environments.items()}
     names = {str(name) for entry in results.claims for name in entry.get("by_environment") or {}}
     known = sorted(names, key=lambda name: (*order.get(name, (asked.get(name, ""), 0)), natural(name)))
-    environments = tuple((name, order.get(name, (asked.get(name, ""), 0))[0]) for name in known)
+    return tuple((name, order.get(name, (asked.get(name, ""), 0))[0]) for name in known)
+
+
+def cards(results: Results, index: Index) -> tuple[ClaimCard, ...]:
+    """All claims, for pages that show some of them."""
+    environments = _environments(results)
+    return tuple(_card(entry, environments, index) for entry in results.claims)
+
+
+def claims(results: Results, index: Index) -> ClaimsPage:
+    """Every claim and example, in the order of their ids."""
+    environments = _environments(results)
     groups = []
     kinds = {kind for kind, *_ in _KINDS}
     for kind, title, intro in _KINDS:

@@ -1,60 +1,50 @@
-"""Two environments against each other: the steps of one framework (upgrade) and the crossings between frameworks (port)."""
+"""The pages *Upgrade* (two versions of one framework) and *Port* (two frameworks): every pair, packed for the browser."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
 from math import isnan
+from typing import Any
+from urllib.parse import urlencode
 
-from replab.report.cells import CellView, Work, result_pairs
+from replab.report.between import Between, Difference, Ends
 from replab.report.figures import bar
-from replab.report.links import work_path
-from replab.report.pages import DriftGroup, DriftRow, DriftSection
-from replab.report.results import PairRow, Results
-from replab.report.words import (
-    OUTCOMES,
-    Outcome,
-    count,
-    derivative_name,
-    framework_name,
-    listing,
-    number,
-    percent,
-    plural,
-    slug,
-)
+from replab.report.links import case_path, cell_path
+from replab.report.matrix import CODES
+from replab.report.pages_between import BetweenGroup, BetweenPage, BetweenPair
+from replab.report.settings import Settings
+from replab.report.words import MISSING, OUTCOMES, count, derivative_name, framework_name, listing, number, percent, plural, slug
 
-MOST_SERIOUS, MOST_ROUNDING = 300, 60
-"""Rows shown per section: nearly all that goes beyond rounding, and the largest of those that rounding explains."""
-
-_IMPORTANCE = {"semantic": 5, "incomparable": 4, "accuracy": 3, "inconclusive": 2, "rounding": 1, "identical": 0}
-
-_EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
-"""Makes distances in ULP of different precisions comparable."""
+SERIOUS = frozenset({"semantic", "incomparable", "accuracy", "inconclusive"})
+_EXPLAINED = {
+    "semantic": "computes another function than the reference",
+    "incomparable": "has other special values, shape or type than the truth",
+    "accuracy": "is less accurate than rounding explains",
+}
 
 
-def _outcome(pair: PairRow) -> Outcome:
-    return OUTCOMES[pair.verdict or "inconclusive"]
+class Pool:
+    """Texts that many rows share, by number."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        """The number of ``text``."""
+        return self._numbers.setdefault(text, len(self._numbers))
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts, by their numbers."""
+        return list(self._numbers)
 
 
-def _matters(pair: PairRow, cells: Mapping[str, CellView]) -> tuple[float, ...]:
-    """How much a difference matters; larger is more."""
-    size = pair.ulp_max if not isnan(pair.ulp_max) else 0.0
-    return (_IMPORTANCE[_outcome(pair).name], float(_turned(pair, cells)), size * _EPSILON.get(pair.dtype, 1.0))
-
-
-def _turned(pair: PairRow, cells: Mapping[str, CellView]) -> bool:
-    left, right = cells.get(pair.left), cells.get(pair.right)
-    return left is not None and right is not None and left.outcome != right.outcome
-
-
-def _special(pair: PairRow, cells: Mapping[str, CellView]) -> bool:
-    """The pair is about special values and not about ordinary inputs."""
-    sides = [cells[side] for side in (pair.left, pair.right) if side in cells]
-    return pair.case.endswith(".special") or any(side.worst.special for side in sides)
-
-
-def _upgrade_sense(left: CellView, right: CellView) -> str:
+def upgrade_sense(one: Difference) -> str:
+    """Which way a result went, from left to right."""
+    left, right = one.left, one.right
     if right.outcome.severity > left.outcome.severity:
         return "worse"
     if right.outcome.severity < left.outcome.severity:
@@ -64,182 +54,173 @@ def _upgrade_sense(left: CellView, right: CellView) -> str:
     return "closer" if right.ulp < left.ulp else "further"
 
 
-def _port_sense(left: CellView, right: CellView) -> str:
+def port_sense(one: Difference) -> str:
     """Which side departs from the reference, in words."""
-    one, two = left.place.environment, right.place.environment
-    names = {left.outcome.name: one, right.outcome.name: two}
-    both = left.outcome.name == right.outcome.name
-    for verdict, said in (
-        ("semantic", "computes another function than the reference"),
-        ("incomparable", "has other special values, shape or type than the truth"),
-        ("accuracy", "is less accurate than rounding explains"),
-    ):
-        if both and left.outcome.name == verdict:
+    left, right = one.left, one.right
+    names = {left.outcome.name: left.place.environment, right.outcome.name: right.place.environment}
+    for verdict, said in _EXPLAINED.items():
+        if left.outcome.name == right.outcome.name == verdict:
             return f"each side {said}"
         if verdict in names:
             return f"{names[verdict]} {said}"
-    return "both agree with the truth within rounding" if {left.outcome.name, right.outcome.name} <= {"identical", "rounding"} else ""
+    return "both agree with the truth within rounding" if set(names) <= {"identical", "rounding"} else ""
 
 
-def _details(pairs: Sequence[PairRow]) -> str:
+def _details(found: Sequence[Difference]) -> str:
     """``float32 value, 1st derivative; float64 value``."""
     by_dtype: dict[str, list[str]] = {}
-    for pair in pairs:
-        output = "" if pair.output in {"out", ""} or pair.output.startswith("grad_") else f" {pair.output}"
-        said = by_dtype.setdefault(pair.dtype, [])
-        name = f"{derivative_name(pair.derivative)}{output}"
+    for one in found:
+        output = "" if one.output in {"out", ""} or one.output.startswith("grad_") else f" {one.output}"
+        said = by_dtype.setdefault(one.work.dtype, [])
+        name = f"{derivative_name(one.work.derivative)}{output}"
         if name not in said:
             said.append(name)
     return "; ".join(f"{dtype} {', '.join(said)}" for dtype, said in by_dtype.items())
 
 
-def _rows(pairs: Sequence[PairRow], cells: Mapping[str, CellView], sense: Callable[[CellView, CellView], str]) -> list[DriftRow]:
-    """A row per case, verdicts and sense; its numbers are those in float32 if it has any, else of the pair that matters most."""
-    grouped: dict[tuple[str, ...], list[PairRow]] = defaultdict(list)
-    for pair in pairs:
-        left, right = cells.get(pair.left), cells.get(pair.right)
-        said = sense(left, right) if left and right else ""
-        key = (
-            pair.family,
-            pair.case,
-            pair.verdict,
-            left.outcome.name if left else "",
-            right.outcome.name if right else "",
-            said,
-            pair.cause,
-        )
-        grouped[key].append(pair)
-    made = []
-    for (*_, said, cause), members in grouped.items():
-        pair = next((member for member in members if member.dtype == "float32"), members[0])
-        left, right = cells.get(pair.left), cells.get(pair.right)
-        work = Work(pair.family, pair.case, pair.derivative, pair.dtype)
-        modes = dict.fromkeys(p.left_mode if p.left_mode == p.right_mode else f"{p.left_mode} → {p.right_mode}" for p in members)
-        made.append(
-            DriftRow(
-                work=work.label,
-                href=work_path(work) if left or right else "",
-                detail=_details(members),
-                modes=", ".join(modes),
-                outcome=_outcome(pair),
-                ulp=number(pair.ulp_max),
-                z=number(pair.z_max),
-                left=left.outcome if left else None,
-                right=right.outcome if right else None,
-                left_ulp=number(left.ulp if left else None),
-                right_ulp=number(right.ulp if right else None),
-                sense=said,
-                cause="" if cause == "unknown" else cause,
-            )
-        )
-    return made
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Line:
+    """Differences of one case that say the same."""
+
+    told: Difference
+    """The one whose numbers are shown: compared directly if one was, in float32 if there is any."""
+    members: tuple[Difference, ...]
+    sense: str
+
+    @property
+    def weight(self) -> float:
+        """That of the heaviest."""
+        return max(one.weight for one in self.members)
+
+    @property
+    def modes(self) -> str:
+        """``eager, session``; modes whose numbers nobody compared stand apart."""
+        measured = dict.fromkeys(mode for one in self.members if one.measured for mode in one.modes)
+        others = [mode for mode in dict.fromkeys(mode for one in self.members for mode in one.modes) if mode not in measured]
+        if not measured or not others:
+            return ", ".join([*measured, *others])
+        return f"{', '.join(measured)}; not compared directly: {', '.join(others)}"
 
 
-def _section(
-    left: str,
-    right: str,
-    pairs: Sequence[PairRow],
-    cells: Mapping[str, CellView],
-    sense: Callable[[CellView, CellView], str],
-    *,
-    step: bool,
-) -> DriftSection:
-    apart = [pair for pair in pairs if pair.verdict != "identical"]
-    order = sorted(
-        apart,
-        key=lambda pair: (
-            *(-value for value in _matters(pair, cells)),
-            pair.family,
-            pair.case,
-            pair.derivative,
-            pair.dtype,
-            pair.output,
-            pair.left,
-        ),
-    )
-    beyond_rounding = [pair for pair in order if _outcome(pair).name != "rounding" or (step and _turned(pair, cells))]
-    serious = [pair for pair in beyond_rounding if not _special(pair, cells)]
-    special = [pair for pair in beyond_rounding if _special(pair, cells)]
-    mild = [pair for pair in order if _outcome(pair).name == "rounding" and not (step and _turned(pair, cells))]
-    same = len(pairs) - len(apart)
-    summary = [f"{plural(len(pairs), 'pair')} of results: {count(same)} with the same bits ({percent(same, len(pairs))})."]
+def _weighed(found: Sequence[Difference], sense: Callable[[Difference], str]) -> list[_Line]:
+    """What differs, the weightiest first: a line per case, verdicts, sense and cause."""
+    grouped: dict[tuple[str, ...], list[Difference]] = defaultdict(list)
+    for one in found:
+        if one.outcome.name != "identical" or one.turned:
+            verdicts = (one.outcome.name, one.left.outcome.name, one.right.outcome.name)
+            grouped[one.work.label, *verdicts, sense(one), str(one.special)].append(one)
+    lines = []
+    for members in grouped.values():
+        causes = list(dict.fromkeys(one.cause for one in members if one.cause)) or [""]
+        for cause in causes:  # what nobody compared goes with the first cause of its case
+            mine = [one for one in members if one.cause == cause or (not one.cause and cause == causes[0])]
+            mine.sort(key=lambda one: (one.cause != cause, not one.measured, one.work.dtype != "float32", one.work, one.modes))
+            lines.append(_Line(told=mine[0], members=tuple(mine), sense=sense(mine[0])))
+    return sorted(lines, key=lambda line: (-line.weight, line.told.work, line.modes))
+
+
+def _row(line: _Line, pool: Pool) -> list[Any]:
+    one = line.told
+    anchors = [cell_path(side).partition("#")[2] for side in (one.left, one.right)]
+    apart = number(one.ulp)
+    return [
+        pool.number(one.work.label),
+        pool.number(case_path(one.work.family, one.work.case)),
+        pool.number(_details(line.members)),
+        pool.number(line.modes),
+        CODES[one.outcome.name],
+        apart if one.measured or apart == MISSING else f"≤ {apart}",
+        CODES[one.left.outcome.name],
+        number(one.left.ulp),
+        pool.number(anchors[0]),
+        CODES[one.right.outcome.name],
+        number(one.right.ulp),
+        pool.number(anchors[1]),
+        pool.number(line.sense or MISSING),
+        pool.number(one.cause),
+        round(line.weight, 2),
+        int(one.special),
+    ]
+
+
+def _summary(found: Sequence[Difference], *, step: bool) -> tuple[str, ...]:
+    apart = [one for one in found if one.outcome.name != "identical"]
+    same = len(found) - len(apart)
+    said = [f"{plural(len(found), 'result')} on both sides: {count(same)} with the same bits ({percent(same, len(found))})."]
     if step:
-        turned = [pair for pair in pairs if _turned(pair, cells)]
-        worse = [pair for pair in turned if cells[pair.right].outcome.severity > cells[pair.left].outcome.severity]
-        summary.append(f"{plural(len(turned), 'result changes', 'results change')} verdict, {count(len(worse))} for the worse.")
+        turned = [one for one in found if one.turned]
+        worse = sum(upgrade_sense(one) == "worse" for one in turned)
+        said.append(f"{plural(len(turned), 'result changes', 'results change')} verdict, {count(worse)} for the worse.")
     else:
-        beyond = list(dict.fromkeys(f"{pair.family}.{pair.case}" for pair in serious))
-        summary.append(
-            f"{plural(len(beyond), 'case differs', 'cases differ')} beyond rounding{': ' + listing(beyond, 8) if beyond else ''}."
-        )
-    known = sum(pair.cause not in {"", "unknown"} for pair in apart)
+        beyond = sorted((one for one in apart if one.outcome.name in SERIOUS and not one.special), key=lambda one: (-one.weight, one.work))
+        cases = list(dict.fromkeys(one.work.label for one in beyond))
+        said.append(f"{plural(len(cases), 'case differs', 'cases differ')} beyond rounding{': ' + listing(cases, 5) if cases else ''}.")
+    known = sum(bool(one.cause) for one in apart if one.outcome.name != "rounding")
+    of = sum(one.outcome.name != "rounding" for one in apart)
     if known:
-        summary.append(f"The cause is known for {count(known)} of the {count(len(apart))} that differ.")
-    found = [(_rows(serious, cells, sense), MOST_SERIOUS), (_rows(special, cells, sense), MOST_SERIOUS)]
-    found.append((_rows(mild, cells, sense), MOST_ROUNDING))
-    rows, special_shown, mild_shown = (tuple(made[:most]) for made, most in found)
-    left_out = sum(max(len(made) - most, 0) for made, most in found)
-    hidden = (
-        f"{plural(left_out, 'smaller difference is', 'smaller differences are')} not listed; pairs.parquet has them." if left_out else ""
-    )
-    return DriftSection(
-        anchor=slug(f"{left}-to-{right}"),
-        left=left,
-        right=right,
-        bar=bar(f"{left} → {right}", (_outcome(pair) for pair in pairs)),
-        summary=tuple(summary),
-        rows=rows,
-        special=special_shown,
-        mild=mild_shown,
-        hidden=hidden,
-    )
+        said.append(f"The cause is known for {count(known)} of the {count(of)} beyond rounding.")
+    unmeasured = sum(not one.measured for one in apart)
+    if unmeasured:
+        said.append(f"{count(unmeasured)} were not compared directly: ≤ marks a bound, from pairs between them or from the truth.")
+    return tuple(said)
 
 
-def _about(results: Results) -> dict[str, tuple[str, int]]:
-    """Framework and place in version order of every environment that has a row."""
-    return {row.environment: (row.framework, row.environment_order) for row in results.cells}
-
-
-def _by_environments(pairs: Iterable[PairRow]) -> dict[tuple[str, str], list[PairRow]]:
-    grouped: dict[tuple[str, str], list[PairRow]] = defaultdict(list)
-    for pair in pairs:
-        grouped[pair.left_environment, pair.right_environment].append(pair)
-    return grouped
-
-
-def upgrade(results: Results, cells: tuple[CellView, ...]) -> tuple[DriftGroup, ...]:
-    """Per framework, each version against its neighbour."""
-    known = {cell.id: cell for cell in cells}
-    about = _about(results)
-    groups: dict[str, list[tuple[tuple[int, int, str], DriftSection]]] = defaultdict(list)
-    for (left, right), pairs in _by_environments(pair for pair in result_pairs(results) if pair.axis == "version").items():
-        framework, order = about.get(left, ("", 0))
-        section = _section(left, right, pairs, known, _upgrade_sense, step=True)
-        groups[framework].append(((order, about.get(right, ("", 0))[1], left), section))
-    return tuple(
-        DriftGroup(
-            title=framework_name(framework) or "Other",
-            anchor=slug(framework or "other"),
-            sections=tuple(section for _, section in sorted(found, key=lambda item: item[0])),
-        )
-        for framework, found in sorted(groups.items())
+def _pair(between: Between, ends: Ends, kind: str, aligned: Settings | None) -> BetweenPair | None:
+    found = between.differences(ends)
+    if not found:
+        return None
+    step = kind == "upgrade"
+    pool = Pool()
+    rows = [_row(line, pool) for line in _weighed(found, upgrade_sense if step else port_sense)]
+    data: dict[str, Any] = {"left": ends.left, "right": ends.right, "summary": list(_summary(found, step=step)), "rows": rows}
+    if aligned is not None:
+        data |= {"settings": aligned.settings, "stays": aligned.stays, "untried": aligned.untried}
+    data["texts"] = pool.texts
+    name = slug(f"{kind}-{ends.left}-to-{ends.right}")
+    return BetweenPair(
+        left=ends.left,
+        right=ends.right,
+        bar=bar(f"{ends.left} → {ends.right}" if step else f"{ends.left} ↔ {ends.right}", (one.outcome for one in found)),
+        summary=_summary(found, step=step),
+        address=urlencode({"from": ends.left, "to": ends.right}),
+        file=f"data/{name}.js",
+        data=data,
     )
 
 
-def port(results: Results, cells: tuple[CellView, ...]) -> tuple[DriftGroup, ...]:
-    """Pairs across frameworks; TensorFlow against PyTorch first, the newest versions first."""
-    known = {cell.id: cell for cell in cells}
-    about = _about(results)
-    groups: dict[tuple[str, str], list[tuple[tuple[int, int, str, str], DriftSection]]] = defaultdict(list)
-    for (left, right), pairs in _by_environments(pair for pair in result_pairs(results) if pair.axis == "framework").items():
-        (one, first), (two, second) = about.get(left, ("", 0)), about.get(right, ("", 0))
-        section = _section(left, right, pairs, known, _port_sense, step=False)
-        groups[one, two].append(((-first, -second, left, right), section))
-    return tuple(
-        DriftGroup(
-            title=f"{framework_name(one) or 'Other'} against {framework_name(two) or 'other'}",
-            anchor=slug(f"{one or 'other'}-{two or 'other'}"),
-            sections=tuple(section for _, section in sorted(found, key=lambda item: item[0])),
-        )
-        for (one, two), found in sorted(groups.items(), key=lambda item: ({item[0][0], item[0][1]} != {"tensorflow", "torch"}, item[0]))
-    )
+def _page(kind: str, groups: Sequence[BetweenGroup], first: Ends | None) -> BetweenPage:
+    pairs = [pair for group in groups for pair in group.pairs]
+    chosen = next((at for at, pair in enumerate(pairs) if first == (pair.left, pair.right)), 0)
+    index: Mapping[str, Any] = {
+        "kind": kind,
+        "pairs": [[pair.left, pair.right, pair.file] for pair in pairs],
+        "first": chosen,
+        "outcomes": {CODES[name]: {"name": name, "glyph": one.glyph, "css": one.css, "short": one.short} for name, one in OUTCOMES.items()},
+    }
+    return BetweenPage(kind=kind, groups=tuple(groups), index=index)
+
+
+def upgrade(between: Between) -> BetweenPage:
+    """Every two versions of one framework, older to newer; neighbours last, the longest way first."""
+    groups = []
+    for framework, names in sorted(between.frameworks.items(), key=lambda item: (item[0] == "numpy", item[0])):
+        ways = sorted(combinations(range(len(names)), 2), key=lambda way: (way[0] - way[1], way))
+        pairs = [_pair(between, Ends(names[old], names[new]), "upgrade", None) for old, new in ways]
+        made = tuple(pair for pair in pairs if pair)
+        if made:
+            groups.append(BetweenGroup(title=framework_name(framework) or "Other", anchor=slug(framework or "other"), pairs=made))
+    return _page("upgrade", groups, None)
+
+
+def port(between: Between, aligned: Callable[[Ends], Settings]) -> BetweenPage:
+    """Every environment of one framework against every one of another; TensorFlow against PyTorch first, the newest first."""
+    groups = []
+    pairs_of = combinations(sorted(between.frameworks), 2)
+    for one, other in sorted(pairs_of, key=lambda names: (set(names) != {"tensorflow", "torch"}, names)):
+        ways = product(reversed(between.frameworks[one]), reversed(between.frameworks[other]))
+        pairs = [_pair(between, Ends(*way), "port", aligned(Ends(*way))) for way in ways]
+        made = tuple(pair for pair in pairs if pair)
+        if made:
+            title = f"{framework_name(one) or 'Other'} against {framework_name(other) or 'other'}"
+            groups.append(BetweenGroup(title=title, anchor=slug(f"{one or 'other'}-{other or 'other'}"), pairs=made))
+    return _page("port", groups, None)

@@ -8,7 +8,7 @@ from math import floor, inf, isfinite, log10
 from typing import Any
 
 from replab.report.axis import Axis
-from replab.report.cells import BitClass, CellView, Place, bit_classes, places_in_words
+from replab.report.cells import BitClass, CellView, bit_classes, places_in_words
 from replab.report.links import cell_path
 from replab.report.parts import Bar, Chart, Chip, ClassPicture, ClassRow, ClassSquare, Share
 from replab.report.results import CurveRow
@@ -19,12 +19,12 @@ HUES = 8
 MOST_BINS = 400
 """Bins drawn per line; finer curves are merged by neighbours, keeping the largest error."""
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-_FRAMEWORK_COLOURS = {
+FRAMEWORK_COLOURS = {
     "numpy": ("#6b8e23", "#8aa83a"),
     "tensorflow": ("#a63c06", "#f0861a"),
     "torch": ("#4338ca", "#8b8cf7"),
 }
-_DASHES = {"numpy": [2, 2], "tensorflow": [1, 0], "torch": [7, 3]}
+FRAMEWORK_DASHES = {"numpy": [2, 2], "tensorflow": [1, 0], "torch": [7, 3]}
 _FURTHER_DASHES = ([4, 3], [8, 2, 2, 2], [2, 4])
 """For the second class of an environment and those after it: its colour alone would not tell them apart."""
 FEW_POINTS = 60
@@ -118,15 +118,15 @@ def class_summary(classes: Sequence[BitClass]) -> str:
     return f"{text}; the largest is {places_in_words(cell.place for cell in classes[0].cells)}."
 
 
-def _colours(places: Iterable[Place]) -> dict[str, str]:
-    """A colour per environment: a hue per framework, from dark (oldest) to light (newest)."""
+def environment_colours(places: Iterable[tuple[str, int, str]]) -> dict[str, str]:
+    """A colour per environment, from (framework, order, environment): a hue per framework, from dark (oldest) to light (newest)."""
     grouped: dict[str, list[str]] = defaultdict(list)
-    for place in sorted(places):
-        if place.environment not in grouped[place.framework]:
-            grouped[place.framework].append(place.environment)
+    for framework, _, environment in sorted(set(places)):
+        if environment not in grouped[framework]:
+            grouped[framework].append(environment)
     made = {}
     for framework, environments in grouped.items():
-        dark, light = _FRAMEWORK_COLOURS.get(framework, ("#6b7280", "#9ca3af"))
+        dark, light = FRAMEWORK_COLOURS.get(framework, ("#6b7280", "#9ca3af"))
         for at, environment in enumerate(environments):
             share = at / (len(environments) - 1) if len(environments) > 1 else 0.5
             made[environment] = "#" + "".join(
@@ -190,7 +190,9 @@ def error_chart(
         lines[row.bits, row.environment, row.mode].append(row)
     by_letter = {entry.letter: entry for entry in classes}
     axis = Axis(edge for row in rows for edge in (row.x_lo, row.x_hi))
-    colours = _colours(cell.place for entry in classes for cell in entry.cells)
+    colours = environment_colours(
+        (cell.place.framework, cell.place.order, cell.place.environment) for entry in classes for cell in entry.cells
+    )
     drawn: Counter[str] = Counter()
     made: list[dict[str, Any]] = []
     table: list[tuple[str, ...]] = []
@@ -202,7 +204,7 @@ def error_chart(
         framework = members[0].place.framework if members else ""
         home = members[0].place.environment if members else environment
         drawn[home] += 1
-        dash = _DASHES.get(framework, [1, 0]) if drawn[home] == 1 else _FURTHER_DASHES[(drawn[home] - 2) % len(_FURTHER_DASHES)]
+        dash = FRAMEWORK_DASHES.get(framework, [1, 0]) if drawn[home] == 1 else _FURTHER_DASHES[(drawn[home] - 2) % len(_FURTHER_DASHES)]
         who = places_in_words(cell.place for cell in members) if members else f"{environment} ({mode})"
         short = f"{letter} · {_short_who(members)}" if members else f"{environment}:{mode}"
         joined = _merged(points)

@@ -162,7 +162,43 @@ def _environment(name: str, entry: Mapping[str, Any]) -> EnvironmentEntry:
         packages=tuple(sorted((str(key), str(value)) for key, value in packages.items())),
         details=tuple(details),
         lock=str(entry.get("lock_sha256") or ""),
+        pins=f"containers/{name}/{'cuda' if 'cuda' in (asked.get('devices') or []) else 'cpu'}.lock",
     )
+
+
+def _processors(environments: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """What the processes saw; one line where all saw the same."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, entry in sorted(environments.items(), key=lambda item: natural(item[0])):
+        cpu = (entry.get("observed") or {}).get("cpu")
+        if isinstance(cpu, dict):
+            found[_text(cpu.get("model")), _text(cpu.get("flags"))].append(name)
+    return tuple((model, flags, listing(names, 12)) for (model, flags), names in found.items())
+
+
+def _switches(results: Results) -> tuple[tuple[str, str, str, int], ...]:
+    """The arithmetic switches of this run, with the cells that ran under each."""
+    counted = Counter(row.variant for row in {row.id: row for row in (*results.cells, *results.varied)}.values() if row.status == "ok")
+    known = results.run.get("variants")
+    told = known if isinstance(known, dict) else {}
+    return tuple(
+        (name, _text(_table(told.get(name), "title")), _text(_table(told.get(name), "question")), counted[name])
+        for name in sorted({*told, *counted} - {""}, key=lambda name: (name != "default", name))
+    )
+
+
+def _steps(run: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """How to get these numbers again, from a clone of the repository."""
+    commit = str(run.get("commit") or "").removesuffix("-dirty")
+    options = [
+        f"{key}={','.join(str(one) for one in run[key])}" if isinstance(run.get(key), list) else f"{key}={run[key]}"
+        for key in ("environments", "families", "coverage", "points", "engine")
+        if run.get(key)
+    ]
+    steps = [("the code as it was", f"git checkout {commit}")] if commit else []
+    steps += [("the lab itself, from its lock", "make setup")]
+    steps += [("the whole run", f"uv run snakemake --cores all{' --config ' + ' '.join(options) if options else ''}")]
+    return (*steps, ("one cell", "uv run replab cell 'ops.exp:float32:d0@*'"), ("what this machine can run", "uv run replab doctor"))
 
 
 def _times(run: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -204,6 +240,8 @@ def provenance(results: Results, cells: tuple[CellView, ...]) -> ProvenancePage:
         ("engine", str(run.get("engine") or MISSING)),
         ("environments", _text(run.get("environments"))),
         ("families", _text(run.get("families"))),
+        ("coverage", _text(run.get("coverage"))),
+        ("points of an elementwise input", _text(run.get("points"))),
     ]
     statuses = run.get("counts") or Counter(cell.worst.status for cell in cells)
     total = sum(int(value) for value in statuses.values())
@@ -220,4 +258,7 @@ def provenance(results: Results, cells: tuple[CellView, ...]) -> ProvenancePage:
         ),
         command=str(run.get("command") or "make run"),
         machine=tuple(flatten(run.get("machine") or {})),
+        steps=_steps(run),
+        processors=_processors(results.environments),
+        switches=_switches(results),
     )

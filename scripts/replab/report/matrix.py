@@ -12,7 +12,7 @@ from replab.report.parts import Link
 from replab.report.results import Results
 from replab.report.words import OUTCOMES, derivative_name, framework_name
 
-_CODES = {name: chr(ord("a") + place) for place, name in enumerate(OUTCOMES)}
+CODES = {name: chr(ord("a") + place) for place, name in enumerate(OUTCOMES)}
 """One letter an outcome in the packed rows; a blank is a cell that was not planned."""
 
 
@@ -41,7 +41,7 @@ def matrix(results: Results, cells: tuple[CellView, ...]) -> MatrixPage:
         why: dict[str, int] = {}
         for cell in members:
             at = column_of[cell.place]
-            codes[at] = _CODES[cell.outcome.name]
+            codes[at] = CODES[cell.outcome.name]
             ulps[at] = _packed(_short(cell.ulp))
             zs[at] = _packed(_short(cell.worst.z_max))
             if cell.explanation:
@@ -49,9 +49,7 @@ def matrix(results: Results, cells: tuple[CellView, ...]) -> MatrixPage:
         case = cases.setdefault((work.family, work.case), len(cases))
         rows.append([case, work.derivative, work.dtype, "".join(codes), ulps, zs, why, work.panel])
     data = {
-        "outcomes": [
-            {"code": _CODES[name], "name": name, "glyph": o.glyph, "css": o.css, "short": o.short} for name, o in OUTCOMES.items()
-        ],
+        "outcomes": [{"code": CODES[name], "name": name, "glyph": o.glyph, "css": o.css, "short": o.short} for name, o in OUTCOMES.items()],
         "columns": [
             {"environment": p.environment, "how": p.how, "mode": p.mode, "framework": p.framework, "slug": p.slug} for p in columns
         ],

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from math import isfinite, log2
 from typing import Any
 
 from replab.report.cells import UNJUDGED, BitClass, CellView, Work, bit_classes, by_work, places_in_words
 from replab.report.figures import class_picture, error_chart, hues
 from replab.report.links import anchor, case_entry, case_path, case_title
-from replab.report.pages import OperationPage, Panel, ResultRow, Worst
+from replab.report.pages import OperationPage, Panel, ResultRow, Script, Worst
 from replab.report.pages_causes import CauseSection
 from replab.report.parts import Chart, Link
-from replab.report.results import CellRow, CurveRow, Results
-from replab.report.words import Outcome, count, derivative_name, flatten, number, outcome_of, plural, seconds
+from replab.report.results import CellRow, CurveRow, Results, ScriptRow
+from replab.report.words import Outcome, count, derivative_name, flatten, largest, number, outcome_of, plural, seconds, slug
 
+LEAST_ULP = 0.25
+"""Where the bars of errors begin: half of what correct rounding may leave."""
 _SOURCE_ORDER = ("reference", "numpy", "tensorflow", "torch")
 
 
@@ -39,7 +42,14 @@ def _remarks(row: CellRow) -> str:
     return "; ".join(said)
 
 
-def _row(cell: CellView, row: CellRow, *, first: bool, letters: Mapping[str, str], hue: Mapping[str, int]) -> ResultRow:
+def _width(ulp: float, most: float) -> str:
+    """A bar from ¼ ULP to the largest error, on a logarithmic scale."""
+    if not isfinite(ulp) or not isfinite(most) or ulp <= LEAST_ULP or most <= LEAST_ULP:
+        return ""
+    return f"{100 * log2(ulp / LEAST_ULP) / log2(most / LEAST_ULP):.1f}"
+
+
+def _row(cell: CellView, row: CellRow, *, first: bool, letters: Mapping[str, str], hue: Mapping[str, int], most: float) -> ResultRow:
     name = anchor(cell.work, cell.place)
     letter = letters.get(cell.id, "")
     return ResultRow(
@@ -53,6 +63,7 @@ def _row(cell: CellView, row: CellRow, *, first: bool, letters: Mapping[str, str
         letter=letter,
         hue=hue.get(letter, 0),
         ulp_max=number(row.ulp_max),
+        ulp_width=_width(row.ulp_max, most),
         ulp_mean=number(row.ulp_mean),
         ulp_p99=number(row.ulp_p99),
         z=number(row.z_max),
@@ -143,9 +154,26 @@ def _charts(work: Work, curves: Sequence[CurveRow], classes: Sequence[BitClass])
     return tuple(made)
 
 
-def _panel(work: Work, cells: Sequence[CellView], curves: Sequence[CurveRow]) -> Panel:
+def _scripts(cells: Sequence[CellView], known: Mapping[str, ScriptRow]) -> tuple[Script, ...]:
+    return tuple(
+        Script(
+            where=cell.place.label.replace(":", " "),
+            anchor=anchor(cell.work, cell.place),
+            outcome=cell.outcome,
+            ulp=number(cell.ulp),
+            text=known[cell.id].script,
+            reason=known[cell.id].reason,
+            file=f"{slug(f'{cell.work.label}-{cell.work.panel}-{cell.place.slug}')}.py",
+        )
+        for cell in cells
+        if cell.id in known
+    )
+
+
+def _panel(work: Work, cells: Sequence[CellView], curves: Sequence[CurveRow], scripts: Mapping[str, ScriptRow]) -> Panel:
     ok = [cell for cell in cells if cell.ok]
     classes = bit_classes(ok)
+    most = largest(row.ulp_max for cell in ok for row in cell.rows)
     letters = {cell.id: entry.letter for entry in classes for cell in entry.cells}
     hue = hues(classes)
     outcomes = Counter(cell.outcome.name for cell in cells)
@@ -161,7 +189,7 @@ def _panel(work: Work, cells: Sequence[CellView], curves: Sequence[CurveRow]) ->
         picture=class_picture(cells, "../"),
         charts=_charts(work, curves, classes),
         rows=tuple(
-            _row(cell, row, first=at == 0, letters=letters, hue=hue)
+            _row(cell, row, first=at == 0, letters=letters, hue=hue, most=most)
             for cell in cells
             for at, row in enumerate(sorted(cell.rows, key=lambda row: row.output))
         ),
@@ -169,6 +197,7 @@ def _panel(work: Work, cells: Sequence[CellView], curves: Sequence[CurveRow]) ->
         worst=_worst(classes, hue),
         reasons=_reasons(cells),
         command=f"uv run replab cell {_quoted(top.id)}",
+        scripts=_scripts(cells, scripts),
     )
 
 
@@ -207,13 +236,14 @@ def operations(
     for work, members in by_work(cells).items():
         grouped[work.family, work.case][work] = members
     known = set(grouped)
+    scripts = {row.id: row for row in results.scripts}
     pages = []
     for (family, case), works in grouped.items():
         entry = case_entry(results, family, case)
         about = results.cases.get(family) or {}
         sources = entry.get("sources") or {}
         claims = entry.get("claims") or []
-        panels = tuple(_panel(work, members, curves[family, case, work.dtype]) for work, members in works.items())
+        panels = tuple(_panel(work, members, curves[family, case, work.dtype], scripts) for work, members in works.items())
         pages.append(
             OperationPage(
                 path=case_path(family, case),

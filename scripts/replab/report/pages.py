@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from replab.report.pages_between import BetweenPage
 from replab.report.pages_causes import CauseSection, CausesPage
 from replab.report.pages_claims import ClaimsPage
 from replab.report.pages_modes import DefaultsPage, ModesPage
+from replab.report.pages_stories import RecurrentPage, TrainingPage
 from replab.report.parts import Bar, Chart, ClassPicture, Finding, Link
 from replab.report.words import Outcome
 
@@ -27,6 +29,8 @@ class ResultRow:
     letter: str
     hue: int
     ulp_max: str
+    ulp_width: str
+    """How far the bar of this error reaches, in per cent of the column, on a logarithmic scale; empty where there is none."""
     ulp_mean: str
     ulp_p99: str
     z: str
@@ -55,6 +59,20 @@ class Worst:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Script:
+    """A stand-alone script for the worst result of one framework, or why there is none."""
+
+    where: str
+    anchor: str
+    outcome: Outcome
+    ulp: str
+    text: str
+    reason: str
+    file: str
+    """A name to save it under."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Panel:
     """Everything about one precision and derivative of a case."""
 
@@ -72,6 +90,7 @@ class Panel:
     reasons: tuple[tuple[Outcome, str, str], ...]
     """(status, reason, places)."""
     command: str
+    scripts: tuple[Script, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,52 +128,6 @@ class MatrixPage:
     frameworks: tuple[tuple[str, str], ...]
     orders: tuple[tuple[int, str], ...]
     operations: tuple[Link, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DriftRow:
-    """One difference between two environments, modes with the same numbers together."""
-
-    work: str
-    href: str
-    detail: str
-    modes: str
-    outcome: Outcome
-    ulp: str
-    z: str
-    left: Outcome | None
-    right: Outcome | None
-    left_ulp: str
-    right_ulp: str
-    sense: str
-    cause: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DriftSection:
-    """Two environments compared."""
-
-    anchor: str
-    left: str
-    right: str
-    bar: Bar
-    summary: tuple[str, ...]
-    rows: tuple[DriftRow, ...]
-    """Beyond rounding, or (in an upgrade) with another verdict than before; for ordinary inputs."""
-    special: tuple[DriftRow, ...]
-    """The same for ±0, subnormals, infinities, NaN and extremes."""
-    mild: tuple[DriftRow, ...]
-    """Rounding explains these."""
-    hidden: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DriftGroup:
-    """The steps of one framework, or the crossings of two."""
-
-    title: str
-    anchor: str
-    sections: tuple[DriftSection, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,6 +169,8 @@ class EnvironmentEntry:
     packages: tuple[tuple[str, str], ...]
     details: tuple[tuple[str, str], ...]
     lock: str
+    pins: str
+    """The file of its pins in the repository."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,6 +195,12 @@ class ProvenancePage:
     environments: tuple[EnvironmentEntry, ...]
     command: str
     machine: tuple[tuple[str, str], ...]
+    steps: tuple[tuple[str, str], ...] = ()
+    """(what for, command): how to get these numbers again."""
+    processors: tuple[tuple[str, str, str], ...] = ()
+    """(model, instruction sets, environments that saw it)."""
+    switches: tuple[tuple[str, str, str, int], ...] = ()
+    """(variant, what it does, the question it answers, cells)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -262,8 +243,10 @@ class Site:
     answer: AnswerPage
     matrix: MatrixPage
     operations: tuple[OperationPage, ...]
-    upgrade: tuple[DriftGroup, ...]
-    port: tuple[DriftGroup, ...]
+    upgrade: BetweenPage
+    port: BetweenPage
+    recurrent: RecurrentPage
+    training: TrainingPage
     controls: ControlsPage
     provenance: ProvenancePage
     claims: ClaimsPage

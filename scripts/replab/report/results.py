@@ -200,6 +200,39 @@ class CurveRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TrajectoryRow:
+    """A loss at one checkpoint of a training: a row of ``trajectories.parquet``."""
+
+    id: str = ""
+    family: str = ""
+    case: str = ""
+    dtype: str = ""
+    environment: str = ""
+    framework: str = ""
+    environment_order: int = 0
+    mode: str = ""
+    aligned: str = ""
+    verdict: str = ""
+    place: int = 0
+    step: int = 0
+    value: float = nan
+    truth: float = nan
+    sigma: float = nan
+    """What rounding alone moves the loss by (one standard deviation)."""
+    z_limit: float = nan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScriptRow:
+    """A stand-alone script that shows a result's distance from the truth: a row of ``scripts.parquet``."""
+
+    id: str = ""
+    script: str = ""
+    reason: str = ""
+    """Why there is none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Results:
     """All that a report is made of."""
 
@@ -212,6 +245,8 @@ class Results:
     varied_pairs: tuple[PairRow, ...] = ()
     """Pairs of a result with its repeat, and with its variants."""
     curves: tuple[CurveRow, ...] = ()
+    trajectories: tuple[TrajectoryRow, ...] = ()
+    scripts: tuple[ScriptRow, ...] = ()
     attributions: tuple[AttributionRow, ...] = ()
     measurements: tuple[MeasurementRow, ...] = ()
     defaults: tuple[DefaultRow, ...] = ()

@@ -13,6 +13,7 @@ import pandas as pd
 
 from replab.report.answer import answer
 from replab.report.atlas import defaults
+from replab.report.between import Between
 from replab.report.causes import cause_sections, causes
 from replab.report.cells import shown
 from replab.report.claims import claims
@@ -23,10 +24,24 @@ from replab.report.matrix import matrix
 from replab.report.modes import modes
 from replab.report.operations import operations
 from replab.report.pages import Site
-from replab.report.results import AttributionRow, CellRow, CurveRow, DefaultRow, MeasurementRow, PairRow, ReportError, Results
+from replab.report.recurrent import recurrent
+from replab.report.results import (
+    AttributionRow,
+    CellRow,
+    CurveRow,
+    DefaultRow,
+    MeasurementRow,
+    PairRow,
+    ReportError,
+    Results,
+    ScriptRow,
+    TrajectoryRow,
+)
+from replab.report.settings import settings
+from replab.report.training import training
 from replab.report.words import CLAIM_VERDICTS, OUTCOMES, short_paths
 
-Row = TypeVar("Row", CellRow, PairRow, CurveRow, AttributionRow, MeasurementRow, DefaultRow)
+Row = TypeVar("Row", CellRow, PairRow, CurveRow, AttributionRow, MeasurementRow, DefaultRow, TrajectoryRow, ScriptRow)
 TABLES = ("cells", "pairs", "curves", "attributions", "measurements", "defaults")
 FACTS = ("environments", "run", "cases", "claims", "sources")
 VARIED = ("repeat", "variant")
@@ -67,6 +82,11 @@ def _rows(path: Path, row: type[Row]) -> tuple[Row, ...]:
         at = names.index(name)
         columns[at] = [short_paths(text) for text in columns[at]]
     return tuple(row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True))
+
+
+def _optional(path: Path, row: type[Row]) -> tuple[Row, ...]:
+    """A table that only pages need: a folder of results may lack it, and then the pages lack what it shows."""
+    return _rows(path, row) if path.is_file() else ()
 
 
 def _json(path: Path) -> Any:
@@ -122,6 +142,8 @@ def load(results: Path) -> Results:
         claims=tuple(_without_paths(_json(results / "claims.json"))),
         sources=tuple(_without_paths(_json(results / "sources.json"))),
         curves=_rows(results / "curves.parquet", CurveRow),
+        trajectories=_optional(results / "trajectories.parquet", TrajectoryRow),
+        scripts=_optional(results / "scripts.parquet", ScriptRow),
         environments=_without_paths(_json(results / "environments.json")),
         run=_without_paths(_json(results / "run.json")),
         cases=_json(results / "cases.json"),
@@ -132,6 +154,7 @@ def site(results: Results) -> Site:
     """Every page of the report."""
     cells = shown(results)
     index = Index(results, cells)
+    between = Between(results, cells)
     version = str(results.run.get("version") or "")
     commit = str(results.run.get("commit") or "")
     return Site(
@@ -144,8 +167,10 @@ def site(results: Results) -> Site:
         defaults=defaults(results, index),
         matrix=matrix(results, cells),
         operations=operations(results, cells, cause_sections(results, index)),
-        upgrade=upgrade(results, cells),
-        port=port(results, cells),
+        upgrade=upgrade(between),
+        port=port(between, lambda ends: settings(results, index, ends)),
+        recurrent=recurrent(results, cells, index),
+        training=training(results, cells, index),
         controls=controls(results),
         provenance=provenance(results, cells),
         outcomes=tuple(OUTCOMES.values()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ NAVIGATION = (
     ("matrix.html", "Matrix"),
     ("upgrade.html", "Upgrade"),
     ("port.html", "Port"),
+    ("recurrent.html", "Recurrent"),
+    ("training.html", "Training"),
     ("modes.html", "Modes"),
     ("defaults.html", "Defaults"),
     ("controls.html", "Controls"),
@@ -37,7 +40,7 @@ def script_json(value: Any) -> Markup:
     return Markup(text)  # noqa: S704 - every character that could end the element was replaced above
 
 
-def _environment(templates: Path) -> Environment:
+def _environment(templates: Path, notices: Sequence[str] = ()) -> Environment:
     env = Environment(
         loader=FileSystemLoader(templates),
         autoescape=True,
@@ -50,12 +53,16 @@ def _environment(templates: Path) -> Environment:
     env.filters["count"] = count
     env.globals["navigation"] = NAVIGATION
     env.globals["verdicts"] = VERDICTS
+    env.globals["notices"] = tuple(notices)
     return env
 
 
-def write(site: Site, folder: Path, templates: Path) -> None:
-    """Every page and asset of ``site`` into ``folder``, which exists and is empty. Static files lie beside ``templates``."""
-    env = _environment(templates)
+def write(site: Site, folder: Path, templates: Path, notices: Sequence[str] = ()) -> None:
+    """Every page and asset of ``site`` into ``folder``, which exists and is empty. Static files lie beside ``templates``.
+
+    ``notices`` are sentences that every page says at its top.
+    """
+    env = _environment(templates, notices)
 
     def page(path: str, template: str, **values: Any) -> None:
         target = folder / path
@@ -70,8 +77,10 @@ def write(site: Site, folder: Path, templates: Path) -> None:
     page("modes.html", "modes.html.j2", page=site.modes)
     page("defaults.html", "defaults.html.j2", page=site.defaults)
     page("matrix.html", "matrix.html.j2", page=site.matrix)
-    page("upgrade.html", "upgrade.html.j2", groups=site.upgrade)
-    page("port.html", "port.html.j2", groups=site.port)
+    page("upgrade.html", "upgrade.html.j2", page=site.upgrade)
+    page("port.html", "port.html.j2", page=site.port)
+    page("recurrent.html", "recurrent.html.j2", page=site.recurrent)
+    page("training.html", "training.html.j2", page=site.training)
     page("controls.html", "controls.html.j2", page=site.controls)
     page("provenance.html", "provenance.html.j2", page=site.provenance)
     page("glossary.html", "glossary.html.j2")
@@ -79,10 +88,13 @@ def write(site: Site, folder: Path, templates: Path) -> None:
         page(operation.path, "operation.html.j2", page=operation)
     (folder / "data").mkdir()
     (folder / "data" / "matrix.js").write_text(f"window.REPLAB_MATRIX={script_json(site.matrix.data)};\n", encoding="utf-8", newline="\n")
+    for pair in (*site.upgrade.pairs, *site.port.pairs):
+        text = f"REPLAB_BETWEEN({script_json(pair.file)},{script_json(pair.data)});\n"
+        (folder / pair.file).write_text(text, encoding="utf-8", newline="\n")
     shutil.copytree(templates.parent / "static", folder / "static", copy_function=shutil.copyfile)
 
 
-def publish(site: Site, out: Path, templates: Path) -> Path:
+def publish(site: Site, out: Path, templates: Path, notices: Sequence[str] = ()) -> Path:
     """Write the site aside, then put it in place of what was at ``out``: a half-written report is never visible.
 
     Returns the path of the first page. What was there before survives any failure.
@@ -92,7 +104,7 @@ def publish(site: Site, out: Path, templates: Path) -> Path:
     old = fresh.with_name(fresh.name + "-old")
     try:
         fresh.chmod(0o755)
-        write(site, fresh, templates)
+        write(site, fresh, templates, notices)
         if out.exists():
             out.rename(old)
         fresh.rename(out)

@@ -1,0 +1,17 @@
+# Nothing is declared as output: Snakemake removes outputs before it makes them again, and what is published stays.
+rule publish:
+    """Make an immutable version of the site from the report, its tables and everything they rest on."""
+    input:
+        report=REPORT,
+        tables=rules.tables.output,
+        claims=rules.claims.output,
+    log:
+        f"{RESULTS}/logs/publish.log",
+    container:
+        container_of
+    params:
+        step=STEP,
+        settings=SETTINGS,
+        options=lab_workflow.publication(config),
+    shell:
+        "{params.step} publish --config {params.settings} --name {params.options} --out {log} 2>&1 | tee {log}"

@@ -1,0 +1,41 @@
+"""``replab publish``, and ``replab verify`` of what was published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from replab import config, workflow
+from replab.commands.common import CONFIG, changes, console
+from replab.publish import check, run, versions
+from replab.publish.errors import TamperedError
+
+
+def publish(options: run.Options, settings: Sequence[str], root: Path) -> None:
+    """Publish the results of the last run, which ``settings`` may name. Raises what ``replab.publish.run.publish`` raises."""
+    versions.check(options.version)
+    asked = config.DEFAULTS | config.read_config(root / CONFIG) | changes(settings)
+    results = root / str(asked["results"])
+    used = {**run.settings_of(results), "results": asked["results"], "cache": asked["cache"]}
+    lab = config.load_lab(used, root)
+    workflow.claim(lab)
+    out = console()
+    folder = run.publish(lab, used, options, lambda line: out.print(line, markup=False))
+    out.print(f"published {folder}", markup=False)
+
+
+def verify(text: str, signers: Path | None) -> None:
+    """Print what was found about every version at ``text``. Raises ``TamperedError`` when anything is not as published."""
+    out = console()
+    found = check.check(text, signers)
+    for one in found:
+        told = f"{len(one.faults)} faults" if one.faults else "as published"
+        out.print(f"{one.version}: {one.files} files, {told}; {one.signer or 'not signed'}", markup=False)
+        for notice in one.notices:
+            out.print(f"  note: {notice}", markup=False)
+    faults = [f"{one.version}: {fault}" for one in found for fault in one.faults]
+    if faults:
+        more = f"; and {len(faults) - check.SHOWN} more" if len(faults) > check.SHOWN else ""
+        raise TamperedError("; ".join(faults[: check.SHOWN]) + more, where=text, hint="Get it again from where it was published")
+    if not found:
+        raise TamperedError("nothing has been published there", where=text)

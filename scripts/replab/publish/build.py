@@ -1,0 +1,232 @@
+"""A finished run → the files of a version, in a folder that nobody sees yet."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import tomllib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from replab import __version__, config, pins, sbom, tables
+from replab.engines.base import host_platform
+from replab.model import Environment, Lab
+from replab.publish import checks, crate, manifest, pages, sums
+from replab.publish.errors import PublishError
+from replab.publish.versions import ABOUT
+from replab.report import viewmodel, writer
+from replab.workflow import planned_builds
+
+TABLES = (*(f"{part}.parquet" for part in tables.PARTS), "defaults.parquet")
+FACTS = ("claims.json", "sources.json", "cases.json", "environments.json", "run.json")
+SOURCES = (*checks.WORKFLOW, "Makefile", "README.md", "LICENSE", "CITATION.cff")
+"""What the published workflow consists of: all that running it again needs."""
+MACHINE_OWN = ("results", "cache")
+"""Settings that say where something lies on one machine."""
+OWN_BASES = "own-bases.lock"
+"""A lock of base images that the run was told to use instead of the repository's."""
+ELSEWHERE = "elsewhere"
+"""Below the published workflow: experiments that lay outside of the repository."""
+
+
+def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed: Sequence[str], headline: str) -> dict[str, Any]:
+    """What a version says of itself."""
+    run = json.loads((lab.results / "run.json").read_text(encoding="utf-8"))
+    claims = json.loads((lab.results / "claims.json").read_text(encoding="utf-8"))
+    ended = datetime.fromtimestamp(int((lab.results / "run.json").stat().st_mtime), UTC)
+    verdicts = Counter(row["verdict"] for row in tables.rows(lab.results / "cells.parquet", ["verdict", "variant"]) if row["verdict"])
+    return {
+        "schema": 1,
+        "version": version,
+        "date": date,
+        "ended": ended.isoformat(),
+        "headline": headline,
+        "notices": list(notices),
+        "allowed": sorted(allowed),
+        "commit": checks.commit(lab.root),
+        "run_commit": run.get("commit") or "",
+        "replab": __version__,
+        "snakemake": metadata.version("snakemake"),
+        "machine": host_platform(),
+        "system": platform.system(),
+        "environments": {one.place(device): _environment(lab, one, device) for one, device in planned_builds(lab)},
+        "families": [family.name for family in lab.families],
+        "cells": sum(run.get("counts", {}).values()),
+        "counts": run.get("counts", {}),
+        "verdicts": dict(sorted(verdicts.items())),
+        "controls": run.get("controls", {}),
+        "claims": dict(sorted(Counter(str(one.get("verdict")) for one in claims).items())),
+    }
+
+
+def _environment(lab: Lab, asked: Environment, device: str) -> dict[str, Any]:
+    """What is known of an environment as it was built for a device."""
+    place = lab.results / "environments" / f"{asked.place(device)}.json"
+    seen = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
+    observed, lock = seen.get("observed") or {}, pins.lock_of(asked, device)
+    return {
+        "folder": asked.name,
+        "device": device,
+        "framework": asked.framework,
+        "version": asked.version,
+        "python": asked.python,
+        "engine": str(seen.get("engine") or ""),
+        "status": str(seen.get("status") or ""),
+        "identity": str(seen.get("identity") or ""),
+        "platform": str(seen.get("platform") or ""),
+        "image": str((seen.get("image") or {}).get("digest") or ""),
+        "lock_file": lock.name if lock.is_file() else "",
+        "lock": sums.of_file(lock) if lock.is_file() else "",
+        "packages": dict(sorted((observed.get("packages") or {}).items())),
+    }
+
+
+def build(lab: Lab, settings: Mapping[str, Any], folder: Path, about: dict[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write every file of a version but the list of hashes and its signature into ``folder``, which is empty.
+
+    ``settings`` are those of the run, ``rows`` those of the store's manifest. Equal results, sources and ``about`` give equal bytes.
+    """
+    _copy(lab.results, [*TABLES, *FACTS], folder / "tables")
+    site = viewmodel.site(viewmodel.load(lab.results))
+    about["headline"] = site.answer.lede
+    writer.publish(site, folder / "report", lab.root / "reports" / "templates", notices=about["notices"])
+    _locks(lab, folder / "locks")
+    manifest.write(folder / manifest.PATH, rows)
+    published = workflow(lab, settings, folder / "workflow")
+    _json(folder / "plan" / "settings.json", published)
+    _bills(lab, about, folder / "sbom")
+    citation = _citation(lab.root / "CITATION.cff", about)
+    (folder / "CITATION.cff").write_text(yaml.safe_dump(citation, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
+    if (lab.root / "LICENSE").is_file():
+        shutil.copyfile(lab.root / "LICENSE", folder / "LICENSE")
+    _json(folder / ABOUT, about)
+    (folder / crate.README).write_text(_readme(about), encoding="utf-8")
+    pages.write_version(folder, about)
+    crate.write(folder, about, citation, published)
+
+
+def workflow(lab: Lab, settings: Mapping[str, Any], target: Path) -> dict[str, Any]:
+    """Copy the workflow, and the experiments that lie elsewhere; returns the settings with which the copy runs as the original did."""
+    for name in _sources(lab.root):
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(lab.root / name, place)
+    places = []
+    for number, text in enumerate(config.words(settings.get("experiments", ["experiments"]))):
+        source = (lab.root / text).resolve()
+        if source.is_relative_to(lab.root.resolve()) and (target / source.relative_to(lab.root.resolve())).is_dir():
+            places.append(source.relative_to(lab.root.resolve()).as_posix())
+            continue
+        name = f"{ELSEWHERE}/{number}"
+        for family in lab.families:
+            if family.folder.resolve().parent == source:
+                ignored = shutil.ignore_patterns("__pycache__", ".*")
+                shutil.copytree(family.folder, target / name / family.name, ignore=ignored, copy_function=shutil.copyfile)
+        if (source / "claims.toml").is_file() and (target / name).is_dir():
+            shutil.copyfile(source / "claims.toml", target / name / "claims.toml")
+        places += [name] if (target / name).is_dir() else []
+    kept = {key: value for key, value in settings.items() if key not in MACHINE_OWN}
+    if lab.bases is not None:
+        (target / ELSEWHERE).mkdir(exist_ok=True)
+        shutil.copyfile(lab.bases, target / ELSEWHERE / OWN_BASES)
+        kept["bases"] = f"{ELSEWHERE}/{OWN_BASES}"
+    return kept | {
+        "devices": "cuda" if lab.cuda else "cpu",
+        "experiments": places,
+        "environments": ",".join(one.name for one in lab.environments),
+        "families": ",".join(family.name for family in lab.families),
+        "coverage": lab.coverage,
+        "points": lab.points,
+    }
+
+
+def _sources(root: Path) -> list[str]:
+    """Paths of the workflow's own files: those that git knows or would add, or all that are there without git."""
+    listed = checks.git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *SOURCES)
+    if listed is None:
+        found = [path for name in SOURCES for path in ([root / name] if (root / name).is_file() else (root / name).rglob("*"))]
+        names = [path.relative_to(root).as_posix() for path in found if path.is_file()]
+    else:
+        names = [name for name in listed.split("\0") if name]
+    hidden = [name for name in names if any(part == "__pycache__" or part.startswith(".") for part in Path(name).parts)]
+    return sorted(name for name in {*names} - {*hidden} if (root / name).is_file() and not (root / name).is_symlink())
+
+
+def _copy(source: Path, names: Sequence[str], target: Path) -> None:
+    target.mkdir(parents=True)
+    for name in names:
+        if not (source / name).is_file():
+            raise PublishError(f"the run left no {name}", where=str(source), hint="Run 'snakemake --cores all' first")
+        shutil.copyfile(source / name, target / name)
+
+
+def _locks(lab: Lab, target: Path) -> None:
+    """Every environment as asked for and as locked, what images and bases are pinned to, and the lab's own lock."""
+    for one in lab.environments:
+        (target / one.name).mkdir(parents=True)
+        for path in sorted(path for path in one.folder.iterdir() if path.is_file() and path.suffix in (".toml", ".lock")):
+            shutil.copyfile(path, target / one.name / path.name)
+    shared = [path for path in (lab.root / "containers").iterdir() if path.is_file() and path.suffix in (".toml", ".lock")]
+    for path in sorted([*shared, *lab.root.glob("*.lock")]):
+        shutil.copyfile(path, target / path.name)
+    if lab.bases is not None:
+        shutil.copyfile(lab.bases, target / OWN_BASES)
+
+
+def _bills(lab: Lab, about: Mapping[str, Any], target: Path) -> None:
+    target.mkdir(parents=True)
+    for one in lab.environments:
+        known = about["environments"][one.name]
+        found = {"replab:framework": one.framework, "replab:engine": known["engine"]}
+        found |= {"replab:image": known["image"]} if known["image"] else {}
+        for lock in sorted(one.folder.glob("*.lock")):
+            suffix = "" if lock.name == one.lock.name else f".{lock.stem}"
+            text = sbom.of_lock(one.name, one.version, lock, python=one.python, properties=found)
+            (target / f"{one.name}{suffix}.cdx.json").write_text(text, encoding="utf-8")
+    own = lab.root / "requirements.lock"
+    if own.is_file():
+        project = tomllib.loads((lab.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        text = sbom.of_lock(project["name"], project["version"], own, python=platform.python_version())
+        (target / "lab.cdx.json").write_text(text, encoding="utf-8")
+
+
+def _citation(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+    """The repository's own citation, of this version."""
+    own: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    text = {
+        "cff-version": "1.2.0",
+        "message": "If these results help your work, please cite them as below.",
+        "title": "replab",
+        "authors": [{"name": "The replab developers"}],
+    } | own
+    text |= {"type": "dataset", "title": f"{text['title']}, results {about['version']}", "version": about["version"]}
+    text["date-released"] = about["date"]
+    if about["commit"]:
+        text["commit"] = about["commit"]
+    text["message"] = "If these results help your work, please cite them as below."
+    return text
+
+
+def _readme(about: Mapping[str, Any]) -> str:
+    """What the folder is, for somebody who meets it without its site."""
+    version = about["version"]
+    lines = [
+        f"# replab, results {version}", "", str(about["headline"]), "", *(f"> {notice}" for notice in about["notices"]),
+        "Open `index.html` in a browser. `SHA256SUMS` has the hash of every file, `ro-crate-metadata.json` says what each is,",
+        "`workflow/` is the code that ran, `locks/` the environments it ran in.", "",
+        f"    replab verify {version}     # every hash, and the signature if there is one",
+        f"    replab replay {version}     # builds the environments again, runs again, counts equal bits", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _json(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

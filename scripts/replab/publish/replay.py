@@ -1,0 +1,174 @@
+"""Runs a published version again, from nothing but what was published, and says how many results came back bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from replab import tables
+from replab.publish import check, pages, versions
+from replab.publish.changes import packages
+from replab.publish.errors import ReplayError, TamperedError
+from replab.report.words import count, plural
+
+KINDS = ("same", "within", "other", "unsteady")
+PLATFORM = ("machine", "C library", "processor", "instruction sets", "compiler")
+"""The words of a platform, in their order."""
+LAST_LINES = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """How to replay."""
+
+    cells: str = "*"
+    out: Path | None = None
+    cache: Path | None = None
+    """Where built environments lie that may be used; ``None`` builds all of them anew."""
+    cores: int = 0
+    engine: str = ""
+    signers: Path | None = None
+
+
+def replay(folder: Path, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+    """Run the version in ``folder`` again and render how it went; returns what was found (``replay.json``).
+
+    Raises ``TamperedError`` when the version is not as it was published, ``ReplayError`` when it cannot be run.
+    """
+    published = versions.read(folder)
+    checked = check.version(check.Folder(folder), options.signers)
+    if checked.faults:
+        raise TamperedError("; ".join(checked.faults[: check.SHOWN]), where=str(folder), hint="Get it again from where it was published")
+    say(f"{published.version}: {checked.files} files as published; {checked.signer or 'not signed'}")
+    out = (options.out or Path("replay") / published.version).resolve()
+    answer = _rerun(folder.resolve(), out, options, say)
+    found = _found(published, answer, options)
+    aside = out / "page"
+    shutil.rmtree(aside, ignore_errors=True)
+    pages.write_replay(aside, found, lines(found))
+    (aside / "replay.json").write_text(json.dumps(found, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+    for path in aside.iterdir():
+        path.replace(out / path.name)
+    aside.rmdir()
+    return found
+
+
+def _rerun(folder: Path, out: Path, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+    """Start the published code on a copy of the published workflow."""
+    root = out / "workflow"
+    try:
+        for stale in (root, out / "results"):
+            shutil.rmtree(stale, ignore_errors=True)
+        out.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(folder / "workflow", root, copy_function=shutil.copyfile)
+        settings = json.loads((folder / "plan" / "settings.json").read_text(encoding="utf-8"))
+        settings |= {"results": str(out / "results"), "cache": str(options.cache.resolve() if options.cache else out / "environments")}
+        settings |= {"engine": options.engine} if options.engine else {}
+        request = {"root": str(root), "settings": settings, "cells": options.cells, "version": str(folder), "cores": options.cores}
+        (out / "request.json").write_text(json.dumps(request, sort_keys=True, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise ReplayError(f"cannot be written: {error.strerror}", where=str(out), hint="Choose another folder: --out") from None
+    (out / "answer.json").unlink(missing_ok=True)
+    command = [sys.executable, "-m", "replab.publish.rerun", str(out / "request.json"), str(out / "answer.json")]
+    last: list[str] = []
+    with subprocess.Popen(
+        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root / "scripts")}, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        for line in process.stdout or ():
+            last = [*last[-LAST_LINES:], line.rstrip()]
+            say(f"  {line.rstrip()}")
+    if process.returncode or not (out / "answer.json").is_file():
+        problem = next((line for line in reversed(last) if line.startswith("replab: ")), last[-1] if last else "it said nothing")
+        raise ReplayError(problem.removeprefix("replab: "), where=str(folder), hint="'replab doctor' says what this machine lacks")
+    found: dict[str, Any] = json.loads((out / "answer.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _found(published: versions.Published, answer: Mapping[str, Any], options: Options) -> dict[str, Any]:
+    """Counts, environments, and every output that did not come back with a likely reason."""
+    verdicts = _verdicts(published.folder)
+    environments, reasons = [], {}
+    cells = answer["cells"]
+    for name, facts in sorted(answer["environments"].items()):
+        counts = Counter(one["kind"] for one in cells if one["place"] == name)
+        differences = different(published.about["environments"][name], facts)
+        how = "from the cache, by the same lock" if options.cache else "built anew from the published lock"
+        if facts["status"] != "ok":
+            how = f"not available here: {facts['reason']}"
+        reasons[name] = differences
+        environments.append({"name": name, "how": how, "counts": {kind: counts[kind] for kind in KINDS}, "differences": differences})
+    shown = []
+    for one in cells:
+        if one["kind"] == "same":
+            continue
+        before = verdicts.get((one["id"], one["output"]), "") or one["published_status"]
+        here = one["here_verdict"] or one["here_status"]
+        here += f": {one['here_reason']}" if one["here_reason"] else ""
+        shown.append(
+            {
+                "id": one["id"], "output": one["output"], "kind": one["kind"],
+                "published": f"{before} {one['published_bits'][:12]}".strip(), "here": f"{here} {one['here_bits'][:12]}".strip(),
+                "reason": _reason(one, reasons.get(one["place"], [])),
+            }
+        )  # fmt: skip
+    counts = Counter(one["kind"] for one in cells)
+    return {
+        "schema": 1, "version": published.version, "cells_asked": options.cells, "total": len(cells),
+        "counts": {kind: counts[kind] for kind in KINDS}, "environments": environments, "cells": shown,
+        "notices": list(published.about["notices"]), "machine": published.about["machine"],
+        "command": f"replab replay {published.version}" + (f" --cells '{options.cells}'" if options.cells != "*" else ""),
+    }  # fmt: skip
+
+
+def _verdicts(folder: Path) -> dict[tuple[str, str], str]:
+    rows = tables.rows(folder / "tables" / "cells.parquet", ["id", "output", "verdict"])
+    return {(row["id"], row["output"]): row["verdict"] for row in rows}
+
+
+def different(published: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """What differs between the environment as published and as it is here, the likeliest cause of other bits first."""
+    found = packages(published["packages"], (here.get("observed") or {}).get("packages") or {}) if here["status"] == "ok" else []
+    found = [f"other library: {text}" for text in found]
+    sides = [dict(zip(PLATFORM, str(one.get("platform") or "").split(), strict=False)) for one in (published, here)]
+    for what in ("processor", "instruction sets", "C library", "compiler", "machine"):
+        old, new = (side.get(what, "") for side in sides)
+        if old != new and here["status"] == "ok":
+            found.append(f"other {what}: {old or 'none'} → {new or 'none'}")
+    if published["engine"] != here.get("engine"):
+        found.append(f"other engine: {published['engine']} → {here.get('engine')}")
+    return found
+
+
+def _reason(one: Mapping[str, Any], differences: list[str]) -> str:
+    """Why an output may not have come back; ``unknown`` is an answer."""
+    if one["kind"] == "unsteady":
+        return "repeated runs on one machine give other bits"
+    if one["here_status"] != one["published_status"]:
+        return one["here_reason"] or "; ".join(differences) or "unknown: the same lock, processor and C library"
+    return "; ".join(differences) or "unknown: the same lock, processor and C library"
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """How it went, in sentences: the share of equal bits first. What is not repeatable is set aside."""
+    counts, total = found["counts"], found["total"]
+    counted = total - counts["unsteady"]
+    share = "100 %" if counts["same"] == counted else f"{min(99.9, 100 * counts['same'] / max(1, counted)):.1f} %"
+    told = [f"{found['version']}: {count(counts['same'])} of {plural(counted, 'result')} came back bit for bit ({share})"]
+    if counts["within"]:
+        told.append(f"{plural(counts['within'], 'result')} with other bits, within what rounding explains.")
+    if counts["other"]:
+        told.append(f"{plural(counts['other'], 'result')} did not come back.")
+    if counts["unsteady"]:
+        told.append(f"{plural(counts['unsteady'], 'result')} set aside: known not to repeat.")
+    reasons = Counter(one["reason"] for one in found["cells"] if one["kind"] in ("within", "other"))
+    told += [f"Likely reason of {number}: {reason}." for reason, number in reasons.most_common(3)]
+    return told

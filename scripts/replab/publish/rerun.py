@@ -1,0 +1,204 @@
+"""The half of a replay that runs with the published code: ``python -m replab.publish.rerun``, started in the published workflow.
+
+Builds the environments, runs the chosen cells, compares every output with the published hash, and judges those that differ by the certified
+truth. Reads a request (JSON) and writes what it found (JSON).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from replab import config, ids, plan, steps
+from replab.batch import environment_facts, run_batch_job
+from replab.errors import LabError, StoreError
+from replab.judge import Judge
+from replab.model import Batch, Lab, Status
+from replab.publish import manifest, versions
+from replab.requests import write_inputs
+from replab.store import Store, write_atomically
+
+Found = dict[str, Any]
+
+
+def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What came of running the published cells that match ``request["cells"]``.
+
+    Raises ``LabError`` when nothing matches or the lab itself fails.
+    """
+    lab = config.load_lab(request["settings"], Path(request["root"]))
+    published = [row for row in manifest.read(Path(request["version"])) if row["key"] and row["status"] != Status.SKIPPED]
+    wanted = ids.normal_pattern(request["cells"])
+    chosen = [row for row in published if fnmatch.fnmatchcase(row["id"], wanted)]
+    if not chosen:
+        hint = "An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu"
+        raise LabError(f"no published cell matches {request['cells']!r}", hint=hint)
+    lab = _restrict(lab, {row["id"] for row in chosen})
+    environments = {}
+    places = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(row["id"]) for row in chosen)}
+    names = {place: next(one for one in lab.environments if one.name == place[0]).place(place[1]) for place in sorted(places)}
+    for name in names.values():
+        _say(f"environment {name}")
+        steps.step_environment(lab, Namespace(name=name, out=lab.results / "environments" / f"{name}.json"))
+        environments[name] = environment_facts(lab, name)
+    for family in lab.families:
+        index = write_inputs(family, lab.points, lab.results / "inputs" / "data")
+        write_atomically(lab.results / "inputs" / f"{family.name}.json", json.dumps(index, sort_keys=True).encode())
+    _run(lab, request, {row["id"] for row in chosen})
+    results = _results(lab)
+    cells = [_compare(row, results.get(row["id"])) for row in chosen]
+    for one in cells:
+        cell = ids.parse_cell_id(one["id"])
+        one["place"] = names[cell.environment, cell.device]
+    told = versions.read(Path(request["version"])).about["environments"]
+    alike = {name for name, facts in environments.items() if all(facts.get(key) == told[name][key] for key in ("platform", "identity"))}
+    _again(lab, request, cells, alike)
+    differing = {one["id"] for one in cells if one["kind"] == "other" and one["here_status"] == Status.OK}
+    verdicts = _judge(lab, differing)
+    for one in cells:
+        one["here_verdict"] = verdicts.get((one["id"], one["output"]), "")
+        if one["kind"] == "other" and one["here_verdict"] in ("identical", "rounding"):
+            one["kind"] = "within"
+    return {"environments": environments, "cells": cells}
+
+
+def _restrict(lab: Lab, names: Iterable[str]) -> Lab:
+    """The lab with the families, environments and variants that the cells need."""
+    cells = [ids.parse_cell_id(name) for name in names]
+    families, environments = {cell.family for cell in cells}, {cell.environment for cell in cells}
+    variants = {"default", *(cell.variant for cell in cells)}
+    return replace(
+        lab,
+        families=tuple(one for one in lab.families if one.name in families),
+        environments=tuple(one for one in lab.environments if one.name in environments),
+        variants=tuple(one for one in lab.variants if one.name in variants),
+    )
+
+
+def _again(lab: Lab, request: Mapping[str, Any], cells: Iterable[Found], alike: set[str]) -> None:
+    """Run cells a second time that gave other bits where nothing else is other: two runs here that differ make them ``unsteady``."""
+    open_ = [one for one in cells if one["kind"] == "other" and one["here_status"] == one["published_status"] == Status.OK]
+    open_ = [one for one in open_ if one["place"] in alike]
+    if not open_:
+        return
+    second = replace(lab, results=lab.results / "again")
+    second.results.mkdir(parents=True, exist_ok=True)
+    for name in ("environments", "inputs"):
+        (second.results / name).symlink_to(Path("..") / name, target_is_directory=True)
+    _run(second, request, {one["id"] for one in open_})
+    results = _results(second)
+    for one in open_:
+        bits = results[one["id"]]["outputs"].get(one["output"], ("", ""))[1]
+        if bits != one["here_bits"]:
+            one["kind"] = "unsteady"
+
+
+def _run(lab: Lab, request: Mapping[str, Any], names: set[str]) -> None:
+    """Run the batches that have cells called ``names``, several at a time, and no other cases of them."""
+    places = {(cell.environment, cell.variant, cell.device, cell.family) for cell in map(ids.parse_cell_id, names)}
+    places |= {(*place[:3], several) for place in places for several in (plan.ALL, plan.LIGHT)}  # batches that several families share
+    batches = [batch for batch in plan.batches(lab) if (batch.environment, batch.variant, batch.device, batch.family) in places]
+    settings = {**request["settings"], "results": str(lab.results)}
+    cases = {(cell.family, cell.case) for cell in map(ids.parse_cell_id, names)}
+    wanted = ids.normal_pattern(request["cells"])
+    with ProcessPoolExecutor(max_workers=int(request["cores"]) or os.cpu_count() or 1) as pool:
+        jobs = {pool.submit(_batch, settings, request["root"], batch, wanted, cases): batch for batch in batches}
+        for job in as_completed(jobs):
+            job.result()
+            _say(f"ran {ids.batch_id(jobs[job])}")
+
+
+def _batch(settings: dict[str, Any], root: str, batch: Batch, wanted: str, cases: set[tuple[str, str]]) -> None:
+    """One batch, in a process of its own."""
+    lab = config.load_lab(settings, Path(root))
+    families = [replace(one, cases=tuple(case for case in one.cases if (one.name, case.name) in cases)) for one in lab.families]
+    lab = replace(lab, families=tuple(family for family in families if family.cases))
+    name = ids.batch_id(batch)
+    run_batch_job(lab, batch, manifest=lab.results / "batches" / f"{name}.json", log=lab.results / "logs" / f"{name}.log", only=wanted)
+
+
+def _results(lab: Lab) -> dict[str, Found]:
+    """Status, reason and hash of each output, by cell."""
+    store = Store(lab.results / "store")
+    found: dict[str, Found] = {}
+    for path in sorted((lab.results / "batches").glob("*.json")):
+        for entry in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            one: Found = {"status": entry["status"], "reason": entry["reason"], "outputs": {}, "steady": True}
+            if entry["status"] != Status.SKIPPED:
+                try:
+                    result = store.read(entry["key"])
+                except StoreError as error:
+                    one |= {"status": "damaged", "reason": str(error)}
+                else:
+                    one["outputs"] = {tensor.name: (tensor.dtype, tensor.sha256) for tensor in result.tensors}
+                    one["steady"] = not any(str(note).startswith(manifest.UNSTEADY) for note in result.record.get("notes", ()))
+            found[entry["id"]] = one
+    return found
+
+
+def _compare(row: Mapping[str, Any], here: Found | None) -> Found:
+    """One published output beside what came out here: ``same``, ``unsteady``, or ``other``."""
+    one = {"id": row["id"], "output": row["output"], "published_status": row["status"], "published_bits": row["sha256"]}
+    if here is None:
+        return one | {"kind": "other", "here_status": "not run", "here_reason": "the published code does not plan it here", "here_bits": ""}
+    dtype, bits = here["outputs"].get(row["output"], ("", ""))
+    one |= {"here_status": here["status"], "here_reason": here["reason"], "here_bits": bits}
+    if row["status"] != Status.OK:  # a failure has no bits: the same status is all that can come back
+        return one | {"kind": "same" if here["status"] == row["status"] else "other"}
+    if here["status"] == Status.OK and (dtype, bits) == (row["dtype"], row["sha256"]):
+        return one | {"kind": "same"}
+    unsteady = here["status"] == Status.OK and (row["repeatable"] == "no" or not here["steady"])
+    return one | {"kind": "unsteady" if unsteady else "other"}
+
+
+def _judge(lab: Lab, names: set[str]) -> dict[tuple[str, str], str]:
+    """Verdicts by cell and output, for the cells called ``names`` and their like."""
+    cases = {(cell.family, cell.case) for cell in map(ids.parse_cell_id, names)}
+    found: dict[tuple[str, str], str] = {}
+    for family in lab.families:
+        chosen = tuple(case for case in family.cases if (family.name, case.name) in cases)
+        if not chosen:
+            continue
+        small = replace(family, cases=chosen)
+        _say(f"judging {len(chosen)} cases of {family.name}")
+        judge = Judge(_written(replace(lab, families=tuple(small if one.name == family.name else one for one in lab.families))), small)
+        for shard in range(plan.shards(small)):
+            found |= {(row["id"], row["output"]): row["verdict"] for row in judge.run(shard).cells}
+    return found
+
+
+def _written(lab: Lab) -> Lab:
+    """The lab; batches that were not chosen have an empty manifest, since judging reads all of them."""
+    for batch in plan.batches(lab):
+        path = lab.results / "batches" / f"{ids.batch_id(batch)}.json"
+        if not path.exists():
+            write_atomically(path, json.dumps({"schema": 1, "cells": []}).encode())
+    return lab
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 (its output goes to whoever started it)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``REQUEST ANSWER``: two paths."""
+    request, answer = map(Path, arguments)
+    try:
+        found = rerun(json.loads(request.read_text(encoding="utf-8")))
+    except LabError as error:
+        print(f"replab: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    write_atomically(answer, json.dumps(found, sort_keys=True, indent=1).encode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,248 @@
+"""A site: published versions, and the pages about all of them, which are switched from one state to the next as a whole.
+
+Versions are folders that appear by one rename and never change; nor do the pages on what changed between two of them. What changes when a
+version is added (index.html, versions.json, latest) lies together in one folder per state, ``.states/N``; these names below the site are
+links through ``.current``, and replacing that one link switches all of them at once.
+
+A site with ``links=False`` has no links (a branch of a git repository, a folder for a web server or an object store): the same files lie
+there themselves and are replaced one by one, the index last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from replab.publish import changes, pages, sums, versions
+from replab.publish.errors import PublishError, TamperedError
+from replab.publish.versions import Published
+
+STATES, CURRENT, LOCK = ".states", ".current", ".lock"
+LATEST, LIST, INDEX = "latest", "versions.json", "index.html"
+STATIC = "static"
+SWITCHED = (LATEST, LIST, INDEX)
+"""What changes with every version, in the order in which it is replaced where that cannot be done at once."""
+ASIDE = ".building-"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """The site in the folder ``root``."""
+
+    root: Path
+    links: bool = True
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the site against other publications, and clear away what an interrupted one left. Raises ``PublishError``."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle = (self.root / LOCK).open("a")
+        except OSError as error:
+            raise PublishError(f"cannot be written: {error.strerror}", where=str(self.root), hint="Mend the permissions") from None
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise PublishError("another publication is at work here", where=str(self.root), hint="Wait for it") from None
+            self._clear()
+            yield
+
+    def _clear(self) -> None:
+        for path in self.root.glob(f"{ASIDE}*"):
+            if path.is_symlink():
+                path.unlink()
+            else:
+                shutil.rmtree(path, ignore_errors=True)
+        current = self._state()
+        for path in (self.root / STATES).glob("*"):
+            if path != current:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _state(self) -> Path | None:
+        link = self.root / CURRENT
+        return self.root / link.readlink() if link.is_symlink() else None
+
+    def versions(self) -> list[Published]:
+        """The versions in their folders, the oldest first. Raises ``TamperedError``."""
+        if not self.root.is_dir():
+            return []
+        names = [path.name for path in self.root.iterdir() if path.is_dir() and not path.is_symlink() and versions.is_version(path.name)]
+        found = [versions.read(self.root / name) for name in versions.ordered(names)]
+        for one in found:
+            if one.version != one.folder.name:
+                raise TamperedError(f"says that it is {one.version}", where=str(one.folder))
+        return found
+
+    def listed(self) -> dict[str, dict[str, Any]]:
+        """The entries of versions.json by version. Raises ``TamperedError``."""
+        path = self.root / LIST
+        if not path.exists():
+            return {}
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+            return {one["version"]: one for one in table["versions"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            raise TamperedError("cannot be read", where=str(path), hint="Remove it, and publish again: it is made anew") from None
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[Path]:
+        """An empty folder on the same disk, which nobody sees; gone afterwards unless it was put in place."""
+        folder = Path(tempfile.mkdtemp(prefix=ASIDE, dir=self.root))
+        folder.chmod(0o755)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def place(self, folder: Path, version: str) -> None:
+        """Put a finished version, built aside, in its place. Raises ``PublishError`` when there is one already."""
+        target = self.root / version
+        _flush(folder)
+        try:
+            folder.rename(target)  # fails where a folder with anything in it is there
+        except OSError as error:
+            raise PublishError(f"cannot be put in place: {error.strerror}", where=str(target)) from None
+        _sync(self.root)
+
+    def refresh(self) -> None:
+        """Write the pages about all versions, and switch to them.
+
+        Raises ``TamperedError`` when a version is not the one that was listed.
+        """
+        found, known = self.versions(), self.listed()
+        entries = [entry(one) for one in found]
+        for one in entries:
+            before = known.get(one["version"], {}).get("sha256sums")
+            if before not in (None, one["sha256sums"]):
+                hint = "Bring back what was published: a version never changes"
+                raise TamperedError("was changed after it was published", where=str(self.root / one["version"]), hint=hint)
+        with self.aside() as state:
+            pages.write_index(state, entries)
+            (state / LIST).write_text(json.dumps({"schema": 1, "versions": entries}, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+            with self.aside() as fresh:
+                pages.write_style(fresh / STATIC)
+                self._changes(fresh, found)
+                self._bring(fresh)
+            if self.links:
+                self._switch(state, found)
+            else:
+                self._replace(state, found)
+
+    def _changes(self, fresh: Path, found: Sequence[Published]) -> None:
+        """Pages on every pair that has none yet."""
+        for place, new in enumerate(found):
+            for old in found[:place]:
+                page = pages.change_page(old.version, new.version)
+                files = (page, page.removesuffix(".html") + ".json")
+                if all((self.root / name).is_file() for name in files):
+                    continue
+                difference = changes.between(old, new)
+                said = [f"{one.version}: {notice}" for one in (old, new) for notice in one.about["notices"]]
+                pages.write_changes(fresh, difference, said)
+                text = json.dumps(difference.table(), sort_keys=True, indent=1, ensure_ascii=False)
+                (fresh / files[1]).write_text(text + "\n", encoding="utf-8")
+
+    def _bring(self, fresh: Path) -> None:
+        """Put new files in their places, each by one rename; nothing refers to them yet."""
+        _flush(fresh)
+        for path in sorted(path for path in fresh.rglob("*") if path.is_file()):
+            target = self.root / path.relative_to(fresh)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.is_file() or target.read_bytes() != path.read_bytes():
+                path.replace(target)
+
+    def _switch(self, state: Path, found: Sequence[Published]) -> None:
+        """Make ``state`` the one that is seen, by one rename."""
+        before = self._state()
+        if found:
+            (state / LATEST).symlink_to(Path("..") / ".." / found[-1].version, target_is_directory=True)
+        numbers = [int(path.name) for path in (self.root / STATES).glob("*") if path.name.isdecimal()]
+        home = self.root / STATES / str(max(numbers, default=0) + 1)
+        home.parent.mkdir(exist_ok=True)
+        _flush(state)
+        state.rename(home)
+        _link(self.root / CURRENT, Path(STATES) / home.name)
+        for name in SWITCHED:
+            place = self.root / name
+            if not place.is_symlink() and (home / name).is_symlink() | (home / name).exists():
+                _link(place, Path(CURRENT) / name)
+        _sync(self.root)
+        if before is not None and before != home:
+            shutil.rmtree(before, ignore_errors=True)
+
+    def _replace(self, state: Path, found: Sequence[Published]) -> None:
+        """Put the files of ``state`` where they belong, one after the other."""
+        if found:
+            shutil.copytree(found[-1].folder, state / LATEST, copy_function=_link_or_copy)
+        for name in SWITCHED:
+            source, target = state / name, self.root / name
+            if source.is_dir():
+                old = state / f"{name}.old"
+                if target.is_dir():
+                    target.rename(old)
+                source.rename(target)
+            elif source.is_file():
+                source.replace(target)
+        _sync(self.root)
+
+
+def entry(one: Published) -> dict[str, Any]:
+    """A version in versions.json."""
+    about = one.about
+    path = one.folder / sums.SUMS
+    if not path.is_file():
+        raise TamperedError("has no list of hashes", where=str(one.folder))
+    return {
+        "version": one.version,
+        "date": str(about["date"]),
+        "headline": str(about["headline"]),
+        "commit": str(about["commit"]),
+        "cells": int(about["cells"]),
+        "environments": sorted(about["environments"]),
+        "families": sorted(about["families"]),
+        "claims": dict(about["claims"]),
+        "allowed": sorted(about["allowed"]),
+        "signed": (one.folder / sums.SIGNATURE).is_file(),
+        "sha256sums": sums.of_file(path),
+    }
+
+
+def _link(place: Path, target: Path) -> None:
+    """A link that replaces what is there by one rename."""
+    fresh = place.with_name(f"{ASIDE}{place.name.strip('.')}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.replace(place)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """One copy on the disk where it can be shared: published files never change."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _flush(folder: Path) -> None:
+    """See to it that the files are on the disk before their folder gets its name: a power cut must not leave empty ones."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            _sync(path)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

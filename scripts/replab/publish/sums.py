@@ -1,0 +1,117 @@
+"""SHA-256 of every file of a version, in the format of ``sha256sum``; and signatures of that list with SSH keys."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from replab.publish.errors import PublishError, TamperedError
+
+SUMS = "SHA256SUMS"
+SIGNATURE = "SHA256SUMS.sig"
+NAMESPACE = "replab-publication"
+"""What a signature is for: one made for another purpose does not verify here."""
+_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+
+
+def of_file(path: Path) -> str:
+    """SHA-256 of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def of_folder(folder: Path) -> dict[str, str]:
+    """Path below ``folder`` → SHA-256 of every file in it, without the list itself and its signature. Raises ``PublishError``."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise PublishError("is neither a file nor a folder", where=str(path), hint="Links are not published")
+        if path.is_dir() or name in (SUMS, SIGNATURE):
+            continue
+        if not name.isprintable() or "\\" in name:
+            raise PublishError(f"the name {name!r} cannot be listed", where=str(folder), hint="Rename the file")
+        found[name] = of_file(path)
+    return found
+
+
+def text(sums: Mapping[str, str]) -> str:
+    """The list as ``sha256sum --check`` reads it."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+
+
+def parse(listed: str, where: str) -> dict[str, str]:
+    """Path → SHA-256 of a list. Raises ``TamperedError``; a path that leads out of the folder is one such reason."""
+    found: dict[str, str] = {}
+    for place, line in enumerate(listed.splitlines(), start=1):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise TamperedError(f"line {place} is no hash with a path", where=where)
+        name = match[2]
+        if name in found or name.startswith("/") or ".." in PurePosixPath(name).parts or str(PurePosixPath(name)) != name:
+            raise TamperedError(f"line {place} names {name!r}", where=where)
+        found[name] = match[1]
+    return found
+
+
+def sign(folder: Path, key: Path) -> None:
+    """Sign the list of ``folder`` with an SSH key: a private one, or a public one whose private half an agent holds.
+
+    Raises ``PublishError``.
+    """
+    _need(PublishError)
+    if not key.is_file():
+        raise PublishError("there is no such key", where=str(key), hint="Name a private SSH key, such as ~/.ssh/id_ed25519")
+    done = subprocess.run(
+        ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", NAMESPACE, str(folder / SUMS)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode or not (folder / SIGNATURE).is_file():
+        said = " ".join(done.stderr.split()) or f"ssh-keygen ended with {done.returncode}"
+        raise PublishError(f"could not sign: {said}", where=str(key), hint="A key with a passphrase needs an agent: ssh-add it first")
+
+
+def signer(data: bytes, signature: bytes, scratch: Path, allowed: Path | None) -> str:
+    """Who signed ``data``, in words: a name of the file ``allowed`` (as OpenSSH's allowed signers), or the key alone without such a file.
+
+    ``scratch`` is a folder for the signature. Raises ``TamperedError`` when the signature is not one of these bytes or of somebody allowed.
+    """
+    _need(TamperedError)
+    held = scratch / SIGNATURE
+    held.write_bytes(signature)
+    common = ["-n", NAMESPACE, "-s", str(held)]
+    if allowed is None:
+        code, said = _keygen(["check-novalidate", *common], data)
+        if code:
+            raise TamperedError("the signature does not belong to the list of hashes", where=SIGNATURE)
+        return f"signed with the key {_fingerprint(said)}; whose it is, only a list of signers can tell (--signers FILE)"
+    if not allowed.is_file():
+        raise TamperedError("there is no such list of signers", where=str(allowed))
+    code, said = _keygen(["find-principals", "-f", str(allowed), "-s", str(held)], b"")
+    names = said.split("\n")[0].split(",") if not code else []
+    for name in names:
+        code, said = _keygen(["verify", "-f", str(allowed), "-I", name, *common], data)
+        if not code:
+            return f"signed by {name} with the key {_fingerprint(said)}"
+    if names:
+        raise TamperedError("the signature does not belong to the list of hashes", where=SIGNATURE)
+    raise TamperedError(f"signed by nobody whom {allowed.name} names", where=SIGNATURE)
+
+
+def _keygen(arguments: list[str], data: bytes) -> tuple[int, str]:
+    done = subprocess.run(["ssh-keygen", "-Y", *arguments], input=data, capture_output=True, check=False)
+    return done.returncode, done.stdout.decode(errors="replace").strip()
+
+
+def _fingerprint(said: str) -> str:
+    found = re.search(r"SHA256:\S+", said)
+    return found[0] if found else "of unknown fingerprint"
+
+
+def _need(kind: type[PublishError | TamperedError]) -> None:
+    if shutil.which("ssh-keygen") is None:
+        raise kind("ssh-keygen is not on the PATH", hint="Install OpenSSH's client")

@@ -1,0 +1,168 @@
+"""Parts of publishing that need no run: names of versions, lists of hashes, what changed, replays in words, bills of materials."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replab import sbom, tables
+from replab.publish import changes, checks, pages, replay, sums, versions
+from replab.publish.errors import PublishError, TamperedError
+from replab.publish.versions import Published
+
+
+def test_versions_are_ordered_by_their_numbers() -> None:
+    assert versions.ordered(["2026.11.0", "2026.9.1", "2026.11.0rc1", "2025.12.3"]) == ["2025.12.3", "2026.9.1", "2026.11.0rc1", "2026.11.0"]
+
+
+@pytest.mark.parametrize("wrong", ["1", "1.2", "v1.2.3", "1.2.3/..", "../1.2.3", "1.2.3\n", "01.2.3", "1.2.3-rc1", "latest", "", 2026.11, None, "9" * 99])
+def test_what_cannot_name_a_version_is_refused(wrong: object) -> None:
+    with pytest.raises(PublishError):
+        versions.check(wrong)
+
+
+def test_an_unknown_allowance_is_named_with_a_guess() -> None:
+    assert checks.allowed("dirty,missing") == {"dirty", "missing"}
+    assert checks.allowed(None) == frozenset()
+    with pytest.raises(PublishError, match=r"^allow: 'dirt' is nothing that can be allowed\. Did you mean 'dirty'\?$"):
+        checks.allowed("dirt")
+
+
+def test_a_refusal_names_every_reason_and_the_way_around() -> None:
+    found = [
+        checks.Reason(kind="dirty", text="a, b differ from the commit", hint="commit"),
+        checks.Reason(kind="pins", text="c is old", hint="pin"),
+    ]
+    with pytest.raises(PublishError) as caught:
+        checks.judge(found, frozenset({"pins"}))
+    assert str(caught.value) == (
+        "publish: the tree is dirty: a, b differ from the commit. Mend it (commit), or publish nevertheless with allow=dirty: every page will say so"
+    )
+    assert checks.judge(found, frozenset({"pins", "dirty"})) == [
+        "Published although the tree is dirty: a, b differ from the commit.",
+        "Published although pins are stale: c is old.",
+    ]
+
+
+def test_a_list_of_hashes_reads_back(tmp_path: Path) -> None:
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "a b" / "ü.txt").write_text("x")
+    (tmp_path / sums.SUMS).write_text("not listed")
+    found = sums.of_folder(tmp_path)
+    assert list(found) == ["a b/ü.txt"]
+    assert sums.parse(sums.text(found), "here") == found
+
+
+@pytest.mark.parametrize("line", ["x", f"{'0' * 64} a", f"{'0' * 64}  /etc/passwd", f"{'0' * 64}  a/../../b", f"{'0' * 64}  a//b", f"{'0' * 63}g  a"])
+def test_a_list_that_leads_astray_is_refused(line: str) -> None:
+    with pytest.raises(TamperedError):
+        sums.parse(line + "\n", "here")
+
+
+def test_links_are_not_published(tmp_path: Path) -> None:
+    (tmp_path / "away").symlink_to("/etc")
+    with pytest.raises(PublishError, match="Links are not published"):
+        sums.of_folder(tmp_path)
+
+
+ENVIRONMENT = {"lock": "1", "identity": "1", "python": "3.11", "packages": {"numpy": "2.5.4", "six": "1.17"}, "platform": "x", "engine": "uv"}
+
+
+def version(folder: Path, name: str, cells: list[dict[str, Any]], environments: dict[str, Any]) -> Published:
+    """A made-up version with these cells."""
+    rows = [dict.fromkeys(tables.CELLS) | {"status": "ok", "verdict": "rounding", "reason": "", "cause": "", "bits": "aa", "output": "out", "repeatable": ""} | one for one in cells]
+    for row in rows:
+        row["family"], row["case"] = row["id"].split(":")[0].split(".", 1)
+        row["environment"] = row["id"].split("@")[1].split(":")[0]
+    tables.write(folder / "tables" / "cells.parquet", rows, tables.CELLS, ["id", "output"])
+    return Published(folder=folder, about={"version": name, "environments": environments, "notices": []})
+
+
+def cell(case: str, environment: str = "one-1", **more: Any) -> dict[str, Any]:
+    """A made-up row."""
+    return {"id": f"ops.{case}:float32:d0@{environment}:eager:default:cpu", **more}
+
+
+def test_every_kind_of_change_is_told_and_nothing_else(tmp_path: Path) -> None:
+    old = version(
+        tmp_path / "old", "1.0.0",
+        [cell("same"), cell("bits"), cell("verdict"), cell("cause"), cell("dies"), cell("restless", repeatable="no"), cell("gone"), cell("same", "old-1")],
+        {"one-1": ENVIRONMENT, "old-1": ENVIRONMENT},
+    )  # fmt: skip
+    new = version(
+        tmp_path / "new", "1.1.0",
+        [
+            cell("same"), cell("bits", bits="bb"), cell("verdict", verdict="semantic", bits="bb"), cell("cause", cause="epsilon"),
+            cell("dies", status="crashed", verdict="", bits="", output="", reason="<script>alert(1)</script>"), cell("restless", bits="bb"), cell("fresh"), cell("same", "new-1"),
+        ],
+        {"one-1": ENVIRONMENT | {"lock": "2", "packages": {"numpy": "2.5.5"}}, "new-1": ENVIRONMENT},
+    )  # fmt: skip
+    found = changes.between(old, new)
+    assert {(one.id.split(":")[0], one.what, one.unsteady) for one in found.cells} == {
+        ("ops.bits", ("bits",), False), ("ops.verdict", ("verdict", "bits"), False), ("ops.cause", ("cause",), False),
+        ("ops.dies", ("status", "verdict"), False), ("ops.restless", ("bits",), True),
+    }  # fmt: skip
+    assert found.cells[-1].unsteady
+    assert [(one.name, one.what, one.details) for one in found.environments] == [
+        ("new-1", "added", ()), ("old-1", "removed", ()), ("one-1", "re-pinned", ("numpy 2.5.4 → 2.5.5", "six 1.17 gone")),
+    ]  # fmt: skip
+    assert (found.added, found.removed, found.same, found.moved) == ({"ops.fresh": 1}, {"ops.gone": 1}, 1, {"new-1": 1, "old-1": 1})
+    pages.write_changes(tmp_path, found, ["1.1.0: <b>planted</b>"])
+    text = (tmp_path / "changes" / "1.0.0...1.1.0.html").read_text()
+    assert "<script>alert(1)" not in text
+    assert "<b>planted" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert pages.summary(found).startswith("2 results changed their verdict; 1 result changed its cause; 1 result changed its status; 2 results changed their bits; added: new-1")
+
+
+def test_nothing_changed_is_said_so(tmp_path: Path) -> None:
+    old = version(tmp_path / "old", "1.0.0", [cell("same")], {"one-1": ENVIRONMENT})
+    found = changes.between(old, Published(folder=old.folder, about={**old.about, "version": "1.0.1"}))
+    assert pages.summary(found) == "Nothing changed. 1 results are the same."
+
+
+def test_a_large_difference_is_cut_on_the_page_and_whole_in_the_file(tmp_path: Path) -> None:
+    old = version(tmp_path / "old", "1.0.0", [cell(f"c{n}") for n in range(pages.SHOWN + 7)], {"one-1": ENVIRONMENT})
+    new = version(tmp_path / "new", "1.0.1", [cell(f"c{n}", bits="bb") for n in range(pages.SHOWN + 7)], {"one-1": ENVIRONMENT})
+    found = changes.between(old, new)
+    pages.write_changes(tmp_path, found, [])
+    text = (tmp_path / "changes" / "1.0.0...1.0.1.html").read_text()
+    assert "7 more stand in the JSON file." in text
+    assert len(found.table()["cells"]) == pages.SHOWN + 7
+
+
+def test_other_machines_and_libraries_are_named_as_likely_reasons() -> None:
+    published = ENVIRONMENT | {"platform": "x86_64 glibc-2.36 GenuineIntel-6-143 avx+avx2 g++-12.2.0"}
+    here = {
+        "status": "ok", "engine": "docker", "platform": "x86_64 glibc-2.41 AuthenticAMD-25-17 avx+avx2 g++-12.2.0",
+        "observed": {"packages": {"numpy": "2.5.5", "six": "1.17"}},
+    }  # fmt: skip
+    assert replay.different(published, here) == [
+        "other library: numpy 2.5.4 → 2.5.5", "other processor: GenuineIntel-6-143 → AuthenticAMD-25-17",
+        "other C library: glibc-2.36 → glibc-2.41", "other engine: uv → docker",
+    ]  # fmt: skip
+    same = {"status": "ok", "engine": "uv", "platform": "x", "observed": {"packages": ENVIRONMENT["packages"]}}
+    assert replay.different(ENVIRONMENT, same) == []
+
+
+def test_a_share_is_never_rounded_up_to_all() -> None:
+    counts = {"same": 99_999, "within": 1, "other": 0, "unsteady": 5}
+    found = {"version": "1.0.0", "total": 100_005, "counts": counts, "cells": [{"kind": "within", "reason": "unknown"}]}
+    told = replay.lines(found)
+    assert told[0] == "1.0.0: 99,999 of 100,000 results came back bit for bit (99.9 %)"
+    assert told[1:] == [
+        "1 result with other bits, within what rounding explains.", "5 results set aside: known not to repeat.", "Likely reason of 1: unknown.",
+    ]  # fmt: skip
+
+
+def test_a_bill_of_materials_names_every_pin_and_is_the_same_every_time(root: Path) -> None:
+    for lock in [*sorted((root / "containers").glob("*/cpu.lock")), root / "requirements.lock"]:
+        text = sbom.of_lock("x", "1", lock, python="3.11")
+        assert text == sbom.of_lock("x", "1", lock, python="3.11")
+        names = {(one["name"], one["version"]) for one in json.loads(text)["components"]}
+        pinned = [line.split(" ")[0] for line in lock.read_text().splitlines() if "==" in line and line[:1].isalnum()]
+        assert {(name.lower().replace("_", "-").replace(".", "-"), version) for name, _, version in (pin.partition("==") for pin in pinned)} <= names
+        assert len(names) == len(set(pinned)) + 1
