@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from replab.environments import load_environments
+
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = os.environ.get("REPLAB_CACHE", str(ROOT / ".replab"))
 
@@ -65,6 +67,6 @@ def test_session_eager_and_function_share_their_bits_for_matmul(folder: Path) ->
 def test_every_environment_computes(folder: Path) -> None:
     """All pinned environments give a result for tanh, within rounding or an accurate kernel of the truth."""
     found = cells(folder, "ops.tanh:float*:d0@*:eager*", "environments=all", "points=2000")
-    assert set(found.environment) == {path.parent.name for path in (ROOT / "containers").glob("*/env.toml")}
+    assert set(found.environment) == {one.name for one in load_environments(ROOT / "containers") if "cpu" in one.devices}
     assert set(found.status) == {"ok"}
     assert set(found.verdict) <= {"identical", "rounding", "accuracy"}
