@@ -30,15 +30,19 @@ GROUPS = {
     "lint": (),
     "quick": ("unit", "property", "golden", "contract"),
     "environments": ("environments", "probe", "experiments"),  # the first builds what the others use
-    "images": ("images",),
-    "engines": ("engines",),
     "pipeline": ("pipeline",),
-    "publication": ("publication",),
     "browser": ("browser",),
+    "publication": ("publication",),
+    "engines": ("engines",),
+    "images": ("images",),
     "cluster": ("cluster",),
 }
 """Groups and the folders below ``tests`` that they run, quick ones first."""
+MINUTES = float(os.environ.get("REPLAB_TEST_MINUTES") or "inf")
+"""After so many minutes no further group is begun, and no failed test is tried again: for a machine whose time is limited. The summary says what was
+left out."""
 PARALLEL = ("quick",)
+BEGAN = time.monotonic()
 AGAIN = 5
 """So many failed tests of a slow group, at most, are run once more by themselves: a machine that was busy for a while fails a test of
 daemons and time limits, a fault of the lab fails it twice. The summary names every test that needed its second run."""
@@ -85,7 +89,7 @@ def tests(name: str, folders: list[Path]) -> Outcome:
         if name in PARALLEL:
             command += ["-n", "2", "--dist", "loadfile"]
         code = _pytest(command, folders, Path(scratch) / "report.xml", outcome)
-        if name not in PARALLEL and 0 < len(outcome.failed) <= AGAIN:
+        if name not in PARALLEL and 0 < len(outcome.failed) <= AGAIN and _minutes() < MINUTES:
             print(f"\n== {name}: once more, what failed", flush=True)
             second = Outcome(name)
             code = _pytest([*command, "--last-failed", "--last-failed-no-failures", "none"], folders, Path(scratch) / "again.xml", second)
@@ -95,6 +99,11 @@ def tests(name: str, folders: list[Path]) -> Outcome:
     if code not in (0, NO_TESTS) and not outcome.failed:
         outcome.failed.append(f"pytest ended with {code}")
     return outcome
+
+
+def _minutes() -> float:
+    """Minutes since these tests began."""
+    return (time.monotonic() - BEGAN) / 60
 
 
 def _pytest(command: list[str], folders: list[Path], report: Path, outcome: Outcome) -> int:
@@ -137,6 +146,7 @@ def main(wanted: list[str]) -> int:
     begin = time.monotonic()
     outcomes: list[Outcome] = []
     not_run: list[str] = []
+    late: list[str] = []
     for name in wanted or list(GROUPS):
         if name not in ("lint", "quick") and any(outcome.failed for outcome in outcomes if outcome.name in ("lint", "quick")):
             not_run.append(name)
@@ -144,12 +154,17 @@ def main(wanted: list[str]) -> int:
         folders = folders_of(name)
         if name != "lint" and not folders:
             continue
+        if _minutes() >= MINUTES:
+            late.append(name)
+            continue
         print(f"\n== {name}", flush=True)
         start = time.monotonic()
         outcome = lint() if name == "lint" else tests(name, folders)
         outcome.seconds = time.monotonic() - start
         outcomes.append(outcome)
     summary(outcomes, not_run, time.monotonic() - begin)
+    for name in late:
+        print(f"{name:<13} NOT RUN: the {MINUTES:g} minutes that REPLAB_TEST_MINUTES allows were over; `python tests/run.py {name}` runs it")
     return int(bool(not_run) or any(outcome.failed for outcome in outcomes))
 
 
