@@ -6,6 +6,7 @@ ones fail. At the end stands what was covered, what was skipped and why, and how
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -110,7 +111,7 @@ def _minutes() -> float:
 
 def _pytest(command: list[str], folders: list[Path], report: Path, outcome: Outcome) -> int:
     """One run of pytest, counted in ``outcome``; its exit code."""
-    left = (MINUTES + GRACE - _minutes()) * 60 if MINUTES < float("inf") else None
+    left = (MINUTES + GRACE - _minutes()) * 60 if math.isfinite(MINUTES) else None
     try:
         done = subprocess.run([*command, f"--junitxml={report}", *map(str, folders)], cwd=ROOT, check=False, timeout=left)
     except subprocess.TimeoutExpired:
