@@ -45,6 +45,8 @@ left out."""
 GRACE = 17.0
 """So many minutes later what still runs is stopped."""
 PARALLEL = ("quick",)
+LEFT_OUT = os.environ.get("REPLAB_TEST_LEAVE_OUT", "").split(",")
+"""Groups that a machine does not run unless they are named."""
 BEGAN = time.monotonic()
 AGAIN = 5
 """So many failed tests of a slow group, at most, are run once more by themselves: a machine that was busy for a while fails a test of
@@ -155,7 +157,7 @@ def main(wanted: list[str]) -> int:
     outcomes: list[Outcome] = []
     not_run: list[str] = []
     late: list[str] = []
-    for name in wanted or list(GROUPS):
+    for name in wanted or [group for group in GROUPS if group not in LEFT_OUT]:
         if name not in ("lint", "quick") and any(outcome.failed for outcome in outcomes if outcome.name in ("lint", "quick")):
             not_run.append(name)
             continue
@@ -171,6 +173,8 @@ def main(wanted: list[str]) -> int:
         outcome.seconds = time.monotonic() - start
         outcomes.append(outcome)
     summary(outcomes, not_run, time.monotonic() - begin)
+    for name in set(LEFT_OUT) & set(GROUPS) - set(wanted):
+        print(f"{name:<13} NOT RUN: left out by REPLAB_TEST_LEAVE_OUT; `python tests/run.py {name}` runs it")
     for name in late:
         print(f"{name:<13} NOT RUN: the {MINUTES:g} minutes that REPLAB_TEST_MINUTES allows were over; `python tests/run.py {name}` runs it")
     return int(bool(not_run) or any(outcome.failed for outcome in outcomes))
