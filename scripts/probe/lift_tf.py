@@ -87,16 +87,39 @@ def _function(function, work, **options):
         new.parameters = parameters
         return tuple(cells.derivative(new, function, arguments, cotangents, _Tapes()))
 
-    traced = tf.function(lifted, **options)
+    # What a tf.function costs is that of one as users have it. For its values alone, source is rewritten only where tracing needs it.
+    trace = _Traced(lifted, options, converted=bool(work.measure))
 
     def again(new):
         arguments, cotangents = _tensors(new)
-        return lambda: traced(arguments, cotangents, new.parameters)
+        return lambda: trace(arguments, cotangents, new.parameters)
 
     def call():
-        return traced(arguments, cotangents, work.parameters)
+        return trace(arguments, cotangents, work.parameters)
 
     return Prepared(work, watch, call, read, again, always_again=bool(options))
+
+
+class _Traced(object):
+    """A ``tf.function`` whose source AutoGraph rewrites from the start where ``converted``, else only when tracing fails without.
+
+    Rewriting takes most of the time of tracing a small function, and changes nothing of its graph unless Python decides or loops by the
+    value of a tensor, which without AutoGraph is an error: https://www.tensorflow.org/guide/function#autograph_transformations
+    """
+
+    def __init__(self, function, options, converted):
+        self.function, self.options, self.converted = function, options, converted
+        self.traced = tf.function(function, autograph=converted, **options)
+
+    def __call__(self, *arguments):
+        if self.converted:
+            return self.traced(*arguments)
+        try:
+            return self.traced(*arguments)
+        except Exception:  # one that has another reason comes again
+            self.converted = True
+            self.traced = tf.function(self.function, **self.options)
+            return self.traced(*arguments)
 
 
 def _xla(function, work):

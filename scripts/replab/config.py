@@ -29,7 +29,7 @@ DEVICES = ("auto", "cpu", "cuda")
 """What the key ``devices`` may say."""
 MEASUREMENTS = ("time", "body_runs", "retrace", "memory", "debug", "accumulate")
 """What the probe can measure beside the outputs of a cell."""
-FAMILY_FIELDS = ("title", "question", "generators", "factors", "defaults", "leave_out", "variants", "light", "cases")
+FAMILY_FIELDS = ("title", "question", "generators", "factors", "defaults", "leave_out", "variants", "light", "shards", "cases")
 KINDS = (
     "float_range", "normal", "uniform", "integers", "values", "ties", "one_hot", "spd", "conditioned", "orthogonal", "permutation",
     "dataset",
@@ -42,7 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "experiments": ["experiments"],
     "engine": "uv",
     "variants": "all",
-    "coverage": "auto",
+    "coverage": "quick",
     "points": "auto",
     "cell_seconds": 120,
     "cell_memory_mb": 6144,
@@ -120,10 +120,8 @@ def load_lab(config: Mapping[str, Any], root: Path) -> Lab:
         faults.found.append(error)
     families = _load_families(settings, root, faults)
     coverage = settings["coverage"]
-    if coverage == "auto":
-        coverage = "full" if settings["environments"] == "all" else "quick"
     if coverage not in POINTS:
-        faults.add(f"must be auto, quick or full, not {coverage!r}", where=f"{place}: coverage")
+        faults.add(f"must be quick or full, not {coverage!r}", where=f"{place}: coverage")
         coverage = "quick"
     points = POINTS[coverage] if settings["points"] == "auto" else settings["points"]
     numbers = {"points": points, **{name: settings[name] for name in ("cell_seconds", "cell_memory_mb")}}
@@ -276,6 +274,10 @@ def load_family(path: Path, root: Path, faults: Faults) -> Family | None:
     for key in ("variants", "light"):
         if not isinstance(data.get(key, False), bool):
             faults.add(f"{key} must be true or false", where=place)
+    shards = data.get("shards", 0)
+    if isinstance(shards, bool) or not isinstance(shards, int) or shards < 0:
+        faults.add(f"shards must be a number of jobs, not {shards!r}", where=place)
+        shards = 0
     for key in ("title", "question"):
         if not isinstance(data.get(key), str):
             faults.add(f"needs a {key}", where=place)
@@ -304,6 +306,7 @@ def load_family(path: Path, root: Path, faults: Faults) -> Family | None:
         leave_out={key: str(value) for key, value in data.get("leave_out", {}).items()},
         variants=data.get("variants", False),
         light=data.get("light", False),
+        shards=shards,
     )
 
 

@@ -209,6 +209,8 @@ class Family:
     """Whether its cells are run under every variant too."""
     light: bool = False
     """Whether its cells take less time than the start of a process, so that it shares one with other such families."""
+    shards: int = 0
+    """How many jobs judge it; 0: as its number of cases says."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

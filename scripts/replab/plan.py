@@ -198,6 +198,8 @@ def _left_out(family: Family, case: Case, mode: str, coordinate: tuple[str, str,
 
 def shards(family: Family) -> int:
     """How many judging jobs a family is split into."""
+    if family.shards:
+        return min(family.shards, len({case.group for case in family.cases}))
     return max(1, round(len({case.group for case in family.cases}) / CASES_PER_SHARD))
 
 

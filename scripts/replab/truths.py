@@ -22,6 +22,7 @@ from replab.truth.reference import Problem
 
 NOTHING: Mapping[str, Any] = {}
 CODE = Path(__file__).resolve().parent
+REMEMBERED_BYTES = 2**16
 
 
 @functools.cache
@@ -54,6 +55,8 @@ class Truths:
 
     def __init__(self, store: Path, data: Path) -> None:
         self.folder, self.data = store / "truth", data
+        self._arrays: dict[str, Any] = {}
+        """Small inputs: a search for causes asks for the same ones thousands of times."""
 
     def key(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> str:
         """Hash of everything that a truth depends on."""
@@ -85,13 +88,19 @@ class Truths:
 
         Raises ``StoreError`` when it is missing or damaged.
         """
+        if described["sha256"] in self._arrays:
+            return self._arrays[described["sha256"]]
         path = self.data / f"{described['sha256']}.npy"
         try:
             if hashlib.sha256(path.read_bytes()).hexdigest() != described["sha256"]:
                 raise StoreError("is damaged", where=str(path), hint="Delete it; the next run makes it again")
-            return np.load(path)
+            found = np.load(path)
         except FileNotFoundError:
             raise StoreError("is missing", where=str(path), hint="Run the workflow again; it is made by the rule `inputs`") from None
+        if found.nbytes <= REMEMBERED_BYTES:
+            found.flags.writeable = False
+            self._arrays[described["sha256"]] = found
+        return found
 
     def get(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> list[Truth]:
         """The truth of every output of ``cell``, with some factors of the reference ``changed``.

@@ -97,7 +97,8 @@ def test_an_engine_without_containers_promises_less_and_notes_the_rest(environme
     assert box.statuses == {"fine": ("ok", "")}
     held = json.loads(next((box.store.root / "observations").glob("*.json")).read_text())["isolation"]
     assert held["environment"] == "holds"
-    assert held["container"] == "this process is in no container"
+    inside = any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv", "/.singularity.d"))  # these tests may be in one themselves
+    assert held["container"] == ("holds" if inside else "this process is in no container")
     assert held["network"] == "a socket to another machine can be opened"
 
 

@@ -57,7 +57,7 @@ def test_a_good_configuration_becomes_a_lab(root):
     special = lab.families[0].cases[1]
     assert (special.special, special.derivatives, special.function) == (True, 0, "exp")
     assert (lab.points, lab.results, lab.engine) == (2**15, root / "results", "uv")
-    assert config.load_lab({"environments": "all"}, root).points == 1_000_000
+    assert config.load_lab({"coverage": "full"}, root).points == 1_000_000
 
 
 @pytest.mark.parametrize(

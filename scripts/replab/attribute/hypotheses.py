@@ -34,6 +34,8 @@ COARSE = 0.1
 SEARCH_SECONDS = 20.0
 FIT_STEPS = 25
 FIT_DIGITS = 6
+FIT_SETTLED = 0.01
+"""Steps shorter than so many standard errors do not change what is written down."""
 FIT_SPREADS, FIT_ROUNDING = 8.0, 2.0**-22
 """A fitted value is known to so many standard errors, and never better than a number that went through float32 on its way."""
 
@@ -182,17 +184,17 @@ class Search:
                 return None
             move = -float(slope @ now) / steep
             spread = math.sqrt(float(now @ now) / max(len(now) - 1, 1) / steep)
-            for halvings in range(30):
-                trial = residual(value + move * 2.0**-halvings)
+            trial = None
+            while abs(move) >= FIT_SETTLED * spread:
+                trial = residual(value + move)
                 if trial is not None and float(trial @ trial) < float(now @ now):
                     break
-            else:
+                trial, move = None, move / 2
+            if trial is None:
                 break
-            value, now = value + move * 2.0**-halvings, trial
+            value, now = value + move, trial
             if value * scale < 0:  # a positive epsilon that became negative explains nothing
                 return None
-            if abs(move) * 2.0**-halvings < 1e-3 * spread:
-                break
         return _shortest(value, max(FIT_SPREADS * spread, abs(value) * FIT_ROUNDING)) if math.isfinite(spread) else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from replab.formats import FORMATS, bits_to_float32, ordered_key, round_to, spacing
 from replab.truth.certify import BOUND_SIGMA, BOUND_ULP, Truth
@@ -54,7 +54,7 @@ def z_limit(elements: int, runs: int) -> float:
     σ is estimated from ``runs`` perturbed results around a known mean, so z follows t; the false alarm rate is shared among the elements
     (Bonferroni).
     """
-    return float(stats.t.isf(FALSE_ALARM / (2 * max(elements, 1)), max(runs, 1)))
+    return float(-special.stdtrit(max(runs, 1), FALSE_ALARM / (2 * max(elements, 1))))
 
 
 def widen(values: NDArray[Any], dtype: str) -> NDArray[Any]:

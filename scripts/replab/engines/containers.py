@@ -125,7 +125,8 @@ def is_abandoned(label: str) -> bool:
     if machine != _machine() or not pid.isdigit():
         return False  # another machine shares the engine: not ours to judge
     try:
-        return bool(abs(psutil.Process(int(pid)).create_time() - float(started)) > 1.0)
+        process = psutil.Process(int(pid))
+        return process.status() == psutil.STATUS_ZOMBIE or bool(abs(process.create_time() - float(started)) > 1.0)
     except psutil.NoSuchProcess:
         return True
     except (psutil.Error, ValueError):

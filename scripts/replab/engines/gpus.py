@@ -40,13 +40,13 @@ class Gpu:
         return f"{self.name.replace(' ', '-')} driver-{self.driver}"
 
 
-@cache
 def with_device(platform: str, device: str) -> str:
     """A platform with what the GPU adds to it, for builds that compute on one."""
     found = () if device == "cpu" else gpus()
     return f"{platform} {found[0].platform}" if found else platform
 
 
+@cache
 def gpus() -> tuple[Gpu, ...]:
     """The GPUs that this process may use, all of one model: those of a scheduler's share where ``CUDA_VISIBLE_DEVICES`` names it."""
     program = shutil.which("nvidia-smi")

@@ -122,6 +122,16 @@ def exactly() -> Iterator[None]:
         np_.exact = False
 
 
+@contextmanager
+def directly() -> Iterator[None]:
+    """Within this block nothing is differentiated, and functions are NumPy's own: autograd's wrappers take longer than a small array."""
+    np_.direct = True
+    try:
+        yield
+    finally:
+        np_.direct = False
+
+
 class PerturbedSpace(ArrayVSpace):  # type: ignore[misc]  # autograd comes without types
     """Gradients of perturbed arrays are accumulated in perturbed arrays, so that these sums are rounded as well."""
 
@@ -160,8 +170,12 @@ class LabNumpy:
     round_to = staticmethod(round_to)
     exact = False
     """True while the interpretation is balls: constants are then enclosed rigorously."""
+    direct = False
+    """True while the interpretation is ordinary numbers and nothing is differentiated."""
 
     def __getattr__(self, name: str) -> Any:
+        if self.direct and hasattr(np, name) and hasattr(anp, name):
+            return getattr(np, name)
         try:
             found = getattr(anp, name)
             return _of_numbers(found) if self.exact and name in ROUNDED else found

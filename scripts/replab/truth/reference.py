@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import warnings
@@ -91,7 +92,8 @@ class Problem:
 
     def plain(self) -> list[Array]:
         """Values in ordinary float64 with IEEE special values: decides shapes, and where infinities and NaN belong."""
-        return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.float64))]
+        with namespace.directly() if self.derivative == 0 else contextlib.nullcontext():
+            return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.float64))]
 
     def extended(self) -> list[Array]:
         """Values in the processor's extended precision (64 bits of significand).
@@ -100,7 +102,8 @@ class Problem:
         """
         if np.finfo(np.longdouble).nmant < 63:  # the leading bit is counted apart
             raise TruthError("this machine has no extended precision, which long programs are judged by", where=str(self.path))
-        return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.longdouble))]
+        with namespace.directly() if self.derivative == 0 else contextlib.nullcontext():
+            return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.longdouble))]
 
     def balls(self, precision: int) -> list[Array]:
         """Object arrays of balls, computed with ``precision`` bits (integer outputs stay integers)."""
