@@ -1,8 +1,8 @@
 """Stand-alone scripts: one result's distance from the certified value, with nothing installed but the framework.
 
-A script holds the implementation's own lines, the inputs as hexadecimal floats (or as their bytes, where they are many), the certified
-value, what the lab recorded here and in the other framework, and prints all of them beside what it finds. It is at most ``MOST_LINES``
-long: a case that needs more says so instead.
+A script holds the implementation's own lines, the inputs as hexadecimal floats (or as their bytes, where they are many, or drawn again,
+where they are too many for that), the certified value, what the lab recorded here and in the other framework, and prints all of them
+beside what it finds. It is at most ``MOST_LINES`` long: a case that needs more says so instead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replab import sources
+from replab import redraw, sources
 from replab.batch import input_index
 from replab.compare.metrics import widen
 from replab.errors import LabError, StoreError
@@ -73,6 +73,12 @@ class Problem:
     """What the certified value has beyond float64."""
     recorded: Sequence[tuple[str, str]]
     """(where, value in hex) of results in the store at the same element."""
+    python: str = ""
+    """Version of Python in the environment."""
+    drawn: Sequence[str] = ()
+    """The expression that draws each input again, or nothing: see ``replab.redraw``."""
+    drawn_weights: Sequence[Sequence[str]] = ()
+    """The same for the cotangents."""
 
 
 def rows(lab: Lab, cells: Sequence[Row]) -> Iterator[dict[str, str]]:
@@ -90,6 +96,7 @@ def rows(lab: Lab, cells: Sequence[Row]) -> Iterator[dict[str, str]]:
     families = {family.name: family for family in lab.families}
     store, truths = Store(lab.results / "store"), Truths(lab.results / "store", lab.results / "inputs" / "data")
     indices: dict[str, Any] = {}
+    pythons = {environment.name: environment.python for environment in lab.environments}
     for key, members in sorted(groups.items()):
         family = families.get(key[0])
         if family is None:
@@ -100,7 +107,7 @@ def rows(lab: Lab, cells: Sequence[Row]) -> Iterator[dict[str, str]]:
         others = [newest[(*key[:4], name)] for name in OTHER.get(key[4], ()) if (*key[:4], name) in newest][:1]
         for cell in chosen(members):
             try:
-                text = write(_problem(family, cell, index, others, store, truths))
+                text = write(_problem(family, cell, index, others, store, truths, pythons.get(str(cell["environment"]), "")))
                 yield {"id": cell["id"], "script": text, "reason": ""}
             except Unfit as reason:
                 yield {"id": cell["id"], "script": "", "reason": str(reason)}
@@ -126,7 +133,9 @@ def _order(cell: Row) -> tuple[int, float, str, str]:
     return (place, -size, "" if cell["mode"] == "eager" else cell["mode"], cell["id"] + cell["output"])
 
 
-def _problem(family: Family, cell: Row, index: Mapping[str, Any], others: Sequence[Row], store: Store, truths: Truths) -> Problem:
+def _problem(
+    family: Family, cell: Row, index: Mapping[str, Any], others: Sequence[Row], store: Store, truths: Truths, python: str
+) -> Problem:
     case = next((one for one in family.cases if one.name == cell["case"]), None)
     if case is None:
         raise Unfit("the case is no longer part of the experiment")
@@ -139,7 +148,13 @@ def _problem(family: Family, cell: Row, index: Mapping[str, Any], others: Sequen
     try:
         described = index[case.name][cell["dtype"]]["derivative" if cell["derivative"] else "value"]
         levels = described["cotangents"][: cell["derivative"]]
-        _refuse_long(case, cell, [*described["inputs"], *(one for level in levels for one in level)])
+        drawn = ["" if case.special else redraw.of_generator(case.inputs[one["name"]], cell["dtype"]) for one in described["inputs"]]
+        weights = [
+            [redraw.of_cotangent(f"{case.group}:{order}:{one['name']}", one["shape"], cell["dtype"]) for one in level]
+            for order, level in enumerate(levels)
+        ]
+        every = zip(described["inputs"], drawn, strict=True)
+        _refuse_long(case, cell, [one for one, again in every if not again or _is_large(one["shape"])])
         given = [(one["name"], one["dtype"], truths.array(one), bool(one["differentiable"])) for one in described["inputs"]]
         cotangents = [[(one["dtype"], truths.array(one)) for one in level] for level in levels]
     except (KeyError, StoreError) as problem:
@@ -152,16 +167,23 @@ def _problem(family: Family, cell: Row, index: Mapping[str, Any], others: Sequen
         cotangents=cotangents,
         low=0.0,
         recorded=[(_where(one), (str(one["worst_result"]).split() or [""])[0]) for one in (cell, *others)],
+        python=python,
+        drawn=drawn,
+        drawn_weights=weights,
     )
     write(made)  # before more is read: most that do not fit have too much code
     return replace(made, low=_low(made, index, truths), recorded=[made.recorded[0], *_others(cell, others, store)])
 
 
 def _refuse_long(case: Case, cell: Row, described: Sequence[Mapping[str, Any]]) -> None:
-    """Before anything is read: inputs that alone would fill a script. An elementwise function needs one element of each."""
+    """Before anything is read: inputs that can only be written down and would fill a script. An elementwise function needs one element."""
     numbers = sum(math.prod(one["shape"]) for one in described)
     if not case.elementwise and numbers * FORMATS[_grid(cell["dtype"])].precision / 8 > MOST_LINES * DATA_COLUMNS:
         raise Unfit(f"{numbers:,} numbers of input are all needed: more than {MOST_LINES} lines")
+
+
+def _is_large(shape: Sequence[int]) -> bool:
+    return math.prod(shape) > redraw.MOST_NUMBERS
 
 
 def _grid(dtype: str) -> str:
@@ -228,13 +250,21 @@ def write(problem: Problem) -> str:
         needed = [line for line in sources.imports(path, case.function) if line not in _IMPORTS]
     except (LabError, OSError, KeyError):
         raise Unfit("the source of its implementation is not there") from None
-    lines: list[str] = []
-    for body in bodies:
-        lines = _lines(problem, body, needed)
-        if len(lines) <= MOST_LINES:
-            return "\n".join(lines) + "\n"
+    fewest = math.inf
+    for again in (False, True) if _has_room(problem) else (True,):  # values as they are, if they have room
+        for body in bodies:
+            lines = _lines(problem, body, needed, again=again)
+            if len(lines) <= MOST_LINES:
+                return "\n".join(lines) + "\n"
+            fewest = min(fewest, len(lines))
     numbers = sum(values.size for _, _, values, _ in problem.inputs)
-    raise Unfit(f"it would take {len(lines)} lines: {len(bodies[1])} of code, and {numbers:,} numbers of input that are all needed")
+    raise Unfit(f"it would take {fewest} lines: {len(bodies[1])} of code, and {numbers:,} numbers of input that are all needed")
+
+
+def _has_room(problem: Problem) -> bool:
+    """Whether all values could be written down, with no line left for code."""
+    every = [values for _, _, values, _ in problem.inputs] + [values for level in problem.cotangents for _, values in level]
+    return problem.case.elementwise or sum(values.nbytes for values in every) < MOST_LINES * DATA_COLUMNS
 
 
 @functools.cache
@@ -243,20 +273,22 @@ def _bodies(path: Path, function: str) -> tuple[list[str], list[str]]:
     return sources.text(path, function).splitlines(), sources.short_text(path, function).splitlines()
 
 
-def _lines(problem: Problem, body: Sequence[str], needed: Sequence[str]) -> list[str]:
+def _lines(problem: Problem, body: Sequence[str], needed: Sequence[str], *, again: bool) -> list[str]:
+    """``again``: arrays that are too long to be written down are drawn again."""
     cell, case = problem.cell, problem.case
     framework = str(cell["framework"])
     one = case.elementwise and _alike(problem)
     element = (0,) if one else _element(cell)
     names = _names(case, problem.inputs, cell["derivative"], len(problem.inputs) if cell["derivative"] else len(case.outputs) or 1)
     output = names.index(cell["output"]) if cell["output"] in names else int(str(cell["output"]).removeprefix("out") or 0)
-    data = _data(problem, one=one)
+    data, expressions = _data(problem, one=one, again=again)
     packed = any("b85decode" in line for line in data)
+    helpers, imports = redraw.helpers(expressions)
     parameters = case.given(framework)
     run = [*data, *([f"PARAMETERS = {parameters!r}"] if parameters else []), *_call(framework, problem)]
     run.append(f"result = outputs[{output}][{_tuple(element)}]")
-    head = [*_head(problem), *_imports(framework, [*(["import base64"] if packed else []), *needed]), *_threads(problem)]
-    lines = [*head, "", *body, "", *run, "", *_tail(problem)]
+    head = [*_head(problem), *_imports(framework, [*(["import base64"] if packed else []), *imports, *needed]), *_threads(problem)]
+    lines = [*head, "", *body, "", *helpers, *run, "", *_tail(problem)]
     return [line.rstrip() for line in lines]
 
 
@@ -340,29 +372,41 @@ def _wrapped(before: str, text: str, after: str, *, solid: bool = False) -> list
     return [before, *(f'    "{part}"' for part in ended), after]
 
 
-def _data(problem: Problem, *, one: bool) -> list[str]:
+def _data(problem: Problem, *, one: bool, again: bool) -> tuple[list[str], list[str]]:
+    """The lines that make inputs and cotangents, and the expressions among them that draw values again."""
     cell = problem.cell
     element = _element(cell)[0] if one else None
+    expressions: list[str] = []
+
+    def array(values: Array, dtype: str, expression: str) -> list[str]:
+        usable = again and not one and expression and values.size > AS_HEX and not redraw.too_old([expression], problem.python)
+        if usable and redraw.gives(expression, values):
+            expressions.append(expression)
+            return [expression]
+        return _array(values, _stored(dtype, cell["dtype"]), element=element)
+
     note = f"  # {COPIES} copies of the worst input" if one else ""
     lines = [f"inputs = [{note}"]
-    for name, dtype, values, _ in problem.inputs:
-        found = _array(values, _stored(dtype, cell["dtype"]), element=element)
+    drawn = problem.drawn or [""] * len(problem.inputs)
+    for (name, dtype, values, _), expression in zip(problem.inputs, drawn, strict=True):
+        found = array(values, dtype, expression)
         lines += [f"    {found[0]}", *(f"    {line}" for line in found[1:])]
         lines[-1] += f",  # {name}"
     lines.append("]")
     if cell["derivative"]:
         lines.append("weights = [  # of the sums that are differentiated, a list per order")
-        for level in problem.cotangents:
+        for place, level in enumerate(problem.cotangents):
             lines.append("    [")
-            for dtype, values in level:
-                found = _array(values, _stored(dtype, cell["dtype"]), element=element)
+            drawn = problem.drawn_weights[place] if problem.drawn_weights else [""] * len(level)
+            for (dtype, values), expression in zip(level, drawn, strict=True):
+                found = array(values, dtype, expression)
                 lines += [f"        {line}" for line in found]
                 lines[-1] += ","
             lines.append("    ],")
         lines.append("]")
         wanted = [place for place, (_, dtype, _, differentiable) in enumerate(problem.inputs) if differentiable and dtype in FORMATS]
         lines.append(f"WHERE = {wanted!r}")
-    return lines
+    return lines, expressions
 
 
 def _call(framework: str, problem: Problem) -> list[str]:

@@ -133,12 +133,13 @@ FAMILIES_SHOWN = 3
 
 
 def _scripts(core: Workflow) -> dict[str, str]:
-    """A sample of stand-alone scripts by cell: one of each environment and mode, and of several families run eagerly."""
+    """A sample of stand-alone scripts by cell: one of each environment and mode, of several families run eagerly, and with inputs drawn again."""
     table = core.table("scripts").query("script != ''").sort_values("id")
     parts = table["id"].str.extract(r"^(?P<family>[^.]+)\..*@(?P<environment>[^:]+):(?P<mode>[^:]+):")
     table = table.assign(**parts)
     ways, eager = table.groupby(["environment", "mode"]).first(), table[table["mode"] == "eager"].groupby(["environment", "family"]).last()
-    sample = pd.concat([ways, eager.groupby("environment").head(FAMILIES_SHOWN)])
+    drawn = table[table.script.str.contains("def draw")].groupby("environment").last()
+    sample = pd.concat([ways, eager.groupby("environment").head(FAMILIES_SHOWN), drawn])
     return dict(sample[["id", "script"]].itertuples(index=False))
 
 
