@@ -30,6 +30,8 @@ rule defaults:
     """Read an environment's own defaults, for the atlas."""
     input:
         environment=f"{RESULTS}/environments/{{environment}}.json",
+        # Not newer than what was read, but there: an image may have been deleted since.
+        image=ancient(lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment)),
         atlas="experiments/defaults/atlas.toml",
         inside=lambda wildcards: lab_workflow.inside_done(LAB, f"defaults--{wildcards.environment}"),
         code=["scripts/replab/defaults.py", "scripts/atlas/introspect.py"],

@@ -2,6 +2,7 @@ rule batch:
     """Run all cells of a family in one environment: one sandbox imports the framework once."""
     input:
         environment=lambda wildcards: lab_workflow.facts_file(LAB, ids.parse_batch_id(wildcards.batch)),
+        image=ancient(lambda wildcards: lab_workflow.image_notes(LAB, lab_workflow.place_of(LAB, ids.parse_batch_id(wildcards.batch)))),
         index=lambda wildcards: lab_workflow.indices(LAB, ids.parse_batch_id(wildcards.batch)),
         impl=lambda wildcards: lab_workflow.implementations(LAB, ids.parse_batch_id(wildcards.batch)),
         probe=PROBE,

@@ -170,8 +170,12 @@ def lock_file(lab: Lab, place: str) -> list[str]:
 
 def facts_file(lab: Lab, batch: Batch) -> str:
     """What is known about the environment of a batch, on its device."""
-    environment = next(one for one in lab.environments if one.name == batch.environment)
-    return relative(lab, lab.results / "environments" / f"{environment.place(batch.device)}.json")
+    return relative(lab, lab.results / "environments" / f"{place_of(lab, batch)}.json")
+
+
+def place_of(lab: Lab, batch: Batch) -> str:
+    """The name of a batch's environment on its device."""
+    return next(one for one in lab.environments if one.name == batch.environment).place(batch.device)
 
 
 def image_notes(lab: Lab, environment: str) -> list[str]:

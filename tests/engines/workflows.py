@@ -43,3 +43,9 @@ class Workflow:
 
     def logs(self) -> str:
         return "\n".join(path.read_text(errors="replace") for path in sorted((self.results / "logs").rglob("*.log")))
+
+    def replab(self, *words: str, configured: bool = True, seconds: float = 400) -> subprocess.CompletedProcess[str]:
+        """A command of ``replab`` on these results."""
+        settings = [part for setting in self.settings for part in ("--config", setting)] if configured else []
+        command = [str(BIN / "replab"), *words, *settings]
+        return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False)

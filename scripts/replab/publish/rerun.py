@@ -27,6 +27,8 @@ from replab.requests import write_inputs
 from replab.store import Store, write_atomically
 
 Found = dict[str, Any]
+CONTAINERS = ("docker", "podman")
+"""Engines whose environments are images, built from the published locks before anything runs."""
 
 
 def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,7 +47,13 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
     environments = {}
     places = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(row["id"]) for row in chosen)}
     names = {place: next(one for one in lab.environments if one.name == place[0]).place(place[1]) for place in sorted(places)}
+    if lab.engine == "apptainer":
+        problem = "Snakemake starts the cells inside of Apptainer, and a replay does without Snakemake"
+        raise LabError(problem, hint="Replay with --engine docker, podman or uv")
     for name in names.values():
+        if lab.engine in CONTAINERS:
+            _say(f"image of {name}")
+            steps.step_image(lab, Namespace(name=name, out=lab.results / "images" / f"{name}.json"))
         _say(f"environment {name}")
         steps.step_environment(lab, Namespace(name=name, out=lab.results / "environments" / f"{name}.json"))
         environments[name] = environment_facts(lab, name)
