@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
 import daemons
+from images_world import new_cache
 
 sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside this file
 
@@ -28,17 +27,14 @@ def environment() -> Environment:
 
 
 @pytest.fixture(scope="session")
-def cache() -> Path:
-    """Where bases, wheels and records of images lie; kept between runs, since none of it depends on a daemon."""
-    return Path(os.environ.get("REPLAB_CACHE") or ROOT / ".replab").resolve() / "tests-engines"
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache for records of images, with the bases and wheels of earlier runs."""
+    return new_cache(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")
 def bases(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A lock of stand-ins for the base images, and the registry on loopback that has them."""
-    if kept := os.environ.get("REPLAB_TEST_BASES"):
-        yield Path(kept), "127.0.0.1:1"
-        return
     if missing := daemons.missing_registry() or ("" if daemons.program("mmdebstrap") else "mmdebstrap is not installed"):
         pytest.skip(missing)
     lock = tmp_path_factory.mktemp("bases") / "bases.lock"
@@ -53,19 +49,9 @@ def docker(bases: tuple[Path, str], cache: Path) -> Iterator[daemons.Docker]:
     """A Docker daemon that has the images."""
     if missing := daemons.missing_docker():
         pytest.skip(missing)
-    with kept_daemon() or daemons.docker_daemon() as daemon, variables(daemon.environment):
+    with daemons.docker_daemon() as daemon, variables(daemon.environment):
         build(cache, "docker", bases[0], USED)
         yield daemon
-
-
-def kept_daemon() -> AbstractContextManager[daemons.Docker] | None:
-    """The daemon whose socket ``REPLAB_TEST_DOCKER`` names: for work on these tests, where images need not be built each time; ``REPLAB_TEST_BASES`` is the
-    lock that they were built with."""
-    path = os.environ.get("REPLAB_TEST_DOCKER", "")
-    if not path:
-        return None
-    made = daemons.Docker(folder=Path(path).parent, socket=Path(path), pid=0, environment={"DOCKER_HOST": f"unix://{path}"})
-    return nullcontext(made)
 
 
 @pytest.fixture(scope="session")
@@ -79,10 +65,8 @@ def podman(bases: tuple[Path, str], cache: Path) -> Iterator[daemons.Podman]:
 
 
 def build(cache: Path, builder: str, lock: Path, names: Sequence[str]) -> None:
-    """The images of environments; records of an earlier daemon are forgotten first."""
+    """The images of environments."""
     for name in names:
-        if not os.environ.get("REPLAB_TEST_DOCKER"):
-            (cache / "images" / f"{name}-cpu-{builder}.json").unlink(missing_ok=True)
         try:
             build_image(ENVIRONMENTS[name], ROOT, cache, builder, print, bases=lock)
         except LabError as error:
