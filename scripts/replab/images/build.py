@@ -35,6 +35,10 @@ _RUN_TIME = {
 }
 
 
+REVISION = "REVISION"
+"""A file beside a published ``env.toml``: see ``revision``."""
+
+
 def find_image(environment: Environment, cache: Path, builder: str, device: str = "cpu") -> Image | None:
     """The image that was built for ``environment`` from its present lock; ``None`` when there is no such record.
 
@@ -224,14 +228,17 @@ def _labels(environment: Environment, root: Path, pin: Pin, device: str) -> dict
 
 
 def revision(root: Path, environment: Environment) -> str:
-    """The commit that last changed the recipe or the environment, ``+`` when either was edited since; ``unknown`` outside of a repository.
+    """The commit that last changed the recipe or the environment, ``+`` when either was edited since.
 
-    Not the commit at hand: a change elsewhere must not give the image another digest.
+    Not the commit at hand: a change elsewhere must not give the image another digest. Outside of a repository what a published copy says in
+    a file ``REVISION``, else ``unknown``.
     """
     paths = [str(RECIPE), f"containers/{environment.name}"]
     commit = _git(root, "log", "-1", "--format=%H", "--", *paths)
     changed = _git(root, "status", "--porcelain", "--", *paths)
-    return (f"{commit}+" if changed else commit) or "unknown"
+    copied = environment.folder / REVISION
+    published = copied.read_text(encoding="utf-8").strip() if copied.is_file() else ""
+    return (f"{commit}+" if changed else commit) or published or "unknown"
 
 
 def _git(root: Path, *arguments: str) -> str:

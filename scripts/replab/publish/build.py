@@ -17,6 +17,7 @@ import yaml
 
 from replab import __version__, config, pins, sbom, tables
 from replab.engines.base import host_platform
+from replab.images.build import REVISION, revision
 from replab.model import Environment, Lab
 from replab.publish import checks, crate, manifest, pages, sums
 from replab.publish.errors import PublishError
@@ -132,6 +133,8 @@ def workflow(lab: Lab, settings: Mapping[str, Any], target: Path) -> dict[str, A
         if (source / "claims.toml").is_file() and (target / name).is_dir():
             shutil.copyfile(source / "claims.toml", target / name / "claims.toml")
         places += [name] if (target / name).is_dir() else []
+    for environment in lab.environments:  # the copy is in no repository, and images are labelled with it
+        (target / "containers" / environment.name / REVISION).write_text(f"{revision(lab.root, environment)}\n", encoding="utf-8")
     kept = {key: value for key, value in settings.items() if key not in MACHINE_OWN}
     if lab.bases is not None:
         (target / ELSEWHERE).mkdir(exist_ok=True)
