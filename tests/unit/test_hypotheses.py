@@ -98,3 +98,10 @@ def test_distance_knows_shapes_and_special_values():
 def test_a_number_does_not_change_its_sign():
     """An epsilon that came out negative would be a coincidence."""
     assert search(noisy(slope=-0.25)).run() == []
+
+
+def test_a_fit_without_any_error_ends():
+    """The result is the reference itself at a listed value: there is neither a step to take nor a spread to measure it by."""
+    found = search(reference(slope=0.2)[0]).run()
+    assert [dict(one.changed) for one in found] == [{"slope": 0.2}]
+    assert search(reference(slope=0.2)[0])._fit({}, "slope", 0.2, 0.01) == 0.2

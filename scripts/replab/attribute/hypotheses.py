@@ -185,7 +185,7 @@ class Search:
             move = -float(slope @ now) / steep
             spread = math.sqrt(float(now @ now) / max(len(now) - 1, 1) / steep)
             trial = None
-            while abs(move) >= FIT_SETTLED * spread:
+            while abs(move) > FIT_SETTLED * spread:  # an exact fit has neither
                 trial = residual(value + move)
                 if trial is not None and float(trial @ trial) < float(now @ now):
                     break
