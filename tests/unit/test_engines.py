@@ -72,6 +72,13 @@ def test_compiled_code_is_kept_in_the_cache(tmp_path: Path) -> None:
     assert env["TORCHINDUCTOR_COMPILE_THREADS"] == "1"
 
 
+def test_compiled_code_is_kept_apart_for_the_switches_of_a_variant(tmp_path: Path) -> None:
+    """PyTorch does not: it takes code for AVX-512 from its cache where its own switch says AVX2."""
+    it = built(tmp_path, modes=("eager", "compile"))
+    switches: tuple[dict[str, str], ...] = ({}, {"ATEN_CPU_CAPABILITY": "avx2"})
+    assert len({local_variables(it, one, 1, tmp_path)["TORCHINDUCTOR_CACHE_DIR"] for one in switches}) == 2
+
+
 def test_the_platform_names_the_c_library_and_the_processor_but_no_engine(tmp_path: Path) -> None:
     text = local_platform(built(tmp_path))
     assert text == host_platform()

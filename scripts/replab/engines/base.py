@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -262,8 +263,10 @@ def local_variables(
     if gpus:
         ours["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # indexes are those of nvidia-smi
     if "compile" in built.environment.modes:
-        # Compiled code is for this very processor: a cache on a shared disk must not hand it to another machine.
-        machine = hashlib.sha256(local_platform(built).encode()).hexdigest()[:8]
+        # Compiled code is for this very processor: a cache on a shared disk must not hand it to another machine. And it is for the switches
+        # of the variant: PyTorch 2.13 takes code for AVX-512 from its cache under ATEN_CPU_CAPABILITY=avx2, and computes NaN with it.
+        known = json.dumps([local_platform(built), *sorted(variables.items())])
+        machine = hashlib.sha256(known.encode()).hexdigest()[:8]
         ours |= compile_variables(built.cache, f"{built.environment.name}-{built.identity[:12]}-{machine}")
     return ours | dict(built.environment.variables) | dict(variables) | thread_variables(threads)
 
