@@ -35,14 +35,23 @@ SPECIALS = (
 )  # fmt: skip
 
 
+def seed_of(text: str) -> int:
+    """The seed of a name."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
+
+
+def seed_of_generator(generator: Generator) -> int:
+    """The seed of an input: its option ``seed``, else its name and kind."""
+    return seed_of(str(generator.options.get("seed", f"{generator.name}:{generator.kind}")))
+
+
 def generate(generator: Generator, dtype: str, *, points: int, derivative: bool) -> Array:
     """The values of one input on the grid of ``dtype`` (bfloat16 as float32); integer kinds keep their own dtype.
 
     Raises ``ConfigError`` when the options do not fit the kind.
     """
     kind = GENERATORS[generator.kind]
-    seed = generator.options.get("seed", f"{generator.name}:{generator.kind}")
-    rng = np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(str(seed).encode()).digest()[:16], "big")))
+    rng = np.random.Generator(np.random.PCG64(seed_of_generator(generator)))
     options = {key: value for key, value in generator.options.items() if key != "seed"}
     extra = {"points": DERIVATIVE_POINTS if derivative else points, "derivative": derivative} if generator.kind == "float_range" else {}
     try:
@@ -274,7 +283,7 @@ def cotangent(name: str, shape: tuple[int, ...], dtype: str) -> Array:
     """A cotangent of a given shape on the grid of ``dtype``: 1 for a single element, else evenly on [0.5, 1.5)."""
     if int(np.prod(shape)) == 1:
         return round_to(np.ones(shape), dtype)
-    rng = np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "big")))
+    rng = np.random.Generator(np.random.PCG64(seed_of(name)))
     return round_to(0.5 + rng.random(shape), dtype)
 
 

@@ -8,7 +8,6 @@ float64. An expression is therefore evaluated here, and one that does not give t
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from replab.inputs import seed_of, seed_of_generator
 from replab.model import Generator
 
 MOST_NUMBERS = 2**17
@@ -38,15 +38,10 @@ IMPORTS = {"bell": "from statistics import NormalDist"}
 OLDEST_PYTHON = {"bell": (3, 8)}
 
 
-def seed(text: str) -> str:
-    """The seed that ``replab.inputs`` makes of a text, as it is written in Python."""
-    return hex(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big"))
-
-
 def of_generator(generator: Generator, dtype: str) -> str:
     """The expression for an input on the grid of ``dtype``; empty where there is none."""
     options = generator.options
-    start = seed(str(options.get("seed", f"{generator.name}:{generator.kind}")))
+    start = hex(seed_of_generator(generator))
     sizes = list(options.get("shape", ()))
     shape = ", ".join([start, *map(str, sizes)])
     match generator.kind:
@@ -69,7 +64,7 @@ def of_generator(generator: Generator, dtype: str) -> str:
 
 def of_cotangent(name: str, shape: Iterable[int], dtype: str) -> str:
     """The expression for a cotangent: see ``replab.inputs.cotangent``."""
-    return _grid(f"0.5 + draw({', '.join([seed(name), *map(str, shape)])})", dtype)
+    return _grid(f"0.5 + draw({', '.join([hex(seed_of(name)), *map(str, shape)])})", dtype)
 
 
 def _scaled(offset: Any, scale: Any, values: str) -> str:

@@ -76,10 +76,15 @@ def _cotangents(
     for order in range(case.derivatives):
         level = []
         for name, shape in outputs if order == 0 else gradients:
-            array = inputs.cotangent(f"{case.group}:{order}:{name}", shape, dtype)
+            array = inputs.cotangent(cotangent_name(case, order, name), shape, dtype)
             level.append({"name": name, "sha256": inputs.write_array(data, array), "dtype": dtype, "shape": list(shape)})
         levels.append(level)
     return levels
+
+
+def cotangent_name(case: Case, order: int, name: str) -> str:
+    """What the cotangent of the value or gradient ``name`` is drawn by; cases made from one another share it."""
+    return f"{case.group}:{order}:{name}"
 
 
 def output_names(case: Case, count: int) -> list[str]:

@@ -26,7 +26,7 @@ from replab.compare.metrics import widen
 from replab.errors import LabError, StoreError
 from replab.formats import FORMATS, round_to, spacing
 from replab.model import IMPL_FILE, Case, Family, Lab, Status, Verdict
-from replab.requests import output_names
+from replab.requests import cotangent_name, output_names
 from replab.store import Store
 from replab.tables import TEXT
 from replab.truths import Truths, judging_cell
@@ -150,7 +150,7 @@ def _problem(
         levels = described["cotangents"][: cell["derivative"]]
         drawn = ["" if case.special else redraw.of_generator(case.inputs[one["name"]], cell["dtype"]) for one in described["inputs"]]
         weights = [
-            [redraw.of_cotangent(f"{case.group}:{order}:{one['name']}", one["shape"], cell["dtype"]) for one in level]
+            [redraw.of_cotangent(cotangent_name(case, order, one["name"]), one["shape"], cell["dtype"]) for one in level]
             for order, level in enumerate(levels)
         ]
         every = zip(described["inputs"], drawn, strict=True)

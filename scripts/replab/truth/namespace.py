@@ -7,7 +7,7 @@ at import; they do nothing unusual for ordinary arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import autograd.numpy as anp
@@ -113,23 +113,22 @@ def _result_type(*values: Any) -> Any:
 
 
 @contextmanager
-def exactly() -> Iterator[None]:
+def _within(flag: str) -> Iterator[None]:
+    setattr(np_, flag, True)
+    try:
+        yield
+    finally:
+        setattr(np_, flag, False)
+
+
+def exactly() -> AbstractContextManager[None]:
     """Within this block constants are balls."""
-    np_.exact = True
-    try:
-        yield
-    finally:
-        np_.exact = False
+    return _within("exact")
 
 
-@contextmanager
-def directly() -> Iterator[None]:
+def directly() -> AbstractContextManager[None]:
     """Within this block nothing is differentiated, and functions are NumPy's own: autograd's wrappers take longer than a small array."""
-    np_.direct = True
-    try:
-        yield
-    finally:
-        np_.direct = False
+    return _within("direct")
 
 
 class PerturbedSpace(ArrayVSpace):  # type: ignore[misc]  # autograd comes without types

@@ -92,8 +92,7 @@ class Problem:
 
     def plain(self) -> list[Array]:
         """Values in ordinary float64 with IEEE special values: decides shapes, and where infinities and NaN belong."""
-        with namespace.directly() if self.derivative == 0 else contextlib.nullcontext():
-            return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.float64))]
+        return self._ordinary(np.float64)
 
     def extended(self) -> list[Array]:
         """Values in the processor's extended precision (64 bits of significand).
@@ -102,8 +101,12 @@ class Problem:
         """
         if np.finfo(np.longdouble).nmant < 63:  # the leading bit is counted apart
             raise TruthError("this machine has no extended precision, which long programs are judged by", where=str(self.path))
+        return self._ordinary(np.longdouble)
+
+    def _ordinary(self, kind: type[np.floating[Any]]) -> list[Array]:
+        """Values in ordinary arrays of a type."""
         with namespace.directly() if self.derivative == 0 else contextlib.nullcontext():
-            return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.longdouble))]
+            return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(kind))]
 
     def balls(self, precision: int) -> list[Array]:
         """Object arrays of balls, computed with ``precision`` bits (integer outputs stay integers)."""
