@@ -17,7 +17,9 @@ FAMILIES = "randomness"
 class Workflow:
     """``snakemake`` with an engine and a folder of results."""
 
-    def __init__(self, engine: str, results: Path, cache: Path, lock: Path, environments: str = "numpy-2.5,torch-2.13", families: str = FAMILIES) -> None:
+    def __init__(
+        self, engine: str, results: Path, cache: Path, lock: Path, environments: str = "numpy-2.5,torch-2.13", families: str = FAMILIES
+    ) -> None:
         self.results, self.lock = results, lock
         self.settings = [
             f"engine={engine}", f"environments={environments}", f"families={families}", "variants=default", f"results={results}", "points=4096",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from math import nan
 
 import altair as alt
+import pandas as pd
 import pytest
 
 from builders import Lab, aligned_cell, cell, pair, realistic, sha, varied
 from builders_why import claim, hypothesis, source, subsets, switched
+from replab.attribute.score import score
 from replab.report.answer import answer
 from replab.report.causes import cause_sections, causes
 from replab.report.cells import result_pairs, shown
@@ -291,6 +294,22 @@ def test_precision_counts_the_named_and_recall_the_planted() -> None:
         ("controls.right", 1, 1, ""),
     ]
     assert table.rows[0].name.href == "controls.html#controls.missed"
+
+
+def test_a_planted_mistake_that_does_not_repeat_is_left_out_and_counted_apart() -> None:
+    kept = cell("kept", family="controls", role="control", expect="semantic", factor="epsilon", verdict="semantic", cause="epsilon")
+    shaky = cell(
+        "shaky", family="controls", role="control", expect="semantic", factor="gate", verdict="semantic", cause="epsilon", repeatable="no"
+    )
+    table = _page(
+        Lab(cells=[kept, shaky], attributions=[hypothesis(kept, "epsilon", "1", "2"), hypothesis(shaky, "gate", "1", "2")])
+    ).planted
+    assert table is not None
+    assert (table.precision, table.recall) == ("100\u00a0%", "100\u00a0%")
+    assert table.recall_text.endswith("1 result left out: not repeatable.")
+    counted = score(pd.DataFrame([dataclasses.asdict(row) | {"variant": "default"} for row in (kept, shaky)]))
+    assert (counted.planted, counted.unrepeatable, counted.precision, counted.recall) == (1, 1, 1.0, 1.0)
+    assert counted.text.endswith("left out as not repeatable: 1")
 
 
 def test_controls_do_not_stand_among_the_causes_of_results() -> None:

@@ -1,4 +1,7 @@
-"""How well causes are named: over the controls, where the cause is known beforehand."""
+"""How well causes are named: over the controls, where the cause is known beforehand.
+
+A result that does not repeat is counted apart: no cause is looked for there, since two runs of the same code differ already.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ class Score:
     """Different factors (or sets of factors) that were planted."""
     rounding_cases: int
     """Rewrites that differ by rounding alone."""
+    unrepeatable: int = 0
+    """Results of controls left out because the same cell gives other bits when it runs again."""
     misses: list[str] = field(default_factory=list)
     """Planted mistakes that were not named, or named otherwise."""
     false_alarms: list[str] = field(default_factory=list)
@@ -45,14 +50,16 @@ class Score:
         return (
             f"{self.planted_kinds} kinds in {self.planted} results: precision {self.precision:.2%}, recall {self.recall:.2%}; "
             f"{self.rounding_cases} rewrites that only round, {len(self.false_alarms)} of their results blamed"
+            + (f"; left out as not repeatable: {self.unrepeatable}" if self.unrepeatable else "")
         )
 
 
 def score(cells: pd.DataFrame) -> Score:
     """Score the controls of ``cells.parquet``."""
-    controls = cells[
+    known = cells[
         (cells.role == "control") & (cells.status == "ok") & (cells.variant == "default") & cells.dtype.isin(JUDGED)
     ].drop_duplicates("id")
+    controls = known[known.repeatable != "no"]
     planted, rewrites = controls[controls.expect == "semantic"], controls[controls.expect == "rounding"]
     right = planted[planted.cause == planted.factor]
     wrong = planted[planted.cause != planted.factor]
@@ -63,6 +70,7 @@ def score(cells: pd.DataFrame) -> Score:
         named=int((controls.cause != "").sum()),
         planted_kinds=planted.factor.nunique(),
         rounding_cases=rewrites.case.nunique(),
+        unrepeatable=len(known) - len(controls),
         misses=sorted(f"{row.id}: planted {row.factor}, named {row.cause or 'nothing'}" for row in wrong.itertuples()),
         false_alarms=sorted(f"{row.id}: named {row.cause}" for row in blamed.itertuples()),
     )

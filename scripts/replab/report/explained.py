@@ -95,17 +95,24 @@ def _controls(results: Results) -> dict[str, tuple[str, str, str]]:
     return {
         row.id: (row.family, row.case, row.factor)
         for row in results.cells
-        if row.role == "control" and row.factor and row.expect == "semantic" and row.status == "ok" and row.dtype in SEARCHED
+        if row.role == "control"
+        and row.factor
+        and row.expect == "semantic"
+        and row.status == "ok"
+        and row.dtype in SEARCHED
+        and row.repeatable != "no"
     }
 
 
 def planted(results: Results, index: Index) -> PlantedTable | None:
     """How often the cause that is named is the one that was planted; nothing where no cause of a control was looked for.
 
-    Precision counts over all results of controls whose cause was named, recall over all results with a planted mistake.
+    Precision counts over all results of controls whose cause was named, recall over all results with a planted mistake. Results that do
+    not repeat are left out of both: no cause is looked for there.
     """
     wanted = _controls(results)
-    found = {row.left: row for row in results.attributions if row.method == METHOD and row.role == "control"}
+    shaky = {row.id for row in results.cells if row.role == "control" and row.repeatable == "no"}
+    found = {row.left: row for row in results.attributions if row.method == METHOD and row.role == "control" and row.left not in shaky}
     for row in found.values():  # rows whose cells the table of cells does not have
         if row.expect and row.left not in wanted:
             wanted[row.left] = (row.family, row.case, row.expect)
@@ -126,7 +133,8 @@ def planted(results: Results, index: Index) -> PlantedTable | None:
         precision=percent(good, len(named)),
         recall=percent(good, len(wanted)),
         precision_text=f"{count(good)} of {plural(len(named), 'cause')} that were named are the planted ones; {count(false)} are not.",
-        recall_text=f"{count(good)} of {plural(len(wanted), 'result')} with a planted mistake had that mistake named.",
+        recall_text=f"{count(good)} of {plural(len(wanted), 'result')} with a planted mistake had that mistake named."
+        + (f" {plural(len(shaky), 'result')} left out: not repeatable." if shaky else ""),
         rows=tuple(rows),
     )
 
