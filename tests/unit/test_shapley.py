@@ -8,7 +8,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from replab.attribute.shapley import shares, sufficient
+from replab.attribute.shapley import involved, shares, sufficient
 
 
 def runs(names, value):
@@ -68,3 +68,19 @@ def test_no_discrepancy_no_share():
 )
 def test_the_smallest_sufficient_set(explained, wanted):
     assert sufficient({frozenset(key): value for key, value in explained.items()}) == wanted
+
+
+def test_a_choice_that_both_sides_make_alike_takes_no_part() -> None:
+    """``rate`` scales a difference that ``place`` makes: aligning it shrinks nothing that sets the sides apart."""
+    verdicts = {subset: "place" in subset for subset in runs(("place", "rate"), len)}
+    assert involved(["place", "rate"], verdicts) == {"place"}
+
+
+def test_of_two_choices_that_each_suffice_both_take_part() -> None:
+    verdicts = {subset: bool(subset & {"a", "b"}) for subset in runs("abc", len)}
+    assert involved(list("abc"), verdicts) == set("ab")
+
+
+@pytest.mark.parametrize("verdicts", [{frozenset(): False, frozenset("a"): False}, {frozenset(): False, frozenset("ab"): True}])
+def test_everything_takes_part_where_nothing_is_enough_or_not_every_set_was_run(verdicts: dict[frozenset[str], bool]) -> None:
+    assert involved(["a", "b"], verdicts) == {"a", "b"}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from replab.attribute.hypotheses import Explanation, distance, distinct
-from replab.attribute.shapley import shares, sufficient
+from replab.attribute.shapley import involved, shares, sufficient
 from replab.compare.metrics import widen
 from replab.factors import alignable
 from replab.model import Case, Environment, Verdict
@@ -130,15 +130,16 @@ def aligned(
         apart = {subset: _distance(*pair) for subset, pair in runs.items()}
         if not math.isfinite(apart[nobody]):  # another shape, or NaN on one side: only whether it is explained can be counted
             apart = {subset: 0.0 if found[subset] in EXPLAINED else 1.0 for subset in runs}
-        enough = sufficient({subset: verdict in EXPLAINED for subset, verdict in found.items()})
-        share = shares(names, apart)
+        explained_by = {subset: verdict in EXPLAINED for subset, verdict in found.items()}
+        enough, players = sufficient(explained_by), involved(names, explained_by)
+        share = shares(sorted(players), {subset: value for subset, value in apart.items() if subset <= players})
         first = runs[nobody][0]
         for name in names:
             factor = base.factors[name]
             values = [str(factor.sides.get(frameworks[side], "its own default")) for side in (left, right)]
             yield row(
-                base, "subsets", pair=f"{left} | {right}", axis=axis, factor=name, share=share[name],
-                residual=apart[everybody] / apart[nobody] if apart[nobody] else NAN, verdict=str(found[nobody]),
+                base, "subsets", pair=f"{left} | {right}", axis=axis, factor=name, share=share.get(name, 0.0),
+                residual=apart[players] / apart[nobody] if apart[nobody] else NAN, verdict=str(found[nobody]),
                 verdict_aligned=str(found[everybody]), dtype=first.id.dtype, derivative=first.id.derivative, left=str(runs[nobody][0].id),
                 right=str(runs[nobody][1].id), left_value=values[0], right_value=values[1], discrepancy=apart[nobody],
                 discrepancy_aligned=apart[everybody], sufficient="+".join(sorted(enough)) if enough is not None else "",

@@ -43,3 +43,14 @@ def sufficient(verdicts: Mapping[frozenset[str], bool]) -> frozenset[str] | None
     """
     enough = [subset for subset, explained in verdicts.items() if explained]
     return min(enough, key=lambda subset: (len(subset), sorted(subset)), default=None)
+
+
+def involved(names: Sequence[str], verdicts: Mapping[frozenset[str], bool]) -> frozenset[str]:
+    """The factors on which the two sides differ: members of a set that is enough and contains no smaller one that is.
+
+    Sides that make the same choice stay equal when it is changed on both; aligning it only makes another difference weigh more or less.
+    All factors where not every subset was run, or where not even all of them are enough.
+    """
+    enough = [subset for subset, explained in verdicts.items() if explained]
+    smallest = [subset for subset in enough if not any(other < subset for other in enough)]
+    return frozenset().union(*smallest) if smallest and len(verdicts) == 2 ** len(names) else frozenset(names)
