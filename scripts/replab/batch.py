@@ -92,11 +92,21 @@ def plan_batch(lab: Lab, batch: Batch, store: Store, only: str = "*") -> Planned
     """What a batch consists of, as far as its cells' ids match ``only``."""
     environment, families, variant = plan.parts(lab, batch)
     facts = environment_facts(lab, environment.place(batch.device))
+    cells = [(cell, one) for cell, one in planned(lab, batch, facts) if fnmatchcase(one["id"], only)]
+    missing: dict[str, dict[str, Any]] = {}
+    if facts["status"] == Status.OK:
+        missing = {one["key"]: one for _, one in cells if one["key"] and not store.intact(one["key"])}
+    return Planned(environment=environment, families=families, variant=variant, facts=facts, planned=cells, missing=list(missing.values()))
+
+
+def planned(lab: Lab, batch: Batch, facts: Mapping[str, Any]) -> list[tuple[Cell, dict[str, Any]]]:
+    """Every cell of a batch with its request; keys are those of the platform that ``facts`` (of the environment) tell of."""
+    environment, families, variant = plan.parts(lab, batch)
     built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
-    planned = [
-        (cell, one)
+    return [
+        one
         for family in families
-        for cell, one in requests(
+        for one in requests(
             family,
             environment,
             variant,
@@ -104,14 +114,7 @@ def plan_batch(lab: Lab, batch: Batch, store: Store, only: str = "*") -> Planned
             built,
             plan.cells(family, environment, variant, lab.coverage, batch.device),
         )
-        if fnmatchcase(one["id"], only)
     ]
-    missing: dict[str, dict[str, Any]] = {}
-    if facts["status"] == Status.OK:
-        missing = {one["key"]: one for _, one in planned if one["key"] and not store.intact(one["key"])}
-    return Planned(
-        environment=environment, families=families, variant=variant, facts=facts, planned=planned, missing=list(missing.values())
-    )
 
 
 @contextlib.contextmanager

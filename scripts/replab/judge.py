@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ from replab.truth.certify import Truth
 from replab.truths import Truths, judging_cell
 
 BINS = 320
+Entries = dict[str, dict[tuple[str, str, int], list[tuple[ids.CellId, Row]]]]
 
 
 @dataclass(kw_only=True)
@@ -45,13 +46,14 @@ class Rows:
 class Judge:
     """Judges the cases of one family's shard."""
 
-    def __init__(self, lab: Lab, family: Family) -> None:
+    def __init__(self, lab: Lab, family: Family, facts: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """``facts`` stand for what was found in environments here, by name: for results that come from elsewhere."""
         self.lab, self.family = lab, family
         self.store = Store(lab.results / "store")
         self.truths = Truths(lab.results / "store", lab.results / "inputs" / "data")
         self.index = input_index(lab, family.name)
         self.environments = {one.name: one for one in lab.environments}
-        self.facts = {name: environment_facts(lab, name) for name in self.environments}
+        self.facts = {name: environment_facts(lab, name) for name in self.environments} | dict(facts or {})
         self.causes = Causes(family, self.truths, self.index)
         self.rows = Rows()
         self._kept: dict[tuple[str, int], tuple[list[str], dict[str, dict[str, Judged]]]] = {}
@@ -63,7 +65,7 @@ class Judge:
         Raises ``StoreError`` when a result is damaged (the next run of the workflow makes it again).
         """
         cases = plan.shard_cases(self.family, shard)
-        entries = self._entries({case.name for case in cases})
+        entries = _grouped(self._entries({case.name for case in cases}))
         for place, case in enumerate(cases):
             if progress is not None:
                 progress.update(place, len(cases), case.name)
@@ -78,17 +80,22 @@ class Judge:
             progress.finish()
         return self.rows
 
-    def _entries(self, names: set[str]) -> dict[str, dict[tuple[str, str, int], list[tuple[ids.CellId, Row]]]]:
-        """Manifest entries by case and by (dtype, grid, order)."""
-        found: dict[str, dict[tuple[str, str, int], list[tuple[ids.CellId, Row]]]] = {}
+    def judged(self, entries: Iterable[Row]) -> list[Row]:
+        """Rows of the cells of any ``entries`` of manifests, beside whatever else is judged. Raises ``StoreError``."""
+        found = _grouped(entries)
+        for case in self.family.cases:
+            if case.name in found:
+                self._case(case, found[case.name])
+        return self.rows.cells
+
+    def _entries(self, names: set[str]) -> Iterator[Row]:
+        """Manifest entries of the cases ``names``."""
         for batch in plan.batches(self.lab):
-            if not plan.holds(batch, self.family):
-                continue
-            for entry in self._manifest(batch)["cells"]:
-                cell = ids.parse_cell_id(entry["id"])
-                if cell.family == self.family.name and cell.case in names:
-                    found.setdefault(cell.case, {}).setdefault((cell.dtype, cell.grid, cell.derivative), []).append((cell, entry))
-        return found
+            if plan.holds(batch, self.family):
+                for entry in self._manifest(batch)["cells"]:
+                    cell = ids.parse_cell_id(entry["id"])
+                    if cell.family == self.family.name and cell.case in names:
+                        yield entry
 
     def _manifest(self, batch: Batch) -> Any:
         return json.loads((self.lab.results / "batches" / f"{ids.batch_id(batch)}.json").read_text(encoding="utf-8"))
@@ -285,6 +292,15 @@ class Judge:
                         "mode": cell.id.mode, "bits": sha256, "bin": int(places[k]), "x_lo": float(lowest[k]), "x_hi": float(highest[k]),
                         "ulp_max": float(largest[k]), "ulp_mean": float(total[k] / counts[k]), "count": int(counts[k]),
                     })  # fmt: skip
+
+
+def _grouped(entries: Iterable[Row]) -> Entries:
+    """Entries of manifests by case and by (dtype, grid, order)."""
+    found: Entries = {}
+    for entry in entries:
+        cell = ids.parse_cell_id(entry["id"])
+        found.setdefault(cell.case, {}).setdefault((cell.dtype, cell.grid, cell.derivative), []).append((cell, entry))
+    return found
 
 
 def _drawn_verdict(finding: Finding) -> tuple[Verdict, str, float]:

@@ -7,18 +7,40 @@ outputs, and environment by environment, by what the probe observed inside.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from replab.errors import StoreError
-from replab.store import Store
+from replab.model import Lab, Status
+from replab.store import Store, write_atomically
 
 NEUTRAL = ("container", "kernel", "distribution", "isolation", "schema")
 """What is seen inside and cannot move a bit: where the process is, not what it computes with."""
+MOST_FACTS = 12
 MOST_CELLS = 5
 """Differing cells that are named for each environment."""
+
+
+PLATFORMS = "platforms"
+"""Below a store: what was found in each environment by each engine that computed here."""
+MERGED = "merged"
+"""Below a store: the heads of the bundles that were merged, so that it stays known where results come from."""
+
+
+def remember(store: Path, place: str, facts: Mapping[str, Any]) -> None:
+    """Keep what was found in an environment (``Environment.place``), for runs with another engine."""
+    if facts.get("status") == Status.OK:
+        data = json.dumps(facts, sort_keys=True, indent=1).encode()
+        write_atomically(store / PLATFORMS / f"{facts['engine']}--{place}.json", data)
+
+
+def sources(lab: Lab) -> list[Path]:
+    """Files that say where results of elsewhere come from: notes of other engines, and heads of merged bundles."""
+    store = lab.results / "store"
+    notes = [path for path in (store / PLATFORMS).glob("*.json") if path.name.partition("--")[0] != lab.engine]
+    return sorted([*notes, *(store / MERGED).glob("*.json")])
 
 
 @dataclass(kw_only=True, slots=True)
@@ -38,7 +60,7 @@ class Comparison:
         if not self.other:
             return f"{self.environment}: all {total} cells have the same bits"
         named = ", ".join(self.other[:MOST_CELLS]) + (f" and {len(self.other) - MOST_CELLS} more" if len(self.other) > MOST_CELLS else "")
-        why = "; ".join(self.differences) or "nothing that was observed inside differs"
+        why = first(self.differences) or "nothing that was observed inside differs"
         return f"{self.environment}: {len(self.other)} of {total} cells differ ({named}). Different there: {why}"
 
 
@@ -62,11 +84,17 @@ def compare(left: Path, right: Path) -> list[Comparison]:
 
 
 def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[str]:
-    """What two observations say differently, but what is neutral."""
+    """What two observations say differently, but what is neutral; what only one side has comes last."""
     one, other = dict(_flat(left)), dict(_flat(right))
-    for name in sorted(one.keys() | other.keys()):
+    for name in sorted(one.keys() | other.keys(), key=lambda name: (name not in one or name not in other, name)):
         if one.get(name) != other.get(name) and not set(name.split(" ")) & set(NEUTRAL):
             yield f"{name}: {one.get(name, 'absent')} here, {other.get(name, 'absent')} there"
+
+
+def first(facts: Sequence[str]) -> str:
+    """Differences as one text: the first, and how many more there are."""
+    more = [f"and {len(facts) - MOST_FACTS} more"] if len(facts) > MOST_FACTS else []
+    return "; ".join([*facts[:MOST_FACTS], *more])
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
@@ -85,10 +113,15 @@ def _cells(results: Path) -> dict[str, tuple[str, ...]]:
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["status"] == "ok" and cell["key"]:
                 record, _ = store.describe(cell["key"])
-                found[cell["id"]] = ("ok", *(f"{one['name']} {one['sha256']}" for one in record["outputs"] if not _is_time(one["name"])))
+                found[cell["id"]] = bits(record)
             elif cell["status"] != "skipped":
                 found[cell["id"]] = (cell["status"],)
     return found
+
+
+def bits(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """The status of a result, and the hashes of its outputs but times."""
+    return (record["status"], *(f"{one['name']} {one['sha256']}" for one in record["outputs"] if not _is_time(one["name"])))
 
 
 def _is_time(name: str) -> bool:

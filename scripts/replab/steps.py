@@ -27,7 +27,8 @@ def load(path: Path) -> Lab:
 
 def step_environment(lab: Lab, options: argparse.Namespace) -> None:
     """Build one environment and record what it is; one that cannot be built is recorded as unavailable, and the others go on."""
-    from replab.engines.base import describe_image, points  # noqa: PLC0415 (each step imports what it needs: starts count)
+    from replab import platforms  # noqa: PLC0415 (each step imports what it needs: starts count)
+    from replab.engines.base import describe_image, points  # noqa: PLC0415
     from replab.engines.gpus import with_device  # noqa: PLC0415
     from replab.engines.registry import get_engine  # noqa: PLC0415
     from replab.observe import observe  # noqa: PLC0415
@@ -61,6 +62,7 @@ def step_environment(lab: Lab, options: argparse.Namespace) -> None:
         facts |= {"status": "unavailable", "reason": str(error), "identity": "", "platform": "", "lock_sha256": "", "observed": {}}
         print(f"{environment.name} is not available here: {error}", file=sys.stderr)
     facts["build_seconds"] = round(time.monotonic() - begin, 3)
+    platforms.remember(lab.results / "store", options.name, facts)
     _write_json(options.out, facts)
 
 
@@ -224,6 +226,16 @@ def step_illustrate(lab: Lab, options: argparse.Namespace) -> None:
     cells = table[sorted({*standalone.NEEDED, *trajectories.NEEDED})].to_dict("records")
     tables.write(options.out, trajectories.rows(lab, cells), trajectories.COLUMNS, trajectories.SORT)
     tables.write(lab.results / "scripts.parquet", standalone.rows(lab, cells), standalone.COLUMNS, standalone.SORT)
+
+
+def step_elsewhere(lab: Lab, options: argparse.Namespace) -> None:
+    """Compare with results of other engines and machines that lie in this store."""
+    from replab import elsewhere, tables  # noqa: PLC0415
+
+    table = tables.read(lab.results / "cells.parquet")
+    cells, lines = elsewhere.rows(lab, table.loc[table.repeatable == "no", "id"])
+    tables.write(options.out, cells, elsewhere.COLUMNS, elsewhere.SORT)
+    tables.write(lab.results / "platforms.parquet", lines, elsewhere.LINES, ["environment", "engine", "platform"])
 
 
 def step_report(lab: Lab, options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from replab import config, defaults, ids, pins, plan
+from replab import config, defaults, ids, pins, plan, platforms
 from replab.batch import HELD, audit, marker
 from replab.errors import ConfigError, LabError
 from replab.model import IMPL_FILE, Batch, Environment, Family, Lab
@@ -244,6 +244,11 @@ def batches_of(lab: Lab, family: Family) -> list[str]:
 def reads_defaults(lab: Lab) -> bool:
     """Whether the atlas of defaults is part of this run."""
     return defaults.is_wanted(lab)
+
+
+def known_elsewhere(lab: Lab) -> list[str]:
+    """What says where other results in the store come from; a merged bundle, or a run with another engine, brings more."""
+    return [relative(lab, path) for path in platforms.sources(lab)]
 
 
 def claim_files(lab: Lab) -> list[str]:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, nan
 
-from builders import Lab, cell, curve, realistic
+from builders import Lab, cell, curve, realistic, sha
 from replab.report.cells import bit_classes, shown
+from replab.report.elsewhere import elsewhere
+from replab.report.evidence import Index
 from replab.report.figures import class_picture, error_chart
 from replab.report.lab import controls, provenance
 from replab.report.matrix import matrix
 from replab.report.operations import operations
+from replab.report.pages import ProvenancePage
+from replab.report.results import ElsewhereRow, PlatformRow, Results
+
+
+def _provenance(results: Results) -> ProvenancePage:
+    views = shown(results)
+    return provenance(results, views, Index(results, views))
 
 
 def test_the_worst_output_decides_the_outcome_of_a_cell() -> None:
@@ -53,9 +63,27 @@ def test_the_picture_says_who_shares_and_colours_only_what_is_shared() -> None:
     ]
 
 
-def test_places_on_two_platforms_are_told_apart() -> None:
-    lab = Lab(cells=[cell("a", id=f"one-{platform}", platform=platform, engine="uv") for platform in ("linuxa", "linuxb")])
-    assert [view.place.label for view in shown(lab.results())] == ["numpy-2.4:eager uv linuxa", "numpy-2.4:eager uv linuxb"]
+def test_engines_stand_next_to_each_other() -> None:
+    here = [cell(name, bits=sha(name)) for name in ("a", "b")]
+    there = ElsewhereRow(
+        id=here[1].id, output="out", engine="docker", status="ok", verdict="semantic", ulp_max=7.0, bits=sha("other"), here="ok",
+        here_bits=here[1].bits,
+    )  # fmt: skip
+    only = ElsewhereRow(
+        id="ops.c:float32:d0@numpy-2.4:eager:default:cuda", engine="docker", status="error", reason="it raised", here="not run here"
+    )
+    line = PlatformRow(
+        environment="numpy-2.4", engine="docker", platform="x86_64", same=1, other=1, unrepeatable=1, only_there=1, differences="libc: a here, b there; and 3 more"
+    )  # fmt: skip
+    results = replace(Lab(cells=here).results(), elsewhere=(there, only), platforms=(line,))
+    part = elsewhere(results, Index(results, shown(results)))
+    assert [(row.where, row.same, row.share, row.other) for row in part.lines] == [
+        ("docker", "1 of 2", 0.5, "1 other, 1 of them not repeatable anyway; 1 cell not run here")
+    ]
+    assert part.lines[0].differences == ("libc: a here, b there", "and 3 more")
+    told = {row.cell.text: (row.there.name, row.here and row.here.name, row.ulp_there, row.reason) for row in part.cells}
+    assert sorted(told.values()) == [("error", None, "–", "it raised"), ("semantic", "rounding", "7", "")]
+    assert part.cells[0].there.name == "error"
 
 
 def test_the_matrix_packs_a_letter_a_cell_and_a_blank_where_nothing_was_planned() -> None:
@@ -122,7 +150,7 @@ def test_a_version_found_that_was_not_asked_for_is_marked() -> None:
     lab = realistic(names=("exp",))
     lab.environments["tf-1.15"]["observed"]["packages"]["tensorflow-cpu"] = "1.15.5"
     lab.environments["torch-2.13"]["observed"]["packages"]["torch"] = "2.13.0+cpu"
-    entries = {entry.name: entry for entry in provenance(lab.results(), shown(lab.results())).environments}
+    entries = {entry.name: entry for entry in _provenance(lab.results()).environments}
     assert entries["tf-1.15"].facts[0] == ("TensorFlow", "1.15.0", "1.15.5", True)
     assert entries["tf-1.15"].facts[3] == ("linear algebra", "–", "OpenBLAS 0.3.21, kernels SkylakeX, 1 thread", False)
     assert entries["torch-2.13"].facts[0] == ("PyTorch", "2.13.0", "2.13.0+cpu", False)
@@ -131,7 +159,7 @@ def test_a_version_found_that_was_not_asked_for_is_marked() -> None:
 def test_every_cell_without_a_result_is_explained_once_per_reason() -> None:
     results = realistic().results()
     views = shown(results)
-    rows = provenance(results, views).reasons
+    rows = _provenance(results).reasons
     assert sum(row.count for row in rows) == sum(not view.ok for view in views)
     assert all(row.reason and row.where for row in rows)
 

@@ -97,7 +97,7 @@ def jobs(lab: Lab) -> Iterator[tuple[str, str]]:
     shards = [f"{family.name}--{shard}" for family in lab.families for shard in range(plan.shards(family))]
     yield from (("truth", name) for name in shards)
     yield from (("judge", name) for name in shards)
-    yield from ((name, "") for name in ("tables", "claims", "illustrate", "report"))
+    yield from ((name, "") for name in ("tables", "claims", "illustrate", "elsewhere", "report"))
 
 
 def total_of(lines: dict[str, Line]) -> Line:

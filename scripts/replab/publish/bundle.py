@@ -27,14 +27,13 @@ from replab import __version__, ids
 from replab.engines.base import host_platform
 from replab.errors import StoreError
 from replab.model import Lab, Status
+from replab.platforms import MERGED
 from replab.publish import checks, sums
 from replab.publish.errors import BundleError, TamperedError
 from replab.store import Store, read_cell, read_safetensors, write_atomically
 
 HEAD = "bundle.json"
 SCHEMA = 1
-MERGED = "merged"
-"""Below the store: the heads of the bundles that were merged, so that it stays known where results come from."""
 _MEMBER = re.compile(r"(cells|blobs)/([0-9a-f]{2})/(\2[0-9a-f]{62})\.safetensors|observations/[0-9a-f]{64}\.json")
 _HEAD_LIMIT = 1 << 30
 _BLOCK = 1 << 20
@@ -74,12 +73,13 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[Mapping[str, Any]]
             own.add(store.observation_path(observation))
         files |= {path.relative_to(store.root).as_posix(): path for path in own}
         cells.append({"id": entry["id"], "key": key, "status": entry["status"]})
-    names = {ids.parse_cell_id(one["id"]).environment for one in cells}
+    found = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(one["id"]) for one in cells)}
+    places = {one.place(device) for one in lab.environments for device in one.devices if (one.name, device) in found}
     listed = {name: {"sha256": sums.of_file(path), "size": path.stat().st_size} for name, path in sorted(files.items())}
     head = {
         "schema": SCHEMA, "replab": __version__, "commit": checks.git(lab.root, "describe", "--always", "--dirty", "--abbrev=12") or "",
         "machine": host_platform(), "engine": lab.engine, "packed": datetime.now(UTC).replace(microsecond=0).isoformat(),
-        "environments": {name: _facts(lab, name) for name in sorted(names)}, "cells": cells,
+        "environments": {place: _facts(lab, place) for place in sorted(places)}, "cells": cells,
         "files": listed,
     }  # fmt: skip
     aside = out.with_name(f".{out.name}.tmp")
@@ -104,10 +104,10 @@ def _add(archive: tarfile.TarFile, name: str, file: Any, size: int) -> None:
     archive.addfile(member, file)
 
 
-def _facts(lab: Lab, name: str) -> dict[str, Any]:
-    """Where the results of an environment come from, without paths of this machine."""
+def _facts(lab: Lab, place: str) -> dict[str, Any]:
+    """Where the results of an environment on a device come from, without paths of this machine."""
     try:
-        found: dict[str, Any] = json.loads((lab.results / "environments" / f"{name}.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads((lab.results / "environments" / f"{place}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found

@@ -30,15 +30,12 @@ class Place(NamedTuple):
     mode: str
     variant: str
     device: str
-    engine: str
-    platform: str
 
     @property
     def where(self) -> str:
         """What is unusual about this place beside its mode; empty for the default variant on the CPU."""
         parts = [] if self.variant in {"default", ""} else [self.variant]
         parts += [] if self.device in {"cpu", ""} else [self.device]
-        parts += [f"{self.engine} {self.platform[:8]}".strip()] if self.engine or self.platform else []
         return " ".join(parts)
 
     @property
@@ -107,7 +104,7 @@ class CellView:
         return self.rows[0].reason or (self.rows[0].why if self.outcome.name in UNJUDGED else "")
 
 
-def _place(row: CellRow, *, several_platforms: bool) -> Place:
+def _place(row: CellRow) -> Place:
     return Place(
         row.framework,
         row.environment_order,
@@ -116,18 +113,7 @@ def _place(row: CellRow, *, several_platforms: bool) -> Place:
         row.mode,
         row.variant,
         row.device,
-        row.engine if several_platforms else "",
-        row.platform if several_platforms else "",
     )
-
-
-def _spread(rows: Iterable[CellRow]) -> set[tuple[str, str, str, str]]:
-    """Places which ran on more than one engine or platform, and so need these in their name."""
-    found: dict[tuple[str, str, str, str], set[tuple[str, str]]] = defaultdict(set)
-    for row in rows:
-        if row.status == Status.OK:
-            found[row.environment, row.mode, row.variant, row.device].add((row.engine, row.platform))
-    return {place for place, kinds in found.items() if len(kinds) > 1}
 
 
 def _badness(row: CellRow) -> tuple[int, float]:
@@ -144,12 +130,9 @@ def _bits(rows: Iterable[CellRow]) -> str:
 
 def views(rows: Iterable[CellRow]) -> tuple[CellView, ...]:
     """The cells that ``rows`` describe, by work and place."""
-    rows = tuple(rows)
-    spread = _spread(rows)
     grouped: dict[tuple[Work, Place, str], list[CellRow]] = defaultdict(list)
     for row in rows:
-        place = _place(row, several_platforms=(row.environment, row.mode, row.variant, row.device) in spread)
-        grouped[Work(row.family, row.case, row.derivative, row.dtype), place, row.id].append(row)
+        grouped[Work(row.family, row.case, row.derivative, row.dtype), _place(row), row.id].append(row)
     made = []
     for work, place, identity in sorted(grouped, key=lambda key: (_work_order(key[0]), key[1], key[2])):
         outputs = tuple(sorted(grouped[work, place, identity], key=lambda row: (*_badness(row), row.output)))

@@ -81,6 +81,7 @@ class Index:
         """The pair that readers ask for first."""
         self._cells = {cell.id: cell for cell in cells}
         self._rows = {row.id: row for row in (*results.cells, *results.varied)}
+        self._outputs = {(row.id, row.output): row for row in (*results.cells, *results.varied)}
         self._controls = {_of(row) for row in self._rows.values() if row.role == "control"}
         self._explained = {_of(row) for row in results.attributions}
         self._measured = {row.id for row in results.measurements}
@@ -114,6 +115,10 @@ class Index:
         if row.aligned and (row.family, base) in self.pages and row.variant == "default" and row.role == "result":
             return Link(text=text, href=f"{case_path(row.family, base)}#{aligned_anchor(row.dtype, row.derivative, row.aligned)}")
         return Link(text=text, href=self.cause(row.family, base).href)
+
+    def output(self, identity: str, output: str) -> CellRow | None:
+        """One output of a cell that gave a result here."""
+        return self._outputs.get((identity, output))
 
     def pair(self, left: str, right: str) -> Link:
         """Two cells, in one line that leads to the first of them that has a page."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from replab.report.cells import CellView, places_in_words, views
-from replab.report.evidence import control_anchor
+from replab.report.elsewhere import elsewhere
+from replab.report.evidence import Index, control_anchor
 from replab.report.links import case_title
 from replab.report.pages import ControlRow, ControlsPage, EnvironmentEntry, ProvenancePage, ReasonRow
 from replab.report.results import CellRow, Results
@@ -231,7 +232,7 @@ def _reasons(cells: Sequence[CellView]) -> tuple[ReasonRow, ...]:
     )
 
 
-def provenance(results: Results, cells: tuple[CellView, ...]) -> ProvenancePage:
+def provenance(results: Results, cells: tuple[CellView, ...], index: Index) -> ProvenancePage:
     """What was asked for, what was found, how long it took, and why cells gave no result."""
     run = results.run
     facts = [
@@ -258,6 +259,7 @@ def provenance(results: Results, cells: tuple[CellView, ...]) -> ProvenancePage:
         ),
         command=str(run.get("command") or "make run"),
         machine=tuple(flatten(run.get("machine") or {})),
+        elsewhere=elsewhere(results, index),
         steps=_steps(run),
         processors=_processors(results.environments),
         switches=_switches(results),

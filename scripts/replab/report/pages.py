@@ -185,6 +185,44 @@ class ReasonRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PlatformLine:
+    """An environment on another engine or machine, beside this run."""
+
+    environment: str
+    where: str
+    platform: str
+    same: str
+    """How many cells have the same bits, of how many."""
+    share: float
+    other: str
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ElsewhereLine:
+    """A cell that is other elsewhere."""
+
+    cell: Link
+    where: str
+    there: Outcome
+    here: Outcome | None
+    """None where it gave no result here."""
+    ulp_there: str
+    ulp_here: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ElsewherePart:
+    """The same cells on other engines and machines."""
+
+    lines: tuple[PlatformLine, ...]
+    cells: tuple[ElsewhereLine, ...]
+    left_out: int
+    """Cells that are other and not listed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ProvenancePage:
     """Where the numbers come from."""
 
@@ -195,6 +233,7 @@ class ProvenancePage:
     environments: tuple[EnvironmentEntry, ...]
     command: str
     machine: tuple[tuple[str, str], ...]
+    elsewhere: ElsewherePart
     steps: tuple[tuple[str, str], ...] = ()
     """(what for, command): how to get these numbers again."""
     processors: tuple[tuple[str, str, str], ...] = ()

@@ -233,6 +233,45 @@ class ScriptRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ElsewhereRow:
+    """One output of a cell that another engine or machine gave otherwise: a row of ``elsewhere.parquet``."""
+
+    id: str = ""
+    family: str = ""
+    case: str = ""
+    output: str = ""
+    environment: str = ""
+    device: str = "cpu"
+    engine: str = ""
+    platform: str = ""
+    status: str = ""
+    reason: str = ""
+    verdict: str = ""
+    ulp_max: float = nan
+    bits: str = ""
+    here: str = ""
+    """How the cell ended here."""
+    here_bits: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlatformRow:
+    """An environment on another platform, beside this run: a row of ``platforms.parquet``."""
+
+    environment: str = ""
+    device: str = "cpu"
+    engine: str = ""
+    platform: str = ""
+    same: int = 0
+    other: int = 0
+    unrepeatable: int = 0
+    only_there: int = 0
+    damaged: int = 0
+    named: str = ""
+    differences: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Results:
     """All that a report is made of."""
 
@@ -247,6 +286,8 @@ class Results:
     curves: tuple[CurveRow, ...] = ()
     trajectories: tuple[TrajectoryRow, ...] = ()
     scripts: tuple[ScriptRow, ...] = ()
+    elsewhere: tuple[ElsewhereRow, ...] = ()
+    platforms: tuple[PlatformRow, ...] = ()
     attributions: tuple[AttributionRow, ...] = ()
     measurements: tuple[MeasurementRow, ...] = ()
     defaults: tuple[DefaultRow, ...] = ()

@@ -30,8 +30,10 @@ from replab.report.results import (
     CellRow,
     CurveRow,
     DefaultRow,
+    ElsewhereRow,
     MeasurementRow,
     PairRow,
+    PlatformRow,
     ReportError,
     Results,
     ScriptRow,
@@ -41,7 +43,9 @@ from replab.report.settings import settings
 from replab.report.training import training
 from replab.report.words import CLAIM_VERDICTS, OUTCOMES, short_paths
 
-Row = TypeVar("Row", CellRow, PairRow, CurveRow, AttributionRow, MeasurementRow, DefaultRow, TrajectoryRow, ScriptRow)
+Row = TypeVar(
+    "Row", CellRow, PairRow, CurveRow, AttributionRow, MeasurementRow, DefaultRow, TrajectoryRow, ScriptRow, ElsewhereRow, PlatformRow
+)
 TABLES = ("cells", "pairs", "curves", "attributions", "measurements", "defaults")
 FACTS = ("environments", "run", "cases", "claims", "sources")
 VARIED = ("repeat", "variant")
@@ -144,6 +148,8 @@ def load(results: Path) -> Results:
         curves=_rows(results / "curves.parquet", CurveRow),
         trajectories=_optional(results / "trajectories.parquet", TrajectoryRow),
         scripts=_optional(results / "scripts.parquet", ScriptRow),
+        elsewhere=_optional(results / "elsewhere.parquet", ElsewhereRow),
+        platforms=_optional(results / "platforms.parquet", PlatformRow),
         environments=_without_paths(_json(results / "environments.json")),
         run=_without_paths(_json(results / "run.json")),
         cases=_json(results / "cases.json"),
@@ -172,7 +178,7 @@ def site(results: Results) -> Site:
         recurrent=recurrent(results, cells, index),
         training=training(results, cells, index),
         controls=controls(results),
-        provenance=provenance(results, cells),
+        provenance=provenance(results, cells, index),
         outcomes=tuple(OUTCOMES.values()),
         claim_outcomes=tuple(CLAIM_VERDICTS.values()),
     )

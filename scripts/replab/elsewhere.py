@@ -1,0 +1,176 @@
+"""The same cells elsewhere: results in this store that came from another engine, or were merged from another machine.
+
+A key names engine, platform and pins, so results from elsewhere lie beside those of the run and replace none. Which of them belong to the
+cells of this run is found by computing their keys again, with what was observed there. Where they have the same bits there is nothing more
+to say; the others are judged by the same truths.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from replab import ids, plan
+from replab.batch import environment_facts, planned
+from replab.errors import StoreError
+from replab.judge import Judge
+from replab.model import Lab, Status
+from replab.pairs import Row
+from replab.platforms import MERGED, bits, differences, first, sources
+from replab.store import Store
+from replab.tables import CELLS, COUNT, TEXT
+
+IDENTITY = ("identity", "platform", "engine")
+NAMED = 5
+"""So many cells with other bits are named in a line."""
+NOTHING_HERE = "not run here"
+COLUMNS = {**CELLS, "here": TEXT, "here_bits": TEXT}
+SORT = ["id", "engine", "platform", "output"]
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(kw_only=True, slots=True)
+class Line:
+    """One environment on another platform."""
+
+    environment: str
+    device: str
+    engine: str
+    platform: str
+    same: int = 0
+    """Cells with the bits, or the failure, that they have here."""
+    other: int = 0
+    unrepeatable: int = 0
+    """Those of ``other`` that do not repeat anyway."""
+    only_there: int = 0
+    """Cells that gave a result there and none here."""
+    damaged: int = 0
+    named: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
+    """What was observed inside, where it differs; only said where bits do."""
+
+
+LINES = {
+    "environment": TEXT, "device": TEXT, "engine": TEXT, "platform": TEXT, "same": COUNT, "other": COUNT, "unrepeatable": COUNT,
+    "only_there": COUNT, "damaged": COUNT, "named": TEXT, "differences": TEXT,
+}  # fmt: skip
+
+
+def known(lab: Lab) -> dict[str, list[Facts]]:
+    """What was found in the environments of this run elsewhere, by ``Environment.place``, each platform once."""
+    places = {one.place(device) for one in lab.environments for device in one.devices}
+    found: dict[tuple[str, ...], tuple[str, Facts]] = {}
+    for path in sources(lab):
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise StoreError(
+                "is damaged: no JSON", where=str(path), hint="Remove it; merging, or a run with that engine, writes it again"
+            ) from None
+        named = told["environments"] if path.parent.name == MERGED else {path.stem.partition("--")[2]: told}
+        for place, facts in named.items():
+            if place in places and facts.get("status") == Status.OK and _is_other(facts, environment_facts(lab, place)):
+                found[place, *(str(facts[name]) for name in IDENTITY)] = (place, facts)
+    grouped: dict[str, list[Facts]] = defaultdict(list)
+    for _, (place, facts) in sorted(found.items()):
+        grouped[place].append(facts)
+    return grouped
+
+
+def _is_other(there: Facts, here: Facts) -> bool:
+    """Whether this is another platform. Other versions inside are no reason to keep silent: the line says that they differ."""
+    return any(there[name] != here.get(name) for name in IDENTITY)
+
+
+def rows(lab: Lab, unrepeatable: Iterable[str] = ()) -> tuple[list[Row], list[Row]]:
+    """Judged outputs of cells that are other elsewhere than here (or only there), and one line for each environment and platform.
+
+    ``unrepeatable``: ids of cells that give other bits when they run again. Raises ``StoreError``.
+    """
+    shaky = frozenset(unrepeatable)
+    judged: list[Row] = []
+    lines: list[Row] = []
+    named = {one.place(device): (one.name, device) for one in lab.environments for device in one.devices}
+    for place, others in known(lab).items():
+        environment, device = named[place]
+        here = _Here(lab, place, environment, device)
+        for facts in others:
+            line = Line(environment=environment, device=device, engine=facts["engine"], platform=facts["platform"])
+            there, other = here.compare(facts, line, shaky)
+            if not there:
+                continue
+            if line.other:
+                line.differences = tuple(differences(here.facts["observed"], facts["observed"]))
+            judged += _judged(lab, environment, facts, there, other)
+            lines.append(asdict(line) | {"named": "; ".join(line.named), "differences": first(line.differences)})
+    return judged, lines
+
+
+class _Here:
+    """The cells of an environment of this run."""
+
+    def __init__(self, lab: Lab, place: str, environment: str, device: str) -> None:
+        self.lab, self.store, self.facts = lab, Store(lab.results / "store"), environment_facts(lab, place)
+        self.batches = [batch for batch in plan.batches(lab) if (batch.environment, batch.device) == (environment, device)]
+        self.entries: dict[str, Row] = {}
+        for batch in self.batches:
+            manifest = json.loads((lab.results / "batches" / f"{ids.batch_id(batch)}.json").read_text(encoding="utf-8"))
+            self.entries |= {entry["id"]: entry for entry in manifest["cells"]}
+
+    def compare(self, facts: Facts, line: Line, shaky: frozenset[str]) -> tuple[list[Row], dict[str, tuple[str, dict[str, str]]]]:
+        """Entries (as in a manifest) of the results there; and of those that are other: status and hashes by output here.
+
+        Counts into ``line``.
+        """
+        there: list[Row] = []
+        other: dict[str, tuple[str, dict[str, str]]] = {}
+        requests = [request for batch in self.batches for _, request in planned(self.lab, batch, facts)]
+        for name, key in ((one["id"], one["key"]) for one in requests):
+            mine = self.entries.get(name)
+            if mine is None or not key or key == mine["key"] or not self.store.cell_path(key).is_file():
+                continue
+            if not mine["key"] and self.facts["status"] == Status.OK:  # left out here, with a reason that holds there too
+                continue
+            record, _ = self.store.describe(key)
+            own, _ = self.store.describe(mine["key"]) if mine["key"] else ({}, [])
+            if own and bits(own) == bits(record):
+                line.same += 1
+            elif not self.store.intact(key):
+                line.damaged += 1
+                continue
+            elif own:
+                line.other += 1
+                line.unrepeatable += name in shaky
+                line.named = (*line.named, name)[:NAMED]
+                other[name] = (str(mine["status"]), {one["name"]: one["sha256"] for one in own["outputs"]})
+            else:
+                line.only_there += 1
+                other[name] = (NOTHING_HERE, {})
+            there.append({"id": name, "key": key, "status": record["status"], "reason": record["reason"]})
+        return there, other
+
+
+def _judged(
+    lab: Lab, environment: str, facts: Facts, there: Iterable[Row], other: Mapping[str, tuple[str, dict[str, str]]]
+) -> Iterator[Row]:
+    """Rows of the cells that are ``other``. What has the same bits is judged with them: a verdict may ask other precisions and modes."""
+    wanted = {_case(name) for name in other}
+    families: dict[str, list[Row]] = defaultdict(list)
+    for entry in there:
+        if (case := _case(entry["id"])) in wanted:
+            families[case[0]].append(entry)
+    for name, entries in sorted(families.items()):
+        family = next(one for one in lab.families if one.name == name)
+        for row in Judge(lab, family, {environment: facts}).judged(entries):
+            if row["id"] in other:
+                status, hashes = other[row["id"]]
+                yield row | {"here": status, "here_bits": hashes.get(row["output"], "")}
+
+
+def _case(name: str) -> tuple[str, str]:
+    cell = ids.parse_cell_id(name)
+    return cell.family, cell.case
