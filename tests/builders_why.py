@@ -52,6 +52,7 @@ def subsets(left: CellRow, right: CellRow, shares: dict[str, float], evidence: s
         "discrepancy_aligned": 1e-7,
         "sufficient": enough,
         "evidence": evidence,
+        "aligned_value": "1e-05",
         "left_value": "its own default",
         "right_value": "its own default",
     } | more

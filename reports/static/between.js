@@ -169,7 +169,7 @@
       if (at === 0) {
         line.appendChild(element("th", { scope: "rowgroup", rowspan: row[3].length }, [link(row[0], row[1]), element("br"), element("span", { "class": "dim small" }, row[2])]));
       }
-      line.appendChild(element("td", {}, element("b", {}, part[0])));
+      line.appendChild(element("td", {}, [element("b", {}, part[0])].concat(part[6] ? [element("br"), element("span", { "class": "dim small" }, "both: " + part[6])] : [])));
       line.appendChild(value(part[1], part[2]));
       line.appendChild(value(part[3], part[4]));
       line.appendChild(element("td", { "class": "n" }, part[5]));
@@ -207,7 +207,7 @@
     var words = form.elements.text.value.trim().toLowerCase();
     function named(rows) { return rows.filter(function (row) { return !words || JSON.stringify(row).toLowerCase().indexOf(words) >= 0; }); }
     var sets = named(data.settings), stays = named(data.stays), rest = named(data.untried);
-    add("What to set", sets.length ? "Give both sides one value for what is named here, and the verdict becomes the right one: a run with exactly this aligned shows it (choose the effect). Largest effect first; the share is the factor's part of the difference." : "No run with aligned factors fits.",
+    add("What to set", sets.length ? "Give both sides the value named here, and the verdict becomes the right one: a run with exactly this aligned shows it (choose the effect). Largest effect first; the share is the factor's part of the difference." : "No run with aligned factors fits.",
       sets.length ? table(["case", "factor", data.left, data.right, ">share", ">effect", "verdict, and aligned"], sets, setting, "What to set", MOST, "settings") : null);
     if (stays.length) {
       add("What stays apart", "All named factors were aligned, and this was left: kernels of other accuracy, other definitions, or a choice that nobody has named yet.",

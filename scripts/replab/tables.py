@@ -34,6 +34,7 @@ CURVES = {
 ATTRIBUTIONS = {
     "family": TEXT, "case": TEXT, "pair": TEXT, "factor": TEXT, "share": REAL, "residual": REAL, "verdict_aligned": TEXT, "method": TEXT,
     "axis": TEXT, "dtype": TEXT, "derivative": COUNT, "left": TEXT, "right": TEXT, "left_value": TEXT, "right_value": TEXT,
+    "aligned_value": TEXT,
     "verdict": TEXT, "discrepancy": REAL, "discrepancy_aligned": REAL, "z_aligned": REAL, "sufficient": TEXT, "evidence": TEXT,
     "named": FLAG, "role": TEXT, "expect": TEXT, "note": TEXT,
 }  # fmt: skip

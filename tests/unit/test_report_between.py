@@ -222,7 +222,7 @@ def test_what_to_set_has_the_values_of_both_sides_and_the_run_that_shows_it() ->
     lab.defaults = [default("tf-2.21", "tensorflow", "0.001"), default("torch-2.13", "torch", "1e-05")]
     (row,) = advised(lab, "tf-2.21", "torch-2.13").settings
     assert row[0] == "ops.layer_norm"
-    assert row[3] == [["epsilon", "tensorflow.LN", "0.001", "torch.LN", "1e-05", "90\u00a0%"]]
+    assert row[3] == [["epsilon", "tensorflow.LN", "0.001", "torch.LN", "1e-05", "90\u00a0%", "1e-05"]]
     assert row[7] == "op/ops.layer_norm.html#aligned-float32-d0-epsilon"
     assert advised(lab, "tf-2.21", "torch-2.13").untried == ()
     assert advised(lab, "tf-1.15", "torch-2.13").settings == ()

@@ -40,7 +40,7 @@ def row(case: Case, method: str, **found: Any) -> Row:
     """A row with everything that is not ``found`` left empty."""
     empty: Row = {
         "family": case.family, "case": case.group, "pair": "", "factor": "", "share": NAN, "residual": NAN, "verdict_aligned": "",
-        "method": method, "axis": "", "dtype": "", "derivative": 0, "left": "", "right": "", "left_value": "", "right_value": "",
+        "method": method, "axis": "", "dtype": "", "derivative": 0, "left": "", "right": "", "left_value": "", "right_value": "", "aligned_value": "",
         "verdict": "", "discrepancy": NAN, "discrepancy_aligned": NAN, "z_aligned": NAN, "sufficient": "", "evidence": "", "named": False,
         "role": "control" if case.control else "result", "expect": case.control.factor if case.control else "", "note": "",
     }  # fmt: skip
@@ -141,7 +141,8 @@ def aligned(
                 base, "subsets", pair=f"{left} | {right}", axis=axis, factor=name, share=share.get(name, 0.0),
                 residual=apart[players] / apart[nobody] if apart[nobody] else NAN, verdict=str(found[nobody]),
                 verdict_aligned=str(found[everybody]), dtype=first.id.dtype, derivative=first.id.derivative, left=str(runs[nobody][0].id),
-                right=str(runs[nobody][1].id), left_value=values[0], right_value=values[1], discrepancy=apart[nobody],
+                right=str(runs[nobody][1].id), left_value=values[0], right_value=values[1],
+                aligned_value=str(factor.aligned), discrepancy=apart[nobody],
                 discrepancy_aligned=apart[everybody], sufficient="+".join(sorted(enough)) if enough is not None else "",
                 evidence=str(runs[enough if enough is not None else everybody][0].id), named=enough is not None and name in enough,
                 note="" if enough is not None else "not even all factors together explain it",

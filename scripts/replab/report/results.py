@@ -125,6 +125,8 @@ class AttributionRow:
     right: str = ""
     left_value: str = ""
     right_value: str = ""
+    aligned_value: str = ""
+    """What both sides were given in the runs with this factor aligned."""
     verdict: str = ""
     discrepancy: float = nan
     discrepancy_aligned: float = nan
