@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,8 @@ class Outcome:
 
     name: str
     seconds: float = 0.0
+    busy: float = 0.0
+    """Seconds of processors that its processes used (daemons of other process groups apart)."""
     failed: list[str] = field(default_factory=list)
     passed: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -104,6 +107,12 @@ def tests(name: str, folders: list[Path]) -> Outcome:
     if code not in (0, NO_TESTS) and not outcome.failed:
         outcome.failed.append(f"pytest ended with {code}")
     return outcome
+
+
+def _busy() -> float:
+    """Seconds of processors that finished child processes have used."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
 
 
 def _minutes() -> float:
@@ -168,9 +177,9 @@ def main(wanted: list[str]) -> int:
             late.append(name)
             continue
         print(f"\n== {name}", flush=True)
-        start = time.monotonic()
+        start, used = time.monotonic(), _busy()
         outcome = lint() if name == "lint" else tests(name, folders)
-        outcome.seconds = time.monotonic() - start
+        outcome.seconds, outcome.busy = time.monotonic() - start, _busy() - used
         outcomes.append(outcome)
     summary(outcomes, not_run, time.monotonic() - begin)
     for name in set(LEFT_OUT) & set(GROUPS) - set(wanted):
@@ -187,7 +196,7 @@ def summary(outcomes: list[Outcome], not_run: list[str], seconds: float) -> None
     print("\n== summary")
     for outcome in outcomes:
         counts = f"{outcome.passed} passed, {len(outcome.failed)} failed, {outcome.skipped.total()} skipped"
-        print(f"{outcome.name:<13} {counts:<40} {outcome.seconds:7.1f} s")
+        print(f"{outcome.name:<13} {counts:<40} {outcome.seconds:7.1f} s, {outcome.busy:7.1f} s of processors")
         for reason, count in sorted(outcome.skipped.items()):
             print(f"    skipped {count}: {reason}")
         for name, text in sorted(outcome.told.items()):
