@@ -40,7 +40,8 @@ def row(case: Case, method: str, **found: Any) -> Row:
     """A row with everything that is not ``found`` left empty."""
     empty: Row = {
         "family": case.family, "case": case.group, "pair": "", "factor": "", "share": NAN, "residual": NAN, "verdict_aligned": "",
-        "method": method, "axis": "", "dtype": "", "derivative": 0, "left": "", "right": "", "left_value": "", "right_value": "", "aligned_value": "",
+        "method": method, "axis": "", "dtype": "", "derivative": 0, "left": "", "right": "", "left_value": "", "right_value": "",
+        "aligned_value": "",
         "verdict": "", "discrepancy": NAN, "discrepancy_aligned": NAN, "z_aligned": NAN, "sufficient": "", "evidence": "", "named": False,
         "role": "control" if case.control else "result", "expect": case.control.factor if case.control else "", "note": "",
     }  # fmt: skip

@@ -127,7 +127,8 @@ def settings(results: Results, index: Index, ends: Ends) -> Settings:
             for row in sorted(rows, key=lambda row: (-row.share, row.factor)):
                 if row.factor in sufficient.split("+"):
                     one, other = (row.right_value, row.left_value) if turned else (row.left_value, row.right_value)
-                    parts.append([row.factor, *values.sides(row, row.factor, ends, (one, other)), portion(row.share), short_value(row.aligned_value)])
+                    sides = values.sides(row, row.factor, ends, (one, other))
+                    parts.append([row.factor, *sides, portion(row.share), short_value(row.aligned_value)])
                     read = values.api(case, row.factor, ends.left) or values.api(case, row.factor, ends.right)
                     used |= {(read.api, read.parameter)} if read else set()
             run = index.cell(first.evidence) if first.evidence else index.cell(first.left)
