@@ -120,7 +120,7 @@ class Causes:
             return self._evaluated[name]
 
         result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
-        search = Search(standing.case.factors, result, plain, certify)
+        search = Search(standing.case.factors, result, plain, certify, double=cell.id.dtype == "float64")
         told = self._told.setdefault(standing.case.group, [])
         found = search.run(told)
         if len({one.factor for one in found}) == 1 and found[0].changed not in told:

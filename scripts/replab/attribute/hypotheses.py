@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,23 @@ FIT_SETTLED = 0.01
 """Steps shorter than so many standard errors do not change what is written down."""
 FIT_SPREADS, FIT_ROUNDING = 8.0, 2.0**-22
 """A fitted value is known to so many standard errors, and never better than a number that went through float32 on its way."""
+
+
+class InFloat32(float):
+    """A number that was rounded to float32 on its way into a float64 computation: its value, and the name under which it is told."""
+
+    def __new__(cls, value: float) -> Self:
+        """``value`` as float32 has it."""
+        made = super().__new__(cls, float(np.float32(value)))
+        made.given = value
+        return made
+
+    given: float
+
+    def __repr__(self) -> str:
+        return f"float32({self.given!r})"
+
+    __str__ = __repr__
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,10 +94,15 @@ class Search:
         result: Values,
         plain: Callable[[Change], Values],
         certify: Callable[[Change], Judgement],
+        *,
+        double: bool = False,
         seconds: float = SEARCH_SECONDS,
     ) -> None:
-        """``result``: float64 arrays. ``plain`` evaluates the reference in float64; ``certify`` judges the result by a certified truth."""
-        self.factors, self.result, self._plain, self._certify = factors, result, plain, certify
+        """``result``: float64 arrays. ``plain`` evaluates the reference in float64; ``certify`` judges the result by a certified truth.
+
+        ``double``: the result was computed in float64, where it shows if a number was rounded to float32 before.
+        """
+        self.factors, self.result, self._plain, self._certify, self._double = factors, result, plain, certify, double
         self._deadline = time.monotonic() + seconds
         self._known: dict[str, float] = {}
         self.base = self.distance({})
@@ -93,9 +115,12 @@ class Search:
         if not self.base > 0:
             return []
         for one in known:
-            if found := self._accept([one]):
+            found = self._accept([one])
+            if found and not (self._double and found[0].verdict == Verdict.ACCURACY):
                 return found
         singles = [*self._alternatives(), *self._fits({})]
+        if self._double:
+            singles += [*self._rounded([*singles, *({name: factor.aligned} for name, factor in self.factors.items())])]
         found = self._accept(singles)
         if found:
             return found
@@ -124,6 +149,16 @@ class Search:
         for name, factor in self.factors.items():
             for value in factor.alternatives:
                 yield {name: value}
+
+    @staticmethod
+    def _rounded(singles: Iterable[Change]) -> Iterator[dict[str, Any]]:
+        """The same changes with numbers that went through float32."""
+        seen: list[Change] = []
+        for one in singles:
+            ((name, value),) = one.items()
+            if isinstance(value, float) and math.isfinite(value) and InFloat32(value) != value and one not in seen:
+                seen.append(one)
+                yield {name: InFloat32(value)}
 
     def _accept(self, candidates: Sequence[Change]) -> list[Explanation]:
         """Those of the nearest candidates that certification confirms, without those that are clearly less near than the best."""
@@ -155,7 +190,8 @@ class Search:
 
     def _fit(self, given: Change, name: str, start: float, scale: float) -> float | None:
         """Least squares in one variable by Gauss-Newton steps that are halved until they help; None when it leads nowhere."""
-        weights = [1.0 / max(float(np.linalg.norm(one)), 1e-300) for one in self.result]
+        sizes = [(unit, float(np.linalg.norm(one / unit))) for one in self.result for unit in (_unit(one),)]
+        weights = [1.0 / unit / max(size, 1e-300) for unit, size in sizes]
 
         def residual(value: float) -> NDArray[np.float64] | None:
             try:
@@ -213,10 +249,16 @@ def distance(a: Values, b: Values) -> float:
         finite = np.isfinite(x) & np.isfinite(y)
         if not np.array_equal(x[~finite], y[~finite], equal_nan=True):
             return math.inf
-        size = float(np.linalg.norm(y[finite]))
-        apart = float(np.linalg.norm(x[finite] - y[finite]))
+        unit = _unit(y[finite])
+        size = float(np.linalg.norm(y[finite] / unit))
+        apart = float(np.linalg.norm(x[finite] / unit - y[finite] / unit))
         total += (apart / size) ** 2 if size else float(apart > 0)
     return math.sqrt(total / max(len(a), 1))
+
+
+def _unit(values: NDArray[np.float64]) -> float:
+    """The largest magnitude: squares of numbers divided by it do not overflow."""
+    return float(np.abs(values).max(initial=0.0)) or 1.0
 
 
 def _shortest(value: float, tolerance: float) -> float:
