@@ -20,8 +20,10 @@ from replab.report.results import (
     CellRow,
     CurveRow,
     DefaultRow,
+    ElsewhereRow,
     MeasurementRow,
     PairRow,
+    PlatformRow,
     Results,
     ScriptRow,
     TrajectoryRow,
@@ -251,6 +253,8 @@ class Lab:
     curves: list[CurveRow] = field(default_factory=list)
     trajectories: list[TrajectoryRow] = field(default_factory=list)
     scripts: list[ScriptRow] = field(default_factory=list)
+    elsewhere: list[ElsewhereRow] = field(default_factory=list)
+    platforms: list[PlatformRow] = field(default_factory=list)
     attributions: list[AttributionRow] = field(default_factory=list)
     measurements: list[MeasurementRow] = field(default_factory=list)
     defaults: list[DefaultRow] = field(default_factory=list)
@@ -267,6 +271,8 @@ class Lab:
             curves=tuple(self.curves),
             trajectories=tuple(self.trajectories),
             scripts=tuple(self.scripts),
+            elsewhere=tuple(self.elsewhere),
+            platforms=tuple(self.platforms),
             attributions=tuple(self.attributions),
             measurements=tuple(self.measurements),
             defaults=tuple(self.defaults),
@@ -286,6 +292,8 @@ class Lab:
             ("curves", self.curves, CurveRow),
             ("trajectories", self.trajectories, TrajectoryRow),
             ("scripts", self.scripts, ScriptRow),
+            ("elsewhere", self.elsewhere, ElsewhereRow),
+            ("platforms", self.platforms, PlatformRow),
             ("attributions", self.attributions, AttributionRow),
             ("measurements", self.measurements, MeasurementRow),
             ("defaults", self.defaults, DefaultRow),
@@ -402,6 +410,24 @@ def _status(case: str, stack: Stack, mode: str, dtype: str, derivative: int) -> 
     return "ok", ""
 
 
+def _elsewhere(lab: Lab) -> None:
+    """Two results of another engine have other bits, one of them fails there."""
+    long = "x86_64 glibc-2.36 AuthenticAMD-25-17 avx+fma+avx2+avx512f+avx512_vnni+avx512_bf16"
+    ran = [row for row in lab.cells if row.status == "ok" and row.environment == "tf-2.21"][:2]
+    facts = ('packages numpy: "2.4.1" here, "2.5.0" there', "and 7 more")
+    lab.platforms = [
+        PlatformRow(environment="numpy-2.4", engine="docker", platform=long, same=90),
+        PlatformRow(environment="tf-2.21", engine="docker", platform=long, same=88, other=2, unrepeatable=1, differences="; ".join(facts)),
+    ]
+    lab.elsewhere = [
+        ElsewhereRow(
+            id=row.id, output=row.output, engine="docker", platform=long, status=status, verdict="rounding", ulp_max=3.0, bits=sha(row.id),
+            here="ok", here_bits=row.bits, reason=reason,
+        )
+        for row, status, reason in zip(ran, ("ok", "error"), ("", "it raised"), strict=False)
+    ]  # fmt: skip
+
+
 def realistic(dtypes: Iterable[str] = ("float32", "float64"), derivatives: int = 1, names: Iterable[str] = _NAMES) -> Lab:
     """A run over all ``STACKS``: every verdict and every status occurs, bits are shared by rules, two environments are unavailable or empty."""
     lab = Lab()
@@ -420,6 +446,7 @@ def realistic(dtypes: Iterable[str] = ("float32", "float64"), derivatives: int =
     _measure(lab, by)
     _defaults(lab)
     _judge(lab, by)
+    _elsewhere(lab)
     for name, expect, factor in (("control_sum_reversed", "rounding", ""), ("control_layer_norm_epsilon", "semantic", "epsilon")):
         for stack in STACKS:
             found = expect if not (name == "control_layer_norm_epsilon" and stack.name == "torch-1.4") else "rounding"
@@ -741,6 +768,12 @@ def hostile() -> Lab:
     ]
     lab.curves = curve(first, [1.0, 2.0, 3.0, 9.0])
     lab.scripts = [ScriptRow(id=first.id, script=f"{bad}</code></pre>{bad}\n"), ScriptRow(id=second.id, reason=bad)]
+    lab.elsewhere = [
+        ElsewhereRow(id=first.id, output=bad, engine=bad, platform=bad, status="error", reason=bad, verdict=bad, here=bad, here_bits=bad)
+    ]
+    lab.platforms = [
+        PlatformRow(environment=bad, device=bad, engine=bad, platform=bad, same=1, other=2, named=bad, differences=f"{bad}; {bad}")
+    ]
     known = {"family": first.family, "case": first.case, "dtype": "float32", "mode": "eager", "z_limit": 8.0, "truth": 1.0, "sigma": 1e-7}
     lab.trajectories = [
         TrajectoryRow(

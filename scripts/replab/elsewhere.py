@@ -137,11 +137,15 @@ class _Here:
                 continue
             record, _ = self.store.describe(key)
             own, _ = self.store.describe(mine["key"]) if mine["key"] else ({}, [])
-            if own and bits(own) == bits(record):
-                line.same += 1
-            elif not self.store.intact(key):
+            same = bool(own) and bits(own) == bits(record)
+            if not same and not self.store.intact(key):
                 line.damaged += 1
                 continue
+            there.append({"id": name, "key": key, "status": record["status"], "reason": record["reason"]})
+            if ids.parse_cell_id(name).grid:  # a companion, which only helps to judge
+                continue
+            if same:
+                line.same += 1
             elif own:
                 line.other += 1
                 line.unrepeatable += name in shaky
@@ -150,7 +154,6 @@ class _Here:
             else:
                 line.only_there += 1
                 other[name] = (NOTHING_HERE, {})
-            there.append({"id": name, "key": key, "status": record["status"], "reason": record["reason"]})
         return there, other
 
 

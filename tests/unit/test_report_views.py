@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import inf, nan
 
 from builders import Lab, cell, curve, realistic, sha
@@ -75,7 +74,7 @@ def test_engines_stand_next_to_each_other() -> None:
     line = PlatformRow(
         environment="numpy-2.4", engine="docker", platform="x86_64", same=1, other=1, unrepeatable=1, only_there=1, differences="libc: a here, b there; and 3 more"
     )  # fmt: skip
-    results = replace(Lab(cells=here).results(), elsewhere=(there, only), platforms=(line,))
+    results = Lab(cells=here, elsewhere=[there, only], platforms=[line]).results()
     part = elsewhere(results, Index(results, shown(results)))
     assert [(row.where, row.same, row.share, row.other) for row in part.lines] == [
         ("docker", "1 of 2", 0.5, "1 other, 1 of them not repeatable anyway; 1 cell not run here")

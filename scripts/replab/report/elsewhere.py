@@ -11,8 +11,6 @@ from replab.report.words import count, number, outcome_of, plural
 
 MOST = 60
 """Cells that are listed, the worst first; all stand in ``elsewhere.parquet``."""
-LOCAL = ("uv", "host")
-"""Engines that compute on the machine's own C library: the platform they name is the machine."""
 
 
 def elsewhere(results: Results, index: Index) -> ElsewherePart:
@@ -36,7 +34,7 @@ def _place(row: ElsewhereRow) -> tuple[str, str, str]:
 
 def _platform(row: PlatformRow) -> PlatformLine:
     whole = row.same + row.other
-    parts = []
+    parts, facts = [], tuple(one for one in row.differences.split("; ") if one)
     if row.other:
         parts.append(
             f"{count(row.other)} other" + (f", {count(row.unrepeatable)} of them not repeatable anyway" if row.unrepeatable else "")
@@ -52,7 +50,8 @@ def _platform(row: PlatformRow) -> PlatformLine:
         same=f"{count(row.same)} of {count(whole)}" if whole else "none in common",
         share=row.same / whole if whole else 0.0,
         other="; ".join(parts) or "none",
-        differences=tuple(one for one in row.differences.split("; ") if one),
+        told="what was found" if facts and facts[-1].startswith("and ") else plural(len(facts), "fact"),
+        differences=facts,
     )
 
 

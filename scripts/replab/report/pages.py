@@ -195,6 +195,8 @@ class PlatformLine:
     """How many cells have the same bits, of how many."""
     share: float
     other: str
+    told: str
+    """How many facts differ."""
     differences: tuple[str, ...]
 
 
