@@ -114,7 +114,8 @@ def test_a_difference_is_told_with_what_differs_there(tmp_path: Path) -> None:
             },
         )
     )
-    assert found == ["libraries libm.so.6 a: absent here, 1 there", 'platform libc: "glibc 2.36" here, "glibc 2.31" there']
+    assert found == ['platform libc: "glibc 2.36" here, "glibc 2.31" there', "libraries libm.so.6 a: absent here, 1 there"]
+    assert platforms.first(["a"] * 14) == "a; " * 12 + "and 2 more"
 
 
 def test_switching_the_engine_keeps_what_is_there(engine: str, local: Lab, root: Path, cache: Path) -> None:
