@@ -18,12 +18,19 @@ class Workflow:
     """``snakemake`` with an engine and a folder of results."""
 
     def __init__(
-        self, engine: str, results: Path, cache: Path, lock: Path, environments: str = "numpy-2.5,torch-2.13", families: str = FAMILIES
+        self,
+        engine: str,
+        results: Path,
+        cache: Path,
+        lock: Path,
+        environments: str = "numpy-2.5,torch-2.13",
+        families: str = FAMILIES,
+        experiments: Path = ROOT / "experiments",
     ) -> None:
         self.results, self.lock = results, lock
         self.settings = [
             f"engine={engine}", f"environments={environments}", f"families={families}", "variants=default", f"results={results}", "points=4096",
-            f"cache={cache}", f"bases={lock}", "devices=cpu",
+            f"cache={cache}", f"bases={lock}", "devices=cpu", f"experiments={experiments}",
         ]  # fmt: skip
 
     def command(self, *words: str) -> list[str]:
