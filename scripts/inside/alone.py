@@ -64,7 +64,7 @@ class Sandbox(object):
         self.began = time.time()
 
     def _bound(self):
-        limit = (self.options.memory_mb + MARGIN_MB) * 2**20
+        limit = (self.options.memory_mb + MARGIN_MB) * 2 ** 20
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -59,7 +59,7 @@ def observe(lift, isolation):
         "numpy": _described(lift_numpy),
     }
     if lift is not lift_numpy:
-        facts[lift.__name__[len("lift_") :]] = _described(lift)
+        facts[lift.__name__[len("lift_"):]] = _described(lift)
     facts["arithmetic"] = _arithmetic(lift, facts["libraries"])
     return json.dumps(_clean(facts), sort_keys=True, indent=1)
 

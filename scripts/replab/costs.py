@@ -122,7 +122,9 @@ class Costs:
         """Family by family: light ones and repeats share a process."""
         one, heavy = self._table("batches")[self._framework(batch)], self._table("families")
         _, families, _ = plan.parts(self.lab, batch)
-        inside = sum(plan.counts(self.lab, batch, family)[0] * max(one["cell_seconds"], heavy.get(family.name, 0.0)) for family in families)
+        inside = sum(
+            plan.counts(self.lab, batch, family)[0] * max(one["cell_seconds"], heavy.get(family.name, 0.0)) for family in families
+        )
         return Cost(
             seconds=one["import_seconds"] + inside, memory_mb=one["memory_mb"], cells=cells, import_seconds=one["import_seconds"],
             bytes=cells * self._table("cells")["bytes"], points=self.lab.points, origin=Origin.DECLARED,

@@ -56,9 +56,7 @@ class Sandbox:
             )  # fmt: skip
         return found
 
-    def run(
-        self, *functions: str, seconds: float = 20, memory_mb: int = 400, writable: Path | None = None, readable: list[Path] | None = None
-    ) -> Summary:
+    def run(self, *functions: str, seconds: float = 20, memory_mb: int = 400, writable: Path | None = None, readable: list[Path] | None = None) -> Summary:
         """Run one cell for each function; ``statuses`` says what each came to."""
         engine = get_engine(self.engine)
         built = engine.build(self.environment, self.cache, print)

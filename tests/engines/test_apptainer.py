@@ -36,9 +36,7 @@ def test_snakemake_enters_the_image_and_the_bits_are_those_of_the_host(request: 
     workflow: Workflow = request.getfixturevalue("entered")
     manifest = "batches/numpy-2.5--light--default.json"
     # Root without CAP_SYS_RESOURCE, as in many containers, can start nothing otherwise.
-    done = workflow.run(
-        "--sdm", "apptainer", str(workflow.results / manifest), env={"APPTAINER_NO_PRIVS": "1"} if os.geteuid() == 0 else {}
-    )
+    done = workflow.run("--sdm", "apptainer", str(workflow.results / manifest), env={"APPTAINER_NO_PRIVS": "1"} if os.geteuid() == 0 else {})
     assert done.returncode == 0, done.stdout + workflow.logs()
     assert statuses_of(workflow.results)["ok"] > 25
     facts = json.loads((workflow.results / "environments" / "numpy-2.5.json").read_text())
@@ -67,9 +65,7 @@ def test_a_job_that_finds_itself_on_the_host_refuses(root: Path, tmp_path: Path)
 
 
 def test_nothing_is_started_from_the_host(root: Path, tmp_path: Path) -> None:
-    built = Built(
-        environment=ENVIRONMENTS["numpy-2.5"], engine="apptainer", python=Path("/p"), folder=Path("/"), identity="", cache=tmp_path
-    )
+    built = Built(environment=ENVIRONMENTS["numpy-2.5"], engine="apptainer", python=Path("/p"), folder=Path("/"), identity="", cache=tmp_path)
     with pytest.raises(SandboxError) as caught:
         ApptainerEngine().command(built, [], variables={}, threads=1, limits=Limits(seconds=1, memory_mb=1), writable=tmp_path, readable=[])
     assert str(caught.value) == (

@@ -117,10 +117,7 @@ def test_a_damaged_policy_is_told_with_its_place(tmp_path: Path) -> None:
 def test_podman_loses_the_calls_by_which_a_process_gives_itself_rights() -> None:
     profile = {
         "defaultAction": "SCMP_ACT_ERRNO",
-        "syscalls": [
-            {"names": ["read", "unshare", "clone", "clone3", "mount"], "action": "SCMP_ACT_ALLOW"},
-            {"names": ["setns"], "action": "SCMP_ACT_ALLOW"},
-        ],
+        "syscalls": [{"names": ["read", "unshare", "clone", "clone3", "mount"], "action": "SCMP_ACT_ALLOW"}, {"names": ["setns"], "action": "SCMP_ACT_ALLOW"}],
     }
     rules = seccomp.narrowed(profile)["syscalls"]
     assert rules[0] == {"names": ["read"], "action": "SCMP_ACT_ALLOW"}

@@ -73,14 +73,7 @@ def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Pa
     cells = [
         one
         for family in families
-        for _, one in requests(
-            family,
-            environment,
-            variant,
-            input_index(local, family.name),
-            identity,
-            plan.cells(family, environment, variant, local.coverage),
-        )
+        for _, one in requests(family, environment, variant, input_index(local, family.name), identity, plan.cells(family, environment, variant, local.coverage))
         if one["key"]
     ]
     request = {
@@ -95,9 +88,7 @@ def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Pa
         by_lab = store.read(cell["key"])
         by_hand = Store(tmp_path / "by-hand")
         by_hand.adopt(cell["key"], tmp_path)
-        assert [one["sha256"] for one in by_hand.read(cell["key"]).record["outputs"]] == [
-            one["sha256"] for one in by_lab.record["outputs"]
-        ], cell["id"]
+        assert [one["sha256"] for one in by_hand.read(cell["key"]).record["outputs"]] == [one["sha256"] for one in by_lab.record["outputs"]], cell["id"]
         compared += by_lab.record["status"] == "ok"
     assert compared > 5
 
@@ -106,12 +97,7 @@ def test_a_difference_is_told_with_what_differs_there(tmp_path: Path) -> None:
     found = list(
         platforms.differences(
             {"packages": {"numpy": "2.5.0"}, "platform": {"libc": "glibc 2.36", "kernel": "6.1"}, "isolation": {"network": "holds"}},
-            {
-                "packages": {"numpy": "2.5.0"},
-                "platform": {"libc": "glibc 2.31", "kernel": "5.4"},
-                "isolation": {},
-                "libraries": {"libm.so.6": {"a": 1}},
-            },
+            {"packages": {"numpy": "2.5.0"}, "platform": {"libc": "glibc 2.31", "kernel": "5.4"}, "isolation": {}, "libraries": {"libm.so.6": {"a": 1}}},
         )
     )
     assert found == ['platform libc: "glibc 2.36" here, "glibc 2.31" there', "libraries libm.so.6 a: absent here, 1 there"]

@@ -111,8 +111,7 @@ def test_a_daemon_stopped_in_the_middle_costs_nothing_that_was_finished(bases: t
             done = workflow.run()
             assert done.returncode == 0, done.stdout + workflow.logs()
             kept = sum(
-                sum(bool(cell["key"]) for cell in manifest["cells"])
-                - sum(count for status, count in manifest["ran"].items() if status != "leftover")
+                sum(bool(cell["key"]) for cell in manifest["cells"]) - sum(count for status, count in manifest["ran"].items() if status != "leftover")
                 for manifest in workflow.manifests().values()
             )
             assert kept >= 2, "what was finished before was computed again"

@@ -18,15 +18,9 @@ class Workflow:
     """``snakemake`` with an engine and a folder of results."""
 
     def __init__(
-        self,
-        engine: str,
-        results: Path,
-        cache: Path,
-        lock: Path,
-        environments: str = "numpy-2.5,torch-2.13",
-        families: str = FAMILIES,
+        self, engine: str, results: Path, cache: Path, lock: Path, environments: str = "numpy-2.5,torch-2.13", families: str = FAMILIES,
         experiments: Path = ROOT / "experiments",
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.results, self.lock = results, lock
         self.settings = [
             f"engine={engine}", f"environments={environments}", f"families={families}", "variants=default", f"results={results}", "points=4096",

@@ -194,13 +194,7 @@ def agrees(case: Case, outputs: list[Any], request: dict[str, Any], data: Path) 
     """Whether every output is near the plain evaluation of the reference."""
     arrays = {one["name"]: np.load(data / f"{one['sha256']}.npy") for one in request["inputs"]}
     expected = Problem(
-        path=FOLDER / "reference.py",
-        function=case.function,
-        parameters=case.parameters,
-        inputs=arrays,
-        differentiable=(),
-        derivative=0,
-        cotangents=(),
+        path=FOLDER / "reference.py", function=case.function, parameters=case.parameters, inputs=arrays, differentiable=(), derivative=0, cotangents=()
     ).plain()
     return len(outputs) == len(expected) and all(
         result.shape == wanted.shape and np.allclose(result, wanted, rtol=RELATIVE, atol=ABSOLUTE, equal_nan=True)

@@ -32,11 +32,7 @@ def at(places: Any, dtype: str) -> np.ndarray:
 def places(dtype: str) -> SearchStrategy[int]:
     """Places of finite numbers: anywhere, close to zero, close to the ends, close to powers of two."""
     limit, width = place_limit(dtype), 2 ** (FORMATS[dtype].precision - 1)
-    binade = st.builds(
-        lambda exponent, off: max(-limit, min(limit, exponent * width + off)),
-        st.integers(-limit // width, limit // width),
-        st.integers(-3, 3),
-    )
+    binade = st.builds(lambda exponent, off: max(-limit, min(limit, exponent * width + off)), st.integers(-limit // width, limit // width), st.integers(-3, 3))
     return st.one_of(st.integers(-limit, limit), st.integers(-4, 4), st.integers(limit - 4, limit), st.integers(-limit, -limit + 4), binade)
 
 

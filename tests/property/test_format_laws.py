@@ -60,11 +60,7 @@ def test_rounding_is_rounding_of_the_rational_number(dtype, value):
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_float32_is_rounded_to_bfloat16_as_its_float64_is(value):
-    assert (
-        round_to(np.array([value], np.float32), "bfloat16").tolist()
-        == round_to(np.array([value]), "bfloat16").tolist()
-        == [rounded(value, "bfloat16")]
-    )
+    assert round_to(np.array([value], np.float32), "bfloat16").tolist() == round_to(np.array([value]), "bfloat16").tolist() == [rounded(value, "bfloat16")]
 
 
 @given(strategies.dtypes, wide)

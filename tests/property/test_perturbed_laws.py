@@ -86,12 +86,7 @@ def test_integer_and_boolean_results_are_plain():
 def test_both_sides_of_a_choice_stay_perturbed():
     with rounding(FORMATS["float32"], 0):
         x = np.array([0.3, 0.7, 0.9]).view(Perturbed)
-        for mixed in (
-            np_.where(x > 0.5, x, 0.1),
-            np_.where(x > 0.5, 0.1, x),
-            np_.concatenate([np.array([0.1]), x]),
-            np_.stack([np.array([0.1, 0.2, 0.3]), x]),
-        ):
+        for mixed in (np_.where(x > 0.5, x, 0.1), np_.where(x > 0.5, 0.1, x), np_.concatenate([np.array([0.1]), x]), np_.stack([np.array([0.1, 0.2, 0.3]), x])):
             assert isinstance(mixed, Perturbed)
 
 

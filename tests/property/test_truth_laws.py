@@ -29,13 +29,7 @@ BINARY = {
     "({} / (np.square({}) + 0.5))": lambda x, y: x / (y * y + 0.5), "np.logaddexp({}, {})": lambda x, y: (x.exp() + y.exp()).log(),
     "np.hypot({}, {} + 3.0)": lambda x, y: (x * x + (y + 3) * (y + 3)).sqrt(),
 }  # fmt: skip
-LEAVES = {
-    "x": lambda x, y: x,
-    "y": lambda x, y: y,
-    "np.pi": lambda x, y: arb.pi(),
-    "(0.1 + 0.0 * x)": lambda x, y: arb(0.1),
-    "2.0": lambda x, y: arb(2),
-}
+LEAVES = {"x": lambda x, y: x, "y": lambda x, y: y, "np.pi": lambda x, y: arb.pi(), "(0.1 + 0.0 * x)": lambda x, y: arb(0.1), "2.0": lambda x, y: arb(2)}
 """A bare 0.1 would meet another one in Python's own arithmetic, which rounds before anything of ours is asked."""
 
 
@@ -49,9 +43,7 @@ def _binary(template, left, right):
 
 expressions = st.recursive(
     st.sampled_from(list(LEAVES.items())),
-    lambda inner: st.one_of(
-        st.builds(_unary, st.sampled_from(sorted(UNARY)), inner), st.builds(_binary, st.sampled_from(sorted(BINARY)), inner, inner)
-    ),
+    lambda inner: st.one_of(st.builds(_unary, st.sampled_from(sorted(UNARY)), inner), st.builds(_binary, st.sampled_from(sorted(BINARY)), inner, inner)),
     max_leaves=6,
 )
 numbers = st.lists(st.floats(-2, 2, width=32), min_size=1, max_size=4)
@@ -62,15 +54,7 @@ def posed(folder, text, x, y, derivative=0, cotangents=()):
     place.mkdir()
     path = place / "reference.py"
     path.write_text(f"import numpy as np\nfrom scipy import special\ndef f(x, y):\n    return {text} + 0.0 * x * y\n", encoding="utf-8")
-    return Problem(
-        path=path,
-        function="f",
-        parameters={},
-        inputs={"x": x, "y": y},
-        differentiable=("x", "y"),
-        derivative=derivative,
-        cotangents=cotangents,
-    )
+    return Problem(path=path, function="f", parameters={}, inputs={"x": x, "y": y}, differentiable=("x", "y"), derivative=derivative, cotangents=cotangents)
 
 
 @given(expressions, numbers, st.sampled_from(("float32", "float64")))
@@ -107,9 +91,7 @@ def test_gradients_agree_with_high_precision_differences(tmp_path, expression, v
                 if "maximum" in text or "abs" in text or not arb(enclosure[i]).is_finite():
                     continue  # at a kink the two differ rightly
                 expected = arb(float(cotangent[i])) * side / (2 * h)
-                assert abs(expected - enclosure[i]).mid() <= enclosure[i].rad() + expected.rad() + arb(2) ** -100 * (1 + abs(expected)), (
-                    text
-                )
+                assert abs(expected - enclosure[i]).mid() <= enclosure[i].rad() + expected.rad() + arb(2) ** -100 * (1 + abs(expected)), text
     finally:
         ctx.prec = before
 

@@ -297,11 +297,7 @@ def test_versions_are_pushed_to_a_branch_of_a_real_repository(laboratory: Labora
     assert [(found.version, found.faults) for found in check.check(str(one))] == [(FIRST, ())]
 
     (one / "CNAME").write_text("lab.example.org\n")  # somebody else's file, pushed meanwhile
-    for command in (
-        ["add", "CNAME"],
-        ["-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "-m", "own name"],
-        ["push", "--quiet"],
-    ):
+    for command in (["add", "CNAME"], ["-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "-m", "own name"], ["push", "--quiet"]):
         subprocess.run(["git", "-C", str(one), *command], check=True, capture_output=True)
 
     laboratory.replab("deploy", "--to", f"{remote}#pages")

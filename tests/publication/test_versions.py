@@ -56,9 +56,7 @@ def test_a_version_is_a_valid_workflow_run_crate(first: Path) -> None:
     assert graph["./"]["mainEntity"]["@id"] == "workflow/Snakefile"
     assert graph["#run"]["instrument"]["@id"] == "workflow/Snakefile"
     assert {"@id": "tables/cells.parquet"} in graph["#run"]["result"]
-    assert all(
-        (first / name).exists() for name in graph if re.match(r"[a-z]", name) and "://" not in name and name != "ro-crate-metadata.json"
-    )
+    assert all((first / name).exists() for name in graph if re.match(r"[a-z]", name) and "://" not in name and name != "ro-crate-metadata.json")
 
 
 def test_the_crate_check_can_fail(first: Path, tmp_path: Path) -> None:
@@ -109,9 +107,7 @@ def test_the_site_lists_all_versions_and_links_lead_somewhere(laboratory: Labora
     assert [one["version"] for one in listed] == [FIRST, SECOND]
     assert all(one["headline"].startswith("Of ") and one["date"] for one in listed)
     assert json.loads((site / "latest" / "publication.json").read_text())["version"] == SECOND
-    assert_links_lead_somewhere(
-        [site / "index.html", *site.glob("changes/*.html"), site / FIRST / "index.html", site / SECOND / "index.html"]
-    )
+    assert_links_lead_somewhere([site / "index.html", *site.glob("changes/*.html"), site / FIRST / "index.html", site / SECOND / "index.html"])
     index = (site / "index.html").read_text()
     for one in listed:
         assert one["headline"] in index.replace("&#39;", "'")
@@ -151,9 +147,7 @@ def test_other_content_under_a_published_name_is_refused(laboratory: Laboratory,
         (None, "no version was given"),
     ],
 )
-def test_a_version_that_cannot_be_one_ends_the_workflow_before_it_runs(
-    laboratory: Laboratory, first: Path, version: str | None, words: str
-) -> None:
+def test_a_version_that_cannot_be_one_ends_the_workflow_before_it_runs(laboratory: Laboratory, first: Path, version: str | None, words: str) -> None:
     said = laboratory.snakemake("publish", code=PublishError.exit_code, **({} if version is None else {"version": version}))
     assert words in said
     assert "Traceback" not in said
@@ -219,10 +213,7 @@ def test_stale_pins_and_failed_controls_are_refused(laboratory: Laboratory, else
 
 def visible(site: Path) -> tuple[set[str], list[str]]:
     """Folders of versions that anybody sees, and the versions that are listed; both must be whole."""
-    folders = {path.name for path in site.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."} - {
-        "changes",
-        "static",
-    }
+    folders = {path.name for path in site.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."} - {"changes", "static"}
     for name in folders:
         assert check.version(check.Folder(site / name)).faults == (), name
     if not (site / "versions.json").exists():

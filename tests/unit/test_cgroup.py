@@ -65,7 +65,7 @@ def test_a_kill_by_the_limit_of_the_job_is_counted(small_group: Path) -> None:
         "code = subprocess.call([sys.executable, '-c', 'a = bytearray(400 * 2**20)'])\n"
         "print(code, oom_kills() - before)"
     )
-    enter = f'echo $$ > {small_group}/cgroup.procs && exec {sys.executable} -c "$PROGRAM"'
+    enter = f"echo $$ > {small_group}/cgroup.procs && exec {sys.executable} -c \"$PROGRAM\""
     done = subprocess.run(["sh", "-c", enter], env={**os.environ, "PROGRAM": program}, capture_output=True, text=True, check=False)
     assert done.stdout.split() == [str(-signal.SIGKILL), "1"], done.stderr
     assert shutil.which("sh")

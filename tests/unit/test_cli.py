@@ -102,9 +102,7 @@ def test_golden_messages_of_every_kind_of_mistake(lab: Path, here: Here) -> None
 
 def test_an_error_has_the_exit_code_of_its_kind(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "mine"]) == ConfigError.exit_code
-    assert (
-        capsys.readouterr().err == "replab: experiments/mine: the family 'mine' exists already. Choose another name, or add a case to it\n"
-    )
+    assert capsys.readouterr().err == "replab: experiments/mine: the family 'mine' exists already. Choose another name, or add a case to it\n"
     assert main(["verify"]) == StoreError.exit_code
 
 
@@ -181,11 +179,7 @@ def test_a_pattern_may_leave_out_its_ends(pattern: str, whole: str) -> None:
 
 
 def test_a_setting_is_read_as_yaml() -> None:
-    assert common.changes(["points=12", "environments=a,b", "experiments=[x, y]"]) == {
-        "points": 12,
-        "environments": "a,b",
-        "experiments": ["x", "y"],
-    }
+    assert common.changes(["points=12", "environments=a,b", "experiments=[x, y]"]) == {"points": 12, "environments": "a,b", "experiments": ["x", "y"]}
 
 
 def test_a_new_family_is_one_that_loads(lab: Path) -> None:
@@ -207,9 +201,7 @@ def test_new_touches_nothing_that_is_there(lab: Path) -> None:
     assert (lab / "experiments" / "mine" / "reference.py").read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    "name", ["", ".", "..", "/tmp/x", "a/b", "a b", "a:b", "a@b", "-a", "ä", "a\n", "a\x00b", "$(touch x)", "{x}", "a.b", "a--b", "a-"]
-)
+@pytest.mark.parametrize("name", ["", ".", "..", "/tmp/x", "a/b", "a b", "a:b", "a@b", "-a", "ä", "a\n", "a\x00b", "$(touch x)", "{x}", "a.b", "a--b", "a-"])
 def test_new_refuses_names_that_cannot_be_part_of_an_id(lab: Path, name: str) -> None:
     before = sorted(lab.rglob("*"))
     with pytest.raises(ConfigError):
@@ -234,9 +226,7 @@ def test_the_locks_are_as_they_were_made() -> None:
 
 def test_the_lock_for_clusters_adds_to_that_of_the_lab() -> None:
     """No package stands in both, so that the two can be installed together."""
-    first, second = (
-        set(re.findall(r"^([A-Za-z0-9._-]+)==", (ROOT / name).read_text(), re.MULTILINE)) for name in (lab_lock.LOCK, lab_lock.CLUSTER_LOCK)
-    )
+    first, second = (set(re.findall(r"^([A-Za-z0-9._-]+)==", (ROOT / name).read_text(), re.MULTILINE)) for name in (lab_lock.LOCK, lab_lock.CLUSTER_LOCK))
     assert not first & second
     assert {"snakemake-executor-plugin-slurm", "snakemake-executor-plugin-cluster-generic"} <= second
 

@@ -64,10 +64,7 @@ def test_a_good_configuration_becomes_a_lab(root):
     ("settings", "expected"),
     [
         ({"enviroments": "core"}, "config: unknown key 'enviroments'. Did you mean 'environments'?"),
-        (
-            {"environments": "numpy-2.5"},
-            "environments: unknown environment or group 'numpy-2.5'. Did you mean 'numpy-2.4'? Known: numpy-2.4, all, core",
-        ),
+        ({"environments": "numpy-2.5"}, "environments: unknown environment or group 'numpy-2.5'. Did you mean 'numpy-2.4'? Known: numpy-2.4, all, core"),
         ({"families": "opss"}, "config: families: there is no family 'opss'. Did you mean 'ops'?"),
         ({"variants": "fast"}, "config: variants: there is no variant 'fast'. Known: default"),
         ({"points": 0}, "config: points: must be a positive number, not 0"),
@@ -87,65 +84,23 @@ def test_a_wrong_setting_is_one_sentence(root, settings, expected):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (
-            'exp = { inputs = { x = "reals" }, derivates = 1 }',
-            "experiments/ops/experiment.toml: cases.exp: unknown key 'derivates'. Did you mean 'derivatives'?",
-        ),
-        (
-            'exp = { inputs = { x = "reals" }, derivatives = "one" }',
-            "experiments/ops/experiment.toml: cases.exp: derivatives must be a int, not 'one'",
-        ),
-        (
-            'exp = { inputs = { x = "reals" }, derivatives = true }',
-            "experiments/ops/experiment.toml: cases.exp: derivatives must be a int, not True",
-        ),
+        ('exp = { inputs = { x = "reals" }, derivates = 1 }', "experiments/ops/experiment.toml: cases.exp: unknown key 'derivates'. Did you mean 'derivatives'?"),
+        ('exp = { inputs = { x = "reals" }, derivatives = "one" }', "experiments/ops/experiment.toml: cases.exp: derivatives must be a int, not 'one'"),
+        ('exp = { inputs = { x = "reals" }, derivatives = true }', "experiments/ops/experiment.toml: cases.exp: derivatives must be a int, not True"),
         ('exp = { inputs = "reals" }', "experiments/ops/experiment.toml: cases.exp: inputs must be a dict, not 'reals'"),
         ("exp = { }", "experiments/ops/experiment.toml: cases.exp: needs inputs"),
         ('exp = "x"', "experiments/ops/experiment.toml: cases.exp: must be a table"),
-        (
-            'exp = { inputs = { x = "realz" } }',
-            "experiments/ops/experiment.toml: cases.exp: input 'x' names no generator 'realz'. Did you mean 'reals'?",
-        ),
-        (
-            'exp = { inputs = { x = { kind = "norml" } } }',
-            "experiments/ops/experiment.toml: cases.exp: generators.x: there is no kind 'norml'. Did you mean 'normal'?",
-        ),
-        (
-            "exp = { inputs = { x = { shape = [3] } } }",
-            f"experiments/ops/experiment.toml: cases.exp: generators.x: needs a kind. Known: {', '.join(config.KINDS)}",
-        ),
-        (
-            'exp = { inputs = { x = "reals" }, dtypes = ["float31"] }',
-            "experiments/ops/experiment.toml: cases.exp: there is no dtype 'float31'. Did you mean 'float32'?",
-        ),
-        (
-            'exp = { inputs = { x = "reals" }, constants = ["y"] }',
-            "experiments/ops/experiment.toml: cases.exp: constants names no input 'y'",
-        ),
-        (
-            'exp = { inputs = { x = "reals" }, control = { expect = "magic" } }',
-            'experiments/ops/experiment.toml: cases.exp: control must read { expect = "rounding" } or { expect = "semantic", factor = "…" }',
-        ),
-        (
-            'Exp = { inputs = { x = "reals" }, function = "exp" }',
-            "experiments/ops/experiment.toml: cases.Exp: 'Exp' cannot name a case. Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most 60 characters",
-        ),
-        (
-            'exp = { inputs = { x = "reals" }, modes = ["eagre"] }',
-            "experiments/ops/experiment.toml: cases.exp: there is no mode 'eagre'. Did you mean 'eager'?",
-        ),
-        (
-            'exp = { inputs = { x = "reals" }, measure = ["tim"] }',
-            "experiments/ops/experiment.toml: cases.exp: cannot measure 'tim'. Did you mean 'time'?",
-        ),
-        (
-            'exp = { inputs = { x = "reals" }, candidates = "adam" }',
-            "experiments/ops/experiment.toml: cases.exp: there are no candidates 'adam'. Known: ",
-        ),
-        (
-            'exp = { inputs = { x = "reals" }, factors = { beta = 3 } }',
-            "experiments/ops/experiment.toml: cases.exp: factors.beta: needs a value `aligned`. Such as { aligned = 1e-5, alternatives = [1e-3] }",
-        ),
+        ('exp = { inputs = { x = "realz" } }', "experiments/ops/experiment.toml: cases.exp: input 'x' names no generator 'realz'. Did you mean 'reals'?"),
+        ('exp = { inputs = { x = { kind = "norml" } } }', "experiments/ops/experiment.toml: cases.exp: generators.x: there is no kind 'norml'. Did you mean 'normal'?"),
+        ('exp = { inputs = { x = { shape = [3] } } }', f"experiments/ops/experiment.toml: cases.exp: generators.x: needs a kind. Known: {', '.join(config.KINDS)}"),
+        ('exp = { inputs = { x = "reals" }, dtypes = ["float31"] }', "experiments/ops/experiment.toml: cases.exp: there is no dtype 'float31'. Did you mean 'float32'?"),
+        ('exp = { inputs = { x = "reals" }, constants = ["y"] }', "experiments/ops/experiment.toml: cases.exp: constants names no input 'y'"),
+        ('exp = { inputs = { x = "reals" }, control = { expect = "magic" } }', 'experiments/ops/experiment.toml: cases.exp: control must read { expect = "rounding" } or { expect = "semantic", factor = "…" }'),
+        ('Exp = { inputs = { x = "reals" }, function = "exp" }', "experiments/ops/experiment.toml: cases.Exp: 'Exp' cannot name a case. Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most 60 characters"),
+        ('exp = { inputs = { x = "reals" }, modes = ["eagre"] }', "experiments/ops/experiment.toml: cases.exp: there is no mode 'eagre'. Did you mean 'eager'?"),
+        ('exp = { inputs = { x = "reals" }, measure = ["tim"] }', "experiments/ops/experiment.toml: cases.exp: cannot measure 'tim'. Did you mean 'time'?"),
+        ('exp = { inputs = { x = "reals" }, candidates = "adam" }', "experiments/ops/experiment.toml: cases.exp: there are no candidates 'adam'. Known: "),
+        ('exp = { inputs = { x = "reals" }, factors = { beta = 3 } }', "experiments/ops/experiment.toml: cases.exp: factors.beta: needs a value `aligned`. Such as { aligned = 1e-5, alternatives = [1e-3] }"),
         ("", "experiments/ops/experiment.toml: has no cases"),
     ],
 )
@@ -208,9 +163,7 @@ def test_a_family_in_two_folders_is_named(root):
         (other / "ops" / file).write_text(CODE, encoding="utf-8")
     [line] = faults(root, experiments=["experiments", "mine"])
     assert line == f"{other}/ops/experiment.toml: the family 'ops' exists twice. The other is {root}/experiments/ops/experiment.toml"
-    assert faults(root, experiments=["nowhere", "experiments"]) == [
-        f"{root}/nowhere: is not a folder of experiments. Mend `experiments` in the configuration"
-    ]
+    assert faults(root, experiments=["nowhere", "experiments"]) == [f"{root}/nowhere: is not a folder of experiments. Mend `experiments` in the configuration"]
 
 
 def test_all_faults_come_at_once(root):
@@ -256,9 +209,7 @@ def test_names_may_be_written_in_three_ways():
 
 def test_declared_variants_are_checked(root):
     (root / "config").mkdir(exist_ok=True)
-    (root / "config" / "variants.toml").write_text(
-        '[fast]\nthreads = "two"\n[slow]\nthread = 2\n[default]\nthreads = 2\n[odd.variables.pytorch]\nA = "1"\n'
-    )
+    (root / "config" / "variants.toml").write_text('[fast]\nthreads = "two"\n[slow]\nthread = 2\n[default]\nthreads = 2\n[odd.variables.pytorch]\nA = "1"\n')
     assert faults(root) == [
         "config/variants.toml: fast: threads must be a int, not 'two'",
         "config/variants.toml: slow: unknown key 'thread'. Did you mean 'threads'?",

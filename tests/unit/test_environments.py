@@ -80,13 +80,10 @@ def test_an_environment_is_read_as_written(containers: Path) -> None:
         ),
         ('base = "Python 3"', "containers/e/env.toml: base: 'Python 3' is not the key of a base image in containers/bases.toml"),
         ("cuda = 3", "containers/e/env.toml: cuda: 3 is not a table"),
-        (
-            CUDA.replace("driver", "drivers"),
-            (
-                "containers/e/env.toml: cuda: drivers: unknown key. Did you mean 'driver'? Known: architectures, driver, ptx, base, requirements"
-                "|containers/e/env.toml: cuda: driver: this key is missing"
-            ),
-        ),
+        (CUDA.replace("driver", "drivers"), (
+            "containers/e/env.toml: cuda: drivers: unknown key. Did you mean 'driver'? Known: architectures, driver, ptx, base, requirements"
+            "|containers/e/env.toml: cuda: driver: this key is missing"
+        )),
         (CUDA.replace('"525"', "525"), "containers/e/env.toml: cuda: driver: 525 is not a driver version such as 525"),
         (CUDA.replace('"8.0"', '"sm_80"'), "containers/e/env.toml: cuda: architectures: 'sm_80' is not a compute capability such as 8.0"),
         (CUDA + 'ptx = "9"', "containers/e/env.toml: cuda: ptx: '9' is not a compute capability such as 9.0"),
@@ -181,11 +178,7 @@ def test_a_group_names_existing_environments(containers: Path) -> None:
 
 def test_groups_are_known_to_their_members(containers: Path) -> None:
     write(containers, "tf-1.15")
-    write(
-        containers,
-        "tf-1.14",
-        GOOD.replace("order = 10", "order = 5").replace("]\nrequirements", ']\ndevices = ["cuda"]\nrequirements') + GPU,
-    )
+    write(containers, "tf-1.14", GOOD.replace("order = 10", "order = 5").replace("]\nrequirements", ']\ndevices = ["cuda"]\nrequirements') + GPU)
     (containers / "groups.toml").write_text('core = ["tf-1.15"]\nold = ["tf-1.15", "tf-1.14"]\n')
     assert {e.name: e.groups for e in load_environments(containers)} == {"tf-1.14": ("old",), "tf-1.15": ("all", "core", "old")}
     assert load_groups(containers) == {"all": ("tf-1.15",), "core": ("tf-1.15",), "old": ("tf-1.14", "tf-1.15")}

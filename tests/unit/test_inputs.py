@@ -22,10 +22,7 @@ def made(kind, dtype="float64", /, *, points=4096, derivative=False, name="g", *
 def case(count, **more):
     names = "xyz"[:count]
     generators = {name: Generator(name=name, kind="float_range", options={}) for name in names}
-    return Case(
-        **{"family": "ops", "name": "f", "title": "", "function": "f", "inputs": generators, "parameters": {}, "dtypes": ("float32",)}
-        | more
-    )
+    return Case(**{"family": "ops", "name": "f", "title": "", "function": "f", "inputs": generators, "parameters": {}, "dtypes": ("float32",)} | more)
 
 
 def test_the_kinds_of_the_configuration_are_the_generators():
@@ -41,14 +38,7 @@ GOLDEN = {
     ("one_hot", "float32"): "e179912fc1a57cbf",
     ("permutation", "float32"): "9ac1fb6a3c0c2e72",
 }
-OPTIONS = {
-    "normal": {"shape": [7, 5]},
-    "uniform": {"shape": [40]},
-    "integers": {"shape": [40], "lo": -3, "hi": 9},
-    "ties": {"shape": [40]},
-    "one_hot": {"shape": [9, 4]},
-    "permutation": {"n": 33},
-}
+OPTIONS = {"normal": {"shape": [7, 5]}, "uniform": {"shape": [40]}, "integers": {"shape": [40], "lo": -3, "hi": 9}, "ties": {"shape": [40]}, "one_hot": {"shape": [9, 4]}, "permutation": {"n": 33}}
 
 
 @pytest.mark.parametrize(("kind", "dtype"), GOLDEN)
@@ -69,18 +59,7 @@ def test_another_name_or_seed_gives_other_bytes(kind):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("derivative", [False, True])
-@pytest.mark.parametrize(
-    ("lo", "hi", "positive"),
-    [
-        (-np.inf, np.inf, False),
-        (-0.5, 2.0, False),
-        (0.0, np.inf, True),
-        (3.0, 5.0, False),
-        (-7.0, -2.0, False),
-        (-1e30, 1e30, False),
-        (1e-3, 1e-2, True),
-    ],
-)
+@pytest.mark.parametrize(("lo", "hi", "positive"), [(-np.inf, np.inf, False), (-0.5, 2.0, False), (0.0, np.inf, True), (3.0, 5.0, False), (-7.0, -2.0, False), (-1e30, 1e30, False), (1e-3, 1e-2, True)])
 def test_ranges_are_kept_and_values_are_normal_numbers_of_the_format(dtype, derivative, lo, hi, positive):
     form = FORMATS[dtype]
     values = made("float_range", dtype, lo=lo, hi=hi, positive=positive, derivative=derivative).astype(np.float64)
@@ -163,16 +142,7 @@ def test_options_that_do_not_fit_are_named():
 def test_special_values_are_all_there(dtype):
     form = FORMATS[dtype]
     line = round_to(inputs.specials(dtype), dtype).astype(np.float64)
-    for value in (
-        np.inf,
-        -np.inf,
-        form.largest,
-        -form.largest,
-        form.smallest_normal,
-        form.smallest_subnormal,
-        -form.smallest_subnormal,
-        1.0,
-    ):
+    for value in (np.inf, -np.inf, form.largest, -form.largest, form.smallest_normal, form.smallest_subnormal, -form.smallest_subnormal, 1.0):
         assert value in line
     assert np.isnan(line).any()
     assert {bool(sign) for sign in np.signbit(line[line == 0])} == {True, False}

@@ -24,8 +24,7 @@ ENVIRONMENTS = {
 def found(*places: str) -> set[tuple[str, str, str]]:
     """(left, right, axis) of the pairs among cells at ``environment:mode`` places."""
     cells = [
-        Judged(id=ids.CellId("ops", "exp", "float32", "", 0, *place.split(":"), "default", "cpu"), key="", status="ok", reason="")
-        for place in places
+        Judged(id=ids.CellId("ops", "exp", "float32", "", 0, *place.split(":"), "default", "cpu"), key="", status="ok", reason="") for place in places
     ]
     return {
         (f"{left.id.environment}:{left.id.mode}", f"{right.id.environment}:{right.id.mode}", axis)
@@ -39,10 +38,7 @@ def test_modes_are_compared_with_eager_of_their_environment() -> None:
 
 def test_a_version_is_compared_with_its_nearest_older_one_that_has_a_result() -> None:
     assert found("tf-1:eager", "tf-3:eager") == {("tf-1:eager", "tf-3:eager", "version")}
-    assert found("tf-1:eager", "tf-2:eager", "tf-3:eager") == {
-        ("tf-1:eager", "tf-2:eager", "version"),
-        ("tf-2:eager", "tf-3:eager", "version"),
-    }
+    assert found("tf-1:eager", "tf-2:eager", "tf-3:eager") == {("tf-1:eager", "tf-2:eager", "version"), ("tf-2:eager", "tf-3:eager", "version")}
 
 
 def test_frameworks_are_compared_at_their_newest_versions_only() -> None:

@@ -15,17 +15,10 @@ from replab.publish.versions import Published
 
 
 def test_versions_are_ordered_by_their_numbers() -> None:
-    assert versions.ordered(["2026.11.0", "2026.9.1", "2026.11.0rc1", "2025.12.3"]) == [
-        "2025.12.3",
-        "2026.9.1",
-        "2026.11.0rc1",
-        "2026.11.0",
-    ]
+    assert versions.ordered(["2026.11.0", "2026.9.1", "2026.11.0rc1", "2025.12.3"]) == ["2025.12.3", "2026.9.1", "2026.11.0rc1", "2026.11.0"]
 
 
-@pytest.mark.parametrize(
-    "wrong", ["1", "1.2", "v1.2.3", "1.2.3/..", "../1.2.3", "1.2.3\n", "01.2.3", "1.2.3-rc1", "latest", "", 2026.11, None, "9" * 99]
-)
+@pytest.mark.parametrize("wrong", ["1", "1.2", "v1.2.3", "1.2.3/..", "../1.2.3", "1.2.3\n", "01.2.3", "1.2.3-rc1", "latest", "", 2026.11, None, "9" * 99])
 def test_what_cannot_name_a_version_is_refused(wrong: object) -> None:
     with pytest.raises(PublishError):
         versions.check(wrong)
@@ -63,9 +56,7 @@ def test_a_list_of_hashes_reads_back(tmp_path: Path) -> None:
     assert sums.parse(sums.text(found), "here") == found
 
 
-@pytest.mark.parametrize(
-    "line", ["x", f"{'0' * 64} a", f"{'0' * 64}  /etc/passwd", f"{'0' * 64}  a/../../b", f"{'0' * 64}  a//b", f"{'0' * 63}g  a"]
-)
+@pytest.mark.parametrize("line", ["x", f"{'0' * 64} a", f"{'0' * 64}  /etc/passwd", f"{'0' * 64}  a/../../b", f"{'0' * 64}  a//b", f"{'0' * 63}g  a"])
 def test_a_list_that_leads_astray_is_refused(line: str) -> None:
     with pytest.raises(TamperedError):
         sums.parse(line + "\n", "here")
@@ -77,24 +68,12 @@ def test_links_are_not_published(tmp_path: Path) -> None:
         sums.of_folder(tmp_path)
 
 
-ENVIRONMENT = {
-    "lock": "1",
-    "identity": "1",
-    "python": "3.11",
-    "packages": {"numpy": "2.5.4", "six": "1.17"},
-    "platform": "x",
-    "engine": "uv",
-}
+ENVIRONMENT = {"lock": "1", "identity": "1", "python": "3.11", "packages": {"numpy": "2.5.4", "six": "1.17"}, "platform": "x", "engine": "uv"}
 
 
 def version(folder: Path, name: str, cells: list[dict[str, Any]], environments: dict[str, Any]) -> Published:
     """A made-up version with these cells."""
-    rows = [
-        dict.fromkeys(tables.CELLS)
-        | {"status": "ok", "verdict": "rounding", "reason": "", "cause": "", "bits": "aa", "output": "out", "repeatable": ""}
-        | one
-        for one in cells
-    ]
+    rows = [dict.fromkeys(tables.CELLS) | {"status": "ok", "verdict": "rounding", "reason": "", "cause": "", "bits": "aa", "output": "out", "repeatable": ""} | one for one in cells]
     for row in rows:
         row["family"], row["case"] = row["id"].split(":")[0].split(".", 1)
         row["environment"] = row["id"].split("@")[1].split(":")[0]
@@ -136,9 +115,7 @@ def test_every_kind_of_change_is_told_and_nothing_else(tmp_path: Path) -> None:
     assert "<script>alert(1)" not in text
     assert "<b>planted" not in text
     assert "&lt;script&gt;alert(1)" in text
-    assert pages.summary(found).startswith(
-        "2 results changed their verdict; 1 result changed its cause; 1 result changed its status; 2 results changed their bits; added: new-1"
-    )
+    assert pages.summary(found).startswith("2 results changed their verdict; 1 result changed its cause; 1 result changed its status; 2 results changed their bits; added: new-1")
 
 
 def test_nothing_changed_is_said_so(tmp_path: Path) -> None:
@@ -187,7 +164,5 @@ def test_a_bill_of_materials_names_every_pin_and_is_the_same_every_time(root: Pa
         assert text == sbom.of_lock("x", "1", lock, python="3.11")
         names = {(one["name"], one["version"]) for one in json.loads(text)["components"]}
         pinned = [line.split(" ")[0] for line in lock.read_text().splitlines() if "==" in line and line[:1].isalnum()]
-        assert {
-            (name.lower().replace("_", "-").replace(".", "-"), version) for name, _, version in (pin.partition("==") for pin in pinned)
-        } <= names
+        assert {(name.lower().replace("_", "-").replace(".", "-"), version) for name, _, version in (pin.partition("==") for pin in pinned)} <= names
         assert len(names) == len(set(pinned)) + 1

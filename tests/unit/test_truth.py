@@ -13,7 +13,7 @@ from replab.formats import FORMATS, round_to, spacing
 from replab.truth.certify import BOUND_ULP, certify
 from replab.truth.reference import Problem
 
-REFERENCE = """
+REFERENCE = '''
 import numpy as np
 from scipy import special
 
@@ -45,7 +45,7 @@ def rsqrt(x): return 1.0 / np.sqrt(x)
 def layer_norm(x, *, epsilon=1e-5):
     centred = x - np.mean(x, axis=-1, keepdims=True)
     return centred / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + epsilon)
-"""
+'''
 GRID = np.array([-2.5, -0.75, 0.1, 0.5, 1.25], np.float32)
 
 
@@ -62,13 +62,7 @@ def problem(reference):
         inputs = {name: np.asarray(values) for name, values in inputs.items()}
         floats = tuple(name for name, values in inputs.items() if values.dtype.kind == "f")
         return Problem(
-            path=reference,
-            function=function,
-            parameters=parameters or {},
-            inputs=inputs,
-            differentiable=floats,
-            derivative=derivative,
-            cotangents=cotangents,
+            path=reference, function=function, parameters=parameters or {}, inputs=inputs, differentiable=floats, derivative=derivative, cotangents=cotangents
         )
 
     return of
@@ -92,11 +86,7 @@ def holds(truth, expected, dtype):
         assert bound <= BOUND_ULP * spacing(np.array(high), dtype)
 
 
-C0, C1, C2 = (
-    np.array([0.5, 1.5, 1.0, 0.75, 1.25], np.float32),
-    np.array([1.0, 0.5, 1.25, 1.5, 0.75], np.float32),
-    np.array([0.625, 1.375, 0.5, 1.0, 1.5], np.float32),
-)
+C0, C1, C2 = np.array([0.5, 1.5, 1.0, 0.75, 1.25], np.float32), np.array([1.0, 0.5, 1.25, 1.5, 0.75], np.float32), np.array([0.625, 1.375, 0.5, 1.0, 1.5], np.float32)
 
 
 def _tanh(x, order):
@@ -116,11 +106,7 @@ ANALYTIC = {
 @pytest.mark.parametrize("name", ANALYTIC)
 def test_derivatives_are_the_analytic_ones(problem, bits, name, order, dtype):
     levels = [[C0], [C1], [C2]][:order]
-    [truth] = certify(
-        problem(name, x=GRID.astype(dtype), derivative=order, cotangents=[[c.astype(dtype) for c in level] for level in levels]),
-        dtype,
-        elementwise=True,
-    )
+    [truth] = certify(problem(name, x=GRID.astype(dtype), derivative=order, cotangents=[[c.astype(dtype) for c in level] for level in levels]), dtype, elementwise=True)
     factors = np.prod([level[0].astype(np.float64) for level in levels], axis=0) if levels else np.ones(5)
     holds(truth, [arb(float(c)) * ANALYTIC[name](x, order) for c, x in zip(factors, balls(GRID), strict=True)], dtype)
 
@@ -219,10 +205,7 @@ def test_equal_problems_have_equal_truths(problem):
 def test_faults_of_a_reference_name_it(problem, reference):
     with pytest.raises(TruthError) as caught:
         certify(problem("broken", x=GRID), "float32", elementwise=True)
-    assert (
-        str(caught.value)
-        == f"{reference}: broken (order 0): AttributeError: references cannot use np.nothing_like_it: autograd has no rule for it"
-    )
+    assert str(caught.value) == f"{reference}: broken (order 0): AttributeError: references cannot use np.nothing_like_it: autograd has no rule for it"
     with pytest.raises(TruthError):
         certify(problem("wrong", x=GRID), "float32", elementwise=True)
 
@@ -241,20 +224,12 @@ rng = np.random.default_rng(7)
 REAL = {
     "tanh": ({"x": rng.standard_normal(3000)}, np.tanh),
     "gelu": ({"x": rng.standard_normal(500)}, None),
-    "softmax": (
-        {"x": rng.standard_normal((20, 50))},
-        lambda x: np.exp(x - x.max(-1, keepdims=True)) / np.exp(x - x.max(-1, keepdims=True)).sum(-1, keepdims=True),
-    ),
-    "rsqrt": ({"x": rng.random(3000) + 0.01}, lambda x: x.dtype.type(1) / np.sqrt(x)),
+    "softmax": ({"x": rng.standard_normal((20, 50))}, lambda x: np.exp(x - x.max(-1, keepdims=True)) / np.exp(x - x.max(-1, keepdims=True)).sum(-1, keepdims=True)),
+    "rsqrt": ({"x": rng.random(3000) + 0.01}, lambda x: (x.dtype.type(1) / np.sqrt(x))),
     "product": ({"a": rng.standard_normal((20, 30)), "b": rng.standard_normal((30, 10))}, lambda a, b: a @ b),
     "variance": ({"x": rng.standard_normal((30, 40)) + 3}, lambda x: np.var(x, axis=-1)),
     "logsumexp": ({"x": rng.standard_normal(200)}, lambda x: np.log(np.sum(np.exp(x)))),
-    "layer_norm": (
-        {"x": rng.standard_normal((10, 64))},
-        lambda x: (
-            (x - x.mean(-1, keepdims=True)) / np.sqrt(np.square(x - x.mean(-1, keepdims=True)).mean(-1, keepdims=True) + x.dtype.type(1e-5))
-        ),
-    ),
+    "layer_norm": ({"x": rng.standard_normal((10, 64))}, lambda x: (x - x.mean(-1, keepdims=True)) / np.sqrt(np.square(x - x.mean(-1, keepdims=True)).mean(-1, keepdims=True) + x.dtype.type(1e-5))),
 }
 
 

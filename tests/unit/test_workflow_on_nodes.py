@@ -46,17 +46,13 @@ def test_a_cluster_has_as_many_slots_as_jobs(cores: int | None, nodes: int | Non
     assert workflow.slots(SimpleNamespace(cores=cores, nodes=nodes)) == slots
 
 
-def test_a_file_system_without_locks_is_said_and_used(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_system_without_locks_is_said_and_used(lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def none_here(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none_here)
     workflow.claim(lab)
-    assert (
-        capsys.readouterr().err == f"replab: {lab.results}: this file system has no locks: start one workflow at a time on these results\n"
-    )
+    assert capsys.readouterr().err == f"replab: {lab.results}: this file system has no locks: start one workflow at a time on these results\n"
     with batch._alone(lab, "x"):
         pass
 

@@ -26,7 +26,6 @@ class ApptainerEngine:
     """Finds what was built and observed; refuses to start anything, since that would be on the host."""
 
     name = "apptainer"
-
     def __init__(self) -> None:
         # Apptainer changes no user: who is root outside is root inside.
         self.promises: tuple[str, ...] = ("container", "root", "environment", *(("user",) if os.geteuid() != 0 else ()))

@@ -237,7 +237,9 @@ def local_platform(built: Built) -> str:
     return f"{host_platform()} {compiler()[1] or 'no-compiler'}"
 
 
-def local_variables(built: Built, variables: Mapping[str, str], threads: int, writable: Path, gpus: Sequence[str] = ()) -> dict[str, str]:
+def local_variables(
+    built: Built, variables: Mapping[str, str], threads: int, writable: Path, gpus: Sequence[str] = ()
+) -> dict[str, str]:
     """All variables of a process on this host: a list of ours, so that nothing of the caller's shell changes numbers.
 
     Makes the folders they name: scratch inside ``writable``, compiled code inside the cache.

@@ -398,7 +398,6 @@ def image_variables(image: Image | None) -> Mapping[str, str]:
     """What the image sets for its processes, where it says so."""
     return getattr(image, "variables", None) or {}
 
-
 def outermost(paths: tuple[str, ...]) -> list[str]:
     """Paths of which none lies below another."""
     return [path for path in sorted(set(paths)) if not any(path != other and Path(path).is_relative_to(other) for other in paths)]

@@ -45,7 +45,9 @@ def rows(store: Store, entries: Iterable[Mapping[str, Any]], unsteady: frozenset
         steady = not any(str(note).startswith(UNSTEADY) for note in result.record.get("notes", ()))
         row["repeatable"] = "" if steady and entry["id"] not in unsteady else "no"
         shapes = {output["name"]: "×".join(map(str, output["shape"])) for output in result.record["outputs"]}
-        outputs = [{"output": one.name, "dtype": one.dtype, "shape": shapes[one.name], "sha256": one.sha256} for one in result.tensors]
+        outputs = [
+            {"output": one.name, "dtype": one.dtype, "shape": shapes[one.name], "sha256": one.sha256} for one in result.tensors
+        ]
         found += [row | output for output in outputs] or [row]
     return found, wrong
 
