@@ -41,6 +41,12 @@ def environment_facts(lab: Lab, name: str) -> dict[str, Any]:
     return loaded
 
 
+def manifest_of(lab: Lab, batch: Batch) -> dict[str, Any]:
+    """What the rule ``batch`` wrote: the cells that a batch consists of, and what running them took."""
+    loaded: dict[str, Any] = json.loads((lab.results / "batches" / f"{ids.batch_id(batch)}.json").read_text(encoding="utf-8"))
+    return loaded
+
+
 def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: str = "*") -> dict[str, Any]:
     """Run the missing cells of ``batch`` whose id matches ``only`` and write the manifest; returns it.
 
@@ -244,8 +250,8 @@ def audit(lab: Lab) -> list[str]:
     for batch in plan.batches(lab):
         name = ids.batch_id(batch)
         try:
-            manifest = json.loads((lab.results / "batches" / f"{name}.json").read_text(encoding="utf-8"))
-            changed = [cell["id"] for cell in manifest["cells"] if not all(_unchanged(root / file, *stat) for file, *stat in cell["files"])]
+            cells = manifest_of(lab, batch)["cells"]
+            changed = [cell["id"] for cell in cells if not all(_unchanged(root / file, *stat) for file, *stat in cell["files"])]
         except FileNotFoundError:
             continue
         except (ValueError, KeyError, TypeError):

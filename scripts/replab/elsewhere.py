@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from replab import ids, plan
-from replab.batch import environment_facts, planned
+from replab.batch import environment_facts, manifest_of, planned
 from replab.errors import StoreError
 from replab.judge import Judge
 from replab.model import Lab, Status
@@ -118,8 +118,7 @@ class _Here:
         self.batches = [batch for batch in plan.batches(lab) if (batch.environment, batch.device) == (environment, device)]
         self.entries: dict[str, Row] = {}
         for batch in self.batches:
-            manifest = json.loads((lab.results / "batches" / f"{ids.batch_id(batch)}.json").read_text(encoding="utf-8"))
-            self.entries |= {entry["id"]: entry for entry in manifest["cells"]}
+            self.entries |= {entry["id"]: entry for entry in manifest_of(lab, batch)["cells"]}
 
     def compare(self, facts: Facts, line: Line, shaky: frozenset[str]) -> tuple[list[Row], dict[str, tuple[str, dict[str, str]]]]:
         """Entries (as in a manifest) of the results there; and of those that are other: status and hashes by output here.
@@ -128,8 +127,8 @@ class _Here:
         """
         there: list[Row] = []
         other: dict[str, tuple[str, dict[str, str]]] = {}
-        requests = [request for batch in self.batches for _, request in planned(self.lab, batch, facts)]
-        for name, key in ((one["id"], one["key"]) for one in requests):
+        for request in (one for batch in self.batches for _, one in planned(self.lab, batch, facts)):
+            name, key = request["id"], request["key"]
             mine = self.entries.get(name)
             if mine is None or not key or key == mine["key"] or not self.store.cell_path(key).is_file():
                 continue

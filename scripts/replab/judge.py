@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,14 +12,14 @@ from numpy.typing import NDArray
 from replab import ids, plan
 from replab.attribute import rows as attributions
 from replab.attribute.causes import Causes
-from replab.batch import environment_facts, input_index
+from replab.batch import environment_facts, input_index, manifest_of
 from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, Distances, Finding, against_truth, widen
 from replab.compare.verdict import outside, verdict
 from replab.errors import TruthError
 from replab.factors import alignable
 from replab.formats import FORMATS, ordered_key
-from replab.model import Batch, Case, Environment, Family, Lab, Status, Verdict
+from replab.model import Case, Environment, Family, Lab, Status, Verdict
 from replab.pairs import Judged, Row, is_plain, note_repeats, pair_row, pairs
 from replab.progress import Progress
 from replab.requests import output_names
@@ -92,13 +91,10 @@ class Judge:
         """Manifest entries of the cases ``names``."""
         for batch in plan.batches(self.lab):
             if plan.holds(batch, self.family):
-                for entry in self._manifest(batch)["cells"]:
+                for entry in manifest_of(self.lab, batch)["cells"]:
                     cell = ids.parse_cell_id(entry["id"])
                     if cell.family == self.family.name and cell.case in names:
                         yield entry
-
-    def _manifest(self, batch: Batch) -> Any:
-        return json.loads((self.lab.results / "batches" / f"{ids.batch_id(batch)}.json").read_text(encoding="utf-8"))
 
     def _case(self, case: Case, entries: Mapping[tuple[str, str, int], list[tuple[ids.CellId, Row]]]) -> None:
         for derivative in range(case.derivatives + 1):

@@ -18,11 +18,10 @@ from replab.store import Store, write_atomically
 
 NEUTRAL = ("container", "kernel", "distribution", "isolation", "schema")
 """What is seen inside and cannot move a bit: where the process is, not what it computes with."""
-MOST_FACTS = 12
 MOST_CELLS = 5
 """Differing cells that are named for each environment."""
-
-
+MOST_FACTS = 12
+"""Differing facts that are told for each environment."""
 PLATFORMS = "platforms"
 """Below a store: what was found in each environment by each engine that computed here."""
 MERGED = "merged"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from replab import __version__, ids, plan, sources
-from replab.batch import environment_facts
+from replab import __version__, plan, sources
+from replab.batch import environment_facts, manifest_of
 from replab.model import IMPL_FILE, Case, Family, Lab
 
 STARTED = "started.json"
@@ -58,7 +58,7 @@ def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
         started = {"time": None, "cores": os.cpu_count() or 1}
     imports = inside = 0.0
     for batch in plan.batches(lab):
-        manifest = json.loads((lab.results / "batches" / f"{ids.batch_id(batch)}.json").read_text(encoding="utf-8"))
+        manifest = manifest_of(lab, batch)
         if started["time"] is not None and manifest["began"] >= started["time"]:
             imports += manifest["import_seconds"]
             inside += manifest["cell_seconds"]

@@ -190,8 +190,8 @@ class Search:
 
     def _fit(self, given: Change, name: str, start: float, scale: float) -> float | None:
         """Least squares in one variable by Gauss-Newton steps that are halved until they help; None when it leads nowhere."""
-        sizes = [(unit, float(np.linalg.norm(one / unit))) for one in self.result for unit in (_unit(one),)]
-        weights = [1.0 / unit / max(size, 1e-300) for unit, size in sizes]
+        units = [_unit(one) for one in self.result]
+        weights = [1.0 / unit / max(float(np.linalg.norm(one / unit)), 1e-300) for one, unit in zip(self.result, units, strict=True)]
 
         def residual(value: float) -> NDArray[np.float64] | None:
             try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import config, ids, lab_lock, pins, plan, tables
-from replab.batch import environment_facts, input_index
+from replab.batch import environment_facts, input_index, manifest_of
 from replab.errors import ConfigError, StoreError
 from replab.model import Environment, Lab, Status
 from replab.publish.errors import PublishError
@@ -84,7 +84,7 @@ def entries_of(lab: Lab) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for batch in plan.batches(lab):
         try:
-            manifest = json.loads((lab.results / "batches" / f"{ids.batch_id(batch)}.json").read_text(encoding="utf-8"))
+            manifest = manifest_of(lab, batch)
         except (OSError, ValueError):
             continue
         found += [entry | {"batch": ids.batch_id(batch)} for entry in manifest["cells"]]
