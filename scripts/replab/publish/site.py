@@ -152,9 +152,9 @@ class Site:
                 (fresh / files[1]).write_text(text + "\n", encoding="utf-8")
 
     def _bring(self, fresh: Path) -> None:
-        """Put new files in their places, each by one rename; nothing refers to them yet."""
+        """Put new files in their places, each by one rename; nothing refers to them yet, and pages come after what they refer to."""
         _flush(fresh)
-        for path in sorted(path for path in fresh.rglob("*") if path.is_file()):
+        for path in sorted((path for path in fresh.rglob("*") if path.is_file()), key=lambda path: (path.suffix == ".html", path)):
             target = self.root / path.relative_to(fresh)
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.is_file() or target.read_bytes() != path.read_bytes():
