@@ -193,7 +193,7 @@ def envelope(subject: str, changed: Change) -> Values:
     for seed in range(RUNS):
         moved, _ = problem(SUBJECTS[subject][0], "float32", changed).perturbed(FORMATS["float32"], seed)
         for total, one, value in zip(totals, moved, values, strict=True):
-            np.add(total, np.square(one - value), out=total)
+            np.add(total, np.square(one[0] - value), out=total)
     return [
         np.maximum(np.sqrt(total / RUNS), spacing(value, "float32") / np.sqrt(12.0)) for total, value in zip(totals, values, strict=True)
     ]

@@ -29,19 +29,17 @@ CHUNK = 2**16
 BIG_PRODUCT = 256**3
 """Multiplications in a contraction above which float64 with an a-priori bound replaces balls (only for formats below float64)."""
 RUNS = 32
-RUNS_OF_MANY = 16
-MANY_OPERATIONS = 300
 RUNS_OF_LONG = 8
-"""Monte Carlo runs; programs of ``MANY_OPERATIONS`` and long ones get fewer. The fewer runs, the wider the t distribution that judges, so
-this trades sharpness for time and never correctness; it counts operations, not seconds, to be the same on every machine."""
+"""Monte Carlo runs; long programs get fewer. The fewer runs, the wider the t distribution that judges, so this trades sharpness for time and
+never correctness; it counts operations, not seconds, to be the same on every machine."""
 SIDE_BY_SIDE = 2**17
-"""Elements of one perturbed run of an elementwise function: small enough for the caches, large enough that NumPy's calls cost nothing."""
+"""Elements of the runs that lie side by side: small enough for the caches, large enough that NumPy's calls cost nothing."""
 KNOWN = 10**6
 """Stands for the number of runs where σ is computed and not estimated: the t distribution is then normal."""
 
 
-Run = tuple[list[Array], int]
-"""Values of a perturbed run, and how many operations it had."""
+Runs = tuple[list[Array], int]
+"""The values that several perturbed runs had, (runs, …) each, and how many operations there were in one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +74,8 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
         return [_exact(value) for value in ieee]
     if _is_big_product(problem):
         return [_big_product(problem, form, ieee[0])]
-    first = None if elementwise else problem.perturbed(form, 0)
-    if first and first[1] > LONG_PROGRAM:
+    first = _perturbed(problem, form, 0, RUNS if elementwise else RUNS_OF_LONG)
+    if first[1] > LONG_PROGRAM and not elementwise:
         return _long_program(problem, form, ieee, first)
     method = "ball arithmetic"
     enclosures = [
@@ -87,7 +85,8 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
         for value, (high, low, bound) in zip(ieee, _enclose(problem, form, elementwise=elementwise), strict=True)
     ]
     truths = [(high, low) for high, low, _ in enclosures]
-    spreads, runs = _spread(problem, form, truths, first) if first else _spread_side_by_side(problem, form, truths)
+    rest = [] if elementwise else [_perturbed(problem, form, RUNS_OF_LONG, RUNS - RUNS_OF_LONG)]
+    spreads, runs = _spread([first, *rest], truths)
     found = []
     for place, (value, (high, low, bound)) in enumerate(zip(ieee, enclosures, strict=True)):
         if value.dtype.kind in "iub":
@@ -113,11 +112,11 @@ def _drawn(value: Array) -> Truth:
     return Truth(high=exact, low=zeros, bound=zeros, sigma=deviation, ieee=exact, runs=KNOWN, method="distribution")
 
 
-def _long_program(problem: Problem, form: Format, ieee: list[Array], first: Run) -> list[Truth]:
+def _long_program(problem: Problem, form: Format, ieee: list[Array], first: Runs) -> list[Truth]:
     """Truth by extended precision: the bound is an estimate from the envelope, not a proof; ``method`` says so."""
     values = problem.extended()
     parts = [(value.astype(np.float64), (value - value.astype(np.float64)).astype(np.float64)) for value in values]
-    spreads, runs = _spread(problem, form, parts, first)
+    spreads, runs = _spread([first], parts)
     found = []
     for plain, (high, low), sigma in zip(ieee, parts, spreads, strict=True):
         if plain.dtype.kind in "iub":
@@ -147,9 +146,10 @@ def _big_product(problem: Problem, form: Format, value: Array) -> Truth:
     n = a.shape[1]
     gamma = n * 2.0**-53 / (1 - n * 2.0**-53)
     bound = gamma * (1 + gamma) * (a @ b)
-    np.square(a, out=a)
-    np.square(b, out=b)
-    sigma = contraction_spread(value, a @ b, n, form) / np.sqrt(3.0)
+    largest = [float(one.max()) or 1.0 for one in (a, b)]
+    left, right = (np.square(one / size, dtype=np.float64).astype(np.float32) for one, size in zip((a, b), largest, strict=True))
+    squares = (left @ right).astype(np.float64) * (largest[0] * largest[1]) ** 2  # of σ float32 knows enough
+    sigma = contraction_spread(value, squares, n, form) / np.sqrt(3.0)
     low = np.zeros_like(value)
     sigma = _with_quantisation(sigma, value, low, form)
     return Truth(high=value, low=low, bound=bound, sigma=sigma, ieee=value, runs=KNOWN, method="float64 with a-priori bound")
@@ -216,55 +216,26 @@ def _sharp(high: Array, bound: Array, form: Format) -> NDArray[np.bool_]:
         return np.asarray((bound <= fine) | ~np.isfinite(bound) | ~np.isfinite(high))
 
 
-def _spread(problem: Problem, form: Format, truths: list[tuple[Array, Array]], first: Run) -> tuple[list[Array], int]:
-    """Root mean square distance of the perturbed runs from the truth, per element; and how many runs there were.
-
-    ``first``: the run with seed 0, which was made to count its operations.
-    """
-    values, operations = first
-    runs = RUNS if operations <= MANY_OPERATIONS else RUNS_OF_MANY if operations <= LONG_PROGRAM else RUNS_OF_LONG
-    totals = [np.zeros(np.shape(high)) for high, _ in truths]
-    _add_squares(totals, values, truths, 1)
-    for seed in range(1, runs):
-        _add_squares(totals, problem.perturbed(form, seed)[0], truths, 1)
-    return _root_mean(totals, runs), runs
+def _perturbed(problem: Problem, form: Format, first: int, count: int) -> Runs:
+    """The perturbed runs ``first`` … ``first + count - 1``, as many side by side as do no harm."""
+    size = max(1, *(values.size for values in problem.inputs.values()))
+    together = max(1, min(count, SIDE_BY_SIDE // size))
+    parts = [problem.perturbed(form, seed, min(together, first + count - seed)) for seed in range(first, first + count, together)]
+    return [np.concatenate(column) for column in zip(*(values for values, _ in parts), strict=True)], parts[0][1]
 
 
-def _spread_side_by_side(problem: Problem, form: Format, truths: list[tuple[Array, Array]]) -> tuple[list[Array], int]:
-    """As ``_spread`` where the elements do not depend on each other: several runs are one run on as many copies of the inputs."""
-    size = max(high.size for high, _ in truths)
-    copies = max(1, min(RUNS, SIDE_BY_SIDE // max(size, 1)))
-    copied = _copied(problem, copies)
-    totals = [np.zeros(np.shape(high)) for high, _ in truths]
-    times = -(-RUNS // copies)
-    for seed in range(times):
-        _add_squares(totals, copied.perturbed(form, seed)[0], truths, copies)
-    return _root_mean(totals, times * copies), times * copies
-
-
-def _add_squares(totals: list[Array], values: list[Array], truths: list[tuple[Array, Array]], copies: int) -> None:
-    """Add the squared distances of a run (of ``copies`` side by side) to ``totals``."""
-    for total, value, (high, low) in zip(totals, values, truths, strict=True):
-        if value.dtype.kind != "f":
-            continue
-        with np.errstate(all="ignore"):
-            distance = np.square((value.reshape(copies, *high.shape) - high) - low)
-            total += np.where(np.isfinite(distance), distance, 0.0).sum(axis=0)  # noqa: PLW2901 (in place: it stays in ``totals``)
-
-
-def _root_mean(totals: list[Array], runs: int) -> list[Array]:
-    return [np.sqrt(total / runs) for total in totals]
-
-
-def _copied(problem: Problem, copies: int) -> Problem:
-    """The problem on inputs and cotangents (flat arrays) repeated ``copies`` times."""
-    if copies == 1:
-        return problem
-    return replace(
-        problem,
-        inputs={name: np.tile(values, copies) for name, values in problem.inputs.items()},
-        cotangents=[[np.tile(values, copies) for values in level] for level in problem.cotangents],
-    )
+def _spread(parts: list[Runs], truths: list[tuple[Array, Array]]) -> tuple[list[Array], int]:
+    """Root mean square distance of the perturbed runs from the truth, per element; and how many runs there were."""
+    totals, runs = [np.zeros(np.shape(high)) for high, _ in truths], 0
+    for values, _ in parts:
+        runs += len(values[0])
+        for total, value, (high, low) in zip(totals, values, truths, strict=True):
+            if value.dtype.kind != "f":
+                continue
+            with np.errstate(all="ignore"):
+                distance = np.square((value - high) - low)
+                total += np.where(np.isfinite(distance), distance, 0.0).sum(axis=0)  # noqa: PLW2901 (in place: it stays in ``totals``)
+    return [np.sqrt(total / runs) for total in totals], runs
 
 
 def _with_quantisation(sigma: Array, high: Array, low: Array, form: Format) -> Array:

@@ -13,14 +13,21 @@ import numpy as np
 from autograd.tracer import getval
 from flint import acb_mat, arb
 
+from replab.truth.perturbed import Perturbed, active, random, settled
+
 Array = Any
 
 
-def _value(x: Array) -> float:
-    """The plain number behind boxes, balls and perturbed scalars: only used to choose pivots."""
-    while hasattr(x, "_value"):
-        x = getval(x)
-    return float(x.mid()) if isinstance(x, arb) else float(x)
+def _largest(candidates: list[Array]) -> int:
+    """The place of the largest absolute value among numbers in boxes, balls, or of several runs, which must agree: the pivot."""
+    values = []
+    for x in candidates:
+        while hasattr(x, "_value"):
+            x = getval(x)  # noqa: PLW2901 (unboxed)
+        values.append(abs(float(x.mid())) if isinstance(x, arb) else abs(x))
+    if any(isinstance(one, Perturbed) for one in values):
+        return int(np.argmax(np.stack(values)))
+    return int(np.argmax(np.asarray(values, np.float64)))
 
 
 def _rows(a: Array) -> list[Array]:
@@ -32,7 +39,7 @@ def _eliminate(a: Array, right: Array) -> tuple[list[Array], list[Array], int]:
     rows, rights, sign = _rows(a), _rows(right), 1
     n = len(rows)
     for k in range(n):
-        best = max(range(k, n), key=lambda i: abs(_value(rows[i][k])))
+        best = k + _largest([rows[i][k] for i in range(k, n)])
         if best != k:
             rows[k], rows[best], rights[k], rights[best], sign = rows[best], rows[k], rights[best], rights[k], -sign
         for i in range(k + 1, n):
@@ -142,6 +149,8 @@ def matrix_rank(a: Array) -> Array:
     """Number of singular values above zero, as int64; on balls this is exact."""
     if isinstance(a, np.ndarray) and a.dtype == object:
         return np.asarray(sum(1 for value in svdvals(a) if value > 0), np.int64)
+    if isinstance(a, Perturbed):
+        return settled(np.asarray(np.linalg.matrix_rank(a.data), np.int64))
     return np.asarray(np.linalg.matrix_rank(np.asarray(a, np.float64)), np.int64)
 
 
@@ -150,13 +159,11 @@ def _backward_stable(function: Any, a: Array, *, symmetric: bool) -> Array:
 
     A random matrix with entries of standard deviation s has a norm near 2·s·√n, so s = √n·u·‖a‖/2; uniform entries reach √3·s.
     """
-    from replab.truth import perturbed  # noqa: PLC0415 (perturbed arrays exist in one of the interpretations only)
-
-    plain = np.asarray(a).view(np.ndarray)
-    if not isinstance(a, perturbed.Perturbed):
-        return function(plain)
-    n = max(plain.shape)
-    noise = perturbed.random(plain.shape) * perturbed.active().form.unit_roundoff * np.linalg.norm(plain, 2) * np.sqrt(3.0 * n) / 2
+    if not isinstance(a, Perturbed):
+        return function(np.asarray(a))
+    n = max(a.shape)
+    norms = np.linalg.norm(a.data, 2, axis=(-2, -1), keepdims=True)
+    noise = random(a.data.shape) * active().form.unit_roundoff * norms * np.sqrt(3.0 * n) / 2
     if symmetric:
-        noise = (noise + noise.T) / 2
-    return np.asarray(function(plain + noise)).view(perturbed.Perturbed)
+        noise = (noise + noise.swapaxes(-1, -2)) / 2
+    return Perturbed(function(a.data + noise))

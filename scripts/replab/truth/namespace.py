@@ -17,13 +17,14 @@ from autograd.extend import defvjp, notrace_primitive, primitive
 from autograd.numpy import numpy_wrapper
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vspaces import ArrayVSpace
-from autograd.scipy import special as autograd_special
 from autograd.tracer import notrace_primitives, register_notrace, trace_primitives_map
 from flint import arb
+from scipy import special as scipy_special
 
 from replab import formats
 from replab.truth import balls, linalg
-from replab.truth.perturbed import Perturbed, plain, wrap
+from replab.truth.dispatch import concatenate, stack
+from replab.truth.perturbed import Perturbed
 
 
 def _holds_balls(value: Any) -> bool:
@@ -74,14 +75,13 @@ def _install(name: str, on_balls: Callable[..., Any], *modules: Any) -> None:
         setattr(module, name, new)
 
 
-def _keep_perturbed(name: str) -> None:
-    """Let a primitive of autograd that joins arrays, and returns an ordinary one, return a perturbed one where it was given any."""
+def _join_perturbed(name: str, join_runs: Callable[..., Any]) -> None:
+    """Let a primitive of autograd that joins arrays by NumPy's own code, which makes ordinary ones, join perturbed ones by ``join_runs``."""
     old = getattr(numpy_wrapper, name)
     join = old.fun
 
     def function(*args: Any) -> Any:
-        joined = join(*args)
-        return wrap(joined) if any(isinstance(value, Perturbed) for value in args) else joined
+        return (join_runs if any(isinstance(value, Perturbed) for value in args) else join)(*args)
 
     function.__name__ = name
     new = primitive(function)
@@ -94,8 +94,9 @@ def round_to(values: Any, name: str) -> Any:
     """``values`` rounded to a format, half to even; its derivative is taken as 1 (a cast passes gradients through)."""
     if _holds_balls(values):
         return balls.round_to(values, name)
-    rounded = np.asarray(formats.round_to(np.asarray(plain(values)), name), np.float64)
-    return wrap(rounded) if isinstance(values, Perturbed) else rounded
+    if isinstance(values, Perturbed):
+        return Perturbed(np.asarray(formats.round_to(values.data, name), np.float64))
+    return np.asarray(formats.round_to(np.asarray(values), name), np.float64)
 
 
 defvjp(round_to, lambda ans, values, name: lambda g: g, argnums=(0,))  # noqa: ARG005 (what autograd hands over)
@@ -134,11 +135,14 @@ def directly() -> AbstractContextManager[None]:
 class PerturbedSpace(ArrayVSpace):  # type: ignore[misc]  # autograd comes without types
     """Gradients of perturbed arrays are accumulated in perturbed arrays, so that these sums are rounded as well."""
 
+    def __init__(self, value: Perturbed) -> None:
+        self.shape, self.dtype, self.runs = value.shape, value.dtype, value.runs
+
     def zeros(self) -> Any:  # noqa: D102 (autograd's documentation holds)
-        return wrap(super().zeros())
+        return Perturbed(np.zeros((self.runs, *self.shape)))
 
     def ones(self) -> Any:  # noqa: D102 (as above)
-        return wrap(super().ones())
+        return Perturbed(np.ones((self.runs, *self.shape)))
 
 
 def _register() -> None:
@@ -149,17 +153,32 @@ def _register() -> None:
     for name, function in {**balls.UNARY, **balls.BINARY, **balls.PREDICATES, "matmul": balls.matmul}.items():
         if hasattr(numpy_wrapper, name):
             _install(name, function, numpy_wrapper, anp)
-    for name in ("concatenate_args", "array_from_args", "_array_from_scalar_or_array"):
-        _keep_perturbed(name)
+    _join_perturbed("concatenate_args", lambda axis, *arrays: concatenate(arrays, axis))
+    _join_perturbed("array_from_args", lambda args, kwargs, *arrays: stack(arrays))  # noqa: ARG005 (what autograd hands over)
+    _join_perturbed("_array_from_scalar_or_array", lambda args, kwargs, array: array)  # noqa: ARG005
     numpy_wrapper.metadata = anp.metadata = notrace_primitive(_metadata)
     numpy_wrapper.result_type = anp.result_type = notrace_primitive(_result_type)
-    for name, function in balls.SPECIAL.items():
-        if hasattr(autograd_special, name):
-            _install(name, function, autograd_special)
-    # autograd's own rules for these have 1/√π as a float64 number in them.
-    defvjp(autograd_special.erf, lambda _, x: lambda g: 2.0 * g * anp.exp(-x * x) / anp.sqrt(np_.pi))
-    defvjp(autograd_special.erfc, lambda _, x: lambda g: -2.0 * g * anp.exp(-x * x) / anp.sqrt(np_.pi))
-    defvjp(autograd_special.erfinv, lambda ans, _: lambda g: 0.5 * g * anp.exp(ans * ans) * anp.sqrt(np_.pi))
+
+
+def _special(name: str) -> Callable[..., Any]:
+    """A function of ``scipy.special`` as a primitive with a branch for balls."""
+    on_balls, on_numbers = balls.SPECIAL[name], getattr(scipy_special, name)
+
+    def function(x: Any) -> Any:
+        x = _as_exact((x,))[0] if np_.exact else x
+        return (on_balls if _holds_balls(x) else on_numbers)(x)
+
+    function.__name__ = name
+    return primitive(function)  # type: ignore[no-any-return]  # autograd comes without types
+
+
+SPECIAL = {name: _special(name) for name in balls.SPECIAL}
+# Abramowitz and Stegun 1964, 7.1.1, 6.3.1; written here, since autograd's have 1/√π as a float64 number, and import much else beside.
+defvjp(SPECIAL["erf"], lambda _, x: lambda g: 2.0 * g * anp.exp(-x * x) / anp.sqrt(np_.pi))
+defvjp(SPECIAL["erfc"], lambda _, x: lambda g: -2.0 * g * anp.exp(-x * x) / anp.sqrt(np_.pi))
+defvjp(SPECIAL["erfinv"], lambda ans, _: lambda g: 0.5 * g * anp.exp(ans * ans) * anp.sqrt(np_.pi))
+defvjp(SPECIAL["gammaln"], lambda _, x: lambda g: g * SPECIAL["psi"](x))
+defvjp(SPECIAL["expit"], lambda ans, _: lambda g: g * ans * (1 - ans))
 
 
 class LabNumpy:
@@ -213,10 +232,9 @@ class LabSpecial:
     """``scipy.special`` as a reference sees it."""
 
     def __getattr__(self, name: str) -> Any:
-        if name not in balls.SPECIAL:
-            raise AttributeError(f"references cannot use special.{name}: known are {', '.join(sorted(balls.SPECIAL))}")
-        found = getattr(autograd_special, name)
-        return _of_numbers(found) if np_.exact else found
+        if name not in SPECIAL:
+            raise AttributeError(f"references cannot use special.{name}: known are {', '.join(sorted(SPECIAL))}")
+        return SPECIAL[name]
 
 
 np_ = LabNumpy()

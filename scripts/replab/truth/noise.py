@@ -92,6 +92,16 @@ def spread(exact: Any, scale: Any, out: Any, factor: float, state: Any) -> None:
         out[place] = moved if np.isfinite(moved) else exact[place]
 
 
+@_compiled(numba.void(_REAL, _REAL, _OUT, _F, _F, _STATE))
+def spread_products(sums: Any, squares: Any, out: Any, length: float, u: float, state: Any) -> None:
+    """Each of the ``sums`` of ``length`` products off by what ``perturbed.contraction_spread`` says, from the sums of their ``squares``."""
+    for place in range(sums.size):
+        value = sums[place]
+        mean_square = length * value * value / 3.0 + (length / 6.0 + 1.0) * abs(squares[place]) if length > 1.0 else value * value
+        moved = value + u * np.sqrt(mean_square) * _draw(state)
+        out[place] = moved if np.isfinite(moved) else value
+
+
 @_compiled(numba.void(_ROWS, _REAL, _OUT, _F, _STATE))
 def spread_sums(rows: Any, sums: Any, out: Any, u: float, state: Any) -> None:
     """Each of the ``sums`` of ``rows`` off by what recursive summation may be off: u·√Σ s_k² of its partial sums s_k, k ≥ 2."""

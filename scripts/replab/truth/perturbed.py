@@ -1,7 +1,10 @@
-"""Monte Carlo arithmetic: an ndarray whose every inexact operation is off by a random relative error of one unit roundoff at most.
+"""Monte Carlo arithmetic: several runs of an array side by side, whose every inexact operation is off by a random relative error of one
+unit roundoff at most.
 
-Running a reference on such arrays K times shows how far rounding alone can move its result in the format under test, whatever the
-order of operations an implementation chose (Parker, 1997; Stott Parker's random rounding, applied to NumPy's operations).
+Running a reference on such arrays shows how far rounding alone can move its result in the format under test, whatever the order of
+operations an implementation chose (Parker, 1997; Stott Parker's random rounding, applied to NumPy's operations). A reference sees the shape
+of one run; the runs lie along a leading axis of their own, so that one call of NumPy serves all of them. What holds for all runs at once
+(the truth of a condition, an index) must be the same in all: ``Diverged`` is raised where it is not, and each run is then made alone.
 
 Sums and products are modelled by what recursive summation in the tested format would do: with partial sums s_k the error is
 Σ u·s_k·ξ_k, ξ uniform in [-1, 1]. For products of matrices the partial sums are not formed; their mean square follows from the result S
@@ -18,6 +21,8 @@ from typing import Any
 
 import numpy as np
 from autograd.tracer import Box
+from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from replab.formats import Format
@@ -29,9 +34,12 @@ EXACT = frozenset(
     conjugate isnat spacing nextafter frexp ldexp modf""".split()  # noqa: SIM905 (easier to read)
 )
 """Ufuncs whose result on representable operands is representable (``remainder`` up to one last rounding)."""
-CONTRACTIONS: dict[Callable[..., Any], str] = {
-    np.dot: "dot", np.inner: "inner", np.tensordot: "tensordot", np.einsum: "einsum", np.vdot: "dot",
-}  # fmt: skip
+RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""What NumPy's functions that are no ufuncs do to perturbed arrays (``replab.truth.dispatch``)."""
+
+
+class Diverged(Exception):  # noqa: N818 (no mistake: another way has to be taken)
+    """Runs that lie side by side would have to go different ways."""
 
 
 @dataclass(slots=True)
@@ -41,7 +49,7 @@ class Noise:
     form: Format
     state: NDArray[np.uint64]
     operations: int = 0
-    """Operations perturbed so far."""
+    """Operations perturbed so far; one on many runs counts once."""
     mask: int = 0
     """The bits of a float64 significand that the format does not have: a number without them is representable."""
     u: float = 0.0
@@ -77,37 +85,164 @@ def rounding(form: Format, seed: int) -> Iterator[Noise]:
         _active.pop()
 
 
-def plain(value: Any) -> Any:  # noqa: D103 (without the subclass)
-    return value.view(np.ndarray) if isinstance(value, Perturbed) else value
+def side_by_side(values: Any, runs: int = 1) -> Perturbed:
+    """``runs`` runs that all begin with ``values``, an array of floats of any shape."""
+    array = np.asarray(values, np.float64)
+    return Perturbed(np.broadcast_to(array, (runs, *array.shape)))
 
 
-def wrap(value: Any) -> Any:  # noqa: D103 (floats with the subclass, all else as it is)
-    if isinstance(value, np.ndarray | np.floating) and np.asarray(value).dtype.kind == "f":
-        return np.asarray(value).view(Perturbed)
-    if isinstance(value, tuple | list):
-        return type(value)(map(wrap, value)) if not hasattr(value, "_fields") else value
-    return value
+def settled(data: NDArray[Any]) -> Any:
+    """Integer or boolean results of all runs, (runs, …): the array of one of them where all are the same, as they are for exact questions."""
+    first = data[0]
+    return first if len(data) == 1 or np.array_equal(data, np.broadcast_to(first, data.shape)) else Perturbed(data)
+
+
+class Perturbed(NDArrayOperatorsMixin):
+    """float64 arrays of several runs, ``data`` (runs, *shape): seen from outside an array of ``shape``, on which operations are perturbed.
+
+    Integer and boolean results are plain arrays where all runs agree, and perturbed ones too where they do not.
+    """
+
+    __slots__ = ("data",)
+    __array_priority__ = 100.0
+    __hash__ = None  # type: ignore[assignment]  # as an array's
+
+    def __init__(self, data: NDArray[Any]) -> None:
+        self.data = data
+
+    runs = property(lambda self: len(self.data))
+    shape = property(lambda self: self.data.shape[1:])
+    ndim = property(lambda self: self.data.ndim - 1)
+    size = property(lambda self: math.prod(self.data.shape[1:]))
+    dtype = property(lambda self: self.data.dtype)
+    T = property(lambda self: np.transpose(self))
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len() of an array without axes")
+        return int(self.data.shape[1])
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, place: Any) -> Any:
+        return result(_picked(self.data, place))
+
+    def one(self) -> NDArray[Any]:
+        """What all runs have.
+
+        Raises ``Diverged`` where they have not the same.
+        """
+        found = settled(self.data)
+        if isinstance(found, Perturbed):
+            raise Diverged
+        return np.asarray(found)
+
+    def __bool__(self) -> bool:
+        return bool(self.one())
+
+    def __float__(self) -> float:
+        return float(self.one())
+
+    def __int__(self) -> int:
+        return int(self.one())
+
+    def __index__(self) -> int:
+        return self.one().__index__()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001 (NumPy's signature)
+        return np.array(self.one(), dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        for value in inputs:
+            if isinstance(value, Box):
+                return NotImplemented  # let autograd unbox first
+        kwargs.pop("out", None)  # of ``x += y``: a new array will do
+        if method == "at":
+            return _scatter(ufunc, *inputs)
+        if method == "reduce":
+            return reduced(ufunc, inputs[0], **{"axis": 0, **kwargs})
+        if method == "accumulate":
+            return accumulated(ufunc, inputs[0], **{"axis": 0, **kwargs})
+        if method != "__call__" or kwargs:
+            raise unruled(f"{ufunc.__name__}.{method}" if method != "__call__" else f"{ufunc.__name__} with {', '.join(kwargs)}")
+        return product(*inputs) if ufunc is np.matmul else _called(ufunc, inputs)
+
+    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        if func not in RULES:
+            raise unruled(func.__name__)
+        return RULES[func](*args, **kwargs)
+
+
+def unruled(name: str) -> TypeError:
+    """The error of a function that has no rule here."""
+    return TypeError(f"np.{name} has no rule in perturbed arithmetic: write it with other functions, or give it one in replab/truth/dispatch.py")
+
+
+def result(data: Any) -> Any:
+    """Floats of all runs as a perturbed array, anything else settled."""
+    return Perturbed(data) if data.dtype.kind == "f" else settled(data)
+
+
+def aligned(values: Sequence[Any]) -> list[NDArray[Any]]:
+    """The data of perturbed and plain arrays with axes inserted behind that of the runs, so that they broadcast as those of one run do."""
+    axes = max(np.ndim(value) for value in values)
+    return [_widened(value, axes) for value in values]
+
+
+def _widened(value: Any, axes: int) -> NDArray[Any]:
+    if not isinstance(value, Perturbed):
+        return np.asarray(value)
+    data, missing = value.data, axes + 1 - value.data.ndim
+    return data if missing <= 0 else data.reshape(len(data), *(1,) * missing, *data.shape[1:])
+
+
+def _picked(data: NDArray[Any], place: Any) -> NDArray[Any]:
+    """``data[run, place]`` for every run."""
+    places = place if isinstance(place, tuple) else (place,)
+    places = tuple(one.one() if isinstance(one, Perturbed) else one for one in places)
+    if _scattered(places):  # NumPy would put the axis of such indices first, before that of the runs
+        return np.stack([run[places] for run in data])
+    return data[(slice(None), *places)]
+
+
+def _scattered(places: tuple[Any, ...]) -> bool:
+    """Whether arrays among ``places`` have slices between them (a whole number counts as an array beside arrays)."""
+    if not any(isinstance(one, np.ndarray | list) for one in places):
+        return False
+    advanced = [at for at, one in enumerate(places) if not (one is None or one is Ellipsis or isinstance(one, slice))]
+    return advanced[-1] - advanced[0] >= len(advanced)
 
 
 def _flat(values: Any) -> NDArray[np.float64]:
     return np.ascontiguousarray(values, np.float64).reshape(-1)
 
 
-def _operand(values: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+def _operand(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float64]:
     """An operand in the order of its result's elements; a single number stays one."""
-    array = np.asarray(values, np.float64)
     return _flat(array if array.shape == shape or array.size == 1 else np.broadcast_to(array, shape))
 
 
-def _rounded(ufunc: np.ufunc, exact: NDArray[np.float64], operands: Sequence[Any]) -> NDArray[np.float64]:
-    """``exact`` off by a uniformly random relative error of at most u, and by at most half a subnormal step.
+def _called(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
+    _active[-1].operations += 1
+    operands = aligned(inputs)
+    found = ufunc(*operands)
+    if isinstance(found, tuple):
+        return tuple(map(result, found))
+    if found.dtype.kind != "f":
+        return settled(found)
+    found = found.astype(np.float64, copy=False)
+    return Perturbed(found if ufunc.__name__ in EXACT else _rounded(ufunc, found, operands))
+
+
+def _rounded(ufunc: np.ufunc, exact: NDArray[np.float64], operands: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    """``exact``, a new array, off by a uniformly random relative error of at most u, and by at most half a subnormal step.
 
     What is free of rounding in every order of evaluation stays: sums with zero and those that cancel; for float64 products with powers of
     two; else all that the format represents. A sum that happens to be representable would not be in another association, so it moves.
     """
     noise, shape = _active[-1], exact.shape
-    flat = _flat(exact)
-    out = np.empty_like(flat)
+    flat = out = _flat(exact)  # in place: nobody else has it
     if ufunc is np.add or ufunc is np.subtract:
         a, b = operands
         kernels.rounded_sum(flat, _operand(a, shape), _operand(b, shape), out, noise.u, noise.half, noise.state)
@@ -119,7 +254,7 @@ def _rounded(ufunc: np.ufunc, exact: NDArray[np.float64], operands: Sequence[Any
     return out.reshape(shape)
 
 
-def _spread(exact: NDArray[np.float64], scale: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.float64]:
+def spread(exact: NDArray[np.float64], scale: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.float64]:
     """``exact`` off by uniform noise of half-width ``factor`` × ``scale`` (of its shape); what is not finite stays."""
     flat = _flat(exact)
     out = np.empty_like(flat)
@@ -127,109 +262,84 @@ def _spread(exact: NDArray[np.float64], scale: NDArray[np.float64], factor: floa
     return out.reshape(exact.shape)
 
 
-class Perturbed(np.ndarray[Any, Any]):
-    """A float64 array of any shape on which operations are perturbed; integer and boolean results come out plain."""
-
-    __array_priority__ = 100.0
-
-    def __getitem__(self, place: Any) -> Any:
-        return wrap(super().__getitem__(place))  # one element stays perturbed too, as an array without axes
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        for value in inputs:
-            if isinstance(value, Box):
-                return NotImplemented  # let autograd unbox first
-        _active[-1].operations += 1
-        bare = [value.view(np.ndarray) if type(value) is Perturbed else value for value in inputs]
-        if method == "at":
-            _scatter(ufunc, bare)
-            return None
-        if kwargs:
-            kwargs = {key: plain(value) for key, value in kwargs.items() if key != "out"}
-        result = getattr(ufunc, method)(*bare, **kwargs)
-        if isinstance(result, tuple):
-            return tuple(map(wrap, result))
-        result = np.asarray(result)
-        if result.dtype.kind != "f":
-            return result
-        result = result.astype(np.float64, copy=False)
-        if method == "__call__":
-            if ufunc is np.matmul:
-                result = _contracted(result, np.matmul(np.square(bare[0]), np.square(bare[1])), bare[0].shape[-1])
-            elif ufunc.__name__ not in EXACT:
-                result = _rounded(ufunc, result, bare)
-        elif method == "reduce":
-            result = _reduced(ufunc, np.asarray(bare[0], np.float64), result, kwargs)
-        elif method == "accumulate":
-            result = _accumulated(ufunc, result, kwargs.get("axis", 0))
-        return result.view(Perturbed)
-
-    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        if func in CONTRACTIONS and len(args) >= 2:  # two tensors are contracted
-            return _contract(func, args, kwargs)
-        # NumPy's own implementation calls ufuncs (perturbed above) or C code that may drop the subclass: put it back.
-        return wrap(super().__array_function__(func, types, args, kwargs))
+def random(shape: tuple[int, ...]) -> NDArray[np.float64]:  # noqa: D103 (uniform on [-1, 1))
+    return spread(np.zeros(shape), np.ones(shape))
 
 
-def _reduced(ufunc: np.ufunc, values: NDArray[np.float64], result: NDArray[np.float64], kwargs: dict[str, Any]) -> NDArray[np.float64]:
-    if ufunc is not np.add and ufunc is not np.multiply:
-        return result  # maximum, minimum, logical: exact
-    axes = kwargs.get("axis", 0)
-    axes = tuple(range(values.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
-    moved = np.moveaxis(values, axes, range(-len(axes), 0))
-    flat = moved.reshape(*moved.shape[: values.ndim - len(axes)], -1)
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Axes of one run as axes of ``data``; None stands for all of them."""
+    return tuple(place + 1 for place in (range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)))
+
+
+def reduced(ufunc: np.ufunc, value: Perturbed, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
+    """``ufunc.reduce``; sums and products are off by what recursive evaluation may be off."""
+    _active[-1].operations += 1
+    axes, data = axes_of(axis, value.ndim), value.data
+    found = ufunc.reduce(data, axis=axes, keepdims=keepdims, dtype=dtype)
+    if found.dtype.kind != "f" or ufunc not in (np.add, np.multiply):
+        return result(found)  # counts, maximum, minimum, logical: exact
+    moved = np.moveaxis(data, axes, range(-len(axes), 0))
+    flat = moved.reshape(*moved.shape[: data.ndim - len(axes)], -1)
     if flat.shape[-1] <= 1:
-        return result
+        return Perturbed(found)
     noise = _active[-1]
     if ufunc is np.multiply:
-        return _spread(result, np.abs(result), noise.u * math.sqrt(flat.shape[-1] - 1.0))
-    sums = _flat(result)
+        return Perturbed(spread(found, np.abs(found), noise.u * math.sqrt(flat.shape[-1] - 1.0)))
+    sums = _flat(found)
     out = np.empty_like(sums)
     kernels.spread_sums(np.ascontiguousarray(flat).reshape(-1, flat.shape[-1]), sums, out, noise.u, noise.state)
-    return out.reshape(result.shape)
+    return Perturbed(out.reshape(found.shape))
 
 
-def _scatter(ufunc: np.ufunc, operands: list[Any]) -> None:
-    """``add.at`` in place: a target that gets m terms is rounded m - 1 times."""
-    target, places, values = operands[0], operands[1], operands[2] if len(operands) > 2 else 1.0
-    ufunc.at(target, places, values)
-    terms, sizes = np.zeros_like(target), np.zeros_like(target)
-    np.add.at(terms, places, 1.0)
-    np.add.at(sizes, places, np.abs(values))
-    target[...] = _spread(target, np.sqrt(np.maximum(terms - 1.0, 0.0)) * sizes, _active[-1].u)
-
-
-def random(shape: tuple[int, ...]) -> NDArray[np.float64]:  # noqa: D103 (uniform on [-1, 1))
-    return _spread(np.zeros(shape), np.ones(shape))
-
-
-def _accumulated(ufunc: np.ufunc, result: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    u = _active[-1].u
-    draws = random(result.shape)
+def accumulated(ufunc: np.ufunc, value: Perturbed, axis: Any = None, dtype: Any = None) -> Any:
+    """``ufunc.accumulate``; None stands for the flattened array, as in ``cumsum``."""
+    _active[-1].operations += 1
+    data = value.data.reshape(value.runs, -1) if axis is None else value.data
+    place = axes_of(0 if axis is None else axis, data.ndim - 1)[0]
+    found = ufunc.accumulate(data, axis=place, dtype=dtype)
+    if found.dtype.kind != "f":
+        return settled(found)
+    u, draws = _active[-1].u, random(found.shape)
     if ufunc is np.add:
-        return np.asarray(result + np.cumsum(u * result * draws, axis=axis))
+        return Perturbed(found + np.cumsum(u * found * draws, axis=place))
     if ufunc is np.multiply:
-        return np.asarray(result * (1.0 + np.cumsum(u * draws, axis=axis)))
-    return result
+        return Perturbed(found * (1.0 + np.cumsum(u * draws, axis=place)))
+    return Perturbed(found)
 
 
-def _contracted(result: NDArray[np.float64], squares: NDArray[np.float64], length: float) -> NDArray[np.float64]:
-    """A sum of ``length`` products: see the module's docstring for the model."""
-    return _spread(result, contraction_spread(result, squares, length, _active[-1].form))
+def _scatter(ufunc: np.ufunc, target: Perturbed, places: Any, values: Any = 1.0) -> None:
+    """``add.at`` in place: a target that gets m terms is rounded m - 1 times."""
+    _active[-1].operations += 1
+    added = values.data if isinstance(values, Perturbed) else np.broadcast_to(values, (target.runs, *np.shape(values)))
+    terms, sizes = np.zeros_like(target.data), np.zeros_like(target.data)
+    places = places if isinstance(places, tuple) else (places,)
+    whole = [target.data, terms, sizes, added]
+    for data, count, size, value in zip(*whole, strict=True) if _scattered(places) else [tuple(whole)]:
+        where = places if _scattered(places) else (slice(None), *places)
+        ufunc.at(data, where, value)
+        np.add.at(count, where, 1.0)
+        np.add.at(size, where, np.abs(value))
+    target.data[...] = spread(target.data, np.sqrt(np.maximum(terms - 1.0, 0.0)) * sizes, _active[-1].u)
+
+
+def product(left: Any, right: Any) -> Any:
+    """``np.matmul``."""
+    _active[-1].operations += 1
+    is_row, is_column = np.ndim(left) == 1, np.ndim(right) == 1
+    a, b = aligned([left[None, :] if is_row else left, right[:, None] if is_column else right])
+    found = contracted(np.matmul(a, b), np.matmul(np.square(a), np.square(b)), a.shape[-1])
+    found = found[..., 0, :] if is_row else found
+    return Perturbed(found[..., 0] if is_column else found)
+
+
+def contracted(sums: NDArray[np.float64], squares: NDArray[np.float64], length: float) -> NDArray[np.float64]:
+    """Sums of ``length`` products, a new array: see the module's docstring for the model."""
+    flat = _flat(sums)  # in place: nobody else has it
+    kernels.spread_products(flat, _flat(squares), flat, float(length), _active[-1].u, _active[-1].state)
+    return flat.reshape(sums.shape)
 
 
 def contraction_spread(result: NDArray[np.float64], squares: NDArray[np.float64], length: float, form: Format) -> NDArray[np.float64]:
     """Half-width of the uniform error of a sum of ``length`` products, from its value and from the sum of the squared products."""
     mean_square = length * np.square(result) / 3.0 + (length / 6.0 + 1.0) * np.abs(squares) if length > 1 else np.square(result)
     return np.asarray(form.unit_roundoff * np.sqrt(mean_square))
-
-
-def _contract(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    bare = tuple(plain(value) if not isinstance(value, list | tuple) else value for value in args)
-    tensors = [place for place, value in enumerate(bare) if isinstance(value, np.ndarray)]
-    squared = tuple(np.square(value) if place in tensors else value for place, value in enumerate(bare))
-    result = np.asarray(func(*bare, **kwargs), np.float64)
-    squares = np.asarray(func(*squared, **kwargs), np.float64)
-    ones = tuple(np.ones_like(value) if place in tensors else value for place, value in enumerate(bare))
-    length = float(np.max(func(*ones, **kwargs))) if result.size else 1.0
-    return _contracted(result, squares, length).view(Perturbed)

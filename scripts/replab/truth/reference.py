@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from replab.errors import TruthError
 from replab.formats import Format
-from replab.truth import balls, namespace, perturbed
+from replab.truth import balls, namespace
+from replab.truth.perturbed import Diverged, Perturbed, rounding, side_by_side
 
 Array = NDArray[Any]
 
@@ -87,6 +88,8 @@ class Problem:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return gradients(self.derivative)(*(lifted[name] for name in self.differentiable))
+        except Diverged:
+            raise
         except Exception as error:
             raise TruthError(f"{type(error).__name__}: {error}", where=f"{self.path}: {self.function} (order {self.derivative})") from error
 
@@ -118,16 +121,24 @@ class Problem:
         finally:
             ctx.prec = before
 
-    def perturbed(self, form: Format, seed: int) -> tuple[list[Array], int]:
-        """Values as they may come out when every operation rounds to ``form``, float64 arrays; and the number of operations."""
-        with perturbed.rounding(form, seed) as noise:
-            found = self.evaluate(lambda values: values.astype(np.float64).view(perturbed.Perturbed))
-        return [np.asarray(value).view(np.ndarray) for value in found], noise.operations
+    def perturbed(self, form: Format, seed: int, runs: int = 1) -> tuple[list[Array], int]:
+        """Values as they may come out when every operation rounds to ``form``, float64 arrays (runs, …); and the number of operations."""
+        try:
+            return self._side_by_side(form, seed, runs)
+        except Diverged:  # where the path depends on the numbers
+            alone = [self._side_by_side(form, seed * runs + run, 1) for run in range(runs)]
+            return [np.concatenate(column) for column in zip(*(values for values, _ in alone), strict=True)], alone[0][1]
+
+    def _side_by_side(self, form: Format, seed: int, runs: int) -> tuple[list[Array], int]:
+        with rounding(form, seed) as noise:
+            found = self.evaluate(lambda values: side_by_side(values, runs))
+        data = [value.data if isinstance(value, Perturbed) else np.broadcast_to(value, (runs, *np.shape(value))) for value in found]
+        return data, noise.operations
 
 
 def _is_whole(value: Any) -> bool:
     """An integer or boolean array, or a single number of such a type as ``np.argmax`` returns it."""
-    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "iub"
+    return isinstance(value, np.ndarray | np.generic | Perturbed) and value.dtype.kind in "iub"
 
 
 def _is_float(value: Any) -> bool:

@@ -1,0 +1,270 @@
+"""What NumPy's functions that are no ufuncs do to perturbed arrays: rules by function, for all runs at once where there are calls to save.
+
+Functions that only move or choose numbers are applied to each run as they are; what computes is written with perturbed operations. The rest
+has no rule, and says so: computing on plain numbers would make an envelope that is too small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from replab.truth.perturbed import RULES, Perturbed, accumulated, aligned, axes_of, contracted, reduced, result, unruled
+
+ANY_RUN = (
+    np.roll, np.flip, np.flipud, np.fliplr, np.rot90, np.tile, np.repeat, np.pad, np.diag, np.diagonal, np.tril, np.triu, np.delete, np.insert,
+    np.split, np.array_split, np.hsplit, np.vsplit, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.copy, np.take_along_axis, np.partition,
+    np.sort, np.argsort, np.searchsorted, np.isclose, np.allclose, np.array_equal, np.count_nonzero, np.round, np.around, np.fix, np.nan_to_num,
+    np.select, np.rollaxis, np.isneginf, np.isposinf, np.signbit,
+)  # fmt: skip
+"""Nothing is rounded in these: they may be applied to each run by itself."""
+AGREED = (np.nonzero, np.flatnonzero, np.argwhere, np.unique)
+"""The shape of their results depends on values: all runs must have the same."""
+CONTRACTIONS = (np.dot, np.inner, np.tensordot, np.einsum, np.vdot)
+
+Rule = Callable[..., Any]
+
+
+def _rule(*functions: Callable[..., Any]) -> Callable[[Rule], Rule]:
+    def register(rule: Rule) -> Rule:
+        RULES.update(dict.fromkeys(functions, rule))
+        return rule
+
+    return register
+
+
+# --- shapes ------------------------------------------------------------------------------------------------------------------------------
+
+RULES[np.shape] = lambda a: a.shape
+RULES[np.ndim] = lambda a: a.ndim
+RULES[np.size] = lambda a, axis=None: a.size if axis is None else a.shape[axis]
+RULES[np.iscomplexobj] = lambda a: False  # noqa: ARG005 (there are none)
+RULES[np.real] = RULES[np.real_if_close] = lambda a: a
+RULES[np.result_type] = lambda *values: np.result_type(*(one.dtype if isinstance(one, Perturbed) else one for one in values))
+RULES[np.zeros_like] = lambda a, **_: np.zeros(a.shape, a.dtype)
+RULES[np.ones_like] = lambda a, **_: np.ones(a.shape, a.dtype)
+RULES[np.empty_like] = RULES[np.zeros_like]
+RULES[np.full_like] = lambda a, value, **_: value + np.zeros(a.shape, a.dtype)
+
+
+@_rule(np.reshape)
+def _reshape(a: Perturbed, shape: Any, order: Any = None) -> Any:
+    if order not in (None, "C"):
+        raise unruled(f"reshape in the order {order}")
+    return result(a.data.reshape(a.runs, *(shape if np.iterable(shape) else (shape,))))
+
+
+@_rule(np.ravel)
+def _ravel(a: Perturbed, order: Any = None) -> Any:
+    return _reshape(a, -1, order)
+
+
+@_rule(np.transpose)
+def _transpose(a: Perturbed, axes: Any = None) -> Any:
+    order = axes_of(axes, a.ndim) if axes is not None else range(a.ndim, 0, -1)
+    return result(a.data.transpose(0, *order))
+
+
+@_rule(np.swapaxes)
+def _swapaxes(a: Perturbed, axis1: int, axis2: int) -> Any:
+    return result(a.data.swapaxes(*axes_of(axis1, a.ndim), *axes_of(axis2, a.ndim)))
+
+
+@_rule(np.moveaxis)
+def _moveaxis(a: Perturbed, source: Any, destination: Any) -> Any:
+    return result(np.moveaxis(a.data, axes_of(source, a.ndim), axes_of(destination, a.ndim)))
+
+
+@_rule(np.expand_dims)
+def _expand_dims(a: Perturbed, axis: Any) -> Any:
+    count = len(axis) if np.iterable(axis) else 1
+    return result(np.expand_dims(a.data, axes_of(axis, a.ndim + count)))
+
+
+@_rule(np.squeeze)
+def _squeeze(a: Perturbed, axis: Any = None) -> Any:
+    chosen = axes_of(axis, a.ndim) if axis is not None else tuple(at for at in range(1, a.ndim + 1) if a.data.shape[at] == 1)
+    return result(a.data.squeeze(chosen))
+
+
+@_rule(np.broadcast_to)
+def _broadcast_to(a: Perturbed, shape: Any) -> Any:
+    wanted = tuple(shape) if np.iterable(shape) else (shape,)
+    return result(np.broadcast_to(a.data.reshape(a.runs, *(1,) * (len(wanted) - a.ndim), *a.shape), (a.runs, *wanted)))
+
+
+@_rule(np.take)
+def _take(a: Perturbed, indices: Any, axis: Any = None) -> Any:
+    flat = _ravel(a) if axis is None else a
+    chosen = indices.one() if isinstance(indices, Perturbed) else indices
+    return result(np.take(flat.data, chosen, axis=axes_of(0 if axis is None else axis, flat.ndim)[0]))
+
+
+@_rule(np.concatenate)
+def concatenate(arrays: Sequence[Any], axis: Any = 0) -> Any:
+    """Perturbed and plain arrays joined along an axis; None flattens them first."""
+    if axis is None:
+        return concatenate([np.ravel(one) for one in arrays])
+    parts, runs = list(arrays), _runs(arrays)
+    data = [one.data if isinstance(one, Perturbed) else np.broadcast_to(one, (runs, *np.shape(one))) for one in parts]
+    return result(np.concatenate(data, axis=axes_of(axis, data[0].ndim - 1)[0]))
+
+
+@_rule(np.stack)
+def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    """Perturbed and plain arrays of one shape, put side by side along a new axis."""
+    return concatenate([np.expand_dims(one, axis) for one in arrays], axis)
+
+
+# --- choices and sums --------------------------------------------------------------------------------------------------------------------
+
+
+@_rule(np.where)
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    return result(np.where(*aligned([condition, x, y])))
+
+
+@_rule(np.clip)
+def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
+    above = a if a_min is None else np.maximum(a, a_min)
+    return above if a_max is None else np.minimum(above, a_max)
+
+
+for _function, _ufunc in {
+    np.sum: np.add, np.prod: np.multiply, np.max: np.maximum, np.amax: np.maximum, np.min: np.minimum, np.amin: np.minimum,
+    np.any: np.logical_or, np.all: np.logical_and,
+}.items():  # fmt: skip
+    RULES[_function] = lambda a, axis=None, ufunc=_ufunc, keepdims=False, dtype=None: reduced(ufunc, a, axis, bool(keepdims), dtype)
+for _function, _ufunc in {np.cumsum: np.add, np.cumprod: np.multiply}.items():
+    RULES[_function] = lambda a, axis=None, ufunc=_ufunc, dtype=None: accumulated(ufunc, a, axis, dtype)
+
+
+@_rule(np.mean)
+def _mean(a: Perturbed, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
+    count = int(np.prod([a.data.shape[place] for place in axes_of(axis, a.ndim)]))
+    return reduced(np.add, a, axis, keepdims) / count
+
+
+for _function in (np.argmax, np.argmin):
+    RULES[_function] = lambda a, axis=None, find=_function, keepdims=False: result(
+        find(a.data.reshape(a.runs, -1) if axis is None else a.data, axis=1 if axis is None else axes_of(axis, a.ndim)[0], keepdims=keepdims)
+    )
+
+
+@_rule(np.diff)
+def _diff(a: Perturbed, n: int = 1, axis: int = -1) -> Any:
+    for _ in range(n):
+        length = a.shape[axis]
+        a = np.take(a, np.arange(1, length), axis) - np.take(a, np.arange(length - 1), axis)
+    return a
+
+
+@_rule(np.outer)
+def _outer(a: Any, b: Any) -> Any:
+    return np.ravel(a)[:, None] * np.ravel(b)[None, :]
+
+
+@_rule(np.trace)
+def _trace(a: Perturbed, offset: int = 0) -> Any:
+    return np.sum(np.diagonal(a, offset), axis=-1)
+
+
+# --- run by run --------------------------------------------------------------------------------------------------------------------------
+
+
+def _inside(value: Any) -> Iterator[Perturbed]:
+    """The perturbed arrays in arguments, also in lists of them."""
+    if isinstance(value, Perturbed):
+        yield value
+    elif isinstance(value, tuple | list):
+        for one in value:
+            yield from _inside(one)
+
+
+def _runs(arguments: Any) -> int:
+    return next(_inside(list(arguments))).runs
+
+
+def _of_run(value: Any, change: Callable[[Perturbed], Any]) -> Any:
+    """Arguments with the perturbed arrays among them changed into plain ones."""
+    if isinstance(value, Perturbed):
+        return change(value)
+    return type(value)(_of_run(one, change) for one in value) if isinstance(value, tuple | list) else value
+
+
+def _each(function: Callable[..., Any], args: Any, kwargs: Any) -> list[Any]:
+    """The results of ``function`` for each run by itself."""
+    values = [*args, *kwargs.values()]
+    return [
+        function(
+            *(_of_run(one, lambda value: value.data[run]) for one in args),  # noqa: B023 (called at once)
+            **{name: _of_run(one, lambda value: value.data[run]) for name, one in kwargs.items()},  # noqa: B023
+        )
+        for run in range(_runs(values))
+    ]
+
+
+def _by_run(function: Callable[..., Any]) -> Rule:
+    def rule(*args: Any, **kwargs: Any) -> Any:
+        found = _each(function, args, kwargs)
+        if isinstance(found[0], list | tuple):
+            return [result(np.stack(column)) for column in zip(*found, strict=True)]
+        return result(np.stack(found))
+
+    return rule
+
+
+def _of_one(function: Callable[..., Any]) -> Rule:
+    return lambda *args, **kwargs: function(*(_of_run(one, Perturbed.one) for one in args), **kwargs)
+
+
+def _contraction(function: Callable[..., Any]) -> Rule:
+    """Sums of products: of the numbers, of their squares, and of ones, which counts the products."""
+
+    def rule(*args: Any, **kwargs: Any) -> Any:
+        def each(change: Callable[[Any], Any]) -> Any:
+            changed = [change(one) if isinstance(one, np.ndarray | Perturbed) else one for one in args]
+            return np.stack(_each(function, changed, kwargs))
+
+        sums = each(lambda one: one)
+        squares = each(lambda one: Perturbed(np.square(one.data)) if isinstance(one, Perturbed) else np.square(one))
+        ones = each(lambda one: Perturbed(np.ones_like(one.data)) if isinstance(one, Perturbed) else np.ones_like(one))
+        return Perturbed(contracted(sums, squares, float(np.max(ones)) if sums.size else 1.0))
+
+    return rule
+
+
+for _function in ANY_RUN:
+    RULES.setdefault(_function, _by_run(_function))
+for _function in AGREED:
+    RULES[_function] = _of_one(_function)
+for _function in CONTRACTIONS:
+    RULES[_function] = _contraction(_function)
+
+
+# --- methods -----------------------------------------------------------------------------------------------------------------------------
+
+
+def _reshape_method(a: Perturbed, *shape: Any, order: Any = None) -> Any:
+    return _reshape(a, shape[0] if len(shape) == 1 else shape, order)
+
+
+def _transpose_method(a: Perturbed, *axes: Any) -> Any:
+    return _transpose(a, (axes[0] if len(axes) == 1 else axes) if axes else None)
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    **{
+        name: RULES[getattr(np, name)]
+        for name in (
+            "sum", "mean", "prod", "max", "min", "any", "all", "cumsum", "cumprod", "argmax", "argmin", "argsort", "ravel", "swapaxes", "squeeze",
+            "take", "clip", "repeat", "diagonal", "trace", "dot", "round", "searchsorted", "copy", "nonzero",
+        )
+    },
+    "flatten": _ravel, "reshape": _reshape_method, "transpose": _transpose_method,
+    "astype": lambda a, dtype, **_: a if np.dtype(dtype).kind == "f" else result(a.data.astype(dtype)),
+}  # fmt: skip
+for _name, _method in METHODS.items():
+    setattr(Perturbed, _name, _method)
