@@ -25,7 +25,7 @@ REPEAT = "repeat"
 """The variant that changes nothing: the same cells in a new process."""
 ALL, LIGHT = "all", "light"
 """Stand for families in the name of a batch: all of them, whose repeats need one process per environment, and those that are ``light``."""
-CASES_PER_SHARD = 32
+CASES_PER_SHARD = 64
 """Judging is split by case, so that all cores have work."""
 
 

@@ -66,7 +66,7 @@ class Truths:
         identity = {
             "code": code_version(), "source": sources.digest(reference, function), "function": function,
             "parameters": cell.case.true(**dict(changed)), "drawn": cell.case.drawn, "dtype": cell.dtype, "derivative": cell.derivative, "inputs": inputs,
-            "cotangents": cotangents, "elementwise": cell.case.elementwise,
+            "cotangents": cotangents, "elementwise": cell.case.elementwise, "hypothesis": bool(changed),
         }  # fmt: skip
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
@@ -112,7 +112,7 @@ class Truths:
             return _read(path, cell.dtype)
         except StoreError:
             problem = self.problem(family, cell, index, changed)
-            found = certify(problem, cell.dtype, elementwise=cell.case.elementwise, drawn=cell.case.drawn)
+            found = certify(problem, cell.dtype, elementwise=cell.case.elementwise, drawn=cell.case.drawn, hypothesis=bool(changed))
             write_atomically(path, _encode(found, cell.dtype))
             return _read(path, cell.dtype)
 

@@ -36,6 +36,8 @@ FIT_STEPS = 25
 FIT_DIGITS = 6
 FIT_SETTLED = 0.01
 """Steps shorter than so many standard errors do not change what is written down."""
+FIT_GAIN = 0.01
+"""… and neither is a fit followed whose steps make the distance less by a smaller share than this: it leads nowhere."""
 FIT_SPREADS, FIT_ROUNDING = 8.0, 2.0**-22
 """A fitted value is known to so many standard errors, and never better than a number that went through float32 on its way."""
 
@@ -228,9 +230,12 @@ class Search:
                 trial, move = None, move / 2
             if trial is None:
                 break
+            gain = 1.0 - math.sqrt(float(trial @ trial) / float(now @ now))
             value, now = value + move, trial
             if value * scale < 0:  # a positive epsilon that became negative explains nothing
                 return None
+            if gain < FIT_GAIN:
+                break
         return _shortest(value, max(FIT_SPREADS * spread, abs(value) * FIT_ROUNDING)) if math.isfinite(spread) else None
 
 

@@ -20,8 +20,10 @@ BOUND_ULP = 0.01
 BOUND_SIGMA = 0.01
 """… unless it is below this share of the envelope: then it cannot move a verdict either."""
 LONG_PROGRAM = 2500
+LONG_HYPOTHESIS = 300
 """Array operations from which a program (a training, a long recurrence) is run in 80-bit numbers instead of balls: a ball's radius grows
-with every step until no precision is enough, while rounding errors of 64 bits stay 2^-11 of those of float64, 2^-40 of those of float32."""
+with every step until no precision is enough, while rounding errors of 64 bits stay 2^-11 of those of float64, 2^-40 of those of float32. A hypothesis, which only has to be accepted or refused, counts as long
+sooner: its balls cost more than all else in a search for causes."""
 LONG_PRECISION = 64
 LONG_MARGIN = 8.0
 """The bound of a long program is this many times the envelope of its own precision."""
@@ -60,10 +62,10 @@ class Truth:
     exact: Array | None = None
 
 
-def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = False) -> list[Truth]:
+def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = False, hypothesis: bool = False) -> list[Truth]:
     """The truth of every output of ``problem`` for cells of ``dtype``.
 
-    ``drawn``: the reference gives statistics of a distribution, exact values and standard deviations of the sample, shape (2, n) each.
+    ``hypothesis``: nothing but a verdict on one result is wanted. ``drawn``: the reference gives statistics of a distribution, exact values and standard deviations of the sample, shape (2, n) each.
     Raises ``TruthError`` when the reference fails in every interpretation.
     """
     ieee = problem.plain()
@@ -75,7 +77,7 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
     if _is_big_product(problem):
         return [_big_product(problem, form, ieee[0])]
     first = _perturbed(problem, form, 0, RUNS if elementwise else RUNS_OF_LONG)
-    if first[1] > LONG_PROGRAM and not elementwise:
+    if first[1] > (LONG_HYPOTHESIS if hypothesis else LONG_PROGRAM) and not elementwise:
         return _long_program(problem, form, ieee, first)
     method = "ball arithmetic"
     enclosures = [
