@@ -19,10 +19,12 @@ from tensors import FLOATING
 
 CALLS = 10
 # So many new shapes or numbers are tried; one only, where that takes longer than this.
-NEW_THINGS = 5
-SLOW_SECONDS = 0.5
+NEW_THINGS = 3
+SLOW_SECONDS = 0.2
+# What Python still does is the same for a value and for its derivatives, which take longer to build.
+OF_VALUES = ("body_runs", "retrace", "debug")
 # What must be built anew to be measured (four times, at most) is left out where building takes so long: a cell has a limit of its own.
-LONGEST_BUILD_SECONDS = 10.0
+LONGEST_BUILD_SECONDS = 5.0
 MEMORY_RUNS = 5
 KNOWN_NUMBERS = 2**21  # 8 MiB of float32: if taking them does not show, nothing would
 MEGABYTE = 1024.0 * 1024.0
@@ -59,7 +61,7 @@ class _Measuring(object):
     def take(self):
         wanted = self.work.measure
         for name in ("time", "memory", "debug", "accumulate", "body_runs", "retrace"):
-            if name not in wanted:
+            if name not in wanted or (name in OF_VALUES and self.work.derivative):
                 continue
             if name in ("body_runs", "retrace") and self.answer.first_call_seconds > LONGEST_BUILD_SECONDS:
                 message = "could not measure {}: building takes longer than {:g} s"

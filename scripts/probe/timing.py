@@ -10,9 +10,9 @@ CONFIDENCE = 0.99
 FEWEST_VALUES = 8
 FEWEST_PAIRS = 30
 MOST_PAIRS = 400
-ENOUGH_SECONDS = 0.4
+ENOUGH_SECONDS = 0.2
 # Slow functions: after so long even fewer pairs will do, as long as the interval exists.
-LONGEST_SECONDS = 10.0
+LONGEST_SECONDS = 5.0
 # Reading the clock twice takes a tenth of a microsecond: calls are timed in blocks that make this less than a thousandth.
 BLOCK_SECONDS = 2e-4
 MOST_CALLS = 1000

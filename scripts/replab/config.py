@@ -56,7 +56,7 @@ BUILDERS = ("docker", "podman")
 """What can build images; the first that this machine has, where nothing says which."""
 CASE_FIELDS: dict[str, type | tuple[type, ...]] = {
     "title": str, "function": str, "inputs": dict, "parameters": dict, "dtypes": list, "derivatives": int, "elementwise": bool,
-    "special": bool, "compile": bool, "constants": list, "outputs": list, "claims": list, "control": dict, "note": str,
+    "special": bool, "compile": bool, "program": bool, "constants": list, "outputs": list, "claims": list, "control": dict, "note": str,
     "factors": dict, "candidates": str, "modes": list, "modes_note": str, "measure": list, "drawn": bool,
 }  # fmt: skip
 
@@ -395,6 +395,7 @@ def _load_case(
         derivatives=merged.get("derivatives", 0),
         elementwise=merged.get("elementwise", False),
         compile=merged.get("compile", False),
+        program=merged.get("program", False),
         constants=tuple(merged.get("constants", ())),
         outputs=tuple(merged.get("outputs", ())),
         claims=tuple(merged.get("claims", ())),

@@ -157,6 +157,8 @@ class Case:
     special: bool = False
     """This case is the special-values form of another one: ±0, subnormals, ±Inf, NaN, extremes."""
     compile: bool = False
+    program: bool = False
+    """A whole program (a training, a recurrence over many steps): quick coverage runs float64 on the numbers of float32 only."""
     constants: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()

@@ -19,6 +19,8 @@ COSTLY: dict[str, dict[str, tuple[tuple[str, ...], int]]] = {
 }
 """Modes that build or compile every function anew, for tenths of a second to seconds: the dtypes and the highest order they are run for, by
 coverage, and without escalations (those of the eager mode serve). torch.compile has no second derivative at all."""
+COMPILERS = {"quick": ("xla", "compile")}
+"""Modes in which a coverage runs elementwise functions for their values only: the derivative is one more function of the same kind."""
 MARKED_ONLY = {"quick": ("xla",)}
 """Modes that a coverage runs only for cases with ``compile = true``, as torch.compile is in every coverage."""
 REPEAT = "repeat"
@@ -189,11 +191,24 @@ def _left_out(family: Family, case: Case, mode: str, coordinate: tuple[str, str,
     if mode in MARKED_ONLY.get(coverage, ()) and not case.compile:
         return f"{mode} compiles every function for seconds: run for the cases with `compile = true` (coverage: {coverage})"
     dtype, grid, derivative = coordinate
+    if case.elementwise and derivative and mode in COMPILERS.get(coverage, ()):
+        return f"{mode} compiles every function for seconds: elementwise ones are run for their values (coverage: {coverage})"
+    if _is_spared(case, dtype, grid, coverage):
+        return f"of a whole program float64 is run on the numbers of float32, which tells rounding from other causes (coverage: {coverage})"
     dtypes, highest = COSTLY[coverage].get(mode, ((), 0))
     if dtypes and ((grid or dtype) not in dtypes or derivative > highest or grid):
         orders = "" if highest == EVERY_ORDER else f" up to derivative {highest}"
         return f"{mode} is run for {' and '.join(dtypes)}{orders} only, since it builds every function anew (coverage: {coverage})"
     return ""
+
+
+def _is_spared(case: Case, dtype: str, grid: str, coverage: str) -> bool:
+    return case.program and coverage == "quick" and dtype == "float64" and not grid and "float32" in case.dtypes
+
+
+def judged(case: Case, coverage: str) -> Iterator[tuple[str, int]]:
+    """(dtype, derivative order) of the truths that cells of a case are judged by; escalations share those of float32."""
+    return ((dtype, derivative) for dtype, grid, derivative in coordinates(case) if not grid and not _is_spared(case, dtype, grid, coverage))
 
 
 def shards(family: Family) -> int:

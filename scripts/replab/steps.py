@@ -153,7 +153,7 @@ def step_truth(lab: Lab, options: argparse.Namespace) -> None:
     family = next(one for one in lab.families if one.name == options.name)
     truths = Truths(lab.results / "store", lab.results / "inputs" / "data")
     index = input_index(lab, family.name)
-    cells = list(wanted(plan.shard_cases(family, options.shard)))
+    cells = list(wanted(plan.shard_cases(family, options.shard), lab.coverage))
     shown = lab.results / "progress" / f"truth--{family.name}--{options.shard}.json"
     progress = Progress(shown, f"truth of {family.name}", total=len(cells))
     found = []

@@ -40,14 +40,13 @@ def judging_cell(case: Case, dtype: str, grid: str, derivative: int) -> Cell:
     return Cell(case=case, dtype=grid or dtype, derivative=derivative, environment="", framework="", mode="", variant="")
 
 
-def wanted(cases: tuple[Case, ...]) -> Iterator[Cell]:
+def wanted(cases: tuple[Case, ...], coverage: str = "full") -> Iterator[Cell]:
     """One standing cell per truth that ``cases`` need; cases with aligned factors share that of the case they were made from."""
     for case in cases:
         if case.aligned:
             continue
-        for dtype, grid, derivative in plan.coordinates(case):
-            if not grid:
-                yield judging_cell(case, dtype, grid, derivative)
+        for dtype, derivative in plan.judged(case, coverage):
+            yield judging_cell(case, dtype, "", derivative)
 
 
 class Truths:

@@ -6,6 +6,7 @@ function here is used. All of them take and return object arrays (or scalars) el
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -175,21 +176,14 @@ def split(values: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.n
     infinite bound.
     """
     array = np.asarray(values, object)
-    highs, lows, bounds = [], [], []
-    zero = arb(0)
-    for x in array.ravel().tolist():
-        ball = x if isinstance(x, arb) else arb(x)
-        if not ball.is_finite():
-            highs.append(np.nan)
-            lows.append(0.0)
-            bounds.append(np.inf)
-            continue
-        middle = ball.mid()
-        high = float(middle)
-        rest = float(middle - high) if abs(high) != np.inf else 0.0
-        highs.append(high)
-        lows.append(rest)
-        radius = ball.rad()
-        bounds.append(0.0 if radius == zero else float(radius) + abs(rest) * 2.0**-52)
-    shape = array.shape
-    return np.array(highs).reshape(shape), np.array(lows).reshape(shape), np.array(bounds).reshape(shape)
+    flat = [x if isinstance(x, arb) else arb(x) for x in array.ravel().tolist()]
+    high = np.fromiter(map(float, flat), np.float64, len(flat))  # maps of methods: a loop would take three times as long
+    radius = np.fromiter(map(float, map(arb.rad, flat)), np.float64, len(flat))
+    is_exact = np.fromiter(map(arb.is_exact, flat), bool, len(flat))
+    low = np.fromiter(map(float, map(operator.sub, flat, high.tolist())), np.float64, len(flat))
+    low[np.isinf(high)] = 0.0  # beyond the range of float64
+    bound = np.where(is_exact, 0.0, radius + np.abs(low) * 2.0**-52)
+    for place in np.flatnonzero(~(np.isfinite(high) & np.isfinite(radius))):
+        if not flat[place].is_finite():
+            high[place], low[place], bound[place] = np.nan, 0.0, np.inf
+    return high.reshape(array.shape), low.reshape(array.shape), bound.reshape(array.shape)

@@ -146,11 +146,13 @@ def _big_product(problem: Problem, form: Format, value: Array) -> Truth:
     """
     a, b = (np.abs(one.astype(np.float64)) for one in problem.inputs.values())
     n = a.shape[1]
-    gamma = n * 2.0**-53 / (1 - n * 2.0**-53)
-    bound = gamma * (1 + gamma) * (a @ b)
+    gamma, narrow = (n * u / (1 - n * u) for u in (2.0**-53, 2.0**-23))  # u of float32 doubled: the factors are rounded to it as well
     largest = [float(one.max()) or 1.0 for one in (a, b)]
-    left, right = (np.square(one / size, dtype=np.float64).astype(np.float32) for one, size in zip((a, b), largest, strict=True))
-    squares = (left @ right).astype(np.float64) * (largest[0] * largest[1]) ** 2  # of σ float32 knows enough
+    left, right = ((one / size).astype(np.float32) for one, size in zip((a, b), largest, strict=True))
+    scale = largest[0] * largest[1]
+    sizes = (left @ right).astype(np.float64) / (1 - narrow) + n * 2.0**-125  # never too small; the last term is for underflow
+    bound = gamma * (1 + gamma) * scale * sizes
+    squares = (np.square(left) @ np.square(right)).astype(np.float64) * scale**2  # of σ float32 knows enough
     sigma = contraction_spread(value, squares, n, form) / np.sqrt(3.0)
     low = np.zeros_like(value)
     sigma = _with_quantisation(sigma, value, low, form)
@@ -173,9 +175,22 @@ def _enclose(problem: Problem, form: Format, *, elementwise: bool) -> list[tuple
             if all(_sharp(high, bound, form).all() for high, _, bound in found):
                 break
         return found
+    places, back = _distinct(problem)
+    chunks = [_enclose_elements(problem, form, places[start : start + CHUNK]) for start in range(0, len(places), CHUNK)]
+    return [tuple(np.concatenate(parts)[back] for parts in zip(*column, strict=True)) for column in zip(*chunks, strict=True)]  # type: ignore[misc]
+
+
+def _distinct(problem: Problem) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where elements that differ in any bit stand first, and which of them each element is: numbers of few bits repeat themselves."""
+    columns = [values for values in (*problem.inputs.values(), *(values for level in problem.cotangents for values in level)) if values.size > 1]
     size = next(iter(problem.inputs.values())).size
-    chunks = [_enclose_elements(problem, form, np.arange(start, min(start + CHUNK, size))) for start in range(0, size, CHUNK)]
-    return [tuple(np.concatenate(parts) for parts in zip(*column, strict=True)) for column in zip(*chunks, strict=True)]  # type: ignore[misc]
+    if not columns or any(values.shape != (size,) for values in columns) or sum(values.itemsize for values in columns) > 8:
+        return np.arange(size), np.arange(size)
+    bits = np.zeros(size, np.uint64)
+    for values in columns:
+        bits = bits << np.uint64(8 * values.itemsize) | values.view(f"u{values.itemsize}")
+    _, places, back = np.unique(bits, return_index=True, return_inverse=True)
+    return places, back
 
 
 def _enclose_elements(problem: Problem, form: Format, places: NDArray[np.intp]) -> list[tuple[Array, Array, Array]]:
