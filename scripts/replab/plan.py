@@ -208,7 +208,9 @@ def _is_spared(case: Case, dtype: str, grid: str, coverage: str) -> bool:
 
 def judged(case: Case, coverage: str) -> Iterator[tuple[str, int]]:
     """(dtype, derivative order) of the truths that cells of a case are judged by; escalations share those of float32."""
-    return ((dtype, derivative) for dtype, grid, derivative in coordinates(case) if not grid and not _is_spared(case, dtype, grid, coverage))
+    for dtype, grid, derivative in coordinates(case):
+        if not grid and not _is_spared(case, dtype, grid, coverage):
+            yield dtype, derivative
 
 
 def shards(family: Family) -> int:

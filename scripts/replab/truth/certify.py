@@ -22,8 +22,8 @@ BOUND_SIGMA = 0.01
 LONG_PROGRAM = 2500
 LONG_HYPOTHESIS = 300
 """Array operations from which a program (a training, a long recurrence) is run in 80-bit numbers instead of balls: a ball's radius grows
-with every step until no precision is enough, while rounding errors of 64 bits stay 2^-11 of those of float64, 2^-40 of those of float32. A hypothesis, which only has to be accepted or refused, counts as long
-sooner: its balls cost more than all else in a search for causes."""
+with every step until no precision is enough, while rounding errors of 64 bits stay 2^-11 of those of float64, 2^-40 of those of float32. A
+hypothesis, which only has to be accepted or refused, counts as long sooner: its balls cost more than all else in a search for causes."""
 LONG_PRECISION = 64
 LONG_MARGIN = 8.0
 """The bound of a long program is this many times the envelope of its own precision."""
@@ -32,8 +32,8 @@ BIG_PRODUCT = 256**3
 """Multiplications in a contraction above which float64 with an a-priori bound replaces balls (only for formats below float64)."""
 RUNS = 32
 RUNS_OF_LONG = 8
-"""Monte Carlo runs; long programs get fewer. The fewer runs, the wider the t distribution that judges, so this trades sharpness for time and
-never correctness; it counts operations, not seconds, to be the same on every machine."""
+"""Monte Carlo runs; long programs get fewer. The fewer runs, the wider the t distribution that judges, so this trades sharpness for time
+and never correctness; it counts operations, not seconds, to be the same on every machine."""
 SIDE_BY_SIDE = 2**17
 """Elements of the runs that lie side by side: small enough for the caches, large enough that NumPy's calls cost nothing."""
 KNOWN = 10**6
@@ -65,7 +65,8 @@ class Truth:
 def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = False, hypothesis: bool = False) -> list[Truth]:
     """The truth of every output of ``problem`` for cells of ``dtype``.
 
-    ``hypothesis``: nothing but a verdict on one result is wanted. ``drawn``: the reference gives statistics of a distribution, exact values and standard deviations of the sample, shape (2, n) each.
+    ``hypothesis``: nothing but a verdict on one result is wanted. ``drawn``: the reference gives statistics of a
+    distribution, exact values and standard deviations of the sample, shape (2, n) each.
     Raises ``TruthError`` when the reference fails in every interpretation.
     """
     ieee = problem.plain()
@@ -182,7 +183,8 @@ def _enclose(problem: Problem, form: Format, *, elementwise: bool) -> list[tuple
 
 def _distinct(problem: Problem) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Where elements that differ in any bit stand first, and which of them each element is: numbers of few bits repeat themselves."""
-    columns = [values for values in (*problem.inputs.values(), *(values for level in problem.cotangents for values in level)) if values.size > 1]
+    given = (*problem.inputs.values(), *(values for level in problem.cotangents for values in level))
+    columns = [values for values in given if values.size > 1]
     size = next(iter(problem.inputs.values())).size
     if not columns or any(values.shape != (size,) for values in columns) or sum(values.itemsize for values in columns) > 8:
         return np.arange(size), np.arange(size)

@@ -13,11 +13,11 @@ import numpy as np
 
 from replab.truth.perturbed import RULES, Perturbed, accumulated, aligned, axes_of, contracted, reduced, result, unruled
 
-ANY_RUN = (
-    np.roll, np.flip, np.flipud, np.fliplr, np.rot90, np.tile, np.repeat, np.pad, np.diag, np.diagonal, np.tril, np.triu, np.delete, np.insert,
-    np.split, np.array_split, np.hsplit, np.vsplit, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.copy, np.take_along_axis, np.partition,
-    np.sort, np.argsort, np.searchsorted, np.isclose, np.allclose, np.array_equal, np.count_nonzero, np.round, np.around, np.fix, np.nan_to_num,
-    np.select, np.rollaxis, np.isneginf, np.isposinf, np.signbit,
+ANY_RUN: tuple[Callable[..., Any], ...] = (
+    np.roll, np.flip, np.flipud, np.fliplr, np.rot90, np.tile, np.repeat, np.pad, np.diag, np.diagonal, np.tril, np.triu, np.delete,
+    np.insert, np.split, np.array_split, np.hsplit, np.vsplit, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.copy, np.take_along_axis,
+    np.partition, np.sort, np.argsort, np.searchsorted, np.isclose, np.allclose, np.array_equal, np.count_nonzero, np.round, np.around,
+    np.fix, np.nan_to_num, np.select, np.rollaxis, np.isneginf, np.isposinf, np.signbit,
 )  # fmt: skip
 """Nothing is rounded in these: they may be applied to each run by itself."""
 AGREED = (np.nonzero, np.flatnonzero, np.argwhere, np.unique)
@@ -79,8 +79,8 @@ def _moveaxis(a: Perturbed, source: Any, destination: Any) -> Any:
 
 @_rule(np.expand_dims)
 def _expand_dims(a: Perturbed, axis: Any) -> Any:
-    count = len(axis) if np.iterable(axis) else 1
-    return result(np.expand_dims(a.data, axes_of(axis, a.ndim + count)))
+    places = axis if isinstance(axis, tuple | list) else (axis,)
+    return result(np.expand_dims(a.data, axes_of(tuple(places), a.ndim + len(places))))
 
 
 @_rule(np.squeeze)
@@ -132,13 +132,19 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
     return above if a_max is None else np.minimum(above, a_max)
 
 
-for _function, _ufunc in {
-    np.sum: np.add, np.prod: np.multiply, np.max: np.maximum, np.amax: np.maximum, np.min: np.minimum, np.amin: np.minimum,
-    np.any: np.logical_or, np.all: np.logical_and,
-}.items():  # fmt: skip
-    RULES[_function] = lambda a, axis=None, ufunc=_ufunc, keepdims=False, dtype=None: reduced(ufunc, a, axis, bool(keepdims), dtype)
-for _function, _ufunc in {np.cumsum: np.add, np.cumprod: np.multiply}.items():
-    RULES[_function] = lambda a, axis=None, ufunc=_ufunc, dtype=None: accumulated(ufunc, a, axis, dtype)
+def _reduction(ufunc: np.ufunc) -> Rule:
+    return lambda a, axis=None, keepdims=False, dtype=None: reduced(ufunc, a, axis, bool(keepdims), dtype)
+
+
+def _accumulation(ufunc: np.ufunc) -> Rule:
+    return lambda a, axis=None, dtype=None: accumulated(ufunc, a, axis, dtype)
+
+
+RULES[np.sum], RULES[np.prod] = _reduction(np.add), _reduction(np.multiply)
+RULES[np.max] = RULES[np.amax] = _reduction(np.maximum)
+RULES[np.min] = RULES[np.amin] = _reduction(np.minimum)
+RULES[np.any], RULES[np.all] = _reduction(np.logical_or), _reduction(np.logical_and)
+RULES[np.cumsum], RULES[np.cumprod] = _accumulation(np.add), _accumulation(np.multiply)
 
 
 @_rule(np.mean)
@@ -147,10 +153,15 @@ def _mean(a: Perturbed, axis: Any = None, keepdims: bool = False) -> Any:  # noq
     return reduced(np.add, a, axis, keepdims) / count
 
 
-for _function in (np.argmax, np.argmin):
-    RULES[_function] = lambda a, axis=None, find=_function, keepdims=False: result(
-        find(a.data.reshape(a.runs, -1) if axis is None else a.data, axis=1 if axis is None else axes_of(axis, a.ndim)[0], keepdims=keepdims)
-    )
+def _place(find: Callable[..., Any]) -> Rule:
+    def rule(a: Perturbed, axis: int | None = None, keepdims: bool = False) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
+        flat = a.data.reshape(a.runs, -1) if axis is None else a.data
+        return result(find(flat, axis=1 if axis is None else axes_of(axis, a.ndim)[0], keepdims=keepdims))
+
+    return rule
+
+
+RULES[np.argmax], RULES[np.argmin] = _place(np.argmax), _place(np.argmin)
 
 
 @_rule(np.diff)
@@ -184,7 +195,7 @@ def _inside(value: Any) -> Iterator[Perturbed]:
 
 
 def _runs(arguments: Any) -> int:
-    return next(_inside(list(arguments))).runs
+    return len(next(_inside(list(arguments))).data)
 
 
 def _of_run(value: Any, change: Callable[[Perturbed], Any]) -> Any:
@@ -236,12 +247,9 @@ def _contraction(function: Callable[..., Any]) -> Rule:
     return rule
 
 
-for _function in ANY_RUN:
-    RULES.setdefault(_function, _by_run(_function))
-for _function in AGREED:
-    RULES[_function] = _of_one(_function)
-for _function in CONTRACTIONS:
-    RULES[_function] = _contraction(_function)
+RULES.update({function: _by_run(function) for function in ANY_RUN})
+RULES.update({function: _of_one(function) for function in AGREED})
+RULES.update({function: _contraction(function) for function in CONTRACTIONS})
 
 
 # --- methods -----------------------------------------------------------------------------------------------------------------------------
@@ -259,8 +267,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     **{
         name: RULES[getattr(np, name)]
         for name in (
-            "sum", "mean", "prod", "max", "min", "any", "all", "cumsum", "cumprod", "argmax", "argmin", "argsort", "ravel", "swapaxes", "squeeze",
-            "take", "clip", "repeat", "diagonal", "trace", "dot", "round", "searchsorted", "copy", "nonzero",
+            "sum", "mean", "prod", "max", "min", "any", "all", "cumsum", "cumprod", "argmax", "argmin", "argsort", "ravel", "swapaxes",
+            "squeeze", "take", "clip", "repeat", "diagonal", "trace", "dot", "round", "searchsorted", "copy", "nonzero",
         )
     },
     "flatten": _ravel, "reshape": _reshape_method, "transpose": _transpose_method,

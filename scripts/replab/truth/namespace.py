@@ -76,7 +76,7 @@ def _install(name: str, on_balls: Callable[..., Any], *modules: Any) -> None:
 
 
 def _join_perturbed(name: str, join_runs: Callable[..., Any]) -> None:
-    """Let a primitive of autograd that joins arrays by NumPy's own code, which makes ordinary ones, join perturbed ones by ``join_runs``."""
+    """Let a primitive of autograd that joins arrays by NumPy's own code join perturbed ones by ``join_runs``."""
     old = getattr(numpy_wrapper, name)
     join = old.fun
 
@@ -160,27 +160,6 @@ def _register() -> None:
     numpy_wrapper.result_type = anp.result_type = notrace_primitive(_result_type)
 
 
-def _special(name: str) -> Callable[..., Any]:
-    """A function of ``scipy.special`` as a primitive with a branch for balls."""
-    on_balls, on_numbers = balls.SPECIAL[name], getattr(scipy_special, name)
-
-    def function(x: Any) -> Any:
-        x = _as_exact((x,))[0] if np_.exact else x
-        return (on_balls if _holds_balls(x) else on_numbers)(x)
-
-    function.__name__ = name
-    return primitive(function)  # type: ignore[no-any-return]  # autograd comes without types
-
-
-SPECIAL = {name: _special(name) for name in balls.SPECIAL}
-# Abramowitz and Stegun 1964, 7.1.1, 6.3.1; written here, since autograd's have 1/√π as a float64 number, and import much else beside.
-defvjp(SPECIAL["erf"], lambda _, x: lambda g: 2.0 * g * anp.exp(-x * x) / anp.sqrt(np_.pi))
-defvjp(SPECIAL["erfc"], lambda _, x: lambda g: -2.0 * g * anp.exp(-x * x) / anp.sqrt(np_.pi))
-defvjp(SPECIAL["erfinv"], lambda ans, _: lambda g: 0.5 * g * anp.exp(ans * ans) * anp.sqrt(np_.pi))
-defvjp(SPECIAL["gammaln"], lambda _, x: lambda g: g * SPECIAL["psi"](x))
-defvjp(SPECIAL["expit"], lambda ans, _: lambda g: g * ans * (1 - ans))
-
-
 class LabNumpy:
     """``numpy`` as a reference sees it."""
 
@@ -228,6 +207,30 @@ class LabNumpy:
         return arb(1).exp() if self.exact else np.e
 
 
+np_ = LabNumpy()
+
+
+def _special(name: str) -> Callable[..., Any]:
+    """A function of ``scipy.special`` as a primitive with a branch for balls."""
+    on_balls, on_numbers = balls.SPECIAL[name], getattr(scipy_special, name)
+
+    def function(x: Any) -> Any:
+        x = _as_exact((x,))[0] if np_.exact else x
+        return (on_balls if _holds_balls(x) else on_numbers)(x)
+
+    function.__name__ = name
+    return primitive(function)  # type: ignore[no-any-return]  # autograd comes without types
+
+
+SPECIAL = {name: _special(name) for name in balls.SPECIAL}
+# Abramowitz and Stegun 1964, 7.1.1, 6.3.1; written here, since autograd's have 1/√π as a float64 number, and import much else beside.
+defvjp(SPECIAL["erf"], lambda _, x: lambda g: 2.0 * g * anp.exp(-x * x) / anp.sqrt(np_.pi))
+defvjp(SPECIAL["erfc"], lambda _, x: lambda g: -2.0 * g * anp.exp(-x * x) / anp.sqrt(np_.pi))
+defvjp(SPECIAL["erfinv"], lambda ans, _: lambda g: 0.5 * g * anp.exp(ans * ans) * anp.sqrt(np_.pi))
+defvjp(SPECIAL["gammaln"], lambda _, x: lambda g: g * SPECIAL["psi"](x))
+defvjp(SPECIAL["expit"], lambda ans, _: lambda g: g * ans * (1 - ans))
+
+
 class LabSpecial:
     """``scipy.special`` as a reference sees it."""
 
@@ -237,6 +240,5 @@ class LabSpecial:
         return SPECIAL[name]
 
 
-np_ = LabNumpy()
 special_ = LabSpecial()
 _register()

@@ -1,5 +1,4 @@
-"""Monte Carlo arithmetic: several runs of an array side by side, whose every inexact operation is off by a random relative error of one
-unit roundoff at most.
+"""Monte Carlo arithmetic: several runs of an array side by side, in which every inexact operation is off by a rounding at most.
 
 Running a reference on such arrays shows how far rounding alone can move its result in the format under test, whatever the order of
 operations an implementation chose (Parker, 1997; Stott Parker's random rounding, applied to NumPy's operations). A reference sees the shape
@@ -38,7 +37,7 @@ RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What NumPy's functions that are no ufuncs do to perturbed arrays (``replab.truth.dispatch``)."""
 
 
-class Diverged(Exception):  # noqa: N818 (no mistake: another way has to be taken)
+class Diverged(Exception):
     """Runs that lie side by side would have to go different ways."""
 
 
@@ -92,7 +91,7 @@ def side_by_side(values: Any, runs: int = 1) -> Perturbed:
 
 
 def settled(data: NDArray[Any]) -> Any:
-    """Integer or boolean results of all runs, (runs, …): the array of one of them where all are the same, as they are for exact questions."""
+    """Integer or boolean results of all runs, (runs, …): the array of one of them where all are the same."""
     first = data[0]
     return first if len(data) == 1 or np.array_equal(data, np.broadcast_to(first, data.shape)) else Perturbed(data)
 
@@ -115,7 +114,7 @@ class Perturbed(NDArrayOperatorsMixin):
     ndim = property(lambda self: self.data.ndim - 1)
     size = property(lambda self: math.prod(self.data.shape[1:]))
     dtype = property(lambda self: self.data.dtype)
-    T = property(lambda self: np.transpose(self))
+    T = property(np.transpose)
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -176,7 +175,8 @@ class Perturbed(NDArrayOperatorsMixin):
 
 def unruled(name: str) -> TypeError:
     """The error of a function that has no rule here."""
-    return TypeError(f"np.{name} has no rule in perturbed arithmetic: write it with other functions, or give it one in replab/truth/dispatch.py")
+    hint = "write it with other functions, or give it one in replab/truth/dispatch.py"
+    return TypeError(f"np.{name} has no rule in perturbed arithmetic: {hint}")
 
 
 def result(data: Any) -> Any:
