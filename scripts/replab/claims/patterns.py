@@ -12,6 +12,7 @@ import pandas as pd
 
 from replab.claims.model import DEPENDS, REFUTED, SUPPORTED, Evidence, Finding, missing
 from replab.claims.rows import (
+    ANOTHER_FUNCTION,
     BEYOND,
     EXPLAINED,
     OPEN,
@@ -57,8 +58,8 @@ def right_results(tables: Tables, environment: str, claim: str, **where: Any) ->
 def as_published(tables: Tables, environment: str, claim: str, **where: Any) -> Finding:
     """Two published programs: as they stand, and with every factor aligned.
 
-    Refuted where they agree as they stand; supported where they differ even when aligned; else it depends on the factors, named with
-    their Shapley shares.
+    Refuted where they agree as they stand; supported where they are other functions even when aligned (a less accurate gradient is not);
+    else it depends on the factors, named with their Shapley shares.
     """
     rows = tables.versus(claim, environment, **where)
     rows = rows[rows["kind"] != OPEN]
@@ -72,7 +73,7 @@ def as_published(tables: Tables, environment: str, claim: str, **where: Any) -> 
         return Finding(
             verdict=REFUTED, words=words, number=float(rows["ulp"].max()), unit="ULP apart at most", evidence=versus_evidence(rows)
         )
-    left = aligned[aligned["kind"].isin(BEYOND)]
+    left = aligned[aligned["kind"].isin(ANOTHER_FUNCTION)]
     reasons, evidence = factor_shares(tables, environment, claim, **{key: value for key, value in where.items() if key == "family"})
     words = f"as published {share(len(beyond), len(rows))} outputs differ beyond rounding ({counted(beyond['kind'], SEVERITY)})"
     words += f"; causes: {reasons}" if reasons else ""

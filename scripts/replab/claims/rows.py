@@ -17,7 +17,8 @@ SEVERITY = (
 """Verdicts, the mildest first."""
 SAME, OPEN = str(Verdict.IDENTICAL), str(Verdict.INCONCLUSIVE)
 EXPLAINED = (Verdict.IDENTICAL, Verdict.ROUNDING)
-BEYOND = (Verdict.ACCURACY, Verdict.SEMANTIC, Verdict.INCOMPARABLE)
+ANOTHER_FUNCTION = (Verdict.SEMANTIC, Verdict.INCOMPARABLE)
+BEYOND = (Verdict.ACCURACY, *ANOTHER_FUNCTION)
 """Verdicts of differences that rounding does not explain."""
 
 
