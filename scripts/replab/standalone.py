@@ -345,6 +345,12 @@ def _stored(dtype: str, target: str) -> str:
     return "float32" if target == "bfloat16" else target
 
 
+@functools.lru_cache(maxsize=256)
+def _packed(raw: bytes) -> str:
+    """Bytes as text; many scripts share their inputs."""
+    return base64.b85encode(raw).decode()
+
+
 def _array(values: Array, dtype: str, *, element: int | None) -> list[str]:
     """An expression for an array, over one or several lines."""
     values = np.asarray(values).astype(dtype, copy=False)
@@ -358,8 +364,7 @@ def _array(values: Array, dtype: str, *, element: int | None) -> list[str]:
             words = " ".join(_hex(float(value)) for value in values.reshape(-1))
             return _wrapped("np.array([float.fromhex(h) for h in (", words, f').split()], "{dtype}"){shape}')
         return [f'np.array({values.reshape(-1).tolist()!r}, "{dtype}"){shape}']
-    packed = base64.b85encode(np.ascontiguousarray(values).tobytes()).decode()
-    return _wrapped("np.frombuffer(base64.b85decode(", packed, f'), "{dtype}"){shape}', solid=True)
+    return _wrapped("np.frombuffer(base64.b85decode(", _packed(values.tobytes()), f'), "{dtype}"){shape}', solid=True)
 
 
 def _wrapped(before: str, text: str, after: str, *, solid: bool = False) -> list[str]:
