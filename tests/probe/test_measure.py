@@ -105,11 +105,12 @@ def test_every_mode_is_timed_and_compared_with_eager_in_pairs(run: Run) -> None:
 
 def test_the_body_runs_at_each_call_or_once(run: Run) -> None:
     for mode in run.modes:
-        for label in ("value", "gradient") if run.framework != "numpy" else ("value",):
-            runs = run.found(mode, label)["body_runs"]
-            assert runs["count"] == 10
-            # TorchScript cannot compile `scaled` (its number has no type) and traces it; torch.compile leaves its graph for a side effect
-            assert runs["value"] == (1 if mode in (*TRACED_ONCE, "script") else 10), (mode, label)
+        runs = run.found(mode, "value")["body_runs"]
+        assert runs["count"] == 10
+        # TorchScript cannot compile `scaled` (its number has no type) and traces it; torch.compile leaves its graph for a side effect
+        assert runs["value"] == (1 if mode in (*TRACED_ONCE, "script") else 10), mode
+        if run.framework != "numpy":  # what Python still does is asked of values
+            assert not {"body_runs", "line_events", "retrace_shape"} & run.found(mode, "gradient").keys()
         if mode == "script":
             assert run.value(mode, "branch", "body_runs") == 0  # compiled from its source
 
@@ -209,7 +210,7 @@ def test_pairs_alternate_and_slow_functions_are_called_less_often(timing: Module
     assert "".join(calls[2:10]) == "abbaabba"
     assert mine == pytest.approx([0.001] * len(mine))
     assert its == pytest.approx([0.002] * len(mine))
-    assert len(mine) == 134  # 0.4 s of pairs of 3 ms
+    assert len(mine) == 67  # 0.2 s of pairs of 3 ms
     assert len(timing.pairs(call("a", 2.0))[0]) == 8
     assert len(timing.pairs(call("a", 1e-5))[0]) == timing.MOST_PAIRS
 
@@ -246,7 +247,7 @@ def test_what_takes_long_to_build_is_not_built_again(monkeypatch: pytest.MonkeyP
     answer = measure.run(prepare, lambda x: x, Work())
     assert len(built) == 1
     assert [one["name"] for one in answer.measured] == ["line_events"]
-    assert answer.notes == [f"could not measure {name}: building takes longer than 10 s" for name in ("body_runs", "retrace")]
+    assert answer.notes == [f"could not measure {name}: building takes longer than {measure.LONGEST_BUILD_SECONDS:g} s" for name in ("body_runs", "retrace")]
 
 
 def test_a_measurement_that_fails_is_a_note_and_costs_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
