@@ -1,7 +1,8 @@
 """Training with the optimisers of Keras in TensorFlow 1.15 to 2.21: OptimizerV2 (to 2.10), Keras 2 (from 2.11), Keras 3 (from 2.16).
 
-All weights of a model are one variable: every rule works element by element, and an optimiser costs by the variable and not by the element
-when it runs eagerly. Numbers that a case does not give are not passed on: the optimiser then has its own defaults.
+A step of training (loss, gradient, optimiser) is a ``tf.function`` that is traced once, as ``fit`` of Keras has it; what comes before and
+after it runs eagerly. All weights of a model are one variable: every rule works element by element, and an optimiser costs by the variable
+and not by the element. Numbers that a case does not give are not passed on: the optimiser then has its own defaults.
 """
 
 import tensorflow as tf
@@ -31,11 +32,11 @@ def linear_sgd(x, y, w, b, steps, learning_rate):
     optimiser = tf.keras.optimizers.SGD(learning_rate=learning_rate)
     variable = tf.Variable(_flat([w, b]))
 
-    def loss(step=None):
+    def loss():
         w, b = _parts(variable, ((10, 1), (1,)))
         return tf.reduce_mean(tf.square(tf.matmul(x, w) + b - y))
 
-    return _follow(loss, loss, optimiser, variable, steps)
+    return _follow(loss, lambda _: (), loss, optimiser, variable, steps)
 
 
 # --- multilayer perceptron ---------------------------------------------------------------------------------------------------------------
@@ -68,14 +69,16 @@ def mlp_relu(x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, learn
 
 def mlp_dropout(x, labels, order, held_x, held_labels, w1, b1, w2, b2, masks, steps, learning_rate):
     optimiser = tf.keras.optimizers.SGD(learning_rate=learning_rate)
-    return _fit(_dropping(masks), PERCEPTRON, x, labels, order, held_x, held_labels, [w1, b1, w2, b2], optimiser, steps)
+    weights = [w1, b1, w2, b2]
+    return _fit(_dropping, PERCEPTRON, x, labels, order, held_x, held_labels, weights, optimiser, steps, masks=masks)
 
 
 def mlp_dropout_adam(
     x, labels, order, held_x, held_labels, w1, b1, w2, b2, masks, steps, learning_rate, beta_1, beta_2, epsilon, epsilon_place=None
 ):
-    optimiser, before = _adam(learning_rate, beta_1, beta_2, epsilon, epsilon_place)
-    return _fit(_dropping(masks), PERCEPTRON, x, labels, order, held_x, held_labels, [w1, b1, w2, b2], optimiser, steps, before)
+    optimiser, before = _adam(x.dtype, learning_rate, beta_1, beta_2, epsilon, epsilon_place)
+    weights = [w1, b1, w2, b2]
+    return _fit(_dropping, PERCEPTRON, x, labels, order, held_x, held_labels, weights, optimiser, steps, before, masks)
 
 
 def mlp_momentum(x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, learning_rate=None, momentum=None):
@@ -107,7 +110,7 @@ def mlp_adam(
     x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, learning_rate=None, beta_1=None, beta_2=None, epsilon=None,
     epsilon_place=None,
 ):  # fmt: skip
-    optimiser, before = _adam(learning_rate, beta_1, beta_2, epsilon, epsilon_place)
+    optimiser, before = _adam(x.dtype, learning_rate, beta_1, beta_2, epsilon, epsilon_place)
     return _fit(_perceptron, PERCEPTRON, x, labels, order, held_x, held_labels, [w1, b1, w2, b2], optimiser, steps, before)
 
 
@@ -118,7 +121,7 @@ def mlp_adamw(
     if not hasattr(tf.keras.optimizers, "AdamW"):
         raise NotImplementedError("the optimisers of Keras have weight_decay, and AdamW exists, from TensorFlow 2.11 on")
     kind = tf.keras.optimizers.Adam if decay is None else tf.keras.optimizers.AdamW
-    optimiser, before = _adam(learning_rate, beta_1, beta_2, epsilon, epsilon_place, kind, weight_decay=weight_decay)
+    optimiser, before = _adam(x.dtype, learning_rate, beta_1, beta_2, epsilon, epsilon_place, kind, weight_decay=weight_decay)
     return _fit(_perceptron, PERCEPTRON, x, labels, order, held_x, held_labels, [w1, b1, w2, b2], optimiser, steps, before)
 
 
@@ -147,7 +150,7 @@ def cnn_momentum(x, labels, order, held_x, held_labels, k, kb, w, b, steps, lear
 
 
 def cnn_adam(x, labels, order, held_x, held_labels, k, kb, w, b, steps, learning_rate, beta_1, beta_2, epsilon, epsilon_place=None):
-    optimiser, before = _adam(learning_rate, beta_1, beta_2, epsilon, epsilon_place)
+    optimiser, before = _adam(x.dtype, learning_rate, beta_1, beta_2, epsilon, epsilon_place)
     return _fit(_convolutional, CONVOLUTIONAL, x, labels, order, held_x, held_labels, [k, kb, w, b], optimiser, steps, before)
 
 
@@ -162,42 +165,40 @@ def lstm_momentum(x, labels, order, held_x, held_labels, w, u, b, v, d, steps, l
 def lstm_adam(
     x, labels, order, held_x, held_labels, w, u, b, v, d, steps, learning_rate, beta_1, beta_2, epsilon, epsilon_place=None, biases=None
 ):
-    optimiser, before = _adam(learning_rate, beta_1, beta_2, epsilon, epsilon_place)
+    optimiser, before = _adam(x.dtype, learning_rate, beta_1, beta_2, epsilon, epsilon_place)
     return _fit(_recurrent, RECURRENT, x, labels, order, held_x, held_labels, [w, u, b, v, d], optimiser, steps, before)
 
 
-# --- models: logits of rows, ``step`` is None outside of training -------------------------------------------------------------------------
+# --- models: logits of rows --------------------------------------------------------------------------------------------------------------
 
 
-def _perceptron(rows, parts, step=None):
+def _perceptron(rows, parts):
     w1, b1, w2, b2 = parts
     return tf.matmul(tf.tanh(tf.matmul(rows, w1) + b1), w2) + b2
 
 
-def _rectified(rows, parts, step=None):
+def _rectified(rows, parts):
     w1, b1, w2, b2 = parts
     return tf.matmul(tf.nn.relu(tf.matmul(rows, w1) + b1), w2) + b2
 
 
-def _dropping(masks):
-    def forward(rows, parts, step=None):
-        w1, b1, w2, b2 = parts
-        middle = tf.tanh(tf.matmul(rows, w1) + b1)
-        if step is not None:
-            middle = middle * tf.cast(masks[step], middle.dtype) * 2.0
-        return tf.matmul(middle, w2) + b2
-
-    return forward
+def _dropping(rows, parts, mask=None):
+    """``mask`` is None outside of training."""
+    w1, b1, w2, b2 = parts
+    middle = tf.tanh(tf.matmul(rows, w1) + b1)
+    if mask is not None:
+        middle = middle * tf.cast(mask, middle.dtype) * 2.0
+    return tf.matmul(middle, w2) + b2
 
 
-def _convolutional(rows, parts, step=None):
+def _convolutional(rows, parts):
     k, kb, w, b = parts
     middle = tf.tanh(tf.nn.conv2d(tf.reshape(rows, (-1, 8, 8, 1)), k, [1, 1, 1, 1], "VALID") + kb)
     pooled = tf.nn.avg_pool(middle, [1, 2, 2, 1], [1, 2, 2, 1], "VALID")
     return tf.matmul(tf.reshape(pooled, (-1, 54)), w) + b
 
 
-def _recurrent(rows, parts, step=None):
+def _recurrent(rows, parts):
     w, u, b, v, d = parts
     driven = tf.unstack(tf.reshape(tf.matmul(tf.reshape(rows, (-1, 8)), w) + b, (-1, 8, 64)), axis=1)
     h = tf.zeros((rows.shape[0], 16), rows.dtype)
@@ -245,37 +246,47 @@ def _share(logits, labels):
     return tf.reshape(tf.reduce_mean(tf.cast(right, logits.dtype)), (1,))
 
 
-def _follow(loss, whole, optimiser, variable, steps, before=None):
-    """Eagerly, with an optimiser. ``loss(step)`` is that of a batch, ``whole()`` that of all rows; ``before(step, variable)`` runs first.
+def _follow(loss, batch, whole, optimiser, variable, steps, before=None):
+    """Training with an optimiser. ``loss(*batch(step))`` is that of a batch, ``whole()`` that of all rows.
 
-    Returns losses at the checkpoints, weights at the first, second and last of them.
+    ``before(step, variable)`` runs before each step. Returns losses at the checkpoints, weights at the first, second and last of them.
     """
+    if hasattr(optimiser, "build"):
+        optimiser.build([variable])  # a traced function may not make variables
+
+    def train(*tensors):
+        with tf.GradientTape() as tape:
+            value = loss(*tensors)
+        optimiser.apply_gradients([(tape.gradient(value, variable), variable)])
+
+    train = tf.function(train, autograph=False)
     losses, seen = [whole()], []
     for step in range(steps):
         if before is not None:
             before(step, variable)
-        with tf.GradientTape() as tape:
-            value = loss(step)
-        optimiser.apply_gradients([(tape.gradient(value, variable), variable)])
+        train(*batch(step))
         if step + 1 in _checkpoints(steps):
             losses.append(whole())
             seen.append(tf.identity(variable))
     return tf.stack(losses), seen[0], seen[1], seen[-1]
 
 
-def _fit(forward, shapes, x, labels, order, held_x, held_labels, weights, optimiser, steps, before=None):
+def _fit(forward, shapes, x, labels, order, held_x, held_labels, weights, optimiser, steps, before=None, masks=None):
     count = order.shape.as_list()[0] // ROWS
     rows, wanted = tf.split(tf.gather(x, order), count), tf.split(tf.gather(labels, order), count)
     variable = tf.Variable(_flat(weights))
 
-    def loss(step):
-        logits = forward(rows[step % count], _parts(variable, shapes), step)
-        return _cross_entropy(logits, wanted[step % count])
+    def batch(step):
+        dropped = () if masks is None else (masks[step],)
+        return (rows[step % count], wanted[step % count], *dropped)
+
+    def loss(rows, wanted, *dropped):
+        return _cross_entropy(forward(rows, _parts(variable, shapes), *dropped), wanted)
 
     def whole():
         return _cross_entropy(forward(x, _parts(variable, shapes)), labels)
 
-    found = _follow(loss, whole, optimiser, variable, steps, before)
+    found = _follow(loss, batch, whole, optimiser, variable, steps, before)
     return found + (_share(forward(held_x, _parts(variable, shapes)), held_labels),)
 
 
@@ -303,7 +314,7 @@ def _descend(loss, whole, parts, learning_rate, steps):
 # --- optimisers --------------------------------------------------------------------------------------------------------------------------
 
 
-def _adam(learning_rate, beta_1, beta_2, epsilon, epsilon_place, kind=None, **more):
+def _adam(dtype, learning_rate, beta_1, beta_2, epsilon, epsilon_place, kind=None, **more):
     """Adam, and what to do before each step: Keras adds epsilon to the raw root, so as to have it added to the corrected one it shrinks."""
     kind = kind or tf.keras.optimizers.Adam
     optimiser = kind(**_given(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, **more))
@@ -313,9 +324,10 @@ def _adam(learning_rate, beta_1, beta_2, epsilon, epsilon_place, kind=None, **mo
         raise NotImplementedError("Keras adds epsilon to the raw root")
     wanted = optimiser.epsilon
     decay = beta_2 if beta_2 is not None else optimiser.get_config()["beta_2"]
+    optimiser.epsilon = tf.Variable(wanted, trainable=False, dtype=dtype)  # a number would be part of the traced step
 
     def before(step, variable):
-        optimiser.epsilon = wanted * (1.0 - decay ** (step + 1)) ** 0.5
+        optimiser.epsilon.assign(wanted * (1.0 - decay ** (step + 1)) ** 0.5)
 
     return optimiser, before
 

@@ -28,6 +28,7 @@ class Work(object):
             message = "derivative {} needs as many sets of cotangents, the request has {}"
             raise ValueError(message.format(self.derivative, len(self.cotangents)))
         self.notes = []
+        self.once = cell.get("once", False)
         self.measure = list(cell.get("measure") or ())
 
     def note(self, text):

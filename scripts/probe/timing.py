@@ -86,7 +86,8 @@ def as_list(value):
 def run(prepared):
     """Call a `Prepared` and return an `Answer` with the outputs of its last mandatory call.
 
-    The first call includes tracing and compiling. Calls that give other bits than the result kept are noted.
+    The first call includes tracing and compiling. A cheap one is called again unless the work wants it ``once``. Calls that give other bits
+    than the result kept are noted.
     """
     answers, durations = [], []
 
@@ -101,7 +102,7 @@ def run(prepared):
     while len(answers) < prepared.calls:
         once()
     kept = answers[-1]
-    if (prepared.always_again or durations[-1] < CHEAP_SECONDS) and prepared.calls == 1:
+    if prepared.calls == 1 and not prepared.work.once and (prepared.always_again or durations[-1] < CHEAP_SECONDS):
         once()
     notes = list(prepared.work.notes)
     if any(answer != kept for answer in answers):

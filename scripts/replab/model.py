@@ -158,7 +158,8 @@ class Case:
     """This case is the special-values form of another one: ±0, subnormals, ±Inf, NaN, extremes."""
     compile: bool = False
     program: bool = False
-    """A whole program (a training, a recurrence over many steps): quick coverage runs float64 on the numbers of float32 only."""
+    """A whole program (a training, a recurrence over many steps): quick coverage runs float64 on the numbers of float32 only, and modes that
+    build a graph for values only."""
     constants: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
@@ -210,7 +211,8 @@ class Family:
     variants: bool = False
     """Whether its cells are run under every variant too."""
     light: bool = False
-    """Whether its cells take less time than the start of a process, so that it shares one with other such families."""
+    """Whether its cells take less time than the start of a process, so that it shares one with other such families, and its truths are
+    certified by the job that judges."""
     shards: int = 0
     """How many jobs judge it; 0: as its number of cases says."""
 

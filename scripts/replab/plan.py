@@ -23,6 +23,8 @@ COMPILERS = {"quick": ("xla", "compile")}
 """Modes in which a coverage runs elementwise functions for their values only: the derivative is one more function of the same kind."""
 MARKED_ONLY = {"quick": ("xla",)}
 """Modes that a coverage runs only for cases with ``compile = true``, as torch.compile is in every coverage."""
+GRAPHS = {"quick": ("session", "function", "xla", "compile")}
+"""Modes in which a coverage runs whole programs for their values only: the gradient of a loop takes three times as long to build."""
 REPEAT = "repeat"
 """The variant that changes nothing: the same cells in a new process."""
 ALL, LIGHT = "all", "light"
@@ -193,6 +195,8 @@ def _left_out(family: Family, case: Case, mode: str, coordinate: tuple[str, str,
     dtype, grid, derivative = coordinate
     if case.elementwise and derivative and mode in COMPILERS.get(coverage, ()):
         return f"{mode} compiles every function for seconds: elementwise ones are run for their values (coverage: {coverage})"
+    if case.program and derivative and mode in GRAPHS.get(coverage, ()):
+        return f"{mode} builds every function anew: whole programs are run for their values (coverage: {coverage})"
     if _is_spared(case, dtype, grid, coverage):
         return f"of a whole program float64 is run on the numbers of float32, which tells rounding from other causes (coverage: {coverage})"
     dtypes, highest = COSTLY[coverage].get(mode, ((), 0))

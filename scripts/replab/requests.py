@@ -11,6 +11,7 @@ from typing import Any
 
 from replab import ids, sources
 from replab.model import IMPL_FILE, Case, Cell, Environment, Family, Variant
+from replab.plan import REPEAT
 
 SCHEMA = 1
 PROBE = Path(__file__).resolve().parent.parent / "probe"
@@ -126,6 +127,8 @@ def requests(
             "id": str(ids.cell_id(cell)), "case": cell.case.name, "function": cell.case.function, "impl": str(impl),
             "parameters": cell.case.given(environment.framework), "dtype": cell.dtype, "mode": cell.mode, "derivative": cell.derivative,
             "outputs": list(cell.case.outputs), "inputs": inputs, "cotangents": cotangents,
+            # What serves to judge another run need not be asked whether it repeats itself within its process.
+            "once": bool(cell.grid) or cell.variant == REPEAT,
             "measure": list(cell.case.measure) if cell.dtype == "float32" and cell.variant == "default" else [],
         }  # fmt: skip
         identity = {key: value for key, value in request.items() if key not in ("id", "case", "impl")}

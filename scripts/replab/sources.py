@@ -29,6 +29,8 @@ def _parse(path: Path) -> ast.Module:
 
 def _bound(node: ast.stmt) -> set[str]:
     """Names that a top-level statement binds, blocks (``if``, ``try``) included."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
     names: set[str] = set()
     for inner in ast.walk(node):
         match inner:
@@ -60,8 +62,7 @@ def _slice(path: Path, function: str, stamp: tuple[int, int]) -> tuple[ast.stmt,
     body = _module(path, stamp).body
     definitions: dict[str, list[int]] = {}
     for place, node in enumerate(body):
-        top = {node.name} if isinstance(node, ast.FunctionDef | ast.ClassDef) else _bound(node)
-        for name in top:
+        for name in _bound(node):
             definitions.setdefault(name, []).append(place)
     if function not in definitions:
         raise ConfigError(f"has no function {function!r}", where=str(path))
@@ -103,8 +104,12 @@ def digest(path: Path, function: str) -> str:
     Raises ``ConfigError`` when the file has no such function or is not valid Python.
     """
     stat = path.stat()
-    nodes = _slice(path, function, (stat.st_mtime_ns, stat.st_size))
-    return hashlib.sha256("\n".join(ast.dump(_without_docstring(node)) for node in nodes).encode()).hexdigest()
+    return _digest(path, function, (stat.st_mtime_ns, stat.st_size))
+
+
+@functools.cache
+def _digest(path: Path, function: str, stamp: tuple[int, int]) -> str:
+    return hashlib.sha256("\n".join(ast.dump(_without_docstring(node)) for node in _slice(path, function, stamp)).encode()).hexdigest()
 
 
 def _without_docstring(node: ast.stmt) -> ast.stmt:

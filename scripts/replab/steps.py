@@ -22,7 +22,7 @@ from replab.model import Environment, Lab
 def load(path: Path) -> Lab:
     """The lab as the workflow was started: its settings were written to ``path``."""
     settings = json.loads(path.read_text(encoding="utf-8"))
-    return config.load_lab(settings["config"], Path(settings["root"]))
+    return config.load_lab(settings["config"], Path(settings["root"]), checked=True)
 
 
 def step_environment(lab: Lab, options: argparse.Namespace) -> None:

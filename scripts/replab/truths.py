@@ -40,7 +40,7 @@ def judging_cell(case: Case, dtype: str, grid: str, derivative: int) -> Cell:
     return Cell(case=case, dtype=grid or dtype, derivative=derivative, environment="", framework="", mode="", variant="")
 
 
-def wanted(cases: tuple[Case, ...], coverage: str = "full") -> Iterator[Cell]:
+def wanted(cases: tuple[Case, ...], coverage: str) -> Iterator[Cell]:
     """One standing cell per truth that ``cases`` need; cases with aligned factors share that of the case they were made from."""
     for case in cases:
         if case.aligned:

@@ -242,7 +242,7 @@ def test_what_takes_long_to_build_is_not_built_again(monkeypatch: pytest.MonkeyP
             return measure.LONGEST_BUILD_SECONDS + 1
 
     class Work:
-        measure, notes, mode, derivative = ("body_runs", "retrace", "debug"), (), "xla", 0
+        measure, notes, mode, derivative, once = ("body_runs", "retrace", "debug"), (), "xla", 0, False
 
     answer = measure.run(prepare, lambda x: x, Work())
     assert len(built) == 1
@@ -258,7 +258,7 @@ def test_a_measurement_that_fails_is_a_note_and_costs_nothing_else(monkeypatch: 
         return timing.Prepared(work, timing.Stopwatch(), lambda: function(1.0), lambda value: value, None)
 
     class Work:
-        measure, notes, mode, derivative = ("memory", "debug"), (), "eager", 0
+        measure, notes, mode, derivative, once = ("memory", "debug"), (), "eager", 0, False
 
     monkeypatch.setattr(measure, "_peak", lambda call: (_ for _ in ()).throw(OSError("/proc is not there")))
     answer = measure.run(prepare, lambda x: x, Work())

@@ -94,9 +94,9 @@ def jobs(lab: Lab) -> Iterator[tuple[str, str]]:
         yield from (("defaults", name) for name in environments)
     yield from (("inputs", family.name) for family in lab.families)
     yield from ((BATCH, ids.batch_id(one)) for one in plan.batches(lab))
-    shards = [f"{family.name}--{shard}" for family in lab.families for shard in range(plan.shards(family))]
-    yield from (("truth", name) for name in shards)
-    yield from (("judge", name) for name in shards)
+    shards = [(family, f"{family.name}--{shard}") for family in lab.families for shard in range(plan.shards(family))]
+    yield from (("truth", name) for family, name in shards if not family.light)
+    yield from (("judge", name) for _, name in shards)
     yield from ((name, "") for name in ("tables", "claims", "illustrate", "elsewhere", "report"))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from replab.formats import FORMATS, bits_to_float32, ordered_key, round_to, spacing
+from replab.formats import FORMATS, Format, bits_to_float32, ordered_key, round_to, spacing
 from replab.truth.certify import BOUND_SIGMA, BOUND_ULP, Truth
 
 FALSE_ALARM = 1e-6
@@ -72,6 +72,65 @@ class Distances:
     measured: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Target:
+    """What comparing with one truth in one format needs of that truth: flat arrays, the same for every result."""
+
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    bound: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+    reach: NDArray[np.float64]
+    """How far rounding may move an element."""
+    limit: float
+    expected: NDArray[Any]
+    """The correctly rounded truth in the type of results."""
+    wide: NDArray[np.float64]
+    """The same as float64."""
+    finite: NDArray[np.bool_]
+    key: NDArray[np.int64]
+    """Its place on the line of representable numbers; 0 where it is not finite."""
+    ulp_size: NDArray[np.float64]
+    fraction: NDArray[np.float64]
+    """What the truth is beyond ``expected``, in ULP."""
+    size: NDArray[np.float64]
+    """|high|, NaN at zeros: what errors are relative to."""
+    negative: NDArray[np.bool_]
+    """The sign that a zero must have."""
+    bound_ulp: NDArray[np.float64]
+    uncertain: NDArray[np.bool_]
+    envelope_ulp: float
+    """Median of σ in ULP, over finite elements."""
+
+
+@functools.lru_cache(maxsize=16)
+def _target(truth: Truth, dtype: str) -> _Target:
+    """Remembered for a while: results of many environments and modes are compared with one truth, one after the other."""
+    parts = (truth.high, truth.low, truth.bound, truth.sigma, truth.ieee)
+    high, low, bound, sigma, ieee = (np.asarray(part, np.float64).reshape(-1) for part in parts)
+    limit = z_limit(high.size, truth.runs)
+    with np.errstate(all="ignore"):
+        open_ball = ~np.isfinite(bound) | np.isnan(high)
+        if open_ball.any():  # where ball arithmetic has no answer (infinite inputs, poles) the IEEE evaluation of the reference decides
+            high = np.where(open_ball, ieee, high)
+            low = np.where(open_ball, 0.0, low)
+            bound = np.where(open_ball, np.where(np.isfinite(ieee), 4 * 2.0**-53 * np.abs(ieee), 0.0), bound)
+        expected = _nearest(high, low, dtype)
+        wide = expected.astype(np.float64)
+        finite = np.isfinite(wide)
+        settled = np.where(finite, expected, 0).astype(expected.dtype)
+        ulp_size = spacing(np.where(finite, wide, 1.0), dtype)
+        bound_ulp = bound / ulp_size
+        fraction = ((high - wide) + low) / ulp_size
+        return _Target(
+            high=high, low=low, bound=bound, sigma=sigma, reach=limit * sigma, limit=limit, expected=expected, wide=wide, finite=finite,
+            key=ordered_key(settled, dtype), ulp_size=ulp_size, fraction=np.where(np.abs(fraction) < 1, fraction, 0.0),
+            size=np.where(high != 0, np.abs(high), np.nan), negative=np.signbit(ieee), bound_ulp=bound_ulp,
+            uncertain=(bound_ulp > BOUND_ULP) & (bound > BOUND_SIGMA * sigma),
+            envelope_ulp=float(np.median((sigma / ulp_size)[finite])) if finite.any() else NAN,
+        )  # fmt: skip
+
+
 def against_truth(values: NDArray[Any], dtype: str, truth: Truth) -> tuple[Finding, Distances | None]:
     """Compare a result (bfloat16 as uint16 bits) with its truth."""
     if truth.exact is not None:
@@ -80,77 +139,69 @@ def against_truth(values: NDArray[Any], dtype: str, truth: Truth) -> tuple[Findi
         return Finding(elements=values.size, problem=f"shape {list(values.shape)}, expected {list(truth.high.shape)}"), None
     if dtype not in FORMATS:
         return Finding(elements=values.size, problem=f"dtype {dtype}, expected a floating-point one"), None
-    form = FORMATS[dtype]
+    target, form = _target(truth, dtype), FORMATS[dtype]
     result = widen(values, dtype).reshape(-1)
-    parts = (truth.high, truth.low, truth.bound, truth.sigma, truth.ieee)
-    high, low, bound, sigma, ieee = (np.asarray(part, np.float64).reshape(-1) for part in parts)
-    limit = z_limit(high.size, truth.runs)
     with np.errstate(all="ignore"):
-        open_ball = ~np.isfinite(bound) | np.isnan(high)
-        # Where ball arithmetic has no answer (infinite inputs, poles) the IEEE evaluation of the reference decides.
-        high = np.where(open_ball, ieee, high)
-        low = np.where(open_ball, 0.0, low)
-        bound = np.where(open_ball, np.where(np.isfinite(ieee), 4 * 2.0**-53 * np.abs(ieee), 0.0), bound)
-        expected = _nearest(high, low, dtype)
         wide = result.astype(np.float64)
-        reach = limit * sigma
-        overflow = form.largest + 2.0 ** (form.emax - form.precision)
-        excused = (np.isinf(wide) & ~np.isnan(high) & (np.abs(high) + reach >= overflow) & (np.sign(wide) == np.sign(high))) | (
-            np.isinf(expected) & np.isfinite(wide) & np.isfinite(high) & (np.abs(high) - reach < overflow)
-        )
-        nan_mismatch = np.isnan(wide) != np.isnan(expected)
-        inf_mismatch = ~excused & ~np.isnan(wide) & ~np.isnan(expected) & (np.isinf(wide) | np.isinf(expected)) & (wide != expected)
-        flushed = (wide == 0) & (high != 0) & (np.abs(high) < form.smallest_normal) & (expected != 0)
-        zero_sign = (wide == 0) & (expected == 0) & (high == 0) & (np.signbit(result) != np.signbit(ieee)) & (ieee == 0)
-        measured = np.isfinite(wide) & np.isfinite(expected) & ~flushed
-        difference = np.where(measured, (wide - high) - low, 0.0)
-        ulp_size = spacing(np.where(measured, expected.astype(np.float64), 1.0), dtype)
-        bound_ulp = np.where(measured, bound / ulp_size, 0.0)
-        uncertain = measured & (bound_ulp > BOUND_ULP) & (bound > BOUND_SIGMA * sigma)
-        steps = _steps(result, expected, dtype, measured)
-        fraction = ((high - expected.astype(np.float64)) + low) / ulp_size
-        ulp = np.where(measured, np.abs(steps - np.where(np.abs(fraction) < 1, fraction, 0.0)), 0.0)
-        certain = np.maximum(np.abs(difference) - np.where(uncertain, bound, 0.0), 0.0)
-        z = np.where(certain == 0, 0.0, certain / sigma)
-        relative = np.where(high != 0, np.abs(difference) / np.abs(high), 0.0)
+        zero = wide == 0
+        special_place = ~(target.finite & np.isfinite(wide))
+        nan_mismatch, inf_mismatch = _special_mismatches(wide, target, form) if special_place.any() else (special_place, special_place)
+        flushed = zero & (target.wide != 0) & (np.abs(target.high) < form.smallest_normal) if zero.any() else zero
+        zero_sign = zero & (target.wide == 0) & (target.high == 0) & (np.signbit(result) != target.negative) if zero.any() else zero
+        measured = ~(special_place | flushed)
+        all_measured = bool(measured.all())
+        difference = np.where(measured, (wide - target.high) - target.low, 0.0)
+        uncertain = measured & target.uncertain
+        key = ordered_key(result if all_measured else np.where(measured, result, 0).astype(result.dtype), dtype)
+        ulp = np.where(measured, np.abs(_steps(key, target.key) - target.fraction), 0.0)
+        distance = np.abs(difference)
+        certain = np.maximum(distance - np.where(uncertain, target.bound, 0.0), 0.0) if uncertain.any() else distance
+        z = np.where(certain == 0, 0.0, certain / target.sigma)
     distances = Distances(difference, z, ulp, measured)
     problems = nan_mismatch | inf_mismatch
+    counts: dict[str, Any] = {
+        "flushed": int(flushed.sum()), "nan_mismatch": int(nan_mismatch.sum()), "inf_mismatch": int(inf_mismatch.sum()),
+        "zero_sign": int(zero_sign.sum()), "uncertain": int(uncertain.sum()),
+    }  # fmt: skip
+    sound = not any(counts[name] for name in ("flushed", "nan_mismatch", "inf_mismatch", "zero_sign"))
     if not measured.any():
-        worst = int(np.argmax(problems)) if problems.any() else -1
         return Finding(
-            elements=high.size, identical=not problems.any() and not zero_sign.any() and not flushed.any(), z_max=0.0, z_limit=limit,
-            ulp_max=0.0, ulp_mean=0.0, ulp_p99=0.0, abs_max=0.0, rel_max=0.0, flushed=int(flushed.sum()),
-            nan_mismatch=int(nan_mismatch.sum()), inf_mismatch=int(inf_mismatch.sum()), zero_sign=int(zero_sign.sum()), worst=worst,
-            bound_ulp=0.0, envelope_ulp=0.0,
+            elements=wide.size, identical=sound, z_max=0.0, z_limit=target.limit, ulp_max=0.0, ulp_mean=0.0, ulp_p99=0.0, abs_max=0.0,
+            rel_max=0.0, worst=int(np.argmax(problems)) if problems.any() else -1, bound_ulp=0.0, envelope_ulp=0.0, **counts,
         ), distances  # fmt: skip
-    if problems.any():
-        worst = int(np.argmax(problems))
-    else:
-        worst = int(np.argmax(np.where(z > limit, ulp, ulp * 1e-300 if (z > limit).any() else ulp)))
+    outside = z > target.limit
+    farthest = np.where(outside, ulp, ulp * 1e-300) if outside.any() else ulp
+    apart = ulp if all_measured else ulp[measured]
+    with np.errstate(all="ignore"):
+        relative = distance / target.size
+        envelope = target.envelope_ulp if all_measured else float(np.median((target.sigma / target.ulp_size)[measured]))
     return Finding(
-        elements=high.size,
-        identical=bool(
-            np.array_equal(result[measured], expected[measured].astype(result.dtype))
-            and not problems.any()
-            and not flushed.any()
-            and not zero_sign.any()
-        ),
+        elements=wide.size,
+        identical=sound and bool(np.array_equal(result[measured], target.expected[measured].astype(result.dtype))),
         z_max=float(z.max()),
-        z_limit=limit,
+        z_limit=target.limit,
         ulp_max=float(ulp.max()),
-        ulp_mean=float(ulp[measured].mean()),
-        ulp_p99=float(np.quantile(ulp[measured], 0.99)),
-        abs_max=float(np.abs(difference).max()),
-        rel_max=float(relative[measured].max()),
-        flushed=int(flushed.sum()),
-        nan_mismatch=int(nan_mismatch.sum()),
-        inf_mismatch=int(inf_mismatch.sum()),
-        zero_sign=int(zero_sign.sum()),
-        uncertain=int(uncertain.sum()),
-        worst=worst,
-        bound_ulp=float(bound_ulp.max()),
-        envelope_ulp=float(np.median((sigma / ulp_size)[measured])),
+        ulp_mean=float(apart.mean()),
+        ulp_p99=float(np.quantile(apart, 0.99)),
+        abs_max=float(distance.max()),
+        rel_max=float(np.fmax.reduce(relative, where=measured, initial=0.0)),
+        worst=int(np.argmax(problems if problems.any() else farthest)),
+        bound_ulp=float(np.max(target.bound_ulp, where=measured, initial=0.0)),
+        envelope_ulp=envelope,
+        **counts,
     ), distances
+
+
+def _special_mismatches(wide: NDArray[np.float64], target: _Target, form: Format) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where one side is NaN and the other is not, and where one is infinite although rounding cannot have overflowed."""
+    overflow = form.largest + 2.0 ** (form.emax - form.precision)
+    high, size = target.high, np.abs(target.high)
+    excused = (np.isinf(wide) & ~np.isnan(high) & (size + target.reach >= overflow) & (np.sign(wide) == np.sign(high))) | (
+        np.isinf(target.wide) & np.isfinite(wide) & np.isfinite(high) & (size - target.reach < overflow)
+    )
+    nan, expected_nan = np.isnan(wide), np.isnan(target.wide)
+    infinite = np.isinf(wide) | np.isinf(target.wide)
+    return nan != expected_nan, ~excused & ~nan & ~expected_nan & infinite & (wide != target.wide)
 
 
 def _nearest(high: NDArray[np.float64], low: NDArray[np.float64], dtype: str) -> NDArray[Any]:
@@ -164,13 +215,11 @@ def _nearest(high: NDArray[np.float64], low: NDArray[np.float64], dtype: str) ->
     return np.where(np.isfinite(high) & (other != nearest), other, nearest)
 
 
-def _steps(result: NDArray[Any], expected: NDArray[Any], dtype: str, measured: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Signed representable steps from the correctly rounded truth to the result, as float64."""
-    a = ordered_key(np.where(measured, result, 0).astype(result.dtype), dtype)
-    b = ordered_key(np.where(measured, expected, 0).astype(result.dtype), dtype)
-    apart = a - b
+def _steps(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Signed representable steps from ``b`` to ``a``, places on the line of representable numbers, as float64."""
     wraps = (a >= 0) != (b >= 0)
-    return np.where(wraps, a.astype(np.float64) - b.astype(np.float64), apart.astype(np.float64))
+    apart = (a - b).astype(np.float64)
+    return np.where(wraps, a.astype(np.float64) - b.astype(np.float64), apart) if wraps.any() else apart
 
 
 def _against_exact(values: NDArray[Any], dtype: str, expected: NDArray[np.int64]) -> Finding:

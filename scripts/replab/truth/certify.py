@@ -44,9 +44,9 @@ Runs = tuple[list[Array], int]
 """The values that several perturbed runs had, (runs, …) each, and how many operations there were in one."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Truth:
-    """Certified values of one output, float64 arrays of one shape.
+    """Certified values of one output, float64 arrays of one shape; equal to itself alone.
 
     truth = ``high`` + ``low`` within ±``bound``; ``sigma`` is the standard deviation that rounding alone would cause. ``ieee`` is the
     plain float64 evaluation: it says where ±Inf, NaN and signed zeros belong. For integer and boolean outputs ``exact`` holds the values.
@@ -75,8 +75,8 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
         return [_drawn(value) for value in ieee]
     if all(value.dtype.kind in "iub" for value in ieee):
         return [_exact(value) for value in ieee]
-    if _is_big_product(problem):
-        return [_big_product(problem, form, ieee[0])]
+    if (factors := _big_factors(problem)) is not None:
+        return [_big_product(*factors, form, ieee[0])]
     first = _perturbed(problem, form, 0, RUNS if elementwise else RUNS_OF_LONG)
     if first[1] > (LONG_HYPOTHESIS if hypothesis else LONG_PROGRAM) and not elementwise:
         return _long_program(problem, form, ieee, first)
@@ -132,20 +132,22 @@ def _long_program(problem: Problem, form: Format, ieee: list[Array], first: Runs
     return found
 
 
-def _is_big_product(problem: Problem) -> bool:
-    """A single large matrix product of inputs narrower than float64, whose products float64 forms without error."""
-    shapes = [value.shape for value in problem.inputs.values()]
-    if problem.function != "matmul" or problem.derivative or len(shapes) != 2 or any(len(shape) != 2 for shape in shapes):
-        return False
-    return shapes[0][0] * shapes[0][1] * shapes[1][1] > BIG_PRODUCT and all(value.dtype != np.float64 for value in problem.inputs.values())
+def _big_factors(problem: Problem) -> tuple[Array, Array] | None:
+    """The factors of a single large matrix product, as magnitudes, where float64 forms the products without error: of narrower inputs."""
+    factors = list(problem.inputs.values())
+    if problem.function not in ("matmul", "matmul_rows") or problem.derivative or [value.ndim for value in factors] != [2, 2]:
+        return None
+    left, right = factors[0][:: problem.parameters.get("every", 1)], factors[1]
+    if left.size * right.shape[1] <= BIG_PRODUCT or np.float64 in (left.dtype, right.dtype):
+        return None
+    return np.abs(left.astype(np.float64)), np.abs(right.astype(np.float64))
 
 
-def _big_product(problem: Problem, form: Format, value: Array) -> Truth:
+def _big_product(a: Array, b: Array, form: Format, value: Array) -> Truth:
     """Products of float32 numbers are exact in float64; a sum of n of them is off by at most γ_n·Σ|a||b| (Higham 2002, 3.5).
 
-    The envelope of one contraction is the model's own standard deviation: nothing needs to be drawn.
+    The envelope of one contraction is the model's own standard deviation: nothing needs to be drawn. ``a``, ``b``: magnitudes.
     """
-    a, b = (np.abs(one.astype(np.float64)) for one in problem.inputs.values())
     n = a.shape[1]
     gamma, narrow = (n * u / (1 - n * u) for u in (2.0**-53, 2.0**-23))  # u of float32 doubled: the factors are rounded to it as well
     largest = [float(one.max()) or 1.0 for one in (a, b)]

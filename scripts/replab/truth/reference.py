@@ -126,7 +126,7 @@ class Problem:
         try:
             return self._side_by_side(form, seed, runs)
         except Diverged:  # where the path depends on the numbers
-            alone = [self._side_by_side(form, seed * runs + run, 1) for run in range(runs)]
+            alone = [self._side_by_side(form, seed + run, 1) for run in range(runs)]
             return [np.concatenate(column) for column in zip(*(values for values, _ in alone), strict=True)], alone[0][1]
 
     def _side_by_side(self, form: Format, seed: int, runs: int) -> tuple[list[Array], int]:
