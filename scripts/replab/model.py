@@ -158,8 +158,8 @@ class Case:
     """This case is the special-values form of another one: ±0, subnormals, ±Inf, NaN, extremes."""
     compile: bool = False
     program: bool = False
-    """A whole program (a training, a recurrence over many steps): quick coverage runs float64 on the numbers of float32 only, and modes that
-    build a graph for values only."""
+    """A whole program (a training, a recurrence over many steps): quick coverage runs float64 on the numbers of float32 only, and modes
+    that build a graph for values only."""
     constants: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
