@@ -38,6 +38,7 @@ wildcard_constraints:
 
 onstart:
     lab_workflow.note_start(LAB, cores=lab_workflow.slots(workflow.resource_settings))
+    lab_workflow.stop_polling(workflow)
 
 
 if lab_workflow.is_main_process() and not lab_workflow.is_dry_run():

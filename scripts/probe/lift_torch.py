@@ -1,6 +1,9 @@
 """How a function runs under PyTorch, 1.4 to 2.x: eagerly, as TorchScript, through ``torch.compile``."""
 
 import ctypes
+import functools
+import importlib
+import importlib.util
 import os
 import re
 import shutil
@@ -111,8 +114,16 @@ def _compile(function, work):
         raise Unsupported("this PyTorch has no torch.compile")
     if not any(shutil.which(name) for name in (os.environ.get("CXX"), "g++", "gcc", "clang++", "c++") if name):
         raise Unsupported("no C++ compiler")
+    _wake_compiler()
     from torch._dynamo.utils import counters
 
+    close = None
+    if work.measure:  # what compiling takes must not depend on what was compiled before, in another run
+        from torch._inductor.utils import fresh_inductor_cache
+
+        empty_cache = fresh_inductor_cache()
+        empty_cache.__enter__()
+        close = functools.partial(empty_cache.__exit__, None, None, None)
     counters.clear()
     watch = Stopwatch()
     COMPILED.append(True)
@@ -120,10 +131,20 @@ def _compile(function, work):
     def remarks():
         return ["graph break: " + first_line(reason) for reason in sorted(counters["graph_break"])]
 
-    prepared = _prepared(torch.compile(function, dynamic=False, fullgraph=False), work, watch, always_again=True, remarks=remarks)
+    compiled = torch.compile(function, dynamic=False, fullgraph=False)
+    prepared = _prepared(compiled, work, watch, always_again=True, remarks=remarks, close=close)
     prepared.traces = lambda: counters["frames"]["ok"]
     prepared.opaque = torch._dynamo.disable
     return prepared
+
+
+def _wake_compiler():
+    """Import the compiler and let it try what the processor can do, for seconds: that is no part of compiling a function."""
+    importlib.import_module("torch._inductor.compile_fx")
+    place = "torch._inductor.cpu_vec_isa"
+    if importlib.util.find_spec(place) is None:  # it moved
+        place = "torch._inductor.codecache"
+    importlib.import_module(place).pick_vec_isa()
 
 
 MODES = {"eager": _eager, "script": _script, "compile": _compile}

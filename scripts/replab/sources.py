@@ -84,18 +84,24 @@ def original(path: Path, function: str) -> str:
 
     Raises ``ConfigError`` when the file is not valid Python.
     """
+    stat = path.stat()
+    given, seen = _aliases(path, (stat.st_mtime_ns, stat.st_size)), {function}
+    while (other := given.get(function, function)) not in seen:
+        seen.add(other)
+        function = other
+    return function
+
+
+@functools.cache
+def _aliases(path: Path, stamp: tuple[int, int]) -> dict[str, str]:
     given = {}
-    for node in _parse(path).body:
+    for node in _module(path, stamp).body:
         match node:
             case ast.Assign(targets=targets, value=ast.Name(id=value)):
                 given.update({target.id: value for target in targets if isinstance(target, ast.Name)})
             case _:
                 pass
-    seen = {function}
-    while (other := given.get(function, function)) not in seen:
-        seen.add(other)
-        function = other
-    return function
+    return given
 
 
 def digest(path: Path, function: str) -> str:

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from replab.errors import StoreError
 
 SCHEMA = 1
+MAPPED_BYTES = 2**20
+"""Files above this size are memory-mapped; mapping a small one costs more than reading it."""
 NUMPY_OF = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I64": np.int64, "I32": np.int32, "I16": np.int16,
     "I8": np.int8, "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "BOOL": np.bool_,
@@ -175,14 +177,14 @@ def _header(header: Mapping[str, Any]) -> bytes:
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, NDArray[Any], bytes | memoryview]]]:
-    """Metadata and tensors (dtype name, values, raw bytes), memory-mapped.
+    """Metadata and tensors (dtype name, values, raw bytes), memory-mapped where they are large.
 
     Written here because the library refuses bfloat16 for NumPy and copies what it reads. Raises ``StoreError``.
     """
     try:
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else memoryview(b"")
+            large = os.fstat(file.fileno()).st_size > MAPPED_BYTES
+            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if large else file.read())
     except FileNotFoundError:
         raise StoreError("is missing", where=str(path)) from None
     try:

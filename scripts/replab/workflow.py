@@ -93,6 +93,16 @@ def note_start(lab: Lab, *, cores: int) -> None:
     write_atomically(lab.results / "progress" / STARTED, json.dumps({"time": time.time(), "cores": cores, "command": command}).encode())
 
 
+def stop_polling(workflow: Any) -> None:
+    """On this machine jobs are limited by cores alone, so that nothing has to be looked at again before one of them ends.
+
+    For its limit of jobs per time Snakemake looks at all that is ready again and again, once more for each job that has ended: a tenth of a
+    core in a run of a few hundred jobs. The profile's limit holds where jobs are submitted.
+    """
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
+
+
 def slots(settings: Any) -> int:
     """How many jobs run at once: cores of this machine, or jobs on a cluster (each has one core of its own)."""
     return int(settings.cores or settings.nodes or 1)

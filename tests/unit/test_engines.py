@@ -265,3 +265,23 @@ class TestWrappedCompiler:
         assert b"x y $z" in (tmp_path / "out 1.so").read_bytes()
         assert not list(tmp_path.glob("*partial*"))
         assert subprocess.run([wrapper, "--version"], capture_output=True, check=True).stdout
+
+    def test_what_was_made_alike_is_not_made_again(self, tmp_path: Path) -> None:
+        counting = tmp_path / "real" / "g++"
+        counting.parent.mkdir()
+        counting.write_text(f'#!/bin/sh\necho run >> {tmp_path}/runs\nfor last; do :; done\ncp "$1" "${{last#-o}}"\n')
+        counting.chmod(0o755)
+        wrapper, source, runs = compilers._wrapper(tmp_path, counting), tmp_path / "a.cpp", tmp_path / "runs"
+
+        def compiled(*options: str) -> int:
+            subprocess.run([wrapper, source, *options, f"-o{tmp_path}/a.so"], check=True)
+            assert (tmp_path / "a.so").read_text() == source.read_text()
+            return len(runs.read_text().splitlines())
+
+        source.write_text("one")
+        assert compiled() == 1
+        assert compiled() == 1
+        assert compiled("-O3") == 2
+        source.write_text("two")
+        os.utime(source, ns=((tmp_path / "a.so").stat().st_mtime_ns + 1,) * 2)
+        assert compiled("-O3") == 3

@@ -10,27 +10,33 @@ from functools import cache
 from pathlib import Path
 
 # A compiler that is killed leaves half a file under the final name, and the cache of torch.compile takes any file that is
-# there for a finished one: every later run would fail on it. So the output gets its name only when it is whole.
+# there for a finished one: every later run would fail on it. So the output gets its name only when it is whole. And PyTorch 2.0 compiles
+# the same two files in every process, for eight seconds, to learn what the processor can do: what was made alike is not made again.
 _WRAPPER = """#!/bin/sh
-# Made by replab: runs the compiler so that its output file appears whole or not at all.
-out= after= count=$#
+# Made by replab: runs the compiler so that its output file appears whole or not at all, and once.
+out= input= after= count=$# said=$(printf '%s\\n' "$@")
 while [ "$count" -gt 0 ]; do
     argument=$1 count=$((count - 1))
     shift
-    if [ "$after" = -o ]; then
-        case $argument in
-            /dev/*) ;;
-            *) out=$argument argument=$argument.partial-$$ ;;
-        esac
-    fi
-    after=$argument
+    case $after$argument in
+        -o/dev/*) ;;
+        -o?*) out=${argument#-o} argument=$argument.partial-$$ ;;
+        *.cpp) input=$argument ;;
+    esac
+    after=; [ "$argument" != -o ] || after=-o
     set -- "$@" "$argument"
 done
 [ -n "$out" ] || exec COMPILER "$@"
+if [ -n "$input" ] && [ "$out" -nt "$input" ] && [ -e "$out.command" ] && [ "$said" = "$(cat "$out.command")" ]; then exit 0; fi
 COMPILER "$@"
 status=$?
 if [ -e "$out.partial-$$" ]; then
-    if [ "$status" -eq 0 ]; then mv -f "$out.partial-$$" "$out" || status=1; else rm -f "$out.partial-$$"; fi
+    if [ "$status" -eq 0 ]; then
+        rm -f "$out.command"
+        mv -f "$out.partial-$$" "$out" && printf '%s\\n' "$said" > "$out.command" || status=1
+    else
+        rm -f "$out.partial-$$"
+    fi
 fi
 exit "$status"
 """

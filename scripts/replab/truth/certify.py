@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from replab.errors import TruthError
 from replab.formats import FORMATS, Format, round_to, spacing
-from replab.truth import balls
+from replab.truth import balls, products
 from replab.truth.perturbed import contraction_spread
 from replab.truth.reference import Array, Problem
 
@@ -28,8 +28,8 @@ LONG_PRECISION = 64
 LONG_MARGIN = 8.0
 """The bound of a long program is this many times the envelope of its own precision."""
 CHUNK = 2**16
-BIG_PRODUCT = 256**3
-"""Multiplications in a contraction above which float64 with an a-priori bound replaces balls (only for formats below float64)."""
+BIG_PRODUCT = 128**3
+"""Multiplications in a matrix product above which sums of exact products replace balls."""
 RUNS = 32
 RUNS_OF_LONG = 8
 """Monte Carlo runs; long programs get fewer. The fewer runs, the wider the t distribution that judges, so this trades sharpness for time
@@ -133,33 +133,25 @@ def _long_program(problem: Problem, form: Format, ieee: list[Array], first: Runs
 
 
 def _big_factors(problem: Problem) -> tuple[Array, Array] | None:
-    """The factors of a single large matrix product, as magnitudes, where float64 forms the products without error: of narrower inputs."""
+    """The factors of a single large matrix product, float64, where that is all that is asked for."""
     factors = list(problem.inputs.values())
     if problem.function not in ("matmul", "matmul_rows") or problem.derivative or [value.ndim for value in factors] != [2, 2]:
         return None
     left, right = factors[0][:: problem.parameters.get("every", 1)], factors[1]
-    if left.size * right.shape[1] <= BIG_PRODUCT or np.float64 in (left.dtype, right.dtype):
+    if left.size * right.shape[1] <= BIG_PRODUCT or not all(np.isfinite(value).all() for value in (left, right)):
         return None
-    return np.abs(left.astype(np.float64)), np.abs(right.astype(np.float64))
+    return left.astype(np.float64), right.astype(np.float64)
 
 
-def _big_product(a: Array, b: Array, form: Format, value: Array) -> Truth:
-    """Products of float32 numbers are exact in float64; a sum of n of them is off by at most γ_n·Σ|a||b| (Higham 2002, 3.5).
-
-    The envelope of one contraction is the model's own standard deviation: nothing needs to be drawn. ``a``, ``b``: magnitudes.
-    """
-    n = a.shape[1]
-    gamma, narrow = (n * u / (1 - n * u) for u in (2.0**-53, 2.0**-23))  # u of float32 doubled: the factors are rounded to it as well
-    largest = [float(one.max()) or 1.0 for one in (a, b)]
-    left, right = ((one / size).astype(np.float32) for one, size in zip((a, b), largest, strict=True))
-    scale = largest[0] * largest[1]
-    sizes = (left @ right).astype(np.float64) / (1 - narrow) + n * 2.0**-125  # never too small; the last term is for underflow
-    bound = gamma * (1 + gamma) * scale * sizes
-    squares = (np.square(left) @ np.square(right)).astype(np.float64) * scale**2  # of σ float32 knows enough
-    sigma = contraction_spread(value, squares, n, form) / np.sqrt(3.0)
-    low = np.zeros_like(value)
-    sigma = _with_quantisation(sigma, value, low, form)
-    return Truth(high=value, low=low, bound=bound, sigma=sigma, ieee=value, runs=KNOWN, method="float64 with a-priori bound")
+def _big_product(left: Array, right: Array, form: Format, value: Array) -> Truth:
+    """The envelope of one contraction is the model's own standard deviation: nothing needs to be drawn."""
+    high, low, bound = products.product(left, right)
+    scale = float(np.abs(left).max() * np.abs(right).max()) or 1.0
+    narrow = [np.square(one / (float(np.abs(one).max()) or 1.0)).astype(np.float32) for one in (left, right)]
+    squares = (narrow[0] @ narrow[1]).astype(np.float64) * scale**2  # of σ float32 knows enough
+    sigma = contraction_spread(high, squares, left.shape[1], form) / np.sqrt(3.0)
+    sigma = _with_quantisation(sigma, high, low, form)
+    return Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value, runs=KNOWN, method="sums of exact products")
 
 
 def _decided_by_ieee(problem: Problem, value: Array, *, elementwise: bool) -> NDArray[np.bool_]:

@@ -102,14 +102,13 @@ def spread_products(sums: Any, squares: Any, out: Any, length: float, u: float, 
         out[place] = moved if np.isfinite(moved) else value
 
 
-@_compiled(numba.void(_ROWS, _REAL, _OUT, _F, _STATE))
-def spread_sums(rows: Any, sums: Any, out: Any, u: float, state: Any) -> None:
-    """Each of the ``sums`` of ``rows`` off by what recursive summation may be off: u·√Σ s_k² of its partial sums s_k, k ≥ 2."""
+@_compiled(numba.void(_ROWS, _OUT))
+def partial_sums(rows: Any, out: Any) -> None:
+    """The root of Σ s_k² over the partial sums s_k, k ≥ 2, of each of ``rows``: times u, what recursive summation may be off."""
     for row in range(rows.shape[0]):
         partial = rows[row, 0]
         squares = 0.0
         for place in range(1, rows.shape[1]):
             partial += rows[row, place]
             squares += partial * partial
-        moved = sums[row] + u * np.sqrt(squares) * _draw(state)
-        out[row] = moved if np.isfinite(moved) else sums[row]
+        out[row] = np.sqrt(squares)

@@ -223,16 +223,32 @@ def _operand(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float64]
     return _flat(array if array.shape == shape or array.size == 1 else np.broadcast_to(array, shape))
 
 
+def _once(values: Sequence[Any]) -> tuple[list[Any], int]:
+    """Operands that no operation has perturbed yet, as those of one run, and how many runs that stands for; others as they are, and 1."""
+    runs = max(value.runs for value in values if isinstance(value, Perturbed))
+    if runs > 1 and not any(isinstance(value, Perturbed) and value.data.strides[0] for value in values):
+        return [Perturbed(value.data[:1]) if isinstance(value, Perturbed) else value for value in values], runs
+    return list(values), 1
+
+
+def _everywhere(found: NDArray[Any], runs: int) -> NDArray[Any]:
+    """What one run has, for ``runs`` of them, without a copy."""
+    return np.broadcast_to(found, (runs, *found.shape[1:])) if runs > 1 else found
+
+
 def _called(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     _active[-1].operations += 1
-    operands = aligned(inputs)
+    values, runs = _once(inputs)
+    operands = aligned(values)
     found = ufunc(*operands)
     if isinstance(found, tuple):
-        return tuple(map(result, found))
+        return tuple(result(_everywhere(one, runs)) for one in found)
     if found.dtype.kind != "f":
         return settled(found)
     found = found.astype(np.float64, copy=False)
-    return Perturbed(found if ufunc.__name__ in EXACT else _rounded(ufunc, found, operands))
+    if ufunc.__name__ in EXACT:
+        return Perturbed(_everywhere(found, runs))
+    return Perturbed(_rounded(ufunc, np.repeat(found, runs, axis=0) if runs > 1 else found, operands))
 
 
 def _rounded(ufunc: np.ufunc, exact: NDArray[np.float64], operands: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
@@ -274,21 +290,20 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
 def reduced(ufunc: np.ufunc, value: Perturbed, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
     """``ufunc.reduce``; sums and products are off by what recursive evaluation may be off."""
     _active[-1].operations += 1
+    (value,), runs = _once([value])
     axes, data = axes_of(axis, value.ndim), value.data
     found = ufunc.reduce(data, axis=axes, keepdims=keepdims, dtype=dtype)
     if found.dtype.kind != "f" or ufunc not in (np.add, np.multiply):
-        return result(found)  # counts, maximum, minimum, logical: exact
+        return result(_everywhere(found, runs))  # counts, maximum, minimum, logical: exact
     moved = np.moveaxis(data, axes, range(-len(axes), 0))
     flat = moved.reshape(*moved.shape[: data.ndim - len(axes)], -1)
     if flat.shape[-1] <= 1:
-        return Perturbed(found)
-    noise = _active[-1]
-    if ufunc is np.multiply:
-        return Perturbed(spread(found, np.abs(found), noise.u * math.sqrt(flat.shape[-1] - 1.0)))
-    sums = _flat(found)
-    out = np.empty_like(sums)
-    kernels.spread_sums(np.ascontiguousarray(flat).reshape(-1, flat.shape[-1]), sums, out, noise.u, noise.state)
-    return Perturbed(out.reshape(found.shape))
+        return Perturbed(_everywhere(found, runs))
+    scale, factor = np.abs(found), math.sqrt(flat.shape[-1] - 1.0)
+    if ufunc is np.add:
+        scale, factor = np.empty(found.shape), 1.0
+        kernels.partial_sums(np.ascontiguousarray(flat).reshape(-1, flat.shape[-1]), scale.reshape(-1))
+    return Perturbed(spread(_everywhere(found, runs), scale, factor * _active[-1].u))
 
 
 def accumulated(ufunc: np.ufunc, value: Perturbed, axis: Any = None, dtype: Any = None) -> Any:
@@ -310,6 +325,8 @@ def accumulated(ufunc: np.ufunc, value: Perturbed, axis: Any = None, dtype: Any 
 def _scatter(ufunc: np.ufunc, target: Perturbed, places: Any, values: Any = 1.0) -> None:
     """``add.at`` in place: a target that gets m terms is rounded m - 1 times."""
     _active[-1].operations += 1
+    if not target.data.flags.writeable:  # what all runs share
+        target.data = target.data.copy()
     added = values.data if isinstance(values, Perturbed) else np.broadcast_to(values, (target.runs, *np.shape(values)))
     terms, sizes = np.zeros_like(target.data), np.zeros_like(target.data)
     places = places if isinstance(places, tuple) else (places,)
@@ -326,8 +343,12 @@ def product(left: Any, right: Any) -> Any:
     """``np.matmul``."""
     _active[-1].operations += 1
     is_row, is_column = np.ndim(left) == 1, np.ndim(right) == 1
-    a, b = aligned([left[None, :] if is_row else left, right[:, None] if is_column else right])
-    found = contracted(np.matmul(a, b), np.matmul(np.square(a), np.square(b)), a.shape[-1])
+    values, runs = _once([left[None, :] if is_row else left, right[:, None] if is_column else right])
+    a, b = aligned(values)
+    sums, squares = np.matmul(a, b), np.matmul(np.square(a), np.square(b))
+    if runs > 1:
+        sums, squares = np.repeat(sums, runs, axis=0), np.repeat(squares, runs, axis=0)
+    found = contracted(sums, squares, a.shape[-1])
     found = found[..., 0, :] if is_row else found
     return Perturbed(found[..., 0] if is_column else found)
 
