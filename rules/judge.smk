@@ -1,19 +1,9 @@
-CERTIFYING = [*map(str, sorted((LAB.root / "scripts/replab/truth").glob("*.py"))), "scripts/replab/truths.py"]
-
-
-def certified(wildcards):
-    """Truths that are ready, or what they are made from: those of a light family take less time than a job that makes them."""
-    if FAMILIES[wildcards.family].light:
-        return [lab_workflow.relative(LAB, FAMILIES[wildcards.family].folder / "reference.py"), *CERTIFYING]
-    return f"{RESULTS}/truth/{wildcards.family}--{wildcards.shard}.json"
-
-
 rule truth:
     """Certify the values that cells are judged by."""
     input:
         index=f"{RESULTS}/inputs/{{family}}.json",
         reference=lambda wildcards: lab_workflow.relative(LAB, FAMILIES[wildcards.family].folder / "reference.py"),
-        code=CERTIFYING,
+        code=lab_workflow.certifying(LAB),
     output:
         f"{RESULTS}/truth/{{family}}--{{shard}}.json",
     log:
@@ -34,7 +24,7 @@ rule truth:
 rule judge:
     """Compare every cell with its truth and with its neighbours."""
     input:
-        truth=certified,
+        truth=lambda wildcards: lab_workflow.certified(LAB, FAMILIES[wildcards.family], wildcards.shard),
         batches=lambda wildcards: lab_workflow.batches_of(LAB, FAMILIES[wildcards.family]),
         code=[
             *map(str, sorted((LAB.root / "scripts/replab/compare").glob("*.py"))),

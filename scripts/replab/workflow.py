@@ -251,6 +251,18 @@ def batches_of(lab: Lab, family: Family) -> list[str]:
     return [f"{folder}/{ids.batch_id(batch)}.json" for batch in plan.batches_with(lab, family)]
 
 
+def certifying(lab: Lab) -> list[str]:
+    """The code that makes truths."""
+    return [*map(str, sorted((lab.root / "scripts/replab/truth").glob("*.py"))), "scripts/replab/truths.py"]
+
+
+def certified(lab: Lab, family: Family, shard: str) -> list[str]:
+    """Truths that are ready, or what they are made from: those of a light family take less time than a job that makes them."""
+    if family.light:
+        return [relative(lab, family.folder / "reference.py"), *certifying(lab)]
+    return [f"{relative(lab, lab.results)}/truth/{family.name}--{shard}.json"]
+
+
 def reads_defaults(lab: Lab) -> bool:
     """Whether the atlas of defaults is part of this run."""
     return defaults.is_wanted(lab)
