@@ -8,7 +8,7 @@ from replab import asks, ids, plan, workflow as lab_workflow
 LAB = lab_workflow.open_lab(config, Path(workflow.basedir))
 RESULTS = lab_workflow.relative(LAB, LAB.results)
 SETTINGS = f"{RESULTS}/plan/config.json"
-STEP = f"{shlex.quote(sys.executable)} -m replab.steps"
+STEP = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(LAB.root / 'scripts/step.py'))}"
 REPORT = f"{RESULTS}/report/index.html"
 ENVIRONMENTS = [one.name for one in LAB.environments]
 FAMILIES = {one.name: one for one in LAB.families}
@@ -39,6 +39,7 @@ wildcard_constraints:
 onstart:
     lab_workflow.note_start(LAB, cores=lab_workflow.slots(workflow.resource_settings))
     lab_workflow.stop_polling(workflow)
+    lab_workflow.warm_up(workflow, Path(SETTINGS))
 
 
 if lab_workflow.is_main_process() and not lab_workflow.is_dry_run():

@@ -10,7 +10,7 @@ CONFIDENCE = 0.99
 FEWEST_VALUES = 8
 FEWEST_PAIRS = 30
 MOST_PAIRS = 400
-ENOUGH_SECONDS = 0.2
+ENOUGH_SECONDS = 0.1
 # Slow functions: after so long even fewer pairs will do, as long as the interval exists.
 LONGEST_SECONDS = 5.0
 # Reading the clock twice takes a tenth of a microsecond: calls are timed in blocks that make this less than a thousandth.

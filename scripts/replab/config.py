@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -30,6 +30,8 @@ DEVICES = ("auto", "cpu", "cuda")
 MEASUREMENTS = ("time", "body_runs", "retrace", "memory", "debug", "accumulate")
 """What the probe can measure beside the outputs of a cell."""
 FAMILY_FIELDS = ("title", "question", "generators", "factors", "defaults", "leave_out", "variants", "light", "shards", "cases")
+COMPILE: dict[object, Literal["", "values", "all"]] = {False: "", True: "all", "values": "values"}
+"""What the field ``compile`` of a case may say."""
 KINDS = (
     "float_range", "normal", "uniform", "integers", "values", "ties", "one_hot", "spd", "conditioned", "orthogonal", "permutation",
     "dataset",
@@ -56,8 +58,9 @@ BUILDERS = ("docker", "podman")
 """What can build images; the first that this machine has, where nothing says which."""
 CASE_FIELDS: dict[str, type | tuple[type, ...]] = {
     "title": str, "function": str, "inputs": dict, "parameters": dict, "dtypes": list, "derivatives": int, "elementwise": bool,
-    "special": bool, "compile": bool, "program": bool, "constants": list, "outputs": list, "claims": list, "control": dict, "note": str,
-    "factors": dict, "candidates": str, "modes": list, "modes_note": str, "measure": list, "drawn": bool,
+    "special": bool, "compile": (bool, str), "program": bool, "own_float64": bool, "constants": list, "outputs": list, "claims": list,
+    "control": dict, "note": str, "factors": dict, "candidates": str, "modes": list, "modes_note": str, "measure": list,
+    "measure_compiled": list, "drawn": bool,
 }  # fmt: skip
 
 
@@ -378,7 +381,9 @@ def _load_case(
     for mode in merged.get("modes", ()):
         if mode not in modes:
             faults.add(f"there is no mode {mode!r}", where=where, hint=nearest(str(mode), modes))
-    for measurement in merged.get("measure", ()):
+    if (compiled := merged.get("compile", False)) not in COMPILE:
+        faults.add(f'compile must be true, false or "values", not {compiled!r}', where=where)
+    for measurement in (*merged.get("measure", ()), *merged.get("measure_compiled", ())):
         if measurement not in MEASUREMENTS:
             faults.add(f"cannot measure {measurement!r}", where=where, hint=nearest(str(measurement), MEASUREMENTS))
     factors = factor_tables.load_factors(merged.get("factors", {}), f"{where}: factors", faults)
@@ -397,8 +402,9 @@ def _load_case(
         dtypes=tuple(merged.get("dtypes", DTYPES)),
         derivatives=merged.get("derivatives", 0),
         elementwise=merged.get("elementwise", False),
-        compile=merged.get("compile", False),
+        compile=COMPILE[merged.get("compile", False)],
         program=merged.get("program", False),
+        own_float64=merged.get("own_float64", not merged.get("program", False)),
         constants=tuple(merged.get("constants", ())),
         outputs=tuple(merged.get("outputs", ())),
         claims=tuple(merged.get("claims", ())),
@@ -407,6 +413,7 @@ def _load_case(
         modes=tuple(merged.get("modes", ())),
         modes_note=merged.get("modes_note", ""),
         measure=tuple(merged.get("measure", ())),
+        measure_compiled=tuple(merged["measure_compiled"]) if "measure_compiled" in merged else None,
         drawn=merged.get("drawn", False),
         note=merged.get("note", ""),
     )
@@ -421,7 +428,7 @@ def _load_case(
                 special=True,
                 derivatives=0,
                 elementwise=False,
-                compile=False,
+                compile="",
                 claims=(),
                 measure=(),
             )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 FRAMEWORKS = ("numpy", "tensorflow", "torch")
 IMPL_FILE = {"numpy": "impl_numpy.py", "tensorflow": "impl_tf.py", "torch": "impl_torch.py"}
@@ -156,10 +156,13 @@ class Case:
     elementwise: bool = False
     special: bool = False
     """This case is the special-values form of another one: ±0, subnormals, ±Inf, NaN, extremes."""
-    compile: bool = False
+    compile: Literal["", "values", "all"] = ""
+    """Whether compilers for seconds (torch.compile, XLA) are asked; with ``values``, torch.compile in quick coverage for values only."""
     program: bool = False
-    """A whole program (a training, a recurrence over many steps): quick coverage runs float64 on the numbers of float32 only, and modes
-    that build a graph for values only."""
+    """A whole program (a training, a recurrence over many steps): quick coverage runs modes that build a graph for values only, and eager
+    mode is repeated in a new process and not in the same one."""
+    own_float64: bool = True
+    """Whether quick coverage runs float64 on numbers of its own too, beside those of float32 that tell rounding from other causes."""
     constants: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
@@ -174,6 +177,8 @@ class Case:
     modes_note: str = ""
     measure: tuple[str, ...] = ()
     """What the probe measures beside the outputs: time, body_runs, retrace, memory …"""
+    measure_compiled: tuple[str, ...] | None = None
+    """The same under torch.compile, where something new costs seconds each time; None for the same as elsewhere."""
     drawn: bool = False
     """Outputs are statistics of random draws: the reference gives their exact values and the standard deviations of the samples."""
     note: str = ""

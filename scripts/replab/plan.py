@@ -21,6 +21,8 @@ COSTLY: dict[str, dict[str, tuple[tuple[str, ...], int]]] = {
 coverage, and without escalations (those of the eager mode serve). torch.compile has no second derivative at all."""
 COMPILERS = {"quick": ("xla", "compile")}
 """Modes in which a coverage runs elementwise functions for their values only: the derivative is one more function of the same kind."""
+SLOWEST = {"quick": ("compile",)}
+"""Modes in which a coverage runs cases with ``compile = "values"`` for their values only: each kernel costs a start of the C++ compiler."""
 MARKED_ONLY = {"quick": ("xla",)}
 """Modes that a coverage runs only for cases with ``compile = true``, as torch.compile is in every coverage."""
 GRAPHS = {"quick": ("session", "function", "xla", "compile")}
@@ -195,10 +197,12 @@ def _left_out(family: Family, case: Case, mode: str, coordinate: tuple[str, str,
     dtype, grid, derivative = coordinate
     if case.elementwise and derivative and mode in COMPILERS.get(coverage, ()):
         return f"{mode} compiles every function for seconds: elementwise ones are run for their values (coverage: {coverage})"
+    if case.compile == "values" and derivative and mode in SLOWEST.get(coverage, ()):
+        return f"{mode} compiles every function for seconds: this one is run for its values (coverage: {coverage})"
     if case.program and derivative and mode in GRAPHS.get(coverage, ()):
         return f"{mode} builds every function anew: whole programs are run for their values (coverage: {coverage})"
     if _is_spared(case, dtype, grid, coverage):
-        return f"of a whole program float64 is run on the numbers of float32, which tells rounding from other causes (coverage: {coverage})"
+        return f"float64 is run on the numbers of float32 here, which tells rounding from other causes (coverage: {coverage})"
     dtypes, highest = COSTLY[coverage].get(mode, ((), 0))
     if dtypes and ((grid or dtype) not in dtypes or derivative > highest or grid):
         orders = "" if highest == EVERY_ORDER else f" up to derivative {highest}"
@@ -207,7 +211,7 @@ def _left_out(family: Family, case: Case, mode: str, coordinate: tuple[str, str,
 
 
 def _is_spared(case: Case, dtype: str, grid: str, coverage: str) -> bool:
-    return case.program and coverage == "quick" and dtype == "float64" and not grid and "float32" in case.dtypes
+    return not case.own_float64 and coverage == "quick" and dtype == "float64" and not grid and "float32" in case.dtypes
 
 
 def judged(case: Case, coverage: str) -> Iterator[tuple[str, int]]:

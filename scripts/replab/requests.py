@@ -83,6 +83,14 @@ def _cotangents(
     return levels
 
 
+def _measured(cell: Cell) -> Sequence[str]:
+    """What the probe measures of a cell: of float32, as the framework ships it."""
+    if cell.dtype != "float32" or cell.variant != "default":
+        return ()
+    case = cell.case
+    return case.measure_compiled if cell.mode == "compile" and case.measure_compiled is not None else case.measure
+
+
 def cotangent_name(case: Case, order: int, name: str) -> str:
     """What the cotangent of the value or gradient ``name`` is drawn by; cases made from one another share it."""
     return f"{case.group}:{order}:{name}"
@@ -127,9 +135,10 @@ def requests(
             "id": str(ids.cell_id(cell)), "case": cell.case.name, "function": cell.case.function, "impl": str(impl),
             "parameters": cell.case.given(environment.framework), "dtype": cell.dtype, "mode": cell.mode, "derivative": cell.derivative,
             "outputs": list(cell.case.outputs), "inputs": inputs, "cotangents": cotangents,
-            # What serves to judge another run need not be asked whether it repeats itself within its process.
-            "once": bool(cell.grid) or cell.variant == REPEAT,
-            "measure": list(cell.case.measure) if cell.dtype == "float32" and cell.variant == "default" else [],
+            # What serves to judge another run need not be asked whether it repeats itself within its process; neither need a whole
+            # program, which is asked whether it does in a new one.
+            "once": bool(cell.grid) or cell.variant == REPEAT or (cell.case.program and not cell.case.aligned and cell.mode == "eager"),
+            "measure": list(_measured(cell)),
         }  # fmt: skip
         identity = {key: value for key, value in request.items() if key not in ("id", "case", "impl")}
         identity |= {**common, "device": cell.device, "source": sources.digest(impl, cell.case.function)}

@@ -57,26 +57,58 @@ def functions(path: Path) -> set[str]:
     return {name for node in _parse(path).body if not isinstance(node, ast.Import | ast.ImportFrom) for name in _bound(node)}
 
 
+class _File:
+    """The top-level statements of a file: what each binds and uses is found once, for all functions that reach it."""
+
+    def __init__(self, body: list[ast.stmt]) -> None:
+        self.body = body
+        self.definitions: dict[str, list[int]] = {}
+        for place, node in enumerate(body):
+            for name in _bound(node):
+                self.definitions.setdefault(name, []).append(place)
+        self._uses: dict[int, set[str]] = {}
+        self._meanings: dict[int, str] = {}
+
+    def uses(self, place: int) -> set[str]:
+        """Names that a statement reads or writes."""
+        if place not in self._uses:
+            self._uses[place] = _used(self.body[place])
+        return self._uses[place]
+
+    def meaning(self, place: int) -> str:
+        """The syntax of a statement, without its docstring."""
+        if place not in self._meanings:
+            self._meanings[place] = ast.dump(_without_docstring(self.body[place]))
+        return self._meanings[place]
+
+
 @functools.cache
-def _slice(path: Path, function: str, stamp: tuple[int, int]) -> tuple[ast.stmt, ...]:
-    body = _module(path, stamp).body
-    definitions: dict[str, list[int]] = {}
-    for place, node in enumerate(body):
-        for name in _bound(node):
-            definitions.setdefault(name, []).append(place)
-    if function not in definitions:
+def _file(path: Path, stamp: tuple[int, int]) -> _File:
+    return _File(_module(path, stamp).body)
+
+
+@functools.cache
+def _places(path: Path, function: str, stamp: tuple[int, int]) -> tuple[int, ...]:
+    """The statements that ``function`` consists of or reaches, in the order of the file."""
+    file = _file(path, stamp)
+    if function not in file.definitions:
         raise ConfigError(f"has no function {function!r}", where=str(path))
     wanted, queue = set(), [function]
     seen = {function}
     while queue:
-        for place in definitions.get(queue.pop(), ()):
+        for place in file.definitions.get(queue.pop(), ()):
             if place in wanted:
                 continue
             wanted.add(place)
-            fresh = _used(body[place]) - seen
+            fresh = file.uses(place) - seen
             seen |= fresh
             queue.extend(fresh)
-    return tuple(body[place] for place in sorted(wanted))
+    return tuple(sorted(wanted))
+
+
+def _slice(path: Path, function: str, stamp: tuple[int, int]) -> list[ast.stmt]:
+    body = _file(path, stamp).body
+    return [body[place] for place in _places(path, function, stamp)]
 
 
 def original(path: Path, function: str) -> str:
@@ -115,7 +147,8 @@ def digest(path: Path, function: str) -> str:
 
 @functools.cache
 def _digest(path: Path, function: str, stamp: tuple[int, int]) -> str:
-    return hashlib.sha256("\n".join(ast.dump(_without_docstring(node)) for node in _slice(path, function, stamp)).encode()).hexdigest()
+    file = _file(path, stamp)
+    return hashlib.sha256("\n".join(file.meaning(place) for place in _places(path, function, stamp)).encode()).hexdigest()
 
 
 def _without_docstring(node: ast.stmt) -> ast.stmt:

@@ -9,7 +9,7 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from typing import Any
 from replab import __version__, config, ids, plan
 from replab.errors import EnvironmentUnavailable, LabError
 from replab.model import Environment, Lab
+
+
+NOTHING: Mapping[Path, Lab] = {}
 
 
 def load(path: Path) -> Lab:
@@ -280,8 +283,8 @@ def _write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode())
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one step; a ``LabError`` becomes one sentence and its exit code."""
+def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOTHING) -> int:
+    """Run one step; a ``LabError`` becomes one sentence and its exit code. ``known``: labs that have been read, by their settings."""
     parser = argparse.ArgumentParser(prog="replab.steps", description=f"replab {__version__}: one step of the workflow")
     parser.add_argument("step", choices=sorted(STEPS))
     parser.add_argument("--config", type=Path, required=True, help="the settings that the workflow wrote")
@@ -292,7 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     began = time.monotonic()
     try:
-        lab = load(options.config)
+        lab = known.get(options.config.absolute()) or load(options.config)
         told = STEPS[options.step](lab, options)
         _remember(lab, options, time.monotonic() - began, told or {})
     except LabError as error:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from replab import config, defaults, ids, pins, plan, platforms
+from replab import config, defaults, ids, pins, plan, platforms, warm
 from replab.batch import HELD, audit, marker
 from replab.errors import ConfigError, LabError
 from replab.model import IMPL_FILE, Batch, Environment, Family, Lab
@@ -29,6 +29,8 @@ DEVICES = "REPLAB_DEVICES"
 IN_USE = 10
 """Exit code when another workflow holds the results."""
 _held: list[IO[str]] = []
+_running: list[object] = []
+"""Processes that end with this one: they read a pipe that it holds."""
 NOT_SETTINGS = ("version", "allow", "site", "sign")
 """Keys of the workflow's configuration that are no settings of the lab."""
 
@@ -101,6 +103,12 @@ def stop_polling(workflow: Any) -> None:
     """
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
+
+
+def warm_up(workflow: Any, settings: Path) -> None:
+    """Have the steps of this machine forked from one process that has imported everything; submitted jobs start on their own."""
+    if workflow.local_exec and is_main_process():
+        _running.append(warm.start(settings))
 
 
 def slots(settings: Any) -> int:

@@ -1,0 +1,232 @@
+"""A process that has imported what steps need, and forks one for each job of this machine: a start of Python costs more than many jobs.
+
+``start`` is called by the workflow; ``scripts/step.py`` asks. Whoever asks sends its arguments, folder, variables and standard streams; it
+is told the process that runs the step, and at the end its exit code. When the one who asks is gone, so is the step; when the workflow is
+gone (this process's standard input ends), all of them are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SOCKET = "REPLAB_WARM"
+"""Variable that names the socket; without it, steps start as processes of their own."""
+LONGEST_PATH = 100
+"""Bytes that the path of a socket may have on Linux, less a few."""
+MODULES = (
+    "replab.steps", "replab.batch", "replab.defaults", "replab.elsewhere", "replab.inputs", "replab.judge", "replab.observe", "replab.requests",
+    "replab.standalone", "replab.summary", "replab.tables", "replab.trajectories", "replab.truths", "replab.truth.certify",
+)  # fmt: skip
+"""What the steps of a run import; they import the rest of it."""
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Snakemake gives every job the threads of its rule, one; libraries read it when they are imported, which is here."""
+HEADER = struct.Struct("!I")
+STREAMS = 3
+
+
+def start(settings: Path) -> subprocess.Popen[bytes] | None:
+    """Start the process for steps that read ``settings``, and name its socket in this process's variables.
+
+    None where the folder for temporary files has too long a name for a socket: then steps start as before. The socket is there when this
+    returns, so that a job may ask at once, and waits until everything is imported.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="replab-"))  # for this user alone
+    place = folder / "steps"
+    if len(os.fsencode(place)) > LONGEST_PATH:
+        folder.rmdir()
+        return None
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(place))
+    listener.listen(128)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "replab.warm", str(listener.fileno()), str(place), str(settings)],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")},
+        pass_fds=(listener.fileno(),), start_new_session=True,
+    )  # fmt: skip
+    listener.close()
+    os.environ[SOCKET] = str(place)
+    return process
+
+
+@dataclass(slots=True)
+class _Job:
+    """One that asked, and the step that runs for it."""
+
+    connection: socket.socket
+    pid: int = 0
+
+
+class _Server:
+    def __init__(self, listener: socket.socket, settings: Path) -> None:
+        self.listener, self.settings = listener, settings
+        self.jobs: dict[int, _Job] = {}
+        """By process."""
+        self.selector = selectors.DefaultSelector()
+        self.lab: Any = None
+
+    def prepare(self) -> None:
+        """Import and read what every step would; a fault is left to the steps, which say it in their logs."""
+        for name in MODULES:
+            __import__(name)
+        from replab import requests, steps, truths  # noqa: PLC0415 (this process starts before it imports anything)
+        from replab.errors import LabError  # noqa: PLC0415
+
+        with contextlib.suppress(LabError, OSError, ValueError):
+            self.lab = steps.load(self.settings)
+            requests.probe_version()
+            truths.code_version()
+        gc.collect()
+        gc.freeze()  # what is here stays: steps need not look through it, nor copy it by looking
+
+    def serve(self) -> None:
+        """Until the workflow is gone."""
+        wake, waker = os.pipe()
+        os.set_blocking(waker, False)  # noqa: FBT003 (a function of the system)
+        signal.set_wakeup_fd(waker)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        for stream, what in ((0, "workflow"), (wake, "child"), (self.listener, "asked")):
+            self.selector.register(stream, selectors.EVENT_READ, what)
+        while True:
+            for key, _ in self.selector.select():
+                if key.data == "workflow":
+                    if not os.read(0, 1):
+                        return
+                elif key.data == "child":
+                    os.read(wake, 4096)
+                    self._reap()
+                elif key.data == "asked":
+                    self._accept()
+                else:
+                    self._gone(key.data)
+
+    def stop(self) -> None:
+        """Nothing of it is left."""
+        for pid in self.jobs:
+            _kill(pid)
+
+    def _accept(self) -> None:
+        connection, _ = self.listener.accept()
+        try:
+            asked, streams = _receive(connection)
+        except (OSError, ValueError):
+            connection.close()
+            return
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            self._run(asked, streams)
+        for stream in streams:
+            os.close(stream)
+        job = _Job(connection, pid)
+        self.jobs[pid] = job
+        self.selector.register(connection, selectors.EVENT_READ, job)
+        _tell(connection, pid)
+
+    def _run(self, asked: dict[str, Any], streams: list[int]) -> None:
+        """In the child: become the process that was asked for, and never return."""
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            os.setpgid(0, 0)
+            for place, stream in enumerate(streams):
+                os.dup2(stream, place)
+                os.close(stream)
+            self.selector.close()
+            self.listener.close()
+            for job in self.jobs.values():
+                job.connection.close()
+            os.environ.clear()
+            os.environ.update(asked["environment"])
+            os.chdir(asked["folder"])
+            from replab import steps  # noqa: PLC0415 (it is there)
+
+            known = {} if self.lab is None else {self.settings.absolute(): self.lab}
+            code = steps.main(asked["arguments"], known)
+        except SystemExit as leaving:
+            code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        except BaseException:  # noqa: BLE001 (a process of its own: this is its last word)
+            traceback.print_exc()
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(code)
+
+    def _reap(self) -> None:
+        for pid, job in list(self.jobs.items()):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if not ended:
+                continue
+            del self.jobs[pid]
+            self.selector.unregister(job.connection)
+            _tell(job.connection, os.waitstatus_to_exitcode(status))
+            job.connection.close()
+
+    def _gone(self, job: _Job) -> None:
+        """Who asked says nothing but that it has ended; the process is reaped when it has, too."""
+        with contextlib.suppress(OSError):
+            if job.connection.recv(1):
+                return
+        _kill(job.pid)
+
+
+def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """What is asked, and the three streams. Raises ``OSError`` or ``ValueError``."""
+    head, streams, _, _ = socket.recv_fds(connection, HEADER.size, STREAMS)
+    if len(head) != HEADER.size or len(streams) != STREAMS:
+        raise ValueError("not a step")
+    (left,) = HEADER.unpack(head)
+    parts = []
+    while left:
+        part = connection.recv(left)
+        if not part:
+            raise ValueError("half a step")
+        parts.append(part)
+        left -= len(part)
+    asked: dict[str, Any] = json.loads(b"".join(parts))
+    return asked, streams
+
+
+def _tell(connection: socket.socket, number: int) -> None:
+    with contextlib.suppress(OSError):  # it has gone: the next event says so
+        connection.sendall(struct.pack("!i", number))
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def main(arguments: list[str]) -> None:
+    """``FILE DESCRIPTOR, PATH OF THE SOCKET, SETTINGS``."""
+    number, place, settings = arguments
+    server = _Server(socket.socket(fileno=int(number)), Path(settings))
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    try:
+        server.prepare()
+        server.serve()
+    finally:
+        server.stop()
+        shutil.rmtree(Path(place).parent, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
