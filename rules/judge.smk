@@ -22,7 +22,7 @@ rule truth:
 
 
 rule judge:
-    """Compare every cell with its truth and with its neighbours."""
+    """Compare every cell with its truth and with its neighbours, and make what pages show of it."""
     input:
         truth=lambda wildcards: lab_workflow.certified(LAB, FAMILIES[wildcards.family], wildcards.shard),
         batches=lambda wildcards: lab_workflow.batches_of(LAB, FAMILIES[wildcards.family]),
@@ -31,6 +31,8 @@ rule judge:
             *map(str, sorted((LAB.root / "scripts/replab/attribute").glob("*.py"))),
             "scripts/replab/judge.py",
             "scripts/replab/tables.py",
+            "scripts/replab/standalone.py",
+            "scripts/replab/trajectories.py",
         ],
     output:
         cells=f"{RESULTS}/judged/{{family}}--{{shard}}.cells.parquet",
@@ -38,6 +40,8 @@ rule judge:
         curves=f"{RESULTS}/judged/{{family}}--{{shard}}.curves.parquet",
         attributions=f"{RESULTS}/judged/{{family}}--{{shard}}.attributions.parquet",
         measurements=f"{RESULTS}/judged/{{family}}--{{shard}}.measurements.parquet",
+        scripts=f"{RESULTS}/judged/{{family}}--{{shard}}.scripts.parquet",
+        trajectories=f"{RESULTS}/judged/{{family}}--{{shard}}.trajectories.parquet",
     log:
         f"{RESULTS}/logs/judge/{{family}}--{{shard}}.log",
     priority: 5
@@ -66,6 +70,8 @@ rule tables:
         curves=f"{RESULTS}/curves.parquet",
         attributions=f"{RESULTS}/attributions.parquet",
         measurements=f"{RESULTS}/measurements.parquet",
+        scripts=f"{RESULTS}/scripts.parquet",
+        trajectories=f"{RESULTS}/trajectories.parquet",
         defaults=f"{RESULTS}/defaults.parquet",
         environments=f"{RESULTS}/environments.json",
         cases=f"{RESULTS}/cases.json",

@@ -1,25 +1,3 @@
-rule illustrate:
-    """Collect what pages show beside the tables."""
-    input:
-        tables=rules.tables.output,
-        code=["scripts/replab/trajectories.py", "scripts/replab/standalone.py"],
-    output:
-        trajectories=f"{RESULTS}/trajectories.parquet",
-        scripts=f"{RESULTS}/scripts.parquet",
-    log:
-        f"{RESULTS}/logs/illustrate.log",
-    container:
-        container_of
-    resources:
-        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("illustrate", "", attempt),
-        runtime=lambda wildcards, attempt: ASKS.minutes("illustrate", "", attempt),
-    params:
-        step=STEP,
-        settings=SETTINGS,
-    shell:
-        "{params.step} illustrate --config {params.settings} --out {output.trajectories} > {log} 2>&1"
-
-
 rule elsewhere:
     """Compare the cells with their results on other engines and machines, as far as they lie in the store."""
     input:
@@ -48,7 +26,6 @@ rule report:
     input:
         tables=rules.tables.output,
         claims=rules.claims.output,
-        illustrations=rules.illustrate.output,
         elsewhere=rules.elsewhere.output,
         templates=sorted(map(str, (LAB.root / "reports").rglob("*.*"))),
         code=[*sorted(map(str, (LAB.root / "scripts/replab/report").glob("*.py"))), "scripts/replab/defaults.py"],

@@ -27,6 +27,8 @@ MARKED_ONLY = {"quick": ("xla",)}
 """Modes that a coverage runs only for cases with ``compile = true``, as torch.compile is in every coverage."""
 GRAPHS = {"quick": ("session", "function", "xla", "compile")}
 """Modes in which a coverage runs whole programs for their values only: the gradient of a loop takes three times as long to build."""
+SHORT, SHORT_ORDER = ("float16", "bfloat16"), 1
+"""Formats of 16 bits, and the highest order for which quick coverage runs them."""
 REPEAT = "repeat"
 """The variant that changes nothing: the same cells in a new process."""
 ALL, LIGHT = "all", "light"
@@ -201,8 +203,8 @@ def _left_out(family: Family, case: Case, mode: str, coordinate: tuple[str, str,
         return f"{mode} compiles every function for seconds: this one is run for its values (coverage: {coverage})"
     if case.program and derivative and mode in GRAPHS.get(coverage, ()):
         return f"{mode} builds every function anew: whole programs are run for their values (coverage: {coverage})"
-    if _is_spared(case, dtype, grid, coverage):
-        return f"float64 is run on the numbers of float32 here, which tells rounding from other causes (coverage: {coverage})"
+    if spared := _spared(case, coordinate, coverage):
+        return spared
     dtypes, highest = COSTLY[coverage].get(mode, ((), 0))
     if dtypes and ((grid or dtype) not in dtypes or derivative > highest or grid):
         orders = "" if highest == EVERY_ORDER else f" up to derivative {highest}"
@@ -210,14 +212,22 @@ def _left_out(family: Family, case: Case, mode: str, coordinate: tuple[str, str,
     return ""
 
 
-def _is_spared(case: Case, dtype: str, grid: str, coverage: str) -> bool:
-    return not case.own_float64 and coverage == "quick" and dtype == "float64" and not grid and "float32" in case.dtypes
+def _spared(case: Case, coordinate: tuple[str, str, int], coverage: str) -> str:
+    """Why a coverage has no cells of a dtype and order, whatever the mode, and so no truth either; or nothing."""
+    dtype, grid, derivative = coordinate
+    if coverage != "quick" or grid or "float32" not in case.dtypes:
+        return ""
+    if dtype == "float64" and not case.own_float64:
+        return f"float64 is run on the numbers of float32 here, which tells rounding from other causes (coverage: {coverage})"
+    if dtype in SHORT and derivative > SHORT_ORDER:
+        return f"{dtype} is run up to derivative {SHORT_ORDER} (coverage: {coverage})"
+    return ""
 
 
 def judged(case: Case, coverage: str) -> Iterator[tuple[str, int]]:
     """(dtype, derivative order) of the truths that cells of a case are judged by; escalations share those of float32."""
     for dtype, grid, derivative in coordinates(case):
-        if not grid and not _is_spared(case, dtype, grid, coverage):
+        if not grid and not _spared(case, (dtype, grid, derivative), coverage):
             yield dtype, derivative
 
 

@@ -28,7 +28,6 @@ from replab.formats import FORMATS, round_to, spacing
 from replab.model import IMPL_FILE, Case, Family, Lab, Status, Verdict
 from replab.requests import cotangent_name, output_names
 from replab.store import Store
-from replab.tables import TEXT
 from replab.truths import Truths, judging_cell
 
 MOST_LINES = 60
@@ -39,13 +38,6 @@ COPIES = 64
 """An elementwise function gets so many copies of its worst input: enough for vector kernels to take their usual way."""
 AS_HEX = 24
 """Arrays of at most so many numbers are written as hexadecimal floats, larger ones as their bytes."""
-NEEDED = (
-    "id", "key", "family", "case", "output", "environment", "framework", "framework_version", "environment_order", "mode", "dtype",
-    "derivative", "variant", "role", "aligned", "status", "verdict", "ulp_max", "worst_index", "worst_result", "worst_truth", "notes",
-)  # fmt: skip
-"""Columns of ``cells.parquet``."""
-COLUMNS = {"id": TEXT, "script": TEXT, "reason": TEXT}
-SORT = ["id"]
 SEVERITY = (Verdict.SEMANTIC, Verdict.INCOMPARABLE, Verdict.ACCURACY, Verdict.INCONCLUSIVE, Verdict.ROUNDING, Verdict.IDENTICAL)
 OTHER = {"tensorflow": ("torch", "numpy"), "torch": ("tensorflow", "numpy"), "numpy": ("torch", "tensorflow")}
 """Whose result stands beside that of a framework."""
@@ -64,7 +56,7 @@ class Problem:
     family: Family
     case: Case
     cell: Row
-    """The row of ``cells.parquet``, of the output with the worst verdict."""
+    """The row that judging found, of the output with the worst verdict."""
     inputs: Sequence[tuple[str, str, Array, bool]]
     """(name, dtype, values, differentiable), each."""
     cotangents: Sequence[Sequence[tuple[str, Array]]]
@@ -85,7 +77,7 @@ def rows(lab: Lab, cells: Sequence[Row]) -> Iterator[dict[str, str]]:
     """Rows per case, precision, derivative and framework: the script of a result, or why there is none."""
     groups: dict[tuple[str, str, str, int, str], list[Row]] = defaultdict(list)
     newest: dict[tuple[str, str, str, int, str], Row] = {}
-    for cell in cells:
+    for cell in sorted(cells, key=lambda one: (one["id"], one["output"])):
         plain = cell["variant"] == "default" and cell["role"] == "result" and not cell["aligned"]
         if plain and cell["status"] == Status.OK:
             work = (cell["family"], cell["case"], cell["dtype"], cell["derivative"])
@@ -556,4 +548,4 @@ def _tail(problem: Problem) -> list[str]:
     return lines + [f'show("recorded {where}", float.fromhex("{value}"))' for where, value in problem.recorded]
 
 
-__all__ = ["COLUMNS", "MOST_LINES", "SORT", "Problem", "Unfit", "rows", "write"]
+__all__ = ["MOST_LINES", "Problem", "Unfit", "rows", "write"]

@@ -163,24 +163,22 @@ def step_truth(lab: Lab, options: argparse.Namespace) -> None:
     for place, cell in enumerate(cells):
         progress.update(place, len(cells), f"{cell.case.name} {cell.dtype} d{cell.derivative}")
         begin = time.monotonic()
-        entry = {"case": cell.case.name, "dtype": cell.dtype, "derivative": cell.derivative, "problem": ""}
-        key = truths.key(family, cell, index)
+        entry = {"case": cell.case.name, "dtype": cell.dtype, "derivative": cell.derivative, "problem": "", "key": ""}
         try:
-            if not truths.path(key).is_file():  # judging checks the hashes, and makes a damaged one again
-                truths.get(family, cell, index)
+            entry["key"] = truths.ensure(family, cell, index)
         except TruthError as error:
             entry["problem"] = str(error)
             print(error, file=sys.stderr)
         print(f"{time.monotonic() - begin:8.2f} s  {cell.case.name} {cell.dtype} d{cell.derivative}", flush=True)
-        found.append(entry | {"key": key})
+        found.append(entry)
     progress.update(len(cells), len(cells), "")
     progress.finish()
     _write_json(options.out, found)
 
 
 def step_judge(lab: Lab, options: argparse.Namespace) -> None:
-    """Judge the cells of a shard."""
-    from replab import tables  # noqa: PLC0415
+    """Judge the cells of a shard, and make what pages show of them: the losses of trainings, and stand-alone scripts."""
+    from replab import standalone, tables, trajectories  # noqa: PLC0415
     from replab.judge import Judge  # noqa: PLC0415
     from replab.progress import Progress  # noqa: PLC0415
 
@@ -190,8 +188,10 @@ def step_judge(lab: Lab, options: argparse.Namespace) -> None:
     progress = Progress(shown, f"verdicts of {family.name}", total=len(cases))
     rows = Judge(lab, family).run(options.shard, progress)
     stem = options.out.stem.removesuffix(".cells")
-    for part, (columns, sort) in tables.PARTS.items():
-        tables.write(options.out.parent / f"{stem}.{part}.parquet", getattr(rows, part), columns, sort)
+    found = {part: getattr(rows, part) for part in tables.PARTS}
+    found |= {"scripts": standalone.rows(lab, rows.cells), "trajectories": trajectories.rows(lab, rows.cells)}
+    for part, (columns, sort) in tables.JUDGED.items():
+        tables.write(options.out.parent / f"{stem}.{part}.parquet", found[part], columns, sort)
 
 
 def step_tables(lab: Lab, options: argparse.Namespace) -> None:
@@ -202,7 +202,7 @@ def step_tables(lab: Lab, options: argparse.Namespace) -> None:
     names = [f"{family.name}--{shard}" for family in lab.families for shard in range(plan.shards(family))]
     merged = {
         part: tables.merge([folder / f"{name}.{part}.parquet" for name in names], lab.results / f"{part}.parquet", columns, sort)
-        for part, (columns, sort) in tables.PARTS.items()
+        for part, (columns, sort) in tables.JUDGED.items()
     }
     cells = merged["cells"]
     tables.write(lab.results / "defaults.parquet", defaults.table(lab), dict.fromkeys(defaults.COLUMNS, tables.TEXT), list(defaults.SORT))
@@ -219,16 +219,6 @@ def step_claims(lab: Lab, options: argparse.Namespace) -> None:
 
     run.write(lab.root, lab.results, run.folders(lab.families))
     del options
-
-
-def step_illustrate(lab: Lab, options: argparse.Namespace) -> None:
-    """Collect what pages show beside the tables: the losses of trainings, and stand-alone scripts."""
-    from replab import standalone, tables, trajectories  # noqa: PLC0415
-
-    table = tables.read(lab.results / "cells.parquet")
-    cells = table[sorted({*standalone.NEEDED, *trajectories.NEEDED})].to_dict("records")
-    tables.write(options.out, trajectories.rows(lab, cells), trajectories.COLUMNS, trajectories.SORT)
-    tables.write(lab.results / "scripts.parquet", standalone.rows(lab, cells), standalone.COLUMNS, standalone.SORT)
 
 
 def step_elsewhere(lab: Lab, options: argparse.Namespace) -> None:

@@ -34,7 +34,7 @@ MARK = "REPLAB_SANDBOX"
 """Environment variable that names the staging folder: marks every process of a sandbox, also those that left its process group."""
 IMPORT_SECONDS = 180.0
 IMPORT_ATTEMPTS = 2
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.05
 FAMILY_SECONDS = 0.5
 """How often the children of a sandbox are looked for; that reads all of /proc, the memory of known processes is read at every poll."""
 ADDRESS_MARGIN_MB = 2048

@@ -50,7 +50,21 @@ PARTS: dict[str, tuple[Mapping[str, pa.DataType], list[str]]] = {
     "attributions": (ATTRIBUTIONS, ["family", "case", "method", "axis", "pair", "dtype", "derivative", "factor", "note"]),
     "measurements": (MEASUREMENTS, ["id", "measurement", "note"]),
 }
-"""What judging writes, part by part: columns, and the order of rows."""
+"""What judging finds, part by part: columns, and the order of rows."""
+ILLUSTRATIONS: dict[str, tuple[Mapping[str, pa.DataType], list[str]]] = {
+    "scripts": ({"id": TEXT, "script": TEXT, "reason": TEXT}, ["id"]),
+    "trajectories": (
+        {
+            "id": TEXT, "family": TEXT, "case": TEXT, "dtype": TEXT, "environment": TEXT, "framework": TEXT, "environment_order": COUNT,
+            "mode": TEXT, "aligned": TEXT, "verdict": TEXT, "place": COUNT, "step": COUNT, "value": REAL, "truth": REAL, "sigma": REAL,
+            "z_limit": REAL,
+        },
+        ["id", "place"],
+    ),
+}  # fmt: skip
+"""What pages show beside it: made by the same jobs, which have everything at hand."""
+JUDGED = {**PARTS, **ILLUSTRATIONS}
+"""All that a judging job writes."""
 TIMING = ("seconds", "first_call_seconds", "import_seconds")
 """Columns that differ from run to run; all others are the same for the same bits."""
 

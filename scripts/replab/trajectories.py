@@ -14,22 +14,10 @@ from replab.errors import StoreError, TruthError
 from replab.model import Case, Family, Lab, Status
 from replab.requests import output_names
 from replab.store import Store
-from replab.tables import COUNT, REAL, TEXT
 from replab.truths import Truths, judging_cell
 
 OUTPUT = "losses"
 """Outputs of this name are drawn as curves."""
-COLUMNS = {
-    "id": TEXT, "family": TEXT, "case": TEXT, "dtype": TEXT, "environment": TEXT, "framework": TEXT, "environment_order": COUNT,
-    "mode": TEXT, "aligned": TEXT, "verdict": TEXT, "place": COUNT, "step": COUNT, "value": REAL, "truth": REAL, "sigma": REAL,
-    "z_limit": REAL,
-}  # fmt: skip
-NEEDED = (
-    "id", "key", "family", "case", "output", "environment", "framework", "environment_order", "mode", "dtype", "derivative", "variant",
-    "status", "verdict", "z_limit",
-)  # fmt: skip
-"""Columns of ``cells.parquet``."""
-SORT = ["id", "place"]
 Row = dict[str, Any]
 
 
@@ -41,7 +29,7 @@ def steps_of(case: Case, points: int) -> list[int]:
 
 
 def rows(lab: Lab, cells: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
-    """Every loss of the default variant, of cases as declared and with all factors aligned; ``cells`` are rows of ``cells.parquet``."""
+    """Every loss of the default variant, of cases as declared and with all factors aligned; ``cells`` are judged ones."""
     wanted: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for cell in cells:
         if cell["output"] == OUTPUT and cell["status"] == Status.OK and cell["variant"] == "default":

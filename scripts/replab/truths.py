@@ -110,10 +110,23 @@ class Truths:
         try:
             return _read(path, cell.dtype)
         except StoreError:
-            problem = self.problem(family, cell, index, changed)
-            found = certify(problem, cell.dtype, elementwise=cell.case.elementwise, drawn=cell.case.drawn, hypothesis=bool(changed))
-            write_atomically(path, _encode(found, cell.dtype))
+            self._make(path, family, cell, index, changed)
             return _read(path, cell.dtype)
+
+    def ensure(self, family: Family, cell: Cell, index: Mapping[str, Any]) -> str:
+        """Have the truth of ``cell`` on disk; returns its key. Who reads it checks its hashes, and makes a damaged one again.
+
+        Raises ``TruthError`` when the reference fails.
+        """
+        key = self.key(family, cell, index)
+        if not self.path(key).is_file():
+            self._make(self.path(key), family, cell, index)
+        return key
+
+    def _make(self, path: Path, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> None:
+        problem = self.problem(family, cell, index, changed)
+        found = certify(problem, cell.dtype, elementwise=cell.case.elementwise, drawn=cell.case.drawn, hypothesis=bool(changed))
+        write_atomically(path, _encode(found, cell.dtype))
 
     def path(self, key: str) -> Path:
         """Where the truth with this key lies."""

@@ -8,7 +8,7 @@ STAGES = {
     "cells": ("ask", "inside", "batch"),
     "truth": ("truth",),
     "judge": ("judge",),
-    "report": ("tables", "claims", "illustrate", "elsewhere", "report", "publish"),
+    "report": ("tables", "claims", "elsewhere", "report", "publish"),
 }
 """Stage → rules, in the order of the data."""
 

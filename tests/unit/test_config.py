@@ -99,6 +99,8 @@ def test_a_wrong_setting_is_one_sentence(root, settings, expected):
         ('Exp = { inputs = { x = "reals" }, function = "exp" }', "experiments/ops/experiment.toml: cases.Exp: 'Exp' cannot name a case. Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most 60 characters"),
         ('exp = { inputs = { x = "reals" }, modes = ["eagre"] }', "experiments/ops/experiment.toml: cases.exp: there is no mode 'eagre'. Did you mean 'eager'?"),
         ('exp = { inputs = { x = "reals" }, measure = ["tim"] }', "experiments/ops/experiment.toml: cases.exp: cannot measure 'tim'. Did you mean 'time'?"),
+        ('exp = { inputs = { x = "reals" }, measure_compiled = ["tim"] }', "experiments/ops/experiment.toml: cases.exp: cannot measure 'tim'. Did you mean 'time'?"),
+        ('exp = { inputs = { x = "reals" }, compile = "value" }', 'experiments/ops/experiment.toml: cases.exp: compile must be true, false or "values", not \'value\''),
         ('exp = { inputs = { x = "reals" }, candidates = "adam" }', "experiments/ops/experiment.toml: cases.exp: there are no candidates 'adam'. Known: "),
         ('exp = { inputs = { x = "reals" }, factors = { beta = 3 } }', "experiments/ops/experiment.toml: cases.exp: factors.beta: needs a value `aligned`. Such as { aligned = 1e-5, alternatives = [1e-3] }"),
         ("", "experiments/ops/experiment.toml: has no cases"),

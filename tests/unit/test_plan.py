@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from replab import ids, plan
-from replab.model import MODES, Batch, Case, Environment, Factor, Family, Generator, Lab, Limits, Variant
+from replab.model import MODES, Batch, Case, Cell, Environment, Factor, Family, Generator, Lab, Limits, Variant
+from replab.requests import requests
 
 
 def case(name, **more):
@@ -81,7 +82,7 @@ def test_float32_is_followed_by_its_escalation_where_float64_is_there(dtypes, de
 
 
 def test_what_is_left_out_says_why(folder):
-    cases = [case("exp", compile=True, derivatives=2), case("log")]
+    cases = [case("exp", compile="all", derivatives=2), case("log")]
     cells = list(plan.cells(family(folder, cases, leave_out={"compile": "each costs seconds", "script": "not today"}), TORCH, Variant(name="default"), "quick"))
     reasons = {str(ids.cell_id(cell)): cell.left_out for cell in cells}
     text = "compile is run for float32 up to derivative 1 only, since it builds every function anew (coverage: quick)"
@@ -90,6 +91,39 @@ def test_what_is_left_out_says_why(folder):
     assert reasons["ops.exp:float32:d0@torch-2.13:compile:default:cpu"] == reasons["ops.exp:float32:d1@torch-2.13:compile:default:cpu"] == ""
     assert reasons["ops.exp:float32:d2@torch-2.13:compile:default:cpu"] == reasons["ops.exp:float64/float32:d0@torch-2.13:compile:default:cpu"] == text
     assert reasons["ops.log:float32:d0@torch-2.13:compile:default:cpu"] == "each costs seconds"
+
+
+def reasons(folder, one, coverage="quick"):
+    """(mode, dtype with grid, order) → why it is left out, of one case in PyTorch."""
+    cells = plan.cells(family(folder, [one]), TORCH, Variant(name="default"), coverage)
+    return {(cell.mode, f"{cell.dtype}/{cell.grid}".rstrip("/"), cell.derivative): cell.left_out for cell in cells}
+
+
+def test_a_case_can_be_compiled_for_its_values_only(folder):
+    found = reasons(folder, case("softmax", compile="values", derivatives=1, dtypes=("float32",)))
+    assert found["compile", "float32", 0] == ""
+    assert found["compile", "float32", 1] == "compile compiles every function for seconds: this one is run for its values (coverage: quick)"
+    assert found["script", "float32", 1] == ""
+    assert reasons(folder, case("softmax", compile="values", derivatives=1, dtypes=("float32",)), "full")["compile", "float32", 1] == ""
+
+
+def test_float64_can_be_run_on_the_numbers_of_float32_alone(folder):
+    one = case("mlp", own_float64=False)
+    found = reasons(folder, one)
+    assert found["eager", "float64", 0] == "float64 is run on the numbers of float32 here, which tells rounding from other causes (coverage: quick)"
+    assert found["eager", "float64/float32", 0] == found["eager", "float32", 0] == ""
+    assert list(plan.judged(one, "quick")) == [("float32", 0)]
+    assert list(plan.judged(one, "full")) == [("float32", 0), ("float64", 0)]
+    assert reasons(folder, case("mlp", own_float64=False, dtypes=("float64",)))["eager", "float64", 0] == ""  # it has no other
+
+
+def test_formats_of_16_bits_are_run_up_to_the_first_derivative(folder):
+    one = case("exp", derivatives=2, dtypes=("float32", "bfloat16"))
+    found = reasons(folder, one)
+    assert found["eager", "bfloat16", 1] == found["eager", "float32", 2] == ""
+    assert found["eager", "bfloat16", 2] == "bfloat16 is run up to derivative 1 (coverage: quick)"
+    assert ("bfloat16", 2) not in plan.judged(one, "quick")
+    assert ("bfloat16", 2) in plan.judged(one, "full")
 
 
 def test_variants_are_for_families_that_ask_for_them(folder):
@@ -158,3 +192,32 @@ def test_partly_aligned_runs_are_made_in_float32_only():
     partly, wholly = (case("adam.x", base="adam", factors=factors, aligned=aligned, derivatives=1) for aligned in (("a",), ("a", "b")))
     assert list(plan.coordinates(partly)) == [("float32", "", 0), ("float32", "", 1)]
     assert len(list(plan.coordinates(wholly))) == 6
+
+
+def test_a_whole_program_is_repeated_in_a_new_process_and_not_in_the_same(folder):
+    def asked(one, variant="default", mode="eager", dtype="float32", grid=""):
+        cell = Cell(case=one, dtype=dtype, grid=grid, derivative=0, environment="torch-2.13", framework="torch", mode=mode, variant=variant)
+        index = {one.name: {name: {"value": {"inputs": [], "cotangents": []}} for name in ("float32", "float64")}}
+        (folder / "impl_torch.py").write_text(f"def {one.function}(x):\n    return x\n")
+        ((_, request),) = requests(family(folder, [one]), TORCH, Variant(name=variant), index, {}, [cell])
+        return request["once"]
+
+    training = case("sgd", program=True)
+    assert asked(training) and asked(training, "repeat") and asked(training, dtype="float64", grid="float32")
+    assert not asked(training, mode="script")  # no new process repeats that
+    assert not asked(case("sgd.aligned-rate", function="sgd", program=True, base="sgd", aligned=("rate",)))
+    assert not asked(case("exp"))
+
+
+def test_what_costs_a_compilation_each_time_can_be_measured_elsewhere_only(folder):
+    def measured(one, mode):
+        cell = Cell(case=one, dtype="float32", grid="", derivative=0, environment="torch-2.13", framework="torch", mode=mode, variant="default")
+        index = {one.name: {"float32": {"value": {"inputs": [], "cotangents": []}}}}
+        (folder / "impl_torch.py").write_text(f"def {one.function}(x):\n    return x\n")
+        ((_, request),) = requests(family(folder, [one]), TORCH, Variant(name="default"), index, {}, [cell])
+        return request["measure"]
+
+    chain = case("chain", measure=("time", "retrace"), measure_compiled=("time",))
+    assert measured(chain, "eager") == measured(chain, "script") == ["time", "retrace"]
+    assert measured(chain, "compile") == ["time"]
+    assert measured(case("mlp", measure=("time", "retrace")), "compile") == ["time", "retrace"]

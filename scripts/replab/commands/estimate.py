@@ -97,7 +97,7 @@ def jobs(lab: Lab) -> Iterator[tuple[str, str]]:
     shards = [(family, f"{family.name}--{shard}") for family in lab.families for shard in range(plan.shards(family))]
     yield from (("truth", name) for family, name in shards if not family.light)
     yield from (("judge", name) for _, name in shards)
-    yield from ((name, "") for name in ("tables", "claims", "illustrate", "elsewhere", "report"))
+    yield from ((name, "") for name in ("tables", "claims", "elsewhere", "report"))
 
 
 def total_of(lines: dict[str, Line]) -> Line:

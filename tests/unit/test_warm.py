@@ -1,0 +1,166 @@
+"""Steps that are forked from a process which has imported everything: as if each had been started on its own, only sooner."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from replab import warm
+
+ROOT = Path(__file__).resolve().parents[2]
+STEP = ROOT / "scripts" / "step.py"
+PATIENCE = 30.0
+
+
+def settings(folder, **changed):
+    path = folder / "config.json"
+    path.write_text(json.dumps({"root": str(ROOT), "config": {"results": str(folder / "results"), "families": "gradients", "environments": "numpy-2.5"} | changed}))
+    return path
+
+
+def step(*words, environment=None, **more):
+    """The process that Snakemake would start for a step."""
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(STEP), *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **(environment or {})}, **more,
+    )  # fmt: skip
+
+
+def until(condition, seconds=PATIENCE):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to this"
+        time.sleep(0.02)
+
+
+def alive(pid):
+    """Whether a process runs (one that has ended and was not waited for yet does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def children(pid):
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.delenv(warm.SOCKET, raising=False)
+    process = warm.start(settings(tmp_path))
+    yield process
+    process.stdin.close()
+    process.wait(timeout=PATIENCE)
+    monkeypatch.delenv(warm.SOCKET, raising=False)
+
+
+def test_a_step_is_forked_and_writes_what_it_would_have_written(server, tmp_path, monkeypatch):
+    words = ("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out")
+    forked = step(*words, tmp_path / "forked.json")
+    until(lambda: children(server.pid) or forked.poll() is not None)
+    assert children(server.pid)
+    assert forked.communicate(timeout=PATIENCE)[1] == ""
+    assert forked.returncode == 0
+    monkeypatch.delenv(warm.SOCKET)
+    alone = step(*words, tmp_path / "alone.json")
+    assert alone.wait(timeout=PATIENCE) == 0
+    assert (tmp_path / "forked.json").read_bytes() == (tmp_path / "alone.json").read_bytes()
+
+
+def test_the_streams_the_folder_and_the_variables_are_those_of_the_one_who_asked(server, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "other.json").write_text((tmp_path / "config.json").read_text().replace(str(tmp_path / "results"), "nowhere"))
+    done = step("tables", "--config", "other.json", "--out", "x", cwd=elsewhere)
+    out, said = done.communicate(timeout=PATIENCE)
+    assert done.returncode == 1  # a traceback: there are no results
+    assert "No such file or directory" in said
+    assert out == ""
+
+
+def test_a_refusal_is_one_sentence_with_its_exit_code(server, tmp_path):
+    settings(tmp_path, environments="numpy-9")  # another file than the one that was read: it is read again
+    other = tmp_path / "other.json"
+    (tmp_path / "config.json").rename(other)
+    done = step("inputs", "--config", other, "--name", "gradients", "--out", tmp_path / "x.json")
+    _, said = done.communicate(timeout=PATIENCE)
+    assert said.startswith("replab: config: environments: there is no environment or group 'numpy-9'")
+    assert done.returncode == 2
+
+
+def test_who_asks_for_something_else_is_told_as_ever(server):
+    done = step("nonsense")
+    _, said = done.communicate(timeout=PATIENCE)
+    assert "invalid choice: 'nonsense'" in said
+    assert done.returncode == 2
+
+
+def _long(tmp_path):
+    """A step that takes long: it makes the truths of a family."""
+    before = settings(tmp_path, families="ops", points=200_000)
+    assert subprocess.run([sys.executable, "-m", "replab.steps", "inputs", "--config", before, "--name", "ops", "--out", tmp_path / "results/inputs/ops.json"], check=False).returncode == 0
+    return step("truth", "--config", before, "--name", "ops", "--out", tmp_path / "truth.json")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_step_ends_with_the_one_who_asked(server, tmp_path, number):
+    asked = _long(tmp_path)
+    until(lambda: children(server.pid))
+    (pid,) = children(server.pid)
+    asked.send_signal(number)
+    asked.communicate(timeout=PATIENCE)
+    until(lambda: not alive(pid))
+    assert asked.returncode == (-number if number != signal.SIGINT else 1) or asked.returncode == -signal.SIGINT
+    assert not (tmp_path / "truth.json").exists()
+    assert server.poll() is None
+
+
+def test_nothing_is_left_when_the_workflow_is_gone(tmp_path, monkeypatch):
+    process = warm.start(settings(tmp_path))
+    place = Path(os.environ[warm.SOCKET])
+    asked = _long(tmp_path)
+    until(lambda: children(process.pid))
+    (pid,) = children(process.pid)
+    process.stdin.close()  # as the kernel does for a workflow that was killed
+    process.wait(timeout=PATIENCE)
+    until(lambda: not alive(pid))
+    assert not place.parent.exists()
+    until(lambda: asked.poll() is not None or alive(asked.pid))  # it goes on alone: what asked is still there
+    asked.kill()
+    asked.communicate(timeout=PATIENCE)
+    monkeypatch.delenv(warm.SOCKET, raising=False)
+
+
+def test_without_the_process_a_step_starts_on_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv(warm.SOCKET, str(tmp_path / "gone"))
+    done = step("inputs", "--config", settings(tmp_path), "--name", "gradients", "--out", tmp_path / "x.json")
+    assert done.wait(timeout=PATIENCE) == 0
+    assert (tmp_path / "x.json").is_file()
+
+
+def test_a_folder_with_too_long_a_name_has_no_socket(tmp_path, monkeypatch):
+    monkeypatch.delenv(warm.SOCKET, raising=False)
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    assert warm.start(settings(tmp_path)) is None
+    assert warm.SOCKET not in os.environ
+    assert list(folder.iterdir()) == []
+
+
+def test_whoever_connects_and_says_nonsense_does_no_harm(server, tmp_path):
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
+        stranger.connect(os.environ[warm.SOCKET])
+        stranger.sendall(b"good evening")
+    done = step("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json")
+    assert done.wait(timeout=PATIENCE) == 0
