@@ -36,7 +36,7 @@ def test_our_own_files_name_no_other_host(path) -> None:
 
 def test_every_chart_is_valid_vega_lite() -> None:
     results = realistic(names=("exp", "sigmoid")).results()
-    charts = [chart for page in operations(results, shown(results)) for panel in page.panels for chart in panel.charts]
+    charts = [chart for make in operations(results, shown(results)) for panel in make().panels for chart in panel.charts]
     assert len(charts) == 4
     for chart in charts:
         alt.Chart.from_dict(chart.payload["spec"])  # validates against the schema, raises otherwise

@@ -328,7 +328,8 @@ def test_the_page_of_a_case_has_its_causes_and_its_aligned_runs() -> None:
         cells=[old, new, torch, *runs],
         attributions=[*subsets(new, torch, {"epsilon": 1.0}, runs[0].id), hypothesis(new, "epsilon", "0.001", "1e-05")],
     )
-    (page,) = site(lab.results()).operations
+    (make,) = site(lab.results()).operations
+    page = make()
     assert page.cause is not None
     assert page.cause.summary == (
         "Between frameworks it is enough to align epsilon; the runs below show it.",
@@ -353,4 +354,4 @@ def test_aligned_and_varied_runs_are_no_rows_of_the_matrix_and_no_pairs_of_upgra
 def test_a_case_without_attributions_has_no_section_on_causes() -> None:
     results = Lab(cells=[cell("exp")]).results()
     assert cause_sections(results, Index(results, shown(results))) == {}
-    assert site(results).operations[0].cause is None
+    assert site(results).operations[0]().cause is None

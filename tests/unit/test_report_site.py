@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -11,7 +12,8 @@ from urllib.parse import quote_plus, unquote
 import pytest
 
 from builders import HOSTILE, Lab, cell, hostile, realistic
-from replab.report import writer
+from replab.report import viewmodel, writer
+from replab.report.pages import OperationPage
 from replab.report.render import TEMPLATES, render
 from replab.report.results import ReportError
 from replab.report.writer import script_json
@@ -204,3 +206,22 @@ def test_templates_escape_and_know_every_name() -> None:
     env = writer._environment(TEMPLATES)
     assert env.autoescape is True
     assert env.undefined.__name__ == "StrictUndefined"
+
+
+def test_a_page_that_cannot_be_made_in_any_process_is_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Pages of cases are written by several processes: one that fails is not passed over, and the report before it stays."""
+    monkeypatch.setattr(writer.os, "sched_getaffinity", lambda _pid: {0, 1, 2})
+    pages = viewmodel.site(realistic().results())
+    out = writer.publish(pages, tmp_path / "report", TEMPLATES)
+    before = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
+
+    def broken() -> OperationPage:
+        raise ValueError("no such page")
+
+    with pytest.raises(ReportError, match="some pages could not be written"):
+        writer.publish(dataclasses.replace(pages, operations=(broken, *pages.operations)), tmp_path / "report", TEMPLATES)
+    assert "ValueError: no such page" in capfd.readouterr().err
+    assert {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()} == before
+    monkeypatch.setattr(writer.os, "sched_getaffinity", lambda _pid: {0})
+    alone = writer.publish(pages, tmp_path / "alone", TEMPLATES).parent
+    assert {path.relative_to(alone): path.read_bytes() for path in alone.rglob("*") if path.is_file()} == {path.relative_to(out.parent): data for path, data in before.items()}

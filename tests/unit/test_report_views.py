@@ -12,13 +12,17 @@ from replab.report.figures import class_picture, error_chart
 from replab.report.lab import controls, provenance
 from replab.report.matrix import matrix
 from replab.report.operations import operations
-from replab.report.pages import ProvenancePage
+from replab.report.pages import OperationPage, ProvenancePage
 from replab.report.results import ElsewhereRow, PlatformRow, Results
 
 
 def _provenance(results: Results) -> ProvenancePage:
     views = shown(results)
     return provenance(results, views, Index(results, views))
+
+
+def made(results: Results) -> list[OperationPage]:
+    return [make() for make in operations(results, shown(results))]
 
 
 def test_the_worst_output_decides_the_outcome_of_a_cell() -> None:
@@ -104,7 +108,7 @@ def test_the_matrix_packs_a_letter_a_cell_and_a_blank_where_nothing_was_planned(
 def test_a_curve_is_drawn_where_its_bits_are_and_nowhere_else() -> None:
     value, slope = cell("a", bits="value"), cell("a", bits="slope", derivative=1)
     lab = Lab(cells=[value, slope], curves=curve(value, [1.0, 5.0, 2.0, 1.0]))
-    (page,) = operations(lab.results(), shown(lab.results()))
+    (page,) = made(lab.results())
     assert [len(panel.charts) for panel in page.panels] == [1, 0]
     (chart,) = page.panels[0].charts
     assert chart.table == (("A", "numpy-2.4 (eager)", "5", "-1.9e-6 … -9.5e-7", "0.45", "400"),)
@@ -133,7 +137,7 @@ def test_the_input_axis_survives_the_whole_range_of_float64() -> None:
 
 def test_every_case_has_a_page_and_the_command_of_its_worst_cell() -> None:
     results = realistic(names=("sigmoid", "exp")).results()
-    pages = operations(results, shown(results))
+    pages = made(results)
     assert [page.path for page in pages] == ["op/ops.exp.html", "op/ops.sigmoid.html"]
     assert pages[1].panels[0].command == "uv run replab cell 'ops.sigmoid:float32:d0@tf-1.15:eager:default:cpu'"
 
@@ -171,7 +175,7 @@ def test_a_verdict_that_compares_nothing_says_what_stood_in_the_way() -> None:
         ]
     )
     results = lab.results()
-    (page,) = operations(results, shown(results))
+    (page,) = made(results)
     assert [(outcome.name, reason, places) for outcome, reason, places in page.panels[0].reasons] == [
         ("inconclusive", "the truth is not known well enough at any element", "numpy-2.4 (eager)")
     ]

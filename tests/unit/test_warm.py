@@ -75,25 +75,25 @@ def test_a_step_is_forked_and_writes_what_it_would_have_written(server, tmp_path
     assert (tmp_path / "forked.json").read_bytes() == (tmp_path / "alone.json").read_bytes()
 
 
-def test_the_streams_the_folder_and_the_variables_are_those_of_the_one_who_asked(server, tmp_path):
+def test_the_streams_and_the_folder_are_those_of_the_one_who_asked(server, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "other.json").write_text((tmp_path / "config.json").read_text().replace(str(tmp_path / "results"), "nowhere"))
     done = step("tables", "--config", "other.json", "--out", "x", cwd=elsewhere)
     out, said = done.communicate(timeout=PATIENCE)
     assert done.returncode == 1  # a traceback: there are no results
-    assert "No such file or directory" in said
+    assert f"FileNotFoundError: {ROOT}/nowhere/judged/" in said  # ``other.json`` of that folder was read
     assert out == ""
 
 
 def test_a_refusal_is_one_sentence_with_its_exit_code(server, tmp_path):
-    settings(tmp_path, environments="numpy-9")  # another file than the one that was read: it is read again
-    other = tmp_path / "other.json"
-    (tmp_path / "config.json").rename(other)
+    folder = tmp_path / "other"
+    folder.mkdir()
+    other = settings(folder, environments="numpy-9")
     done = step("inputs", "--config", other, "--name", "gradients", "--out", tmp_path / "x.json")
     _, said = done.communicate(timeout=PATIENCE)
-    assert said.startswith("replab: config: environments: there is no environment or group 'numpy-9'")
-    assert done.returncode == 2
+    assert said.startswith("replab: environments: unknown environment or group 'numpy-9'")
+    assert done.returncode == 4
 
 
 def test_who_asks_for_something_else_is_told_as_ever(server):
@@ -105,7 +105,7 @@ def test_who_asks_for_something_else_is_told_as_ever(server):
 
 def _long(tmp_path):
     """A step that takes long: it makes the truths of a family."""
-    before = settings(tmp_path, families="ops", points=200_000)
+    before = settings(tmp_path, families="ops", points=4096)
     assert subprocess.run([sys.executable, "-m", "replab.steps", "inputs", "--config", before, "--name", "ops", "--out", tmp_path / "results/inputs/ops.json"], check=False).returncode == 0
     return step("truth", "--config", before, "--name", "ops", "--out", tmp_path / "truth.json")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import isfinite, log2
 from typing import Any
 
@@ -227,43 +228,43 @@ def _parameters(entry: Mapping[str, Any]) -> str:
 
 def operations(
     results: Results, cells: tuple[CellView, ...], causes: Mapping[tuple[str, str], CauseSection] | None = None
-) -> tuple[OperationPage, ...]:
-    """A page per case that has cells, with what is known about its causes."""
+) -> tuple[Callable[[], OperationPage], ...]:
+    """What makes the page of each case that has cells, with what is known about its causes: pages do not depend on each other."""
     curves: dict[tuple[str, str, str], list[CurveRow]] = defaultdict(list)
     for row in results.curves:
         curves[row.family, row.case, row.dtype].append(row)
     grouped: dict[tuple[str, str], dict[Work, list[CellView]]] = defaultdict(dict)
     for work, members in by_work(cells).items():
         grouped[work.family, work.case][work] = members
-    known = set(grouped)
     scripts = {row.id: row for row in results.scripts}
-    pages = []
-    for (family, case), works in grouped.items():
+
+    def page(family: str, case: str) -> OperationPage:
         entry = case_entry(results, family, case)
         about = results.cases.get(family) or {}
         sources = entry.get("sources") or {}
         claims = entry.get("claims") or []
-        panels = tuple(_panel(work, members, curves[family, case, work.dtype], scripts) for work, members in works.items())
-        pages.append(
-            OperationPage(
-                path=case_path(family, case),
-                name=f"{family}.{case}",
-                title=case_title(results, family, case),
-                family=family,
-                family_title=str(about.get("title") or family),
-                question=str(about.get("question") or ""),
-                note=str(entry.get("note") or ""),
-                claims=tuple(str(claim) for claim in claims),
-                parameters=_parameters(entry),
-                sources=tuple((name, str(sources[name])) for name in sorted(sources, key=_source_order) if sources[name]),
-                related=_related(family, case, known),
-                panels=panels,
-                dtypes=tuple(dict.fromkeys(panel.dtype for panel in panels)),
-                orders=tuple((order, derivative_name(order)) for order in sorted({panel.derivative for panel in panels})),
-                cause=(causes or {}).get((family, case)),
-            )
+        panels = tuple(
+            _panel(work, members, curves.get((family, case, work.dtype), ()), scripts) for work, members in grouped[family, case].items()
         )
-    return tuple(pages)
+        return OperationPage(
+            path=case_path(family, case),
+            name=f"{family}.{case}",
+            title=case_title(results, family, case),
+            family=family,
+            family_title=str(about.get("title") or family),
+            question=str(about.get("question") or ""),
+            note=str(entry.get("note") or ""),
+            claims=tuple(str(claim) for claim in claims),
+            parameters=_parameters(entry),
+            sources=tuple((name, str(sources[name])) for name in sorted(sources, key=_source_order) if sources[name]),
+            related=_related(family, case, set(grouped)),
+            panels=panels,
+            dtypes=tuple(dict.fromkeys(panel.dtype for panel in panels)),
+            orders=tuple((order, derivative_name(order)) for order in sorted({panel.derivative for panel in panels})),
+            cause=(causes or {}).get((family, case)),
+        )
+
+    return tuple(partial(page, family, case) for family, case in grouped)
 
 
 def _source_order(name: str) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -283,7 +283,8 @@ class Site:
     footer: str
     answer: AnswerPage
     matrix: MatrixPage
-    operations: tuple[OperationPage, ...]
+    operations: tuple[Callable[[], OperationPage], ...]
+    """What makes each page of a case."""
     upgrade: BetweenPage
     port: BetweenPage
     recurrent: RecurrentPage
