@@ -141,6 +141,9 @@ def _compile(function, work):
 def _wake_compiler():
     """Import the compiler and let it try what the processor can do, for seconds: that is no part of compiling a function."""
     importlib.import_module("torch._inductor.compile_fx")
+    settings, given = importlib.import_module("torch._inductor.config"), os.environ.get("CXX")
+    if given and given not in as_list(settings.cpp.cxx):
+        settings.cpp.cxx = (given,)  # PyTorch 2.0 calls the first g++ that it finds, whatever CXX says
     place = "torch._inductor.cpu_vec_isa"
     if importlib.util.find_spec(place) is None:  # it moved
         place = "torch._inductor.codecache"
