@@ -24,8 +24,6 @@ from replab.formats import FORMATS, bits_to_float32, round_to
 from replab.model import Case, Generator
 from replab.store import write_atomically
 
-FEWER_IN_FLOAT64 = 4
-"""float64 cells of an elementwise function have so many times fewer inputs: their kernels are told apart by fewer, and each truth costs the same."""
 DERIVATIVE_POINTS = 2048
 DERIVATIVE_WINDOW = 2.0**6
 Array = NDArray[Any]
@@ -271,9 +269,7 @@ def specials(dtype: str) -> NDArray[np.float64]:
 
 
 def case_inputs(case: Case, dtype: str, *, points: int, derivative: bool) -> dict[str, Array]:
-    """All inputs of a case by name, on the grid of ``dtype``; ``points`` are those of float32, float64 has fewer."""
-    if dtype == "float64":
-        points = max(1, points // FEWER_IN_FLOAT64)
+    """All inputs of a case by name, on the grid of ``dtype``."""
     if not case.special:
         return {name: generate(gen, dtype, points=points, derivative=derivative) for name, gen in case.inputs.items()}
     line = round_to(specials(dtype), dtype)
