@@ -75,6 +75,11 @@ def parse_cell_id(text: str) -> CellId:
     return CellId(derivative=derivative, **parts)
 
 
+def begin_of(family: str) -> str:
+    """How the ids of a family's cells begin, and no others do."""
+    return f"{family}."
+
+
 def batch_id(batch: Batch) -> str:
     """The file name of a batch."""
     name = f"{batch.environment}--{batch.family}--{batch.variant}"

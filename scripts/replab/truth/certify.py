@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from replab.errors import TruthError
 from replab.formats import FORMATS, Format, round_to, spacing
-from replab.truth import balls, products
+from replab.truth import balls, noise, products
 from replab.truth.perturbed import contraction_spread
 from replab.truth.reference import Array, Problem
 
@@ -243,11 +243,9 @@ def _spread(parts: list[Runs], truths: list[tuple[Array, Array]]) -> tuple[list[
     for values, _ in parts:
         runs += len(values[0])
         for total, value, (high, low) in zip(totals, values, truths, strict=True):
-            if value.dtype.kind != "f":
-                continue
-            with np.errstate(all="ignore"):
-                distance = np.square((value - high) - low)
-                total += np.where(np.isfinite(distance), distance, 0.0).sum(axis=0)  # noqa: PLW2901 (in place: it stays in ``totals``)
+            if value.dtype.kind == "f":
+                flat = (np.ascontiguousarray(one, np.float64).reshape(-1) for one in (high, low))
+                noise.squared_distances(np.ascontiguousarray(value, np.float64).reshape(len(value), -1), *flat, total.reshape(-1))
     return [np.sqrt(total / runs) for total in totals], runs
 
 

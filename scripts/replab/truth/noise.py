@@ -112,3 +112,14 @@ def partial_sums(rows: Any, out: Any) -> None:
             partial += rows[row, place]
             squares += partial * partial
         out[row] = np.sqrt(squares)
+
+
+@_compiled(numba.void(_ROWS, _REAL, _REAL, _OUT))
+def squared_distances(runs: Any, high: Any, low: Any, out: Any) -> None:
+    """Adds to ``out`` the squares of how far each of ``runs`` is from ``high`` + ``low``; what is not finite adds nothing."""
+    for run in range(runs.shape[0]):
+        for place in range(runs.shape[1]):
+            distance = (runs[run, place] - high[place]) - low[place]
+            square = distance * distance
+            if np.isfinite(square):
+                out[place] += square
