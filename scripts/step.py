@@ -1,4 +1,4 @@
-"""Runs a step of the workflow: in the process that has imported everything (``replab/warm.py``), or, where there is none, in one of its own.
+"""Runs a step of the workflow: in the process that has imported everything (``replab/warm.py``), or, where there is none, in its own.
 
 Standard library only, and little of it: this file is started for every job.
 """
@@ -9,22 +9,25 @@ import signal
 import socket
 import struct
 import sys
+from typing import NoReturn
 
 SOCKET = "REPLAB_WARM"
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NUMBER = struct.Struct("!i")
 
 
-def ask(place, arguments):
-    """The exit code of the step; None when nobody answered, or died over it."""
-    request = json.dumps({"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}).encode()
+def ask(place: str, arguments: list[str]) -> int | None:
+    """The exit code of the step, negative for a signal; None when nobody answered, or died over it."""
+    asked = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109 (pathlib is slow to import)
+    request = json.dumps(asked).encode()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.connect(place)
             socket.send_fds(connection, [struct.pack("!I", len(request))], [0, 1, 2])
             connection.sendall(request)
-            pid = _number(connection)
         except OSError:
             return None
+        pid = _number(connection)
         if pid is None:
             return None
         for number in FORWARDED:
@@ -32,36 +35,37 @@ def ask(place, arguments):
         return _number(connection)
 
 
-def _number(connection):
+def _number(connection: socket.socket) -> int | None:
     """The next number that is told; None when there is none to come."""
     data = b""
-    while len(data) < 4:
+    while len(data) < NUMBER.size:
         try:
-            part = connection.recv(4 - len(data))
+            part = connection.recv(NUMBER.size - len(data))
         except OSError:
             return None
         if not part:
             return None
         data += part
-    return struct.unpack("!i", data)[0]
+    told: int = NUMBER.unpack(data)[0]
+    return told
 
 
-def _pass_on(pid, number):
-    try:
+def _pass_on(pid: int, number: int) -> None:
+    try:  # noqa: SIM105 (contextlib is one import more)
         os.kill(pid, number)
     except ProcessLookupError:
         pass
 
 
-def main():
+def main() -> NoReturn:
     """Does what ``python -m replab.steps`` does with the same arguments."""
     place = os.environ.get(SOCKET, "")
     code = ask(place, sys.argv[1:]) if place else None
     if code is None:
-        os.execv(sys.executable, [sys.executable, "-m", "replab.steps", *sys.argv[1:]])
-    sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", "replab.steps", *sys.argv[1:]])  # noqa: S606 (no shell is wanted)
     if code < 0:  # what ended the step ends this process
-        signal.signal(-code, signal.SIG_DFL)
+        if -code in FORWARDED:
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
 

@@ -98,7 +98,7 @@ def aligned_cases(case: Case) -> Iterator[Case]:
                 modes=("eager",),
                 modes_note="",
                 measure=(),
-                compile=False,
+                compile="",
                 claims=(),
                 special=False,
             )

@@ -18,7 +18,6 @@ from replab import __version__, config, ids, plan
 from replab.errors import EnvironmentUnavailable, LabError
 from replab.model import Environment, Lab
 
-
 NOTHING: Mapping[Path, Lab] = {}
 
 

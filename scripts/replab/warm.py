@@ -29,8 +29,9 @@ SOCKET = "REPLAB_WARM"
 LONGEST_PATH = 100
 """Bytes that the path of a socket may have on Linux, less a few."""
 MODULES = (
-    "replab.steps", "replab.batch", "replab.defaults", "replab.elsewhere", "replab.inputs", "replab.judge", "replab.observe", "replab.requests",
-    "replab.standalone", "replab.summary", "replab.tables", "replab.trajectories", "replab.truths", "replab.truth.certify",
+    "replab.steps", "replab.batch", "replab.defaults", "replab.elsewhere", "replab.inputs", "replab.judge", "replab.observe",
+    "replab.requests", "replab.standalone", "replab.summary", "replab.tables", "replab.trajectories", "replab.truths",
+    "replab.truth.certify", "replab.claims.run", "replab.report.render",
 )  # fmt: skip
 """What the steps of a run import; they import the rest of it."""
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -96,7 +97,7 @@ class _Server:
     def serve(self) -> None:
         """Until the workflow is gone."""
         wake, waker = os.pipe()
-        os.set_blocking(waker, False)  # noqa: FBT003 (a function of the system)
+        os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         for stream, what in ((0, "workflow"), (wake, "child"), (self.listener, "asked")):

@@ -118,9 +118,17 @@ def test_a_step_ends_with_the_one_who_asked(server, tmp_path, number):
     asked.send_signal(number)
     asked.communicate(timeout=PATIENCE)
     until(lambda: not alive(pid))
-    assert asked.returncode == (-number if number != signal.SIGINT else 1) or asked.returncode == -signal.SIGINT
+    assert asked.returncode in ((-number,) if number != signal.SIGINT else (1, -signal.SIGINT))
     assert not (tmp_path / "truth.json").exists()
     assert server.poll() is None
+
+
+def test_who_asked_ends_as_the_step_was_ended(server, tmp_path):
+    asked = _long(tmp_path)
+    until(lambda: children(server.pid))
+    os.kill(children(server.pid)[0], signal.SIGKILL)  # as the kernel does when memory is short
+    asked.communicate(timeout=PATIENCE)
+    assert asked.returncode == -signal.SIGKILL
 
 
 def test_nothing_is_left_when_the_workflow_is_gone(tmp_path, monkeypatch):
