@@ -34,8 +34,10 @@ MODULES = (
     "replab.truth.certify", "replab.claims.run", "replab.report.render",
 )  # fmt: skip
 """What the steps of a run import; they import the rest of it."""
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """Snakemake gives every job the threads of its rule, one; libraries read it when they are imported, which is here."""
+VARIABLES = {**dict.fromkeys(THREADS, "1"), "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""What the process is started with: one that is forked must have no other threads, and an allocator that arrow brings would start one."""
 HEADER = struct.Struct("!I")
 STREAMS = 3
 
@@ -56,7 +58,7 @@ def start(settings: Path) -> subprocess.Popen[bytes] | None:
     listener.listen(128)
     process = subprocess.Popen(
         [sys.executable, "-m", "replab.warm", str(listener.fileno()), str(place), str(settings)],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")},
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**os.environ, **VARIABLES},
         pass_fds=(listener.fileno(),), start_new_session=True,
     )  # fmt: skip
     listener.close()

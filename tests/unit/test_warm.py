@@ -96,6 +96,11 @@ def test_a_refusal_is_one_sentence_with_its_exit_code(server, tmp_path):
     assert done.returncode == 4
 
 
+def test_the_process_that_is_forked_has_no_threads(server, tmp_path):
+    assert step("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json").wait(timeout=PATIENCE) == 0
+    assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) == 1
+
+
 def test_who_asks_for_something_else_is_told_as_ever(server):
     done = step("nonsense")
     _, said = done.communicate(timeout=PATIENCE)
