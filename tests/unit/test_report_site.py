@@ -208,9 +208,9 @@ def test_templates_escape_and_know_every_name() -> None:
     assert env.undefined.__name__ == "StrictUndefined"
 
 
-def test_a_page_that_cannot_be_made_in_any_process_is_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_page_that_cannot_be_made_in_any_process_is_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of cases are written by several processes: one that fails is not passed over, and the report before it stays."""
-    monkeypatch.setattr(writer.os, "sched_getaffinity", lambda _pid: {0, 1, 2})
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1, 2})
     pages = viewmodel.site(realistic().results())
     out = writer.publish(pages, tmp_path / "report", TEMPLATES)
     before = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
@@ -218,10 +218,9 @@ def test_a_page_that_cannot_be_made_in_any_process_is_no_report(tmp_path: Path, 
     def broken() -> OperationPage:
         raise ValueError("no such page")
 
-    with pytest.raises(ReportError, match="some pages could not be written"):
+    with pytest.raises(ValueError, match="no such page"):
         writer.publish(dataclasses.replace(pages, operations=(broken, *pages.operations)), tmp_path / "report", TEMPLATES)
-    assert "ValueError: no such page" in capfd.readouterr().err
     assert {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()} == before
-    monkeypatch.setattr(writer.os, "sched_getaffinity", lambda _pid: {0})
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0})
     alone = writer.publish(pages, tmp_path / "alone", TEMPLATES).parent
     assert {path.relative_to(alone): path.read_bytes() for path in alone.rglob("*") if path.is_file()} == {path.relative_to(out.parent): data for path, data in before.items()}

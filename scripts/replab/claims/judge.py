@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from replab import cores
 from replab.claims.load import paired
 from replab.claims.model import DEPENDS, MISSING, VERDICTS, Claim, ClaimError, Evidence, Finding, Rule
 from replab.claims.rows import attribution_id
@@ -22,7 +23,7 @@ def judge_claims(tables: Tables, folders: Iterable[Path]) -> list[dict[str, Any]
     Raises ``ClaimError`` when claims and rules do not match, or a rule names evidence that does not exist.
     """
     there = known_evidence(tables)
-    return [_entry(claim, rule, findings(rule, tables), there) for claim, rule in paired(folders)]
+    return cores.each(lambda one: _entry(*one, findings(one[1], tables), there), list(paired(folders)))
 
 
 def findings(rule: Rule, tables: Tables) -> dict[str, Finding]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -14,8 +12,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from replab.report.pages import Site
-from replab.report.results import ReportError
+from replab import cores
+from replab.report.pages import OperationPage, Site
 from replab.report.words import VERDICTS, count
 
 NAVIGATION = (
@@ -33,10 +31,6 @@ NAVIGATION = (
     ("provenance.html", "Provenance"),
     ("glossary.html", "How to read"),
 )
-
-
-MOST_PROCESSES = 8
-"""Pages of cases are written by so many processes at most: beyond, what the last ones save is lost in starting them."""
 
 
 def script_json(value: Any) -> Markup:
@@ -92,36 +86,17 @@ def write(site: Site, folder: Path, templates: Path, notices: Sequence[str] = ()
     page("provenance.html", "provenance.html.j2", page=site.provenance)
     page("glossary.html", "glossary.html.j2")
 
-    def some(place: int, count: int) -> None:
-        for make in site.operations[place::count]:
-            operation = make()
-            page(operation.path, "operation.html.j2", page=operation)
+    def operation(make: Callable[[], OperationPage]) -> None:
+        made = make()
+        page(made.path, "operation.html.j2", page=made)
 
-    _on_all_cores(some)
+    cores.each(operation, site.operations)
     (folder / "data").mkdir()
     (folder / "data" / "matrix.js").write_text(f"window.REPLAB_MATRIX={script_json(site.matrix.data)};\n", encoding="utf-8", newline="\n")
     for pair in (*site.upgrade.pairs, *site.port.pairs):
         text = f"REPLAB_BETWEEN({script_json(pair.file)},{script_json(pair.data)});\n"
         (folder / pair.file).write_text(text, encoding="utf-8", newline="\n")
     shutil.copytree(templates.parent / "static", folder / "static", copy_function=shutil.copyfile)
-
-
-def _on_all_cores(work: Callable[[int, int], None]) -> None:
-    """Call ``work(place, count)`` for each of ``count`` places, all but the last in processes forked from this one.
-
-    Raises ``ReportError`` when one of them fails; its traceback stands before.
-    """
-    count = min(MOST_PROCESSES, len(os.sched_getaffinity(0)))
-    others = [multiprocessing.get_context("fork").Process(target=work, args=(place, count)) for place in range(count - 1)]
-    for process in others:
-        process.start()
-    try:
-        work(count - 1, count)
-    finally:
-        for process in others:
-            process.join()
-    if any(process.exitcode for process in others):
-        raise ReportError("some pages could not be written", hint="What stopped them stands above")
 
 
 def publish(site: Site, out: Path, templates: Path, notices: Sequence[str] = ()) -> Path:

@@ -1,0 +1,38 @@
+"""Work divided among processes gives what one process gives."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from replab import cores
+from replab.errors import ConfigError
+
+
+@pytest.mark.parametrize("there", [1, 3])
+def test_answers_come_in_the_order_of_the_items(there, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(there)))
+    found = cores.each(lambda item: (item, os.getpid()), list("abcdefgh"))
+    assert [item for item, _ in found] == list("abcdefgh")
+    assert ({pid for _, pid in found} == {os.getpid()}) == (there == 1)
+
+
+def test_what_is_raised_is_raised_here(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1})
+
+    def work(item):
+        raise ConfigError(f"no {item}", where="there", hint="Look again")
+
+    with pytest.raises(ConfigError) as found:
+        cores.each(work, ["x", "y"])
+    assert str(found.value) == str(ConfigError("no x", where="there", hint="Look again"))
+
+
+def test_items_need_not_be_picklable(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1})
+    assert cores.each(lambda make: make(), [lambda: 1, lambda: 2]) == [1, 2]
+
+
+def test_nothing_to_do_starts_nothing():
+    assert cores.each(lambda item: item, []) == []
