@@ -210,9 +210,10 @@ def test_pairs_alternate_and_slow_functions_are_called_less_often(timing: Module
     assert "".join(calls[2:10]) == "abbaabba"
     assert mine == pytest.approx([0.001] * len(mine))
     assert its == pytest.approx([0.002] * len(mine))
-    assert len(mine) == 67  # 0.2 s of pairs of 3 ms
+    assert len(mine) == 34  # 0.1 s of pairs of 3 ms
     assert len(timing.pairs(call("a", 2.0))[0]) == 8
-    assert len(timing.pairs(call("a", 1e-5))[0]) == timing.MOST_PAIRS
+    assert len(timing.pairs(call("a", 1e-5))[0]) == 313  # 0.1 s of blocks of 32 calls
+    assert len(timing.pairs(call("a", 2.1e-4))[0]) == timing.MOST_PAIRS
 
 
 def test_a_fast_function_is_timed_in_blocks(timing: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,8 +225,9 @@ def test_a_fast_function_is_timed_in_blocks(timing: ModuleType, monkeypatch: pyt
         clock[0] += 1e-6
 
     values, _ = timing.pairs(called)
-    assert values == pytest.approx([1e-6] * timing.MOST_PAIRS)
-    assert calls[0] > 200 * timing.MOST_PAIRS
+    assert values == pytest.approx([1e-6] * len(values))
+    assert len(values) >= timing.FEWEST_PAIRS
+    assert calls[0] > 200 * len(values)
 
 
 def test_what_takes_long_to_build_is_not_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
