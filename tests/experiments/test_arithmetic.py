@@ -131,7 +131,7 @@ def test_arguments_are_inputs_and_parameters_in_call_order_and_every_function_is
 def test_the_family_runs_under_every_variant_and_every_case_is_evidence() -> None:
     assert FAMILY.variants
     assert all(case.claims for case in FAMILY.cases)
-    assert sum(case.compile for case in FAMILY.cases) <= 5
+    assert sum(bool(case.compile) for case in FAMILY.cases) <= 5
 
 
 def test_inputs_are_large_enough_to_be_divided() -> None:
