@@ -208,6 +208,18 @@ def test_templates_escape_and_know_every_name() -> None:
     assert env.undefined.__name__ == "StrictUndefined"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cases with `compile = true` and `x`", "cases with <code>compile = true</code> and <code>x</code>"),
+        ("`<b>` & `", "<code>&lt;b&gt;</code> &amp; `"),
+        ("", ""),
+    ],
+)
+def test_what_stands_between_backticks_is_code(text: str, expected: str) -> None:
+    assert writer.coded(text) == expected
+
+
 def test_a_page_that_cannot_be_made_in_any_process_is_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of cases are written by several processes: one that fails is not passed over, and the report before it stays."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1, 2})

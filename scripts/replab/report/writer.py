@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from replab import cores
 from replab.report.pages import OperationPage, Site
@@ -33,12 +34,20 @@ NAVIGATION = (
 )
 
 
+_CODE = re.compile(r"`([^`]+)`")
+
+
 def script_json(value: Any) -> Markup:
     """JSON that is safe inside a ``<script>`` element and in a ``.js`` file: no ``<``, ``>``, ``&`` and no line separators."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     for character in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704 - every character that could end the element was replaced above
+
+
+def coded(text: str) -> Markup:
+    """A text in which what stands between backticks is code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before, and the pattern adds one element
 
 
 def _environment(templates: Path, notices: Sequence[str] = ()) -> Environment:
@@ -52,6 +61,7 @@ def _environment(templates: Path, notices: Sequence[str] = ()) -> Environment:
     )
     env.filters["script_json"] = script_json
     env.filters["count"] = count
+    env.filters["coded"] = coded
     env.globals["navigation"] = NAVIGATION
     env.globals["verdicts"] = VERDICTS
     env.globals["notices"] = tuple(notices)
