@@ -2,7 +2,8 @@
 
 ``start`` is called by the workflow; ``scripts/step.py`` asks. Whoever asks sends its arguments, folder, variables and standard streams; it
 is told the process that runs the step, and at the end its exit code. When the one who asks is gone, so is the step; when the workflow is
-gone (this process's standard input ends), all of them are.
+gone (this process's standard input ends), all of them are. Once a file of the lab has been edited nobody is answered any more: what this
+process has read is no longer what is there.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXP
 """Snakemake gives every job the threads of its rule, one; libraries read it when they are imported, which is here."""
 VARIABLES = {**dict.fromkeys(THREADS, "1"), "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """What the process is started with: one that is forked must have no other threads, and an allocator that arrow brings would start one."""
+ROOT = Path(__file__).resolve().parents[2]
+READ = ("scripts/replab/**/*.py", "experiments/*/experiment.toml", "containers/*/*", "config/*")
+"""What steps import, and what the lab is read from."""
 HEADER = struct.Struct("!I")
 STREAMS = 3
 
@@ -81,6 +85,7 @@ class _Server:
         """By process."""
         self.selector = selectors.DefaultSelector()
         self.lab: Any = None
+        self.read = _stamps()
 
     def prepare(self) -> None:
         """Import and read what every step would; a fault is left to the steps, which say it in their logs."""
@@ -127,6 +132,11 @@ class _Server:
         try:
             asked, streams = _receive(connection)
         except (OSError, ValueError):
+            connection.close()
+            return
+        if _stamps() != self.read:
+            for stream in streams:
+                os.close(stream)
             connection.close()
             return
         sys.stdout.flush()
@@ -189,6 +199,11 @@ class _Server:
             if job.connection.recv(1):
                 return
         _kill(job.pid)
+
+
+def _stamps() -> dict[str, int]:
+    """The files that this process reads, and when each was written last."""
+    return {str(path): path.stat().st_mtime_ns for pattern in READ for path in ROOT.glob(pattern)}
 
 
 def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:

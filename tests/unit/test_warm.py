@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -99,6 +100,30 @@ def test_a_refusal_is_one_sentence_with_its_exit_code(server, tmp_path):
 def test_the_process_that_is_forked_has_no_threads(server, tmp_path):
     assert step("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json").wait(timeout=PATIENCE) == 0
     assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) == 1
+
+
+def test_nobody_is_answered_once_the_lab_was_edited(tmp_path, monkeypatch):
+    """The process that was started has read what is no longer there: steps read it anew."""
+    copy = tmp_path / "copy"
+    for place in ("scripts", "config", "containers", "experiments"):
+        shutil.copytree(ROOT / place, copy / place, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setenv("PYTHONPATH", str(copy / "scripts"))
+    monkeypatch.delenv(warm.SOCKET, raising=False)
+    process = warm.start(settings(tmp_path))
+    words = ("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json")
+    until(lambda: len(list(Path(f"/proc/{process.pid}/task").iterdir())) == 1)
+    first = step(*words)
+    until(lambda: children(process.pid) or first.poll() is not None)
+    assert children(process.pid)
+    assert first.wait(timeout=PATIENCE) == 0
+    file = copy / "scripts" / "replab" / "steps.py"
+    file.write_text(file.read_text().replace("def main(", 'print("edited")\n\n\ndef main('))
+    second = step(*words)
+    assert second.communicate(timeout=PATIENCE)[0] == "edited\n"
+    assert second.returncode == 0
+    process.stdin.close()
+    process.wait(timeout=PATIENCE)
+    monkeypatch.delenv(warm.SOCKET, raising=False)
 
 
 def test_who_asks_for_something_else_is_told_as_ever(server):
