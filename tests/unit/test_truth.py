@@ -25,6 +25,9 @@ def softmax(x):
     e = np.exp(x - np.max(x, axis=-1, keepdims=True))
     return e / np.sum(e, axis=-1, keepdims=True)
 def product(a, b): return np.matmul(a, b)
+def some_rows(a, b, *, every=3): return np.matmul(a[::every], b)
+def product_and_more(a, b): return np.matmul(a, b) + 0.0
+def two_products(a, b): return np.matmul(np.matmul(a, b), b)
 def variance(x, *, ddof=0): return np.var(x, axis=-1, ddof=ddof)
 def circle(x): return np.pi * x * x
 def both(x): return np.sin(x), np.argmax(x)
@@ -170,6 +173,33 @@ def test_products_are_enclosed(problem, bits):
     [truth] = certify(problem("product", a=a, b=b), "float32", elementwise=False)
     expected = [sum((x * y for x, y in zip(balls(a[i]), balls(b[:, j]), strict=True)), arb(0)) for i in range(3) for j in range(2)]
     holds(truth, expected, "float32")
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"), [("product", slice(None)), ("some_rows", slice(None, None, 3)), ("product_and_more", None), ("two_products", None)]
+)
+def test_a_product_is_known_by_what_the_reference_does(problem, name, rows):
+    """Whatever it is called: large ones are summed from exact slices and not enclosed by balls."""
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((7, 5)).astype(np.float32), rng.standard_normal((5, 5)).astype(np.float32)
+    values, factors = problem(name, a=a, b=b).plain_and_factors()
+    if rows is None:
+        assert factors is None
+    else:
+        assert np.array_equal(factors[0], a[rows]) and np.array_equal(factors[1], b)
+        assert np.array_equal(values[0], factors[0] @ factors[1])
+    assert problem(name, derivative=1, cotangents=[[np.ones_like(values[0])]], a=a, b=b).plain_and_factors()[1] is None
+
+
+def test_a_large_product_has_the_truth_that_balls_give_it(problem, monkeypatch):
+    rng = np.random.default_rng(0)
+    given = {"a": rng.standard_normal((9, 40)).astype(np.float32), "b": rng.standard_normal((40, 6)).astype(np.float32)}
+    (balls_say,) = certify(problem("some_rows", **given), "float32", elementwise=False)
+    monkeypatch.setattr("replab.truth.certify.BIG_PRODUCT", 1)
+    (slices_say,) = certify(problem("some_rows", **given), "float32", elementwise=False)
+    assert (balls_say.method, slices_say.method) == ("ball arithmetic", "sums of exact products")
+    assert np.array_equal(balls_say.high, slices_say.high)
+    assert np.all(np.abs(balls_say.low - slices_say.low) <= balls_say.bound + slices_say.bound)
 
 
 def test_parameters_reach_the_reference(problem):

@@ -69,13 +69,13 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
     distribution, exact values and standard deviations of the sample, shape (2, n) each.
     Raises ``TruthError`` when the reference fails in every interpretation.
     """
-    ieee = problem.plain()
+    ieee, factors = problem.plain_and_factors()
     form = FORMATS.get(dtype, FORMATS["float32"])
     if drawn:
         return [_drawn(value) for value in ieee]
     if all(value.dtype.kind in "iub" for value in ieee):
         return [_exact(value) for value in ieee]
-    if (factors := _big_factors(problem)) is not None:
+    if factors is not None and _is_big(*factors):
         return [_big_product(*factors, form, ieee[0])]
     first = _perturbed(problem, form, 0, RUNS if elementwise else RUNS_OF_LONG)
     if first[1] > (LONG_HYPOTHESIS if hypothesis else LONG_PROGRAM) and not elementwise:
@@ -132,15 +132,9 @@ def _long_program(problem: Problem, form: Format, ieee: list[Array], first: Runs
     return found
 
 
-def _big_factors(problem: Problem) -> tuple[Array, Array] | None:
-    """The factors of a single large matrix product, float64, where that is all that is asked for."""
-    factors = list(problem.inputs.values())
-    if problem.function not in ("matmul", "matmul_rows") or problem.derivative or [value.ndim for value in factors] != [2, 2]:
-        return None
-    left, right = factors[0][:: problem.parameters.get("every", 1)], factors[1]
-    if left.size * right.shape[1] <= BIG_PRODUCT or not all(np.isfinite(value).all() for value in (left, right)):
-        return None
-    return left.astype(np.float64), right.astype(np.float64)
+def _is_big(left: Array, right: Array) -> bool:
+    """Whether a product of finite matrices has so many multiplications that balls would take longer than they are worth."""
+    return left.size * right.shape[1] > BIG_PRODUCT and bool(np.isfinite(left).all() and np.isfinite(right).all())
 
 
 def _big_product(left: Array, right: Array, form: Format, value: Array) -> Truth:

@@ -132,6 +132,18 @@ def directly() -> AbstractContextManager[None]:
     return _within("direct")
 
 
+@contextmanager
+def noting_products() -> Iterator[list[tuple[Any, Any, Any]]]:
+    """As ``directly``; the matrix products that are made are in the list."""
+    noted: list[tuple[Any, Any, Any]] = []
+    np_.products = noted
+    try:
+        with directly():
+            yield noted
+    finally:
+        np_.products = None
+
+
 class PerturbedSpace(ArrayVSpace):  # type: ignore[misc]  # autograd comes without types
     """Gradients of perturbed arrays are accumulated in perturbed arrays, so that these sums are rounded as well."""
 
@@ -170,7 +182,12 @@ class LabNumpy:
     direct = False
     """True while the interpretation is ordinary numbers and nothing is differentiated."""
 
+    products: list[tuple[Any, Any, Any]] | None = None
+    """Where somebody asks for them: the matrix products that the ordinary interpretation makes, both factors and what came out."""
+
     def __getattr__(self, name: str) -> Any:
+        if self.direct and self.products is not None and name == "matmul":
+            return self._noted
         if self.direct and hasattr(np, name) and hasattr(anp, name):
             return getattr(np, name)
         try:
@@ -178,6 +195,12 @@ class LabNumpy:
             return _of_numbers(found) if self.exact and name in ROUNDED else found
         except AttributeError:
             raise AttributeError(f"references cannot use np.{name}: autograd has no rule for it") from None
+
+    def _noted(self, left: Any, right: Any) -> Any:
+        found = np.matmul(left, right)
+        if self.products is not None and len(self.products) <= 1:  # of more than one nobody wants to know more
+            self.products.append((left, right, found))
+        return found
 
     @staticmethod
     def stop_gradient(x: Any) -> Any:

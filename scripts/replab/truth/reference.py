@@ -97,6 +97,19 @@ class Problem:
         """Values in ordinary float64 with IEEE special values: decides shapes, and where infinities and NaN belong."""
         return self._ordinary(np.float64)
 
+    def plain_and_factors(self) -> tuple[list[Array], tuple[Array, Array] | None]:
+        """What ``plain`` gives, and the two matrices of floats where that is their product and nothing else, which is found by watching."""
+        if self.derivative:
+            return self.plain(), None
+        with namespace.noting_products() as made:
+            found = self.evaluate(lambda values: values.astype(np.float64))
+        values = [np.asarray(value) for value in found]
+        if len(found) != 1 or len(made) != 1 or made[0][2] is not found[0]:
+            return values, None
+        left, right = (np.ascontiguousarray(one) for one in made[0][:2])
+        matrices = left.ndim == right.ndim == 2 and left.dtype.kind == right.dtype.kind == "f"
+        return values, (left, right) if matrices else None
+
     def extended(self) -> list[Array]:
         """Values in the processor's extended precision (64 bits of significand).
 
