@@ -140,27 +140,31 @@ def stepping_through(tables: Tables, environment: str) -> Finding:
     )
 
 
-@rule("K14", needs="the measurements memory_value_mb, memory_gradient_mb and retrace_…_body_runs", frameworks=BOTH)
+@rule("K14", needs="the measurements retrace_…_body_runs, and where memory shows memory_value_mb and memory_gradient_mb", frameworks=BOTH)
 def graphs_for_gradients(tables: Tables, environment: str) -> Finding:
     """Two parts. Memory: the peak of a call with gradients lies above that of the same call without, interval above interval.
     Rebuilding: the body of a function in a graph mode runs again for another shape, type or number. Supported where every function and
-    mode shows both parts, refuted where none shows either, else it depends on what is named.
+    mode shows both parts, refuted where none shows either, else it depends on what is named; so it does where memory cannot be measured,
+    since the framework keeps what it has freed.
     """
     key = ["family", "case", "mode", "dtype"]
     value = tables.measured(environment, "memory_value_mb")
     both = tables.measured(environment, "memory_gradient_mb").merge(value, on=key, suffixes=("", "_value"))
     again = pd.concat([tables.measured(environment, f"retrace_{kind}_body_runs") for kind in ("shape", "dtype", "scalar")])
     again = again[again["mode"] != "eager"].reset_index(drop=True)
-    if both.empty or again.empty:
-        return missing(f"no memory or no retraces in {environment}")
+    if again.empty:
+        return missing(f"no retraces in {environment}")
     more, rebuilt = both["low"] > both["high_value"], again["value"] >= 1
-    words = f"gradients take more memory for certain in {share(int(more.sum()), len(both))} functions and modes"
-    words += f" (median {number(float(both['value'].median()))} against {number(float(both['value_value'].median()))} MiB)"
+    words = "what gradients take in memory cannot be measured, since freed memory is kept"
+    if len(both):
+        words = f"gradients take more memory for certain in {share(int(more.sum()), len(both))} functions and modes"
+        words += f" (median {number(float(both['value'].median()))} against {number(float(both['value_value'].median()))} MiB)"
     words += "; rebuilt for something new: " + ", ".join(
         f"{mode} {name.removeprefix('retrace_').removesuffix('_body_runs')} {share(int(rebuilt[mine.index].sum()), len(mine))}"
         for (mode, name), mine in again.groupby(["mode", "measurement"])
     )
-    verdict = SUPPORTED if more.all() and rebuilt.all() else REFUTED if not more.any() and not rebuilt.any() else DEPENDS
+    every, none = len(both) and more.all() and rebuilt.all(), len(both) and not more.any() and not rebuilt.any()
+    verdict = SUPPORTED if every else REFUTED if none else DEPENDS
     evidence = (*measured_evidence(both, 2), *measured_evidence(again.drop_duplicates(["mode", "measurement"]), 4))
     return Finding(
         verdict=verdict,

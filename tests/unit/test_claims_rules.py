@@ -101,3 +101,16 @@ def test_random_draws_say_nothing_about_the_graph() -> None:
         world.modes("rounding", case="normal", why="chance explains it: z = 1 is within the limit 4")
 
     assert judged("K01", scene)[0] == REFUTED
+
+
+@pytest.mark.parametrize("again", [0, 1])
+def test_where_memory_does_not_show_the_costs_of_graphs_depend_and_say_so(again) -> None:
+    """What a framework keeps after it was freed hides what a call takes: that decides nothing about the rebuilding of graphs."""
+
+    def scene(world: World) -> None:
+        world.measure("retrace_shape_body_runs", "function", again)
+
+    verdict, tables = judged("K14", scene)
+    assert verdict == DEPENDS
+    words = findings(RULES["K14"], tables)[TF].words
+    assert words.startswith("what gradients take in memory cannot be measured, since freed memory is kept; rebuilt for something new: function shape")
