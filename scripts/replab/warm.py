@@ -40,8 +40,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXP
 VARIABLES = {**dict.fromkeys(THREADS, "1"), "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """What the process is started with: one that is forked must have no other threads, and an allocator that arrow brings would start one."""
 ROOT = Path(__file__).resolve().parents[2]
-READ = ("scripts/replab/**/*.py", "experiments/*/experiment.toml", "containers/*/*", "config/*")
-"""What steps import, and what the lab is read from."""
+READ = ("scripts/**/*.py", "experiments/*/experiment.toml", "containers/*/*", "config/*")
+"""What steps import, the probe whose version this process knows, and what the lab is read from."""
 HEADER = struct.Struct("!I")
 STREAMS = 3
 
