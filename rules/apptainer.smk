@@ -16,7 +16,7 @@ rule sif:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} sif --config {params.settings} --name {wildcards.environment} --out {output} > {log} 2>&1"
+        "{params.step} sif --config {params.settings:q} --name {wildcards.environment:q} --out {output:q} --reads {input:q} > {log:q} 2>&1"
 
 
 rule ask:
@@ -26,7 +26,6 @@ rule ask:
         probe=PROBE,
         policy="containers/policy.toml",
         code=["scripts/replab/inside.py", "scripts/replab/engines/apptainer.py"],
-        stale=lambda wildcards: lab_workflow.stale(LAB, wildcards.job),
     output:
         f"{RESULTS}/inside/{{job}}.json",
     log:
@@ -37,7 +36,7 @@ rule ask:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} ask --config {params.settings} --name {wildcards.job} --out {output} > {log} 2>&1"
+        "{params.step} ask --config {params.settings:q} --name {wildcards.job:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule inside:
@@ -59,4 +58,4 @@ rule inside:
     params:
         command=lambda wildcards: lab_workflow.inside_command(LAB, wildcards.job),
     shell:
-        "({params.command}) > {log} 2>&1"
+        "({params.command}) > {log:q} 2>&1"

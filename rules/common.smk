@@ -3,7 +3,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from replab import asks, ids, plan, workflow as lab_workflow
+from replab import asks, ids, jobs, workflow as lab_workflow
 
 LAB = lab_workflow.open_lab(config, Path(workflow.basedir))
 RESULTS = lab_workflow.relative(LAB, LAB.results)
@@ -12,10 +12,8 @@ STEP = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(LAB.root / 'script
 REPORT = f"{RESULTS}/report/index.html"
 ENVIRONMENTS = [one.name for one in LAB.environments]
 FAMILIES = {one.name: one for one in LAB.families}
-SHARDS = [f"{name}--{shard}" for name, one in FAMILIES.items() for shard in range(plan.shards(one))]
 BASES = ["containers/bases.toml", lab_workflow.relative(LAB, LAB.bases) if LAB.bases else "containers/bases.lock"]
 ASKS = asks.Asks(LAB)
-IMAGE_ENGINES = lab_workflow.IMAGE_ENGINES
 PROBE = sorted(str(path) for path in (LAB.root / "scripts/probe").glob("*.py"))
 
 
@@ -30,7 +28,7 @@ def on_the_host(wildcards):
 
 
 wildcard_constraints:
-    environment=lab_workflow.one_of(one.place(device) for one, device in lab_workflow.planned_builds(LAB)),
+    environment=lab_workflow.one_of(one.place(device) for one, device in jobs.builds(LAB)),
     family=lab_workflow.one_of(FAMILIES),
     batch=lab_workflow.any_batch(LAB),
     shard=r"\d+",
@@ -46,4 +44,4 @@ if lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
     lab_workflow.demand_deployment(LAB, workflow)
     lab_workflow.claim(LAB)
     lab_workflow.write_settings(config, LAB, Path(SETTINGS))
-    lab_workflow.forget_changed_results(LAB)
+    lab_workflow.forget_stale(LAB)

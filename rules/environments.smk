@@ -23,7 +23,7 @@ rule environment:
         settings=SETTINGS,
         engine=LAB.engine,
     shell:
-        "{params.step} environment --config {params.settings} --name {wildcards.environment} --out {output} > {log} 2>&1"
+        "{params.step} environment --config {params.settings:q} --name {wildcards.environment:q} --out {output:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
 
 rule defaults:
@@ -34,7 +34,7 @@ rule defaults:
         image=ancient(lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment)),
         atlas="experiments/defaults/atlas.toml",
         inside=lambda wildcards: lab_workflow.inside_done(LAB, f"defaults--{wildcards.environment}"),
-        code=["scripts/replab/defaults.py", "scripts/atlas/introspect.py"],
+        code=[*lab_workflow.code_of(LAB, "defaults"), "scripts/atlas/introspect.py"],
     output:
         f"{RESULTS}/defaults/{{environment}}.json",
     log:
@@ -49,4 +49,4 @@ rule defaults:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} defaults --config {params.settings} --name {wildcards.environment} --out {output} > {log} 2>&1"
+        "{params.step} defaults --config {params.settings:q} --name {wildcards.environment:q} --out {output:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

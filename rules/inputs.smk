@@ -3,7 +3,7 @@ rule inputs:
     input:
         toml=lambda wildcards: lab_workflow.relative(LAB, FAMILIES[wildcards.family].folder / "experiment.toml"),
         reference=lambda wildcards: lab_workflow.relative(LAB, FAMILIES[wildcards.family].folder / "reference.py"),
-        generators=["scripts/replab/inputs.py", "scripts/replab/formats.py"],
+        code=lab_workflow.code_of(LAB, "inputs"),
     output:
         f"{RESULTS}/inputs/{{family}}.json",
     log:
@@ -19,4 +19,4 @@ rule inputs:
         settings=SETTINGS,
         points=LAB.points,
     shell:
-        "{params.step} inputs --config {params.settings} --name {wildcards.family} --out {output} > {log} 2>&1"
+        "{params.step} inputs --config {params.settings:q} --name {wildcards.family:q} --out {output:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

@@ -3,7 +3,7 @@ rule truth:
     input:
         index=f"{RESULTS}/inputs/{{family}}.json",
         reference=lambda wildcards: lab_workflow.relative(LAB, FAMILIES[wildcards.family].folder / "reference.py"),
-        code=lab_workflow.certifying(LAB),
+        code=lab_workflow.code_of(LAB, "truth"),
     output:
         f"{RESULTS}/truth/{{family}}--{{shard}}.json",
     log:
@@ -18,7 +18,7 @@ rule truth:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} truth --config {params.settings} --name {wildcards.family} --shard {wildcards.shard} --out {output} > {log} 2>&1"
+        "{params.step} truth --config {params.settings:q} --name {wildcards.family:q} --shard {wildcards.shard:q} --out {output:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
 
 rule judge:
@@ -26,14 +26,9 @@ rule judge:
     input:
         truth=lambda wildcards: lab_workflow.certified(LAB, FAMILIES[wildcards.family], wildcards.shard),
         batches=lambda wildcards: lab_workflow.batches_of(LAB, FAMILIES[wildcards.family]),
-        code=[
-            *map(str, sorted((LAB.root / "scripts/replab/compare").glob("*.py"))),
-            *map(str, sorted((LAB.root / "scripts/replab/attribute").glob("*.py"))),
-            "scripts/replab/judge.py",
-            "scripts/replab/tables.py",
-            "scripts/replab/standalone.py",
-            "scripts/replab/trajectories.py",
-        ],
+        index=f"{RESULTS}/inputs/{{family}}.json",
+        environments=expand(f"{RESULTS}/environments/{{environment}}.json", environment=ENVIRONMENTS),
+        code=lab_workflow.code_of(LAB, "judge"),
     output:
         cells=f"{RESULTS}/judged/{{family}}--{{shard}}.cells.parquet",
         pairs=f"{RESULTS}/judged/{{family}}--{{shard}}.pairs.parquet",
@@ -54,16 +49,16 @@ rule judge:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} judge --config {params.settings} --name {wildcards.family} --shard {wildcards.shard} --out {output.cells} > {log} 2>&1"
+        "{params.step} judge --config {params.settings:q} --name {wildcards.family:q} --shard {wildcards.shard:q} --out {output.cells:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
 
 rule tables:
     """Merge what was found into the public tables."""
     input:
-        cells=expand(f"{RESULTS}/judged/{{shard}}.cells.parquet", shard=SHARDS),
+        judged=lab_workflow.judged(LAB),
         environments=expand(f"{RESULTS}/environments/{{environment}}.json", environment=ENVIRONMENTS),
         defaults=expand(f"{RESULTS}/defaults/{{environment}}.json", environment=ENVIRONMENTS if lab_workflow.reads_defaults(LAB) else []),
-        code="scripts/replab/summary.py",
+        code=lab_workflow.code_of(LAB, "tables"),
     output:
         cells=f"{RESULTS}/cells.parquet",
         pairs=f"{RESULTS}/pairs.parquet",
@@ -87,7 +82,7 @@ rule tables:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} tables --config {params.settings} --out {output.cells} > {log} 2>&1"
+        "{params.step} tables --config {params.settings:q} --out {output.cells:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
 
 rule claims:
@@ -95,7 +90,7 @@ rule claims:
     input:
         tables=rules.tables.output,
         rules=lab_workflow.claim_files(LAB),
-        code=sorted(map(str, (LAB.root / "scripts/replab/claims").glob("*.py"))),
+        code=lab_workflow.code_of(LAB, "claims"),
     output:
         claims=f"{RESULTS}/claims.json",
         sources=f"{RESULTS}/sources.json",
@@ -110,4 +105,4 @@ rule claims:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} claims --config {params.settings} --out {output.claims} > {log} 2>&1"
+        "{params.step} claims --config {params.settings:q} --out {output.claims:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

@@ -14,4 +14,4 @@ rule publish:
         settings=SETTINGS,
         options=lab_workflow.publication(config),
     shell:
-        "{params.step} publish --config {params.settings} --name {params.options} --out {log} 2>&1 | tee {log}"
+        "{params.step} publish --config {params.settings:q} --name {params.options} --out {log:q} --reads {input:q} 2>&1 | tee {log:q}"

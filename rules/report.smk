@@ -3,7 +3,7 @@ rule elsewhere:
     input:
         tables=rules.tables.output,
         known=lambda wildcards: lab_workflow.known_elsewhere(LAB),
-        code=["scripts/replab/elsewhere.py", "scripts/replab/platforms.py"],
+        code=lab_workflow.code_of(LAB, "elsewhere"),
     output:
         cells=f"{RESULTS}/elsewhere.parquet",
         platforms=f"{RESULTS}/platforms.parquet",
@@ -18,17 +18,15 @@ rule elsewhere:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} elsewhere --config {params.settings} --out {output.cells} > {log} 2>&1"
+        "{params.step} elsewhere --config {params.settings:q} --out {output.cells:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
 
 rule report:
     """Render the tables as a site that opens from file://."""
     input:
-        tables=rules.tables.output,
-        claims=rules.claims.output,
-        elsewhere=rules.elsewhere.output,
+        lab_workflow.reported(LAB),
         templates=sorted(map(str, (LAB.root / "reports").rglob("*.*"))),
-        code=[*sorted(map(str, (LAB.root / "scripts/replab/report").glob("*.py"))), "scripts/replab/defaults.py"],
+        code=lab_workflow.code_of(LAB, "report"),
     output:
         REPORT,
     log:
@@ -42,4 +40,4 @@ rule report:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} report --config {params.settings} --out {output} > {log} 2>&1"
+        "{params.step} report --config {params.settings:q} --out {output:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

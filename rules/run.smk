@@ -7,7 +7,6 @@ rule batch:
         impl=lambda wildcards: lab_workflow.implementations(LAB, ids.parse_batch_id(wildcards.batch)),
         probe=PROBE,
         inside=lambda wildcards: lab_workflow.inside_done(LAB, wildcards.batch),
-        stale=lambda wildcards: lab_workflow.stale(LAB, wildcards.batch),
     output:
         f"{RESULTS}/batches/{{batch}}.json",
     log:
@@ -25,4 +24,4 @@ rule batch:
         settings=SETTINGS,
         sandbox=lambda wildcards: f"{RESULTS}/logs/batch/{wildcards.batch}.sandbox.log",
     shell:
-        "{params.step} batch --config {params.settings} --name {wildcards.batch} --out {output} --log {params.sandbox} > {log} 2>&1"
+        "{params.step} batch --config {params.settings:q} --name {wildcards.batch:q} --out {output:q} --log {params.sandbox:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

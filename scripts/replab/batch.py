@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from replab import ids, plan
+from replab import ids, ledger, plan
 from replab.engines.base import isolation
 from replab.engines.gpus import lease, with_device
 from replab.engines.registry import get_engine
@@ -31,19 +31,19 @@ HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 def input_index(lab: Lab, family: str) -> dict[str, Any]:
     """What the rule ``inputs`` wrote for a family."""
-    loaded: dict[str, Any] = json.loads((lab.results / "inputs" / f"{family}.json").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = ledger.load_json(lab.results / "inputs" / f"{family}.json")
     return loaded
 
 
 def environment_facts(lab: Lab, name: str) -> dict[str, Any]:
     """What the rule ``environment`` found out; ``name`` is an environment, or ``Environment.place`` for another device of it."""
-    loaded: dict[str, Any] = json.loads((lab.results / "environments" / f"{name}.json").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = ledger.load_json(lab.results / "environments" / f"{name}.json")
     return loaded
 
 
 def manifest_of(lab: Lab, batch: Batch) -> dict[str, Any]:
     """What the rule ``batch`` wrote: the cells that a batch consists of, and what running them took."""
-    loaded: dict[str, Any] = json.loads((lab.results / "batches" / f"{ids.batch_id(batch)}.json").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = ledger.load_json(lab.results / "batches" / f"{ids.batch_id(batch)}.json")
     return loaded
 
 
@@ -233,38 +233,3 @@ def _without_effect(store: Store, effect: Mapping[str, Any], entries: list[dict[
     observed = json.loads(store.observation_path(record["observation"]).read_text(encoding="utf-8")).get("arithmetic", {})
     wrong = [f"{name} is {observed.get(name)!r} instead of {wanted!r}" for name, wanted in effect.items() if observed.get(name) != wanted]
     return f"the switch did not take effect here: {', '.join(wrong)}" if wrong else ""
-
-
-def marker(lab: Lab, name: str) -> Path:
-    """An input of a batch that appears, or gets younger, when its results are no longer what its manifest says."""
-    return lab.results / "stale" / f"{name}.txt"
-
-
-def audit(lab: Lab) -> list[str]:
-    """Mark the batches whose cell files are missing or were touched since they ran, so that the workflow looks at them again.
-
-    Cheap (one ``stat`` a file): runs whenever the workflow starts. Nothing is deleted: a run that is stopped now has lost nothing. Returns
-    the batches concerned.
-    """
-    root, stale = lab.results / "store", []
-    for batch in plan.batches(lab):
-        name = ids.batch_id(batch)
-        try:
-            cells = manifest_of(lab, batch)["cells"]
-            changed = [cell["id"] for cell in cells if not all(_unchanged(root / file, *stat) for file, *stat in cell["files"])]
-        except FileNotFoundError:
-            continue
-        except (ValueError, KeyError, TypeError):
-            changed = ["the manifest itself"]
-        if changed:
-            write_atomically(marker(lab, name), "\n".join(changed).encode())
-            stale.append(name)
-    return stale
-
-
-def _unchanged(path: Path, size: int, stamp: int) -> bool:
-    try:
-        stat = path.stat()
-    except OSError:
-        return False
-    return stat.st_size == size and stat.st_mtime_ns == stamp

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from replab import ids
+from replab import ids, ledger
 from replab.config import Faults, nearest
 from replab.engines.base import Built, Engine
 from replab.engines.once import TIMED_OUT, run_once
@@ -282,7 +282,7 @@ def table(lab: Lab) -> list[dict[str, str]]:
         return []
     atlas, found = load(lab.root / ATLAS), []
     for environment in lab.environments:
-        answer = json.loads((lab.results / "defaults" / f"{environment.name}.json").read_text(encoding="utf-8"))
+        answer = ledger.load_json(lab.results / "defaults" / f"{environment.name}.json")
         if answer:  # nothing where the environment is not available
             found += list(rows(atlas, environment, answer))
     return found

@@ -8,22 +8,25 @@ import json
 import resource
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from replab import __version__, config, ids, plan
-from replab.errors import EnvironmentUnavailable, LabError
+from replab import __version__, config, ids, jobs, ledger, plan
+from replab.errors import EnvironmentUnavailable, LabError, StoreError
+from replab.ledger import Ledger
 from replab.model import Environment, Lab
 
 NOTHING: Mapping[Path, Lab] = {}
+FREE_SPACE = "Free some space, or mend the permissions, and run again: finished cells are kept"
 
 
 def load(path: Path) -> Lab:
-    """The lab as the workflow was started: its settings were written to ``path``."""
-    settings = json.loads(path.read_text(encoding="utf-8"))
+    """The lab as the workflow was started: its settings were written to ``path``. Raises ``LabError``."""
+    settings = ledger.load_json(path)
     return config.load_lab(settings["config"], Path(settings["root"]), checked=True)
 
 
@@ -127,12 +130,15 @@ def step_sif(lab: Lab, options: argparse.Namespace) -> None:
     convert(environment, lab.cache, lab.builder, options.out, device)
 
 
-def step_inputs(lab: Lab, options: argparse.Namespace) -> None:
+def step_inputs(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
     """Make the input bytes of one family."""
     from replab.requests import write_inputs  # noqa: PLC0415
 
     family = next(one for one in lab.families if one.name == options.name)
-    _write_json(options.out, write_inputs(family, lab.points, lab.results / "inputs" / "data"))
+    data = lab.results / "inputs" / "data"
+    index = write_inputs(family, lab.points, data)
+    _write_json(options.out, index)
+    return {"made": [data / f"{name}.npy" for name in sorted(set(jobs.named(index)))]}
 
 
 def step_batch(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
@@ -230,11 +236,12 @@ def step_elsewhere(lab: Lab, options: argparse.Namespace) -> None:
     tables.write(lab.results / "platforms.parquet", lines, elsewhere.LINES, ["environment", "engine", "platform"])
 
 
-def step_report(lab: Lab, options: argparse.Namespace) -> None:
+def step_report(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
     """Render the tables."""
     from replab.report.render import render  # noqa: PLC0415
 
     render(lab.results, options.out.parent, lab.root / "reports" / "templates")
+    return {"made": [options.out.parent]}
 
 
 def step_publish(lab: Lab, options: argparse.Namespace) -> None:
@@ -245,7 +252,7 @@ def step_publish(lab: Lab, options: argparse.Namespace) -> None:
     chosen = run.Options(
         version=asked["version"], allow=asked["allow"], site=Path(asked["site"]), sign=Path(asked["sign"]) if asked["sign"] else None
     )
-    settings = json.loads(options.config.read_text(encoding="utf-8"))["config"]
+    settings = ledger.load_json(options.config)["config"]
     print(f"published {run.publish(lab, settings, chosen, lambda line: print(line, flush=True))}")
 
 
@@ -260,7 +267,7 @@ def _remember(lab: Lab, options: argparse.Namespace, seconds: float, told: dict[
 
     own, children = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     memory = own + max(children, told.pop("memory_mb", 0.0))
-    name = f"{options.name}--{options.shard}" if options.step in ("truth", "judge") else options.name
+    name = options.name if options.shard is None else f"{options.name}--{options.shard}"
     cost = costs.Cost(seconds=round(seconds, 3), memory_mb=round(memory, 1), points=lab.points, **told)
     with contextlib.suppress(LabError):
         costs.remember(lab, options.step, name, cost)
@@ -278,18 +285,31 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOT
     parser.add_argument("step", choices=sorted(STEPS))
     parser.add_argument("--config", type=Path, required=True, help="the settings that the workflow wrote")
     parser.add_argument("--name", default="", help="environment, family or batch")
-    parser.add_argument("--shard", type=int, default=0)
+    parser.add_argument("--shard", type=int, default=None)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--log", type=Path, default=Path("/dev/null"), help="where a sandbox's own output goes")
+    parser.add_argument("--reads", type=Path, nargs="*", default=[], help="files that the rule names as input: checked, and noted")
+    parser.add_argument("--makes", type=Path, nargs="*", default=[], help="files that the rule names as output: noted")
     options = parser.parse_args(arguments)
     began = time.monotonic()
     try:
         lab = known.get(options.config.absolute()) or load(options.config)
-        told = STEPS[options.step](lab, options)
-        _remember(lab, options, time.monotonic() - began, told or {})
+        book = Ledger(lab.results, lab.root)
+        read = {book.name(path): book.check(path) for path in options.reads}
+        told = STEPS[options.step](lab, options) or {}
+        made = [*options.makes, *told.pop("made", [])]
+        _remember(lab, options, time.monotonic() - began, told)
+        if made:
+            key = jobs.key_of(options.step, options.name, options.shard)
+            book.write(key, read=read, made=made, terms=jobs.terms(lab, options.step, options.name))
     except LabError as error:
         print(f"replab: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:  # a full disk, a folder that may not be written: nothing that the lab could mend
+        traceback.print_exc()
+        place = str(error.filename2 or error.filename or options.out)
+        print(f"replab: {StoreError(f'cannot be written or read: {error.strerror or error}', where=place, hint=FREE_SPACE)}", file=sys.stderr)
+        return StoreError.exit_code
     return 0
 
 

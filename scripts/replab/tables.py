@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from replab import ledger
+from replab.errors import StoreError
+from replab.store import write_atomically
 
 TEXT, REAL, COUNT, FLAG = pa.string(), pa.float64(), pa.int64(), pa.bool_()
 CELLS = {
@@ -81,29 +85,46 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]], columns: Mapping[str, p
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a table so that nobody sees a part of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    pq.write_table(table, aside, compression="zstd")
-    aside.replace(path)
+    """Write a table so that nobody sees a part of it; each page carries a checksum.
+
+    Raises ``StoreError`` when the folder cannot be written (a full disk, say); nothing is left behind.
+    """
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    write_atomically(path, sink.getvalue())
 
 
 def merge(paths: Iterable[Path], target: Path, columns: Mapping[str, pa.DataType], sort: list[str]) -> pa.Table:
-    """Several tables of the same columns as one, sorted."""
+    """Several tables of the same columns as one, sorted. Raises ``StoreError`` when one of them is damaged."""
     schema = pa.schema(list(columns.items()))
-    table = pa.concat_tables([pq.read_table(path, schema=schema) for path in sorted(paths)] or [schema.empty_table()])
+    table = pa.concat_tables([load(path).select(schema.names).cast(schema) for path in sorted(paths)] or [schema.empty_table()])
     table = table.sort_by([(name, "ascending") for name in sort])
     write_table(target, table)
     return table
 
 
+def load(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A table of a run or of a published version, or some of its ``columns``; those that it lacks are left out.
+
+    Raises ``StoreError`` when it is missing, damaged (by the hash that its maker noted, or by the checksums of its pages), or no table.
+    """
+    data = ledger.check(path)
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        names = file.schema_arrow.names
+        return file.read([name for name in columns if name in names] if columns is not None else None)
+    except (OSError, pa.ArrowException, ValueError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StoreError(f"is damaged: {said}", where=str(path), hint=ledger.AGAIN) from None
+
+
 def read(path: Path) -> pd.DataFrame:
-    """A public table as a data frame."""
-    return pd.read_parquet(path)
+    """A public table as a data frame. Raises ``StoreError`` as ``load`` does."""
+    frame: pd.DataFrame = load(path).to_pandas()
+    return frame
 
 
 def rows(path: Path, columns: list[str]) -> list[dict[str, Any]]:
-    """Some columns of a public table, row by row; a column that the table lacks is left out."""
-    held = pq.read_schema(path).names
-    found: list[dict[str, Any]] = pq.read_table(path, columns=[name for name in columns if name in held]).to_pylist()
+    """Some columns of a public table, row by row; a column that the table lacks is left out. Raises ``StoreError`` as ``load`` does."""
+    found: list[dict[str, Any]] = load(path, columns).to_pylist()
     return found

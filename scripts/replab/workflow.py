@@ -13,21 +13,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from replab import config, defaults, ids, pins, plan, platforms, warm
-from replab.batch import HELD, audit, marker
+from replab import code, config, defaults, ids, jobs, pins, plan, platforms, warm
+from replab.batch import HELD
 from replab.errors import ConfigError, LabError
+from replab.jobs import APPTAINER, IMAGE_ENGINES
+from replab.ledger import Ledger
 from replab.model import IMPL_FILE, Batch, Environment, Family, Lab
 from replab.publish import versions
 from replab.store import write_atomically
 from replab.summary import STARTED
 
-APPTAINER = "apptainer"
-IMAGE_ENGINES = ("docker", "podman", APPTAINER)
-"""Engines that start images which the rule ``image`` builds."""
 DEVICES = "REPLAB_DEVICES"
 """Variable that tells jobs what the main process found for `devices: auto`: nodes of a cluster differ, the plan must not."""
 IN_USE = 10
 """Exit code when another workflow holds the results."""
+NAMED = 20
+"""So many jobs that are done again are named."""
 _held: list[IO[str]] = []
 _running: list[object] = []
 """Processes that end with this one: they read a pipe that it holds."""
@@ -63,21 +64,30 @@ def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
     text = json.dumps({"root": str(lab.root), "config": decided}, sort_keys=True, indent=1).encode()
     if not path.exists() or path.read_bytes() != text:
         write_atomically(path, text)
+    Ledger(lab.results, lab.root).write(jobs.SETTINGS, read={}, made=[path])
     counts = {ids.batch_id(batch): plan.counts(lab, batch)[0] for batch in plan.batches(lab)}
     write_atomically(lab.results / "progress" / "plan.json", json.dumps({"cells": counts}).encode())
 
 
-def forget_changed_results(lab: Lab) -> None:
-    """Let batches run again whose results were damaged or removed since; says so."""
-    for name in audit(lab):
-        print(f"replab: results of {name} are missing or were changed: they are checked and, where needed, computed again", file=sys.stderr)
+def forget_stale(lab: Lab) -> None:
+    """Have the workflow do again what is no longer as its sources say; says what and why."""
+    found = jobs.forget(lab, Ledger(lab.results, lab.root))
+    for one in found[:NAMED]:
+        print(f"replab: {one.job.key} is done again: {one.reason}", file=sys.stderr)
+    if len(found) > NAMED:
+        print(f"replab: and {len(found) - NAMED} more", file=sys.stderr)
+
+
+def reported(lab: Lab) -> list[str]:
+    """Every file that a run leaves before its report, which needs them all: one that is lost is made again, whatever lies behind it."""
+    return [relative(lab, path) for job in jobs.planned(lab) if job.step != "report" for path in job.makes]
 
 
 def forget_missing_images(lab: Lab) -> None:
     """Let images be built again that were deleted since."""
     from replab.images import find_image  # noqa: PLC0415 - only the target `images` needs it
 
-    for environment, device in planned_builds(lab):
+    for environment, device in jobs.builds(lab):
         note = lab.results / "images" / f"{environment.place(device)}.json"
         if note.is_file():
             try:
@@ -164,25 +174,9 @@ def any_batch(lab: Lab) -> str:
     return "--".join(f"(?:{one_of(names)})" for names in parts) + f"(?:{devices})?"
 
 
-def stale(lab: Lab, batch: str) -> list[str]:
-    """The marker of a batch whose results were changed since, when there is one."""
-    path = marker(lab, batch)
-    return [relative(lab, path)] if path.exists() else []
-
-
-def planned_builds(lab: Lab) -> list[tuple[Environment, str]]:
-    """Every environment with each device that it is built for in this run, the first of its devices first."""
-    return [
-        (environment, device)
-        for environment in lab.environments
-        for place, device in enumerate(environment.devices)
-        if place == 0 or device == "cpu" or lab.cuda
-    ]
-
-
 def lock_file(lab: Lab, place: str) -> list[str]:
     """The lock of an environment and device, where its packages do not come with an image."""
-    environment, device = next((one, device) for one, device in planned_builds(lab) if one.place(device) == place)
+    environment, device = next((one, device) for one, device in jobs.builds(lab) if one.place(device) == place)
     return [relative(lab, path)] if (path := pins.lock_of(environment, device)).is_file() else []
 
 
@@ -259,15 +253,20 @@ def batches_of(lab: Lab, family: Family) -> list[str]:
     return [f"{folder}/{ids.batch_id(batch)}.json" for batch in plan.batches_with(lab, family)]
 
 
-def certifying(lab: Lab) -> list[str]:
-    """The code that makes truths."""
-    return [*map(str, sorted((lab.root / "scripts/replab/truth").glob("*.py"))), "scripts/replab/truths.py"]
+def code_of(lab: Lab, step: str) -> list[str]:
+    """The lab's own code that a step consists of."""
+    return [relative(lab, path) for path in code.of_step(lab.root / "scripts", step)]
+
+
+def judged(lab: Lab) -> list[str]:
+    """Every table that judging makes."""
+    return [relative(lab, path) for family, shard in jobs.shards(lab) for path in jobs.judged(lab, family, shard).values()]
 
 
 def certified(lab: Lab, family: Family, shard: str) -> list[str]:
     """Truths that are ready, or what they are made from: those of a light family take less time than a job that makes them."""
     if family.light:
-        return [relative(lab, family.folder / "reference.py"), *certifying(lab)]
+        return [relative(lab, family.folder / "reference.py"), *code_of(lab, "truth")]
     return [f"{relative(lab, lab.results)}/truth/{family.name}--{shard}.json"]
 
 

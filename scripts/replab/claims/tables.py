@@ -14,7 +14,7 @@ import pyarrow as pa
 from replab.claims.model import ClaimError
 from replab.claims.rows import SEVERITY, kept, rank, select
 from replab.model import Status, Verdict
-from replab.tables import ATTRIBUTIONS, CELLS, MEASUREMENTS, PAIRS
+from replab.tables import ATTRIBUTIONS, CELLS, MEASUREMENTS, PAIRS, read
 
 FAILED = (Status.ERROR, Status.CRASHED, Status.TIMEOUT, Status.OOM)
 OTHER = {"tensorflow": ("torch",), "torch": ("tensorflow",), "numpy": ("torch", "tensorflow")}
@@ -60,7 +60,7 @@ class Tables:
         for name in ("cells", "pairs"):
             if not paths[name].is_file():
                 raise ClaimError("there is no such table", where=str(paths[name]), hint="Run `snakemake` first")
-        return cls(**{name: pd.read_parquet(path) for name, path in paths.items() if path.is_file()})
+        return cls(**{name: read(path) for name, path in paths.items() if path.is_file()})
 
     def _describe(self) -> None:
         """Adds what rules ask for: ``base_case`` and ``tags`` (the claims of the declared case, so that aligned runs have them too)."""

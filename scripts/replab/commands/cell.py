@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from replab import ids, plan, steps, tables
+from replab import ids, jobs, ledger, plan, steps, tables
 from replab.batch import run_batch_job
 from replab.commands.common import console, environment_of, planned, show
 from replab.engines.registry import get_engine
-from replab.errors import ConfigError, EnvironmentUnavailable
+from replab.errors import ConfigError, EnvironmentUnavailable, StoreError
 from replab.judge import Judge
+from replab.ledger import Ledger
 from replab.model import Cell, Lab, Status
 from replab.report.words import number, seconds
 from replab.requests import write_inputs
@@ -108,25 +109,30 @@ def _share_store(results: Path, folder: Path) -> None:
 def _prepare(lab: Lab, folder: Path, name: str) -> None:
     """What the environment is, observed again only when it, or this machine, is not the one observed before."""
     out = folder / "environments" / f"{name}.json"
+    known = _known(lab, name, out, lab.results / "environments" / f"{name}.json")
+    if known is None:
+        steps.step_environment(lab, Namespace(name=name, out=out))
+    else:
+        write_atomically(out, json.dumps(known, sort_keys=True, indent=1).encode())
+    Ledger(folder, lab.root).write(jobs.key_of("environment", name), read={}, made=[out])
+
+
+def _known(lab: Lab, name: str, *places: Path) -> dict[str, Any] | None:
+    """What was found before in this very environment on this very machine."""
     engine = get_engine(lab.engine)
     try:
         built = engine.build(environment_of(lab, name), lab.cache, lambda _: None)
     except EnvironmentUnavailable:
-        pass  # the step below says so
-    else:
-        asked = {"status": Status.OK, "identity": built.identity, "platform": engine.platform(built), "engine": lab.engine}
-        for path in (out, lab.results / "environments" / f"{name}.json"):
-            facts = _read(path)
-            if all(facts.get(key) == value for key, value in asked.items()):
-                write_atomically(out, json.dumps(facts, sort_keys=True, indent=1).encode())
-                return
-    steps.step_environment(lab, Namespace(name=name, out=out))
+        return None  # who observes it says so
+    asked = {"status": Status.OK, "identity": built.identity, "platform": engine.platform(built), "engine": lab.engine}
+    return next((facts for facts in map(_read, places) if all(facts.get(key) == value for key, value in asked.items())), None)
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """What was found in an environment before; nothing where it cannot be believed."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        facts = ledger.load_json(path)
+    except StoreError:
         return {}
     return facts if isinstance(facts, dict) else {}
 

@@ -45,14 +45,11 @@ def read(results: Path) -> list[Row]:
 
 
 def _table(path: Path) -> list[Row]:
-    import pandas as pd
+    from replab import tables
 
     if not path.exists():
         return []
-    try:
-        return [{str(key): value for key, value in row.items()} for row in pd.read_parquet(path).to_dict("records")]
-    except (OSError, ValueError) as error:
-        raise StoreError(f"cannot be read: {error}", where=str(path), hint="Delete it; the next run makes it again") from None
+    return [{str(key): value for key, value in row.items()} for row in tables.read(path).to_dict("records")]
 
 
 def find(rows: Sequence[Row], wanted: str) -> str:

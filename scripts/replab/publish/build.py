@@ -23,7 +23,6 @@ from replab.publish import checks, crate, manifest, pages, sums
 from replab.publish.errors import PublishError
 from replab.publish.versions import ABOUT
 from replab.report import viewmodel, writer
-from replab.workflow import planned_builds
 
 TABLES = (*(f"{part}.parquet" for part in tables.PARTS), "defaults.parquet")
 FACTS = ("claims.json", "sources.json", "cases.json", "environments.json", "run.json")
@@ -57,7 +56,7 @@ def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed:
         "snakemake": metadata.version("snakemake"),
         "machine": host_platform(),
         "system": platform.system(),
-        "environments": {one.place(device): _environment(lab, one, device) for one, device in planned_builds(lab)},
+        "environments": {one.place(device): _environment(lab, one, device) for one, device in jobs.builds(lab)},
         "families": [family.name for family in lab.families],
         "cells": sum(run.get("counts", {}).values()),
         "counts": run.get("counts", {}),

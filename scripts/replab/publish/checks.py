@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from replab import config, ids, lab_lock, pins, plan, tables
+from replab import config, ids, jobs, lab_lock, ledger, pins, plan, tables
 from replab.batch import environment_facts, input_index, manifest_of
 from replab.errors import ConfigError, StoreError
+from replab.ledger import Ledger
 from replab.model import Environment, Lab, Status
 from replab.publish.errors import PublishError
 from replab.requests import requests
@@ -85,7 +86,7 @@ def entries_of(lab: Lab) -> list[dict[str, Any]]:
     for batch in plan.batches(lab):
         try:
             manifest = manifest_of(lab, batch)
-        except (OSError, ValueError):
+        except StoreError:  # it is named as a step that must be done again
             continue
         found += [entry | {"batch": ids.batch_id(batch)} for entry in manifest["cells"]]
     return found
@@ -138,11 +139,17 @@ def _dirty(lab: Lab) -> Iterator[Reason]:
 def _missing(lab: Lab, entries: list[Mapping[str, Any]]) -> Iterator[Reason]:
     """Planned cells without a result, with the result of other sources or bytes, with a damaged one, or that the tables do not hold."""
     again = "run 'snakemake --cores all'"
-    shut = {one.place(device): _facts(lab, one.place(device)) for one, device in _builds(lab)}
+    shut = {one.place(device): _facts(lab, one.place(device)) for one, device in jobs.builds(lab)}
     for name, facts in shut.items():
         if facts.get("status") not in (Status.OK, Status.SKIPPED):  # skipped: for a device that this machine lacks
             reason = f"{name} was not available: {facts.get('reason') or 'it was never built'}"
             yield Reason(kind="missing", text=reason, hint="replab doctor says what this machine lacks")
+    undone = [f"{one.job.key} ({one.reason})" for one in jobs.stale(lab, Ledger(lab.results, lab.root))]
+    if undone:
+        yield Reason(kind="missing", text=f"{len(undone)} steps must be done again: {_some(undone)}", hint=again)
+    lost = [path.name for job in jobs.planned(lab) for path in job.makes if not path.is_file()]
+    if lost:
+        yield Reason(kind="missing", text=f"{len(lost)} files of the run are not there: {_some(lost)}", hint=again)
     have = {entry["id"]: entry for entry in entries}
     absent, other = [], []
     for cell, key in _planned(lab, {name for name, facts in shut.items() if facts.get("status") == Status.OK}):
@@ -184,7 +191,7 @@ def _planned(lab: Lab, available: set[str]) -> Iterator[tuple[str, str]]:
             cells = list(plan.cells(family, environment, variant, lab.coverage, batch.device))
             try:
                 found = requests(family, environment, variant, input_index(lab, family.name), built, iter(cells))
-            except (OSError, ValueError, KeyError):
+            except (StoreError, KeyError):
                 found = []  # its inputs were never made
                 yield from ((str(ids.cell_id(cell)), "") for cell in cells if not cell.left_out)
             yield from ((one["id"], one["key"]) for _, one in found if one["key"])
@@ -197,7 +204,7 @@ def _stale(lab: Lab) -> Iterator[Reason]:
     if problems:
         yield Reason(kind="pins", text=_some(problem.partition(". Run")[0] for problem in problems), hint="run 'replab pin'")
     moved = []
-    for one, device in _builds(lab):
+    for one, device in jobs.builds(lab):
         identity, lock = _facts(lab, one.place(device)).get("identity"), pins.lock_of(one, device)
         if lab.engine == "uv" and identity and lock.is_file():
             now = hashlib.sha256(lock.read_bytes() + one.python.encode()).hexdigest()
@@ -216,20 +223,14 @@ def _controls(lab: Lab) -> Iterator[Reason]:
             yield Reason(kind="controls", text=text, hint="see the report's page Controls")
 
 
-def _builds(lab: Lab) -> list[tuple[Environment, str]]:
-    from replab.workflow import planned_builds  # noqa: PLC0415 (which asks here what can be allowed)
-
-    return planned_builds(lab)
-
-
 def _facts(lab: Lab, name: str) -> dict[str, Any]:
     return _json(lab.results / "environments" / f"{name}.json")
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = ledger.load_json(path)
+    except StoreError:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import fields
 from math import nan
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from replab import ledger, tables
 from replab.report.answer import answer
 from replab.report.atlas import defaults
 from replab.report.between import Between
@@ -76,12 +76,7 @@ def _column(frame: pd.DataFrame, name: str, kind: str, default: Any) -> list[Any
 
 
 def _rows(path: Path, row: type[Row]) -> tuple[Row, ...]:
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as problem:
-        raise ReportError(
-            f"the table cannot be read ({problem})", where=str(path), hint="Run `uv run snakemake --cores all` again."
-        ) from problem
+    frame = tables.read(path)
     names = [field.name for field in fields(row)]
     columns = [_column(frame, field.name, str(field.type), field.default) for field in fields(row)]
     for name in PROSE & set(names):
@@ -93,15 +88,6 @@ def _rows(path: Path, row: type[Row]) -> tuple[Row, ...]:
 def _optional(path: Path, row: type[Row]) -> tuple[Row, ...]:
     """A table that only pages need: a folder of results may lack it, and then the pages lack what it shows."""
     return _rows(path, row) if path.is_file() else ()
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise ReportError(
-            f"the file cannot be read ({problem})", where=str(path), hint="Run `uv run snakemake --cores all` again."
-        ) from problem
 
 
 def _without_paths(value: Any) -> Any:
@@ -134,7 +120,7 @@ def divided(cells: Iterable[CellRow], pairs: Iterable[PairRow]) -> dict[str, Any
 def load(results: Path) -> Results:
     """The tables in a results folder.
 
-    Raises ``ReportError`` naming every file that is missing, or the one that cannot be read.
+    Raises ``ReportError`` naming every file that is missing, and ``StoreError`` naming one that is damaged.
     """
     wanted = [*(f"{name}.parquet" for name in TABLES), *(f"{name}.json" for name in FACTS)]
     missing = [name for name in wanted if not (results / name).is_file()]
@@ -145,16 +131,16 @@ def load(results: Path) -> Results:
         attributions=_rows(results / "attributions.parquet", AttributionRow),
         measurements=_rows(results / "measurements.parquet", MeasurementRow),
         defaults=_rows(results / "defaults.parquet", DefaultRow),
-        claims=tuple(_without_paths(_json(results / "claims.json"))),
-        sources=tuple(_without_paths(_json(results / "sources.json"))),
+        claims=tuple(_without_paths(ledger.load_json(results / "claims.json"))),
+        sources=tuple(_without_paths(ledger.load_json(results / "sources.json"))),
         curves=_rows(results / "curves.parquet", CurveRow),
         trajectories=_optional(results / "trajectories.parquet", TrajectoryRow),
         scripts=_optional(results / "scripts.parquet", ScriptRow),
         elsewhere=_optional(results / "elsewhere.parquet", ElsewhereRow),
         platforms=_optional(results / "platforms.parquet", PlatformRow),
-        environments=_without_paths(_json(results / "environments.json")),
-        run=_without_paths(_json(results / "run.json")),
-        cases=_json(results / "cases.json"),
+        environments=_without_paths(ledger.load_json(results / "environments.json")),
+        run=_without_paths(ledger.load_json(results / "run.json")),
+        cases=ledger.load_json(results / "cases.json"),
     )
 
 
