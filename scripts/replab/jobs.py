@@ -99,8 +99,8 @@ def planned(lab: Lab) -> Iterator[Job]:
         yield Job(step="environment", name=place, makes=(results / "environments" / f"{place}.json",), together=inside)
     if defaults.is_wanted(lab):
         for environment in lab.environments:
-            made = (results / "defaults" / f"{environment.name}.json",)
-            yield Job(step="defaults", name=environment.name, makes=made, together=_inside(lab, f"defaults--{environment.name}"))
+            inside = _inside(lab, f"defaults--{environment.name}")
+            yield Job(step="defaults", name=environment.name, makes=(results / "defaults" / f"{environment.name}.json",), together=inside)
     for family in lab.families:
         yield Job(step="inputs", name=family.name, makes=(results / "inputs" / f"{family.name}.json",))
     for batch in plan.batches(lab):

@@ -296,9 +296,9 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOT
         lab = known.get(options.config.absolute()) or load(options.config)
         book = Ledger(lab.results, lab.root)
         read = {book.name(path): book.check(path) for path in options.reads}
-        told = STEPS[options.step](lab, options) or {}
-        made = [*options.makes, *told.pop("made", [])]
-        _remember(lab, options, time.monotonic() - began, told)
+        used = STEPS[options.step](lab, options) or {}
+        made = [*options.makes, *used.pop("made", [])]
+        _remember(lab, options, time.monotonic() - began, used)
         if made:
             key = jobs.key_of(options.step, options.name, options.shard)
             book.write(key, read=read, made=made, terms=jobs.terms(lab, options.step, options.name))
@@ -308,8 +308,9 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOT
     except OSError as error:  # a full disk, a folder that may not be written: nothing that the lab could mend
         traceback.print_exc()
         place = str(error.filename2 or error.filename or options.out)
-        print(f"replab: {StoreError(f'cannot be written or read: {error.strerror or error}', where=place, hint=FREE_SPACE)}", file=sys.stderr)
-        return StoreError.exit_code
+        told = StoreError(f"cannot be written or read: {error.strerror or error}", where=place, hint=FREE_SPACE)
+        print(f"replab: {told}", file=sys.stderr)
+        return told.exit_code
     return 0
 
 

@@ -18,7 +18,7 @@ from replab.batch import HELD
 from replab.errors import ConfigError, LabError
 from replab.jobs import APPTAINER, IMAGE_ENGINES
 from replab.ledger import Ledger
-from replab.model import IMPL_FILE, Batch, Environment, Family, Lab
+from replab.model import IMPL_FILE, Batch, Family, Lab
 from replab.publish import versions
 from replab.store import write_atomically
 from replab.summary import STARTED

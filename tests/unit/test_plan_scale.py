@@ -29,13 +29,13 @@ def start(lab: Lab) -> int:
         plan.counts(lab, batch)
         workflow.indices(lab, batch)
         workflow.implementations(lab, batch)
-        workflow.stale(lab, name)
         wanted.memory_mb("batch", name)
         wanted.cpus(name)
         wanted.gpus(name)
     for family in lab.families:
         workflow.batches_of(lab, family)
     workflow.any_batch(lab)
+    workflow.reported(lab)
     return len(batches)
 
 

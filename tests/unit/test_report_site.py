@@ -12,6 +12,7 @@ from urllib.parse import quote_plus, unquote
 import pytest
 
 from builders import HOSTILE, Lab, cell, hostile, realistic
+from replab.errors import StoreError
 from replab.report import viewmodel, writer
 from replab.report.pages import OperationPage
 from replab.report.render import TEMPLATES, render
@@ -177,7 +178,7 @@ def test_missing_tables_are_named(tmp_path: Path) -> None:
 def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     folder = realistic(names=("exp",)).write(tmp_path / "results")
     (folder / "cells.parquet").write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(ReportError, match=r"cells\.parquet: the table cannot be read"):
+    with pytest.raises(StoreError, match=r"cells\.parquet: is damaged"):
         render(folder, tmp_path / "report")
 
 

@@ -82,7 +82,7 @@ def test_the_streams_and_the_folder_are_those_of_the_one_who_asked(server, tmp_p
     (elsewhere / "other.json").write_text((tmp_path / "config.json").read_text().replace(str(tmp_path / "results"), "nowhere"))
     done = step("tables", "--config", "other.json", "--out", "x", cwd=elsewhere)
     out, said = done.communicate(timeout=PATIENCE)
-    assert done.returncode == 1  # a traceback: there are no results
+    assert done.returncode == 6  # there are no results
     assert f"FileNotFoundError: {ROOT}/nowhere/judged/" in said  # ``other.json`` of that folder was read
     assert out == ""
 

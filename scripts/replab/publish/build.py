@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from replab import __version__, config, pins, sbom, tables
+from replab import __version__, config, jobs, pins, sbom, tables
 from replab.engines.base import host_platform
 from replab.images.build import REVISION, revision
 from replab.model import Environment, Lab

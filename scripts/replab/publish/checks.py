@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from replab import config, ids, jobs, lab_lock, ledger, pins, plan, tables
 from replab.batch import environment_facts, input_index, manifest_of
 from replab.errors import ConfigError, StoreError
 from replab.ledger import Ledger
-from replab.model import Environment, Lab, Status
+from replab.model import Lab, Status
 from replab.publish.errors import PublishError
 from replab.requests import requests
 from replab.store import Store
