@@ -1,6 +1,7 @@
 # make run      from a fresh clone to a report; needs python3, make, git and a package index
 # make publish VERSION=2026.11.0     a version of the site from the last run
 # make test     everything is tested; says at its end what was covered
+# make torture  kills, damaged files and faked clocks by chance, TIMES=10 as many as `make test` tries; prints its counts
 # make setup setup-cluster slurm-demo lint bench accept doctor clean
 
 SHELL := /bin/bash
@@ -14,7 +15,8 @@ PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup setup-cluster slurm-demo run publish test lint bench accept doctor clean
+TIMES ?= 10
+.PHONY: help setup setup-cluster slurm-demo run publish test torture lint bench accept doctor clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -46,6 +48,9 @@ publish: setup
 
 test: setup
 	@$(BIN)/python tests/run.py
+
+torture: setup
+	@REPLAB_TORTURE=$(TIMES) REPLAB_TORTURE_SEED=$${SEED:-$$(date +%s)} $(BIN)/python tests/run.py torture
 
 lint: setup
 	@$(BIN)/python tests/run.py lint

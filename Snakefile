@@ -28,4 +28,5 @@ localrules:
 rule all:
     default_target: True
     input:
+        lab_workflow.reported(LAB),
         REPORT,

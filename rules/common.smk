@@ -37,6 +37,7 @@ wildcard_constraints:
 onstart:
     lab_workflow.note_start(LAB, cores=lab_workflow.slots(workflow.resource_settings))
     lab_workflow.stop_polling(workflow)
+    lab_workflow.ignore_times(workflow)
     lab_workflow.warm_up(workflow, Path(SETTINGS))
 
 

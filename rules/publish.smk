@@ -2,9 +2,8 @@
 rule publish:
     """Make an immutable version of the site from the report, its tables and everything they rest on."""
     input:
-        report=REPORT,
-        tables=rules.tables.output,
-        claims=rules.claims.output,
+        lab_workflow.reported(LAB),
+        REPORT,
     log:
         f"{RESULTS}/logs/publish.log",
     container:

@@ -33,6 +33,7 @@ GROUPS = {
     "quick": ("unit", "property", "golden", "contract"),
     "environments": ("environments", "probe", "experiments"),  # the first builds what the others use
     "pipeline": ("pipeline",),
+    "torture": ("torture",),
     "browser": ("browser",),
     "publication": ("publication",),
     "engines": ("engines",),
