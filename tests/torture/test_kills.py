@@ -33,7 +33,7 @@ def part(process: psutil.Process) -> str:
         if "probe/main.py" in told:
             return "probe"
         if "scripts/step.py" in told:
-            return "client" if "/bin/bash" not in words[0] and "sh" != Path(words[0]).name else "shell"
+            return "client" if "/bin/bash" not in words[0] and Path(words[0]).name != "sh" else "shell"
         if "replab.warm" in told:
             parent = process.parent()
             return "step" if parent is not None and "replab.warm" in " ".join(parent.cmdline()) else "warm"
