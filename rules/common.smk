@@ -45,4 +45,5 @@ if lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
     lab_workflow.demand_deployment(LAB, workflow)
     lab_workflow.claim(LAB)
     lab_workflow.write_settings(config, LAB, Path(SETTINGS))
+if lab_workflow.is_main_process():
     lab_workflow.forget_stale(LAB)

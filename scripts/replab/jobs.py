@@ -144,7 +144,7 @@ def terms(lab: Lab, step: str, name: str = "") -> str:
 def stale(lab: Lab, book: Ledger) -> Iterator[Stale]:
     """Every planned job whose files are there and must not be believed, or are not there although it once ended.
 
-    Jobs that were never done are no news: the workflow does them. Reads what can have changed and writes nothing but times.
+    Jobs that were never done are no news: the workflow does them. Writes nothing.
     """
     for job in planned(lab):
         there = [path for path in job.makes if path.is_file()]
@@ -161,6 +161,8 @@ def forget(lab: Lab, book: Ledger) -> list[Stale]:
         for path in (*one.job.makes, *one.job.together):
             path.unlink(missing_ok=True)
         book.forget(one.job.key)
+    for job in planned(lab):
+        book.refresh(job.key)
     return found
 
 

@@ -128,7 +128,7 @@ class Ledger:
     def fault(self, job: str, terms: str, needs: Iterable[Path] = ()) -> str:
         """Why a job must be done again, in words; empty when all that it read and made is as it was.
 
-        ``needs``: files that it would read now. A file whose times moved and whose contents did not is noted with its new times.
+        ``needs``: files that it would read now.
         """
         note = self.notes.get(job)
         if note is None:
@@ -148,9 +148,13 @@ class Ledger:
         for name, sha256 in note.read.items():
             if self._now(name) != sha256:
                 return f"{name.removeprefix(HERE)} has changed since"
-        if any(_stat(self.place(name)) != made.stat for name, made in note.made.items()):
-            self.write(job, read=note.read, made=[self.place(name) for name in note.made], terms=terms)
         return ""
+
+    def refresh(self, job: str) -> None:
+        """Note the times of a job's files again where they moved and the contents did not, so that nothing is hashed at every start."""
+        note = self.notes.get(job)
+        if note is not None and any(_stat(self.place(name)) != made.stat for name, made in note.made.items()):
+            self.write(job, read=note.read, made=[self.place(name) for name in note.made], terms=note.terms)
 
     def damaged(self) -> Iterator[tuple[Path, str]]:
         """Every file that a job made and that is no longer as it was, with what is wrong; all are hashed anew."""

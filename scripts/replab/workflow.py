@@ -73,18 +73,20 @@ def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
 
 def forget_stale(lab: Lab) -> None:
     """Have the workflow do again what is no longer as its sources say; says what and why."""
-    found = jobs.forget(lab, Ledger(lab.results, lab.root))
+    book = Ledger(lab.results, lab.root)
+    found = list(jobs.stale(lab, book)) if is_dry_run() else jobs.forget(lab, book)
     for one in found[:NAMED]:
         print(f"replab: {one.job.key} is done again: {one.reason}", file=sys.stderr)
     if len(found) > NAMED:
         print(f"replab: and {len(found) - NAMED} more", file=sys.stderr)
-    if found and REPORT in sys.argv:  # a target with an output of its own: with it, nothing would be looked at before
+    if found and REPORT in sys.argv and not is_dry_run():  # a target with an output of its own: with it, nothing would be looked at before
         (lab.results / "report" / "index.html").unlink(missing_ok=True)
 
 
 def reported(lab: Lab) -> list[str]:
-    """Every file that a run leaves before its report. Targets name them all: of a file between two steps that is lost Snakemake thinks that
-    nobody needs it as long as later ones are there.
+    """Every file that a run leaves before its report.
+
+    Targets name them all: of a file between two steps that is lost Snakemake thinks that nobody needs it as long as later ones are there.
     """
     return [relative(lab, path) for job in jobs.planned(lab) if job.step != "report" for path in job.makes]
 
@@ -122,7 +124,7 @@ def stop_polling(workflow: Any) -> None:
 
 
 def ignore_times(workflow: Any) -> None:
-    """Have no job fail since an input seems younger than what was just made of it: the hash of every input is noted, clocks may be wrong."""
+    """Have no job fail since an input seems younger than what was just made of it: contents decide, and clocks may be wrong."""
 
     async def believe(_job: object, _made: object) -> None:
         pass

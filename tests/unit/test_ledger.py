@@ -59,6 +59,7 @@ def test_a_source_that_was_only_touched_is_none(tmp_path: Path) -> None:
     for path in (source, made):
         os.utime(path, (2_500_000_000, 2_500_000_000))
     assert book.fault("batch--one", "{}") == ""
+    book.refresh("batch--one")
     fresh = Ledger(book.results, tmp_path)
     noted = fresh.noted(made)
     assert noted is not None and noted.stat[1] == 2_500_000_000_000_000_000, "the new times are noted, so that it is hashed once"
