@@ -81,6 +81,12 @@ def check(environment: Environment, device: str = "cpu") -> list[str]:
     return problems
 
 
+def named(lock: Path) -> dict[str, str]:
+    """Name and version of everything that a lock installs."""
+    pinned = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pinned}
+
+
 def command(environment: Environment) -> str:
     """The command that makes the lock."""
     return f"replab pin {environment.name}"

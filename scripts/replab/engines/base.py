@@ -7,7 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -113,6 +113,10 @@ class Built:
     """``name-version`` of each package, where no lock says it."""
     image: Image | None = None
     """What containers are started from; None on engines without containers."""
+    installed: str = ""
+    """SHA-256 of the list of its files, where the engine keeps one: another list is another build."""
+    interpreter: Mapping[str, str] = field(default_factory=dict)
+    """``interpreters.told`` of the Python below it, where that is one of this host."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +146,15 @@ class Engine(Protocol):
 
     def build(self, environment: Environment, cache: Path, log: Log, device: str = "cpu") -> Built:
         """Makes ``environment`` startable on a device; fast when it is already. Raises ``EnvironmentUnavailable`` with one sentence."""
+
+    def changed(self, built: Built) -> str:
+        """Why it is no longer what ``build`` returned, as a clause; empty when it is. Quick: it is asked after every batch."""
+
+    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str]:
+        """What of an environment that was built here is no longer as it was, each a clause, after reading every byte of it.
+
+        Empty where none was built, and where the engine itself seals what it starts.
+        """
 
     def platform(self, built: Built) -> str:
         """What results depend on beside the environment: never the engine's own name, always what can change bits."""
