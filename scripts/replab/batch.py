@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from replab import ids, plan
-from replab.engines.base import isolation
+from replab.engines.base import Built, Engine, isolation
 from replab.engines.gpus import lease, with_device
 from replab.engines.registry import get_engine
-from replab.errors import EnvironmentUnavailable
+from replab.errors import EnvironmentUnavailable, SandboxError
 from replab.model import Batch, Cell, Environment, Family, Lab, Status, Variant
 from replab.progress import Progress
 from replab.requests import PROBE, requests
@@ -138,6 +138,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     engine, name = get_engine(lab.engine), ids.batch_id(batch)
     built = engine.build(environment, lab.cache, lambda _: None, batch.device)
     _check_platform(with_device(engine.platform(built), batch.device), whole.facts["platform"], environment, lab)
+    _check_interpreter(built.interpreter, whole.facts, environment, lab)
     staging = lab.results / "staging" / name
     data = lab.results / "inputs" / "data"
     variables = variant.variables.get(environment.framework, {})
@@ -176,6 +177,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
         )  # fmt: skip
     finally:
         progress.finish()
+        _check_untouched(engine, built, store, staging, cells)
     shutil.rmtree(staging, ignore_errors=True)  # all of it is in the store now; after a failure it stays, and is adopted at the next start
     return summary
 
@@ -209,6 +211,31 @@ def _check_platform(here: str, observed: str, environment: Environment, lab: Lab
             where=environment.name,
             hint="Ask the scheduler for nodes of one kind (docs/cluster.md), or remove "
             f"{lab.results / 'environments' / environment.name}.json to compute on this kind",
+        )
+
+
+def _check_interpreter(here: Mapping[str, str], facts: Mapping[str, Any], environment: Environment, lab: Lab) -> None:
+    """Results are shown beside the interpreter that the environment was observed with: another one is observed first."""
+    before = facts.get("interpreter") or here
+    if here and before != here:
+        raise EnvironmentUnavailable(
+            f"its interpreter is Python {here['version']} ({here['build']}) now, and it was observed with {before.get('version')} "
+            f"({before.get('build')})",
+            where=environment.name,
+            hint=f"Remove {lab.results / 'environments' / environment.name}.json to observe it again",
+        )
+
+
+def _check_untouched(engine: Engine, built: Built, store: Store, staging: Path, cells: Sequence[Mapping[str, Any]]) -> None:
+    """An environment that was changed while cells ran in it has computed nothing: they are forgotten, and the batch has failed."""
+    if problem := engine.changed(built):
+        for cell in cells:
+            store.cell_path(cell["key"]).unlink(missing_ok=True)
+        shutil.rmtree(staging, ignore_errors=True)
+        raise SandboxError(
+            f"was changed while cells ran in it ({problem}): their results are not kept",
+            where=built.environment.name,
+            hint="Find out what writes there: functions must not, nor pip. It is built anew when it is next used",
         )
 
 

@@ -67,7 +67,7 @@ def check(environment: Environment, device: str = "cpu") -> list[str]:
     if not lock.is_file():
         return [f"{place}: the lock is missing. {remedy}"]
     device = lock.stem
-    lines = lock.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = lock.read_bytes().decode("utf-8", "replace").splitlines(keepends=True)
     header = "".join(line for line in lines[:3] if line.startswith("#"))
     body = "".join(lines[header.count("\n") :])
     made_from, written = _digest(header, _MADE_FROM), _digest(header, _BODY)

@@ -1,8 +1,8 @@
-"""What is installed in a virtual environment, file by file: compared with its distributions once it is built, with a list of our own ever after.
+"""What is installed in a virtual environment, file by file: compared with its distributions once it is built, with a list ever after.
 
 The list (every file with its size and SHA-256) lies in the environment beside the marker. The marker holds the hash of the list, and a
-stamp: one digest of the names, sizes and times of all files and of the interpreter below them. The stamp is looked at before and after every
-use; only when it differs is every byte read. A time alone never makes an environment a changed one, and never a sound one for good:
+stamp: one digest of the names, sizes and times of all files and of the interpreter below them. The stamp is looked at before and after
+every use; only when it differs is every byte read. A time alone never makes an environment a changed one, and never a sound one for good:
 `replab verify` reads every byte, whatever the stamp says.
 """
 
@@ -36,6 +36,9 @@ READERS = 4
 _STRONG = ("sha256", "sha384", "sha512")
 _OWN_ROWS = re.compile(r"(^|/)([^/]+\.dist-info/(INSTALLER|REQUESTED|RECORD|direct_url\.json|uv_cache\.json)|\.\./bin/[^/]+)$")
 """Rows of a RECORD that an installer adds or changes: they differ from machine to machine."""
+_RETOLD = (".dist-info/METADATA",)
+"""Files about a distribution that some were given after their RECORD was written (PyTorch 1.12 has another version there): no process
+computes with them, and name and version are compared with the lock."""
 _ODD = "neither a file nor a link"
 
 Files = dict[str, list[Any]]
@@ -124,7 +127,7 @@ def stamp(folder: Path, marker: Marker) -> str:
     lines.sort()
     lines.append(os.path.realpath(folder / "bin" / "python"))
     for place in filter(None, (marker.interpreter["path"], marker.interpreter["library_path"])):
-        seen = os.stat(place)
+        seen = Path(place).stat()
         lines.append(f"{place} {seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns}")
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -164,8 +167,7 @@ def list_files(folder: Path) -> Files:
         if stat.S_ISREG(seen.st_mode):
             regular.append((name, seen.st_size))
         elif stat.S_ISLNK(seen.st_mode):
-            target = os.readlink(path)
-            found[name] = [len(target), f"-> {target}"]
+            found[name] = [seen.st_size, f"-> {path.readlink()}"]
         else:
             found[name] = [0, _ODD]
     with ThreadPoolExecutor(min(READERS, len(os.sched_getaffinity(0)))) as pool:
@@ -178,7 +180,7 @@ def against_records(folder: Path, files: Files, own: Collection[str], wanted: Ma
     """Compare ``files`` with what the installed distributions say in their ``RECORD``: faults as clauses, and ``Marker.contents``.
 
     ``own`` are the files that were there before anything was installed, ``wanted`` the names and versions of the lock. A file that two
-    distributions bring is as one of them says. Bytecode is the interpreter's: it may lie beside any source.
+    distributions bring is as one of them says. Bytecode is the interpreter's, which compiled it a moment ago: it may lie beside any source.
     """
     faults: list[str] = []
     said: dict[str, set[str]] = {}
@@ -209,9 +211,10 @@ def against_records(folder: Path, files: Files, own: Collection[str], wanted: Ma
     for path, digests in sorted(said.items()):
         if path not in files:
             faults.append(f"{path} is missing")
-        elif not any(_as_said(folder / path, files[path], digest) for digest in digests):
+        elif not (path.endswith(_RETOLD) or _bytecode(path, said) or any(_as_said(folder / path, files[path], one) for one in digests)):
             faults.append(f"{path} is not what its distribution says")
-    faults += [f"{path} belongs to no distribution" for path in files if path not in said and path not in own and not _bytecode(path, {*said, *own})]
+    sources = {*said, *own}
+    faults += [f"{path} belongs to no distribution" for path in files if path not in sources and not _bytecode(path, sources)]
     return faults, hashlib.sha256("\n".join(sorted(contents)).encode()).hexdigest()
 
 

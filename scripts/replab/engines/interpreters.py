@@ -90,7 +90,7 @@ def told(described: Mapping[str, str]) -> dict[str, str]:
 
 
 def another(python: Path, before: Mapping[str, str]) -> str:
-    """What is other about the interpreter that ``python`` leads to than ``before``, as a clause; empty when it is the same, byte for byte."""
+    """What is other about the interpreter that ``python`` leads to than ``before``, as a clause; empty when all its bytes are the same."""
     if not os.access(python, os.X_OK):
         return "the interpreter below it is gone"
     here = os.path.realpath(python)
@@ -102,7 +102,8 @@ def another(python: Path, before: Mapping[str, str]) -> str:
         same = False
     if same:
         return ""
-    return f"the interpreter below it is another one (Python {version_of(Path(here)) or 'that does not work'}, it was {before.get('version')})"
+    now = version_of(Path(here)) or "that does not work"
+    return f"the interpreter below it is another one (Python {now}, it was {before.get('version')})"
 
 
 def _sha256(path: str) -> str:

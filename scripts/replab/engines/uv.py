@@ -63,6 +63,8 @@ class UvEngine:
 
     def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str]:
         """See ``Engine.verify``. One that is not as it was is not used again, however its times may look."""
+        if not lock_of(environment, device).is_file():
+            return []
         folder = _planned(environment, cache, device).folder
         marker = installed.read(folder)
         if marker is None:
@@ -107,7 +109,7 @@ def _planned(environment: Environment, cache: Path, device: str) -> Built:
 
 
 def _note(folder: Path, marker: installed.Marker, faults: Collection[str]) -> installed.Marker:
-    """Keep what a reading of every byte came to: a stamp that is looked at from now on, or none, so that it is built anew before its next use."""
+    """Keep what a reading of every byte came to: a stamp that is looked at from now on, or none: it is built anew before its next use."""
     here = {**marker.interpreter, "path": os.path.realpath(folder / "bin" / "python")}
     marker = replace(marker, interpreter=marker.interpreter if faults else here)
     with contextlib.suppress(OSError):  # a cache that others fill: read again next time
