@@ -58,4 +58,5 @@ def _count(file: Path) -> int | None:
         words = file.read_text(encoding="ascii").split()
     except (OSError, ValueError):
         return None
-    return int(words[words.index("oom_kill") + 1]) if "oom_kill" in words[:-1] else 0
+    number = words[words.index("oom_kill") + 1] if "oom_kill" in words[:-1] else ""
+    return int(number) if number.isdigit() else 0

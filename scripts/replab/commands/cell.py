@@ -114,7 +114,7 @@ def _prepare(lab: Lab, folder: Path, name: str) -> None:
     except EnvironmentUnavailable:
         pass  # the step below says so
     else:
-        asked = {"status": Status.OK, "identity": built.identity, "platform": engine.platform(built), "engine": lab.engine}
+        asked: dict[str, Any] = {"status": Status.OK, "identity": built.identity, "platform": engine.platform(built), "engine": lab.engine}
         asked["interpreter"] = dict(built.interpreter)
         for path in (out, lab.results / "environments" / f"{name}.json"):
             facts = _read(path)

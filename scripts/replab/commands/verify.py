@@ -62,12 +62,15 @@ def run(results: Path, *, remove: bool) -> Findings:
 
 def environments(lab: Lab) -> dict[str, list[str]]:
     """Read every byte of the environments of the configuration, as far as they are built here; returns what is not as it was, by place."""
-    engine, found = get_engine(lab.engine), dict[str, list[str]]()
+    engine, found, read = get_engine(lab.engine), dict[str, list[str]](), 0
     builds = [(environment, device) for environment in lab.environments for device in pins.locked_devices(environment)]
     for environment, device in track(builds, description="environments", transient=True, disable=not console().is_terminal):
-        if faults := engine.verify(environment, lab.cache, device):
+        faults = engine.verify(environment, lab.cache, device)
+        read += faults is not None
+        if faults:
             found[environment.place(device)] = faults
-    console().print(f"{len(found)} of {len(builds)} environments are not as they were built")
+    if read:
+        console().print(f"{read} environments read, {len(found)} not as they were built")
     for place, faults in found.items():
         console().print(f"  {place}: {some(faults)}", markup=False)
     return found

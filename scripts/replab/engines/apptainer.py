@@ -55,10 +55,10 @@ class ApptainerEngine:
         del built
         return ""
 
-    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str]:
+    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:
         """See ``Engine.verify``: `replab images check` looks into images."""
         del environment, cache, device
-        return []
+        return None
 
     def platform(self, built: Built) -> str:
         """See ``Engine.platform``: what is known from outside; ``inside_platform`` is made of what the probe saw."""

@@ -164,10 +164,10 @@ class Engine(Protocol):
     def changed(self, built: Built) -> str:
         """Why it is no longer what ``build`` returned, as a clause; empty when it is. Quick: it is asked after every batch."""
 
-    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str]:
+    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:
         """What of an environment that was built here is no longer as it was, each a clause, after reading every byte of it.
 
-        Empty where none was built, and where the engine itself seals what it starts.
+        None where none was built, and where the engine itself seals what it starts.
         """
 
     def platform(self, built: Built) -> str:

@@ -250,10 +250,10 @@ class ContainerEngine:
         del built
         return ""
 
-    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str]:
+    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:
         """See ``Engine.verify``: `replab images check` looks into images."""
         del environment, cache, device
-        return []
+        return None
 
     def check(self) -> None:
         """Remove what abandoned launchers left. Raises ``SandboxError`` when the engine does not answer: no environment can go on then."""

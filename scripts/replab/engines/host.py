@@ -63,9 +63,9 @@ class HostEngine:
         found = self.build(built.environment, built.cache, lambda _: None)
         return "" if found == built else "other packages, or another interpreter, are installed now"
 
-    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str]:  # noqa: ARG002 - nothing was built
+    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:  # noqa: ARG002 - nothing was built
         """See ``Engine.verify``."""
-        return []
+        return None
 
     def platform(self, built: Built) -> str:
         """See ``Engine.platform``."""

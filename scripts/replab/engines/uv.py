@@ -61,14 +61,14 @@ class UvEngine:
         _note(built.folder, marker, faults)
         return installed.some(faults)
 
-    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str]:
+    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:
         """See ``Engine.verify``. One that is not as it was is not used again, however its times may look."""
         if not lock_of(environment, device).is_file():
-            return []
+            return None
         folder = _planned(environment, cache, device).folder
         marker = installed.read(folder)
         if marker is None:
-            return []
+            return None
         faults = installed.verify_environment(folder, marker)
         _note(folder, marker, faults)
         return faults

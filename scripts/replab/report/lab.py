@@ -148,9 +148,9 @@ def _environment(name: str, entry: Mapping[str, Any]) -> EnvironmentEntry:
     facts = (
         (framework_name(framework) or "framework", version, found_version, _differs(version, found_version)),
         ("Python", python, found_python, _differs(python, found_python)),
-        ("interpreter", MISSING, _interpreter(entry), False),
         ("C library", MISSING, _text(_table(observed.get("platform"), "libc")), False),
         ("linear algebra", MISSING, _blas(observed), False),
+        ("interpreter", MISSING, _interpreter(entry), False),
         ("processor", MISSING, _text(_table(observed.get("cpu"), "model")), False),
         ("system", MISSING, _text(_table(observed.get("platform"), "distribution")), False),
         ("switches", _text(asked.get("variables")), _text(observed.get("switches")), False),
