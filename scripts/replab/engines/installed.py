@@ -108,7 +108,7 @@ def stamp(folder: Path, marker: Marker) -> str:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     deeper.append(entry.name)
-                elif path or entry.name not in (MARKER, LIST):
+                elif path or entry.name != MARKER:
                     seen = entry.stat(follow_symlinks=False)
                     lines.append(f"{path}{entry.name} {seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns}")
         for name in deeper:
