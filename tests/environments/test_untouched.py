@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
@@ -305,11 +307,14 @@ def lab_of(folder: Path, cache: Path, code: str) -> Lab:
     (family / "experiment.toml").write_text(FAMILY)
     (family / "impl_numpy.py").write_text(code)
     (family / "reference.py").write_text("def before(x):\n    return x + x\n\n\ndef between(x):\n    return x + x\n")
-    settings = {
+    return load_lab(settings_of(folder, cache), REPOSITORY)
+
+
+def settings_of(folder: Path, cache: Path) -> dict[str, str]:
+    return {
         "environments": "numpy-2.5", "families": "writes", "variants": "default", "experiments": str(folder / "experiments"), "cache": str(cache),
         "results": str(folder / "results"),
     }  # fmt: skip
-    return load_lab(settings, REPOSITORY)
 
 
 def run(lab: Lab) -> dict[str, str]:
@@ -339,6 +344,42 @@ def test_results_of_a_batch_that_changed_its_environment_are_not_kept(
         "writes.before": "ok", "writes.between": "ok",
     }  # fmt: skip
     assert f"{INIT} was changed: it is built anew from its lock" in capfd.readouterr().err
+
+
+KILLED = """
+import json, sys
+from pathlib import Path
+from replab import ids, plan
+from replab.batch import run_batch_job
+from replab.config import load_lab
+lab = load_lab(json.loads(sys.argv[1]), Path(sys.argv[2]))
+(batch,) = plan.batches(lab)
+run_batch_job(lab, batch, manifest=lab.results / "m.json", log=lab.results / "log")
+"""
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_batch_that_was_killed_keeps_what_a_sound_environment_gave_and_nothing_else(writes: bool, world: World, tmp_path: Path) -> None:
+    wait = "    import time\n    time.sleep(99)\n"
+    sound = WRITES[: WRITES.index("    with")] + "    return x * 2\n"
+    code = WRITES.replace("    return x * 2\n", wait) if writes else sound.replace("    return x * 2\n", wait)
+    lab = lab_of(tmp_path, world.cache, code)
+    steps.step_environment(lab, Namespace(name="numpy-2.5", out=lab.results / "environments" / "numpy-2.5.json"))
+    steps.step_inputs(lab, Namespace(name="writes", out=lab.results / "inputs" / "writes.json"))
+    before = (world.folder / INIT).stat().st_size
+    cells = lab.results / "store" / "cells"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, json.dumps(settings_of(tmp_path, world.cache)), str(REPOSITORY)], start_new_session=True)
+    try:
+        while len(list(cells.glob("*/*.safetensors"))) < 1 or (writes and (world.folder / INIT).stat().st_size == before):
+            assert process.poll() is None
+            time.sleep(0.01)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    kept = {path: path.stat().st_mtime_ns for path in cells.glob("*/*.safetensors")}
+    assert run(lab_of(tmp_path, world.cache, sound)) == {"writes.before": "ok", "writes.between": "ok"}
+    again = {path for path, stamp in kept.items() if path.stat().st_mtime_ns != stamp}
+    assert again == (set(kept) if writes else set())
 
 
 def test_what_the_interpreter_is_stands_in_the_facts_and_another_one_is_observed_first(world: World, tmp_path: Path) -> None:
