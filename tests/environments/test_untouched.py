@@ -202,7 +202,7 @@ def test_a_rotten_byte_under_sound_times_is_found_by_verify_and_then_built_anew(
     clause = edit_library(world.folder)
     marker = installed.read(world.folder)
     assert marker is not None
-    installed.write(world.folder, replace(marker, stamp=installed.stamp(world.folder, marker)))
+    installed.write(world.folder, replace(marker, stamp=installed.stamp(world.folder)))
     world.build()
     assert world.log == []
     lab = load_lab({"environments": "numpy-2.5", "families": "controls", "cache": str(world.cache), "results": str(tmp_path)}, REPOSITORY)

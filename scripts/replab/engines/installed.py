@@ -1,9 +1,10 @@
 """What is installed in a virtual environment, file by file: compared with its distributions once it is built, with a list ever after.
 
 The list (every file with its size and SHA-256) lies in the environment beside the marker. The marker holds the hash of the list, and a
-stamp: one digest of the names, sizes and times of all files and of the interpreter below them. The stamp is looked at before and after
-every use; only when it differs is every byte read. A time alone never makes an environment a changed one, and never a sound one for good:
-`replab verify` reads every byte, whatever the stamp says.
+stamp: one digest of the names, sizes and times of all files. The stamp is looked at before and after every use; only when it differs is
+every byte read. A time alone never makes an environment a changed one, and never a sound one for good: `replab verify` reads every byte,
+whatever the stamp says. The interpreter below has no stamp: it lies elsewhere, on another disk on each node of a cluster, so its bytes are
+compared.
 """
 
 from __future__ import annotations
@@ -85,21 +86,22 @@ def finish(folder: Path, marker: Marker, files: Files) -> Marker:
     """Keep the list and the marker of an environment that was built a moment ago; returns the marker with what it lacked."""
     text = json.dumps(files, sort_keys=True, separators=(",", ":")).encode()
     (folder / LIST).write_bytes(text)
-    whole = replace(marker, files=hashlib.sha256(text).hexdigest(), stamp=stamp(folder, marker))
+    whole = replace(marker, files=hashlib.sha256(text).hexdigest(), stamp=stamp(folder))
     write(folder, whole)
     return whole
 
 
 def looks_untouched(folder: Path, marker: Marker) -> bool:
-    """Whether names, sizes and times of all files are those of the last time that every byte was read."""
+    """Whether names, sizes and times of all files are those of the last time that every byte was read, and the interpreter is the same."""
     try:
-        return bool(marker.stamp) and stamp(folder, marker) == marker.stamp
+        same = bool(marker.stamp) and stamp(folder) == marker.stamp
     except OSError:
         return False
+    return same and not interpreters.another(folder / "bin" / "python", marker.interpreter)
 
 
-def stamp(folder: Path, marker: Marker) -> str:
-    """A digest of the names, sizes and times of all files of an environment, and of its interpreter. Raises ``OSError``."""
+def stamp(folder: Path) -> str:
+    """A digest of the names, sizes and times of all files of an environment but its marker. Raises ``OSError``."""
     lines: list[str] = []
 
     def look(path: str, place: int) -> None:
@@ -125,10 +127,6 @@ def stamp(folder: Path, marker: Marker) -> str:
     finally:
         os.close(top)
     lines.sort()
-    lines.append(os.path.realpath(folder / "bin" / "python"))
-    for place in filter(None, (marker.interpreter["path"], marker.interpreter["library_path"])):
-        seen = Path(place).stat()
-        lines.append(f"{place} {seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns}")
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from replab.engines.uvtool import UvFailed, run_uv
@@ -93,12 +94,13 @@ def another(python: Path, before: Mapping[str, str]) -> str:
     """What is other about the interpreter that ``python`` leads to than ``before``, as a clause; empty when all its bytes are the same."""
     if not os.access(python, os.X_OK):
         return "the interpreter below it is gone"
-    here = os.path.realpath(python)
+    here, library = os.path.realpath(python), before.get("library_path")
     try:
-        same = _sha256(here) == before.get("sha256")
-        library = before.get("library_path")
-        same = same and (not library or _sha256(library) == before.get("library_sha256"))
-    except OSError:
+        if here == before.get("path"):
+            same = _sha256(here) == before.get("sha256") and (not library or _sha256(library) == before.get("library_sha256"))
+        else:  # a program may look the same and load another library
+            same = told(describe(python, where="")) == told(before)
+    except (OSError, EnvironmentUnavailable):
         same = False
     if same:
         return ""
@@ -107,6 +109,13 @@ def another(python: Path, before: Mapping[str, str]) -> str:
 
 
 def _sha256(path: str) -> str:
+    """Of a program or a library: read again in this process only when it was touched."""
+    seen = Path(path).stat()
+    return _read(path, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read(path: str, *_touched: int) -> str:
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import os
 import shutil
 import sys
 import time
@@ -110,10 +109,8 @@ def _planned(environment: Environment, cache: Path, device: str) -> Built:
 
 def _note(folder: Path, marker: installed.Marker, faults: Collection[str]) -> installed.Marker:
     """Keep what a reading of every byte came to: a stamp that is looked at from now on, or none: it is built anew before its next use."""
-    here = {**marker.interpreter, "path": os.path.realpath(folder / "bin" / "python")}
-    marker = replace(marker, interpreter=marker.interpreter if faults else here)
     with contextlib.suppress(OSError):  # a cache that others fill: read again next time
-        marker = replace(marker, stamp="" if faults else installed.stamp(folder, marker))
+        marker = replace(marker, stamp="" if faults else installed.stamp(folder))
         installed.write(folder, marker)
     return marker
 
