@@ -19,12 +19,17 @@ SWITCHES = (
 # Values of these are places on the machine; that they are set is noted, where they point is not.
 PLACES = re.compile(r"(_DIR|_HOME|_PATH|_CACHE|_ROOT|_FILE|LD_PRELOAD)$")
 LIBRARIES = re.compile(r"(openblas|mkl_|blis|lapack|iomp|libomp|gomp|dnnl|cudnn|cublas|cudart|libm[.-]|libmvec|sleef)")
-# Instruction sets that numeric libraries choose their kernels by.
-CPU_FLAGS = (
-    "sse2", "sse3", "ssse3", "sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd",
-    "avx512_vnni", "avx512_bf16", "avx512_fp16", "avx_vnni",
-    "amx_tile", "amx_bf16", "amx_int8", "asimd", "asimdhp", "bf16", "sve", "sve2", "i8mm",
-)  # fmt: skip
+# Instructions that compute with floating-point numbers, by their kind: what numeric libraries choose their kernels by. Lists of names would
+# lack those of the next processor. `replab/engines/base.py` has the same, a test compares them.
+NUMERIC = re.compile(
+    r"(ssse3|sse4_.*|sse4\.\d|avx.*|amx.*|fma.*|f16c|xop"
+    r"|asimd.*|fphp|fcma|sve.*|sme[a-z]*\d.*|.?bf16|i8mm|f(16|32|64)mm|f8.*"
+    r"|lsx|lasx|vx.*|nnpa|altivec.*|vsx.*|mma.*|rv\d.*)$"
+)
+HARMLESS = re.compile(r"(avx512.?(bitalg|vpopcntdq|vp2intersect|ifma|vbmi2?)|avx_ifma|sve(aes|bitperm|pmull|sha3|sm4))$")
+# What /proc/cpuinfo calls the name of a processor, and its instructions, on one kind of machine or another.
+MODELS = ("model name", "cpu", "uarch", "cpu part", "vendor_id")
+FEATURES = ("flags", "features", "isa")
 OPENBLAS = (
     ("config", "get_config", ctypes.c_char_p),
     ("core", "get_corename", ctypes.c_char_p),
@@ -42,6 +47,7 @@ def observe(lift, isolation):
             "version": platform.python_version(),
             "implementation": platform.python_implementation(),
             "compiler": platform.python_compiler(),
+            "build": " ".join(platform.python_build()),
         },
         "platform": {
             "system": platform.system(),
@@ -108,16 +114,17 @@ def _distribution():
     return "unknown"
 
 
-def _cpu():
+def _cpu(path="/proc/cpuinfo"):
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    facts = {"model": "unknown", "flags": [], "usable": usable}
-    for line in _lines("/proc/cpuinfo"):
+    fields, flags = {}, None
+    for line in _lines(path):
         name, _, value = (part.strip() for part in line.partition(":"))
-        if name == "model name" and facts["model"] == "unknown":
-            facts["model"] = value
-        if name in ("flags", "Features") and not facts["flags"]:
-            facts["flags"] = sorted(set(value.split()) & set(CPU_FLAGS))
-    return facts
+        fields.setdefault(name.lower(), value)
+        if name.lower() in FEATURES:  # what every core has: not all cores of a machine need be alike
+            here = {flag for flag in value.split() if NUMERIC.match(flag) and not HARMLESS.match(flag)}
+            flags = here if flags is None else flags & here
+    model = next((fields[name] for name in MODELS if fields.get(name)), "unknown")
+    return {"model": model, "flags": sorted(flags or ()), "usable": usable}
 
 
 def _packages():

@@ -8,17 +8,17 @@ import fcntl
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from replab import ids, ledger, plan
-from replab.engines.base import isolation
+from replab.engines.base import Built, Engine, isolation
 from replab.engines.gpus import lease, with_device
 from replab.engines.registry import get_engine
-from replab.errors import EnvironmentUnavailable
+from replab.errors import EnvironmentUnavailable, SandboxError
 from replab.model import Batch, Cell, Environment, Family, Lab, Status, Variant
 from replab.progress import Progress
 from replab.requests import PROBE, requests
@@ -58,6 +58,7 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
 
 def _run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: str) -> dict[str, Any]:
     store, begin = Store(lab.results / "store"), time.time()
+    _doubt_killed(lab, batch, store)
     whole = plan_batch(lab, batch, store, only)
     summary = Summary()
     if whole.missing and lab.engine == "apptainer":
@@ -138,6 +139,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     engine, name = get_engine(lab.engine), ids.batch_id(batch)
     built = engine.build(environment, lab.cache, lambda _: None, batch.device)
     _check_platform(with_device(engine.platform(built), batch.device), whole.facts["platform"], environment, lab)
+    _check_interpreter(built.interpreter, whole.facts, environment, lab)
     staging = lab.results / "staging" / name
     data = lab.results / "inputs" / "data"
     variables = variant.variables.get(environment.framework, {})
@@ -166,6 +168,10 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
 
     progress = Progress(lab.results / "progress" / f"{name}.json", name, total=len(cells))
 
+    computing = _computing(lab, name)
+    if built.installed:
+        write_atomically(computing, json.dumps({"installed": built.installed, "keys": [cell["key"] for cell in cells]}).encode())
+
     def fail(cell: dict[str, Any], status: Status, reason: str, seconds: float) -> None:
         store.write_failure(cell["key"], cell["id"], status, reason, seconds)
 
@@ -176,6 +182,8 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
         )  # fmt: skip
     finally:
         progress.finish()
+        _check_untouched(engine, built, store, staging, cells)
+        computing.unlink(missing_ok=True)
     shutil.rmtree(staging, ignore_errors=True)  # all of it is in the store now; after a failure it stays, and is adopted at the next start
     return summary
 
@@ -210,6 +218,56 @@ def _check_platform(here: str, observed: str, environment: Environment, lab: Lab
             hint="Ask the scheduler for nodes of one kind (docs/cluster.md), or remove "
             f"{lab.results / 'environments' / environment.name}.json to compute on this kind",
         )
+
+
+def _check_interpreter(here: Mapping[str, str], facts: Mapping[str, Any], environment: Environment, lab: Lab) -> None:
+    """Results are shown beside the interpreter that the environment was observed with: another one is observed first."""
+    before = facts.get("interpreter") or here
+    if here and before != here:
+        raise EnvironmentUnavailable(
+            f"its interpreter is Python {here['version']} ({here['build']}) now, and it was observed with {before.get('version')} "
+            f"({before.get('build')})",
+            where=environment.name,
+            hint=f"Remove {lab.results / 'environments' / environment.name}.json to observe it again",
+        )
+
+
+def _check_untouched(engine: Engine, built: Built, store: Store, staging: Path, cells: Sequence[Mapping[str, Any]]) -> None:
+    """An environment that was changed while cells ran in it has computed nothing: they are forgotten, and the batch has failed."""
+    if problem := engine.changed(built):
+        _forget(store, staging, [cell["key"] for cell in cells])
+        raise SandboxError(
+            f"was changed while cells ran in it ({problem}): their results are not kept",
+            where=built.environment.name,
+            hint="Find out what writes there: functions must not, nor pip. It is built anew when it is next used",
+        )
+
+
+def _doubt_killed(lab: Lab, batch: Batch, store: Store) -> None:
+    """A batch that was killed did not look at its environment again: where that is another build by now, its cells are forgotten."""
+    computing = _computing(lab, ids.batch_id(batch))
+    if not computing.is_file():
+        return
+    noted = json.loads(computing.read_text(encoding="utf-8"))
+    environment, _, _ = plan.parts(lab, batch)
+    try:
+        same = get_engine(lab.engine).build(environment, lab.cache, lambda _: None, batch.device).installed == noted["installed"]
+    except EnvironmentUnavailable:
+        same = False
+    if not same:
+        _forget(store, lab.results / "staging" / ids.batch_id(batch), noted["keys"])
+    computing.unlink()
+
+
+def _computing(lab: Lab, name: str) -> Path:
+    """Which cells a batch computes in which build of its environment; gone when it has ended."""
+    return lab.results / "staging" / f".{name}.computing.json"
+
+
+def _forget(store: Store, staging: Path, keys: Iterable[str]) -> None:
+    for key in keys:
+        store.cell_path(key).unlink(missing_ok=True)
+    shutil.rmtree(staging, ignore_errors=True)
 
 
 def _entry(store: Store, facts: Mapping[str, Any], left_out: str, request: Mapping[str, Any]) -> dict[str, Any]:

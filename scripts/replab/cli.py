@@ -195,7 +195,10 @@ def verify(
     else:
         from replab.commands import verify as command
 
-        command.run(common.open_lab(settings=config or ()).results, remove=remove)
+        lab = common.open_lab(settings=config or ())
+        changed = command.environments(lab)
+        command.run(lab.results, remove=remove)
+        command.demand(changed)
 
 
 @app.command()

@@ -17,7 +17,8 @@ _work: list[tuple[Callable[[Any], Any], Sequence[Any]]] = []
 def each(work: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
     """``work`` of each of ``items``, in their order; what it returns or raises is pickled, the items are not.
 
-    Raises what ``work`` raises; then nothing is said about the other items.
+    Raises what ``work`` raises for the first item for which it does, whichever process came to an end first; then nothing is said about the
+    other items.
     """
     count = min(MOST, len(os.sched_getaffinity(0)), len(items))
     if count < 2:
@@ -25,7 +26,7 @@ def each(work: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
     _work.append((work, items))
     try:
         with multiprocessing.get_context("fork").Pool(count) as pool:
-            return pool.map(_one, range(len(items)), chunksize=1)
+            return list(pool.imap(_one, range(len(items))))
     finally:
         _work.pop()
 

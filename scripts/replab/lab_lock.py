@@ -16,6 +16,7 @@ COMMAND = "replab pin lab"
 LOCK = "requirements.lock"
 CLUSTER_LOCK = "cluster.lock"
 """What submitting to a cluster needs beside it."""
+LOCKS = (LOCK, CLUSTER_LOCK)
 _MADE_FROM = "# made from: sha256 "
 _BODY = "# body: sha256 "
 
@@ -70,7 +71,7 @@ def check(root: Path, lock: str = LOCK) -> list[str]:
     path = root / lock
     if not path.is_file():
         return [f"{lock}: the lock is missing. Run '{COMMAND}'"]
-    header, lines = {}, path.read_text(encoding="utf-8").splitlines(keepends=True)
+    header, lines = {}, path.read_bytes().decode("utf-8", "replace").splitlines(keepends=True)
     for label in (_MADE_FROM, _BODY):
         header[label] = next((line.removeprefix(label).strip() for line in lines[:3] if line.startswith(label)), "")
     if not all(header.values()):

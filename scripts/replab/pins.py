@@ -67,7 +67,7 @@ def check(environment: Environment, device: str = "cpu") -> list[str]:
     if not lock.is_file():
         return [f"{place}: the lock is missing. {remedy}"]
     device = lock.stem
-    lines = lock.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = lock.read_bytes().decode("utf-8", "replace").splitlines(keepends=True)
     header = "".join(line for line in lines[:3] if line.startswith("#"))
     body = "".join(lines[header.count("\n") :])
     made_from, written = _digest(header, _MADE_FROM), _digest(header, _BODY)
@@ -79,6 +79,12 @@ def check(environment: Environment, device: str = "cpu") -> list[str]:
     if written != _sha256(body):
         problems.append(f"{place}: the lock was edited by hand. {remedy}")
     return problems
+
+
+def named(lock: Path) -> dict[str, str]:
+    """Name and version of everything that a lock installs."""
+    pinned = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pinned}
 
 
 def command(environment: Environment) -> str:

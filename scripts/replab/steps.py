@@ -63,6 +63,7 @@ def step_environment(lab: Lab, options: argparse.Namespace) -> None:
         facts |= {"identity": built.identity, "lock_sha256": lock, "image": describe_image(built.image)}
         facts["platform"] = with_device(facts["platform"], device)
         facts["isolation"] = points(engine)
+        facts["interpreter"] = dict(built.interpreter)
     except EnvironmentUnavailable as error:
         facts |= {"status": "unavailable", "reason": str(error), "identity": "", "platform": "", "lock_sha256": "", "observed": {}}
         print(f"{environment.name} is not available here: {error}", file=sys.stderr)

@@ -70,9 +70,10 @@ def test_a_variant_takes_effect_and_the_default_says_otherwise(
 @pytest.mark.parametrize(("name", "simd"), [("isa-avx2", "avx2"), ("isa-sse", "sse")])
 @pytest.mark.parametrize("environment", ["numpy-1.26", "numpy-2.5"])
 def test_numpy_takes_the_names_of_features_that_its_version_knows(
-    environment: str, name: str, simd: str, python_of: Callable[[str], Path], tmp_path: Path
+    environment: str, name: str, simd: str, python_of: Callable[[str], Path], default: Callable[[str], dict[str, Any]], tmp_path: Path
 ) -> None:
-    assert arithmetic(python_of(environment), environment, tmp_path, VARIANTS[name])["simd"] == simd
+    found = arithmetic(python_of(environment), environment, tmp_path, VARIANTS[name])["simd"]
+    assert found == min(simd, default(environment)["simd"], key=("sse", "avx2", "avx512").index)
 
 
 def test_every_variant_names_facts_that_are_observed() -> None:
@@ -116,4 +117,5 @@ def test_facts_asked_of_a_copy_leave_no_trace(python_of: Callable[[str], Path], 
     answers = run_probe(python_of("torch-2.13"), builder)
     assert "onednn_verbose" not in answers.output
     (observation,) = (answers.folder / "observations").iterdir()
-    assert json.loads(observation.read_text())["arithmetic"]["onednn"] in ("avx512", "avx2", "avx", "sse41")
+    # which one it is depends on the processor, and those of tomorrow have names of their own
+    assert json.loads(observation.read_text())["arithmetic"]["onednn"] not in ("unused", "unknown", "")

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = os.environ.get("REPLAB_CACHE", str(ROOT / ".replab"))
-PARTS = ("Snakefile", "rules", "scripts", "config", "containers", "reports", "profiles", "pyproject.toml", "requirements.lock", "LICENSE", "CITATION.cff")
+PARTS = ("Snakefile", "rules", "scripts", "config", "containers", "reports", "profiles", "pyproject.toml", "requirements.lock", "cluster.lock", "LICENSE", "CITATION.cff")
 FIRST, SECOND = "2026.9.0", "2026.11.0"
 
 

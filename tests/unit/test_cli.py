@@ -31,7 +31,8 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.yaml").write_text("environments: core\npoints: 1000\n")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copy(ROOT / "requirements.lock", tmp_path)
+    for lock in lab_lock.LOCKS:
+        shutil.copy(ROOT / lock, tmp_path)
     monkeypatch.chdir(tmp_path)
     new.run("mine", Path("experiments"), tmp_path)
     return tmp_path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -27,6 +28,22 @@ def test_what_is_raised_is_raised_here(monkeypatch):
     with pytest.raises(ConfigError) as found:
         cores.each(work, ["x", "y"])
     assert str(found.value) == str(ConfigError("no x", where="there", hint="Look again"))
+
+
+def test_of_several_errors_the_first_item_s_is_raised_whichever_came_first(monkeypatch, tmp_path):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1})
+    failed = tmp_path / "failed"
+
+    def work(item):
+        if item == "x":
+            while not failed.exists():
+                time.sleep(0.001)
+        elif item == "y":
+            failed.touch()
+        raise ConfigError(f"no {item}")
+
+    with pytest.raises(ConfigError, match="no x"):
+        cores.each(work, ["x", "y", "z"])
 
 
 def test_items_need_not_be_picklable(monkeypatch):

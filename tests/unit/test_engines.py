@@ -1,5 +1,7 @@
 """Engines: what reaches a process, what uv's failures mean, where interpreters are found."""
 
+import hashlib
+import json
 import os
 import stat
 import subprocess
@@ -235,6 +237,38 @@ class TestInterpreters:
             "e: there is no Python 3.98 on this machine, and uv may not download one. "
             "Install Python 3.98, for example with 'uv python install 3.98' or 'pyenv install 3.98'"
         )
+
+    def test_an_interpreter_is_known_by_its_bytes_and_those_of_its_library(self, tmp_path: Path) -> None:
+        for place, version in (("a", "3.98.1"), ("b", "3.98.2"), ("c", "3.98.1")):
+            folder = tmp_path / place
+            folder.mkdir()
+            (folder / "libpython3.98.so").write_text(version)
+            answer = {"version": version, "implementation": "CPython", "build": "main", "compiler": "GCC", "path": str(folder / "python"), "library_path": str(folder / "libpython3.98.so")}
+            (folder / "answer").write_text(json.dumps(answer))
+            (folder / "python").write_text('#!/bin/sh\ncat "$(dirname "$(readlink -f "$0")")/answer"\n')
+            (folder / "python").chmod(0o755)
+        link = tmp_path / "python"
+        link.symlink_to(tmp_path / "a" / "python")
+        before = interpreters.describe(link, where="e")
+        assert interpreters.told(before) == {
+            "version": "3.98.1", "implementation": "CPython", "build": "main", "compiler": "GCC", "name": "python",
+            "sha256": hashlib.sha256((tmp_path / "a" / "python").read_bytes()).hexdigest(),
+            "library_sha256": hashlib.sha256(b"3.98.1").hexdigest(),
+        }  # fmt: skip
+        assert interpreters.another(link, before) == ""
+        for place, same in (("b", False), ("c", True)):
+            link.unlink()
+            link.symlink_to(tmp_path / place / "python")
+            assert (interpreters.another(link, before) == "") == same, "the program is the same file everywhere, the library is not"
+        (tmp_path / "a" / "libpython3.98.so").write_text("3.98.1 with a patch")
+        assert interpreters.another(tmp_path / "a" / "python", before).startswith("the interpreter below it is another one")
+        (tmp_path / "a" / "libpython3.98.so").unlink()
+        assert interpreters.another(tmp_path / "a" / "python", before).startswith("the interpreter below it is another one")
+        assert interpreters.another(tmp_path / "none", before) == "the interpreter below it is gone"
+
+    def test_an_interpreter_that_says_nothing_is_told_in_one_sentence(self) -> None:
+        with pytest.raises(EnvironmentUnavailable, match=r"^e: the interpreter /bin/true cannot be described: "):
+            interpreters.describe(Path("/bin/true"), where="e")
 
     def test_a_python_without_the_needed_modules_does_not_count(self, tmp_path: Path) -> None:
         assert interpreters.version_of(Path("/bin/false")) == ""

@@ -1,15 +1,21 @@
 """Locks say what they were made from, and notice when they are stale or edited."""
 
+import random
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from replab import pins
+from replab import lab_lock, pins
+from replab.commands import pin as command
+from replab.config import load_lab
 from replab.environments import load_environments
+from replab.errors import PinError
 from replab.model import Environment
+from replab.publish import checks
 
-CONTAINERS = Path(__file__).parents[2] / "containers"
+ROOT = Path(__file__).parents[2]
+CONTAINERS = ROOT / "containers"
 CARRIED = {e.name: e for e in load_environments(CONTAINERS)}
 LOCKS = [(name, device) for name, environment in CARRIED.items() for device in pins.locked_devices(environment)]
 
@@ -93,3 +99,60 @@ def test_a_missing_lock_is_noticed(environment: Environment) -> None:
 def test_a_file_of_another_origin_is_noticed(environment: Environment, text: str) -> None:
     environment.lock.write_text(text)
     assert pins.check(environment) == ["containers/numpy-1.18/cpu.lock: this file was not made by the lab. Run 'replab pin numpy-1.18'"]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A copy of the lab's own locks and of what they are made from."""
+    for name in (*lab_lock.LOCKS, "pyproject.toml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize("lock", lab_lock.LOCKS)
+def test_any_changed_byte_of_a_lock_of_the_lab_is_noticed(own: Path, lock: str) -> None:
+    assert lab_lock.check(own, lock) == []
+    sound = (own / lock).read_bytes()
+    made = sound.index(b"\n") + 1  # the first line is for readers
+    for place in random.Random(20).sample(range(made, len(sound)), 100):
+        for mask in (0x01, 0x80):
+            spoilt = bytearray(sound)
+            spoilt[place] ^= mask
+            (own / lock).write_bytes(spoilt)
+            (problem,) = lab_lock.check(own, lock)
+            assert problem.startswith(f"{lock}: ")
+            assert problem.endswith("Run 'replab pin lab'")
+
+
+@pytest.mark.parametrize("mask", [0x01, 0x80])
+def test_any_changed_byte_of_a_lock_of_an_environment_is_noticed(environment: Environment, mask: int) -> None:
+    sound = environment.lock.read_bytes()
+    for place in random.Random(20).sample(range(sound.index(b"\n") + 1, len(sound)), 100):
+        spoilt = bytearray(sound)
+        spoilt[place] ^= mask
+        environment.lock.write_bytes(spoilt)
+        (problem,) = pins.check(environment)
+        assert problem.startswith("containers/numpy-1.18/cpu.lock: ")
+
+
+@pytest.mark.parametrize(("lock", "name"), [(lab_lock.LOCK, '"packaging>=24"'), (lab_lock.CLUSTER_LOCK, '"snakemake-executor-plugin-slurm')])
+def test_each_lock_of_the_lab_is_stale_when_its_own_requirements_changed(own: Path, lock: str, name: str) -> None:
+    text = (own / "pyproject.toml").read_text()
+    assert text.count(name) == 1
+    (own / "pyproject.toml").write_text(text.replace(name, f'"six", {name}'))
+    stale = f"{lock}: the lock is older than the requirements in pyproject.toml. Run 'replab pin lab'"
+    assert [problem for one in lab_lock.LOCKS for problem in lab_lock.check(own, one)] == [stale]
+
+
+@pytest.mark.parametrize("lock", lab_lock.LOCKS)
+def test_pin_check_and_publish_look_at_every_lock_of_the_lab(own: Path, lock: str) -> None:
+    for name in ("containers", "experiments", "config"):
+        (own / name).symlink_to(ROOT / name)
+    lab = load_lab({"environments": "numpy-2.5", "families": "controls", "cache": str(own / "cache")}, own)
+    assert [one for one in checks._stale(lab) if ".lock" in one.text] == []
+    command.run(["lab"], own, check=True)
+    with (own / lock).open("a") as stream:
+        stream.write("six==1.17.0\n")
+    assert [one.text for one in checks._stale(lab)] == [f"{lock}: the lock was edited by hand"]
+    with pytest.raises(PinError, match=rf"^{lock}: the lock was edited by hand\. Run 'replab pin lab'$"):
+        command.run(["lab"], own, check=True)

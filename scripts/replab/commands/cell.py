@@ -124,7 +124,8 @@ def _known(lab: Lab, name: str, *places: Path) -> dict[str, Any] | None:
         built = engine.build(environment_of(lab, name), lab.cache, lambda _: None)
     except EnvironmentUnavailable:
         return None  # who observes it says so
-    asked = {"status": Status.OK, "identity": built.identity, "platform": engine.platform(built), "engine": lab.engine}
+    asked: dict[str, Any] = {"status": Status.OK, "identity": built.identity, "platform": engine.platform(built), "engine": lab.engine}
+    asked["interpreter"] = dict(built.interpreter)
     return next((facts for facts in map(_read, places) if all(facts.get(key) == value for key, value in asked.items())), None)
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import psutil
 from rich.text import Text
 
-from replab import pins
+from replab import lab_lock, pins
 from replab.commands.common import console
+from replab.engines import installed
 from replab.engines.base import host_platform
 from replab.engines.compilers import compiler
 from replab.engines.interpreters import find_interpreter, version_of
 from replab.engines.uvtool import find_uv, run_uv
 from replab.errors import EnvironmentUnavailable
-from replab.model import Environment, Lab
+from replab.model import Lab
 
 DISK_GB = {"numpy": 0.2, "tensorflow": 1.5, "torch": 1.5}
 """Room that a built environment of each framework takes (measured, rounded up); the cache of wheels takes as much again."""
@@ -57,12 +58,13 @@ def examine(lab: Lab) -> Iterator[Line]:
     """Look at everything, the quick things first."""
     yield _uv()
     yield from _interpreters(lab)
-    yield from _locks(lab.environments)
+    yield from _environments(lab)
+    yield from _locks(lab)
     yield _compiler(lab)
     yield _browser()
     yield _disk(lab)
     yield _memory(lab)
-    yield Line("processor", f"{os.cpu_count()} cores, {host_platform()}")
+    yield Line("processor", f"{len(os.sched_getaffinity(0))} cores, {host_platform()}")
 
 
 def _uv() -> Line:
@@ -95,12 +97,28 @@ def _built(lab: Lab, python: str) -> list[Path]:
     return [path for name in names for path in (lab.cache / "environments").glob(f"{name}-*/bin/python")]
 
 
-def _locks(environments: tuple[Environment, ...]) -> Iterator[Line]:
-    problems = [problem for environment in environments for problem in pins.check(environment)]
+def _environments(lab: Lab) -> Iterator[Line]:
+    """One line for each environment of uv's that was built: its interpreter, and whether it still looks as it did."""
+    place, mend = lab.cache / "environments", "It is built anew before its next use"
+    for folder in sorted(marker.parent for one in lab.environments for marker in place.glob(f"{one.name}-*/{installed.MARKER}")):
+        marker = installed.read(folder)
+        if marker is None:
+            yield Line("environment", f"{folder.name} has a damaged marker", ok=False, needed=False, mend=mend)
+            continue
+        faults = [] if installed.looks_untouched(folder, marker) else installed.verify_environment(folder, marker)
+        said = f"{folder.name}, Python {marker.interpreter.get('version')} ({marker.interpreter.get('build')})"
+        yield Line("environment", ": ".join([said, *([installed.some(faults)] if faults else [])]), ok=not faults, needed=False, mend=mend)
+
+
+def _locks(lab: Lab) -> Iterator[Line]:
+    """Those of the selected environments and the lab's own."""
+    locks = [(environment, device) for environment in lab.environments for device in pins.locked_devices(environment)]
+    problems = [problem for environment, device in locks for problem in pins.check(environment, device)]
+    problems += [problem for lock in lab_lock.LOCKS for problem in lab_lock.check(lab.root, lock)]
     for problem in problems:
         yield Line("lock", problem, ok=False)
     if not problems:
-        yield Line("locks", f"{len(environments)} are as they were made")
+        yield Line("locks", f"{len(locks) + len(lab_lock.LOCKS)} are as they were made")
 
 
 def _compiler(lab: Lab) -> Line:
@@ -122,7 +140,7 @@ def _browser() -> Line:
 def _disk(lab: Lab) -> Line:
     folder = next(path for path in (lab.cache, *lab.cache.parents) if path.exists())
     free = shutil.disk_usage(folder).free / 1e9
-    missing = [e for e in lab.environments if not list((lab.cache / "environments").glob(f"{e.name}-*/replab.json"))]
+    missing = [e for e in lab.environments if not list((lab.cache / "environments").glob(f"{e.name}-*/{installed.MARKER}"))]
     wanted = RESULTS_GB + 2 * sum(DISK_GB[environment.framework] for environment in missing)
     mend = "Free some space, or set 'cache' and 'results' in config/config.yaml to another disk"
     return Line("disk", f"{free:.0f} GB free, about {wanted:.0f} GB wanted", ok=free >= wanted, mend=mend)

@@ -23,7 +23,7 @@ def run(names: Sequence[str], root: Path, *, check: bool) -> None:
     groups = environments.load_groups(root / "containers")
     wanted = [name for name in names if name not in (LAB, BASES)]
     chosen = environments.select(known, groups, wanted) if wanted else () if names else known
-    own = (lab_lock.LOCK, lab_lock.CLUSTER_LOCK) if LAB in names or not names else ()
+    own = lab_lock.LOCKS if LAB in names or not names else ()
     images = BASES in names or not names
     locks = [(environment, device) for environment in chosen for device in pins.locked_devices(environment)]
     if check:

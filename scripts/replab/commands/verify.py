@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.progress import track
 
+from replab import pins
 from replab.commands.common import console
-from replab.errors import StoreError
+from replab.engines.installed import some
+from replab.engines.registry import get_engine
+from replab.errors import EnvironmentUnavailable, StoreError
+from replab.model import Lab
 from replab.store import Store, read_cell, read_safetensors
 
 SHOWN = 50
@@ -53,6 +58,29 @@ def run(results: Path, *, remove: bool) -> Findings:
             f"{len(found.damaged)} results are damaged", where=str(store.root), hint="'replab verify --remove' puts them aside"
         )
     return found
+
+
+def environments(lab: Lab) -> dict[str, list[str]]:
+    """Read every byte of the environments of the configuration, as far as they are built here; returns what is not as it was, by place."""
+    engine, found, read = get_engine(lab.engine), dict[str, list[str]](), 0
+    builds = [(environment, device) for environment in lab.environments for device in pins.locked_devices(environment)]
+    for environment, device in track(builds, description="environments", transient=True, disable=not console().is_terminal):
+        faults = engine.verify(environment, lab.cache, device)
+        read += faults is not None
+        if faults:
+            found[environment.place(device)] = faults
+    if read:
+        console().print(f"{read} environments read, {len(found)} not as they were built")
+    for place, faults in found.items():
+        console().print(f"  {place}: {some(faults)}", markup=False)
+    return found
+
+
+def demand(changed: Mapping[str, list[str]]) -> None:
+    """Raise ``EnvironmentUnavailable`` when an environment is not as it was built."""
+    for place, faults in changed.items():
+        hint = "It is built anew before it is next used; 'replab build' does so now"
+        raise EnvironmentUnavailable(f"is not what its lock says: {some(faults)}", where=place, hint=hint)
 
 
 def check(store: Store) -> Findings:

@@ -50,6 +50,16 @@ class ApptainerEngine:
             image=known.image,
         )
 
+    def changed(self, built: Built) -> str:
+        """See ``Engine.changed``: nothing that runs can change an image, which is named by its digest."""
+        del built
+        return ""
+
+    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:
+        """See ``Engine.verify``: `replab images check` looks into images."""
+        del environment, cache, device
+        return None
+
     def platform(self, built: Built) -> str:
         """See ``Engine.platform``: what is known from outside; ``inside_platform`` is made of what the probe saw."""
         del built

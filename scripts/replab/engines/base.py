@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import platform
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,8 +19,21 @@ from replab.model import Environment, Limits
 
 Log = Callable[[str], None]
 
-# Instruction sets that kernels of the carried stacks choose between; others do not change results.
-_INSTRUCTION_SETS = ("avx", "fma", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16")
+_NUMERIC = re.compile(
+    r"ssse3|sse4_.*|sse4\.\d|avx.*|amx.*|fma.*|f16c|xop"  # x86
+    r"|asimd.*|fphp|fcma|sve.*|sme[a-z]*\d.*|.?bf16|i8mm|f(16|32|64)mm|f8.*"  # Arm
+    r"|lsx|lasx|vx.*|nnpa|altivec.*|vsx.*|mma.*|rv\d.*"  # LoongArch, IBM, RISC-V
+)
+"""Names of instructions that compute with floating-point numbers, by their kind: a processor of next year has some that nobody knows today,
+and libraries choose their kernels by them. `scripts/probe/observe.py` has the same, a test compares them."""
+_HARMLESS = re.compile(r"avx512.?(bitalg|vpopcntdq|vp2intersect|ifma|vbmi2?)|avx_ifma|sve(aes|bitperm|pmull|sha3|sm4)")
+"""Such as count bits or encrypt: no number depends on them."""
+_FEATURES = ("flags", "features", "isa")
+"""What /proc/cpuinfo calls the line of instruction sets: on x86, on Arm and others, on RISC-V."""
+_NAMES = (
+    ("vendor_id", "cpu family", "model"), ("cpu implementer", "cpu part"), ("cpu",), ("mvendorid", "marchid"), ("uarch",), ("model name",),
+)  # fmt: skip
+"""Lines that tell processors apart, on one kind of machine after another."""
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -113,6 +127,10 @@ class Built:
     """``name-version`` of each package, where no lock says it."""
     image: Image | None = None
     """What containers are started from; None on engines without containers."""
+    installed: str = ""
+    """SHA-256 of the list of its files, where the engine keeps one: another list is another build."""
+    interpreter: Mapping[str, str] = field(default_factory=dict)
+    """``interpreters.told`` of the Python below it, where that is one of this host."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +160,15 @@ class Engine(Protocol):
 
     def build(self, environment: Environment, cache: Path, log: Log, device: str = "cpu") -> Built:
         """Makes ``environment`` startable on a device; fast when it is already. Raises ``EnvironmentUnavailable`` with one sentence."""
+
+    def changed(self, built: Built) -> str:
+        """Why it is no longer what ``build`` returned, as a clause; empty when it is. Quick: it is asked after every batch."""
+
+    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:
+        """What of an environment that was built here is no longer as it was, each a clause, after reading every byte of it.
+
+        None where none was built, and where the engine itself seals what it starts.
+        """
 
     def platform(self, built: Built) -> str:
         """What results depend on beside the environment: never the engine's own name, always what can change bits."""
@@ -206,7 +233,7 @@ def describe_image(image: Image | None) -> dict[str, str]:
 
 
 def host_platform() -> str:
-    """Machine, C library and processor of this host, such as ``x86_64 glibc-2.36 GenuineIntel-6-143 avx+fma+avx2``.
+    """Machine, C library and processor of this host, such as ``x86_64 glibc-2.36 GenuineIntel-6-143 avx+avx2+fma``.
 
     The processor's family and model are in it because BLAS libraries choose kernels and block sizes by them.
     """
@@ -216,18 +243,39 @@ def host_platform() -> str:
 
 @cache
 def host_processor() -> tuple[str, str]:
-    """Vendor, family and model; and the instruction sets joined by ``+``. Empty texts where the system does not say."""
+    """What kind of processor this is, and its numeric instruction sets joined by ``+``: two words, whatever the system says."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return platform.processor().replace(" ", "-"), ""
-    fields: dict[str, str] = {}
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        fields.setdefault(key.strip(), value.strip())
-    name = "-".join(fields[key] for key in ("vendor_id", "cpu family", "model") if fields.get(key))
-    flags = set(fields.get("flags", "").split())
-    return name, "+".join(each for each in _INSTRUCTION_SETS if each in flags)
+        text = ""
+    return read_processor(text, platform.processor())
+
+
+def read_processor(cpuinfo: str, otherwise: str = "") -> tuple[str, str]:
+    """``host_processor`` of a machine whose /proc/cpuinfo reads ``cpuinfo``; ``otherwise`` names one that says nothing there.
+
+    A machine with several kinds of cores is called by all of them, and has the instruction sets that every core has.
+    """
+    names: dict[str, None] = {}
+    sets: list[set[str]] = []
+    for core in re.split(r"\n\s*\n", cpuinfo.strip()):
+        fields: dict[str, str] = {}
+        for line in core.splitlines():
+            key, _, value = line.partition(":")
+            fields.setdefault(key.strip().lower(), value.strip())
+        for keys in _NAMES:
+            if fields.get(keys[0]):
+                names["-".join(fields[key] for key in keys if fields.get(key))] = None
+                break
+        told = next((fields[key] for key in _FEATURES if fields.get(key)), "")
+        sets += [{flag for flag in told.split() if _NUMERIC.fullmatch(flag) and not _HARMLESS.fullmatch(flag)}] if told else []
+    shared = set.intersection(*sets) if sets else set[str]()
+    return _one_word("+".join(names) or otherwise) or "processor-unknown", "+".join(sorted(shared)) or "none"
+
+
+def _one_word(text: str) -> str:
+    """A text without blanks: a platform is read word by word."""
+    return re.sub(r"[^A-Za-z0-9_.+()-]+", "-", text).strip("-")
 
 
 def local_platform(built: Built) -> str:

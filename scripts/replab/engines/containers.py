@@ -245,6 +245,16 @@ class ContainerEngine:
             image=image,
         )
 
+    def changed(self, built: Built) -> str:
+        """See ``Engine.changed``: nothing that runs can change an image, which is named by its digest."""
+        del built
+        return ""
+
+    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:
+        """See ``Engine.verify``: `replab images check` looks into images."""
+        del environment, cache, device
+        return None
+
     def check(self) -> None:
         """Remove what abandoned launchers left. Raises ``SandboxError`` when the engine does not answer: no environment can go on then."""
         try:

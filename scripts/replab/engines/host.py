@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from replab.engines.base import Built, Launch, Log, local_platform, local_variables
+from replab.engines.interpreters import describe, told
 from replab.errors import EnvironmentUnavailable
 from replab.model import Environment, Limits
 
@@ -54,7 +55,17 @@ class HostEngine:
             identity=hashlib.sha256(json.dumps([seen["python"], seen["found"]]).encode()).hexdigest(),
             cache=cache.resolve(),
             found=tuple(seen["found"]),
+            interpreter=told(describe(self.python, where=environment.name)),
         )
+
+    def changed(self, built: Built) -> str:
+        """See ``Engine.changed``: the interpreter at hand is what it is, and what was found in it is its identity."""
+        found = self.build(built.environment, built.cache, lambda _: None)
+        return "" if found == built else "other packages, or another interpreter, are installed now"
+
+    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:  # noqa: ARG002 - nothing was built
+        """See ``Engine.verify``."""
+        return None
 
     def platform(self, built: Built) -> str:
         """See ``Engine.platform``."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from replab.engines.uvtool import UvFailed, run_uv
@@ -14,6 +17,22 @@ from replab.errors import EnvironmentUnavailable
 
 # A Python compiled without these headers at hand starts, but NumPy cannot be imported in it.
 _WORKS = "import ctypes, hashlib, ssl, sys, zlib; print('%d.%d.%d' % sys.version_info[:3])"
+
+# For any Python 3. The last line is the answer.
+_DESCRIBE = """
+import json, os, platform, sys
+library = ""
+for line in open("/proc/self/maps", errors="replace") if os.path.exists("/proc/self/maps") else ():
+    path = line.split(None, 5)[5].strip() if len(line.split(None, 5)) == 6 else ""
+    if os.path.basename(path).startswith("libpython"):
+        library = path
+print(json.dumps({
+    "version": platform.python_version(), "implementation": platform.python_implementation(), "build": " ".join(platform.python_build()),
+    "compiler": platform.python_compiler(), "path": os.path.realpath(sys.executable), "library_path": library,
+}))
+"""
+PLACES = ("path", "library_path")
+"""Entries of ``describe`` that are places on this machine."""
 
 
 def find_interpreter(python: str, *, where: str, outer: Mapping[str, str] | None = None, download: bool = True) -> tuple[Path, str]:
@@ -48,6 +67,57 @@ def version_of(python: Path) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def describe(python: Path, *, where: str) -> dict[str, str]:
+    """What an interpreter is: version, build, compiler, and the SHA-256 of its program and of the library that it is in, if any.
+
+    ``path`` and ``library_path`` say where they lie, links followed. Raises ``EnvironmentUnavailable``.
+    """
+    try:
+        done = subprocess.run([str(python), "-I", "-c", _DESCRIBE], capture_output=True, text=True, timeout=60, check=True)
+        found: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
+        found["name"] = Path(found["path"]).name
+        found["sha256"] = _sha256(found["path"])
+        found["library_sha256"] = _sha256(found["library_path"]) if found["library_path"] else ""
+    except (OSError, subprocess.SubprocessError, ValueError, LookupError) as error:
+        raise EnvironmentUnavailable(f"the interpreter {python} cannot be described: {error}", where=where) from error
+    return found
+
+
+def told(described: Mapping[str, str]) -> dict[str, str]:
+    """What ``describe`` found, without the places of this machine."""
+    return {key: value for key, value in described.items() if key not in PLACES}
+
+
+def another(python: Path, before: Mapping[str, str]) -> str:
+    """What is other about the interpreter that ``python`` leads to than ``before``, as a clause; empty when all its bytes are the same."""
+    if not os.access(python, os.X_OK):
+        return "the interpreter below it is gone"
+    here, library = os.path.realpath(python), before.get("library_path")
+    try:
+        if here == before.get("path"):
+            same = _sha256(here) == before.get("sha256") and (not library or _sha256(library) == before.get("library_sha256"))
+        else:  # a program may look the same and load another library
+            same = told(describe(python, where="")) == told(before)
+    except (OSError, EnvironmentUnavailable):
+        same = False
+    if same:
+        return ""
+    now = version_of(Path(here)) or "that does not work"
+    return f"the interpreter below it is another one (Python {now}, it was {before.get('version')})"
+
+
+def _sha256(path: str) -> str:
+    """Of a program or a library: read again in this process only when it was touched."""
+    seen = Path(path).stat()
+    return _read(path, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read(path: str, *_touched: int) -> str:
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _candidates(python: str, shell: Mapping[str, str]) -> Iterator[Path]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
-import os
 import shutil
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from replab.engines import installed
 from replab.engines.base import Built, Launch, Log, local_platform, local_variables
-from replab.engines.interpreters import find_interpreter
+from replab.engines.interpreters import describe, find_interpreter, told
 from replab.engines.uvtool import UvFailed, run_uv, with_index
 from replab.errors import EnvironmentUnavailable
 from replab.model import Environment, Limits
-from replab.pins import check, index_of, lock_of
-
-_MARKER = "replab.json"
+from replab.pins import check, index_of, lock_of, named
 
 
 class UvEngine:
@@ -29,29 +28,49 @@ class UvEngine:
     promises: tuple[str, ...] = ("environment",)
 
     def build(self, environment: Environment, cache: Path, log: Log, device: str = "cpu") -> Built:
-        """See ``Engine.build``. The folder's name holds the hash of the lock, so a new lock never touches an old environment."""
+        """See ``Engine.build``. The folder's name holds the hash of the lock, so a new lock never touches an old environment.
+
+        One that is there already is used only if it is what it was when it was built; else it is built anew, and that is said.
+        """
         problems = check(environment, device)
         if problems:
             raise EnvironmentUnavailable(problems[0], where=environment.name)
-        identity = hashlib.sha256(lock_of(environment, device).read_bytes() + environment.python.encode()).hexdigest()
-        folder = cache.resolve() / "environments" / f"{environment.name}-{identity[:12]}"
-        built = Built(
-            environment=environment,
-            engine=self.name,
-            python=folder / "bin" / "python",
-            folder=folder,
-            identity=identity,
-            cache=cache.resolve(),
-        )
-        if not _ready(built):
+        built = _planned(environment, cache, device)
+        marker = installed.read(built.folder)
+        if marker is None or not installed.looks_untouched(built.folder, marker):
             try:
-                _build(built, log, device)
+                marker = _mended(built, log, device)
             except UvFailed as failed:
                 raise EnvironmentUnavailable(failed.failure.problem, where=environment.name, hint=failed.failure.hint) from failed
             except OSError as error:
-                problem = f"{error.filename or folder} cannot be written: {error.strerror}"
+                problem = f"{error.filename or built.folder} cannot be written: {error.strerror}"
                 raise EnvironmentUnavailable(problem, where=environment.name, hint="Free some space, or choose another cache") from error
-        return built
+        return replace(built, installed=marker.files, interpreter=told(marker.interpreter))
+
+    def changed(self, built: Built) -> str:
+        """See ``Engine.changed``."""
+        marker = installed.read(built.folder)
+        if marker is None:
+            return "its marker is gone"
+        if marker.files != built.installed:
+            return "it was changed and built anew meanwhile"
+        if installed.looks_untouched(built.folder, marker):
+            return ""
+        faults = installed.verify_environment(built.folder, marker)
+        _note(built.folder, marker, faults)
+        return installed.some(faults)
+
+    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:
+        """See ``Engine.verify``. One that is not as it was is not used again, however its times may look."""
+        if not lock_of(environment, device).is_file():
+            return None
+        folder = _planned(environment, cache, device).folder
+        marker = installed.read(folder)
+        if marker is None:
+            return None
+        faults = installed.verify_environment(folder, marker)
+        _note(folder, marker, faults)
+        return faults
 
     def platform(self, built: Built) -> str:
         """See ``Engine.platform``: the wheels call this host's C library."""
@@ -74,34 +93,98 @@ class UvEngine:
         return Launch(argv=(str(built.python), *argv), env=env, cwd=writable)
 
 
-def _ready(built: Built) -> bool:
-    """The environment was finished, and the interpreter it rests on is still there."""
-    return (built.folder / _MARKER).is_file() and os.access(built.python, os.X_OK)
+def _planned(environment: Environment, cache: Path, device: str) -> Built:
+    """The environment as it will be, built or not."""
+    identity = hashlib.sha256(lock_of(environment, device).read_bytes() + environment.python.encode()).hexdigest()
+    folder = cache.resolve() / "environments" / f"{environment.name}-{identity[:12]}"
+    return Built(
+        environment=environment,
+        engine=UvEngine.name,
+        python=folder / "bin" / "python",
+        folder=folder,
+        identity=identity,
+        cache=cache.resolve(),
+    )
 
 
-def _build(built: Built, log: Log, device: str) -> None:
-    """Builds in a folder of another name and renames it: a folder of the right name is always whole."""
+def _note(folder: Path, marker: installed.Marker, faults: Collection[str]) -> installed.Marker:
+    """Keep what a reading of every byte came to: a stamp that is looked at from now on, or none: it is built anew before its next use."""
+    with contextlib.suppress(OSError):  # a cache that others fill: read again next time
+        marker = replace(marker, stamp="" if faults else installed.stamp(folder))
+        installed.write(folder, marker)
+    return marker
+
+
+def _mended(built: Built, log: Log, device: str) -> installed.Marker:
+    """The marker of an environment that is what its lock says; builds it where it is not there, or is no longer that."""
     environment, folder = built.environment, built.folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder.with_name(f".{folder.name}.lock")):
-        if _ready(built):
-            return  # another process built it while this one waited
-        started = time.monotonic()
-        partial = folder.with_name(f".{folder.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        python, version = find_interpreter(environment.python, where=environment.name)
-        log(f"{environment.name}: building with Python {version}")
-        run_uv(["venv", "--no-project", "--relocatable", "--python", str(python), str(partial)])
-        # Sources that have no wheel are built with the setuptools of the lock. The bytecode is written now because
-        # processes inside may not write; without it every import of a framework would compile thousands of files.
-        lock = str(lock_of(environment, device).resolve())
-        install = ["pip", "sync", "--require-hashes", "--build-constraints", lock, "--compile-bytecode"]
-        with_index([*install, "--python", str(partial / "bin" / "python"), lock], index_of(environment, device))
-        marker = {"environment": environment.name, "identity": built.identity, "python": version, "interpreter": str(python)}
-        (partial / _MARKER).write_text(json.dumps(marker, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)  # one whose interpreter was removed
-        partial.rename(folder)
-        log(f"{environment.name}: built in {time.monotonic() - started:.0f} s")
+        marker = installed.read(folder)
+        if marker is not None:
+            if installed.looks_untouched(folder, marker):
+                return marker  # another process built it while this one waited
+            faults = installed.verify_environment(folder, marker)
+            if not faults:
+                return _note(folder, marker, faults)
+            _tell(environment, f"{installed.some(faults)}: it is built anew from its lock", log)
+        elif folder.exists():
+            _tell(environment, f"{installed.MARKER} does not say what its files were: it is built anew from its lock", log)
+        return _build(built, log, device)
+
+
+def _build(built: Built, log: Log, device: str) -> installed.Marker:
+    """Builds in a folder of another name and renames it: a folder of the right name is always whole."""
+    environment, folder = built.environment, built.folder
+    started = time.monotonic()
+    partial = folder.with_name(f".{folder.name}.partial")
+    python, version = find_interpreter(environment.python, where=environment.name)
+    log(f"{environment.name}: building with Python {version}")
+    files, faults, contents = _install(built, python, partial, device)
+    if faults:
+        # What uv keeps of a wheel is a folder of files that anybody may have changed since its hash was checked.
+        spoilt = installed.distribution_of(partial, faults[0]) or "NAME"
+        _tell(environment, f"{installed.some(faults)}: uv's cache is spoilt ('uv cache clean {spoilt}' empties it), and not used", log)
+        try:
+            files, faults, contents = _install(built, python, partial, device, "--no-cache")
+        except UvFailed as failed:
+            problem = f"uv's cache is spoilt, and without it {failed.failure.problem}"
+            raise EnvironmentUnavailable(problem, where=environment.name, hint=failed.failure.hint) from failed
+    if faults:
+        hint = "Look at the disk and at what else writes there"
+        raise EnvironmentUnavailable(f"was built, but {installed.some(faults)}", where=environment.name, hint=hint)
+    marker = installed.Marker(
+        environment=environment.name, identity=built.identity, files="", contents=contents,
+        interpreter=describe(partial / "bin" / "python", where=environment.name),
+    )  # fmt: skip
+    marker = installed.finish(partial, marker, files)
+    shutil.rmtree(folder, ignore_errors=True)  # one that was changed, or whose interpreter was
+    partial.rename(folder)
+    log(f"{environment.name}: built in {time.monotonic() - started:.0f} s")
+    return marker
+
+
+def _install(built: Built, python: Path, partial: Path, device: str, *options: str) -> tuple[installed.Files, list[str], str]:
+    """Make ``partial`` from nothing: its files, what is wrong with them, and ``Marker.contents``."""
+    environment = built.environment
+    shutil.rmtree(partial, ignore_errors=True)
+    run_uv(["venv", "--no-project", "--relocatable", "--python", str(python), str(partial)])
+    own = {*installed.list_files(partial), ".lock"}  # the last is uv's, for the time of an installation
+    # Sources that have no wheel are built with the setuptools of the lock. The bytecode is written now because
+    # processes inside may not write; without it every import of a framework would compile thousands of files.
+    # Copies: a file that is a link into uv's cache is changed there, and in every other environment, by whoever writes to it.
+    lock = lock_of(environment, device).resolve()
+    install = ["pip", "sync", "--require-hashes", "--build-constraints", str(lock), "--compile-bytecode", "--link-mode", "copy", *options]
+    with_index([*install, "--python", str(partial / "bin" / "python"), str(lock)], index_of(environment, device))
+    files = installed.list_files(partial)
+    faults, contents = installed.against_records(partial, files, own, named(lock))
+    return files, faults, contents
+
+
+def _tell(environment: Environment, sentence: str, log: Log) -> None:
+    """What changed is said wherever the log goes: somebody's code, or a disk, did that."""
+    log(f"{environment.name}: {sentence}")
+    print(f"{environment.name}: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 @contextlib.contextmanager

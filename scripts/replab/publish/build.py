@@ -77,6 +77,7 @@ def _environment(lab: Lab, asked: Environment, device: str) -> dict[str, Any]:
         "framework": asked.framework,
         "version": asked.version,
         "python": asked.python,
+        "interpreter": dict(seen.get("interpreter") or {}),
         "engine": str(seen.get("engine") or ""),
         "status": str(seen.get("status") or ""),
         "identity": str(seen.get("identity") or ""),

@@ -11,6 +11,8 @@ from typing import Any
 
 from replab import config, ids, jobs, lab_lock, ledger, pins, plan, tables
 from replab.batch import environment_facts, input_index, manifest_of
+from replab.engines import installed
+from replab.engines.registry import get_engine
 from replab.errors import ConfigError, StoreError
 from replab.ledger import Ledger
 from replab.model import Lab, Status
@@ -199,10 +201,15 @@ def _planned(lab: Lab, available: set[str]) -> Iterator[tuple[str, str]]:
 def _stale(lab: Lab) -> Iterator[Reason]:
     """Locks that were edited or are older than what they were made from, and results of another lock than the one at hand."""
     problems = [problem for one in lab.environments for device in pins.locked_devices(one) for problem in pins.check(one, device)]
-    problems += lab_lock.check(lab.root)
+    problems += [problem for lock in lab_lock.LOCKS for problem in lab_lock.check(lab.root, lock)]
     if problems:
         yield Reason(kind="pins", text=_some(problem.partition(". Run")[0] for problem in problems), hint="run 'replab pin'")
     moved = []
+    engine = get_engine(lab.engine)
+    for one, device in jobs.builds(lab):
+        if faults := engine.verify(one, lab.cache, device):
+            text = f"{one.place(device)} is not what its lock says: {installed.some(faults)}"
+            yield Reason(kind="pins", text=text, hint="run 'replab build', which builds it anew, and 'snakemake --cores all'")
     for one, device in jobs.builds(lab):
         identity, lock = _facts(lab, one.place(device)).get("identity"), pins.lock_of(one, device)
         if lab.engine == "uv" and identity and lock.is_file():

@@ -65,7 +65,7 @@ def _rerun(folder: Path, out: Path, options: Options, say: Callable[[str], None]
     """Start the published code on a copy of the published workflow."""
     root = out / "workflow"
     try:
-        for stale in (root, out / "results"):
+        for stale in (root, out / "results", *(() if options.cache else (out / "environments",))):
             shutil.rmtree(stale, ignore_errors=True)
         out.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder / "workflow", root, copy_function=shutil.copyfile)
@@ -143,6 +143,9 @@ def different(published: Mapping[str, Any], here: Mapping[str, Any]) -> list[str
         old, new = (side.get(what, "") for side in sides)
         if old != new and here["status"] == "ok":
             found.append(f"other {what}: {old or 'none'} → {new or 'none'}")
+    pythons = [one["interpreter"] for one in (published, here) if one.get("interpreter")]
+    if len(pythons) == 2 and pythons[0] != pythons[1]:
+        found.append("other interpreter: " + " → ".join(f"{one.get('version')} ({one.get('build')})" for one in pythons))
     if published["engine"] != here.get("engine"):
         found.append(f"other engine: {published['engine']} → {here.get('engine')}")
     return found

@@ -19,6 +19,8 @@ from typing import Any
 
 from replab import config, ids, plan, steps
 from replab.batch import environment_facts, run_batch_job
+from replab.engines.installed import some
+from replab.engines.registry import get_engine
 from replab.errors import LabError, StoreError
 from replab.judge import Judge
 from replab.model import Batch, Lab, Status
@@ -55,6 +57,7 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
             _say(f"image of {name}")
             steps.step_image(lab, Namespace(name=name, out=lab.results / "images" / f"{name}.json"))
         _say(f"environment {name}")
+        _verified(lab, name)
         steps.step_environment(lab, Namespace(name=name, out=lab.results / "environments" / f"{name}.json"))
         environments[name] = environment_facts(lab, name)
     for family in lab.families:
@@ -76,6 +79,13 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
         if one["kind"] == "other" and one["here_verdict"] in ("identical", "rounding"):
             one["kind"] = "within"
     return {"environments": environments, "cells": cells}
+
+
+def _verified(lab: Lab, place: str) -> None:
+    """Of an environment that was built before, every byte is read: one that is not as it was is built anew."""
+    environment, device = next((one, device) for one in lab.environments for device in one.devices if one.place(device) == place)
+    if faults := get_engine(lab.engine).verify(environment, lab.cache, device):
+        _say(f"{place} is not as it was built: {some(faults)}")
 
 
 def _restrict(lab: Lab, names: Iterable[str]) -> Lab:

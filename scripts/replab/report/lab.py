@@ -107,6 +107,16 @@ def _blas(observed: Mapping[str, Any]) -> str:
     return "; ".join(dict.fromkeys(found)) or MISSING
 
 
+def _interpreter(entry: Mapping[str, Any]) -> str:
+    """Which Python it was, down to its bytes where those of this machine were used, else what it says of itself."""
+    told = entry.get("interpreter") or (entry.get("observed") or {}).get("python") or {}
+    if not isinstance(told, dict) or not told.get("build"):
+        return MISSING
+    words = [f"{told.get('implementation')} {told.get('version')} ({told['build']})", str(told.get("compiler") or "")]
+    hashes = [(told.get("name"), told.get("sha256")), ("its library", told.get("library_sha256"))]
+    return ", ".join(filter(None, [*words, *(f"{name} is SHA-256 {str(digest)[:16]}…" for name, digest in hashes if digest)]))
+
+
 def _table(value: Any, key: str) -> Any:
     """A member of a table; the thing itself when it is no table."""
     return value.get(key) if isinstance(value, dict) else value
@@ -140,6 +150,7 @@ def _environment(name: str, entry: Mapping[str, Any]) -> EnvironmentEntry:
         ("Python", python, found_python, _differs(python, found_python)),
         ("C library", MISSING, _text(_table(observed.get("platform"), "libc")), False),
         ("linear algebra", MISSING, _blas(observed), False),
+        ("interpreter", MISSING, _interpreter(entry), False),
         ("processor", MISSING, _text(_table(observed.get("cpu"), "model")), False),
         ("system", MISSING, _text(_table(observed.get("platform"), "distribution")), False),
         ("switches", _text(asked.get("variables")), _text(observed.get("switches")), False),
