@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from replab import defaults, ids, ledger, plan
+from replab import defaults, ids, ledger, plan, platforms
 from replab.batch import input_index, manifest_of
 from replab.errors import LabError, StoreError
 from replab.ledger import Ledger
@@ -88,6 +88,13 @@ def manifest(lab: Lab, batch: Batch) -> Path:
     return lab.results / "batches" / f"{ids.batch_id(batch)}.json"
 
 
+def claim_files(lab: Lab) -> list[Path]:
+    """The lists and rules of claims, beside the experiments."""
+    folders = dict.fromkeys(family.folder.parent for family in lab.families)
+    found = [*(folder / "claims.toml" for folder in folders), *(family.folder / "claims.py" for family in lab.families)]
+    return [path for path in found if path.is_file()]
+
+
 def planned(lab: Lab) -> Iterator[Job]:
     """Every job that the configuration means, each after those whose files it reads."""
     results = lab.results
@@ -116,8 +123,9 @@ def planned(lab: Lab) -> Iterator[Job]:
     merged = tuple(path for family, shard in shards(lab) for path in judged(lab, family, shard).values())
     found = tuple(results / "environments" / f"{environment.name}.json" for environment in lab.environments)
     yield Job(step="tables", makes=tuple(results / name for name in TABLES), needs=(*merged, *found))
-    yield Job(step="claims", makes=(results / "claims.json", results / "sources.json"))
-    yield Job(step="elsewhere", makes=(results / "elsewhere.parquet", results / "platforms.parquet"))
+    yield Job(step="claims", makes=(results / "claims.json", results / "sources.json"), needs=tuple(claim_files(lab)))
+    compared = (results / "elsewhere.parquet", results / "platforms.parquet")
+    yield Job(step="elsewhere", makes=compared, needs=tuple(platforms.sources(lab)))
     yield Job(step="report", makes=(results / "report" / "index.html",))
 
 

@@ -299,10 +299,7 @@ def known_elsewhere(lab: Lab) -> list[str]:
 
 def claim_files(lab: Lab) -> list[str]:
     """The lists and rules of claims, beside the experiments."""
-    folders = dict.fromkeys(family.folder.parent for family in lab.families)
-    lists = [folder / "claims.toml" for folder in folders]
-    found = [*lists, *(family.folder / "claims.py" for family in lab.families)]
-    return [relative(lab, path) for path in found if path.is_file()]
+    return [relative(lab, path) for path in jobs.claim_files(lab)]
 
 
 def publication(settings: Mapping[str, Any]) -> str:
