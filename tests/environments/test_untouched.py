@@ -231,6 +231,15 @@ def test_who_writes_into_an_environment_reaches_no_cache_and_no_other_environmen
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_a_changed_package_of_the_lab_itself_is_named(world: World) -> None:
+    world.build()
+    assert installed.own_packages(world.folder) == []
+    clause = edit(world.folder)
+    (world.folder / "lib/python3.13/site-packages/numpy/version.py").unlink()
+    assert installed.own_packages(world.folder) == [clause, "lib/python3.13/site-packages/numpy/version.py is gone"]
+    assert installed.own_packages(Path(sys.prefix)) == []
+
+
 def kept_wheel(uv_cache: Path) -> Path:
     """Where uv keeps NumPy unpacked."""
     (init,) = uv_cache.glob("archive-v0/*/numpy/__init__.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,14 @@ from rich.progress import track
 
 from replab import pins
 from replab.commands.common import console
-from replab.engines.installed import some
+from replab.engines.installed import own_packages, some
 from replab.engines.registry import get_engine
 from replab.errors import EnvironmentUnavailable, StoreError
 from replab.model import Lab
 from replab.store import Store, read_cell, read_safetensors
 
+LAB = "the lab itself"
+"""The place of the packages that the lab computes truths and verdicts with."""
 SHOWN = 50
 """Damaged files that are named; more than that is one problem, not many."""
 
@@ -61,14 +64,19 @@ def run(results: Path, *, remove: bool) -> Findings:
 
 
 def environments(lab: Lab) -> dict[str, list[str]]:
-    """Read every byte of the environments of the configuration, as far as they are built here; returns what is not as it was, by place."""
+    """Read every byte of the environments of the configuration, as far as they are built here, and of the lab's own packages.
+
+    Returns what is not as it was, by place.
+    """
     engine, found, read = get_engine(lab.engine), dict[str, list[str]](), 0
     builds = [(environment, device) for environment in lab.environments for device in pins.locked_devices(environment)]
-    for environment, device in track(builds, description="environments", transient=True, disable=not console().is_terminal):
+    for environment, device in builds:
         faults = engine.verify(environment, lab.cache, device)
         read += faults is not None
         if faults:
             found[environment.place(device)] = faults
+    if read and (faults := own_packages(Path(sys.prefix))):
+        found[LAB] = faults
     if read:
         console().print(f"{read} environments read, {len(found)} not as they were built")
     for place, faults in found.items():
@@ -80,6 +88,8 @@ def demand(changed: Mapping[str, list[str]]) -> None:
     """Raise ``EnvironmentUnavailable`` when an environment is not as it was built."""
     for place, faults in changed.items():
         hint = "It is built anew before it is next used; 'replab build' does so now"
+        if place == LAB:
+            hint = "Empty uv's cache ('uv cache clean'), remove .venv, and run 'make setup'"
         raise EnvironmentUnavailable(f"is not what its lock says: {some(faults)}", where=place, hint=hint)
 
 

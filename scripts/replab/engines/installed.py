@@ -216,6 +216,30 @@ def against_records(folder: Path, files: Files, own: Collection[str], wanted: Ma
     return faults, hashlib.sha256("\n".join(sorted(contents)).encode()).hexdigest()
 
 
+def own_packages(folder: Path) -> list[str]:
+    """Files of the distributions in the lab's own virtual environment that are gone, or not what those say.
+
+    They are links into uv's cache (1.3 GB that most machines have in it already), so whoever edits a package of another project may have
+    edited the lab's.
+    """
+    named: dict[str, set[str]] = {}
+    for record in sorted(folder.glob("lib/python*/site-packages/*.dist-info/RECORD")):
+        for row, digest in _rows(record):
+            path = os.path.normpath(record.parent.parent / row)
+            if digest and not path.endswith(_RETOLD) and not path.endswith(".pyc"):
+                named.setdefault(path, set()).add(digest)
+
+    def problem(path: str) -> str:
+        try:
+            file = [0, _sha256(Path(path))]
+        except OSError:
+            return f"{_inside(folder, path)} is gone"
+        return "" if any(_as_said(Path(path), file, one) for one in named[path]) else f"{_inside(folder, path)} was changed"
+
+    with ThreadPoolExecutor(min(READERS, len(os.sched_getaffinity(0)))) as pool:
+        return [clause for clause in pool.map(problem, sorted(named)) if clause]
+
+
 def distribution_of(folder: Path, clause: str) -> str:
     """The distribution whose file a clause of ``against_records`` is about; empty when none is."""
     for record in sorted(folder.glob("lib/python*/site-packages/*.dist-info/RECORD")):
