@@ -288,12 +288,16 @@ def cotangent(name: str, shape: tuple[int, ...], dtype: str) -> Array:
 
 
 def write_array(folder: Path, values: Array) -> str:
-    """Write ``values`` as ``<sha256>.npy`` below ``folder`` (atomically, once) and return the SHA-256 of the file."""
+    """Write ``values`` as ``<sha256>.npy`` below ``folder`` (atomically; not where these bytes are there) and return the file's SHA-256."""
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, np.asarray(values, order="C"), version=(1, 0), allow_pickle=False)
     data = buffer.getvalue()
     digest = hashlib.sha256(data).hexdigest()
     path = folder / f"{digest}.npy"
-    if not path.exists() or path.stat().st_size != len(data):
+    try:
+        sound = path.read_bytes() == data
+    except OSError:
+        sound = False
+    if not sound:
         write_atomically(path, data)
     return digest

@@ -20,8 +20,9 @@ from probe_requests import PROBE, RequestBuilder  # its folder is on the path fr
 
 from replab.errors import SandboxError
 from replab.model import Limits, Status
+from replab.requests import sealed
 from replab.store import Store
-from replab.supervise import MARK, OUTPUT_MB, Summary, run_batch
+from replab.supervise import MARK, OUTPUT_MB, TWICE, Summary, run_batch
 
 LIMITS = Limits(seconds=1.5, memory_mb=600)
 PATIENT = Limits(seconds=60, memory_mb=600)
@@ -62,7 +63,7 @@ class Bench:
         return self.builder.add(function, inputs={"x": [3.0]}, parameters=parameters, label=label)
 
     def adopt(self, key: str) -> None:
-        self.store.adopt(key, self.staging)
+        self.store.adopt(key, self.staging, observed=True)
 
     def fail(self, cell: dict[str, Any], status: Status, reason: str, seconds: float) -> None:
         assert cell["key"] not in self.failed
@@ -132,7 +133,15 @@ def test_a_cell_that_aborts(bench: Bench) -> None:
 
 
 def test_a_cell_that_is_killed(bench: Bench) -> None:
-    assert assert_survives(bench, "kills_itself") == ("crashed", "the process was killed by SIGKILL")
+    assert assert_survives(bench, "kills_itself") == ("crashed", f"the process was killed by SIGKILL, {TWICE}")
+
+
+def test_a_cell_killed_once_from_outside_is_run_again(bench: Bench) -> None:
+    """The first process that comes to the cell is killed by somebody else; the second is left alone."""
+    before, killed, after = bench.cell("fine", ".before"), bench.cell("dies_once", place=str(bench.folder / "mark")), bench.cell("fine", ".after")
+    summary = bench.run()
+    assert [bench.outcome(key) for key in (before, killed, after)] == [("ok", "")] * 3
+    assert summary.sandboxes == 3  # the first, one for the cell that was in flight, one for the rest
 
 
 def test_a_cell_killed_by_a_limit_of_the_job_is_not_blamed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +213,7 @@ def test_a_cell_that_spoils_the_place_of_the_next(bench: Bench) -> None:
     first, victim, last = bench.cell("spoils_the_next"), bench.cell("fine", ".victim"), bench.cell("fine", ".last")
     bench.run()
     assert bench.outcome(first) == ("ok", "")
-    assert bench.outcome(victim)[0] == "crashed"
+    assert bench.outcome(victim) == ("ok", "")
     assert bench.outcome(last) == ("ok", "")
 
 
@@ -220,7 +229,8 @@ def test_all_faults_in_one_batch(bench: Bench) -> None:
         "aborts": "crashed", "raises": "error", "leaves": "crashed", "exits": "error", "kills_itself": "crashed",
         "eats_at_once": "oom", "sleeps": "timeout",
     }  # fmt: skip
-    assert summary.sandboxes == 4  # one, and one more after each of three deaths; the last cell was stopped
+    # one, one more after each of two deaths, one for the cell that was killed, to itself, and one for those after it
+    assert summary.sandboxes == 5
 
 
 def test_a_framework_that_cannot_be_imported_is_tried_twice(bench: Bench) -> None:
@@ -229,9 +239,9 @@ def test_a_framework_that_cannot_be_imported_is_tried_twice(bench: Bench) -> Non
     request = bench.builder.request
     bench.builder.request = lambda: {**request(), "family": family}  # type: ignore[method-assign]
     summary = bench.run()
-    assert {bench.outcome(key) for key in keys} == {
-        ("error", "the framework could not be imported: ModuleNotFoundError: No module named 'tensorflow'")
-    }  # fmt: skip
+    said = (Status.ERROR, "the framework could not be imported: ModuleNotFoundError: No module named 'tensorflow'")
+    assert summary.again == dict.fromkeys(keys, said)
+    assert not any(bench.store.cell_path(key).exists() for key in keys)
     assert summary.sandboxes == 2
 
 
@@ -239,18 +249,17 @@ def test_a_sandbox_that_dies_before_it_is_ready(bench: Bench) -> None:
     key = bench.cell("fine")
     dying = Start((sys.executable, "-c", "import os; print('no such library', flush=True); os.abort()"), {}, bench.folder)
     summary = bench.run(factory=lambda _request, _staging: dying)
-    assert bench.outcome(key) == (
-        "crashed",
-        "the sandbox ended before the framework was imported: the process was killed by SIGABRT; it last said: no such library",
-    )
+    said = "before the framework was imported, the process was killed by SIGABRT; it last said: no such library"
+    assert summary.again == {key: (Status.CRASHED, said)}
+    assert not bench.store.cell_path(key).exists()
     assert summary.sandboxes == 2
 
 
 def test_an_import_that_never_ends(bench: Bench) -> None:
     key = bench.cell("fine")
     stuck = Start((sys.executable, "-c", "import time; time.sleep(600)"), {}, bench.folder)
-    bench.run(factory=lambda _request, _staging: stuck, import_seconds=0.3)
-    assert bench.outcome(key) == ("timeout", "the framework was not imported within 0.3 s")
+    summary = bench.run(factory=lambda _request, _staging: stuck, import_seconds=0.3)
+    assert summary.again == {key: (Status.TIMEOUT, "the framework was not imported within 0.3 s")}
 
 
 def test_a_program_that_is_not_there_is_a_fault_of_the_lab(bench: Bench) -> None:
@@ -328,7 +337,7 @@ def test_what_a_killed_run_had_finished_is_adopted_and_the_rest_is_thrown_away(b
     first, second, third = (bench.cell("fine", f".{n}") for n in range(3))
     bench.staging.mkdir()
     request = bench.folder / "request.json"
-    request.write_text(json.dumps(bench.builder.request()))
+    request.write_text(sealed(bench.builder.request()))
     done = launch(request, bench.staging)
     subprocess.run(done.argv, env=done.env, cwd=done.cwd, check=True)
     damaged = bench.staging / f"{second}.safetensors"
