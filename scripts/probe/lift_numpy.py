@@ -66,6 +66,9 @@ def after_cell():
     """Nothing lingers between cells."""
 
 
+OWN_VARIABLES = ()
+
+
 def switches():
     """What NumPy computes with beside what `state` reads of it in every environment: the threads of its BLAS."""
     counts = observe.blas_threads()

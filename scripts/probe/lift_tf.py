@@ -277,6 +277,9 @@ KERAS_BACKENDS_OF_SEEDS = ("keras.src.backend", "keras.backend", "tensorflow.pyt
 GLOBAL_GENERATORS = ("tensorflow.python.ops.stateful_random_ops", "tensorflow_core.python.ops.stateful_random_ops")
 
 
+OWN_VARIABLES = ()
+
+
 def switches():
     """What functions can set in TensorFlow and Keras for all that comes after them."""
     found = []

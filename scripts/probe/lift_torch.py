@@ -7,6 +7,7 @@ import importlib.util
 import os
 import re
 import shutil
+import sys
 
 import torch
 
@@ -107,6 +108,7 @@ def _trace(function, work):
     return lambda *inputs, **_: traced(*inputs)
 
 
+COMPILER_DEPTH = 2000  # the compiler raises the limit to this when it first has something to write, which its cache decides
 COMPILED = []  # not empty when this cell has used the compiler
 
 
@@ -148,6 +150,7 @@ def wake(mode):
 def _wake_compiler():
     """Import the compiler and let it try what the processor can do, for seconds: that is no part of compiling a function."""
     importlib.import_module("torch._inductor.compile_fx")
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), COMPILER_DEPTH))
     settings, given = importlib.import_module("torch._inductor.config"), os.environ.get("CXX")
     if given and given not in as_list(settings.cpp.cxx):
         settings.cpp.cxx = (given,)  # PyTorch 2.0 calls the first g++ that it finds, whatever CXX says
@@ -290,6 +293,9 @@ STATE = (
     ("fusion on the CPU by TorchScript", "_C._jit_can_fuse_on_cpu"),
     ("gradients by several threads", "_C._is_multithreading_enabled"),
 )
+
+
+OWN_VARIABLES = ("_TORCHINDUCTOR_",)  # the compiler tells its own code by them where things lie
 
 
 def switches():

@@ -36,9 +36,8 @@ SHOWN = 60
 
 
 class Switch(object):
-    """Something that can be read: ``words`` for it, ``read()``, and ``tell(before, after)``, what moved in words.
-
-    One that ``is_long`` is only said to have moved.
+    """Something that can be read: ``words`` for it, ``read()``, and ``tell(before, after)``, what moved in words; empty where nothing did
+    that matters. One that ``is_long`` is only said to have moved.
     """
 
     def __init__(self, words, read, tell=None, is_long=False):
@@ -64,7 +63,7 @@ class Watch(object):
 
     def __init__(self, lift):
         """``lift`` adds the ``switches()`` and ``generators()`` of its framework, and says what of its ``modules()`` nobody may replace."""
-        self._switches = _process() + _numpy() + lift.switches()
+        self._switches = _process(lift.OWN_VARIABLES) + _numpy() + lift.switches()
         self._modules = [Names(builtins, True), Names(np, True)] + [Names(module, False) for module in lift.modules()]
         self._generators = [_python_generator(), _numpy_generator()] + lift.generators()
         self._filters = list(warnings.filters)
@@ -104,7 +103,9 @@ class Watch(object):
         now = self._now()
         found = []
         if now != self._before:
-            found = [switch.moved(old, new) for switch, old, new in zip(self._switches, self._before, now) if old != new]
+            told = [switch.moved(old, new) if old != new else "" for switch, old, new in zip(self._switches, self._before, now)]
+            found = [words for words in told if words]
+            self._before = now
         for names in self._modules:
             found += names.moved()
         return found
@@ -172,15 +173,15 @@ def _attempt(read):
 # --- this process ------------------------------------------------------------------------------------------------------------------------
 
 
-def _process():
-    """Switches of Python, of the C library and of the processor."""
+def _process(own):
+    """Switches of Python, of the C library and of the processor; variables that begin with one of ``own`` are set by the framework."""
     getsignal, limits = _signal.getsignal, [getattr(resource, name) for name in LIMITS if hasattr(resource, name)]
     return [
         Switch("flushing of subnormal numbers to zero", _flushed),
         Switch("the direction of rounding", _direction),
         Switch("the working directory", _folder, is_long=True),
         Switch("the umask", lambda: os.umask(os.umask(0o022))),
-        Switch("environment variables", _environment, _variables),
+        Switch("environment variables", _environment, lambda before, after: _variables(before, after, own)),
         Switch("sys.path", lambda: list(sys.path), is_long=True),
         Switch("the recursion limit", sys.getrecursionlimit),
         Switch("handlers of signals", lambda: [getsignal(number) for number in HANDLED], _handlers),
@@ -192,7 +193,7 @@ def _process():
         Switch("the locale", lambda: locale.setlocale(locale.LC_ALL)),
         Switch("the time zone", lambda: time.tzname),
         Switch("tracing or profiling", lambda: [sys.gettrace(), sys.getprofile()], is_long=True),
-        Switch("the number of threads of Python", threading.active_count),
+        Switch("the number of threads of Python", _threads),
         Switch("limits of the process", lambda: [resource.getrlimit(number) for number in limits], is_long=True),
         Switch("the processors it may use", lambda: os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None),
     ]
@@ -219,10 +220,17 @@ def _environment():
     return dict(getattr(os.environ, "_data", os.environ))
 
 
-def _variables(before, after):
+def _variables(before, after, own):
     """Names only: values can be long, and secret."""
     names = sorted(_text(name) for name in set(before) | set(after) if before.get(name) != after.get(name))
-    return "environment variables moved: {}".format(", ".join(names)[:200])
+    names = [name for name in names if not name.startswith(own)]
+    return "environment variables moved: {}".format(", ".join(names)[:200]) if names else ""
+
+
+def _threads():
+    """Those of pools wait for work, and compilers keep some."""
+    pools = sys.modules.get("concurrent.futures.thread")
+    return threading.active_count() - (len(pools._threads_queues) if pools is not None else 0)
 
 
 def _text(name):

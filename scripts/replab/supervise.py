@@ -388,7 +388,7 @@ class _Sandbox:
         return stop
 
     def _full(self) -> _Stop:
-        """The result could not be written: for what this sandbox had written before, or for good. Raises ``SandboxError`` for the latter."""
+        """A result could not be written: for what this sandbox had written before, or for good. Raises ``SandboxError`` for the latter."""
         with contextlib.suppress(OSError):
             _empty(self.batch.staging)
             place = os.statvfs(self.batch.staging)
