@@ -16,6 +16,11 @@ import tensorflow as tf
 from tensorflow.python.eager import context  # not public, and the only place that tells what a process was configured with
 from tensorflow.python.framework import config as config_module
 
+try:
+    from tensorflow.python.eager import def_function  # before 2.3 nothing public tells whether tf.function runs eagerly
+except ImportError:
+    def_function = None
+
 import ask
 import cells
 import measure
@@ -251,7 +256,6 @@ def after_cell():
 STATE = (
     ("eager execution", "executing_eagerly"),
     ("eager execution of tf.function", "config.functions_run_eagerly"),
-    ("eager execution of tf.function", "config.experimental_functions_run_eagerly"),
     ("soft placement on devices", "config.get_soft_device_placement"),
     ("TF32 in products", "config.experimental.tensor_float_32_execution_enabled"),
     ("compilation by XLA", "config.optimizer.get_jit"),
@@ -287,6 +291,8 @@ def switches():
         read = _named(name)
         if read is not None:
             found.append(state.Switch(words, read))
+    if def_function is not None and not hasattr(tf.config, "functions_run_eagerly"):
+        found.append(state.Switch("eager execution of tf.function", lambda: def_function.RUN_FUNCTIONS_EAGERLY))
     if hasattr(config_module, "is_op_determinism_enabled"):
         found.append(state.Switch("deterministic operations", config_module.is_op_determinism_enabled))
     found += [state.Switch(words, _of_keras(name, default)) for words, name, default in KERAS]

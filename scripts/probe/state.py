@@ -148,8 +148,8 @@ class Names(object):
         now, before = dict(self._there), self._before
         self._before = now
         names = sorted(name for name in set(now) | set(before) if now.get(name, self) is not before.get(name, self))
-        names = [name for name in names if name in before or (self._closed and not isinstance(now[name], types.ModuleType))]
-        names = [name for name in names if name not in UNTOLD]
+        names = [name for name in names if name not in UNTOLD and (self._closed or name in before)]
+        names = [name for name in names if not isinstance(now.get(name), types.ModuleType)]  # imported when somebody first asks for it
         place = getattr(self._module, "__name__", "a module")
         return ["{}.{} was {}".format(place, name, _fate(name in before, name in now)) for name in names]
 
@@ -180,7 +180,7 @@ def _process(own):
         Switch("flushing of subnormal numbers to zero", _flushed),
         Switch("the direction of rounding", _direction),
         Switch("the working directory", _folder, is_long=True),
-        Switch("the umask", lambda: os.umask(os.umask(0o022))),
+        Switch("the umask", _umask),
         Switch("environment variables", _environment, lambda before, after: _variables(before, after, own)),
         Switch("sys.path", lambda: list(sys.path), is_long=True),
         Switch("the recursion limit", sys.getrecursionlimit),
@@ -214,6 +214,13 @@ def _folder():
         return os.getcwd()
     except OSError:
         return "a folder that was removed"
+
+
+def _umask():
+    """Can only be read by setting it."""
+    found = os.umask(0o022)
+    os.umask(found)
+    return found
 
 
 def _environment():
