@@ -3,10 +3,12 @@
     python alone.py --probe PROBE/main.py --request REQUEST.json --out FOLDER --seconds N --memory-mb N --done MARKER.json
 
 The lab's own Python is not in the image, so nothing but the standard library is used. For a cell that took the process down, or too long,
-``FOLDER/<key>.failure.json`` says so; the lab adopts both kinds when the container has ended.
+``FOLDER/<key>.failure.json`` says so (with ``again`` where its function was never called); the lab adopts both kinds when the container has
+ended.
 """
 
 import argparse
+import hashlib
 import io
 import json
 import os
@@ -19,7 +21,10 @@ import time
 
 IMPORT_SECONDS = 180.0
 ATTEMPTS = 2
-EXIT_ISOLATION, EXIT_OUTPUT, EXIT_NOT_INSIDE = 4, 5, 12
+ROOM = 16 * 2 ** 20  # as in the lab's supervisor
+TWICE = ", twice: the second time in a sandbox of its own"
+EXIT_ISOLATION, EXIT_OUTPUT, EXIT_STATE, EXIT_DAMAGED, EXIT_NOT_INSIDE = 4, 5, 6, 7, 12
+FROM_OUTSIDE = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP)
 MARKS = ("/.singularity.d", "/.dockerenv", "/run/.containerenv")
 MARGIN_MB = 2048  # as in the lab's supervisor: reserved, never touched memory counts as data
 POLL_SECONDS = 0.05
@@ -49,6 +54,12 @@ def write(path, value):
     os.rename(path + ".tmp", path)
 
 
+def sealed(request):
+    """The request with the hash of what it says, without which the probe refuses it."""
+    said = {name: value for name, value in request.items() if name != "sha256"}
+    return dict(said, sha256=hashlib.sha256(json.dumps(said, sort_keys=True).encode("ascii")).hexdigest())
+
+
 class Sandbox(object):
     """One process of the probe, followed to its end."""
 
@@ -58,10 +69,15 @@ class Sandbox(object):
         if os.path.exists(self.journal):
             os.unlink(self.journal)
         part = os.path.join(options.out, "request.json")
-        write(part, dict(request, cells=cells))
+        write(part, sealed(dict(request, cells=cells)))
         command = [sys.executable, options.probe, "--request", part, "--out", options.out]
         self.process = subprocess.Popen(command, preexec_fn=self._bound, start_new_session=True)  # noqa: PLW1509 - no threads here
         self.began = time.time()
+        self.code, self.flight, self.begun, self.seconds = None, None, False, 0.0
+        """Exit code (None: it was stopped), the cell in flight, whether its function was called, and seconds in it."""
+        self.done, self.again, self.called = set(), {}, set()
+        """Cells done, those whose function was not called (with status and reason), and files of which a function was called."""
+        self.ready, self.said, self.breach, self.damaged = False, "", "", ""
 
     def _bound(self):
         limit = (self.options.memory_mb + MARGIN_MB) * 2 ** 20
@@ -69,36 +85,51 @@ class Sandbox(object):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     def follow(self):
-        """Exit code (None: it was stopped), cell in flight, seconds in it, cells done, whether the framework was imported, what it said."""
-        flight, since, done, ready, said, breach, place = None, 0.0, set(), False, "", "", 0
+        """Until it ends, or is stopped; returns this sandbox."""
+        place, since = 0, 0.0
         while True:
             code = self.process.poll()
             found = entries(self.journal)
             for entry in found[place:]:
-                if entry.get("ready"):
-                    ready = True
-                elif "breach" in entry and not ready:
-                    breach = str(entry["breach"])
-                elif "failed" in entry and not ready:
-                    said = str(entry["failed"])
-                elif "start" in entry:
-                    flight, since = entry["start"], time.time()
-                elif entry.get("done") is not None and entry["done"] == flight:
-                    done.add(flight)
-                    flight = None
+                if "start" in entry:
+                    since = time.time()
+                self.take(entry)
             place = len(found)
-            now = time.time()
+            self.seconds = time.time() - since
             if code is not None:
-                return code, flight, now - since, done, ready, said, breach
-            late = now - since > self.options.seconds if flight else not ready and now - self.began > IMPORT_SECONDS
+                self.code = code
+                return self
+            late = self.seconds > self.options.seconds if self.flight else not self.ready and time.time() - self.began > IMPORT_SECONDS
             if late:
                 try:
                     os.killpg(self.process.pid, signal.SIGKILL)
                 except OSError:
                     pass
                 self.process.wait()
-                return None, flight, now - since, done, ready, said, breach
+                return self
             time.sleep(POLL_SECONDS)
+
+    def take(self, entry):
+        """One line of the journal."""
+        if entry.get("ready"):
+            self.ready = True
+        elif "breach" in entry and not self.ready:
+            self.breach = str(entry["breach"])
+        elif "failed" in entry and not self.ready:
+            self.said = str(entry["failed"])
+        elif "damaged" in entry and not self.begun:
+            self.damaged = "{}: {}".format(entry["damaged"], entry.get("wrong"))
+        elif "start" in entry:
+            self.flight, self.begun = entry["start"], False
+        elif "begun" in entry and entry["begun"] == self.flight:
+            self.begun = True
+            self.called.update(cell["impl"] for cell in self.cells if cell["key"] == self.flight)
+        elif entry.get("done") is not None and entry["done"] == self.flight:
+            if entry.get("again"):
+                self.again[self.flight] = (str(entry.get("status")), str(entry.get("reason")))
+            else:
+                self.done.add(self.flight)
+            self.flight = None
 
 
 def compiler():
@@ -140,40 +171,75 @@ def main(arguments=None):
         os.makedirs(options.out)
     with io.open(options.request, encoding="utf-8") as stream:
         request = json.load(stream)
+    if sealed(request) != request:
+        sys.stderr.write("replab: {}: is damaged. Run again: it is made anew\n".format(options.request))
+        return EXIT_DAMAGED
     left = {cell["key"]: cell for cell in request["cells"]}
     order = [cell["key"] for cell in request["cells"]]
     for key in order:  # finished by a run before this one
         if os.path.exists(os.path.join(options.out, key + ".safetensors")):
             del left[key]
-    observe, tries = not order, 0
-    while left or observe:
-        observe = False
-        cells = [left[key] for key in order if key in left]
-        code, flight, seconds, done, ready, said, breach = Sandbox(options, cells, request).follow()
-        if breach:
-            sys.stderr.write("replab: the sandbox is not isolated as its engine promised: {}. Nothing was computed\n".format(breach))
-            return EXIT_ISOLATION
-        if code == EXIT_OUTPUT:
-            return EXIT_OUTPUT
-        for key in done:
+    if not order:
+        ended = Sandbox(options, [], request).follow()
+        return complain(ended) or finish(options, order)
+    fruitless, unloaded, alone = 0, {}, set()
+    while left:
+        cells = [left[key] for key in order if key in left and key in alone] or [left[key] for key in order if key in left]
+        ended = Sandbox(options, cells, request).follow()
+        if complain(ended):
+            return complain(ended)
+        for key in ended.done:
             left.pop(key, None)
-        if not left:
-            break
-        tries = 0 if ready else tries + 1
-        status, reason = how(code, options)
-        failed = []
-        if not ready:
-            if tries >= ATTEMPTS:
-                status = "error" if said else status
-                reason = "the framework could not be imported: " + said if said else "before the framework was imported, " + reason
-                failed = list(left)
-        elif flight is not None:
-            failed = [flight]
-        elif not done:
-            failed, reason = [cells[0]["key"]], "before this cell began, " + reason
-        for key in failed:
-            write(os.path.join(options.out, key + ".failure.json"), {"status": status, "reason": reason, "seconds": seconds})
-            left.pop(key, None)
+        for path in ended.called:
+            unloaded.pop(path, None)
+        status, reason = how(ended.code, options)
+        failed, again = {}, dict(ended.again)
+        if not left or ended.code == EXIT_STATE:
+            fruitless = 0 if ended.done or ended.again else fruitless + 1
+        elif ended.flight is None and (ended.done or ended.again):
+            fruitless = 0
+        elif ended.flight is None:
+            fruitless += 1
+        elif not ended.begun:
+            path = left[ended.flight]["impl"]
+            unloaded[path] = unloaded.get(path, 0) + 1
+            if unloaded[path] >= ATTEMPTS:
+                when = "before a function of {} was called, ".format(os.path.basename(path))
+                again.update((key, (status, when + reason)) for key in left if left[key]["impl"] == path)
+        elif ended.code is not None and (-ended.code in FROM_OUTSIDE or ended.code == EXIT_OUTPUT) and ended.flight not in alone:
+            alone.add(ended.flight)
+        elif ended.code == EXIT_OUTPUT:
+            again[ended.flight] = ("error", "its result could not be written")
+        else:
+            failed[ended.flight] = (status, reason + (TWICE if ended.flight in alone else ""))
+        if fruitless >= ATTEMPTS:
+            if ended.said:
+                status, reason = "error", "the framework could not be imported: " + ended.said
+            elif not ended.ready:
+                reason = "before the framework was imported, " + reason
+            again.update((key, (status, reason)) for key in left)
+        for found, fresh in ((failed, False), (again, True)):
+            for key, (status, reason) in found.items():
+                said = {"status": status, "reason": reason, "seconds": ended.seconds, "again": fresh}
+                write(os.path.join(options.out, key + ".failure.json"), said)
+                left.pop(key, None)
+    return finish(options, order)
+
+
+def complain(ended):
+    """The exit code of this process where a sandbox says that the lab itself is at fault; 0 where it does not."""
+    if ended.breach:
+        sys.stderr.write("replab: the sandbox is not isolated as its engine promised: {}. Nothing was computed\n".format(ended.breach))
+        return EXIT_ISOLATION
+    if ended.code == EXIT_DAMAGED and ended.damaged:
+        sys.stderr.write("replab: {}. Remove it and run again: it is made anew\n".format(ended.damaged))
+        return EXIT_DAMAGED
+    place = os.statvfs(ended.options.out)
+    return EXIT_OUTPUT if ended.code == EXIT_OUTPUT and place.f_bavail * place.f_frsize < ROOM else 0
+
+
+def finish(options, order):
+    """Say that all cells have come to something."""
     write(options.done, {"cells": len(order), "compiler": compiler()})
     return 0
 

@@ -3,6 +3,8 @@
 import numpy as np
 
 import measure
+import observe
+import state
 import tensors
 from outcomes import Unsupported
 from timing import Prepared, Stopwatch
@@ -50,11 +52,37 @@ accumulated = None  # nothing is differentiated
 
 def read(value):
     """One output as a `tensors.Tensor`."""
+    if not isinstance(value, (np.ndarray, np.generic, bool, int, float)):
+        raise TypeError("an output is a {}, not an array".format(type(value).__name__))
     return tensors.from_numpy(value)
+
+
+def wake(mode):
+    """Every mode is ready once NumPy is imported."""
+    del mode
 
 
 def after_cell():
     """Nothing lingers between cells."""
+
+
+OWN_VARIABLES = ()
+
+
+def switches():
+    """What NumPy computes with beside what `state` reads of it in every environment: the threads of its BLAS."""
+    counts = observe.blas_threads()
+    return [state.Switch("the number of threads of the BLAS", lambda: [count() for count in counts])] if counts else []
+
+
+def generators():
+    """None beside those that are there in every environment."""
+    return []
+
+
+def modules():
+    """None beside NumPy itself, which is looked at in every environment."""
+    return []
 
 
 SIMD = (("avx512", ("AVX512F", "X86_V4")), ("avx2", ("AVX2", "X86_V3")), ("sse", ()))

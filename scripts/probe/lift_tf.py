@@ -5,18 +5,26 @@ a runtime input (placeholder or tensor argument), so that no mode can fold the f
 """
 
 import copy
+import functools
 import importlib
 import inspect
 import os
+import sys
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context  # not public, and the only place that tells what a process was configured with
 from tensorflow.python.framework import config as config_module
 
+try:
+    from tensorflow.python.eager import def_function  # before 2.3 nothing public tells whether tf.function runs eagerly
+except ImportError:
+    def_function = None
+
 import ask
 import cells
 import measure
+import state
 import tensors
 from outcomes import Unsupported
 from timing import Prepared, Stopwatch, as_list
@@ -122,11 +130,14 @@ class _Traced(object):
             return self.traced(*arguments)
 
 
-def _xla(function, work):
-    option = _compiled()
-    if option is None:
+def wake(mode):
+    """What a mode needs beside TensorFlow itself. Raises `Unsupported`."""
+    if mode == "xla" and _compiled() is None:
         raise Unsupported("this TensorFlow has no tf.function(jit_compile=True)")
-    return _function(function, work, **{option: True})
+
+
+def _xla(function, work):
+    return _function(function, work, **{_compiled(): True})
 
 
 def _session(function, work):
@@ -239,6 +250,117 @@ def read(value):
 
 def after_cell():
     """Nothing lingers between cells: each has its own graph or function."""
+
+
+# What later cells compute by, and how each is read; those that a version does not have are left out.
+STATE = (
+    ("eager execution", "executing_eagerly"),
+    ("eager execution of tf.function", "config.functions_run_eagerly"),
+    ("soft placement on devices", "config.get_soft_device_placement"),
+    ("TF32 in products", "config.experimental.tensor_float_32_execution_enabled"),
+    ("compilation by XLA", "config.optimizer.get_jit"),
+    ("control flow v2", "compat.v1.control_flow_v2_enabled"),
+    ("resource variables", "compat.v1.resource_variables_enabled"),
+)
+# The settings of Keras lie in modules that are imported when somebody first needs them: (words, name, value until then).
+KERAS = (
+    ("the float type of Keras", "floatx", "float32"),
+    ("epsilon of Keras", "epsilon", 1e-07),
+    ("the order of dimensions of Keras", "image_data_format", "channels_last"),
+)
+KERAS_BACKENDS = (
+    "keras.src.backend.config", "keras.src.backend_config", "keras.backend_config", "tensorflow.python.keras.backend_config",
+    "tensorflow_core.python.keras.backend_config",
+)  # fmt: skip
+KERAS_POLICIES = (
+    "keras.src.mixed_precision.policy", "keras.mixed_precision.policy", "tensorflow.python.keras.mixed_precision.policy",
+    "tensorflow.python.keras.mixed_precision.experimental.policy", "tensorflow_core.python.keras.mixed_precision.experimental.policy",
+)  # fmt: skip
+KERAS_STATE = "keras.src.backend.common.global_state"
+KERAS_BACKENDS_OF_SEEDS = ("keras.src.backend", "keras.backend", "tensorflow.python.keras.backend")
+GLOBAL_GENERATORS = ("tensorflow.python.ops.stateful_random_ops", "tensorflow_core.python.ops.stateful_random_ops")
+
+
+OWN_VARIABLES = ()
+
+
+def switches():
+    """What functions can set in TensorFlow and Keras for all that comes after them."""
+    found = []
+    for words, name in STATE:
+        read = _named(name)
+        if read is not None:
+            found.append(state.Switch(words, read))
+    if def_function is not None and not hasattr(tf.config, "functions_run_eagerly"):
+        found.append(state.Switch("eager execution of tf.function", lambda: def_function.RUN_FUNCTIONS_EAGERLY))
+    if hasattr(config_module, "is_op_determinism_enabled"):
+        found.append(state.Switch("deterministic operations", config_module.is_op_determinism_enabled))
+    found += [state.Switch(words, _of_keras(name, default)) for words, name, default in KERAS]
+    return found + [state.Switch("the policy of Keras for dtypes", _policy)]
+
+
+def _named(name):
+    value = tf
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    return value
+
+
+def _of_keras(name, default):
+    def read():
+        for place in KERAS_BACKENDS:
+            module = sys.modules.get(place)
+            if module is not None:
+                value = getattr(module, name)()
+                if value != default:
+                    return value
+        return default
+
+    return read
+
+
+def _policy():
+    """The name of the policy; empty while nobody has set one."""
+    module = sys.modules.get(KERAS_STATE)
+    policies = [module.get_global_attribute("dtype_policy")] if module is not None else []
+    policies += [getattr(sys.modules[place], "_global_policy", None) for place in KERAS_POLICIES if place in sys.modules]
+    names = {getattr(policy, "name", "") for policy in policies if policy is not None} - {"float32", "_infer", "infer"}
+    return sorted(names)
+
+
+def generators():
+    """The seed of TensorFlow, its generator and that of Keras; the last two are made when somebody first draws."""
+    eager, seed = context.context(), context.global_seed()
+
+    def reseed():
+        eager._set_global_seed(seed)  # forgets the kernels too, which have seeds and numbers of their own
+
+    return [
+        state.Generator("the seed of TensorFlow", lambda: context.global_seed() != seed, reseed),
+        state.Generator("the generator of TensorFlow", lambda: bool(_made()), lambda: [undo() for undo in _made()]),
+    ]
+
+
+def _made():
+    """For each generator that was made: what forgets it."""
+    found = []
+    for place in GLOBAL_GENERATORS:
+        module = sys.modules.get(place)
+        if getattr(module, "global_generator", None) is not None:
+            found.append(functools.partial(setattr, module, "global_generator", None))
+    module = sys.modules.get(KERAS_STATE)
+    if module is not None and module.get_global_attribute("global_seed_generator") is not None:
+        found.append(functools.partial(module.set_global_attribute, "global_seed_generator", None))
+    for place in KERAS_BACKENDS_OF_SEEDS:
+        kept = getattr(sys.modules.get(place), "_SEED_GENERATOR", None)
+        if hasattr(kept, "generator"):
+            found.append(functools.partial(delattr, kept, "generator"))
+    return found
+
+
+def modules():
+    """Whose functions cells call."""
+    return [tf, tf.math, tf.nn, tf.linalg]
 
 
 def arithmetic(_libraries):

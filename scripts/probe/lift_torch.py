@@ -7,12 +7,14 @@ import importlib.util
 import os
 import re
 import shutil
+import sys
 
 import torch
 
 import ask
 import cells
 import measure
+import state
 import tensors
 from outcomes import Unsupported, first_line
 from timing import Prepared, Stopwatch, as_list
@@ -106,15 +108,11 @@ def _trace(function, work):
     return lambda *inputs, **_: traced(*inputs)
 
 
+COMPILER_DEPTH = 2000  # the compiler raises the limit to this when it first has something to write, which its cache decides
 COMPILED = []  # not empty when this cell has used the compiler
 
 
 def _compile(function, work):
-    if not hasattr(torch, "compile"):
-        raise Unsupported("this PyTorch has no torch.compile")
-    if not any(shutil.which(name) for name in (os.environ.get("CXX"), "g++", "gcc", "clang++", "c++") if name):
-        raise Unsupported("no C++ compiler")
-    _wake_compiler()
     from torch._dynamo.utils import counters
 
     close = None
@@ -138,9 +136,21 @@ def _compile(function, work):
     return prepared
 
 
+def wake(mode):
+    """What a mode needs beside PyTorch itself, before its first function. Raises `Unsupported`."""
+    if mode != "compile":
+        return
+    if not hasattr(torch, "compile"):
+        raise Unsupported("this PyTorch has no torch.compile")
+    if not any(shutil.which(name) for name in (os.environ.get("CXX"), "g++", "gcc", "clang++", "c++") if name):
+        raise Unsupported("no C++ compiler")
+    _wake_compiler()
+
+
 def _wake_compiler():
     """Import the compiler and let it try what the processor can do, for seconds: that is no part of compiling a function."""
     importlib.import_module("torch._inductor.compile_fx")
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), COMPILER_DEPTH))
     settings, given = importlib.import_module("torch._inductor.config"), os.environ.get("CXX")
     if given and given not in as_list(settings.cpp.cxx):
         settings.cpp.cxx = (given,)  # PyTorch 2.0 calls the first g++ that it finds, whatever CXX says
@@ -249,6 +259,83 @@ def after_cell():
     if COMPILED:
         torch._dynamo.reset()
         del COMPILED[:]
+
+
+# What later cells compute by, and how each is read; those that a version does not have are left out.
+STATE = (
+    ("the default dtype of PyTorch", "get_default_dtype"),
+    ("the default device of PyTorch", "get_default_device"),
+    ("the number of threads of PyTorch", "get_num_threads"),
+    ("the number of threads between operations", "get_num_interop_threads"),
+    ("recording for gradients", "is_grad_enabled"),
+    ("inference mode", "is_inference_mode_enabled"),
+    ("the search for anomalies", "is_anomaly_enabled"),
+    ("deterministic algorithms", "are_deterministic_algorithms_enabled"),
+    ("warnings only of algorithms that are not deterministic", "is_deterministic_algorithms_warn_only_enabled"),
+    ("the precision of float32 products", "get_float32_matmul_precision"),
+    ("automatic casting", "is_autocast_enabled"),
+    ("automatic casting on the CPU", "is_autocast_cpu_enabled"),
+    ("the dtype of automatic casting on the CPU", "get_autocast_cpu_dtype"),
+    ("the use of oneDNN", "_C._get_mkldnn_enabled"),
+    ("the use of NNPACK", "_C._get_nnpack_enabled"),
+    ("the use of cuDNN", "_C._get_cudnn_enabled"),
+    ("the benchmarks of cuDNN", "_C._get_cudnn_benchmark"),
+    ("the determinism of cuDNN", "_C._get_cudnn_deterministic"),
+    ("TF32 in cuDNN", "_C._get_cudnn_allow_tf32"),
+    ("TF32 in cuBLAS", "_C._get_cublas_allow_tf32"),
+    ("reduced precision in float16 products", "_C._get_cublas_allow_fp16_reduced_precision_reduction"),
+    ("reduced precision in bfloat16 products", "_C._get_cublas_allow_bf16_reduced_precision_reduction"),
+    ("flash attention", "_C._get_flash_sdp_enabled"),
+    ("attention that spares memory", "_C._get_mem_efficient_sdp_enabled"),
+    ("attention by plain products", "_C._get_math_sdp_enabled"),
+    ("the executor of TorchScript", "_C._get_graph_executor_optimize"),
+    ("the fuser of TorchScript", "_C._jit_texpr_fuser_enabled"),
+    ("fusion on the CPU by TorchScript", "_C._jit_can_fuse_on_cpu"),
+    ("gradients by several threads", "_C._is_multithreading_enabled"),
+)
+
+
+OWN_VARIABLES = ("_TORCHINDUCTOR_",)  # the compiler tells its own code by them where things lie
+
+
+def switches():
+    """What functions can set in PyTorch for all that comes after them."""
+    known = [(words, _named(name)) for words, name in STATE]
+    return [state.Switch(words, read) for words, read in known if read is not None and _answers(read)]
+
+
+def _named(name):
+    value = torch
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    return value
+
+
+def _answers(read):
+    """Some functions want an argument in some versions, or a device that is not there."""
+    try:
+        read()
+    except Exception:
+        return False
+    return True
+
+
+def generators():
+    """The generators of the devices that cells run on."""
+    found = [_generator("the generator of PyTorch", torch.get_rng_state, torch.set_rng_state)]
+    if _state["device"].type == "cuda":
+        found.append(_generator("the generator of the GPU", torch.cuda.get_rng_state, torch.cuda.set_rng_state))
+    return found
+
+
+def _generator(words, get, put):
+    known = get()
+    return state.Generator(words, lambda: not torch.equal(get(), known), lambda: put(known))
+
+
+def modules():
+    """Whose functions cells call."""
+    return [torch, torch.nn.functional, torch.Tensor]
 
 
 def describe():

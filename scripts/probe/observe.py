@@ -147,33 +147,52 @@ def _packages():
 
 def _libraries():
     """Numeric libraries mapped into this process: file name -> what it says about itself."""
+    return {name: _said(path, name) for name, path in _mapped().items()}
+
+
+def _mapped():
+    """Numeric libraries mapped into this process: file name -> path."""
     found = {}
     for line in _lines("/proc/self/maps"):
         path = line.split(None, 5)[5].strip() if len(line.split(None, 5)) == 6 else ""
         name = os.path.basename(path)
         if ".so" in name and LIBRARIES.search(name) and name not in found:
-            found[name] = _said(path, name)
+            found[name] = path
     return found
 
 
 def _said(path, name):
+    facts = {}
+    for key, function in _functions(path, name).items():
+        value = function()
+        facts[key] = value.decode("utf-8", "replace").strip() if isinstance(value, bytes) else value
+    return facts
+
+
+def _functions(path, name):
+    """The functions by which a BLAS tells about itself, by what they tell."""
     if "openblas" not in name:
         return {}
-    facts = {}
     try:
         library = ctypes.CDLL(path)
     except OSError:
-        return facts
+        return {}
+    found = {}
     # builds differ in how they decorate their symbols
     for key, symbol, kind in OPENBLAS:
         for pattern in ("openblas_{}", "openblas_{}64_", "scipy_openblas_{}", "scipy_openblas_{}64_"):
             function = getattr(library, pattern.format(symbol), None)
             if function is not None:
                 function.restype = kind
-                value = function()
-                facts[key] = value.decode("utf-8", "replace").strip() if isinstance(value, bytes) else value
+                found[key] = function
                 break
-    return facts
+    return found
+
+
+def blas_threads():
+    """Functions that tell the number of threads of each BLAS in this process."""
+    found = [_functions(path, name) for name, path in sorted(_mapped().items())]
+    return [functions["threads"] for functions in found if "threads" in functions]
 
 
 def _switches():

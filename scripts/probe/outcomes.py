@@ -50,10 +50,30 @@ TABLE = (
 )
 
 
+UNSPEAKABLE = re.compile(u"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def printable(text):
+    """``text`` without what no file in UTF-8 can hold (lone surrogates) and what a terminal obeys: as escapes, which say what was there."""
+    return UNSPEAKABLE.sub(lambda found: _escape(ord(found.group())), text)
+
+
+def _escape(number):
+    return "\\x{:02x}".format(number) if number < 256 else "\\u{:04x}".format(number)
+
+
+def message_of(error):
+    """What an exception says; classes of users can fail at that too."""
+    try:
+        return str(error)
+    except Exception as failure:
+        return "its message cannot be had: {}".format(type(failure).__name__)
+
+
 def classify(error, impl):
     """(status, reason) of an exception that a cell raised; ``impl`` is the path of the implementation file."""
     names = [kind.__name__ for kind in type(error).__mro__]
-    message = str(error)
+    message = message_of(error)
     fitting = [status for name, pattern, status in TABLE if name in names and re.search(pattern, message)]
     status = fitting[0] if fitting else "error"
     said = _essence(message, impl)
@@ -68,7 +88,7 @@ def classify(error, impl):
 
 def first_line(error):
     """The first line of a message, for a note."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in message_of(error).splitlines() if line.strip()]
     return lines[0][:200] if lines else type(error).__name__
 
 
@@ -98,7 +118,7 @@ def _place(error, impl):
     name = os.path.basename(impl)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if os.path.basename(frame.filename) == name]
     if not lines:  # AutoGraph runs generated code and tells in the message where it came from
-        lines = [int(number) for number in re.findall(re.escape(name) + r"(?:\", line |:)(\d+)", str(error))]
+        lines = [int(number) for number in re.findall(re.escape(name) + r"(?:\", line |:)(\d+)", message_of(error))]
     if not lines:
         return ""
     text = " ".join(linecache.getline(impl, lines[-1]).split())

@@ -64,6 +64,14 @@ def from_numpy(array, dtype=None):
     return Tensor(name, plain.shape, plain.tobytes())
 
 
+class Damaged(Exception):
+    """A file that the lab made for the cells is not what it was, or not there: ``name`` and what is ``wrong`` with it."""
+
+    def __init__(self, name, wrong):
+        super(Damaged, self).__init__("{} {}".format(name, wrong))
+        self.name, self.wrong = name, wrong
+
+
 class Inputs(object):
     """The folder of input files ``<sha256>.npy``; arrays are kept while they fit in `CACHE_BYTES`."""
 
@@ -71,15 +79,26 @@ class Inputs(object):
         self.folder, self._kept, self._bytes = folder, {}, 0
 
     def read(self, sha256):
-        """The array of one file: read-only, shared between cells."""
+        """The array of one file: read-only, shared between cells. Raises `Damaged` where the file does not have the hash it is named by."""
         if sha256 not in self._kept:
-            array = np.load(os.path.join(self.folder, sha256 + ".npy"), allow_pickle=False)
+            array = np.load(io.BytesIO(self._bytes_of(sha256)), allow_pickle=False)
             array.setflags(write=False)
             if self._bytes + array.nbytes > CACHE_BYTES:
                 self._kept, self._bytes = {}, 0
             self._kept[sha256] = array
             self._bytes += array.nbytes
         return self._kept[sha256]
+
+    def _bytes_of(self, sha256):
+        name = sha256 + ".npy"
+        try:
+            with io.open(os.path.join(self.folder, name), "rb") as stream:
+                data = stream.read()
+        except (IOError, OSError) as error:
+            raise Damaged(name, "cannot be read ({})".format(os.strerror(error.errno) if error.errno else error)) from None
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise Damaged(name, "does not have the hash that it is named by")
+        return data
 
 
 def serialise(tensors, metadata=None):
@@ -117,7 +136,6 @@ class ResultFolder(object):
 
     def __init__(self, folder):
         self.folder, self._blobs = folder, set()
-        os.makedirs(os.path.join(folder, "blobs"), exist_ok=True)
 
     def write(self, record, outputs):
         """Write the file of one cell. ``outputs``: list of (name, `Tensor`); the record's ``outputs`` are filled in here."""
@@ -140,5 +158,6 @@ class ResultFolder(object):
     def _write_blob(self, sha256, tensor):
         # What this process wrote once is in this folder or was adopted since; looking at the folder instead would race with the adoption.
         if sha256 not in self._blobs:
+            os.makedirs(os.path.join(self.folder, "blobs"), exist_ok=True)  # a cell may have removed it
             write_atomically(os.path.join(self.folder, "blobs", sha256 + ".safetensors"), serialise({"data": tensor}))
             self._blobs.add(sha256)

@@ -79,8 +79,11 @@ def _waiting(call, synchronise):
 
 
 def as_list(value):
-    """The outputs of a function, which returns a tensor or a tuple of tensors."""
-    return list(value) if isinstance(value, (tuple, list)) else [value]
+    """The outputs of a function, which returns a tensor or a tuple of tensors. Raises ``TypeError`` where it returned nothing."""
+    values = list(value) if isinstance(value, (tuple, list)) else [value]
+    if not values or value is None:
+        raise TypeError("the function returned nothing")
+    return values
 
 
 def run(prepared):

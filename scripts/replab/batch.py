@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,7 +69,7 @@ def _run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: s
     elif whole.missing:
         with _device(batch.device) as gpus:
             summary = _run(lab, whole, store, log, batch, gpus)
-    entries = [_entry(store, whole.facts, cell.left_out, one) for cell, one in whole.planned]
+    entries = [_entry(store, whole.facts, cell.left_out, one, summary.again.get(one["key"])) for cell, one in whole.planned]
     effect = whole.variant.effect.get(whole.environment.framework, {})
     if idle := _without_effect(store, effect, entries):
         entries = [entry | {"status": Status.SKIPPED, "key": "", "reason": idle, "files": []} for entry in entries]
@@ -178,14 +179,27 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     try:
         summary = run_batch(
             launch, request, staging,
-            limits=lab.limits, adopt=lambda key: store.adopt(key, staging), fail=fail, progress=progress.update, log=log,
+            limits=lab.limits, adopt=lambda key: store.adopt(key, staging, observed=True), fail=fail, progress=progress.update, log=log,
         )  # fmt: skip
+    except SandboxError:
+        _forget_lost_inputs(lab, families)
+        raise
     finally:
         progress.finish()
         _check_untouched(engine, built, store, staging, cells)
         computing.unlink(missing_ok=True)
     shutil.rmtree(staging, ignore_errors=True)  # all of it is in the store now; after a failure it stays, and is adopted at the next start
     return summary
+
+
+def _forget_lost_inputs(lab: Lab, families: Iterable[Family]) -> None:
+    """Remove the index of each family whose inputs are not all there any more: the workflow makes both again."""
+    for family in families:
+        with contextlib.suppress(OSError, ValueError):
+            index = lab.results / "inputs" / f"{family.name}.json"
+            hashes = set(re.findall(r'"sha256": *"([0-9a-f]{64})"', index.read_text(encoding="utf-8")))
+            if not all((lab.results / "inputs" / "data" / f"{sha256}.npy").is_file() for sha256 in hashes):
+                index.unlink()
 
 
 @contextlib.contextmanager
@@ -248,14 +262,19 @@ def _doubt_killed(lab: Lab, batch: Batch, store: Store) -> None:
     computing = _computing(lab, ids.batch_id(batch))
     if not computing.is_file():
         return
-    noted = json.loads(computing.read_text(encoding="utf-8"))
     environment, _, _ = plan.parts(lab, batch)
     try:
-        same = get_engine(lab.engine).build(environment, lab.cache, lambda _: None, batch.device).installed == noted["installed"]
+        noted = json.loads(computing.read_text(encoding="utf-8"))
+        installed, keys = noted["installed"], list(noted["keys"])
+    except (ValueError, KeyError, TypeError):  # damaged: it may have been any of them
+        facts = environment_facts(lab, environment.place(batch.device))
+        installed, keys = "", [one["key"] for _, one in planned(lab, batch, facts) if one["key"]]
+    try:
+        same = get_engine(lab.engine).build(environment, lab.cache, lambda _: None, batch.device).installed == installed
     except EnvironmentUnavailable:
         same = False
     if not same:
-        _forget(store, lab.results / "staging" / ids.batch_id(batch), noted["keys"])
+        _forget(store, lab.results / "staging" / ids.batch_id(batch), keys)
     computing.unlink()
 
 
@@ -270,9 +289,14 @@ def _forget(store: Store, staging: Path, keys: Iterable[str]) -> None:
     shutil.rmtree(staging, ignore_errors=True)
 
 
-def _entry(store: Store, facts: Mapping[str, Any], left_out: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """One cell in the manifest: where its result is, or why there is none."""
+def _entry(
+    store: Store, facts: Mapping[str, Any], left_out: str, request: Mapping[str, Any], again: tuple[Status, str] | None
+) -> dict[str, Any]:
+    """One cell in the manifest: where its result is, or why there is none; ``again`` marks one that is to be tried at the next start."""
     entry: dict[str, Any] = {"id": request["id"], "key": request["key"], "status": "", "reason": "", "files": []}
+    entry["again"] = again is not None
+    if again is not None:
+        return entry | {"status": again[0], "reason": again[1]}
     if left_out:
         return entry | {"status": Status.SKIPPED, "reason": left_out}
     if facts["status"] != Status.OK:

@@ -20,7 +20,7 @@ from replab.engines.base import promised
 from replab.engines.registry import get_engine
 from replab.errors import EnvironmentUnavailable, LabError, SandboxError
 from replab.model import Environment, Lab, Status, Variant
-from replab.requests import PROBE
+from replab.requests import PROBE, sealed
 from replab.store import Store, write_atomically
 from replab.supervise import Summary
 
@@ -98,7 +98,7 @@ def ask(lab: Lab, job: str) -> None:
         "isolation": promised(engine, names, threads=variant.threads, limits=lab.limits, writable=folder, readable=readable),
         "asked": time.time(),  # asked twice, it is run twice, also where the question is the same
     }  # fmt: skip
-    _write(request_file(lab, job), request)
+    write_atomically(request_file(lab, job), sealed(request).encode())
 
 
 def observed(lab: Lab, environment: Environment) -> tuple[dict[str, Any], str]:
@@ -135,8 +135,11 @@ def adopt(lab: Lab, job: str, planned: Planned, store: Store) -> Summary:
             summary.cell_seconds += record["seconds"]
         elif failure.is_file():
             said = json.loads(failure.read_text(encoding="utf-8"))
-            store.write_failure(key, cell["id"], said["status"], said["reason"], said["seconds"])
             summary.statuses[said["status"]] += 1
+            if said["again"]:
+                summary.again[key] = (Status(said["status"]), said["reason"])
+                continue
+            store.write_failure(key, cell["id"], said["status"], said["reason"], said["seconds"])
         else:
             hint = "Run again: finished cells are kept"
             raise SandboxError("the job inside the image left no result of a cell", where=cell["id"], hint=hint)

@@ -23,6 +23,13 @@ def probe_version() -> str:
     return sources.tree_digest(PROBE)
 
 
+def sealed(request: Mapping[str, Any]) -> str:
+    """The text of a request with the SHA-256 of what it says; the probe refuses one that says anything else."""
+    said = {name: value for name, value in request.items() if name != "sha256"}
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**said, "sha256": digest}, sort_keys=True)
+
+
 def write_inputs(family: Family, points: int, data: Path, cases: Iterable[Case] | None = None) -> dict[str, Any]:
     """Make all input and cotangent files of a family and return their index.
 
@@ -110,6 +117,17 @@ def bytes_of(cell: Cell, index: Mapping[str, Any]) -> tuple[list[Any], list[Any]
     return chosen["inputs"], chosen["cotangents"][: cell.derivative]
 
 
+def _backwards(cells: Iterable[Cell]) -> list[Cell]:
+    """The same cells, the last one of each mode first: what depends on the cells before it does not repeat itself.
+
+    Modes keep their order, since those that build functions take longest and come last.
+    """
+    modes: dict[str, list[Cell]] = {}
+    for cell in cells:
+        modes.setdefault(cell.mode, []).append(cell)
+    return [cell for same in modes.values() for cell in reversed(same)]
+
+
 def requests(
     family: Family,
     environment: Environment,
@@ -129,7 +147,7 @@ def requests(
         "switches": dict(variant.switches.get(environment.framework, {})), "python": environment.python, **built,
     }  # fmt: skip
     found = []
-    for cell in cells:
+    for cell in _backwards(cells) if variant.name == REPEAT else cells:
         inputs, cotangents = bytes_of(cell, index)
         request: dict[str, Any] = {
             "id": str(ids.cell_id(cell)), "case": cell.case.name, "function": cell.case.function, "impl": str(impl),
@@ -138,7 +156,7 @@ def requests(
             # What serves to judge another run need not be asked whether it repeats itself within its process; neither need a whole
             # program, which is asked whether it does in a new one.
             "once": bool(cell.grid) or cell.variant == REPEAT or (cell.case.program and not cell.case.aligned and cell.mode == "eager"),
-            "measure": list(_measured(cell)),
+            "measure": list(_measured(cell)), "drawn": cell.case.drawn,
         }  # fmt: skip
         identity = {key: value for key, value in request.items() if key not in ("id", "case", "impl")}
         identity |= {**common, "device": cell.device, "source": sources.digest(impl, cell.case.function)}

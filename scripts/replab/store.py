@@ -108,10 +108,11 @@ class Store:
         stats = [(found, found.stat()) for found in paths]
         return record, [(found.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime_ns) for found, stat in stats]
 
-    def adopt(self, key: str, staging: Path) -> None:
-        """Move a finished cell and its blobs from a sandbox's folder into the store, after checking them.
+    def adopt(self, key: str, staging: Path, *, observed: bool = False) -> None:
+        """Move a finished cell, its blobs and its observation from a sandbox's folder into the store, after checking them.
 
-        Raises ``StoreError`` when the sandbox left a damaged file (then nothing is moved).
+        Raises ``StoreError`` when the sandbox left a damaged file (then the cell is not moved), or, where it must be ``observed``, when the
+        observation is neither in the folder nor in the store.
         """
         source = staging / f"{key}.safetensors"
 
@@ -128,8 +129,9 @@ class Store:
                 if staged.exists():
                     _move(staged, self.blob_path(output["sha256"]))
         observation = result.record.get("observation", "")
-        if observation and (seen := staging / "observations" / f"{observation}.json").exists():
-            _move(seen, self.observation_path(observation))
+        seen = staging / "observations" / f"{observation}.json"
+        if observation and not self.observation_path(observation).exists() and (observed or seen.exists()):
+            _move(_checked(seen), self.observation_path(observation))
         _move(source, self.cell_path(key))
 
     def write_failure(self, key: str, cell_id: str, status: str, reason: str, seconds: float) -> None:
@@ -244,6 +246,17 @@ def _view(output: Mapping[str, Any], raw: bytes | memoryview, source: Path) -> T
         raise StoreError(f"is damaged: {len(raw)} bytes are no {output['dtype']} tensor of shape {shape}", where=str(source))
     values = np.frombuffer(raw, NUMPY_OF[kind]).reshape(shape)
     return Tensor(name=output["name"], dtype=output["dtype"], values=values, sha256=output["sha256"])
+
+
+def _checked(observation: Path) -> Path:
+    """An observation that a sandbox left. Raises ``StoreError`` where it is not there, or does not have the hash it is named by."""
+    try:
+        data = observation.read_bytes()
+    except OSError as error:
+        raise StoreError(f"the observation of its environment cannot be read: {error.strerror}", where=str(observation)) from None
+    if hashlib.sha256(data).hexdigest() != observation.stem:
+        raise StoreError("the observation of its environment does not have the hash that it is named by", where=str(observation))
+    return observation
 
 
 def _move(source: Path, target: Path) -> None:

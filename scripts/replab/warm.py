@@ -2,33 +2,34 @@
 
 ``start`` is called by the workflow; ``scripts/step.py`` asks. Whoever asks sends its arguments, folder, variables and standard streams; it
 is told the process that runs the step, and at the end its exit code. When the one who asks is gone, so is the step; when the workflow is
-gone (this process's standard input ends), all of them are. Once a file of the lab has been edited nobody is answered any more: what this
-process has read is no longer what is there.
+gone (this process's standard input ends), all of them are; when this process is gone, the kernel ends them. What steps leave behind comes
+here and is ended too, where it belongs to a sandbox. Once a file of the lab has been edited nobody is answered any more: what this process
+has read is no longer what is there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
+import secrets
 import selectors
-import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
+import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SOCKET = "REPLAB_WARM"
-"""Variable that names the socket; without it, steps start as processes of their own."""
-LONGEST_PATH = 100
-"""Bytes that the path of a socket may have on Linux, less a few."""
+"""Variable that names the socket (in no folder: an abstract one), and the workflow: its process, and when that was started. Without it,
+steps start as processes of their own."""
 MODULES = (
     "replab.steps", "replab.batch", "replab.defaults", "replab.elsewhere", "replab.inputs", "replab.judge", "replab.observe",
     "replab.requests", "replab.standalone", "replab.summary", "replab.tables", "replab.trajectories", "replab.truths",
@@ -43,31 +44,39 @@ ROOT = Path(__file__).resolve().parents[2]
 READ = ("scripts/**/*.py", "experiments/*/experiment.toml", "containers/*/*", "config/*")
 """What steps import, the probe whose version this process knows, and what the lab is read from."""
 HEADER = struct.Struct("!I")
+CREDENTIALS = struct.Struct("3i")
+"""Process, user and group at the other end of a socket, as the kernel tells them."""
 STREAMS = 3
+OWN = (signal.SIGCHLD, signal.SIGTERM)
+"""Signals that this process handles in its own way."""
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+END_SECONDS = 5.0
+"""How long this process waits, at its end, for what it ended; sandboxes end with their steps."""
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def start(settings: Path) -> subprocess.Popen[bytes] | None:
+def start(settings: Path) -> subprocess.Popen[bytes]:
     """Start the process for steps that read ``settings``, and name its socket in this process's variables.
 
-    None where the folder for temporary files has too long a name for a socket: then steps start as before. The socket is there when this
-    returns, so that a job may ask at once, and waits until everything is imported.
+    The socket is there when this returns, so that a job may ask at once, and waits until everything is imported.
     """
-    folder = Path(tempfile.mkdtemp(prefix="replab-"))  # for this user alone
-    place = folder / "steps"
-    if len(os.fsencode(place)) > LONGEST_PATH:
-        folder.rmdir()
-        return None
+    name = f"replab-{secrets.token_hex(16)}"
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(place))
+    listener.bind(f"\0{name}")
     listener.listen(128)
     process = subprocess.Popen(
-        [sys.executable, "-m", "replab.warm", str(listener.fileno()), str(place), str(settings)],
+        [sys.executable, "-m", "replab.warm", str(listener.fileno()), str(settings), str(os.getpid())],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**os.environ, **VARIABLES},
         pass_fds=(listener.fileno(),), start_new_session=True,
     )  # fmt: skip
     listener.close()
-    os.environ[SOCKET] = str(place)
+    os.environ[SOCKET] = f"{name} {os.getpid()} {_started(os.getpid())}"
     return process
+
+
+def _started(pid: int) -> str:
+    """When a process was started, in ticks since the machine was: with its number, a name that is not given twice."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
 
 
 @dataclass(slots=True)
@@ -75,12 +84,25 @@ class _Job:
     """One that asked, and the step that runs for it."""
 
     connection: socket.socket
-    pid: int = 0
+    pid: int
+    log: int
+    """Where the step's errors go: for the last word about it."""
+    gone: bool = False
+    """Who asked has ended."""
+
+    def close(self, said: str = "") -> None:
+        """Let go of who asked, with a sentence for the log of the job."""
+        if said:
+            with contextlib.suppress(OSError):
+                os.write(self.log, f"replab: {said}\n".encode())
+        for end in (self.connection.close, lambda: os.close(self.log)):
+            with contextlib.suppress(OSError):
+                end()
 
 
 class _Server:
     def __init__(self, listener: socket.socket, settings: Path) -> None:
-        self.listener, self.settings = listener, settings
+        self.listener, self.settings, self.pid = listener, settings, os.getpid()
         self.jobs: dict[int, _Job] = {}
         """By process."""
         self.selector = selectors.DefaultSelector()
@@ -123,9 +145,28 @@ class _Server:
                     self._gone(key.data)
 
     def stop(self) -> None:
-        """Nothing of it is left."""
-        for pid in self.jobs:
+        """Nothing of it is left: not the steps, not their sandboxes, not what those left behind."""
+        for pid, job in self.jobs.items():
             _kill(pid)
+            os.waitpid(pid, 0)
+            job.close("the workflow has ended, and this step with it")
+        self.jobs.clear()
+        end = time.monotonic() + END_SECONDS
+        while self._end_orphans() and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def _end_orphans(self) -> bool:
+        """End processes of sandboxes that lost their own parent, and came here; whether there were any."""
+        from replab.supervise import limit_mark  # noqa: PLC0415 (imported when this process has prepared itself)
+
+        found = False
+        for pid in set(_children()) - set(self.jobs):
+            if limit_mark(pid):
+                _kill(pid)
+                found = True
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        return found
 
     def _accept(self) -> None:
         connection, _ = self.listener.accept()
@@ -141,12 +182,15 @@ class _Server:
             return
         sys.stdout.flush()
         sys.stderr.flush()
+        # A signal that comes at once must meet the child's own handler: that of this process would end the step as if all were well.
+        signal.pthread_sigmask(signal.SIG_BLOCK, OWN)
         pid = os.fork()
         if pid == 0:
             self._run(asked, streams)
-        for stream in streams:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, OWN)
+        for stream in streams[:-1]:
             os.close(stream)
-        job = _Job(connection, pid)
+        job = _Job(connection, pid, streams[-1])
         self.jobs[pid] = job
         self.selector.register(connection, selectors.EVENT_READ, job)
         _tell(connection, pid)
@@ -155,9 +199,13 @@ class _Server:
         """In the child: become the process that was asked for, and never return."""
         code = 1
         try:
+            _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != self.pid:  # it died before the line above
+                os._exit(1)
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGTERM):
+            for number in OWN:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, OWN)
             os.setpgid(0, 0)
             for place, stream in enumerate(streams):
                 os.dup2(stream, place)
@@ -165,7 +213,7 @@ class _Server:
             self.selector.close()
             self.listener.close()
             for job in self.jobs.values():
-                job.connection.close()
+                job.close()
             os.environ.clear()
             os.environ.update(asked["environment"])
             os.chdir(asked["folder"])
@@ -189,16 +237,22 @@ class _Server:
             if not ended:
                 continue
             del self.jobs[pid]
-            self.selector.unregister(job.connection)
+            if not job.gone:
+                self.selector.unregister(job.connection)
             _tell(job.connection, os.waitstatus_to_exitcode(status))
-            job.connection.close()
+            job.close()
+        self._end_orphans()
 
     def _gone(self, job: _Job) -> None:
         """Who asked says nothing but that it has ended; the process is reaped when it has, too."""
         with contextlib.suppress(OSError):
             if job.connection.recv(1):
                 return
+        job.gone = True
+        self.selector.unregister(job.connection)
         _kill(job.pid)
+        with contextlib.suppress(OSError):
+            os.write(job.log, b"replab: the process that asked for this step has ended, and the step with it\n")
 
 
 def _stamps() -> dict[str, int]:
@@ -207,7 +261,9 @@ def _stamps() -> dict[str, int]:
 
 
 def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """What is asked, and the three streams. Raises ``OSError`` or ``ValueError``."""
+    """What is asked, and the three streams. Raises ``OSError`` or ``ValueError``, the latter also where another user asks."""
+    if _user(connection) != os.geteuid():
+        raise ValueError("another user")
     head, streams, _, _ = socket.recv_fds(connection, HEADER.size, STREAMS)
     if len(head) != HEADER.size or len(streams) != STREAMS:
         raise ValueError("not a step")
@@ -223,6 +279,18 @@ def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     return asked, streams
 
 
+def _user(connection: socket.socket) -> int:
+    """The user at the other end."""
+    _, user, _ = CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
+    return int(user)
+
+
+def _children() -> list[int]:
+    """The children of this process, which has one thread."""
+    pid = os.getpid()
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
 def _tell(connection: socket.socket, number: int) -> None:
     with contextlib.suppress(OSError):  # it has gone: the next event says so
         connection.sendall(struct.pack("!i", number))
@@ -234,16 +302,20 @@ def _kill(pid: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """``FILE DESCRIPTOR, PATH OF THE SOCKET, SETTINGS``."""
-    number, place, settings = arguments
+    """``FILE DESCRIPTOR OF THE SOCKET, SETTINGS, PROCESS OF THE WORKFLOW``."""
+    number, settings, workflow = arguments
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # while it imports it looks at nothing, and has started nothing
+    if os.getppid() != int(workflow):  # it died before the line above
+        return
     server = _Server(socket.socket(fileno=int(number)), Path(settings))
+    server.prepare()
+    _LIBC.prctl(PR_SET_PDEATHSIG, 0)
+    _LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     try:
-        server.prepare()
         server.serve()
     finally:
         server.stop()
-        shutil.rmtree(Path(place).parent, ignore_errors=True)
 
 
 if __name__ == "__main__":

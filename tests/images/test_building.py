@@ -20,6 +20,7 @@ from replab.images import Image, archives, bases, build_image, check, find_image
 from replab.images.builders import Builder
 from replab.images.sbom import STATUS
 from replab.model import Environment
+from replab.requests import sealed
 
 sys.path.insert(0, str(ROOT / "tests" / "probe"))
 import probe_requests
@@ -61,7 +62,7 @@ def test_the_probe_runs_in_each_core_image(name: str, built: Callable[[str], Ima
     key = request.add("square", inputs={"x": [3.0]})
     for cell in request.cells:
         cell["impl"] = f"/family/{IMPL[environment.framework]}"
-    (tmp_path / "request.json").write_text(json.dumps({**request.request(), "inputs": "/in/inputs"}))
+    (tmp_path / "request.json").write_text(sealed({**request.request(), "inputs": "/in/inputs"}))
     out = tmp_path / "out"
     out.mkdir()
     out.chmod(0o777)

@@ -20,8 +20,9 @@ from probe_requests import PROBE, RequestBuilder  # its folder is on the path fr
 
 from replab.errors import SandboxError
 from replab.model import Limits, Status
+from replab.requests import sealed
 from replab.store import Store
-from replab.supervise import MARK, OUTPUT_MB, Summary, run_batch
+from replab.supervise import MARK, OUTPUT_MB, REPLACED, TWICE, Summary, run_batch
 
 LIMITS = Limits(seconds=1.5, memory_mb=600)
 PATIENT = Limits(seconds=60, memory_mb=600)
@@ -62,7 +63,7 @@ class Bench:
         return self.builder.add(function, inputs={"x": [3.0]}, parameters=parameters, label=label)
 
     def adopt(self, key: str) -> None:
-        self.store.adopt(key, self.staging)
+        self.store.adopt(key, self.staging, observed=True)
 
     def fail(self, cell: dict[str, Any], status: Status, reason: str, seconds: float) -> None:
         assert cell["key"] not in self.failed
@@ -132,7 +133,15 @@ def test_a_cell_that_aborts(bench: Bench) -> None:
 
 
 def test_a_cell_that_is_killed(bench: Bench) -> None:
-    assert assert_survives(bench, "kills_itself") == ("crashed", "the process was killed by SIGKILL")
+    assert assert_survives(bench, "kills_itself") == ("crashed", f"the process was killed by SIGKILL, {TWICE}")
+
+
+def test_a_cell_killed_once_from_outside_is_run_again(bench: Bench) -> None:
+    """The first process that comes to the cell is killed by somebody else; the second is left alone."""
+    before, killed, after = bench.cell("fine", ".before"), bench.cell("dies_once", place=str(bench.folder / "mark")), bench.cell("fine", ".after")
+    summary = bench.run()
+    assert [bench.outcome(key) for key in (before, killed, after)] == [("ok", "")] * 3
+    assert summary.sandboxes == 3  # the first, one for the cell that was in flight, one for the rest
 
 
 def test_a_cell_killed_by_a_limit_of_the_job_is_not_blamed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +213,7 @@ def test_a_cell_that_spoils_the_place_of_the_next(bench: Bench) -> None:
     first, victim, last = bench.cell("spoils_the_next"), bench.cell("fine", ".victim"), bench.cell("fine", ".last")
     bench.run()
     assert bench.outcome(first) == ("ok", "")
-    assert bench.outcome(victim)[0] == "crashed"
+    assert bench.outcome(victim) == ("ok", "")
     assert bench.outcome(last) == ("ok", "")
 
 
@@ -220,7 +229,8 @@ def test_all_faults_in_one_batch(bench: Bench) -> None:
         "aborts": "crashed", "raises": "error", "leaves": "crashed", "exits": "error", "kills_itself": "crashed",
         "eats_at_once": "oom", "sleeps": "timeout",
     }  # fmt: skip
-    assert summary.sandboxes == 4  # one, and one more after each of three deaths; the last cell was stopped
+    # one, one more after each of two deaths, one for the cell that was killed, to itself, and one for those after it
+    assert summary.sandboxes == 5
 
 
 def test_a_framework_that_cannot_be_imported_is_tried_twice(bench: Bench) -> None:
@@ -229,9 +239,9 @@ def test_a_framework_that_cannot_be_imported_is_tried_twice(bench: Bench) -> Non
     request = bench.builder.request
     bench.builder.request = lambda: {**request(), "family": family}  # type: ignore[method-assign]
     summary = bench.run()
-    assert {bench.outcome(key) for key in keys} == {
-        ("error", "the framework could not be imported: ModuleNotFoundError: No module named 'tensorflow'")
-    }  # fmt: skip
+    said = (Status.ERROR, "the framework could not be imported: ModuleNotFoundError: No module named 'tensorflow'")
+    assert summary.again == dict.fromkeys(keys, said)
+    assert not any(bench.store.cell_path(key).exists() for key in keys)
     assert summary.sandboxes == 2
 
 
@@ -239,18 +249,17 @@ def test_a_sandbox_that_dies_before_it_is_ready(bench: Bench) -> None:
     key = bench.cell("fine")
     dying = Start((sys.executable, "-c", "import os; print('no such library', flush=True); os.abort()"), {}, bench.folder)
     summary = bench.run(factory=lambda _request, _staging: dying)
-    assert bench.outcome(key) == (
-        "crashed",
-        "the sandbox ended before the framework was imported: the process was killed by SIGABRT; it last said: no such library",
-    )
+    said = "before the framework was imported, the process was killed by SIGABRT; it last said: no such library"
+    assert summary.again == {key: (Status.CRASHED, said)}
+    assert not bench.store.cell_path(key).exists()
     assert summary.sandboxes == 2
 
 
 def test_an_import_that_never_ends(bench: Bench) -> None:
     key = bench.cell("fine")
     stuck = Start((sys.executable, "-c", "import time; time.sleep(600)"), {}, bench.folder)
-    bench.run(factory=lambda _request, _staging: stuck, import_seconds=0.3)
-    assert bench.outcome(key) == ("timeout", "the framework was not imported within 0.3 s")
+    summary = bench.run(factory=lambda _request, _staging: stuck, import_seconds=0.3)
+    assert summary.again == {key: (Status.TIMEOUT, "the framework was not imported within 0.3 s")}
 
 
 def test_a_program_that_is_not_there_is_a_fault_of_the_lab(bench: Bench) -> None:
@@ -328,7 +337,7 @@ def test_what_a_killed_run_had_finished_is_adopted_and_the_rest_is_thrown_away(b
     first, second, third = (bench.cell("fine", f".{n}") for n in range(3))
     bench.staging.mkdir()
     request = bench.folder / "request.json"
-    request.write_text(json.dumps(bench.builder.request()))
+    request.write_text(sealed(bench.builder.request()))
     done = launch(request, bench.staging)
     subprocess.run(done.argv, env=done.env, cwd=done.cwd, check=True)
     damaged = bench.staging / f"{second}.safetensors"
@@ -346,3 +355,184 @@ def test_processes_that_a_killed_run_left_are_ended_at_the_next_start(bench: Ben
     wait_for(lambda: marked(bench.staging))
     bench.run()
     assert stray.wait(3) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("fault", ["removes_its_folder", "replaces_its_folder"])
+def test_a_cell_without_its_folder_costs_itself(bench: Bench, fault: str) -> None:
+    status, reason = assert_survives(bench, fault)
+    assert (status, reason) == ("error", f"{REPLACED}, {TWICE}")
+    assert bench.staging.is_dir()
+    assert not bench.staging.is_symlink()
+
+
+@pytest.mark.parametrize("fault", ["empties_its_folder", "cuts_the_journal", "closes_everything", "closes_the_standard_streams"])
+def test_a_cell_that_takes_files_or_descriptors_away_costs_itself_at_most(bench: Bench, fault: str) -> None:
+    status, reason = assert_survives(bench, fault)
+    assert status == "ok" or (status == "error" and reason.startswith("the sandbox left a damaged result: "))
+
+
+def test_forged_lines_in_the_journal_are_not_believed(bench: Bench) -> None:
+    victim = bench.cell("fine", ".victim")
+    forger = bench.cell("forges_the_journal", next_key=victim)
+    bench.builder.cells.reverse()
+    summary = bench.run()
+    assert (bench.outcome(forger), bench.outcome(victim)) == (("ok", ""), ("ok", ""))
+    assert summary.again == {}
+
+
+def test_a_daemon_that_shed_everything_is_ended_with_its_sandbox(bench: Bench) -> None:
+    """And nobody else: a child of this very process, started before, and one that is started while the batch runs."""
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    earlier, started = subprocess.Popen(sleep), []
+    adopt = bench.adopt
+
+    def meanwhile(key: str) -> None:
+        started.append(subprocess.Popen(sleep))
+        adopt(key)
+
+    bench.adopt = meanwhile  # type: ignore[method-assign]
+    place = bench.folder / "daemon"
+    assert assert_survives(bench, "leaves_a_daemon", place=str(place)) == ("ok", "")
+    daemon = int(place.read_text())
+    wait_for(lambda: not psutil.pid_exists(daemon))
+    others = [earlier, *started]
+    assert [process.poll() for process in others] == [None] * len(others)
+    for process in others:
+        process.kill()
+        process.wait()
+
+
+def test_a_daemon_of_a_killed_supervisor_is_ended_at_the_next_start(bench: Bench) -> None:
+    place = bench.folder / "daemon"
+    bench.cell("leaves_a_daemon", place=str(place))
+    bench.cell("slow", seconds=60)
+    supervisor = start_supervisor(bench)
+    wait_for(lambda: place.exists() and place.read_text())
+    daemon = int(place.read_text())
+    supervisor.kill()
+    supervisor.wait()
+    assert psutil.pid_exists(daemon)
+    bench.builder.cells = []
+    bench.run()
+    wait_for(lambda: not psutil.pid_exists(daemon) or psutil.Process(daemon).status() == psutil.STATUS_ZOMBIE)
+
+
+BROKEN = {
+    "import": ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+    "syntax": ("def", "SyntaxError"),
+    "exit": ("raise SystemExit(0)", "SystemExit: 0"),
+    "beyond": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    "leave": ("import os\nos._exit(0)", "before a function of impl_broken.py was called, the process left with exit code 0"),
+    "kill": ("import os\nos.kill(os.getpid(), 9)", "before a function of impl_broken.py was called, the process was killed by SIGKILL"),
+    "crash": ("import os\nos.abort()", "before a function of impl_broken.py was called, the process was killed by SIGABRT"),
+    "loop": ("while True:\n    pass", "before a function of impl_broken.py was called, took longer than the limit of 1.5 s"),
+    "nothing": ("", "LookupError: impl_broken.py has no function fine"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_file_has_no_results_and_touches_no_other(bench: Bench, fault: str) -> None:
+    """Its cells are told, not stored; those of another file run; and once it is mended its own do."""
+    text, said = BROKEN[fault]
+    file = bench.folder / "impl_broken.py"
+    file.write_text(text)
+    keys = [bench.cell("fine", f".{n}") for n in range(9)]
+    broken = [cell for place, cell in enumerate(bench.builder.cells) if place % 2]
+    for cell in broken:
+        cell["impl"] = str(file)
+    summary = bench.run(LIMITS)
+    mine = {cell["key"] for cell in broken}
+    assert set(summary.again) == mine
+    for _status, reason in summary.again.values():
+        assert said in reason
+    assert not any(bench.store.cell_path(key).exists() for key in mine)
+    assert [bench.outcome(key) for key in keys if key not in mine] == [("ok", "")] * 5
+    assert summary.sandboxes <= 3
+    assert summary.statuses.total() == 9
+    file.write_text("def fine(x):\n    return x * x\n")
+    bench.builder.cells = broken
+    again = bench.run()
+    assert again.again == {}
+    assert [bench.outcome(key) for key in mine] == [("ok", "")] * 4
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut", "missing", "folder"])
+def test_a_rotten_input_ends_the_batch_and_is_put_aside(bench: Bench, damage: str) -> None:
+    before = bench.cell("fine", ".before")
+    rotten = bench.builder.add("fine", inputs={"x": [5.0, 6.0]}, label=".rotten")
+    path = bench.folder / "inputs" / f"{bench.builder.cells[-1]['inputs'][0]['sha256']}.npy"
+    sound = path.read_bytes()
+    if damage == "bit":
+        path.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    elif damage == "cut":
+        path.write_bytes(sound[:-8])
+    else:
+        path.unlink()
+        if damage == "folder":
+            path.mkdir()
+    with pytest.raises(SandboxError) as caught:
+        bench.run()
+    assert str(path) in str(caught.value)
+    assert str(caught.value).endswith("It is put aside and made again at the next start; finished cells are kept")
+    assert not path.exists()
+    assert path.with_suffix(".damaged").exists() == (damage != "missing")
+    assert bench.outcome(before) == ("ok", "")
+    assert not bench.store.cell_path(rotten).exists()
+    assert bench.failed == {}
+    path.write_bytes(sound)
+    bench.run()
+    assert bench.outcome(rotten) == ("ok", "")
+
+
+def test_the_probe_refuses_a_request_that_was_changed_on_its_way(bench: Bench) -> None:
+    bench.cell("fine")
+
+    def changing(request: Path, staging: Path) -> Start:
+        request.write_text(request.read_text().replace('"derivative": 0', '"derivative": 1'))
+        return launch(request, staging)
+
+    with pytest.raises(SandboxError, match="request.json: is damaged: it does not have the hash that it says"):
+        bench.run(factory=changing)
+
+
+def test_what_no_file_or_terminal_can_hold_is_escaped_in_a_record(bench: Bench) -> None:
+    status, reason = assert_survives(bench, "says_what_no_file_can_hold")
+    assert status == "error"
+    assert reason.startswith(r"ValueError: \ud800 and \x1b[31mred\x9b0m")
+    assert reason.encode("utf-8").decode("utf-8").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("cannot_say_it", "Mute: its message cannot be had: RuntimeError"),
+        ("raises_beyond_exceptions", "KeyboardInterrupt"),
+        ("returns_nothing", "TypeError: the function returned nothing"),
+        ("returns_none", "TypeError: the function returned nothing"),
+        ("returns_words", "TypeError: an output is a str, not an array"),
+        ("returns_a_dictionary", "TypeError: an output is a dict, not an array"),
+    ],
+)
+def test_what_is_no_result_is_the_error_of_its_cell(bench: Bench, fault: str, said: str) -> None:
+    status, reason = assert_survives(bench, fault)
+    assert status == "error"
+    assert reason.startswith(said)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_sandbox_killed_from_outside_costs_no_cell(bench: Bench, number: signal.Signals) -> None:
+    """At random moments: while it imports, between cells, within one. Each process is killed but those that run a cell for the second time."""
+    keys = [bench.cell("slow", f".{n}", seconds=0.2) for n in range(6)]
+    started: list[int] = []
+
+    def killing(request: Path, staging: Path) -> Start:
+        if len(started) < 3:
+            started.append(0)
+            delay = 0.15 + 0.35 * len(started)
+            script = f"import os, signal, sys, time; time.sleep({delay}); os.kill(int(sys.argv[1]), {int(number)})"
+            argv = ("sh", "-c", f"{sys.executable} -c '{script}' $$ & exec \"$@\"", "sh", *launch(request, staging).argv)
+            return Start(argv, launch(request, staging).env, staging)
+        return launch(request, staging)
+
+    bench.run(factory=killing)
+    assert [bench.outcome(key) for key in keys] == [("ok", "")] * 6

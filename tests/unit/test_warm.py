@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from replab import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = ROOT / "scripts" / "step.py"
-PATIENCE = 30.0
+PATIENCE = 120.0
+"""Seconds for what must come, on however busy a machine."""
+EXIT_LOST = 40
 
 
 def settings(folder, **changed):
@@ -28,10 +31,9 @@ def settings(folder, **changed):
 
 def step(*words, environment=None, **more):
     """The process that Snakemake would start for a step."""
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(STEP), *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, **(environment or {})}, **more,
-    )  # fmt: skip
+    more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
+    command = [sys.executable, "-I", "-S", str(STEP), *map(str, words)]
+    return subprocess.Popen(command, text=True, env={**os.environ, **(environment or {})}, **more)
 
 
 def until(condition, seconds=PATIENCE):
@@ -133,11 +135,11 @@ def test_who_asks_for_something_else_is_told_as_ever(server):
     assert done.returncode == 2
 
 
-def _long(tmp_path):
+def _long(tmp_path, **more):
     """A step that takes long: it makes the truths of a family."""
     before = settings(tmp_path, families="ops", points=4096)
     assert subprocess.run([sys.executable, "-m", "replab.steps", "inputs", "--config", before, "--name", "ops", "--out", tmp_path / "results/inputs/ops.json"], check=False).returncode == 0
-    return step("truth", "--config", before, "--name", "ops", "--out", tmp_path / "truth.json")
+    return step("truth", "--config", before, "--name", "ops", "--out", tmp_path / "truth.json", **more)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
@@ -161,44 +163,133 @@ def test_who_asked_ends_as_the_step_was_ended(server, tmp_path):
     assert asked.returncode == -signal.SIGKILL
 
 
-def test_nothing_is_left_when_the_workflow_is_gone(tmp_path, monkeypatch):
+def _stranded(asked):
+    """What a client says that has lost the process which ran its step; it starts nothing."""
+    _, said = asked.communicate(timeout=PATIENCE)
+    assert asked.returncode == EXIT_LOST, said
+    assert said.splitlines()[-1].startswith("replab: ")
+    assert "ended" in said
+    return said
+
+
+def test_nothing_is_left_and_nothing_starts_when_the_workflow_is_gone(tmp_path, monkeypatch):
+    monkeypatch.delenv(warm.SOCKET, raising=False)
     process = warm.start(settings(tmp_path))
-    place = Path(os.environ[warm.SOCKET])
     asked = _long(tmp_path)
     until(lambda: children(process.pid))
     (pid,) = children(process.pid)
     process.stdin.close()  # as the kernel does for a workflow that was killed
     process.wait(timeout=PATIENCE)
-    until(lambda: not alive(pid))
-    assert not place.parent.exists()
-    until(lambda: asked.poll() is not None or alive(asked.pid))  # it goes on alone: what asked is still there
-    asked.kill()
-    asked.communicate(timeout=PATIENCE)
+    assert not alive(pid)
+    assert "the workflow has ended, and this step with it" in _stranded(asked)
+    assert not (tmp_path / "truth.json").exists()
     monkeypatch.delenv(warm.SOCKET, raising=False)
+
+
+def test_a_killed_server_takes_its_steps_along(server, tmp_path):
+    asked = _long(tmp_path)
+    until(lambda: children(server.pid))
+    (pid,) = children(server.pid)
+    server.kill()
+    assert "the process that runs the steps has ended" in _stranded(asked)
+    until(lambda: not alive(pid))
+    assert not (tmp_path / "truth.json").exists()
+
+
+@pytest.mark.parametrize("victim", ["client", "step"])
+def test_the_log_of_a_job_says_what_was_killed(server, tmp_path, victim):
+    with (tmp_path / "log").open("w") as log:
+        asked = _long(tmp_path, stderr=log)
+    until(lambda: children(server.pid))
+    (pid,) = children(server.pid)
+    os.kill(asked.pid if victim == "client" else pid, signal.SIGKILL)
+    assert asked.wait(timeout=PATIENCE) == -signal.SIGKILL
+    until(lambda: not alive(pid))
+    until((tmp_path / "log").read_text)
+    said = {"client": "replab: the process that asked for this step has ended", "step": "replab: the step was killed (SIGKILL)"}[victim]
+    assert (tmp_path / "log").read_text().startswith(said)
+
+
+WORKFLOW = """
+import os, sys, time
+from pathlib import Path
+from replab import warm
+process = warm.start(Path(sys.argv[1]))
+print(process.pid, os.environ[warm.SOCKET], flush=True)
+time.sleep(600)
+"""
+
+
+def _workflow(path):
+    """A process that stands for the main one of a run; and its server, and what names that."""
+    main = subprocess.Popen([sys.executable, "-c", WORKFLOW, str(path)], stdout=subprocess.PIPE, text=True)
+    pid, place = main.stdout.readline().strip().split(" ", 1)
+    return main, int(pid), place
+
+
+def test_a_main_process_killed_during_the_imports_takes_everything_along(tmp_path, monkeypatch):
+    before = set(Path(tempfile.gettempdir()).glob("replab-*"))
+    main, pid, place = _workflow(settings(tmp_path))
+    monkeypatch.setenv(warm.SOCKET, place)
+    words = ("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json")
+    asked = step(*words)  # waits for an answer
+    main.kill()
+    main.wait(timeout=PATIENCE)
+    until(lambda: not alive(pid), 5)
+    _stranded(asked)
+    _stranded(step(*words))  # and one that comes later starts nothing either
+    assert not (tmp_path / "x.json").exists()
+    assert set(Path(tempfile.gettempdir()).glob("replab-*")) == before
+
+
+def test_a_step_of_its_own_ends_with_the_workflow(tmp_path, monkeypatch):
+    """As after an edit of the lab, when the server answers nobody any more."""
+    main, pid, place = _workflow(settings(tmp_path))
+    os.kill(pid, signal.SIGKILL)
+    monkeypatch.setenv(warm.SOCKET, place)
+    asked = _long(tmp_path)
+    until(lambda: children(asked.pid))
+    (own,) = children(asked.pid)
+    assert asked.poll() is None
+    main.kill()
+    main.wait(timeout=PATIENCE)
+    assert "the workflow has ended, and this step with it" in _stranded(asked)
+    until(lambda: not alive(own))
+    assert not (tmp_path / "truth.json").exists()
 
 
 def test_without_the_process_a_step_starts_on_its_own(tmp_path, monkeypatch):
-    monkeypatch.setenv(warm.SOCKET, str(tmp_path / "gone"))
+    main, pid, place = _workflow(settings(tmp_path))
+    os.kill(pid, signal.SIGKILL)
+    monkeypatch.setenv(warm.SOCKET, place)
     done = step("inputs", "--config", settings(tmp_path), "--name", "gradients", "--out", tmp_path / "x.json")
     assert done.wait(timeout=PATIENCE) == 0
     assert (tmp_path / "x.json").is_file()
+    main.kill()
+    main.wait(timeout=PATIENCE)
 
 
-def test_a_folder_with_too_long_a_name_has_no_socket(tmp_path, monkeypatch):
+def test_a_step_without_a_workflow_is_a_process_like_any_other(tmp_path, monkeypatch):
     monkeypatch.delenv(warm.SOCKET, raising=False)
-    folder = tmp_path / ("long" * 30)
-    folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
-    assert warm.start(settings(tmp_path)) is None
-    assert warm.SOCKET not in os.environ
-    assert list(folder.iterdir()) == []
+    done = step("inputs", "--config", settings(tmp_path), "--name", "gradients", "--out", tmp_path / "x.json")
+    assert done.wait(timeout=PATIENCE) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_another_user_is_not_answered(server, tmp_path):
+    (tmp_path / "config.json").chmod(0o644)
+    words = ["inputs", "--config", str(tmp_path / "config.json"), "--name", "gradients", "--out", str(tmp_path / "x.json")]
+    asking = f"import sys; sys.path.insert(0, {str(STEP.parent)!r}); import os, step; os.setuid(65534); print(step.ask(os.environ[{warm.SOCKET!r}].split()[0], {words!r}))"
+    done = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.stdout == "None\n", done.stderr
+    assert not (tmp_path / "x.json").exists()
 
 
 def test_whoever_connects_and_says_nonsense_does_no_harm(server, tmp_path):
     import socket
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
-        stranger.connect(os.environ[warm.SOCKET])
+        stranger.connect(f"\0{os.environ[warm.SOCKET].split()[0]}")
         stranger.sendall(b"good evening")
     done = step("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json")
     assert done.wait(timeout=PATIENCE) == 0

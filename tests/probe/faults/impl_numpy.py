@@ -27,6 +27,14 @@ def kills_itself(x):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def dies_once(x, place):
+    """Dies of a signal when it is called for the first time, and leaves a mark that it was."""
+    if not os.path.exists(place):
+        open(place, "w").close()
+        os.kill(os.getpid(), signal.SIGTERM)
+    return x * x
+
+
 def leaves(x):
     os._exit(0)
 
@@ -92,3 +100,100 @@ def spoils_the_next(x):
     place = [cell["function"] for cell in cells].index("spoils_the_next")
     os.makedirs(os.path.join(out, cells[place + 1]["key"] + ".safetensors", "in the way"), exist_ok=True)
     return x * x
+
+
+def removes_its_folder(x):
+    import shutil
+
+    shutil.rmtree(_out())
+    return x * x
+
+
+def replaces_its_folder(x):
+    import shutil
+
+    shutil.rmtree(_out())
+    os.symlink("/", _out())
+    return x * x
+
+
+def empties_its_folder(x):
+    import shutil
+
+    for name in os.listdir(_out()):
+        path = os.path.join(_out(), name)
+        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+    return x * x
+
+
+def cuts_the_journal(x):
+    with open(os.path.join(_out(), "journal.jsonl"), "w"):
+        return x * x
+
+
+def closes_everything(x):
+    os.closerange(3, 256)
+    return x * x
+
+
+def closes_the_standard_streams(x):
+    os.closerange(0, 3)
+    return x * x
+
+
+def forges_the_journal(x, next_key):
+    lines = [{"done": next_key, "again": True, "status": "error", "reason": "forged"}, {"begun": next_key}, {"damaged": "0" * 64 + ".npy", "wrong": "forged"}]
+    with open(os.path.join(_out(), "journal.jsonl"), "a") as journal:
+        journal.write("".join("\n" + json.dumps(line) + "\n" for line in lines))
+    return x * x
+
+
+def leaves_a_daemon(x, place):
+    """Two forks, a session of its own, no variables, no open files: nothing that the sandbox gave it is left."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.closerange(0, 256)
+            os.chdir("/")
+            os.execve("/bin/sh", ["sh", "-c", "echo $$ > {}; while true; do sleep 1; done".format(place)], {})
+        os._exit(0)
+    os.wait()
+    while not os.path.exists(place) or not open(place).read():
+        time.sleep(0.01)
+    return x * x
+
+
+def _out():
+    return sys.argv[sys.argv.index("--out") + 1]
+
+
+def says_what_no_file_can_hold(x):
+    raise ValueError("\ud800 and \x1b[31mred\x9b0m\r")
+
+
+def cannot_say_it(x):
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError("no words")
+
+    raise Mute
+
+
+def raises_beyond_exceptions(x):
+    raise KeyboardInterrupt
+
+
+def returns_nothing(x):
+    return ()
+
+
+def returns_none(x):
+    pass
+
+
+def returns_words(x):
+    return "nothing"
+
+
+def returns_a_dictionary(x):
+    return {"out": x}
