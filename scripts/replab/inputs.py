@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special as sps
 
+from replab import generators
 from replab.errors import ConfigError
 from replab.formats import FORMATS, bits_to_float32, round_to
+from replab.generators import WINDOW as DERIVATIVE_WINDOW, as_number
 from replab.model import Case, Generator
 from replab.store import write_atomically
 
 DERIVATIVE_POINTS = 2048
-DERIVATIVE_WINDOW = 2.0**6
 Array = NDArray[Any]
 Draw = np.random.Generator
 MIX = (("strata", 0.40), ("window", 0.25), ("bell", 0.25), ("zeros", 0.10))
@@ -51,6 +52,8 @@ def generate(generator: Generator, dtype: str, *, points: int, derivative: bool)
     Raises ``ConfigError`` when the options do not fit the kind.
     """
     kind = GENERATORS[generator.kind]
+    for option, problem in generators.faults(generator.kind, generator.options):
+        raise ConfigError(problem, where=f"generators.{generator.name}" + (f".{option}" if option else ""))
     rng = np.random.Generator(np.random.PCG64(seed_of_generator(generator)))
     options = {key: value for key, value in generator.options.items() if key != "seed"}
     extra = {"points": DERIVATIVE_POINTS if derivative else points, "derivative": derivative} if generator.kind == "float_range" else {}
@@ -166,8 +169,7 @@ def values(rng: Draw, _dtype: str, /, *, values: list[float | str], shape: list[
 
     With ``dtype`` int32, int64 or bool the input keeps that type; else it lies on the grid of the cell's dtype.
     """
-    numbers = [float.fromhex(v) if isinstance(v, str) and "0x" in v.lower() else float(v) if isinstance(v, str) else v for v in values]
-    array = np.array(numbers, dtype=dtype)
+    array = np.array([as_number(one) for one in values], dtype=dtype)
     return array.reshape(shape) if shape is not None else array
 
 

@@ -132,7 +132,7 @@ def test_matrices_have_the_properties_they_are_named_for():
 def test_options_that_do_not_fit_are_named():
     with pytest.raises(ConfigError) as caught:
         made("normal", shape=[3], width=2)
-    assert str(caught.value) == "generators.g: the options of kind 'normal' do not fit: normal() got an unexpected keyword argument 'width'"
+    assert str(caught.value) == "generators.g: the kind 'normal' has no option 'width', only loc, scale, seed, shape"
     with pytest.raises(ConfigError) as caught:
         made("values", values=["one"])
     assert str(caught.value) == "generators.g: the options of kind 'values' do not fit: could not convert string to float: 'one'"
