@@ -30,7 +30,7 @@ from replab.model import (
     Limits,
     Variant,
 )  # fmt: skip
-from replab.visible import shown
+from replab.visible import shown, visible
 
 POINTS = {"quick": 2**15, "full": 1_000_000}
 """Elements of an elementwise input: a first run has its answer in minutes, the whole matrix looks closely."""
@@ -154,7 +154,7 @@ def path_fault(text: str) -> str:
     """
     if not text.strip():
         return "is empty"
-    if not text.isprintable():
+    if visible(text, lines=False) != text:
         if any("\ud800" <= one <= "\udfff" for one in text):
             return "has bytes that are no text here: rename it, or use a locale with UTF-8, such as LC_ALL=C.UTF-8"
         return "has control characters or letters that cannot be seen"
@@ -422,7 +422,7 @@ def _load_families(settings: Mapping[str, Any], root: Path, faults: Faults, *, c
             faults.add(fault, where=f"config: experiments: {text}")
             continue
         try:
-            paths = sorted((root / text).glob("*/experiment.toml")) if (root / text).is_dir() else None
+            paths = files.named(root / text, "experiment.toml") if (root / text).is_dir() else None
         except OSError as error:
             faults.add(f"cannot be read: {error.strerror}", where=str(root / text))
             continue
@@ -659,7 +659,7 @@ def _load_case(
 def _check_inputs(fields: Mapping[str, Any], inputs: Mapping[str, Generator], where: str, faults: Faults) -> None:
     """Inputs that are too large together, or that would be empty in one of the case's dtypes."""
     total = 0
-    dtypes = fields.get("dtypes", DTYPES)
+    dtypes = [one for one in fields.get("dtypes", DTYPES) if one in (*DTYPES, *INTEGER_DTYPES)]
     for name, generator in inputs.items():
         if any(True for _ in kinds.faults(generator.kind, generator.options)):
             continue  # told where it is declared
@@ -687,17 +687,20 @@ def _check_functions(folder: Path, cases: Iterable[Case], place: str, faults: Fa
     wanted = {case.function: case.name for case in reversed(list(cases))}
     for file in ("reference.py", *IMPL_FILE.values()):
         path = folder / file
-        if not path.is_file():
+        if not files.is_there(path):
             if file == "reference.py":
                 faults.add("needs a reference.py beside it", where=place)
             continue
         try:
             there = sources.functions(path)
+        except FileNotFoundError:
+            faults.add("is a link that leads nowhere", where=str(path))
+            continue
         except LabError as error:
             faults.found.append(error)
             continue
         for function in sorted(set(wanted) - there):
             hint = f"The case {wanted[function]!r} of {place} needs it"
             faults.add(f"has no function {function!r}", where=str(folder.name + "/" + file), hint=hint)
-    if not any((folder / file).is_file() for file in IMPL_FILE.values()):
+    if not any(files.is_there(folder / file) for file in IMPL_FILE.values()):
         faults.add(f"needs at least one of {', '.join(IMPL_FILE.values())} beside it", where=place)

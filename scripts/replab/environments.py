@@ -45,7 +45,10 @@ def load_environments(containers: Path) -> tuple[Environment, ...]:
     Raises ``ConfigErrors`` with every fault of every file.
     """
     faults: list[LabError] = []
-    found = [_environment(file, faults) for file in sorted(containers.glob("*/env.toml"))]
+    try:
+        found = [_environment(file, faults) for file in files.named(containers, "env.toml")]
+    except OSError:
+        found = []
     environments = sorted((e for e in found if e is not None), key=lambda e: (FRAMEWORKS.index(e.framework), e.order, e.name))
     if not found:
         faults.append(ConfigError("no environment is defined", where=str(containers), hint="Expected containers/NAME/env.toml"))
@@ -66,9 +69,7 @@ def load_groups(containers: Path) -> Mapping[str, tuple[str, ...]]:
     return {name: tuple(e.name for e in environments if name in e.groups) for name in names}
 
 
-def select(
-    environments: Sequence[Environment], groups: Mapping[str, Sequence[str]], wanted: object
-) -> tuple[Environment, ...]:
+def select(environments: Sequence[Environment], groups: Mapping[str, Sequence[str]], wanted: object) -> tuple[Environment, ...]:
     """The environments that ``wanted`` names, each once, in the order of ``environments``.
 
     ``wanted`` is a group, an environment, several of them separated by commas or spaces, or a list of such texts.
@@ -188,7 +189,7 @@ def _cuda(outer: _Keys, version: str) -> Cuda | None:
 def _groups(containers: Path, environments: Sequence[Environment], faults: list[LabError], *, complete: bool) -> dict[str, tuple[str, ...]]:
     """The groups of ``groups.toml`` and ``all``; members are looked up only if every environment could be read."""
     file = containers / "groups.toml"
-    table = (_read(file, faults) or {}) if file.is_file() else {}
+    table = (_read(file, faults) or {}) if files.is_there(file) else {}
     keys = _Keys(table, _where(file), faults)
     known = [e.name for e in environments]
     groups = {EVERYTHING: tuple(e.name for e in environments if "cpu" in e.devices)}

@@ -26,6 +26,24 @@ def kind_of(mode: int) -> str:
     return "" if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "something else")
 
 
+def named(folder: Path, name: str) -> list[Path]:
+    """The files called ``name`` in the folders below ``folder``, whatever they are: a link that leads nowhere is a fault and no absence."""
+    return sorted(path / name for path in folder.iterdir() if path.is_dir() and is_there(path / name))
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything has this name."""
+    return os.path.lexists(path)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path that may be any text names a file."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def read_bytes(path: Path, *, limit: int, kind: type[LabError] = ConfigError, where: str = "") -> bytes:
     """The content of a file, which may be anything that a user names.
 

@@ -240,9 +240,11 @@ def empty_window(options: Options, dtypes: Sequence[str], *, derivatives: bool) 
     """Where the window of a ``float_range`` holds no normal number of a format, or none where derivatives are taken; else nothing."""
     low, high = _window(options)
     for dtype in dtypes:
-        if dtype in NORMAL and not _has_normal(low, high, *NORMAL[dtype]):
+        if dtype not in NORMAL:
+            return f"float_range has no numbers of {dtype}: use the kind integers"
+        if not _has_normal(low, high, *NORMAL[dtype]):
             return f"between lo and hi lies no normal number of {dtype}"
-        if dtype in NORMAL and derivatives and not _has_normal(max(low, -WINDOW), min(high, WINDOW), *NORMAL[dtype]):
+        if derivatives and not _has_normal(max(low, -WINDOW), min(high, WINDOW), *NORMAL[dtype]):
             return f"between lo and hi lies no normal number of {dtype} within ±{WINDOW:g}, where derivatives are taken"
     return ""
 

@@ -48,9 +48,11 @@ def _parse(path: Path) -> ast.Module:
 
 
 def _stamp_of(path: Path) -> tuple[int, int]:
-    """Time and size of a file, by which a parsed one is known again. Raises ``ConfigError`` where there is none."""
+    """Time and size of a file, by which a parsed one is known again. Raises ``FileNotFoundError`` or ``ConfigError``."""
     try:
         found = path.stat()
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from None
     return found.st_mtime_ns, found.st_size

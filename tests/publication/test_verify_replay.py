@@ -129,7 +129,7 @@ def test_a_signed_version_says_who_signed_it(laboratory: Laboratory, second: Pat
 def test_on_the_same_machine_every_repeatable_result_comes_back_bit_for_bit(laboratory: Laboratory, first: Path, tmp_path: Path) -> None:
     """Environments are built anew from the published locks, and the published code runs, not the one at hand."""
     taken = shutil.copytree(first, tmp_path / "taken")
-    said = laboratory.replab("replay", str(taken), "--out", str(tmp_path / "replay"), "--cores", "2")
+    said = laboratory.replab("replay", "--trust", str(taken), "--out", str(tmp_path / "replay"), "--cores", "2")
     found = json.loads((tmp_path / "replay" / "replay.json").read_text())
     assert found["counts"]["same"] == found["total"] - found["counts"]["unsteady"] > 30
     assert "came back bit for bit (100 %)" in said
@@ -157,7 +157,7 @@ def test_a_replay_tells_other_bits_from_other_values_and_says_why(laboratory: La
     about["environments"]["numpy-2.5"]["platform"] = " ".join([*words[:2], "AnotherVendor-1-2", *words[3:]])
     (copy / "publication.json").write_text(json.dumps(about))
     (copy / sums.SUMS).write_text(sums.text(sums.of_folder(copy)))
-    said = laboratory.replab("replay", str(copy), "--out", str(tmp_path / "replay"), "--cells", "tiny.[st]*:float32", "--cached", code=1)
+    said = laboratory.replab("replay", "--trust", str(copy), "--out", str(tmp_path / "replay"), "--cells", "tiny.[st]*:float32", "--cached", code=1)
     found = json.loads((tmp_path / "replay" / "replay.json").read_text())
     by_case = {one["id"].partition(":")[0]: one for one in found["cells"]}
     assert by_case["tiny.square"]["kind"] == "within"
@@ -170,13 +170,13 @@ def test_a_replay_tells_other_bits_from_other_values_and_says_why(laboratory: La
 
 def test_a_tampered_version_is_not_replayed(laboratory: Laboratory, copy: Path, tmp_path: Path) -> None:
     flip(copy / "workflow" / "experiments" / "tiny" / "impl_numpy.py")
-    said = laboratory.replab("replay", str(copy), "--out", str(tmp_path / "replay"), code=TamperedError.exit_code)
+    said = laboratory.replab("replay", "--trust", str(copy), "--out", str(tmp_path / "replay"), code=TamperedError.exit_code)
     assert "workflow/experiments/tiny/impl_numpy.py does not have the hash" in said
     assert not (tmp_path / "replay").exists()
 
 
 def test_a_pattern_that_matches_nothing_is_one_sentence(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:
-    said = laboratory.replab("replay", str(second), "--cells", "ops.exp", "--out", str(tmp_path / "replay"), code=ReplayError.exit_code)
+    said = laboratory.replab("replay", "--trust", str(second), "--cells", "ops.exp", "--out", str(tmp_path / "replay"), code=ReplayError.exit_code)
     assert "no published cell matches 'ops.exp'" in said
 
 
@@ -187,7 +187,7 @@ def test_results_of_one_machine_spare_another_the_work(laboratory: Laboratory, s
     assert ": 6 results, " in said, "tanh and doubled, each in float32, float64, and in float64 on the float32 grid"
     assert "every hash as listed" in laboratory.replab("verify", str(packed))
     there = tmp_path / "results"
-    assert "6 results merged, 0 were here already" in laboratory.replab("merge", str(packed), "-c", f"results={there}")
+    assert "6 results merged, 0 were here already" in laboratory.replab("merge", "--trust", str(packed), "-c", f"results={there}")
     held = {path.name for path in (there / "store" / "cells").rglob("*.safetensors")}
     assert len(held) == 6
     assert {path.name for path in (there / "store" / "blobs").rglob("*.safetensors")}, "doubled is large"
@@ -199,24 +199,26 @@ def test_results_of_one_machine_spare_another_the_work(laboratory: Laboratory, s
     ran = sum(manifest["ran"].values())
     assert ran == len({one["key"] for one in manifest["cells"] if one["key"]}) - len(held) > 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert "0 results merged, 6 were here already" in laboratory.replab("merge", str(packed), "-c", f"results={there}")
+    assert "0 results merged, 6 were here already" in laboratory.replab("merge", "--trust", str(packed), "-c", f"results={there}")
 
 
 def rewrite(packed: Path, change: Callable[[dict[str, bytes]], None]) -> None:
-    """Unpack a bundle, change its members, pack it again."""
-    import io
-    import tarfile
-
-    import pyarrow as pa
-
-    with pa.input_stream(str(packed), compression="zstd") as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-        members = {one.name: archive.extractfile(one).read() for one in archive}  # type: ignore[union-attr]
+    """Unpack a bundle, change its members, pack it again with hashes that fit."""
+    start = len(frame("0" * 64))
+    with packed.open("rb") as file:
+        file.seek(start)
+        with pa.input_stream(file, compression="zstd") as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+            members = {one.name: archive.extractfile(one).read() for one in archive}  # type: ignore[union-attr]
     change(members)
-    with pa.output_stream(str(packed), compression="zstd") as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
-        for name, data in members.items():
+    members["SHA256SUMS"] = f"{hashlib.sha256(members['bundle.json']).hexdigest()}  bundle.json\n".encode()
+    data = io.BytesIO()
+    with pa.output_stream(data, compression="zstd") as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
+        for name, content in members.items():
             info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        text = data.getvalue() if False else b""
+    packed.write_bytes(frame("0" * 64) + text)
 
 
 def _flip_member(members: dict[str, bytes]) -> None:
@@ -258,7 +260,7 @@ def test_a_bundle_with_a_wrong_hash_is_refused_and_nothing_is_merged(
     packed, there = tmp_path / "x.bundle", tmp_path / "results"
     shutil.copyfile(bundle, packed)
     rewrite(packed, change)
-    said = laboratory.replab("merge", str(packed), "-c", f"results={there}", code=TamperedError.exit_code)
+    said = laboratory.replab("merge", "--trust", str(packed), "-c", f"results={there}", code=TamperedError.exit_code)
     assert str(packed) in said
     assert not (tmp_path / "escaped").exists()
     assert not [*there.rglob("*.safetensors")]
@@ -266,7 +268,7 @@ def test_a_bundle_with_a_wrong_hash_is_refused_and_nothing_is_merged(
 
 def test_what_is_no_bundle_is_one_sentence(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:
     (tmp_path / "x.bundle").write_bytes(b"no bundle")
-    said = laboratory.replab("merge", str(tmp_path / "x.bundle"), "-c", f"results={tmp_path / 'r'}", code=TamperedError.exit_code)
+    said = laboratory.replab("merge", "--trust", str(tmp_path / "x.bundle"), "-c", f"results={tmp_path / 'r'}", code=TamperedError.exit_code)
     assert "is damaged or no bundle" in said
     said = laboratory.replab("bundle", "ops.exp", "--out", str(tmp_path / "y"), "-c", "variants=default", code=BundleError.exit_code)
     assert "no result matches 'ops.exp'" in said
