@@ -19,7 +19,7 @@ from replab.errors import LabError, StoreError
 from replab.judge import Judge
 from replab.model import Lab, Status
 from replab.pairs import Row
-from replab.platforms import IDENTITY, bits, differences, first, sources, told_by
+from replab.platforms import IDENTITY, bits, differences, facts_fault, first, sources, told_by
 from replab.store import Store
 from replab.tables import CELLS, COUNT, TEXT
 from replab.visible import visible
@@ -72,8 +72,10 @@ def known(lab: Lab) -> dict[str, list[Facts]]:
         except StoreError as error:
             _pass_over(error)
             continue
-        for place, facts in named.items():
-            if place in places and _is_other(facts, environment_facts(lab, place)):
+        for place, facts in sorted(named.items()):
+            if fault := facts_fault(facts):
+                _pass_over(visible(f"{path}: {place}: {fault}"))
+            elif place in places and facts.get("status") == Status.OK and _is_other(facts, environment_facts(lab, place)):
                 found[place, *(facts[name] for name in IDENTITY)] = (place, facts)
     grouped: dict[str, list[Facts]] = defaultdict(list)
     for _, (place, facts) in sorted(found.items()):

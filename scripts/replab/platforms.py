@@ -45,23 +45,22 @@ def sources(lab: Lab) -> list[Path]:
     return sorted([*notes, *(store / MERGED).glob("*.json")])
 
 
-def told_by(path: Path) -> dict[str, Mapping[str, Any]]:
-    """What one of the ``sources`` says of environments that can be used here, by ``Environment.place``.
+def told_by(path: Path) -> dict[str, Any]:
+    """What one of the ``sources`` says of environments, by ``Environment.place``; each may be odd (``facts_fault``).
 
-    Raises ``StoreError`` for a file that is damaged or says nothing that this lab understands; what it says of single environments that it
-    does not understand is left out.
+    Raises ``StoreError`` for a file that is damaged or names no environments.
     """
     found = sealed.read(path, hint="Remove it; merging, or a run with that engine, writes it again")
     named = found.get("environments") if path.parent.name == MERGED else {path.stem.partition("--")[2]: found}
     if not isinstance(named, dict):
         raise StoreError("names no environments", where=str(path), hint="Remove it, and merge again")
-    return {place: facts for place, facts in named.items() if facts_fault(facts) == "" and facts["status"] == Status.OK}
+    return named
 
 
 def facts_fault(facts: object) -> str:
-    """Why something cannot be what was found in an environment; nothing when it can. An environment that was not there has no facts."""
+    """Why something cannot be what was found in an environment; nothing when it can. One that was not there has no facts."""
     if facts == {}:
-        return "it is not known"
+        return ""
     if not isinstance(facts, dict) or not isinstance(facts.get("status"), str):
         return f"{shown(facts)} is no description"
     if facts["status"] != Status.OK:

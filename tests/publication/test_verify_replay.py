@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import http.server
+import io
 import json
 import shutil
 import subprocess
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from replab.publish import check, sums
+from replab.publish.bundle import frame
 from replab.publish.errors import BundleError, DeployError, ReplayError, TamperedError
 from replab.publish.site import Site
 
@@ -211,14 +216,15 @@ def rewrite(packed: Path, change: Callable[[dict[str, bytes]], None]) -> None:
             members = {one.name: archive.extractfile(one).read() for one in archive}  # type: ignore[union-attr]
     change(members)
     members["SHA256SUMS"] = f"{hashlib.sha256(members['bundle.json']).hexdigest()}  bundle.json\n".encode()
-    data = io.BytesIO()
-    with pa.output_stream(data, compression="zstd") as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-        text = data.getvalue() if False else b""
-    packed.write_bytes(frame("0" * 64) + text)
+    with packed.open("wb") as file:
+        file.write(frame("0" * 64))
+        with pa.output_stream(file, compression="zstd") as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
+            for name, content in members.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    rest = packed.read_bytes()[start:]
+    packed.write_bytes(frame(hashlib.sha256(rest).hexdigest()) + rest)
 
 
 def _flip_member(members: dict[str, bytes]) -> None:
@@ -228,8 +234,6 @@ def _flip_member(members: dict[str, bytes]) -> None:
 
 def _flip_and_list(members: dict[str, bytes]) -> None:
     """The list made to fit: only the record inside of the cell tells."""
-    import hashlib
-
     _flip_member(members)
     name = [one for one in members if one.startswith("cells/")][-1]
     head = json.loads(members["bundle.json"])

@@ -18,7 +18,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,7 +135,8 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[Mapping[str, Any]]
     except OSError as error:
         raise BundleError(f"cannot be written: {error.strerror or error}", where=str(out), hint="Free some space") from None
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def _signature(text: bytes, key: Path) -> bytes:
@@ -313,7 +314,7 @@ def _head_fault(head: Mapping[str, Any]) -> str:
     if not isinstance(cells, list) or not isinstance(listed, dict) or not isinstance(environments, dict):
         return "it names no cells, no files or no environments"
     for place, facts in environments.items():
-        if facts != {} and (fault := facts_fault(facts)):
+        if fault := facts_fault(facts):
             return f"of the environment {shown(place)}, {fault}"
     for name, told in listed.items():
         about = told if isinstance(told, dict) else {}
