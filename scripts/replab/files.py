@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ CODE_LIMIT = 4 << 20
 """Bytes of a file of Python."""
 NAMES = 10_000
 """Names in all tables of one file: four times those of the largest family. Each unknown one is compared with those that are known."""
+DEEPEST = 50
+"""Levels of folders below one that is walked through."""
+TOLD = 200
+"""Characters of a path in a message about a tree that is too deep."""
 KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket",
 }  # fmt: skip
@@ -34,6 +40,25 @@ def named(folder: Path, name: str) -> list[Path]:
 def is_there(path: Path) -> bool:
     """Whether anything has this name."""
     return os.path.lexists(path)
+
+
+def walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Everything below a folder with its path below it, sorted in each folder, links not followed. Raises ``OSError``.
+
+    Folders nested deeper than ``DEEPEST`` are an error: no tree of the lab is, and every function that reads one may call itself.
+    """
+    waiting = [("", 0)]
+    while waiting:
+        below, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise OSError(errno.ELOOP, f"folders are nested in more than {DEEPEST} levels", str(folder / below)[:TOLD])
+        with os.scandir(folder / below) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        for entry in found:
+            name = f"{below}{entry.name}"
+            yield name, entry
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((f"{name}/", depth + 1))
 
 
 def is_file(path: Path) -> bool:

@@ -20,7 +20,7 @@ import pytest
 
 from replab.publish import check, sums
 from replab.publish.bundle import frame
-from replab.publish.errors import BundleError, DeployError, ReplayError, TamperedError
+from replab.publish.errors import BundleError, DeployError, NotTrusted, ReplayError, TamperedError
 from replab.publish.site import Site
 
 from .conftest import FIRST, SECOND, Laboratory, assert_links_lead_somewhere
@@ -33,6 +33,11 @@ SELECTED = ("-c", "environments=numpy-2.5", "-c", "variants=default")
 def copy(second: Path, tmp_path: Path) -> Path:
     """A version taken elsewhere."""
     return shutil.copytree(second, tmp_path / "taken" / "away")
+
+
+def states(place: Path | str) -> list[tuple[str, tuple[str, ...]]]:
+    """What a check of a site finds."""
+    return [(one.version, one.faults) for one in check.check(str(place))]
 
 
 def flip(path: Path) -> None:
@@ -50,7 +55,8 @@ def test_a_version_copied_elsewhere_verifies(laboratory: Laboratory, copy: Path)
 
 def test_a_whole_site_verifies(laboratory: Laboratory, second: Path) -> None:
     said = laboratory.replab("verify", "site")
-    assert said.startswith(f"{FIRST}: ")
+    assert said.startswith("the site: ")
+    assert f"\n{FIRST}: " in said
     assert f"\n{SECOND}: " in said
 
 
@@ -85,7 +91,7 @@ def address(laboratory: Laboratory, second: Path) -> Iterator[str]:
 
 
 def test_a_site_and_a_version_verify_at_an_address(laboratory: Laboratory, address: str) -> None:
-    assert [(one.version, one.faults) for one in check.check(address)] == [(FIRST, ()), (SECOND, ())]
+    assert states(address) == [("the site", ()), (FIRST, ()), (SECOND, ())]
     assert f"{SECOND}: " in laboratory.replab("verify", f"{address}/latest/")
     said = laboratory.replab("verify", f"{address}/nothing", code=TamperedError.exit_code)
     assert "this is no published version" in said
@@ -171,6 +177,14 @@ def test_a_replay_tells_other_bits_from_other_values_and_says_why(laboratory: La
     assert found["environments"][0]["how"] == "from the cache, by the same lock"
     assert "1 result with other bits, within what rounding explains." in said
     assert "1 result did not come back." in said
+
+
+def test_code_that_nobody_signed_does_not_run_unasked(laboratory: Laboratory, copy: Path, tmp_path: Path) -> None:
+    said = laboratory.replab("replay", str(copy), "--out", str(tmp_path / "replay"), code=NotTrusted.exit_code)
+    assert "nobody signed it" in said
+    assert "its code will run with your rights" in said
+    assert "Name whom you trust with --signers FILE, or say --trust" in said
+    assert not (tmp_path / "replay").exists()
 
 
 def test_a_tampered_version_is_not_replayed(laboratory: Laboratory, copy: Path, tmp_path: Path) -> None:
@@ -300,7 +314,7 @@ def test_versions_are_pushed_to_a_branch_of_a_real_repository(laboratory: Labora
     said = laboratory.replab("deploy", "--site", str(site), "--to", f"{remote}#pages")
     assert said.splitlines()[-1] == f"deployed to {remote}#pages: {FIRST}"
     one = read_back(remote, "pages", tmp_path / "one")
-    assert [(found.version, found.faults) for found in check.check(str(one))] == [(FIRST, ())]
+    assert states(one) == [("the site", ()), (FIRST, ())]
 
     (one / "CNAME").write_text("lab.example.org\n")  # somebody else's file, pushed meanwhile
     for command in (["add", "CNAME"], ["-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "-m", "own name"], ["push", "--quiet"]):
@@ -308,7 +322,7 @@ def test_versions_are_pushed_to_a_branch_of_a_real_repository(laboratory: Labora
 
     laboratory.replab("deploy", "--to", f"{remote}#pages")
     two = read_back(remote, "pages", tmp_path / "two")
-    assert [(found.version, found.faults) for found in check.check(str(two))] == [(FIRST, ()), (SECOND, ())]
+    assert states(two) == [("the site", ()), (FIRST, ()), (SECOND, ())]
     assert (two / "CNAME").is_file()
     assert (two / ".nojekyll").is_file()
     assert not [path for path in two.rglob("*") if path.is_symlink()]
@@ -343,10 +357,10 @@ def test_a_version_that_is_other_on_the_branch_is_refused(laboratory: Laboratory
 def test_a_folder_gets_plain_files(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:
     target = tmp_path / "www"
     laboratory.replab("deploy", "--to", str(target))
-    assert [(one.version, one.faults) for one in check.check(str(target))] == [(FIRST, ()), (SECOND, ())]
+    assert states(target) == [("the site", ()), (FIRST, ()), (SECOND, ())]
     assert not [path for path in target.rglob("*") if path.is_symlink()]
     assert "nothing new" in laboratory.replab("deploy", "--to", str(target))
-    assert [(one.version, one.faults) for one in check.check(str(target))] == [(FIRST, ()), (SECOND, ())]
+    assert states(target) == [("the site", ()), (FIRST, ()), (SECOND, ())]
 
 
 def test_a_remote_that_is_not_there_is_one_sentence(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:

@@ -123,7 +123,8 @@ def test_tools_for_zstandard_and_tar_read_a_bundle(packed: Path, tmp_path: Path)
     if shutil.which("zstd") is None:
         pytest.skip("zstd is not installed")
     raw = subprocess.run(["zstd", "-dc", str(packed)], check=True, capture_output=True).stdout
-    assert tarfile.open(fileobj=io.BytesIO(raw)).getnames()[:2] == [sums.SUMS, bundle.HEAD]
+    with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
+        assert archive.getnames()[:2] == [sums.SUMS, bundle.HEAD]
 
 
 def test_a_signed_bundle_says_who_signed_it_and_another_signature_is_refused(packed: Path, tmp_path: Path) -> None:
