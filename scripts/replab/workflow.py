@@ -7,15 +7,17 @@ import json
 import os
 import re
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import IO, Any
 
 from replab import config, defaults, ids, pins, plan, platforms, warm
 from replab.batch import HELD, audit, marker
-from replab.errors import ConfigError, LabError
+from replab.errors import ConfigError, LabError, StoreError
 from replab.model import IMPL_FILE, Batch, Environment, Family, Lab
 from replab.publish import versions
 from replab.store import write_atomically
@@ -28,7 +30,10 @@ DEVICES = "REPLAB_DEVICES"
 """Variable that tells jobs what the main process found for `devices: auto`: nodes of a cluster differ, the plan must not."""
 IN_USE = 10
 """Exit code when another workflow holds the results."""
+INTERRUPTED = 130
+"""Exit code of a workflow that was stopped with Ctrl-C."""
 _held: list[IO[str]] = []
+_interrupts: list[int] = []
 _running: list[object] = []
 """Processes that end with this one: they read a pipe that it holds."""
 NOT_SETTINGS = ("version", "allow", "site", "sign")
@@ -121,8 +126,14 @@ def claim(lab: Lab) -> None:
 
     The kernel lets go of it when the process ends, however.
     """
-    lab.results.mkdir(parents=True, exist_ok=True)
-    handle = (lab.results / ".lock").open("a")
+    try:
+        lab.results.mkdir(parents=True, exist_ok=True)
+        handle = os.fdopen(os.open(lab.results / ".lock", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666), "a")
+    except OSError as error:
+        hint = "Mend the permissions, or name other results"
+        fault = StoreError(f"cannot be written: {error.strerror}", where=str(lab.results), hint=hint)
+        print(f"replab: {fault}", file=sys.stderr)
+        raise SystemExit(fault.exit_code) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -136,6 +147,36 @@ def claim(lab: Lab) -> None:
         )
         raise SystemExit(IN_USE) from None
     _held.append(handle)
+
+
+def refuse_cores(settings: Any) -> None:
+    """Leave with a sentence where no job could ever start (``--cores 0``), or all of them at once (a negative number).
+
+    ``settings`` are Snakemake's of resources; what was not given is None there.
+    """
+    asked = {"--cores": settings.cores, "--jobs": settings.nodes, "--local-cores": settings.local_cores}
+    for option, number in asked.items():
+        if number is not None and number < 1:
+            fault = ConfigError(f"{number} is no number of jobs at a time", where=option, hint="Say a number from 1 up, or all")
+            print(f"replab: {fault}", file=sys.stderr)
+            raise SystemExit(fault.exit_code)
+
+
+def note_interrupt() -> None:
+    """From here on Ctrl-C is known again when the workflow has ended its jobs: Snakemake itself would end as if a job had failed."""
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        _interrupts.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, interrupted)
+
+
+def end_interrupted() -> None:
+    """After a run that did not end well: where Ctrl-C was the reason, say so, and leave with the exit code that shells expect."""
+    if _interrupts:
+        print("replab: interrupted; finished cells are kept", file=sys.stderr, flush=True)
+        raise SystemExit(INTERRUPTED)
 
 
 def is_dry_run() -> bool:
@@ -297,6 +338,8 @@ def publication(settings: Mapping[str, Any]) -> str:
         try:
             versions.check(settings.get("version"))
             checks.allowed(settings.get("allow"))
+            if fault := config.path_fault(str(settings.get("site") or "site")):
+                raise ConfigError(fault, where=f"site: {settings.get('site')}", hint="Name another folder")
         except LabError as error:
             print(f"replab: {error}", file=sys.stderr)
             raise SystemExit(error.exit_code) from None

@@ -15,6 +15,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
+from replab.visible import visible
 from snakemake_logger_plugin_replab.messages import failure_text, restarted, worth_saying
 from snakemake_logger_plugin_replab.state import Run
 
@@ -107,7 +108,7 @@ class LogHandler(LogHandlerBase):
     def _say_as_snakemake_does(self, record: LogRecord) -> None:
         text = self.format(record)
         if text and text != "None":
-            print(text, file=self._stream(), flush=True)
+            print(visible(text), file=self._stream(), flush=True)
 
     def _shown(self) -> Display:
         if self.display is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -13,12 +15,12 @@ import numpy as np
 import pytest
 
 from builders import cell as made_cell
-from replab import config, ids, lab_lock
+from replab import config, ids, lab_lock, sealed
 from replab.cli import main
 from replab.commands import common, explain, new
 from replab.commands.verify import check
 from replab.errors import ConfigError, LabError, StoreError
-from replab.store import Store, encode
+from replab.store import Store, _header, encode
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -263,7 +265,7 @@ def test_verify_names_a_flipped_bit_and_puts_the_file_aside(tmp_path: Path) -> N
 
     from replab.commands import verify
 
-    with pytest.raises(StoreError, match="1 results are damaged"):
+    with pytest.raises(StoreError, match="1 files are damaged"):
         verify.run(tmp_path, remove=False)
     verify.run(tmp_path, remove=True)
     assert not path.exists()
@@ -283,6 +285,59 @@ def test_verify_notices_a_large_tensor_that_changed(tmp_path: Path) -> None:
     blob.parent.mkdir(parents=True)
     blob.write_bytes(encode({}, {"data": ("F32", np.zeros(3, np.float32))}))
     assert check(store).damaged == {blob: "does not have the hash that it is named by"}
+
+
+def _kept(results: Path) -> list[Path]:
+    """A file of every kind that is kept below the results: two cells' worth."""
+    store, cell_file = _store(results)
+    values = np.arange(3, dtype=np.float32)
+    digest = hashlib.sha256(values.tobytes()).hexdigest()
+    head = _header({"data": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}})  # as the probe writes it
+    observation, index = b'{"packages": {}}', values.tobytes()
+    record = {"schema": 1, "outputs": [], "sha256": {"0.high": digest}}
+    made = {
+        store.blob_path(digest): len(head).to_bytes(8, "little") + head + values.tobytes(),
+        store.root / "truth" / "ab" / f"{'a' * 64}.safetensors": encode(record, {"0.high": ("F32", values)}),
+        store.observation_path(hashlib.sha256(observation).hexdigest()): observation,
+        store.root / "platforms" / "host--numpy-2.5.json": sealed.seal({"status": "ok"}),
+        store.root / "merged" / f"{'d' * 64}.json": sealed.seal({"cells": []}),
+        results / "inputs" / "data" / f"{hashlib.sha256(index).hexdigest()}.npy": index,
+    }
+    for path, data in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return [cell_file, *made]
+
+
+def test_verify_notices_every_flipped_bit_of_every_kind_of_file(tmp_path: Path) -> None:
+    from replab.commands import verify
+
+    paths = _kept(tmp_path)
+    found = verify.run(tmp_path, remove=False)
+    assert dict(found.checked) == {"cell": 1, "large tensor": 1, "truth": 1, "observation": 1, "foreign note": 2, "input": 1}
+    draw = random.Random(3)
+    for path in paths:
+        whole = path.read_bytes()
+        for place in draw.sample(range(len(whole)), min(25, len(whole))):
+            data = bytearray(whole)
+            data[place] ^= 1 << draw.randrange(8)
+            path.write_bytes(data)
+            with pytest.raises(StoreError, match="1 files are damaged"):
+                verify.run(tmp_path, remove=False)
+        path.write_bytes(whole)
+    verify.run(tmp_path, remove=False)
+
+
+def test_verify_never_waits_for_what_is_no_file(tmp_path: Path) -> None:
+    from replab.commands import verify
+
+    paths = _kept(tmp_path)
+    for path in paths:
+        path.unlink()
+        os.mkfifo(path)
+    with pytest.raises(StoreError, match=f"{len(paths)} files are damaged"):
+        verify.run(tmp_path, remove=False)
+    assert set(verify.run(tmp_path, remove=True).damaged.values()) == {"is a pipe, not a file"}
 
 
 def rows() -> list[dict[str, object]]:
