@@ -57,8 +57,8 @@ def _foreign(target: Path) -> str:
         names = [path.name for path in target.iterdir()] if target.is_dir() else []
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    there = sorted(name for name in names if not (name == LOCK or name.startswith(ASIDE) or versions.is_version(name)))
-    if not there or LIST in names:
+    there = sorted(name for name in names if name != LOCK and not name.startswith(ASIDE))
+    if not there or LIST in there or any(map(versions.is_version, there)):  # an interrupted deployment may have left no list
         return ""
     return f"holds {', '.join(there[:NAMED])}{' and more' if len(there) > NAMED else ''}, and is no site"
 
