@@ -200,13 +200,12 @@ def test_what_is_no_file_in_a_site_is_said_and_never_waited_for(site: Path, kind
     assert any(fault.endswith(f"1.1.0: publication.json {words}") for fault in faults_of(site))
     (site / "versions.json").unlink()
     make(site / "versions.json")
-    with pytest.raises(TamperedError):
-        faults_of(site)
+    assert is_noticed(site)
 
 
 def test_a_tree_of_thousands_of_folders_is_a_sentence(site: Path) -> None:
     here = os.open(site / "1.0.0", os.O_RDONLY)
-    for _ in range(3000):
+    for _ in range(1500):
         os.mkdir("d", dir_fd=here)
         there = os.open("d", os.O_RDONLY, dir_fd=here)
         os.close(here)
