@@ -37,7 +37,6 @@ wildcard_constraints:
 
 
 onstart:
-    lab_workflow.note_interrupt()
     lab_workflow.note_start(LAB, cores=lab_workflow.slots(workflow.resource_settings))
     lab_workflow.stop_polling(workflow)
     lab_workflow.warm_up(workflow, Path(SETTINGS))
@@ -49,6 +48,7 @@ onerror:
 
 if lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
     lab_workflow.refuse_cores(workflow.resource_settings)
+    lab_workflow.note_interrupt(workflow)
     lab_workflow.demand_deployment(LAB, workflow)
     lab_workflow.claim(LAB)
     lab_workflow.write_settings(config, LAB, Path(SETTINGS))

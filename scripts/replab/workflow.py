@@ -9,6 +9,7 @@ import re
 import shlex
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -30,6 +31,8 @@ DEVICES = "REPLAB_DEVICES"
 """Variable that tells jobs what the main process found for `devices: auto`: nodes of a cluster differ, the plan must not."""
 IN_USE = 10
 """Exit code when another workflow holds the results."""
+ENDING = "Will exit after finishing currently running jobs"
+"""How Snakemake says that it starts no other job; the display knows it by these words."""
 INTERRUPTED = 130
 """Exit code of a workflow that was stopped with Ctrl-C."""
 _held: list[IO[str]] = []
@@ -162,12 +165,27 @@ def refuse_cores(settings: Any) -> None:
             raise SystemExit(fault.exit_code)
 
 
-def note_interrupt() -> None:
-    """From here on Ctrl-C is known again when the workflow has ended its jobs: Snakemake itself would end as if a job had failed."""
+def note_interrupt(workflow: Any) -> None:
+    """Let Ctrl-C end a workflow in order, and be known again when it has ended.
+
+    A terminal sends it to the jobs as well, which end; Snakemake starts no other, and leaves. By itself it would be interrupted wherever
+    it stands, with whatever errors that gives there. Elsewhere than on this machine jobs must be cancelled, which Snakemake does by itself;
+    and a second Ctrl-C is one for Snakemake.
+    """
+
+    def end() -> None:  # in a thread of its own: a handler may stand in the middle of what it would lock
+        from snakemake.logging import logger  # noqa: PLC0415 (only where Snakemake runs)
+
+        logger.info(f"{ENDING} (Ctrl-C)")
+        workflow.scheduler.exit_gracefully()
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         _interrupts.append(number)
-        signal.default_int_handler(number, frame)
+        if workflow.scheduler is None:  # nothing has begun
+            end_interrupted()
+        if len(_interrupts) > 1 or not workflow.local_exec:
+            signal.default_int_handler(number, frame)
+        threading.Thread(target=end, daemon=True).start()
 
     signal.signal(signal.SIGINT, interrupted)
 
