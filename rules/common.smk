@@ -41,7 +41,13 @@ onstart:
     lab_workflow.warm_up(workflow, Path(SETTINGS))
 
 
+onerror:
+    lab_workflow.end_interrupted()
+
+
 if lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
+    lab_workflow.refuse_cores(workflow.resource_settings)
+    lab_workflow.note_interrupt(workflow)
     lab_workflow.demand_deployment(LAB, workflow)
     lab_workflow.claim(LAB)
     lab_workflow.write_settings(config, LAB, Path(SETTINGS))

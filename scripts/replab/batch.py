@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import json
-import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -181,25 +180,12 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
             launch, request, staging,
             limits=lab.limits, adopt=lambda key: store.adopt(key, staging, observed=True), fail=fail, progress=progress.update, log=log,
         )  # fmt: skip
-    except SandboxError:
-        _forget_lost_inputs(lab, families)
-        raise
     finally:
         progress.finish()
         _check_untouched(engine, built, store, staging, cells)
         computing.unlink(missing_ok=True)
     shutil.rmtree(staging, ignore_errors=True)  # all of it is in the store now; after a failure it stays, and is adopted at the next start
     return summary
-
-
-def _forget_lost_inputs(lab: Lab, families: Iterable[Family]) -> None:
-    """Remove the index of each family whose inputs are not all there any more: the workflow makes both again."""
-    for family in families:
-        with contextlib.suppress(OSError, ValueError):
-            index = lab.results / "inputs" / f"{family.name}.json"
-            hashes = set(re.findall(r'"sha256": *"([0-9a-f]{64})"', index.read_text(encoding="utf-8")))
-            if not all((lab.results / "inputs" / "data" / f"{sha256}.npy").is_file() for sha256 in hashes):
-                index.unlink()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
+import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +15,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from replab.errors import LabError
+from replab.errors import ConfigError, LabError, Unforeseen
+from replab.visible import visible
 
 app = typer.Typer(
     name="replab",
@@ -22,22 +28,45 @@ app = typer.Typer(
 )
 INTERRUPTED = 130
 """What shells expect of a program that was stopped with Ctrl-C."""
+TRACEBACK = "REPLAB_TRACEBACK"
+"""Variable with which what nobody foresaw is told with all its calls."""
+CURES = {
+    errno.ENOSPC: "Free some space", errno.EDQUOT: "Free some space",
+    errno.EACCES: "Mend the permissions", errno.EPERM: "Mend the permissions",
+    errno.EROFS: "Name a place that can be written", errno.EMFILE: "Raise the limit on open files (ulimit -n)",
+}  # fmt: skip
+
+
+def _given(value: str | None) -> str | None:
+    """A word that says something: an empty one may come from a variable of a script that is not set, and must not mean everything."""
+    if value is not None and not value.strip():
+        raise ConfigError("an argument is empty", hint="Say which: '*' means all, where a pattern is asked for")
+    return value
+
+
+def _path(text: str | Path) -> Path:
+    """The same for a path, where an empty word would mean the folder at hand."""
+    _given(str(text))
+    return Path(text)
+
 
 Environments = Annotated[
-    str, typer.Option("--environments", "-e", help="Environments and groups, separated by commas, instead of those in config.yaml.")
+    str | None, typer.Option("--environments", "-e", help="Environments and groups, separated by commas, instead of those in config.yaml.")
 ]
-Families = Annotated[str, typer.Option("--families", "-f", help="Families, separated by commas.")]
+Families = Annotated[str | None, typer.Option("--families", "-f", help="Families, separated by commas.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--config", "-c", metavar="KEY=VALUE", help="Another setting of config/config.yaml; may be repeated.")
 ]
+Signers = Annotated[Path | None, typer.Option("--signers", parser=_path, metavar="FILE", help="As for verify.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Take what nobody signed whom you know; without it you are asked.")]
 
 
 @app.command("list")
 def list_(
     kind: Annotated[str, typer.Argument(help="environments, families, cases or cells; nothing gives an overview.")] = "",
-    pattern: Annotated[str, typer.Argument(help="Only cases or cells that match, such as 'ops.exp*@tf-*'.")] = "*",
-    environments: Environments = "",
-    families: Families = "",
+    pattern: Annotated[str, typer.Argument(callback=_given, help="Only cases or cells that match, such as 'ops.exp*@tf-*'.")] = "*",
+    environments: Environments = None,
+    families: Families = None,
     config: Settings = None,
 ) -> None:
     """Say what there is, and how much of it the configuration asks for."""
@@ -48,8 +77,8 @@ def list_(
 
 @app.command()
 def plan(
-    environments: Environments = "",
-    families: Families = "",
+    environments: Environments = None,
+    families: Families = None,
     config: Settings = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="Also say core hours, memory and bytes, from measured costs.")] = False,
 ) -> None:
@@ -60,7 +89,7 @@ def plan(
 
 
 @app.command()
-def build(environments: Environments = "", config: Settings = None) -> None:
+def build(environments: Environments = None, config: Settings = None) -> None:
     """Build the environments of the configuration, and nothing else: where there is a network, for nodes that have none."""
     from replab.commands import build as command, common
 
@@ -69,9 +98,11 @@ def build(environments: Environments = "", config: Settings = None) -> None:
 
 @app.command()
 def cell(
-    pattern: Annotated[str, typer.Argument(metavar="GLOB", help="Which cells, such as 'ops.softmax*' or 'ops.exp:float32@tf-*'.")],
-    environments: Environments = "",
-    families: Families = "",
+    pattern: Annotated[
+        str, typer.Argument(callback=_given, metavar="GLOB", help="Which cells, such as 'ops.softmax*' or 'ops.exp:float32@tf-*'.")
+    ],
+    environments: Environments = None,
+    families: Families = None,
     config: Settings = None,
 ) -> None:
     """Run the matching cells now, and only these, and say how far they are from the truth."""
@@ -82,7 +113,9 @@ def cell(
 
 @app.command()
 def explain(
-    name: Annotated[str, typer.Argument(metavar="CELL", help="The id of a cell, or a pattern that only one cell matches.")],
+    name: Annotated[
+        str, typer.Argument(callback=_given, metavar="CELL", help="The id of a cell, or a pattern that only one cell matches.")
+    ],
     config: Settings = None,
 ) -> None:
     """Tell one result of the last run in words: its verdict, the numbers that decide it, and who shares its bits."""
@@ -94,7 +127,7 @@ def explain(
 @app.command()
 def new(
     family: Annotated[str, typer.Argument(help="The name of the new family of experiments.")],
-    folder: Annotated[Path, typer.Option(help="Where families lie.")] = Path("experiments"),
+    folder: Annotated[Path, typer.Option(parser=_path, metavar="PATH", help="Where families lie.")] = Path("experiments"),
 ) -> None:
     """Write the folder of a new family, with one case that works."""
     from replab.commands import new as command
@@ -119,8 +152,8 @@ def pin(
 @app.command()
 def images(
     action: Annotated[str, typer.Argument(metavar="list|check|save|load")] = "list",
-    folder: Annotated[Path | None, typer.Argument(help="Where the archives of save and load lie.")] = None,
-    environments: Environments = "",
+    folder: Annotated[Path | None, typer.Argument(parser=_path, metavar="[PATH]", help="Where the archives of save and load lie.")] = None,
+    environments: Environments = None,
     config: Settings = None,
 ) -> None:
     """Container images: which there are, whether they hold what the locks say, and archives of them for machines without network."""
@@ -134,8 +167,8 @@ def images(
 
 @app.command()
 def platforms(
-    left: Annotated[Path, typer.Argument(help="A folder of results.")],
-    right: Annotated[Path, typer.Argument(help="Another one: of another engine, machine or scheduler.")],
+    left: Annotated[Path, typer.Argument(parser=_path, metavar="PATH", help="A folder of results.")],
+    right: Annotated[Path, typer.Argument(parser=_path, metavar="PATH", help="Another one: of another engine, machine or scheduler.")],
 ) -> None:
     """Whether the same cells have the same bits in two folders of results, and what differs there where they have not."""
     from replab.commands import platforms as command
@@ -147,10 +180,10 @@ def platforms(
 @app.command()
 def bases(
     action: Annotated[str, typer.Argument(metavar="build")],
-    registry: Annotated[str, typer.Option(help="HOST:PORT of a registry that takes them.")],
-    out: Annotated[Path, typer.Option(help="The lock that names them.")] = Path("bases.local.lock"),
+    registry: Annotated[str, typer.Option(callback=_given, help="HOST:PORT of a registry that takes them.")],
+    out: Annotated[Path, typer.Option(parser=_path, metavar="PATH", help="The lock that names them.")] = Path("bases.local.lock"),
     mirror: Annotated[str, typer.Option(help="A mirror of Debian's packages.")] = "",
-    environments: Environments = "",
+    environments: Environments = None,
     config: Settings = None,
 ) -> None:
     """Make base images from Debian packages and the Pythons of this machine, where no public registry can be reached."""
@@ -162,7 +195,7 @@ def bases(
 
 
 @app.command()
-def doctor(environments: Environments = "", config: Settings = None) -> None:
+def doctor(environments: Environments = None, config: Settings = None) -> None:
     """Say what this machine has of what the lab needs, and how to mend what it lacks."""
     from replab.commands import common, doctor as command
 
@@ -173,22 +206,32 @@ def doctor(environments: Environments = "", config: Settings = None) -> None:
 @app.command()
 def verify(
     place: Annotated[
-        str, typer.Argument(metavar="[PATH|URL]", help="A published version or site, or a bundle; without it, the store of results.")
-    ] = "",
+        str | None,
+        typer.Argument(
+            callback=_given, metavar="[PATH|URL]", help="A published version or site, or a bundle; without it, the store of results."
+        ),
+    ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Put damaged files aside, so that the next run makes them again.")] = False,
     signers: Annotated[
-        Path | None, typer.Option("--signers", help="Whose signatures count, as OpenSSH's allowed_signers; a version needs one of theirs.")
+        Path | None,
+        typer.Option(
+            "--signers",
+            parser=_path,
+            metavar="FILE",
+            help="Whose signatures count, as OpenSSH's allowed_signers; a version needs one of theirs.",
+        ),
     ] = None,
     config: Settings = None,
 ) -> None:
     """Check every stored result, or everything that was published, against its hashes."""
     from replab.commands import common
+    from replab.files import is_file
 
-    if place and Path(place).is_file():
+    if place is not None and is_file(Path(place)):
         from replab.commands import bundle
 
-        bundle.verify(Path(place))
-    elif place:
+        bundle.verify(Path(place), signers)
+    elif place is not None:
         from replab.commands import publish as publication
 
         publication.verify(place, signers)
@@ -207,8 +250,8 @@ def publish(
     allow: Annotated[
         str, typer.Option(help="Publish nevertheless: dirty, missing, pins, controls, separated by commas. Every page will say so.")
     ] = "",
-    site: Annotated[Path, typer.Option(help="The folder of the site.")] = Path("site"),
-    sign: Annotated[Path | None, typer.Option(metavar="KEY", help="Sign the hashes with this SSH key.")] = None,
+    site: Annotated[Path, typer.Option(parser=_path, metavar="PATH", help="The folder of the site.")] = Path("site"),
+    sign: Annotated[Path | None, typer.Option(parser=_path, metavar="KEY", help="Sign the hashes with this SSH key.")] = None,
     config: Settings = None,
 ) -> None:
     """Make an immutable version of the site from the results of the last run."""
@@ -220,52 +263,76 @@ def publish(
 
 @app.command()
 def replay(
-    place: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of a published version.")],
-    cells: Annotated[str, typer.Option(metavar="GLOB", help="Only cells that match, such as 'ops.softmax*@torch-*'.")] = "*",
-    out: Annotated[Path | None, typer.Option(help="Where to work and to put the page; replay/VERSION by default.")] = None,
+    place: Annotated[Path, typer.Argument(parser=_path, metavar="PATH", help="The folder of a published version.")],
+    cells: Annotated[
+        str, typer.Option(callback=_given, metavar="GLOB", help="Only cells that match, such as 'ops.softmax*@torch-*'.")
+    ] = "*",
+    out: Annotated[
+        Path | None, typer.Option(parser=_path, metavar="PATH", help="Where to work and to put the page; replay/VERSION by default.")
+    ] = None,
     cached: Annotated[bool, typer.Option("--cached", help="Use environments that were built before from the very same locks.")] = False,
     cores: Annotated[int, typer.Option(help="Batches that run at the same time; 0 for one per core.")] = 0,
     engine: Annotated[str, typer.Option(help="Another engine than the published one.")] = "",
-    signers: Annotated[Path | None, typer.Option("--signers", help="As for verify.")] = None,
+    signers: Signers = None,
+    trust: Trust = False,
     config: Settings = None,
 ) -> None:
-    """Build the published environments again, run again, and say how many results came back bit for bit."""
+    """Build the published environments again, run again, and say how many results came back bit for bit.
+
+    The published code runs with your rights: it can read, write and send whatever you can. Replay versions of people whom you trust.
+    """
     from replab.commands import common, replay as command
     from replab.publish.replay import Options
 
     lab = common.open_lab(settings=config or ())
-    asked = Options(cells=cells, out=out, cache=lab.cache if cached else None, cores=cores, engine=engine, signers=signers)
+    asked = Options(
+        cells=cells,
+        out=out,
+        cache=lab.cache if cached else None,
+        cores=cores,
+        engine=engine,
+        signers=signers,
+        agreed=common.agreement(trust=trust),
+    )
     if not command.run(place, asked):
         raise typer.Exit(1)
 
 
 @app.command()
 def bundle(
-    pattern: Annotated[str, typer.Argument(metavar="[GLOB]", help="Which cells, such as 'ops.softmax*@torch-*'; all by default.")] = "*",
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("results.bundle"),
+    pattern: Annotated[
+        str, typer.Argument(callback=_given, metavar="[GLOB]", help="Which cells, such as 'ops.softmax*@torch-*'; all by default.")
+    ] = "*",
+    out: Annotated[Path, typer.Option(parser=_path, metavar="PATH", help="The file to write.")] = Path("results.bundle"),
+    sign: Annotated[Path | None, typer.Option(parser=_path, metavar="KEY", help="Sign the bundle with this SSH key.")] = None,
     config: Settings = None,
 ) -> None:
     """Pack results of this machine into one file, with hashes and where they come from."""
     from replab.commands import bundle as command, common
 
-    command.pack(common.open_lab(settings=config or ()), pattern, out)
+    command.pack(common.open_lab(settings=config or ()), pattern, out, sign)
 
 
 @app.command()
 def merge(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bundles of other machines.")],
+    files: Annotated[list[Path], typer.Argument(parser=_path, metavar="FILE...", help="Bundles of other machines.")],
+    signers: Signers = None,
+    trust: Trust = False,
     config: Settings = None,
 ) -> None:
-    """Put the results of bundles into the store here; a bundle with a wrong hash is refused as a whole."""
+    """Put the results of bundles into the store here; a bundle with a wrong hash is refused as a whole.
+
+    No code of a bundle runs, but its results count as if they had been computed here: merge those of people whom you trust.
+    """
     from replab.commands import bundle as command, common
 
-    command.merge(common.open_lab(settings=config or ()), files)
+    command.merge(common.open_lab(settings=config or ()), files, signers, common.agreement(trust=trust))
 
 
 @app.command()
 def deploy(
-    to: Annotated[str, typer.Option(metavar="FOLDER|REMOTE#BRANCH", help="A folder, or a branch of a git remote.")],
-    site: Annotated[Path, typer.Option(help="The folder of the site.")] = Path("site"),
+    to: Annotated[str, typer.Option(callback=_given, metavar="FOLDER|REMOTE#BRANCH", help="A folder, or a branch of a git remote.")],
+    site: Annotated[Path, typer.Option(parser=_path, metavar="PATH", help="The folder of the site.")] = Path("site"),
 ) -> None:
     """Bring every published version to a folder or to a branch that is served as pages; what is there is kept."""
     from replab.commands import deploy as command
@@ -282,22 +349,70 @@ def bench(context: typer.Context) -> None:
 
 
 def _say(text: str) -> None:
-    Console(highlight=False, soft_wrap=True).print(Text(text))
+    Console(highlight=False, soft_wrap=True).print(Text(visible(text)))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; every problem that a user can mend becomes one sentence on stderr and the exit code of its kind."""
+    """Run one command; whatever goes wrong becomes one sentence on stderr and the exit code of its kind (docs/exit-codes.md)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale without letters must not cost the message
+    try:
+        code = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, and not when the interpreter ends, a full disk can still be told
+    except LabError as error:
+        return _complain(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _complain("interrupted; finished cells are kept", INTERRUPTED)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        _drop_output()
+        return _complain(str(unforeseen(error)), Unforeseen.exit_code)
+    return code
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         app(args=arguments, standalone_mode=True)
     except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # so the parser of arguments tells it
+            raise KeyboardInterrupt from None
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except LabError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(Text.assemble(("replab: ", "bold red"), str(error)))
-        return error.exit_code
-    except KeyboardInterrupt:
-        Console(stderr=True).print("replab: interrupted")
-        return INTERRUPTED
     return 0
+
+
+def unforeseen(error: Exception) -> Unforeseen:
+    """The sentence for what no other sentence foresaw: the file where there is one, else the place in the code."""
+    where = next((str(name) for name in (getattr(error, "filename2", None), getattr(error, "filename", None)) if name), "")
+    if isinstance(error, OSError) and error.errno:
+        hint = CURES.get(error.errno, f"{TRACEBACK}=1 says where it happened")
+        return Unforeseen(os.strerror(error.errno), where=where, hint=hint)
+    if isinstance(error, MemoryError):
+        return Unforeseen("there is not enough memory", hint="Ask for less at once")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    said = " ".join(str(error).split())[:200]
+    problem = f"{type(error).__name__}{': ' if said else ''}{said}"
+    return Unforeseen(problem, where=f"{Path(last.filename).name}:{last.lineno}", hint=f"{TRACEBACK}=1 shows all calls")
+
+
+def _drop_output() -> None:
+    """Where output cannot be written, the interpreter must not try it again at its end, with words of its own."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ValueError:  # closed already
+        pass
+
+
+def _complain(text: str, code: int) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text.assemble(("replab: ", "bold red"), text))
+    return code
 
 
 if __name__ == "__main__":

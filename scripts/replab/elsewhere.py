@@ -7,7 +7,7 @@ to say; the others are judged by the same truths.
 
 from __future__ import annotations
 
-import json
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -15,15 +15,15 @@ from typing import Any
 
 from replab import ids, plan
 from replab.batch import environment_facts, manifest_of, planned
-from replab.errors import StoreError
+from replab.errors import LabError, StoreError
 from replab.judge import Judge
 from replab.model import Lab, Status
 from replab.pairs import Row
-from replab.platforms import MERGED, bits, differences, first, sources
+from replab.platforms import IDENTITY, bits, differences, facts_fault, first, sources, told_by
 from replab.store import Store
 from replab.tables import CELLS, COUNT, TEXT
+from replab.visible import visible
 
-IDENTITY = ("identity", "platform", "engine")
 NAMED = 5
 """So many cells with other bits are named in a line."""
 NOTHING_HERE = "not run here"
@@ -31,6 +31,8 @@ COLUMNS = {**CELLS, "here": TEXT, "here_bits": TEXT}
 SORT = ["id", "engine", "platform", "output"]
 
 Facts = Mapping[str, Any]
+ODD = (LabError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What descriptions and results that others made may end in, after all checks: they are passed over."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,19 +68,24 @@ def known(lab: Lab) -> dict[str, list[Facts]]:
     found: dict[tuple[str, ...], tuple[str, Facts]] = {}
     for path in sources(lab):
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            raise StoreError(
-                "is damaged: no JSON", where=str(path), hint="Remove it; merging, or a run with that engine, writes it again"
-            ) from None
-        named = told["environments"] if path.parent.name == MERGED else {path.stem.partition("--")[2]: told}
-        for place, facts in named.items():
-            if place in places and facts.get("status") == Status.OK and _is_other(facts, environment_facts(lab, place)):
-                found[place, *(str(facts[name]) for name in IDENTITY)] = (place, facts)
+            named = told_by(path)
+        except StoreError as error:
+            _pass_over(error)
+            continue
+        for place, facts in sorted(named.items()):
+            if fault := facts_fault(facts):
+                _pass_over(visible(f"{path}: {place}: {fault}"))
+            elif place in places and facts.get("status") == Status.OK and _is_other(facts, environment_facts(lab, place)):
+                found[place, *(facts[name] for name in IDENTITY)] = (place, facts)
     grouped: dict[str, list[Facts]] = defaultdict(list)
     for _, (place, facts) in sorted(found.items()):
         grouped[place].append(facts)
     return grouped
+
+
+def _pass_over(problem: object) -> None:
+    """Say what of elsewhere is left out: it came from others, and must not cost the results of this run."""
+    print(f"replab: {problem}: passed over", file=sys.stderr)  # noqa: T201 (for the log of the step)
 
 
 def _is_other(there: Facts, here: Facts) -> bool:
@@ -100,12 +107,17 @@ def rows(lab: Lab, unrepeatable: Iterable[str] = ()) -> tuple[list[Row], list[Ro
         here = _Here(lab, place, environment, device)
         for facts in others:
             line = Line(environment=environment, device=device, engine=facts["engine"], platform=facts["platform"])
-            there, other = here.compare(facts, line, shaky)
-            if not there:
+            try:
+                there, other = here.compare(facts, line, shaky)
+                if not there:
+                    continue
+                if line.other:
+                    line.differences = tuple(differences(here.facts["observed"], facts["observed"]))
+                judged += list(_judged(lab, environment, facts, there, other))
+            except ODD as error:
+                problem = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+                _pass_over(visible(f"what {line.engine} found in {environment} on {line.platform} ({problem})"))
                 continue
-            if line.other:
-                line.differences = tuple(differences(here.facts["observed"], facts["observed"]))
-            judged += _judged(lab, environment, facts, there, other)
             lines.append(asdict(line) | {"named": "; ".join(line.named), "differences": first(line.differences)})
     return judged, lines
 
@@ -134,7 +146,11 @@ class _Here:
                 continue
             if not mine["key"] and self.facts["status"] == Status.OK:  # left out here, with a reason that holds there too
                 continue
-            record, _ = self.store.describe(key)
+            try:
+                record, _ = self.store.describe(key)
+            except (StoreError, OSError):
+                line.damaged += 1
+                continue
             own, _ = self.store.describe(mine["key"]) if mine["key"] else ({}, [])
             same = bool(own) and bits(own) == bits(record)
             if not same and not self.store.intact(key):

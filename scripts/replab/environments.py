@@ -5,18 +5,25 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from replab import files
 from replab.errors import ConfigError, ConfigErrors, LabError
 from replab.model import FRAMEWORKS, MODES, Cuda, Environment
+from replab.visible import shown
 
 EVERYTHING = "all"
 """The group that needs no entry in ``groups.toml``: every environment with a CPU build."""
 
 DEVICES = ("cpu", "cuda")
+
+LONGEST = 200
+"""Characters of a word that is looked for among known ones: comparing costs the square."""
+HIGHEST_ORDER = 10**6
+MOST = 1000
+"""Entries of a list: each is looked up, and told when it is wrong."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")  # a name is part of ids and of file names
 _PYTHON = re.compile(r"3\.\d{1,2}")
@@ -38,7 +45,10 @@ def load_environments(containers: Path) -> tuple[Environment, ...]:
     Raises ``ConfigErrors`` with every fault of every file.
     """
     faults: list[LabError] = []
-    found = [_environment(file, faults) for file in sorted(containers.glob("*/env.toml"))]
+    try:
+        found = [_environment(file, faults) for file in files.named(containers, "env.toml")]
+    except OSError:
+        found = []
     environments = sorted((e for e in found if e is not None), key=lambda e: (FRAMEWORKS.index(e.framework), e.order, e.name))
     if not found:
         faults.append(ConfigError("no environment is defined", where=str(containers), hint="Expected containers/NAME/env.toml"))
@@ -59,15 +69,16 @@ def load_groups(containers: Path) -> Mapping[str, tuple[str, ...]]:
     return {name: tuple(e.name for e in environments if name in e.groups) for name in names}
 
 
-def select(
-    environments: Sequence[Environment], groups: Mapping[str, Sequence[str]], wanted: str | Iterable[str]
-) -> tuple[Environment, ...]:
+def select(environments: Sequence[Environment], groups: Mapping[str, Sequence[str]], wanted: object) -> tuple[Environment, ...]:
     """The environments that ``wanted`` names, each once, in the order of ``environments``.
 
     ``wanted`` is a group, an environment, several of them separated by commas or spaces, or a list of such texts.
     Raises ``ConfigErrors`` with every unknown name.
     """
-    texts = [wanted] if isinstance(wanted, str) else list(wanted)
+    texts = [wanted] if isinstance(wanted, str) else wanted
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        hint = "For example core, or tf-1.15,torch-2.13" if wanted is not None else "Nothing stands behind the name of the setting"
+        raise ConfigError(f"must be names of environments or groups, not {shown(wanted)}", where="environments", hint=hint)
     words = [word for text in texts for word in re.split(r"[,\s]+", text.strip()) if word]
     known = {e.name: (e.name,) for e in environments} | {name: tuple(members) for name, members in groups.items()}
     faults: list[LabError] = [_unknown(word, known) for word in dict.fromkeys(words) if word not in known]
@@ -80,13 +91,13 @@ def select(
 
 
 def _unknown(word: str, known: Iterable[str]) -> ConfigError:
-    return ConfigError(f"unknown environment or group '{word}'", where="environments", hint=_known(word, known))
+    return ConfigError(f"unknown environment or group {shown(word)}", where="environments", hint=_known(word, known))
 
 
 def _known(word: str, known: Iterable[str]) -> str:
     """The hint to an unknown word: what it may have meant, and what there is."""
     names = list(known)
-    close = difflib.get_close_matches(word, names, n=1)
+    close = difflib.get_close_matches(word[:LONGEST], names, n=1)
     listed = f"Known: {', '.join(names)}"
     return f"Did you mean '{close[0]}'? {listed}" if close else listed
 
@@ -98,9 +109,11 @@ def _where(file: Path) -> str:
 
 def _read(file: Path, faults: list[LabError]) -> dict[str, object] | None:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        faults.append(ConfigError(f"not valid TOML: {error}", where=_where(file)))
+        return files.read_toml(file, where=_where(file))
+    except FileNotFoundError:
+        faults.append(ConfigError("does not exist", where=_where(file)))
+    except LabError as error:
+        faults.append(error)
     return None
 
 
@@ -158,7 +171,7 @@ def _cuda(outer: _Keys, version: str) -> Cuda | None:
     """The table ``[cuda]``."""
     table = outer.table["cuda"]
     if not isinstance(table, dict):
-        outer.fault("cuda", f"{table!r} is not a table")
+        outer.fault("cuda", f"{shown(table)} is not a table")
         return None
     keys = _Keys(table, f"{outer.where}: cuda", outer.faults)
     keys.only(_CUDA_REQUIRED, _CUDA_OPTIONAL)
@@ -176,7 +189,7 @@ def _cuda(outer: _Keys, version: str) -> Cuda | None:
 def _groups(containers: Path, environments: Sequence[Environment], faults: list[LabError], *, complete: bool) -> dict[str, tuple[str, ...]]:
     """The groups of ``groups.toml`` and ``all``; members are looked up only if every environment could be read."""
     file = containers / "groups.toml"
-    table = (_read(file, faults) or {}) if file.is_file() else {}
+    table = (_read(file, faults) or {}) if files.is_there(file) else {}
     keys = _Keys(table, _where(file), faults)
     known = [e.name for e in environments]
     groups = {EVERYTHING: tuple(e.name for e in environments if "cpu" in e.devices)}
@@ -217,7 +230,7 @@ class _Keys:
         if isinstance(value, str) and pattern.fullmatch(value):
             return value
         if key in self.table:
-            self.fault(key, f"{value!r} is not {expected}")
+            self.fault(key, f"{shown(value)} is not {expected}")
         return ""
 
     def one_of(self, key: str, allowed: Sequence[str]) -> str:
@@ -225,21 +238,24 @@ class _Keys:
         if isinstance(value, str) and value in allowed:
             return value
         if key in self.table:
-            self.fault(key, f"unknown value {value!r}", _known(str(value), allowed))
+            self.fault(key, f"unknown value {shown(value)}", _known(str(value), allowed))
         return ""
 
     def texts(self, key: str, pattern: re.Pattern[str], expected: str) -> tuple[str, ...]:
         value = self.table.get(key)
         if key not in self.table:
             return ()
+        if isinstance(value, list) and len(value) > MOST:
+            self.fault(key, f"has {len(value)} entries, and may have {MOST}")
+            return ()
         if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
-            self.fault(key, f"{value!r} is not a list of texts with at least one entry")
+            self.fault(key, f"{shown(value)} is not a list of texts with at least one entry")
             return ()
         for item in dict.fromkeys(value):
             if not pattern.fullmatch(item):
-                self.fault(key, f"{item!r} is not {expected}")
+                self.fault(key, f"{shown(item)} is not {expected}")
             elif value.count(item) > 1:
-                self.fault(key, f"{item!r} stands there more than once")
+                self.fault(key, f"{shown(item)} stands there more than once")
         return tuple(dict.fromkeys(value))
 
     def some_of(self, key: str, allowed: Sequence[str]) -> tuple[str, ...]:
@@ -247,20 +263,22 @@ class _Keys:
         values = self.texts(key, re.compile(r"\S+"), "one word")
         for value in values:
             if allowed and value not in allowed:
-                self.fault(key, f"unknown value {value!r}", _known(value, allowed))
+                self.fault(key, f"unknown value {shown(value)}", _known(value, allowed))
         return values
 
     def whole_number(self, key: str) -> int:
         value = self.table.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= HIGHEST_ORDER:
             return value
         if key in self.table:
-            self.fault(key, f"{value!r} is not a whole number from 0 up")
+            self.fault(key, f"{shown(value)} is not a whole number from 0 up to {HIGHEST_ORDER}")
         return 0
 
     def variables(self, key: str) -> dict[str, str]:
         value = self.table.get(key)
-        if isinstance(value, dict) and all(_VARIABLE.fullmatch(name) and isinstance(text, str) for name, text in value.items()):
+        if isinstance(value, dict) and all(
+            _VARIABLE.fullmatch(name) and isinstance(text, str) and text.isprintable() for name, text in value.items()
+        ):
             return {name: str(text) for name, text in value.items()}
-        self.fault(key, f"{value!r} is not a table of texts with names such as TF_NAME")
+        self.fault(key, f"{shown(value)} is not a table of printable texts with names such as TF_NAME")
         return {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from replab.visible import visible
+
 
 class LabError(Exception):
     """A problem that the reader of the message can fix.
@@ -24,8 +26,9 @@ class LabError(Exception):
         return self
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.problem}" if self.where else self.problem
-        return f"{text}. {self.hint}" if self.hint else text
+        """One text for a terminal or a log: what came from elsewhere cannot control it."""
+        text = f"{visible(self.where, lines=False)}: {self.problem}" if self.where else self.problem
+        return visible(f"{text}. {self.hint}" if self.hint else text)
 
 
 class ConfigError(LabError):
@@ -44,7 +47,7 @@ class ConfigErrors(LabError):
         self.faults = tuple(faults)
 
     def __str__(self) -> str:
-        return self.problem
+        return visible(self.problem)
 
 
 class EnvironmentUnavailable(LabError):
@@ -75,3 +78,15 @@ class SandboxError(LabError):
     """The lab's own machinery failed inside a sandbox (never used for a cell that fails)."""
 
     exit_code = 9
+
+
+class Unforeseen(LabError):
+    """Something failed that no other sentence foresaw: the last net of the command line."""
+
+    exit_code = 14
+
+
+class CellsFailed(LabError):
+    """Cells were run, and none of them gave a result."""
+
+    exit_code = 15

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from replab.model import FRAMEWORKS, Case, Factor
+from replab.visible import shown
 
 if TYPE_CHECKING:
     from replab.config import Faults
@@ -29,9 +30,13 @@ def load_factors(data: Mapping[str, Any], where: str, faults: Faults) -> dict[st
         elif not isinstance(fields, dict) or "aligned" not in fields:
             faults.add("needs a value `aligned`", where=place, hint="Such as { aligned = 1e-5, alternatives = [1e-3] }")
         elif unknown := sorted(set(fields) - set(FIELDS)):
-            faults.add(f"unknown key {unknown[0]!r}", where=place, hint=f"Known: {', '.join(FIELDS)}")
+            faults.add(f"unknown key {shown(unknown[0])}", where=place, hint=f"Known: {', '.join(FIELDS)}")
+        elif wrong := [key for key in ("fit", "diagnose") if not isinstance(fields.get(key, False), bool)]:
+            faults.add(f"{wrong[0]} must be true or false", where=place)
+        elif not isinstance(fields.get("title", ""), str):
+            faults.add("title must be a text", where=place)
         elif fields.get("fit", False) and not _is_real(fields["aligned"]):
-            faults.add(f"only a number can be fitted, not {fields['aligned']!r}", where=place)
+            faults.add(f"only a number can be fitted, not {shown(fields['aligned'])}", where=place)
         elif not isinstance(fields.get("alternatives", []), list):
             faults.add("alternatives must be a list", where=place)
         else:

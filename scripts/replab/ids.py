@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from replab.errors import ConfigError
 from replab.model import Batch, Cell
+from replab.visible import shown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 """What families, cases, environments and variants may be called: their names become file names."""
@@ -41,17 +42,17 @@ def check_name(name: str, what: str) -> ConfigError | None:
     """A fault when ``name`` cannot be part of an id, else ``None``."""
     if not NAME.fullmatch(name.replace("_", "-")) or len(name) > NAME_LIMIT:
         return ConfigError(
-            f"{name!r} cannot name {what}",
+            f"{shown(name)} cannot name {what}",
             hint=f"Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most {NAME_LIMIT} characters",
         )
     if "--" in name or name.endswith("-"):
         return ConfigError(
-            f"{name!r} cannot name {what}", hint="Use single dashes, and none at the end: two separate the parts of a batch's name"
+            f"{shown(name)} cannot name {what}", hint="Use single dashes, and none at the end: two separate the parts of a batch's name"
         )
     if what == "a family" and name == "all":
         return ConfigError("'all' cannot name a family", hint="It stands for every family, in settings and in names of batches")
     if what == "a family" and "." in name:
-        return ConfigError(f"{name!r} cannot name {what}", hint="The first dot of a cell's id ends its family: use '_' or '-'")
+        return ConfigError(f"{shown(name)} cannot name {what}", hint="The first dot of a cell's id ends its family: use '_' or '-'")
     return None
 
 
@@ -69,7 +70,7 @@ def parse_cell_id(text: str) -> CellId:
     """
     match = CELL_ID.fullmatch(text)
     if match is None:
-        raise ConfigError(f"{text!r} is not the id of a cell", hint="An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu")
+        raise ConfigError(f"{shown(text)} is not the id of a cell", hint="An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu")
     parts: dict[str, str] = match.groupdict(default="")
     derivative = int(parts.pop("derivative"))
     return CellId(derivative=derivative, **parts)
@@ -93,7 +94,7 @@ def parse_batch_id(text: str) -> Batch:
     """
     parts = text.split("--")
     if len(parts) not in (3, 4) or parts[3:] not in ([], ["cuda"]):  # the device, where it is not the processor
-        raise ConfigError(f"{text!r} is not the name of a batch", hint="It reads ENVIRONMENT--FAMILY--VARIANT")
+        raise ConfigError(f"{shown(text)} is not the name of a batch", hint="It reads ENVIRONMENT--FAMILY--VARIANT")
     return Batch(environment=parts[0], family=parts[1], variant=parts[2], device=(*parts, "cpu")[3])
 
 

@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special as sps
 
+from replab import generators
 from replab.errors import ConfigError
 from replab.formats import FORMATS, bits_to_float32, round_to
+from replab.generators import WINDOW as DERIVATIVE_WINDOW, as_number
 from replab.model import Case, Generator
 from replab.store import write_atomically
 
 DERIVATIVE_POINTS = 2048
-DERIVATIVE_WINDOW = 2.0**6
 Array = NDArray[Any]
 Draw = np.random.Generator
 MIX = (("strata", 0.40), ("window", 0.25), ("bell", 0.25), ("zeros", 0.10))
@@ -51,13 +52,12 @@ def generate(generator: Generator, dtype: str, *, points: int, derivative: bool)
     Raises ``ConfigError`` when the options do not fit the kind.
     """
     kind = GENERATORS[generator.kind]
+    for option, problem in generators.faults(generator.kind, generator.options):
+        raise ConfigError(problem, where=f"generators.{generator.name}" + (f".{option}" if option else ""))
     rng = np.random.Generator(np.random.PCG64(seed_of_generator(generator)))
     options = {key: value for key, value in generator.options.items() if key != "seed"}
     extra = {"points": DERIVATIVE_POINTS if derivative else points, "derivative": derivative} if generator.kind == "float_range" else {}
-    try:
-        values = kind(rng, dtype, **options, **extra)
-    except (TypeError, ValueError, KeyError) as error:
-        raise ConfigError(f"the options of kind {generator.kind!r} do not fit: {error}", where=f"generators.{generator.name}") from None
+    values = kind(rng, dtype, **options, **extra)
     if values.dtype.kind in "iub" or dtype not in FORMATS:
         return values
     return round_to(values, dtype)
@@ -166,8 +166,7 @@ def values(rng: Draw, _dtype: str, /, *, values: list[float | str], shape: list[
 
     With ``dtype`` int32, int64 or bool the input keeps that type; else it lies on the grid of the cell's dtype.
     """
-    numbers = [float.fromhex(v) if isinstance(v, str) and "0x" in v.lower() else float(v) if isinstance(v, str) else v for v in values]
-    array = np.array(numbers, dtype=dtype)
+    array = np.array([as_number(one) for one in values], dtype=dtype)
     return array.reshape(shape) if shape is not None else array
 
 
@@ -215,17 +214,9 @@ def dataset(rng: Draw, dtype: str, *, name: str, part: str, rows: int | None = N
     int64; ``one_hot`` (rows, 10). ``diabetes``, 442 patients: ``x`` (rows, 10) and ``y`` (rows, 1), each column of the *whole* set less
     its mean and over its standard deviation (ddof 0). Sums are those of ``math.fsum``, correctly rounded and so free of any order, and
     the rest is single IEEE operations: no machine and no version of NumPy gives other bits.
-
-    Raises ``ValueError`` for an unknown name or part and for rows that are not there.
     """
-    parts = _bundled(name)
-    if part not in parts:
-        raise ValueError(f"{name} has no part {part!r}, only {', '.join(parts)}")
-    whole = parts[part]
-    stop = len(whole) if rows is None else start + rows
-    if not 0 <= start < stop <= len(whole):
-        raise ValueError(f"{name} has the rows 0 to {len(whole)}, not {start} to {stop}")
-    return whole[start:stop].copy()
+    whole = _bundled(name)[part]
+    return whole[start : None if rows is None else start + rows].copy()
 
 
 @functools.cache
@@ -233,16 +224,12 @@ def _bundled(name: str) -> Mapping[str, Array]:
     """All parts of a data set, whole."""
     from sklearn import datasets  # noqa: PLC0415 (takes a second: only where it is needed)
 
-    match name:
-        case "digits":
-            digits = datasets.load_digits()
-            labels = digits.target.astype(np.int64)
-            return {"x": digits.data / 16.0, "y": labels, "one_hot": np.eye(10)[labels]}
-        case "diabetes":
-            diabetes = datasets.load_diabetes(scaled=False)
-            return {"x": _standardised(diabetes.data), "y": _standardised(diabetes.target[:, None])}
-        case _:
-            raise ValueError(f"there is no data set {name!r}, only diabetes, digits")
+    if name == "digits":
+        digits = datasets.load_digits()
+        labels = digits.target.astype(np.int64)
+        return {"x": digits.data / 16.0, "y": labels, "one_hot": np.eye(10)[labels]}
+    diabetes = datasets.load_diabetes(scaled=False)
+    return {"x": _standardised(diabetes.data), "y": _standardised(diabetes.target[:, None])}
 
 
 def _standardised(table: Array) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from replab import sealed
 from replab.errors import StoreError
 from replab.store import write_atomically
 
@@ -114,7 +115,7 @@ class Ledger:
         """
         files = {self.name(path): _made(path) for path in sorted(_files(made))}
         note = Note(job=job, read=dict(sorted(read.items())), made=files, terms=terms)
-        write_atomically(self._file(job), _encode(note))
+        write_atomically(self._file(job), sealed.seal(asdict(note)))
         if self._notes is not None:
             self._notes[job] = note
             self._makers = None
@@ -257,19 +258,11 @@ def _stat(path: Path) -> Stat | None:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
-def _encode(note: Note) -> bytes:
-    body = asdict(note)
-    text = json.dumps(body, sort_keys=True)
-    return json.dumps({"note": body, "sha256": hashlib.sha256(text.encode()).hexdigest()}, sort_keys=True, indent=0).encode()
-
-
 def _read(path: Path) -> Note | None:
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
-        body = whole["note"]
-        if hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest() != whole["sha256"] or body["job"] != path.stem:
-            return None
+        body = sealed.read(path)
         made = {name: Made(sha256=one["sha256"], stat=tuple(one["stat"])) for name, one in body["made"].items()}
-        return Note(job=body["job"], read=body["read"], made=made, terms=body["terms"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        note = Note(job=body["job"], read=body["read"], made=made, terms=body["terms"])
+    except (StoreError, KeyError, TypeError, AttributeError):
         return None
+    return note if note.job == path.stem else None

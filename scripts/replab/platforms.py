@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from replab import files, sealed
 from replab.errors import StoreError
 from replab.model import Lab, Status
 from replab.store import Store, write_atomically
+from replab.visible import shown
 
 NEUTRAL = ("container", "kernel", "distribution", "isolation", "schema")
 """What is seen inside and cannot move a bit: where the process is, not what it computes with."""
+IDENTITY = ("identity", "platform", "engine")
+"""What a key has of an environment."""
 MOST_CELLS = 5
 """Differing cells that are named for each environment."""
 MOST_FACTS = 12
@@ -31,8 +35,7 @@ MERGED = "merged"
 def remember(store: Path, place: str, facts: Mapping[str, Any]) -> None:
     """Keep what was found in an environment (``Environment.place``), for runs with another engine."""
     if facts.get("status") == Status.OK:
-        data = json.dumps(facts, sort_keys=True, indent=1).encode()
-        write_atomically(store / PLATFORMS / f"{facts['engine']}--{place}.json", data)
+        write_atomically(store / PLATFORMS / f"{facts['engine']}--{place}.json", sealed.seal(facts))
 
 
 def sources(lab: Lab) -> list[Path]:
@@ -40,6 +43,31 @@ def sources(lab: Lab) -> list[Path]:
     store = lab.results / "store"
     notes = [path for path in (store / PLATFORMS).glob("*.json") if path.name.partition("--")[0] != lab.engine]
     return sorted([*notes, *(store / MERGED).glob("*.json")])
+
+
+def told_by(path: Path) -> dict[str, Any]:
+    """What one of the ``sources`` says of environments, by ``Environment.place``; each may be odd (``facts_fault``).
+
+    Raises ``StoreError`` for a file that is damaged or names no environments.
+    """
+    found = sealed.read(path, hint="Remove it; merging, or a run with that engine, writes it again")
+    named = found.get("environments") if path.parent.name == MERGED else {path.stem.partition("--")[2]: found}
+    if not isinstance(named, dict):
+        raise StoreError("names no environments", where=str(path), hint="Remove it, and merge again")
+    return named
+
+
+def facts_fault(facts: object) -> str:
+    """Why something cannot be what was found in an environment; nothing when it can. One that was not there has no facts."""
+    if facts == {}:
+        return ""
+    if not isinstance(facts, dict) or not isinstance(facts.get("status"), str):
+        return f"{shown(facts)} is no description"
+    if facts["status"] != Status.OK:
+        return ""
+    if wrong := [name for name in IDENTITY if not isinstance(facts.get(name), str) or not facts[name]]:
+        return f"its {wrong[0]} is {shown(facts.get(wrong[0]))}"
+    return "" if isinstance(facts.get("observed"), dict) else f"what was observed is {shown(facts.get('observed'))}"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -105,16 +133,20 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _cells(results: Path) -> dict[str, tuple[str, ...]]:
-    """Id -> status and the hashes of all outputs, for every cell that was run."""
+    """Id -> status and the hashes of all outputs, for every cell that was run. Raises ``StoreError``."""
     store = Store(results / "store")
     found = {}
     for path in sorted((results / "batches").glob("*.json")):
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            if cell["status"] == "ok" and cell["key"]:
-                record, _ = store.describe(cell["key"])
-                found[cell["id"]] = bits(record)
-            elif cell["status"] != "skipped":
-                found[cell["id"]] = (cell["status"],)
+        manifest = sealed.decoded(files.read_bytes(path, limit=sealed.LIMIT, kind=StoreError))
+        try:
+            for cell in (manifest or {})["cells"]:
+                if cell["status"] == "ok" and cell["key"]:
+                    record, _ = store.describe(cell["key"])
+                    found[cell["id"]] = bits(record)
+                elif cell["status"] != "skipped":
+                    found[cell["id"]] = (cell["status"],)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise StoreError("is no list of cells", where=str(path), hint="Run again: it is made anew") from None
     return found
 
 
@@ -129,7 +161,8 @@ def _is_time(name: str) -> bool:
 
 def _observed(results: Path, environment: str) -> dict[str, Any]:
     try:
-        facts = json.loads((results / "environments" / f"{environment}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        facts = sealed.decoded(files.read_bytes(results / "environments" / f"{environment}.json", limit=sealed.LIMIT, kind=StoreError))
+    except (FileNotFoundError, StoreError):
         return {}
-    return dict(facts.get("observed") or {})
+    observed = (facts or {}).get("observed")
+    return observed if isinstance(observed, dict) else {}

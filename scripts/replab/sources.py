@@ -11,20 +11,51 @@ import functools
 import hashlib
 from pathlib import Path
 
+from replab import files
 from replab.errors import ConfigError
+
+DEEPEST = 250
+"""Levels of a syntax tree: a sum of 250 terms. Python itself gives up somewhere between 500 and 1000 calls within calls."""
 
 
 @functools.cache
 def _module(path: Path, _stamp: tuple[int, int]) -> ast.Module:
+    text = files.read_text(path, limit=files.CODE_LIMIT)
     try:
-        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        module = ast.parse(text, filename=str(path))
     except SyntaxError as error:
         raise ConfigError(f"is not valid Python: {error.msg}", where=f"{path}:{error.lineno}") from None
+    except (RecursionError, MemoryError, ValueError) as error:  # thousands of levels, a zero byte
+        problem = error if isinstance(error, ValueError) else "nested too deep"
+        raise ConfigError(f"is not valid Python: {problem}", where=str(path)) from None
+    if (line := _too_deep(module)) is not None:
+        raise ConfigError(f"is nested in more than {DEEPEST} levels", where=f"{path}:{line}", hint="Give parts of the expression names")
+    return module
+
+
+def _too_deep(module: ast.Module) -> int | None:
+    """The line of a node so deep that functions which walk the tree by calling themselves would not come back."""
+    level: list[ast.AST] = [module]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return None
+    return next((node.lineno for node in level if hasattr(node, "lineno")), 0)
 
 
 def _parse(path: Path) -> ast.Module:
-    stat = path.stat()
-    return _module(path, (stat.st_mtime_ns, stat.st_size))
+    return _module(path, _stamp_of(path))
+
+
+def _stamp_of(path: Path) -> tuple[int, int]:
+    """Time and size of a file, by which a parsed one is known again. Raises ``FileNotFoundError`` or ``ConfigError``."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    return found.st_mtime_ns, found.st_size
 
 
 def _bound(node: ast.stmt) -> set[str]:
@@ -116,8 +147,7 @@ def original(path: Path, function: str) -> str:
 
     Raises ``ConfigError`` when the file is not valid Python.
     """
-    stat = path.stat()
-    given, seen = _aliases(path, (stat.st_mtime_ns, stat.st_size)), {function}
+    given, seen = _aliases(path, _stamp_of(path)), {function}
     while (other := given.get(function, function)) not in seen:
         seen.add(other)
         function = other
@@ -141,8 +171,7 @@ def digest(path: Path, function: str) -> str:
 
     Raises ``ConfigError`` when the file has no such function or is not valid Python.
     """
-    stat = path.stat()
-    return _digest(path, function, (stat.st_mtime_ns, stat.st_size))
+    return _digest(path, function, _stamp_of(path))
 
 
 @functools.cache
@@ -163,10 +192,9 @@ def _without_docstring(node: ast.stmt) -> ast.stmt:
 
 def text(path: Path, function: str) -> str:
     """The source text of ``function`` and of the helpers it reaches (imports left out), for readers of the report."""
-    stat = path.stat()
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = files.read_text(path, limit=files.CODE_LIMIT).splitlines()
     parts = []
-    for node in _slice(path, function, (stat.st_mtime_ns, stat.st_size)):
+    for node in _slice(path, function, _stamp_of(path)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             continue
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
@@ -176,16 +204,14 @@ def text(path: Path, function: str) -> str:
 
 def short_text(path: Path, function: str) -> str:
     """The same without comments, docstrings and blank lines, each statement on one line: for readers who need it in little space."""
-    stat = path.stat()
-    nodes = _slice(path, function, (stat.st_mtime_ns, stat.st_size))
+    nodes = _slice(path, function, _stamp_of(path))
     kept = [ast.copy_location(_without_docstring(node), node) for node in nodes if not isinstance(node, ast.Import | ast.ImportFrom)]
     return "\n".join(ast.unparse(node).strip() for node in kept)
 
 
 def imports(path: Path, function: str) -> list[str]:
     """The import statements that ``function`` and its helpers need, a line per module."""
-    stat = path.stat()
-    nodes = _slice(path, function, (stat.st_mtime_ns, stat.st_size))
+    nodes = _slice(path, function, _stamp_of(path))
     return [
         ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", "") != "__future__"
     ]

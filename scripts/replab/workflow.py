@@ -7,15 +7,18 @@ import json
 import os
 import re
 import shlex
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import IO, Any
 
 from replab import code, config, defaults, ids, jobs, pins, plan, platforms, warm
 from replab.batch import HELD
-from replab.errors import ConfigError, LabError
+from replab.errors import ConfigError, LabError, StoreError
 from replab.jobs import APPTAINER, IMAGE_ENGINES
 from replab.ledger import Ledger
 from replab.model import IMPL_FILE, Batch, Family, Lab
@@ -31,7 +34,12 @@ REPORT = "report"
 """The target that is a rule with an output."""
 NAMED = 20
 """So many jobs that are done again are named."""
+ENDING = "Will exit after finishing currently running jobs"
+"""How Snakemake says that it starts no other job; the display knows it by these words."""
+INTERRUPTED = 130
+"""Exit code of a workflow that was stopped with Ctrl-C."""
 _held: list[IO[str]] = []
+_interrupts: list[int] = []
 _running: list[object] = []
 """Processes that end with this one: they read a pipe that it holds."""
 NOT_SETTINGS = ("version", "allow", "site", "sign")
@@ -148,8 +156,14 @@ def claim(lab: Lab) -> None:
 
     The kernel lets go of it when the process ends, however.
     """
-    lab.results.mkdir(parents=True, exist_ok=True)
-    handle = (lab.results / ".lock").open("a")
+    try:
+        lab.results.mkdir(parents=True, exist_ok=True)
+        handle = os.fdopen(os.open(lab.results / ".lock", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666), "a")
+    except OSError as error:
+        hint = "Mend the permissions, or name other results"
+        fault = StoreError(f"cannot be written: {error.strerror}", where=str(lab.results), hint=hint)
+        print(f"replab: {fault}", file=sys.stderr)
+        raise SystemExit(fault.exit_code) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -163,6 +177,51 @@ def claim(lab: Lab) -> None:
         )
         raise SystemExit(IN_USE) from None
     _held.append(handle)
+
+
+def refuse_cores(settings: Any) -> None:
+    """Leave with a sentence where no job could ever start (``--cores 0``), or all of them at once (a negative number).
+
+    ``settings`` are Snakemake's of resources; what was not given is None there.
+    """
+    asked = {"--cores": settings.cores, "--jobs": settings.nodes, "--local-cores": settings.local_cores}
+    for option, number in asked.items():
+        if number is not None and number < 1:
+            fault = ConfigError(f"{number} is no number of jobs at a time", where=option, hint="Say a number from 1 up, or all")
+            print(f"replab: {fault}", file=sys.stderr)
+            raise SystemExit(fault.exit_code)
+
+
+def note_interrupt(workflow: Any) -> None:
+    """Let Ctrl-C end a workflow in order, and be known again when it has ended.
+
+    A terminal sends it to the jobs as well, which end; Snakemake starts no other, and leaves. By itself it would be interrupted wherever
+    it stands, with whatever errors that gives there. Elsewhere than on this machine jobs must be cancelled, which Snakemake does by itself;
+    and a second Ctrl-C is one for Snakemake.
+    """
+
+    def end() -> None:  # in a thread of its own: a handler may stand in the middle of what it would lock
+        from snakemake.logging import logger  # noqa: PLC0415 (only where Snakemake runs)
+
+        logger.info(f"{ENDING} (Ctrl-C)")
+        workflow.scheduler.exit_gracefully()
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        _interrupts.append(number)
+        if workflow.scheduler is None:  # nothing has begun
+            end_interrupted()
+        if len(_interrupts) > 1 or not workflow.local_exec:
+            signal.default_int_handler(number, frame)
+        threading.Thread(target=end, daemon=True).start()
+
+    signal.signal(signal.SIGINT, interrupted)
+
+
+def end_interrupted() -> None:
+    """After a run that did not end well: where Ctrl-C was the reason, say so, and leave with the exit code that shells expect."""
+    if _interrupts:
+        print("replab: interrupted; finished cells are kept", file=sys.stderr, flush=True)
+        raise SystemExit(INTERRUPTED)
 
 
 def is_dry_run() -> bool:
@@ -310,6 +369,8 @@ def publication(settings: Mapping[str, Any]) -> str:
         try:
             versions.check(settings.get("version"))
             checks.allowed(settings.get("allow"))
+            if fault := config.path_fault(str(settings.get("site") or "site")):
+                raise ConfigError(fault, where=f"site: {settings.get('site')}", hint="Name another folder")
         except LabError as error:
             print(f"replab: {error}", file=sys.stderr)
             raise SystemExit(error.exit_code) from None

@@ -15,7 +15,8 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
-from snakemake_logger_plugin_replab.messages import failure_text, restarted, worth_saying
+from replab.visible import visible
+from snakemake_logger_plugin_replab.messages import failure_text, is_interrupt, restarted, worth_saying
 from snakemake_logger_plugin_replab.state import Run
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class LogHandler(LogHandlerBase):
         self.run = Run()
         self.display: Display | None = None
         self.reported: set[int] = set()
-        self.closed = False
+        self.closed = self.interrupted = False
 
     def emit(self, record: LogRecord) -> None:
         """Show one event; a fault of the display itself never stops the workflow."""
@@ -86,10 +87,11 @@ class LogHandler(LogHandlerBase):
                 if text := worth_saying(record):
                     self._shown().say(text, "bold red")
             case None:
-                if (again := restarted(record)) is not None and (known := self.run.jobs.get(again)) is not None:
+                if (restart := restarted(record)) is not None and (known := self.run.jobs.get(restart)) is not None:
                     self._shown().say(f"again: {known.name}")
                     return
-                text = worth_saying(record)
+                again, self.interrupted = self.interrupted, self.interrupted or is_interrupt(record)
+                text = "" if again and is_interrupt(record) else worth_saying(record)
                 if text:
                     style = "red" if record.levelno >= ERROR else "yellow" if record.levelno >= WARNING else ""
                     self._shown().say(text, style)
@@ -102,12 +104,14 @@ class LogHandler(LogHandlerBase):
             return  # Snakemake repeats every failure at its end
         self.reported.add(identity)
         job = self.run.failed(identity, now)
+        if self.interrupted:
+            return  # it was stopped, and its log ends in the middle
         self._shown().say(failure_text(record, job), "red")
 
     def _say_as_snakemake_does(self, record: LogRecord) -> None:
         text = self.format(record)
         if text and text != "None":
-            print(text, file=self._stream(), flush=True)
+            print(visible(text), file=self._stream(), flush=True)
 
     def _shown(self) -> Display:
         if self.display is None:

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from replab.visible import visible
 from snakemake_logger_plugin_replab.messages import duration, plural, thousands
 from snakemake_logger_plugin_replab.stages import COUNTED, UNSEEN
 from snakemake_logger_plugin_replab.state import Job, Run, Stage
@@ -79,7 +80,7 @@ class PlainDisplay:
         """See ``Display``."""
         stamp = f"[{time.strftime('%H:%M:%S')}] " if self.thread is not None else ""  # what is said before a run is no log
         with self.lock:
-            print(f"{stamp}{text}", file=self.stream, flush=True)
+            print(f"{stamp}{visible(text)}", file=self.stream, flush=True)
 
     def stop(self, summary: str) -> None:
         """See ``Display``."""
@@ -114,7 +115,7 @@ class LiveDisplay:
 
     def say(self, text: str, style: str = "") -> None:
         """See ``Display``."""
-        self.console.print(Text(text, style=style))
+        self.console.print(Text(visible(text), style=style))
 
     def stop(self, summary: str) -> None:
         """See ``Display``."""

@@ -28,6 +28,7 @@ STATES = {
 }
 """States of a Slurm job that say by themselves why it did not end well; any other is explained by the job's own log."""
 _RESTART = re.compile(r"Trying to restart job (\d+)")
+_INTERRUPTED = ("Terminating processes on user request", "Will exit after finishing currently running jobs")
 _HIDDEN = (
     "No SLURM account given",  # many sites need none
     "No account was given",
@@ -44,9 +45,16 @@ _HIDDEN = (
 def worth_saying(record: LogRecord) -> str:
     """The text of a record that is no event of a job, or nothing when it tells a reader nothing new."""
     text = str(record.msg or "").strip()
+    if is_interrupt(record):
+        return "ending what runs; finished cells are kept"
     if text.startswith(_HIDDEN):
         return ""
     return text if record.levelno >= WARNING or text.startswith(_SAID) else ""
+
+
+def is_interrupt(record: LogRecord) -> bool:
+    """Whether the record says that the run is ended by Ctrl-C or a signal."""
+    return str(record.msg or "").startswith(_INTERRUPTED)
 
 
 def restarted(record: LogRecord) -> int | None:

@@ -149,7 +149,7 @@ def test_a_version_made_in_containers_is_replayed_in_containers(
     done = workflow.replab("publish", "2026.11.0", "--allow", "dirty,controls", "--site", str(tmp_path / "site"))
     assert done.returncode == 0, done.stdout
     version, out = tmp_path / "site" / "2026.11.0", tmp_path / "replay"
-    done = workflow.replab("replay", str(version), "--out", str(out), configured=False)
+    done = workflow.replab("replay", "--trust", str(version), "--out", str(out), configured=False)
     assert done.returncode == 0, done.stdout
     found = json.loads((out / "replay.json").read_text())
     assert found["total"] > 25

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import http.server
+import io
 import json
 import shutil
 import subprocess
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from replab.publish import check, sums
-from replab.publish.errors import BundleError, DeployError, ReplayError, TamperedError
+from replab.publish.bundle import frame
+from replab.publish.errors import BundleError, DeployError, NotTrusted, ReplayError, TamperedError
 from replab.publish.site import Site
 
 from .conftest import FIRST, SECOND, Laboratory, assert_links_lead_somewhere
@@ -28,6 +33,11 @@ SELECTED = ("-c", "environments=numpy-2.5", "-c", "variants=default")
 def copy(second: Path, tmp_path: Path) -> Path:
     """A version taken elsewhere."""
     return shutil.copytree(second, tmp_path / "taken" / "away")
+
+
+def states(place: Path | str) -> list[tuple[str, tuple[str, ...]]]:
+    """What a check of a site finds."""
+    return [(one.version, one.faults) for one in check.check(str(place))]
 
 
 def flip(path: Path) -> None:
@@ -45,7 +55,8 @@ def test_a_version_copied_elsewhere_verifies(laboratory: Laboratory, copy: Path)
 
 def test_a_whole_site_verifies(laboratory: Laboratory, second: Path) -> None:
     said = laboratory.replab("verify", "site")
-    assert said.startswith(f"{FIRST}: ")
+    assert said.startswith("the site: ")
+    assert f"\n{FIRST}: " in said
     assert f"\n{SECOND}: " in said
 
 
@@ -80,7 +91,7 @@ def address(laboratory: Laboratory, second: Path) -> Iterator[str]:
 
 
 def test_a_site_and_a_version_verify_at_an_address(laboratory: Laboratory, address: str) -> None:
-    assert [(one.version, one.faults) for one in check.check(address)] == [(FIRST, ()), (SECOND, ())]
+    assert states(address) == [("the site", ()), (FIRST, ()), (SECOND, ())]
     assert f"{SECOND}: " in laboratory.replab("verify", f"{address}/latest/")
     said = laboratory.replab("verify", f"{address}/nothing", code=TamperedError.exit_code)
     assert "this is no published version" in said
@@ -129,7 +140,7 @@ def test_a_signed_version_says_who_signed_it(laboratory: Laboratory, second: Pat
 def test_on_the_same_machine_every_repeatable_result_comes_back_bit_for_bit(laboratory: Laboratory, first: Path, tmp_path: Path) -> None:
     """Environments are built anew from the published locks, and the published code runs, not the one at hand."""
     taken = shutil.copytree(first, tmp_path / "taken")
-    said = laboratory.replab("replay", str(taken), "--out", str(tmp_path / "replay"), "--cores", "2")
+    said = laboratory.replab("replay", "--trust", str(taken), "--out", str(tmp_path / "replay"), "--cores", "2")
     found = json.loads((tmp_path / "replay" / "replay.json").read_text())
     assert found["counts"]["same"] == found["total"] - found["counts"]["unsteady"] > 30
     assert "came back bit for bit (100 %)" in said
@@ -157,7 +168,7 @@ def test_a_replay_tells_other_bits_from_other_values_and_says_why(laboratory: La
     about["environments"]["numpy-2.5"]["platform"] = " ".join([*words[:2], "AnotherVendor-1-2", *words[3:]])
     (copy / "publication.json").write_text(json.dumps(about))
     (copy / sums.SUMS).write_text(sums.text(sums.of_folder(copy)))
-    said = laboratory.replab("replay", str(copy), "--out", str(tmp_path / "replay"), "--cells", "tiny.[st]*:float32", "--cached", code=1)
+    said = laboratory.replab("replay", "--trust", str(copy), "--out", str(tmp_path / "replay"), "--cells", "tiny.[st]*:float32", "--cached", code=1)
     found = json.loads((tmp_path / "replay" / "replay.json").read_text())
     by_case = {one["id"].partition(":")[0]: one for one in found["cells"]}
     assert by_case["tiny.square"]["kind"] == "within"
@@ -168,15 +179,23 @@ def test_a_replay_tells_other_bits_from_other_values_and_says_why(laboratory: La
     assert "1 result did not come back." in said
 
 
+def test_code_that_nobody_signed_does_not_run_unasked(laboratory: Laboratory, copy: Path, tmp_path: Path) -> None:
+    said = laboratory.replab("replay", str(copy), "--out", str(tmp_path / "replay"), code=NotTrusted.exit_code)
+    assert "nobody signed it" in said
+    assert "its code will run with your rights" in said
+    assert "Name whom you trust with --signers FILE, or say --trust" in said
+    assert not (tmp_path / "replay").exists()
+
+
 def test_a_tampered_version_is_not_replayed(laboratory: Laboratory, copy: Path, tmp_path: Path) -> None:
     flip(copy / "workflow" / "experiments" / "tiny" / "impl_numpy.py")
-    said = laboratory.replab("replay", str(copy), "--out", str(tmp_path / "replay"), code=TamperedError.exit_code)
+    said = laboratory.replab("replay", "--trust", str(copy), "--out", str(tmp_path / "replay"), code=TamperedError.exit_code)
     assert "workflow/experiments/tiny/impl_numpy.py does not have the hash" in said
     assert not (tmp_path / "replay").exists()
 
 
 def test_a_pattern_that_matches_nothing_is_one_sentence(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:
-    said = laboratory.replab("replay", str(second), "--cells", "ops.exp", "--out", str(tmp_path / "replay"), code=ReplayError.exit_code)
+    said = laboratory.replab("replay", "--trust", str(second), "--cells", "ops.exp", "--out", str(tmp_path / "replay"), code=ReplayError.exit_code)
     assert "no published cell matches 'ops.exp'" in said
 
 
@@ -187,7 +206,7 @@ def test_results_of_one_machine_spare_another_the_work(laboratory: Laboratory, s
     assert ": 6 results, " in said, "tanh and doubled, each in float32, float64, and in float64 on the float32 grid"
     assert "every hash as listed" in laboratory.replab("verify", str(packed))
     there = tmp_path / "results"
-    assert "6 results merged, 0 were here already" in laboratory.replab("merge", str(packed), "-c", f"results={there}")
+    assert "6 results merged, 0 were here already" in laboratory.replab("merge", "--trust", str(packed), "-c", f"results={there}")
     held = {path.name for path in (there / "store" / "cells").rglob("*.safetensors")}
     assert len(held) == 6
     assert {path.name for path in (there / "store" / "blobs").rglob("*.safetensors")}, "doubled is large"
@@ -199,24 +218,27 @@ def test_results_of_one_machine_spare_another_the_work(laboratory: Laboratory, s
     ran = sum(manifest["ran"].values())
     assert ran == len({one["key"] for one in manifest["cells"] if one["key"]}) - len(held) > 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert "0 results merged, 6 were here already" in laboratory.replab("merge", str(packed), "-c", f"results={there}")
+    assert "0 results merged, 6 were here already" in laboratory.replab("merge", "--trust", str(packed), "-c", f"results={there}")
 
 
 def rewrite(packed: Path, change: Callable[[dict[str, bytes]], None]) -> None:
-    """Unpack a bundle, change its members, pack it again."""
-    import io
-    import tarfile
-
-    import pyarrow as pa
-
-    with pa.input_stream(str(packed), compression="zstd") as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-        members = {one.name: archive.extractfile(one).read() for one in archive}  # type: ignore[union-attr]
+    """Unpack a bundle, change its members, pack it again with hashes that fit."""
+    start = len(frame("0" * 64))
+    with packed.open("rb") as file:
+        file.seek(start)
+        with pa.input_stream(file, compression="zstd") as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+            members = {one.name: archive.extractfile(one).read() for one in archive}  # type: ignore[union-attr]
     change(members)
-    with pa.output_stream(str(packed), compression="zstd") as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
+    members["SHA256SUMS"] = f"{hashlib.sha256(members['bundle.json']).hexdigest()}  bundle.json\n".encode()
+    with packed.open("wb") as file:
+        file.write(frame("0" * 64))
+        with pa.output_stream(file, compression="zstd") as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
+            for name, content in members.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    rest = packed.read_bytes()[start:]
+    packed.write_bytes(frame(hashlib.sha256(rest).hexdigest()) + rest)
 
 
 def _flip_member(members: dict[str, bytes]) -> None:
@@ -226,8 +248,6 @@ def _flip_member(members: dict[str, bytes]) -> None:
 
 def _flip_and_list(members: dict[str, bytes]) -> None:
     """The list made to fit: only the record inside of the cell tells."""
-    import hashlib
-
     _flip_member(members)
     name = [one for one in members if one.startswith("cells/")][-1]
     head = json.loads(members["bundle.json"])
@@ -258,7 +278,7 @@ def test_a_bundle_with_a_wrong_hash_is_refused_and_nothing_is_merged(
     packed, there = tmp_path / "x.bundle", tmp_path / "results"
     shutil.copyfile(bundle, packed)
     rewrite(packed, change)
-    said = laboratory.replab("merge", str(packed), "-c", f"results={there}", code=TamperedError.exit_code)
+    said = laboratory.replab("merge", "--trust", str(packed), "-c", f"results={there}", code=TamperedError.exit_code)
     assert str(packed) in said
     assert not (tmp_path / "escaped").exists()
     assert not [*there.rglob("*.safetensors")]
@@ -266,7 +286,7 @@ def test_a_bundle_with_a_wrong_hash_is_refused_and_nothing_is_merged(
 
 def test_what_is_no_bundle_is_one_sentence(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:
     (tmp_path / "x.bundle").write_bytes(b"no bundle")
-    said = laboratory.replab("merge", str(tmp_path / "x.bundle"), "-c", f"results={tmp_path / 'r'}", code=TamperedError.exit_code)
+    said = laboratory.replab("merge", "--trust", str(tmp_path / "x.bundle"), "-c", f"results={tmp_path / 'r'}", code=TamperedError.exit_code)
     assert "is damaged or no bundle" in said
     said = laboratory.replab("bundle", "ops.exp", "--out", str(tmp_path / "y"), "-c", "variants=default", code=BundleError.exit_code)
     assert "no result matches 'ops.exp'" in said
@@ -294,7 +314,7 @@ def test_versions_are_pushed_to_a_branch_of_a_real_repository(laboratory: Labora
     said = laboratory.replab("deploy", "--site", str(site), "--to", f"{remote}#pages")
     assert said.splitlines()[-1] == f"deployed to {remote}#pages: {FIRST}"
     one = read_back(remote, "pages", tmp_path / "one")
-    assert [(found.version, found.faults) for found in check.check(str(one))] == [(FIRST, ())]
+    assert states(one) == [("the site", ()), (FIRST, ())]
 
     (one / "CNAME").write_text("lab.example.org\n")  # somebody else's file, pushed meanwhile
     for command in (["add", "CNAME"], ["-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "-m", "own name"], ["push", "--quiet"]):
@@ -302,7 +322,7 @@ def test_versions_are_pushed_to_a_branch_of_a_real_repository(laboratory: Labora
 
     laboratory.replab("deploy", "--to", f"{remote}#pages")
     two = read_back(remote, "pages", tmp_path / "two")
-    assert [(found.version, found.faults) for found in check.check(str(two))] == [(FIRST, ()), (SECOND, ())]
+    assert states(two) == [("the site", ()), (FIRST, ()), (SECOND, ())]
     assert (two / "CNAME").is_file()
     assert (two / ".nojekyll").is_file()
     assert not [path for path in two.rglob("*") if path.is_symlink()]
@@ -337,10 +357,10 @@ def test_a_version_that_is_other_on_the_branch_is_refused(laboratory: Laboratory
 def test_a_folder_gets_plain_files(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:
     target = tmp_path / "www"
     laboratory.replab("deploy", "--to", str(target))
-    assert [(one.version, one.faults) for one in check.check(str(target))] == [(FIRST, ()), (SECOND, ())]
+    assert states(target) == [("the site", ()), (FIRST, ()), (SECOND, ())]
     assert not [path for path in target.rglob("*") if path.is_symlink()]
     assert "nothing new" in laboratory.replab("deploy", "--to", str(target))
-    assert [(one.version, one.faults) for one in check.check(str(target))] == [(FIRST, ()), (SECOND, ())]
+    assert states(target) == [("the site", ()), (FIRST, ()), (SECOND, ())]
 
 
 def test_a_remote_that_is_not_there_is_one_sentence(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:

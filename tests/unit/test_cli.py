@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
+import importlib
 import os
+import pkgutil
+import pty
+import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.text import Text
 
+import replab as package
 from builders import cell as made_cell
-from replab import config, ids, lab_lock
-from replab.cli import main
+from replab import config, ids, lab_lock, sealed, workflow
+from replab.cli import INTERRUPTED, main
 from replab.commands import common, explain, new
 from replab.commands.verify import check
-from replab.errors import ConfigError, LabError, StoreError
-from replab.store import Store, encode
+from replab.errors import ConfigError, ConfigErrors, LabError, StoreError, Unforeseen
+from replab.store import Store, _header, encode
+from replab.visible import visible
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -107,17 +118,6 @@ def test_an_error_has_the_exit_code_of_its_kind(lab: Path, capsys: pytest.Captur
     assert main(["verify"]) == StoreError.exit_code
 
 
-def test_exit_codes_are_unique() -> None:
-    import replab.report.results  # noqa: F401 (defines one more)
-
-    def walk(kind: type[LabError]) -> list[type[LabError]]:
-        return [kind, *(below for child in kind.__subclasses__() for below in walk(child))]
-
-    codes = [kind.exit_code for kind in walk(LabError)]
-    assert len(codes) == len(set(codes)), codes
-    assert not set(codes) & {0, 2, 130}
-
-
 def test_an_unknown_command_or_option_is_named(lab: Path) -> None:
     assert "No such command 'lst'" in replab("lst").stderr
     assert "No such option: --wrong" in replab("list", "--wrong").stderr
@@ -129,8 +129,8 @@ def test_ctrl_c_is_no_traceback(lab: Path, monkeypatch: pytest.MonkeyPatch, caps
         raise KeyboardInterrupt
 
     monkeypatch.setattr("replab.commands.listing.run", stop)
-    assert main(["list"]) == 130
-    assert "Traceback" not in capsys.readouterr().err
+    assert main(["list"]) == INTERRUPTED
+    assert capsys.readouterr().err.strip() == "replab: interrupted; finished cells are kept"
 
 
 def test_outside_of_the_repository_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +264,7 @@ def test_verify_names_a_flipped_bit_and_puts_the_file_aside(tmp_path: Path) -> N
 
     from replab.commands import verify
 
-    with pytest.raises(StoreError, match="1 results are damaged"):
+    with pytest.raises(StoreError, match="1 files are damaged"):
         verify.run(tmp_path, remove=False)
     verify.run(tmp_path, remove=True)
     assert not path.exists()
@@ -284,6 +284,60 @@ def test_verify_notices_a_large_tensor_that_changed(tmp_path: Path) -> None:
     blob.parent.mkdir(parents=True)
     blob.write_bytes(encode({}, {"data": ("F32", np.zeros(3, np.float32))}))
     assert check(store).damaged == {blob: "does not have the hash that it is named by"}
+
+
+def _kept(results: Path) -> list[Path]:
+    """A file of every kind that is kept below the results: two cells' worth."""
+    store, cell_file = _store(results)
+    values = np.arange(3, dtype=np.float32)
+    digest = hashlib.sha256(values.tobytes()).hexdigest()
+    head = _header({"data": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}})  # as the probe writes it
+    observation, index = b'{"packages": {}}', values.tobytes()
+    record = {"schema": 1, "outputs": [], "sha256": {"0.high": digest}}
+    made = {
+        store.blob_path(digest): len(head).to_bytes(8, "little") + head + values.tobytes(),
+        store.root / "truth" / "ab" / f"{'a' * 64}.safetensors": encode(record, {"0.high": ("F32", values)}),
+        store.observation_path(hashlib.sha256(observation).hexdigest()): observation,
+        store.root / "platforms" / "host--numpy-2.5.json": sealed.seal({"status": "ok"}),
+        store.root / "merged" / f"{'d' * 64}.json": sealed.seal({"cells": []}),
+        results / "inputs" / "data" / f"{hashlib.sha256(index).hexdigest()}.npy": index,
+    }
+    for path, data in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return [cell_file, *made]
+
+
+def test_verify_notices_every_flipped_bit_of_every_kind_of_file(tmp_path: Path) -> None:
+    from replab.commands import verify
+
+    paths = _kept(tmp_path)
+    found = verify.run(tmp_path, remove=False)
+    assert dict(found.checked) == {"cell": 1, "large tensor": 1, "truth": 1, "observation": 1, "foreign note": 2, "input": 1}
+    draw = random.Random(3)
+    for path in paths:
+        whole = path.read_bytes()
+        for place in draw.sample(range(len(whole)), min(40, len(whole))):
+            data = bytearray(whole)
+            data[place] ^= 1 << draw.randrange(8)
+            path.write_bytes(data)
+            found = check(Store(tmp_path / "store"))
+            verify.check_inputs(tmp_path / "inputs" / "data", found)
+            assert path in found.damaged, (path, place)
+        path.write_bytes(whole)
+    verify.run(tmp_path, remove=False)
+
+
+def test_verify_never_waits_for_what_is_no_file(tmp_path: Path) -> None:
+    from replab.commands import verify
+
+    paths = _kept(tmp_path)
+    for path in paths:
+        path.unlink()
+        os.mkfifo(path)
+    with pytest.raises(StoreError, match=f"{len(paths)} files are damaged"):
+        verify.run(tmp_path, remove=False)
+    assert set(verify.run(tmp_path, remove=True).damaged.values()) == {"is a pipe, not a file"}
 
 
 def rows() -> list[dict[str, object]]:
@@ -324,3 +378,170 @@ def test_help_does_not_wait_for_the_heavy_libraries() -> None:
     code = "import sys, replab.cli; print([m for m in ('numpy', 'pandas', 'scipy', 'snakemake') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def _kinds(kind: type[LabError] = LabError) -> list[type[LabError]]:
+    return [kind, *(below for child in kind.__subclasses__() for below in _kinds(child))]
+
+
+def test_exit_codes_are_unique_and_stand_in_one_table() -> None:
+    for module in pkgutil.walk_packages(package.__path__, "replab."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    kinds = _kinds()
+    codes = [kind.exit_code for kind in kinds]
+    assert len(codes) == len(set(codes)), codes
+    text = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    told = {int(code): name for code, name in re.findall(r"^\| (\d+) \| `?(\w*)`? ?\| \S", text, re.MULTILINE)}
+    assert told == {kind.exit_code: kind.__name__ for kind in kinds} | {0: "", 2: "", workflow.IN_USE: "", INTERRUPTED: ""}
+
+
+def test_ctrl_c_ends_a_real_command_with_its_own_code(lab: Path) -> None:
+    os.mkfifo(lab / "held")
+    stopping = "import replab.commands.listing as l, replab.cli as c, sys\nl.run = lambda *_: open('held').read()\nsys.exit(c.main(['list']))"
+    with (
+        subprocess.Popen([sys.executable, "-c", stopping], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+        (lab / "held").open("w"),  # opened on both sides: the command stands in its middle
+    ):
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert said.strip() == "replab: interrupted; finished cells are kept"
+
+
+UNFORESEEN = (
+    (OSError(errno.ENOSPC, "x", "some/file"), "replab: some/file: No space left on device. Free some space"),
+    (PermissionError(errno.EACCES, "x", "some/file"), "replab: some/file: Permission denied. Mend the permissions"),
+    (OSError(errno.EIO, "x", "a\x1b[2J"), "replab: a\\x1b[2J: Input/output error. REPLAB_TRACEBACK=1 says where it happened"),
+    (RecursionError("too deep"), "replab: test_cli.py:N: RecursionError: too deep. REPLAB_TRACEBACK=1 shows all calls"),
+    (MemoryError(), "replab: there is not enough memory. Ask for less at once"),
+    (
+        UnicodeEncodeError("utf-8", "\ud800", 0, 1, "no letter"),
+        "replab: test_cli.py:N: UnicodeEncodeError: 'utf-8' codec can't encode character '\\ud800' in position 0: no letter. REPLAB_TRACEBACK=1 shows all calls",
+    ),
+    (ValueError("\x1b[2J"), "replab: test_cli.py:N: ValueError: \\x1b[2J. REPLAB_TRACEBACK=1 shows all calls"),
+)
+
+
+@pytest.mark.parametrize(("error", "expected"), UNFORESEEN, ids=lambda one: type(one).__name__)
+def test_what_nobody_foresaw_is_a_sentence_and_a_traceback_only_when_asked_for(
+    lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, expected: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("replab.commands.listing.run", fail)
+    assert main(["list"]) == Unforeseen.exit_code
+    assert re.sub(r"py:\d+", "py:N", capsys.readouterr().err.strip()) == expected
+    monkeypatch.setenv("REPLAB_TRACEBACK", "1")
+    with pytest.raises(type(error)):
+        main(["list"])
+
+
+def test_a_full_disk_behind_the_output_is_a_sentence(lab: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "replab.cli", "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == Unforeseen.exit_code
+    assert done.stderr == "replab: No space left on device. Free some space\n"
+
+
+EMPTY = (
+    ("cell", ""), ("cell", " "), ("explain", ""), ("verify", ""), ("deploy", "--to", ""), ("deploy", "--to", "x", "--site", ""), ("bundle", ""),
+    ("bundle", "--out", ""), ("merge", ""), ("replay", ""), ("replay", "x", "--cells", ""), ("list", "cells", ""), ("new", ""), ("new", "x", "--folder", ""),
+    ("publish", ""), ("platforms", "", ""), ("images", "save", ""), ("list", "-e", ""), ("list", "-f", ""), ("list", "-c", ""), ("verify", "--signers", ""),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", EMPTY, ids=" ".join)
+def test_an_empty_word_never_means_everything(lab: Path, here: Here, arguments: tuple[str, ...]) -> None:
+    before = sorted(lab.rglob("*"))
+    done = here(*arguments)
+    assert done.returncode > 2
+    assert done.stderr.startswith("replab: ")
+    assert sorted(lab.rglob("*")) == before
+
+
+def test_a_locale_without_letters_costs_no_message(lab: Path) -> None:
+    other = lab / "ü"
+    shutil.copytree(lab / "config", other / "config")
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for arguments in (("list",), ("verify", "ü"), ("list", "-c", "results=ü"), ("list", "-f", "ü")):
+        done = subprocess.run([sys.executable, "-m", "replab.cli", *arguments], cwd=other, env=plain, capture_output=True, text=True, check=False)
+        assert done.returncode > 2
+        assert done.stderr.startswith("replab: ")
+        assert "Traceback" not in done.stderr
+    assert "has bytes that are no text here: rename it, or use a locale with UTF-8, such as LC_ALL=C.UTF-8" in done.stderr
+
+
+HOSTILE = {
+    "C0": "\x1b[2J\x07\x08\r\x0b\x00", "C1": "\x9b2J\x85\x90", "a link": "\x1b]8;;http://x\x1b\\", "bidi": "\u202ed\u2066e\u2069\u200f",
+    "surrogate": "\ud800", "invisible": "\u200b\ufeff\U000e0041", "separators": "\u2028\u2029",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_terminal_codes_are_shown_and_never_passed_on(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = f"before{HOSTILE[kind]}after"
+    assert visible(text).isprintable()
+    assert visible(text).startswith("before\\")
+    for error in (ConfigError(text), ConfigError("x", where=text), ConfigError("x", hint=text), ConfigErrors([ConfigError(text)])):
+        assert str(error).isprintable()
+    out = common.console()
+    out.print(text, markup=False)
+    out.print(Text(text))
+    common.show([(text,)], ["column"])
+    assert all(one.isprintable() or one == "\n" for one in capsys.readouterr().out)
+
+
+def test_a_newline_in_a_place_cannot_forge_a_message() -> None:
+    assert str(ConfigError("x", where="a\nreplab: all is well")) == "a\\x0areplab: all is well: x"
+    assert visible("plain text, äöü, 数: two\nlines") == "plain text, äöü, 数: two\nlines"
+
+
+def test_what_nobody_signed_is_asked_for(lab: Path) -> None:
+    """On a terminal a question, elsewhere a refusal."""
+    ask = "from replab.commands.common import agreement\nfrom replab.errors import LabError\ntry:\n    agreement(trust=False)('Take it?'); print('taken')\nexcept LabError as error:\n    print(error)"
+    done = subprocess.run([sys.executable, "-c", ask], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    assert done.stdout == "Take it?: nobody whom you named has signed it, and nothing was taken. Name whom you trust with --signers FILE, or say --trust\n"
+    for answer, said in (("y", "taken"), ("n", "Take it?: not taken"), ("", "Take it?: not taken")):
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([sys.executable, "-c", ask], stdin=theirs, stdout=theirs, stderr=theirs) as process:
+            os.write(ours, f"{answer}\n".encode())
+            process.wait(timeout=60)
+            assert said in os.read(ours, 10_000).decode()
+        os.close(ours)
+        os.close(theirs)
+
+
+class Asked:
+    """What Snakemake was told of resources."""
+
+    cores: int | None = None
+    nodes: int | None = None
+    local_cores: int | None = None
+
+
+@pytest.mark.parametrize(("name", "option"), [("cores", "--cores"), ("nodes", "--jobs"), ("local_cores", "--local-cores")])
+@pytest.mark.parametrize("number", [0, -1])
+def test_no_number_of_jobs_means_all_or_none(capsys: pytest.CaptureFixture[str], name: str, option: str, number: int) -> None:
+    workflow.refuse_cores(Asked())
+    asked = Asked()
+    setattr(asked, name, 3)
+    workflow.refuse_cores(asked)
+    setattr(asked, name, number)
+    with pytest.raises(SystemExit) as caught:
+        workflow.refuse_cores(asked)
+    assert caught.value.code == ConfigError.exit_code
+    assert capsys.readouterr().err == f"replab: {option}: {number} is no number of jobs at a time. Say a number from 1 up, or all\n"
+
+
+def test_results_that_cannot_be_written_are_a_sentence(lab: Path) -> None:
+    """As an ordinary user: root may write everywhere."""
+    (lab / "results").mkdir(mode=0o555)
+    claim = "import os, sys\nfrom pathlib import Path\nfrom replab import workflow\nfrom types import SimpleNamespace as S\nif os.getuid() == 0: os.setuid(65534)\nworkflow.claim(S(results=Path('results')))"
+    for folder in [lab, *lab.parents]:
+        with contextlib.suppress(PermissionError):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    done = subprocess.run([sys.executable, "-c", claim], capture_output=True, text=True, check=False)
+    assert done.returncode == StoreError.exit_code, done.stderr
+    assert done.stderr == "replab: results: cannot be written: Permission denied. Mend the permissions, or name other results\n"

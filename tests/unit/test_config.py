@@ -74,6 +74,28 @@ def test_a_good_configuration_becomes_a_lab(root):
         ({"results": ""}, "config: results: must be a word, not ''"),
         ({"cache": 3}, "config: cache: must be a word, not 3"),
         ({"families": 3}, "config: must be a name or a list of names, not 3"),
+        ({"environments": None}, "environments: must be names of environments or groups, not None. Nothing stands behind the name of the setting"),
+        ({"environments": 5}, "environments: must be names of environments or groups, not 5. For example core, or tf-1.15,torch-2.13"),
+        ({"environments": [5]}, "environments: must be names of environments or groups, not [5]. For example core, or tf-1.15,torch-2.13"),
+        ({"environments": ""}, "environments: no environment is asked for. Known: numpy-2.4, all, core"),
+        ({"families": ""}, "config: families: no family is asked for. Say all, or names of families"),
+        ({"coverage": [1]}, "config: coverage: must be quick or full, not [1]"),
+        ({"points": float("inf")}, "config: points: must be a positive number, not inf"),
+        ({"points": float("nan")}, "config: points: must be a positive number, not nan"),
+        ({"points": 10**400}, "config: points: must be a positive number, not a number of 1329 bits"),
+        ({"points": 1.5}, "config: points: must be a whole number, not 1.5"),
+        ({"points": 10**12}, "config: points: must be at most 134217728, not 1000000000000"),
+        ({"cell_memory_mb": float("inf")}, "config: cell_memory_mb: must be a positive number, not inf"),
+        ({"cell_memory_mb": 0.5}, "config: cell_memory_mb: must be 1 or more, not 0.5"),
+        ({"results": "/dev/null/x"}, "config: results: /dev/null is a device, not a folder. Name another place"),
+        ({"results": "/etc/passwd"}, "config: results: /etc/passwd is a file, not a folder. Name another place"),
+        ({"results": "-n"}, "config: results: begins with -, which commands and shells read as something else: write ./-n, or the whole path. Name another place"),
+        ({"cache": "a{b}"}, "config: cache: has { and }, which Snakemake reads as a wildcard. Name another place"),
+        ({"results": "a\nb"}, "config: results: has control characters or letters that cannot be seen. Name another place"),
+        ({"results": "a\0b"}, "config: results: has control characters or letters that cannot be seen. Name another place"),
+        ({"results": "\udcc3\udcbc"}, "config: results: has bytes that are no text here: rename it, or use a locale with UTF-8, such as LC_ALL=C.UTF-8. Name another place"),
+        ({"results": "x" * 300}, "config: results: is too long: 1024 bytes at most, 255 for one name. Name another place"),
+        ({"experiments": "a{b}"}, "config: experiments: a{b}: has { and }, which Snakemake reads as a wildcard"),
         ({"variants": {"a": 1}}, "config: variants: must be a name or a list of names, not {'a': 1}"),
     ],
 )
@@ -103,6 +125,21 @@ def test_a_wrong_setting_is_one_sentence(root, settings, expected):
         ('exp = { inputs = { x = "reals" }, compile = "value" }', 'experiments/ops/experiment.toml: cases.exp: compile must be true, false or "values", not \'value\''),
         ('exp = { inputs = { x = "reals" }, candidates = "adam" }', "experiments/ops/experiment.toml: cases.exp: there are no candidates 'adam'. Known: "),
         ('exp = { inputs = { x = "reals" }, factors = { beta = 3 } }', "experiments/ops/experiment.toml: cases.exp: factors.beta: needs a value `aligned`. Such as { aligned = 1e-5, alternatives = [1e-3] }"),
+        ('exp = { inputs = { x = "reals" }, constants = [[]] }', "experiments/ops/experiment.toml: cases.exp: constants: must be a list of names, not of []"),
+        ('exp = { inputs = { x = "reals" }, modes = [[]] }', "experiments/ops/experiment.toml: cases.exp: modes: must be a list of names, not of []"),
+        ('exp = { inputs = { x = "reals" }, derivatives = -3 }', "experiments/ops/experiment.toml: cases.exp: derivatives must be 0 to 4, not -3"),
+        ('exp = { inputs = { x = "reals" }, derivatives = 1000000 }', "experiments/ops/experiment.toml: cases.exp: derivatives must be 0 to 4, not 1000000"),
+        ('exp = { inputs = { x = "reals" }, dtypes = [] }', "experiments/ops/experiment.toml: cases.exp: dtypes is empty: nothing would be run. Known: float32, float64, float16, bfloat16, int32, int64, bool"),
+        ('exp = { inputs = { x = { kind = "normal", shape = [1000000000000] } } }', "experiments/ops/experiment.toml: cases.exp: generators.x.shape: has 1000000000000 elements, and an input may have 134217728"),
+        ('exp = { inputs = { x = { kind = "normal", shape = [3, 0] } } }', "experiments/ops/experiment.toml: cases.exp: generators.x.shape: has no element, and nothing can be computed of it"),
+        ('exp = { inputs = { x = { kind = "normal", shape = [3], scale = nan } } }', "experiments/ops/experiment.toml: cases.exp: generators.x.scale: must be a finite number, not nan"),
+        ('exp = { inputs = { x = { kind = "uniform", shape = [3], lo = -inf } } }', "experiments/ops/experiment.toml: cases.exp: generators.x.lo: must be a finite number, not -inf"),
+        ('exp = { inputs = { x = { kind = "integers", shape = [3], lo = 3, hi = 1 } } }', "experiments/ops/experiment.toml: cases.exp: generators.x: lo must be below hi, and both within ±9007199254740992 for int64"),
+        ('exp = { inputs = { x = { kind = "float_range", lo = 1e-10, hi = 2e-10 } } }', "experiments/ops/experiment.toml: cases.exp: x: between lo and hi lies no normal number of float16"),
+        ('exp = { inputs = { x = { kind = "float_range", lo = 65.0, hi = 70.0 } }, derivatives = 1 }', "experiments/ops/experiment.toml: cases.exp: x: between lo and hi lies no normal number of float32 within ±64, where derivatives are taken"),
+        ('exp = { inputs = { x = "reals" }, parameters = { day = 2026-01-01 } }', "experiments/ops/experiment.toml: cases.exp: parameters.day: is a date, which cannot be passed on: numbers, texts, true, false and lists of these can"),
+        ('exp = { inputs = { x = "reals" }, parameters = { t = { a = 1 } } }', "experiments/ops/experiment.toml: cases.exp: parameters.t: is a dict, which cannot be passed on: numbers, texts, true, false and lists of these can"),
+        ('exp = { inputs = { x = "reals" }, parameters = { n = 9223372036854775808 } }', "experiments/ops/experiment.toml: cases.exp: parameters.n: is 9223372036854775808, and a whole number has 64 bits"),
         ("", "experiments/ops/experiment.toml: has no cases"),
     ],
 )
@@ -226,3 +263,38 @@ def test_declared_variants_are_run_beside_the_default(root):
     assert [one.name for one in config.load_lab({}, root).variants] == ["default", "two"]
     assert [one.name for one in config.load_lab({"variants": "default"}, root).variants] == ["default"]
     assert config.load_lab({"variants": "two"}, root).variants[1].frameworks == ("torch",)
+
+
+def test_infinities_and_nan_are_parameters_like_others(root):
+    family(root, cases('exp = { inputs = { x = "reals" }, parameters = { ord = inf, other = -inf, none = nan, many = [1, [2.5, inf]] } }'))
+    given = config.load_lab({}, root).families[0].cases[0].parameters
+    assert (given["ord"], given["other"], given["many"]) == (float("inf"), float("-inf"), [1, [2.5, float("inf")]])
+
+
+def test_a_place_for_results_that_leads_in_a_circle_is_named(root):
+    (root / "loop").symlink_to("loop")
+    assert faults(root, results="loop/x") == [f"config: results: {root}/loop/x: Too many levels of symbolic links. Name another place"]
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", 'say "x"', "$HOME", "a;id", "a&b", "100%", "a#b", "a?b", "$(touch pwned)", "`id`", "ü 数", "x" * 255])
+def test_a_path_is_data_whatever_its_letters_mean_to_a_shell(root, name):
+    (root / name).mkdir()
+    assert config.path_fault(name) == ""
+    assert config.load_lab({"results": name, "cache": f"{name}/cache", "experiments": ["experiments", name]}, root).results == root / name
+
+
+def test_deep_and_foreign_files_of_a_family_are_named(root):
+    family(root, reference="def exp(x):\n    return " + "x+" * 3000 + "x\n", impl="x = " + "-" * 400 + "1\n" + CODE)
+    assert faults(root) == [
+        f"{root}/experiments/ops/reference.py: is not valid Python: nested too deep",
+        f"{root}/experiments/ops/impl_numpy.py:1: is nested in more than 250 levels. Give parts of the expression names",
+    ]
+    (root / "experiments" / "ops" / "reference.py").write_bytes(b"# caf\xe9\n" + CODE.encode())
+    assert faults(root)[0] == f"{root}/experiments/ops/reference.py: is not UTF-8: byte 5 in line 1. Save it as UTF-8"
+
+
+def test_what_a_message_quotes_is_short_and_cannot_control_a_terminal(root):
+    [line] = faults(root, families="\x1b]8;;http://x\x07" + "y" * 5000)
+    assert len(line) < 400
+    assert "\x1b" not in line
+    assert "\\x1b]8;;http://x\\x07" in line

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 
 import numpy as np
 import pytest
 
-from replab import config, inputs
+from replab import config, generators, inputs
 from replab.errors import ConfigError
 from replab.formats import FORMATS, round_to
 from replab.model import Case, Generator
@@ -27,6 +28,18 @@ def case(count, **more):
 
 def test_the_kinds_of_the_configuration_are_the_generators():
     assert set(config.KINDS) == set(inputs.GENERATORS)
+
+
+def test_the_options_of_the_configuration_are_the_arguments_of_the_generators():
+    given = {"points", "derivative"}
+    for kind, function in inputs.GENERATORS.items():
+        arguments = {name: one for name, one in inspect.signature(function).parameters.items() if one.kind is one.KEYWORD_ONLY and name not in given}
+        assert set(arguments) == set(generators.KINDS[kind]), kind
+        assert {name for name, one in arguments.items() if one.default is one.empty} == {name for name, one in generators.KINDS[kind].items() if one.required}, kind
+    assert {name: (one.precision, one.emin, one.emax) for name, one in FORMATS.items()} == generators.NORMAL
+    assert {name: (len(inputs._bundled(name)["x"]), tuple(inputs._bundled(name))) for name in generators.ROWS} == {
+        name: (rows, generators.PARTS[name]) for name, rows in generators.ROWS.items()
+    }
 
 
 GOLDEN = {
@@ -132,10 +145,10 @@ def test_matrices_have_the_properties_they_are_named_for():
 def test_options_that_do_not_fit_are_named():
     with pytest.raises(ConfigError) as caught:
         made("normal", shape=[3], width=2)
-    assert str(caught.value) == "generators.g: the options of kind 'normal' do not fit: normal() got an unexpected keyword argument 'width'"
+    assert str(caught.value) == "generators.g: the kind 'normal' has no option 'width', only loc, scale, seed, shape"
     with pytest.raises(ConfigError) as caught:
         made("values", values=["one"])
-    assert str(caught.value) == "generators.g: the options of kind 'values' do not fit: could not convert string to float: 'one'"
+    assert str(caught.value) == "generators.g.values: must be a list of numbers of at most 64 bits, or of texts that are numbers, not ['one']"
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

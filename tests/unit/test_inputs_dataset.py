@@ -80,14 +80,14 @@ def test_a_caller_cannot_spoil_the_data_for_the_next():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"name": "iris", "part": "x"}, "there is no data set 'iris', only diabetes, digits"),
-        ({"name": "digits", "part": "z"}, "digits has no part 'z', only x, y, one_hot"),
-        ({"name": "digits", "part": "x", "rows": 1000, "start": 1000}, "digits has the rows 0 to 1797, not 1000 to 2000"),
-        ({"name": "digits", "part": "x", "rows": 0}, "digits has the rows 0 to 1797, not 0 to 0"),
-        ({"name": "digits"}, "dataset() missing 1 required keyword-only argument: 'part'"),
+        ({"name": "iris", "part": "x"}, "g.name: must be diabetes or digits, not 'iris'"),
+        ({"name": "digits", "part": "z"}, "g.part: digits has no part 'z', only x, y, one_hot"),
+        ({"name": "digits", "part": "x", "rows": 1000, "start": 1000}, "g: digits has the rows 0 to 1797, not 1000 to 2000"),
+        ({"name": "digits", "part": "x", "rows": 0}, "g.rows: must be a whole number from 1 on, not 0"),
+        ({"name": "digits"}, "g: the kind 'dataset' needs the option 'part'"),
     ],
 )
 def test_what_is_not_there_is_named(options, said):
     with pytest.raises(ConfigError) as caught:
         made(**options)
-    assert str(caught.value) == f"generators.g: the options of kind 'dataset' do not fit: {said}"
+    assert str(caught.value) == f"generators.{said}"

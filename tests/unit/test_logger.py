@@ -59,6 +59,40 @@ def write_progress(folder: Path, name: str, done: int, total: int, current: str 
     (folder / f"{name}.json").write_text(json.dumps({"batch": name, "done": done, "total": total, "current": current}))
 
 
+HOSTILE = "\x1b]8;;http://x\x1b\\\x9b2J\u202e\ud800\x07"
+
+
+def test_terminal_codes_of_messages_and_logs_are_shown_and_never_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    plugin = handler(stream, monkeypatch)
+    log = tmp_path / "x.log"
+    log.write_bytes(b"the end \x1b[2J \xc2\x9b \xe2\x80\xae \xff\n")
+    plugin.emit(record(LogEvent.RUN_INFO, "Job stats", stats={"batch": 1, "total": 1}))
+    plugin.emit(job(1, "batch", f"{tmp_path}/results/batches/x.json", batch=f"x{HOSTILE}"))
+    plugin.emit(record(LogEvent.JOB_ERROR, "Error", logging.ERROR, jobid=1, rule_name="batch", rule_msg=HOSTILE, log=[str(log)]))
+    plugin.emit(record(None, HOSTILE, logging.WARNING))
+    plugin.close()
+    said = stream.getvalue()
+    assert "the end \\x1b[2J" in said
+    assert "\\u202e\\ud800\\x07" in said
+    assert all(one.isprintable() or one in "\n\N{NARROW NO-BREAK SPACE}\N{REPLACEMENT CHARACTER}" for one in said)
+
+
+def test_after_ctrl_c_stopped_jobs_are_no_failures_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    plugin = handler(stream, monkeypatch)
+    plugin.emit(record(LogEvent.RUN_INFO, "Job stats", stats={"batch": 1, "total": 1}))
+    plugin.emit(job(1, "batch", f"{tmp_path}/results/batches/x.json", batch="x"))
+    for _ in range(2):
+        plugin.emit(record(None, "Will exit after finishing currently running jobs (scheduler)."))
+    plugin.emit(record(LogEvent.JOB_ERROR, "Error", logging.ERROR, jobid=1, rule_name="batch", rule_msg="x", log=[]))
+    plugin.close()
+    said = stream.getvalue()
+    assert said.count("ending what runs; finished cells are kept") == 1
+    assert "failed: batch" not in said
+    assert "1 job failed" in said
+
+
 def test_plain_lines_say_what_starts_what_ends_and_what_it_came_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     plugin = handler(stream, monkeypatch)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from replab import sbom, tables
-from replab.publish import changes, checks, pages, replay, sums, versions
-from replab.publish.errors import PublishError, TamperedError
+from replab.publish import changes, check, checks, deploy, pages, replay, sums, versions
+from replab.publish.errors import DeployError, PublishError, TamperedError
+from replab.publish.site import Site
 from replab.publish.versions import Published
+from replab.visible import visible
 
 
 def test_versions_are_ordered_by_their_numbers() -> None:
@@ -84,6 +90,156 @@ def version(folder: Path, name: str, cells: list[dict[str, Any]], environments: 
 def cell(case: str, environment: str = "one-1", **more: Any) -> dict[str, Any]:
     """A made-up row."""
     return {"id": f"ops.{case}:float32:d0@{environment}:eager:default:cpu", **more}
+
+
+def published_in(site: Path, name: str, **more: Any) -> None:
+    """A made-up version in its folder of a site."""
+    folder = site / name
+    version(folder, name, [cell("same")], {"one-1": ENVIRONMENT})
+    about = {
+        "version": name, "date": "2026-01-01", "headline": "h", "commit": "c", "cells": 1, "environments": {"one-1": ENVIRONMENT}, "families": ["ops"],
+        "claims": {}, "allowed": [], "notices": [],
+    } | more  # fmt: skip
+    (folder / "publication.json").write_text(json.dumps(about))
+    (folder / "index.html").write_text("<html></html>")
+    (folder / sums.SUMS).write_text(sums.text(sums.of_folder(folder)))
+
+
+@pytest.fixture(params=[True, False], ids=["links", "copies"])
+def site(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A site with two versions, one of them published although dirty."""
+    root = tmp_path / "site"
+    published_in(root, "1.0.0")
+    published_in(root, "1.1.0", allowed=["dirty"], notices=["Published although the tree is dirty: x."])
+    made = Site(root=root, links=request.param)
+    with made.alone():
+        made.refresh()
+    return root
+
+
+def faults_of(place: Path | str) -> list[str]:
+    return [f"{one.version}: {fault}" for one in check.check(str(place)) for fault in one.faults]
+
+
+def test_a_sound_site_has_no_fault_in_its_folder_and_behind_an_address(site: Path) -> None:
+    assert "dirty" in (site / "index.html").read_text()
+    assert faults_of(site) == faults_of(site.as_uri()) == []
+    with Site(root=site, links=(site / ".current").is_symlink()).alone():
+        pass
+    assert faults_of(site) == []
+
+
+def is_noticed(place: Path | str) -> bool:
+    try:
+        return bool(faults_of(place))
+    except TamperedError:
+        return True
+
+
+def test_a_flipped_byte_of_any_file_of_a_site_is_noticed(site: Path) -> None:
+    draw = random.Random(4)
+    paths = [path for path in site.rglob("*") if path.is_file() and not path.is_symlink() and path.name != ".lock"]
+    assert {path.name for path in paths} >= {"index.html", "versions.json", "publication.css", "SHA256SUMS", "1.0.0...1.1.0.html", "1.0.0...1.1.0.json"}
+    for path in paths:
+        whole = path.read_bytes()
+        for place in draw.sample(range(len(whole)), min(6, len(whole))):
+            data = bytearray(whole)
+            data[place] ^= 1 << draw.randrange(8)
+            path.write_bytes(data)
+            for where in (site, site.as_uri()):
+                assert is_noticed(where), (path, place)
+        path.write_bytes(whole)
+    assert faults_of(site) == []
+
+
+def test_a_banner_cannot_be_removed_from_the_list_with_hashes_that_fit(site: Path) -> None:
+    """Whoever changes the list of versions and the hashes of the site meets the versions themselves."""
+    listed = json.loads((site / "versions.json").read_text())
+    listed["versions"][1]["allowed"] = []
+    (site / "versions.json").write_text(json.dumps(listed))
+    told = sums.parse((site / sums.SUMS).read_text(), "x") | {"versions.json": sums.of_file(site / "versions.json")}
+    (site / sums.SUMS).write_text(sums.text(told))
+    assert faults_of(site) == ["1.1.0: versions.json says allowed [], and the version ['dirty']"]
+
+
+def test_an_older_site_says_what_is_not_covered(site: Path) -> None:
+    listed = json.loads((site / "versions.json").read_text())
+    (site / "versions.json").write_text(json.dumps({**listed, "schema": 1}))
+    (site / sums.SUMS).unlink()
+    found = check.check(str(site))
+    assert faults_of(site) == []
+    assert "are not covered: an older replab wrote them" in found[0].notices[0]
+    (site / "versions.json").write_text(json.dumps(listed))
+    assert faults_of(site) == ["the site: SHA256SUMS is missing"]
+
+
+def put(path: Path, make: Callable[[Path], object]) -> None:
+    path.unlink()
+    make(path)
+
+
+ODD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a pipe": (os.mkfifo, "cannot be read: it is a pipe, not a file"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "cannot be read: it leads out of the folder"),
+    "a link out": (lambda path: path.symlink_to("/etc/passwd"), "cannot be read: it leads out of the folder"),
+    "a loop": (lambda path: path.symlink_to(path.name), "cannot be read: Too many levels of symbolic links"),
+    "a folder": (Path.mkdir, "cannot be read: it is a folder, not a file"),
+    "nothing": (lambda path: None, "is missing"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_is_no_file_in_a_site_is_said_and_never_waited_for(site: Path, kind: str) -> None:
+    make, words = ODD[kind]
+    put(site / "1.0.0" / "index.html", make)
+    put(site / "static" / "publication.css", make)
+    found = faults_of(site)
+    assert f"the site: static/publication.css {words}" in found
+    assert f"1.0.0: index.html {words}" in found
+    put(site / "1.1.0" / "publication.json", make)
+    assert any(fault.endswith(f"1.1.0: publication.json {words}") for fault in faults_of(site))
+    (site / "versions.json").unlink()
+    make(site / "versions.json")
+    assert is_noticed(site)
+
+
+def test_a_tree_of_thousands_of_folders_is_a_sentence(site: Path) -> None:
+    here = os.open(site / "1.0.0", os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        there = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = there
+    os.close(here)
+    [fault] = faults_of(site)
+    assert fault.endswith("folders are nested in more than 50 levels")
+    assert len(fault) < 500
+    with pytest.raises(OSError, match="nested in more than 50 levels"):
+        sums.of_folder(site / "1.0.0")
+    subprocess.run(["rm", "-rf", str(site)], check=True)
+
+
+@pytest.mark.parametrize("text", ["http://[", "http://", "http://a b", "http://\x1b", "https://[::1", "file:///nowhere", "nowhere", "a\0b", "x" * 5000, "http://127.0.0.1:99999/x"])
+def test_what_is_no_address_is_a_sentence(text: str) -> None:
+    with pytest.raises(TamperedError) as caught:
+        check.check(text)
+    assert visible(str(caught.value)) == str(caught.value)
+
+
+def test_a_folder_with_other_things_is_not_made_a_site(site: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("x")
+    for target in (mine, Path("/"), mine / "thesis.tex", mine / "thesis.tex" / "x", site):
+        with pytest.raises(DeployError):
+            deploy.deploy(Site(root=site), str(target), tmp_path, lambda _: None)
+    assert [path.name for path in mine.iterdir()] == ["thesis.tex"]
+    for _ in range(2):
+        deploy.deploy(Site(root=site), str(tmp_path / "www"), tmp_path, lambda _: None)
+    assert faults_of(tmp_path / "www") == []
+    (tmp_path / "www" / "versions.json").unlink()  # as an interrupted deployment leaves it
+    deploy.deploy(Site(root=site), str(tmp_path / "www"), tmp_path, lambda _: None)
+    assert faults_of(tmp_path / "www") == []
 
 
 def test_every_kind_of_change_is_told_and_nothing_else(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from replab import workflow
@@ -16,18 +16,21 @@ SHOWN = 10
 """Cells with other bits that are named."""
 
 
-def pack(lab: Lab, pattern: str, out: Path) -> None:
-    """Pack results and say what was packed. Raises ``BundleError`` or ``StoreError``."""
-    cells, size = bundle.pack(lab, pattern, out, checks.entries_of(lab))
-    console().print(f"wrote {out}: {plural(cells, 'result')}, {size / 1e6:.1f} MB", markup=False)
+def pack(lab: Lab, pattern: str, out: Path, key: Path | None) -> None:
+    """Pack results, sign them with ``key``, and say what was packed. Raises ``BundleError``, ``PublishError`` or ``StoreError``."""
+    cells, size = bundle.pack(lab, pattern, out, checks.entries_of(lab), key)
+    console().print(f"wrote {out}: {plural(cells, 'result')}, {size / 1e6:.1f} MB{', signed' if key else ''}", markup=False)
 
 
-def merge(lab: Lab, files: Sequence[Path]) -> None:
-    """Merge bundles into the store of ``lab``, whole or not at all. Raises ``TamperedError``, ``BundleError`` or ``StoreError``."""
+def merge(lab: Lab, files: Sequence[Path], signers: Path | None, agreed: Callable[[str], None]) -> None:
+    """Merge bundles into the store of ``lab``, whole or not at all.
+
+    Raises ``TamperedError``, ``BundleError`` or ``StoreError``, and what ``agreed`` raises.
+    """
     out = console()
     workflow.claim(lab)
     for path in files:
-        done = bundle.merge(path, lab.results, lambda line: out.print(line, markup=False))
+        done = bundle.merge(path, lab.results, lambda line: out.print(line, markup=False), agreed, signers)
         out.print(f"{plural(done.new, 'result')} merged, {done.known} were here already", markup=False)
         for name in done.other[:SHOWN]:
             out.print(f"  here already with other bits, which stay: {name}", markup=False)
@@ -35,8 +38,7 @@ def merge(lab: Lab, files: Sequence[Path]) -> None:
             out.print(f"  and {len(done.other) - SHOWN} more")
 
 
-def verify(path: Path) -> None:
+def verify(path: Path, signers: Path | None) -> None:
     """Check a bundle and say what it holds. Raises ``TamperedError`` or ``BundleError``."""
-    with tempfile.TemporaryDirectory() as scratch, bundle.unpacked(path, Path(scratch)) as (head, _):
-        told = f"{plural(len(head['cells']), 'result')} of {head['machine']}, packed {head['packed']} at {head['commit'] or 'no commit'}"
-        console().print(f"{path}: {told}, every hash as listed", markup=False)
+    with tempfile.TemporaryDirectory() as scratch, bundle.unpacked(path, Path(scratch), signers) as found:
+        console().print(f"{path}: {found.told()}, every hash as listed", markup=False)

@@ -14,14 +14,16 @@ from replab import ids, jobs, ledger, plan, steps, tables
 from replab.batch import run_batch_job
 from replab.commands.common import console, environment_of, planned, show
 from replab.engines.registry import get_engine
-from replab.errors import ConfigError, EnvironmentUnavailable, StoreError
+from replab.errors import CellsFailed, ConfigError, EnvironmentUnavailable, StoreError
 from replab.judge import Judge
 from replab.ledger import Ledger
 from replab.model import Cell, Lab, Status
-from replab.report.words import number, seconds
+from replab.report.words import number, plural, seconds
 from replab.requests import write_inputs
 from replab.store import write_atomically
 
+FAILED = frozenset({Status.ERROR, Status.TIMEOUT, Status.OOM, Status.CRASHED})
+"""Statuses of a cell that was run in vain; what is unsupported or skipped was never to give a result."""
 FOLDER = "cell"
 """Below the results: what this command writes, apart from what the workflow answers for."""
 
@@ -29,7 +31,7 @@ FOLDER = "cell"
 def run(lab: Lab, pattern: str) -> None:
     """Run the cells that match ``pattern`` and are not in the store, and print a line for each with its verdict.
 
-    Raises ``ConfigError`` when nothing matches, and what the steps of the workflow raise.
+    Raises ``ConfigError`` when nothing matches, ``CellsFailed`` when no cell gave a result, and what the steps of the workflow raise.
     """
     cells = planned(lab, pattern)
     cells = [cell for cell in cells if cell.variant == "default"] or cells  # variants only when they are asked for
@@ -57,7 +59,12 @@ def run(lab: Lab, pattern: str) -> None:
                 rows += Judge(small, family).run(shard).cells
     tables.write(small.results / "cells.parquet", rows, tables.CELLS, ["id", "output"])
     wanted = {str(ids.cell_id(cell)) for cell in cells}
-    _print([row for row in sorted(rows, key=lambda row: (row["id"], row["output"])) if row["id"] in wanted])
+    told = [row for row in sorted(rows, key=lambda row: (row["id"], row["output"])) if row["id"] in wanted]
+    _print(told)
+    statuses = {row["status"] for row in told}
+    if Status.OK not in statuses and statuses & FAILED:
+        names = {row["id"] for row in told if row["status"] in FAILED}
+        raise CellsFailed(f"none of {plural(len(wanted), 'cell')} gave a result, {len(names)} failed", hint="The reasons stand above")
 
 
 def _hint(lab: Lab, pattern: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,22 +15,24 @@ from rich.text import Text
 from replab import config, ids, plan
 from replab.errors import ConfigError
 from replab.model import Cell, Environment, Lab
+from replab.publish.errors import NotTrusted
+from replab.visible import shown, visible
 
 CONFIG = Path("config") / "config.yaml"
 WIDE = 220
 """Columns of a table that goes to a file or a pipe."""
 
 
-def open_lab(environments: str = "", families: str = "", settings: Sequence[str] = (), root: Path | None = None) -> Lab:
+def open_lab(environments: str | None = None, families: str | None = None, settings: Sequence[str] = (), root: Path | None = None) -> Lab:
     """The configuration of the repository at ``root`` (default: here), changed by the options of a command.
 
     Raises ``ConfigErrors`` or ``ConfigError``.
     """
     place = Path.cwd() if root is None else root
     values = config.read_config(place / CONFIG) | changes(settings)
-    if environments:
+    if environments is not None:
         values["environments"] = environments
-    if families:
+    if families is not None:
         values["families"] = families
     return config.load_lab(values, place)
 
@@ -41,12 +43,31 @@ def changes(settings: Iterable[str]) -> dict[str, Any]:
     for setting in settings:
         key, sign, value = setting.partition("=")
         if not sign or not key:
-            raise ConfigError(f"{setting!r} is not KEY=VALUE", where="--config", hint="For example --config points=1000")
+            raise ConfigError(f"{shown(setting)} is not KEY=VALUE", where="--config", hint="For example --config points=1000")
         try:
-            table[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ConfigError(f"the value of {key!r} cannot be read: {value!r}", where="--config") from None
+            table[key] = config.read_yaml(value)
+        except ConfigError:
+            raise ConfigError(f"the value of {shown(key)} cannot be read: {shown(value)}", where="--config") from None
     return table
+
+
+def agreement(*, trust: bool) -> Callable[[str], None]:
+    """How to ask whether something of others may be taken: ``trust`` says yes beforehand, a terminal is asked, and else it is refused.
+
+    What is returned takes the question, and raises ``NotTrusted``.
+    """
+
+    def ask(question: str) -> None:
+        if trust:
+            return
+        if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+            hint = "Name whom you trust with --signers FILE, or say --trust"
+            raise NotTrusted("nobody whom you named has signed it, and nothing was taken", where=question, hint=hint)
+        console().print(f"{question} [y/N] ", end="", markup=False)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise NotTrusted("not taken", where=question)
+
+    return ask
 
 
 def environment_of(lab: Lab, name: str) -> Environment:
@@ -67,10 +88,25 @@ def planned(lab: Lab, pattern: str = "*") -> list[Cell]:
     ]
 
 
+class Plain(Console):
+    """A console on which nobody's text is a command to the terminal: it is shown by its codes."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As that of ``Console``."""
+        super().print(*map(_tame, objects), **options)
+
+
+def _tame(one: Any) -> Any:
+    """A text without control characters; a styled one that has any loses its style."""
+    if isinstance(one, Text):
+        return one if visible(one.plain) == one.plain else Text(visible(one.plain))
+    return visible(one) if isinstance(one, str) else one
+
+
 def console() -> Console:
     """Where results of commands go: as wide as the terminal, wide enough for any table elsewhere."""
-    plain = Console(highlight=False, soft_wrap=True)
-    return plain if plain.is_terminal else Console(highlight=False, soft_wrap=True, width=WIDE)
+    plain = Plain(highlight=False, soft_wrap=True)
+    return plain if plain.is_terminal else Plain(highlight=False, soft_wrap=True, width=WIDE)
 
 
 def show(rows: Iterable[Sequence[object]], columns: Sequence[str], *, right: Sequence[str] = (), fold: bool = True) -> None:
@@ -81,5 +117,5 @@ def show(rows: Iterable[Sequence[object]], columns: Sequence[str], *, right: Seq
             column, justify="right" if column in right else "left", overflow="fold" if fold else "ellipsis", no_wrap=column in right
         )
     for row in rows:
-        table.add_row(*(Text(str(item)) for item in row))
+        table.add_row(*(Text(visible(str(item), lines=False)) for item in row))
     console().print(table)

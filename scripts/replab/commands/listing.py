@@ -9,6 +9,7 @@ from replab import environments, ids, plan
 from replab.commands.common import console, planned, show
 from replab.errors import ConfigError
 from replab.model import Lab
+from replab.visible import visible
 
 KINDS = ("environments", "families", "cases", "cells")
 
@@ -74,7 +75,7 @@ def _cases(lab: Lab, pattern: str) -> None:
 
 def _cells(lab: Lab, pattern: str) -> None:
     for cell in planned(lab, pattern):
-        print(f"{ids.cell_id(cell)}\t{cell.left_out}" if cell.left_out else ids.cell_id(cell))  # noqa: T201 (lines for other programs)
+        print(visible(f"{ids.cell_id(cell)}\t{cell.left_out}" if cell.left_out else str(ids.cell_id(cell))))  # noqa: T201 (lines for other programs)
 
 
 def _short(path: Path, root: Path) -> str:

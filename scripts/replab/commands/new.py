@@ -69,6 +69,8 @@ def run(name: str, folder: Path, root: Path) -> Path:
     """
     if (fault := ids.check_name(name, "a family")) is not None:
         raise fault
+    if problem := config.path_fault(str(folder)):
+        raise ConfigError(problem, where=f"--folder {folder}")
     target = folder / name
     if target.exists() or target.is_symlink():
         raise ConfigError(f"the family {name!r} exists already", where=str(target), hint="Choose another name, or add a case to it")

@@ -10,6 +10,8 @@ from replab.commands.common import CONFIG, changes, console
 from replab.publish import check, run, versions
 from replab.publish.errors import TamperedError
 
+NOBODY = "not signed"
+
 
 def publish(options: run.Options, settings: Sequence[str], root: Path) -> None:
     """Publish the results of the last run, which ``settings`` may name. Raises what ``replab.publish.run.publish`` raises."""
@@ -30,12 +32,12 @@ def verify(text: str, signers: Path | None) -> None:
     found = check.check(text, signers)
     for one in found:
         told = f"{len(one.faults)} faults" if one.faults else "as published"
-        out.print(f"{one.version}: {one.files} files, {told}; {one.signer or 'not signed'}", markup=False)
+        out.print(f"{one.version}: {one.files} files, {told}{'' if one.own else f'; {one.signer or NOBODY}'}", markup=False)
         for notice in one.notices:
             out.print(f"  note: {notice}", markup=False)
     faults = [f"{one.version}: {fault}" for one in found for fault in one.faults]
     if faults:
         more = f"; and {len(faults) - check.SHOWN} more" if len(faults) > check.SHOWN else ""
         raise TamperedError("; ".join(faults[: check.SHOWN]) + more, where=text, hint="Get it again from where it was published")
-    if not found:
+    if all(one.own for one in found):
         raise TamperedError("nothing has been published there", where=text)

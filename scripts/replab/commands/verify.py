@@ -1,42 +1,49 @@
-"""``replab verify``: every hash of every stored result, checked against its bytes."""
+"""``replab verify``: every hash of everything that is kept below the results, checked against its bytes."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.progress import track
 
-from replab import pins
+from replab import files, pins, sealed
 from replab.commands.common import console
 from replab.engines.installed import own_packages, some
 from replab.engines.registry import get_engine
 from replab.errors import EnvironmentUnavailable, StoreError
+from replab.ledger import Ledger
 from replab.model import Lab
+from replab.platforms import MERGED, PLATFORMS
+from replab.report.words import plural
 from replab.store import Store, read_cell, read_safetensors
 
 LAB = "the lab itself"
 """The place of the packages that the lab computes truths and verdicts with."""
 SHOWN = 50
 """Damaged files that are named; more than that is one problem, not many."""
+ASIDE = ".damaged"
+"""How the name of a file ends that was put aside."""
 
 
 @dataclass(slots=True)
 class Findings:
-    """What a check of the store found."""
+    """What a check found."""
 
-    cells: int = 0
-    blobs: int = 0
+    checked: Counter[str] = field(default_factory=Counter)
+    """Files of each kind."""
     damaged: dict[Path, str] = field(default_factory=dict)
     aside: int = 0
     """Files that were put aside before, by a run or by this command."""
 
 
 def run(results: Path, *, remove: bool) -> Findings:
-    """Check the store below ``results`` and print what was found; with ``remove``, damaged files are put aside so that they are made again.
+    """Check what is kept below ``results`` and print what was found; with ``remove``, damaged files are put aside and made again.
 
     Raises ``StoreError`` when something is damaged and stays where it is, or when there is no store.
     """
@@ -45,22 +52,32 @@ def run(results: Path, *, remove: bool) -> Findings:
         cure = "Run 'make run' first, or name the folder with --config results=…"
         raise StoreError("there are no results", where=str(store.root), hint=cure)
     found = check(store)
+    check_inputs(results / "inputs" / "data", found)
+    check_steps(Ledger(results), found)
     out = console()
-    out.print(f"{found.cells} cells and {found.blobs} large tensors checked, {len(found.damaged)} damaged, {found.aside} put aside earlier")
+    counts = ", ".join(plural(number, name) for name, number in found.checked.items())
+    out.print(f"{counts} checked, {len(found.damaged)} damaged, {found.aside} put aside earlier", markup=False)
     for path, problem in list(found.damaged.items())[:SHOWN]:
         out.print(f"  {path}: {problem}", markup=False)
     if len(found.damaged) > SHOWN:
         out.print(f"  and {len(found.damaged) - SHOWN} more")
     if remove:
         for path in found.damaged:
-            path.replace(path.with_suffix(".damaged"))
+            try:
+                path.replace(path.with_suffix(ASIDE))
+            except OSError as error:
+                raise StoreError(f"cannot be put aside: {error.strerror}", where=str(path), hint="Mend the permissions") from None
         if found.damaged:
-            out.print(f"{len(found.damaged)} put aside as *.damaged; the next run makes them again")
+            out.print(f"{len(found.damaged)} put aside as *{ASIDE}; the next run makes them again")
     elif found.damaged:
-        raise StoreError(
-            f"{len(found.damaged)} results are damaged", where=str(store.root), hint="'replab verify --remove' puts them aside"
-        )
+        raise StoreError(f"{len(found.damaged)} files are damaged", where=str(store.root), hint="'replab verify --remove' puts them aside")
     return found
+
+
+def check_steps(book: Ledger, found: Findings) -> None:
+    """Compare every file that a step of the run made with the hash that it noted."""
+    found.checked["file of a step"] = sum(len(note.made) for note in book.notes.values())
+    found.damaged |= {path: problem for path, problem in book.damaged() if path.exists()}
 
 
 def environments(lab: Lab) -> dict[str, list[str]]:
@@ -95,24 +112,44 @@ def demand(changed: Mapping[str, list[str]]) -> None:
 
 def check(store: Store) -> Findings:
     """Read every file of the store; blobs too, so that a damaged one is named itself and not only the cells that need it."""
-    found = Findings(aside=sum(1 for _ in store.root.rglob("*.damaged")))
-    blobs = sorted((store.root / "blobs").glob("*/*.safetensors"))
-    for path in track(blobs, description="large tensors", transient=True, disable=not console().is_terminal):
-        found.blobs += 1
-        if problem := _blob_fault(path):
-            found.damaged[path] = problem
-    cells = sorted((store.root / "cells").glob("*/*.safetensors"))
-    for path in track(cells, description="cells", transient=True, disable=not console().is_terminal):
-        found.cells += 1
-        try:
-            key = read_cell(path, store.blob_path).record.get("key")
-        except StoreError as error:
-            # A cell whose only fault is a damaged tensor elsewhere is made again too: its tensors are written together with it.
-            found.damaged[path] = error.problem if error.where == str(path) else f"{error.where} {error.problem}"
-            continue
-        if key != path.stem:
-            found.damaged[path] = f"holds the result of {key!r}"
+    found = Findings(aside=sum(1 for _ in store.root.rglob(f"*{ASIDE}")))
+    _each(found, "cell", store.root / "cells", "*/*.safetensors", lambda path: _cell_fault(store, path))
+    _each(found, "large tensor", store.root / "blobs", "*/*.safetensors", _blob_fault)
+    _each(found, "truth", store.root / "truth", "*/*.safetensors", _truth_fault)
+    _each(found, "observation", store.root / "observations", "*.json", _name_fault)
+    for folder in (MERGED, PLATFORMS):
+        _each(found, "foreign note", store.root / folder, "*.json", _seal_fault)
     return found
+
+
+def check_inputs(folder: Path, found: Findings) -> None:
+    """Read the bytes of every input, which are named by their hash."""
+    _each(found, "input", folder, "*.npy", _name_fault)
+
+
+def _each(found: Findings, name: str, folder: Path, pattern: str, fault: Callable[[Path], str]) -> None:
+    """Check the files of one kind, and count them."""
+    paths = sorted(folder.glob(pattern))
+    found.checked[name] += len(paths)
+    for path in track(paths, description=name, transient=True, disable=not console().is_terminal):
+        try:
+            other = files.kind_of(path.lstat().st_mode)
+            problem = f"is {other}, not a file" if other else fault(path)
+        except OSError as error:
+            problem = f"cannot be read: {error.strerror}"
+        if problem:
+            found.damaged[path] = problem
+
+
+def _cell_fault(store: Store, path: Path) -> str:
+    try:
+        key = read_cell(path, store.blob_path).record.get("key")
+    except StoreError as error:
+        # A cell whose only fault is a damaged tensor elsewhere is made again too: its tensors are written together with it.
+        return error.problem if error.where == str(path) else f"{error.where} {error.problem}"
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return "has a record that this lab cannot read"
+    return "" if key == path.stem else f"holds the result of {key!r}"
 
 
 def _blob_fault(path: Path) -> str:
@@ -124,3 +161,33 @@ def _blob_fault(path: Path) -> str:
     if "data" not in held:
         return "lacks the tensor 'data'"
     return "" if hashlib.sha256(held["data"][2]).hexdigest() == path.stem else "does not have the hash that it is named by"
+
+
+def _truth_fault(path: Path) -> str:
+    """The same of a truth: its record has the hash that it names, and every array that of the record."""
+    try:
+        metadata, held = read_safetensors(path)
+    except StoreError as error:
+        return error.problem
+    text = metadata.get("record", "")
+    if hashlib.sha256(text.encode()).hexdigest() != metadata.get("sha256"):
+        return "is damaged: its record does not have the hash that it names"
+    listed = json.loads(text).get("sha256", {})
+    if listed != {name: hashlib.sha256(raw).hexdigest() for name, (_, _, raw) in held.items()}:
+        return "is damaged: its arrays do not have the hashes that its record names"
+    return ""
+
+
+def _name_fault(path: Path) -> str:
+    """The same of a file that is named by the hash of its bytes."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return "" if digest == path.stem else "does not have the hash that it is named by"
+
+
+def _seal_fault(path: Path) -> str:
+    try:
+        sealed.read(path)
+    except StoreError as error:
+        return error.problem
+    return ""

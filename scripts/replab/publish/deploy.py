@@ -9,10 +9,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from replab.publish import check, sums
+from replab import config
+from replab.publish import check, sums, versions
 from replab.publish.errors import DeployError, TamperedError
-from replab.publish.site import Site
+from replab.publish.site import ASIDE, LIST, LOCK, Site
 
+NAMED = 3
+"""Files of a foreign folder that are named."""
 TRIES = 3
 """Pushes before giving up, when others push at the same time."""
 MARKER = ".nojekyll"
@@ -36,10 +39,28 @@ def deploy(site: Site, to: str, root: Path, say: Callable[[str], None]) -> list[
         target = Path(to)
         if target.resolve() == site.root.resolve():
             raise DeployError("a site cannot be deployed to itself", where=to)
+        if fault := config.path_fault(to) or config.folder_fault(target.absolute()) or _foreign(target):
+            raise DeployError(fault, where=to, hint="Name the folder of a site, or one that is empty or not there yet")
         return bring(site, Site(root=target, links=False), say)
     if not remote or not branch or branch.startswith("-"):
         raise DeployError("is no remote with a branch", where=to, hint="For example --to origin#pages")
-    return _push(site, remote, branch, root, say)
+    try:
+        return _push(site, remote, branch, root, say)
+    except OSError as error:
+        where = str(error.filename or tempfile.gettempdir())
+        raise DeployError(f"cannot be written: {error.strerror or error}", where=where, hint="Free some space, and deploy again") from None
+
+
+def _foreign(target: Path) -> str:
+    """What speaks against making a folder a site: it holds other things, and no site."""
+    try:
+        names = [path.name for path in target.iterdir()] if target.is_dir() else []
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    there = sorted(name for name in names if name != LOCK and not name.startswith(ASIDE))
+    if not there or LIST in there or any(map(versions.is_version, there)):  # an interrupted deployment may have left no list
+        return ""
+    return f"holds {', '.join(there[:NAMED])}{' and more' if len(there) > NAMED else ''}, and is no site"
 
 
 def bring(site: Site, target: Site, say: Callable[[str], None]) -> list[str]:

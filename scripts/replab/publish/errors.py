@@ -33,3 +33,9 @@ class BundleError(LabError):
     """Results cannot be packed, or a bundle cannot be merged."""
 
     exit_code = 34
+
+
+class NotTrusted(LabError):
+    """Results or code of others would be taken that nobody known has signed, and nobody said that they may be."""
+
+    exit_code = 35

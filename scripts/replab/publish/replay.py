@@ -36,6 +36,8 @@ class Options:
     cores: int = 0
     engine: str = ""
     signers: Path | None = None
+    agreed: Callable[[str], None]
+    """Asked before code runs that nobody of ``signers`` signed; raises ``NotTrusted``."""
 
 
 def replay(folder: Path, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
@@ -47,7 +49,11 @@ def replay(folder: Path, options: Options, say: Callable[[str], None]) -> dict[s
     checked = check.version(check.Folder(folder), options.signers)
     if checked.faults:
         raise TamperedError("; ".join(checked.faults[: check.SHOWN]), where=str(folder), hint="Get it again from where it was published")
-    say(f"{published.version}: {checked.files} files as published; {checked.signer or 'not signed'}")
+    commit, machine = (published.about.get(name) or f"no {name}" for name in ("commit", "machine"))
+    say(f"{published.version}: {checked.files} files as published at {commit} on {machine}; {checked.signer or 'nobody signed it'}")
+    say("its code will run with your rights")
+    if options.signers is None:
+        options.agreed(f"{published.version}: run its code?")
     out = (options.out or Path("replay") / published.version).resolve()
     answer = _rerun(folder.resolve(), out, options, say)
     found = _found(published, answer, options)

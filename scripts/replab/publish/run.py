@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from replab import config
 from replab.model import Lab
 from replab.publish import build, checks, manifest, sums, versions
 from replab.publish.checks import Reason
@@ -41,6 +42,8 @@ def publish(lab: Lab, settings: Mapping[str, Any], options: Options, say: Callab
     version, permitted = versions.check(options.version), checks.allowed(options.allow)
     if not (lab.results / "cells.parquet").is_file():
         raise PublishError("there are no results", where=str(lab.results), hint="Run 'snakemake --cores all' first")
+    if fault := config.path_fault(str(options.site)):
+        raise PublishError(fault, where=f"site: {options.site}", hint="Name another folder")
     site = Site(root=options.site if options.site.is_absolute() else lab.root / options.site)
     rows, notices = _checked(lab, permitted, say)
     used = [one for one in sorted(permitted) if any(checks.KINDS[one] in notice for notice in notices)]

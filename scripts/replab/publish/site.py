@@ -21,14 +21,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from replab import files, sealed
 from replab.publish import changes, pages, sums, versions
 from replab.publish.errors import PublishError, TamperedError
 from replab.publish.versions import Published
 
 STATES, CURRENT, LOCK = ".states", ".current", ".lock"
 LATEST, LIST, INDEX = "latest", "versions.json", "index.html"
-STATIC = "static"
-SWITCHED = (LATEST, LIST, INDEX)
+STATIC, CHANGES = "static", "changes"
+SCHEMA = 2
+"""Of the list of versions; since 2 there is a list of hashes beside it, of the site's own files."""
+SWITCHED = (LATEST, LIST, sums.SUMS, INDEX)
 """What changes with every version, in the order in which it is replaced where that cannot be done at once."""
 ASIDE = ".building-"
 
@@ -88,9 +91,9 @@ class Site:
         if not path.exists():
             return {}
         try:
-            table = json.loads(path.read_text(encoding="utf-8"))
+            table = sealed.decoded(files.read_bytes(path, limit=versions.LIMIT, kind=TamperedError)) or {}
             return {one["version"]: one for one in table["versions"]}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, LookupError, TypeError):
             raise TamperedError("cannot be read", where=str(path), hint="Remove it, and publish again: it is made anew") from None
 
     @contextlib.contextmanager
@@ -127,15 +130,23 @@ class Site:
                 raise TamperedError("was changed after it was published", where=str(self.root / one["version"]), hint=hint)
         with self.aside() as state:
             pages.write_index(state, entries)
-            (state / LIST).write_text(json.dumps({"schema": 1, "versions": entries}, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+            listed = json.dumps({"schema": SCHEMA, "versions": entries}, sort_keys=True, indent=1)
+            (state / LIST).write_text(f"{listed}\n", encoding="utf-8")
             with self.aside() as fresh:
                 pages.write_style(fresh / STATIC)
                 self._changes(fresh, found)
                 self._bring(fresh)
+            (state / sums.SUMS).write_text(sums.text(self._own(state)), encoding="utf-8")
             if self.links:
                 self._switch(state, found)
             else:
                 self._replace(state, found)
+
+    def _own(self, state: Path) -> dict[str, str]:
+        """Path -> SHA-256 of the site's own files: those of ``state``, the sheet, and the pages on changes, which lie in their places."""
+        kept = [self.root / STATIC / pages.STYLE, *(path for path in (self.root / CHANGES).glob("*") if path.is_file())]
+        found = {path.relative_to(self.root).as_posix(): sums.of_file(path) for path in kept}
+        return found | {name: sums.of_file(state / name) for name in (LIST, INDEX)}
 
     def _changes(self, fresh: Path, found: Sequence[Published]) -> None:
         """Pages on every pair that has none yet."""

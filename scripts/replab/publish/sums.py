@@ -9,7 +9,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from replab import files
 from replab.publish.errors import PublishError, TamperedError
+from replab.visible import shown
 
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
@@ -27,16 +29,15 @@ def of_file(path: Path) -> str:
 def of_folder(folder: Path) -> dict[str, str]:
     """Path below ``folder`` → SHA-256 of every file in it, without the list itself and its signature. Raises ``PublishError``."""
     found = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise PublishError("is neither a file nor a folder", where=str(path), hint="Links are not published")
-        if path.is_dir() or name in (SUMS, SIGNATURE):
+    for name, entry in files.walk(folder):
+        if entry.is_dir(follow_symlinks=False) or name in (SUMS, SIGNATURE):
             continue
+        if not entry.is_file(follow_symlinks=False):
+            raise PublishError("is neither a file nor a folder", where=entry.path, hint="Links are not published")
         if not name.isprintable() or "\\" in name:
             raise PublishError(f"the name {name!r} cannot be listed", where=str(folder), hint="Rename the file")
-        found[name] = of_file(path)
-    return found
+        found[name] = of_file(folder / name)
+    return dict(sorted(found.items()))
 
 
 def text(sums: Mapping[str, str]) -> str:
@@ -53,7 +54,7 @@ def parse(listed: str, where: str) -> dict[str, str]:
             raise TamperedError(f"line {place} is no hash with a path", where=where)
         name = match[2]
         if name in found or name.startswith("/") or ".." in PurePosixPath(name).parts or str(PurePosixPath(name)) != name:
-            raise TamperedError(f"line {place} names {name!r}", where=where)
+            raise TamperedError(f"line {place} names {shown(name)}", where=where)
         found[name] = match[1]
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,10 +10,13 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from replab import files, sealed
 from replab.publish.errors import PublishError, TamperedError
 
 ABOUT = "publication.json"
 """The file of a version that says what it is."""
+LIMIT = 64 << 20
+"""Bytes of a file that is read as a whole: of this one, of the list of versions, of a list of hashes."""
 _FORM = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){2,3}((a|b|rc|\.post|\.dev)[0-9]{1,3})?")
 
 
@@ -70,12 +72,10 @@ def read(folder: Path) -> Published:
     """The version in ``folder``. Raises ``TamperedError`` when there is none, or it does not say what it is."""
     path = folder / ABOUT
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = sealed.decoded(files.read_bytes(path, limit=LIMIT, kind=TamperedError))
     except FileNotFoundError:
         hint = "Give the folder of a version, such as site/2026.11.0, or a site"
         raise TamperedError("this is no published version: it has no publication.json", where=str(folder), hint=hint) from None
-    except (OSError, ValueError):
-        raise TamperedError("cannot be read", where=str(path)) from None
-    if not isinstance(about, dict) or not is_version(str(about.get("version"))):
+    if about is None or not is_version(str(about.get("version"))):
         raise TamperedError("names no version", where=str(path))
     return Published(folder=folder, about=about)

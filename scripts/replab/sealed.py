@@ -1,0 +1,50 @@
+"""JSON files that carry a checksum of their own content, for what the lab keeps and no other file names by its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from replab import files
+from replab.errors import StoreError
+
+SEAL = "sha256"
+"""The key of the checksum: that of all the others, as ``json.dumps(…, sort_keys=True)`` writes them."""
+LIMIT = 256 << 20
+"""Bytes of such a file: the list of a bundle with a million results."""
+
+
+def seal(data: Mapping[str, Any]) -> bytes:
+    """``data`` with its checksum, as the bytes of a file."""
+    return json.dumps({**data, SEAL: _digest(data)}, sort_keys=True, indent=1).encode()
+
+
+def read(path: Path, hint: str = "") -> dict[str, Any]:
+    """What was sealed, without the checksum. Raises ``StoreError`` when it is missing, damaged, or was never sealed."""
+    try:
+        data = files.read_bytes(path, limit=LIMIT, kind=StoreError)
+    except FileNotFoundError:
+        raise StoreError("is missing", where=str(path), hint=hint) from None
+    found = decoded(data)
+    if found is None:
+        raise StoreError("is damaged: no JSON table", where=str(path), hint=hint)
+    if (told := found.pop(SEAL, None)) != _digest(found) or data != seal(found):
+        problem = "carries no checksum" if told is None else "is damaged: it does not have the checksum that it names"
+        raise StoreError(problem, where=str(path), hint=hint)
+    return found
+
+
+def decoded(data: bytes) -> dict[str, Any] | None:
+    """A JSON table; None for anything else, whatever it is."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,91 @@
+"""Ctrl-C, and numbers of jobs that are none: real runs of the workflow end with a sentence and a code of their own."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from replab.errors import ConfigError
+from replab.workflow import INTERRUPTED
+
+from .conftest import CACHE, ROOT
+
+pytestmark = pytest.mark.pipeline
+EXPERIMENT = """
+title = "T"
+question = "Q"
+[generators.few]
+kind = "normal"
+shape = [4]
+[defaults]
+dtypes = ["float32"]
+modes = ["eager"]
+[cases]
+quick = { inputs = { x = "few" } }
+slow = { inputs = { x = "few" } }
+"""
+REFERENCE = "def quick(x):\n    return x\n\n\ndef slow(x):\n    return x\n"
+IMPL = "import time\n\n\ndef quick(x):\n    return x\n\n\ndef slow(x):\n    time.sleep(60)\n    return x\n"
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    """A run whose second cell takes a minute."""
+    folder = tmp_path / "experiments" / "waits"
+    folder.mkdir(parents=True)
+    for name, text in {"experiment.toml": EXPERIMENT, "reference.py": REFERENCE, "impl_numpy.py": IMPL}.items():
+        (folder / name).write_text(text)
+    settings = ["environments=numpy-2.5", "variants=default", f"experiments=[{tmp_path}/experiments]", f"results={tmp_path}/results", f"cache={CACHE}"]
+    return [sys.executable, "-m", "snakemake", "--config", *settings]
+
+
+def start(command: list[str], *more: str) -> subprocess.Popen[str]:
+    """A run in a group of its own, as a terminal starts it."""
+    return subprocess.Popen([*command, *more], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+
+def test_ctrl_c_in_the_middle_of_a_cell_keeps_what_is_finished(command: list[str], tmp_path: Path) -> None:
+    with start(command, "--cores", "2") as process:
+        assert process.stdout is not None
+        end = time.monotonic() + 300
+        while not [*(tmp_path / "results" / "store" / "cells").rglob("*.safetensors")]:
+            assert process.poll() is None, process.stdout.read()
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED, said
+    assert "ending what runs; finished cells are kept" in said
+    assert "replab: interrupted; finished cells are kept" in said
+    assert "Traceback" not in said
+    assert len([*(tmp_path / "results" / "store" / "cells").rglob("*.safetensors")]) == 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_ctrl_c_at_any_moment_is_a_sentence(command: list[str], seed: int) -> None:
+    """From the moment that the lab is read: before, Python itself is interrupted."""
+    with start(command, "--cores", "2") as process:
+        assert process.stdout is not None
+        first = process.stdout.readline() + process.stdout.readline()
+        time.sleep(random.Random(seed).uniform(0, 3))
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED, first + said
+    assert said.count("replab: interrupted; finished cells are kept") == 1
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("cores", ["0", "-1"])
+def test_no_cores_and_fewer_are_refused_before_anything_starts(command: list[str], tmp_path: Path, cores: str) -> None:
+    with start(command, "--cores", cores) as process:
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == ConfigError.exit_code
+    assert f"replab: --cores: {cores} is no number of jobs at a time. Say a number from 1 up, or all" in said
+    assert not (tmp_path / "results").exists()
