@@ -46,6 +46,8 @@ OUTPUT_MB = 64
 SHOWN_BYTES = 2**14
 """So much of it is passed on to the log."""
 POLL_SECONDS = 0.2
+DEAF_SECONDS = 2.0
+"""Whoever ends closes its files, and has ended within this."""
 FAMILY_SECONDS = 5.0
 """How often the memory of processes that a worker started is looked at; that reads all of /proc."""
 FRESH_TRIES = 2
@@ -53,7 +55,8 @@ FRESH_TRIES = 2
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
 HEAD = struct.Struct("!16scIQI")
 """Of an answer: a secret, its kind, the place of the item, and length and checksum of what follows."""
-ASK = struct.Struct("!I")
+ASK = struct.Struct("!II")
+"""The place of an item, and the length of what is lost since the worker was told last."""
 CLOCK = struct.Struct("dddI")
 """When the item in hand must be done (monotonic), how many seconds that were, how many it began with, and the length of a name."""
 SHARED_BYTES = mmap.PAGESIZE
@@ -96,7 +99,7 @@ class _Inside:
     clock: _Clock
     limits: Limits
     seconds: float
-    lost: Mapping[str, str]
+    lost: dict[str, str]
     name: str = ""
     blamed: str = ""
     """What was tried when an exception went through it."""
@@ -185,8 +188,10 @@ class _Worker:
     item: int | None = None
     received: bytearray = field(default_factory=bytearray)
     printed: int = 0
-    deaf: bool = False
-    """It can no longer be talked to."""
+    told: int
+    """How many lost names it knows."""
+    deaf: float = 0.0
+    """Since when it can no longer be talked to (monotonic); 0 while it can."""
     looked: float = 0.0
 
 
@@ -237,7 +242,8 @@ class _Pool:
         os.close(printing)
         mine.setblocking(False)
         os.set_blocking(output, False)
-        worker = _Worker(pid=pid, channel=mine, output=output, clock=clock, secret=secret, resident=_resident(os.getpid()))
+        held, told = _resident(os.getpid()), len(self.lost)
+        worker = _Worker(pid=pid, channel=mine, output=output, clock=clock, secret=secret, resident=held, told=told)
         self.workers.append(worker)
         self.selector.register(mine, selectors.EVENT_READ, (worker, self._hear))
         self.selector.register(output, selectors.EVENT_READ, (worker, self._overhear))
@@ -250,11 +256,14 @@ class _Pool:
             return
         worker.item, worker.printed = self.waiting.popleft(), 0
         worker.clock.set(self.seconds, "")
+        news = json.dumps(dict(list(self.lost.items())[worker.told :])).encode() if worker.told < len(self.lost) else b""
+        worker.told = len(self.lost)
         with contextlib.suppress(OSError):  # it has ended: that is noticed at the next look
-            worker.channel.sendall(ASK.pack(worker.item))
+            worker.channel.sendall(ASK.pack(worker.item, len(news)) + news)
 
     def _listen(self) -> None:
-        for key, _ in self.selector.select(POLL_SECONDS):
+        ending = any(worker.deaf for worker in self.workers)
+        for key, _ in self.selector.select(POLL_SECONDS / 10 if ending else POLL_SECONDS):
             worker, hear = key.data
             if worker in self.workers:
                 hear(worker)
@@ -268,11 +277,11 @@ class _Pool:
         try:
             while part := worker.channel.recv(2**18):
                 worker.received += part
-            worker.deaf = True
+            worker.deaf = time.monotonic()
         except BlockingIOError:
             pass
         except OSError:
-            worker.deaf = True
+            worker.deaf = time.monotonic()
         if worker.deaf:
             self.selector.unregister(worker.channel)
         data = worker.received
@@ -290,20 +299,17 @@ class _Pool:
             self._give_up(worker, "wrote into a file of the lab")
             return
         worker.item = None
+        if kind.lower() == FAULT:
+            told = json.loads(body)
+            self._lose(place, told["reason"], told["name"])
         if kind in (RESULT, PROBLEM, FAULT):
             self._ask(worker)
         else:  # it left something behind in its process, and has gone
             self._end(worker)
-        self._settle(place, kind.lower(), json.loads(body), worker)
-
-    def _settle(self, place: int, kind: bytes, told: Any, worker: _Worker) -> None:
-        if kind == RESULT:
-            self.found[place] = told
-        elif kind == PROBLEM:
-            raise _problem(told)
-        else:
-            self._lose(place, told["reason"], told["name"])
-        del worker
+        if kind.lower() == RESULT:
+            self.found[place] = json.loads(body)
+        elif kind.lower() == PROBLEM:
+            raise _problem(json.loads(body))
 
     def _overhear(self, worker: _Worker) -> None:
         """What is printed goes to the log as far as anybody would read it."""
@@ -336,7 +342,8 @@ class _Pool:
             return
         deadline, seconds, _ = worker.clock.read()
         if worker.deaf:
-            self._give_up(worker, "closed files that the lab had open")
+            if now - worker.deaf > DEAF_SECONDS:
+                self._give_up(worker, "closed files that the lab had open")
         elif not now < deadline:
             self._hear(worker)
             if worker in self.workers and not time.monotonic() < worker.clock.read()[0]:  # it has said nothing after all
@@ -412,11 +419,12 @@ class _Pool:
         """Do what is asked for until nobody asks; never returns."""
         global _inside  # noqa: PLW0603 (one per process: this process is a worker from here on)
         try:
-            _bind(parent, printing, self.limits)
-            _inside = _Inside(clock=clock, limits=self.limits, seconds=self.seconds, lost=self.lost)
+            _bind(parent, printing, channel.fileno(), self.limits)
+            _inside = _Inside(clock=clock, limits=self.limits, seconds=self.seconds, lost=dict(self.lost))
             place, state = os.fstat(channel.fileno()), _state()
             while asked := channel.recv(ASK.size, socket.MSG_WAITALL):
-                (item,) = ASK.unpack(asked)
+                item, length = ASK.unpack(asked)
+                _inside.lost.update(json.loads(channel.recv(length, socket.MSG_WAITALL)) if length else {})
                 _inside.name = _inside.blamed = ""
                 kind, body = self._answer(item)
                 clock.set(self.seconds, _inside.name)  # it is done: what follows takes as long as somebody listens
@@ -456,8 +464,8 @@ def described(error: BaseException) -> str:
     return texts.plain(f"{name}: {said[:500]}" if said else name)
 
 
-def _bind(parent: int, printing: int, limits: Limits) -> None:
-    """What a worker does first: die with its parent, take no more than it may, print where it is heard, leave signals as they are."""
+def _bind(parent: int, printing: int, channel: int, limits: Limits) -> None:
+    """What a worker does first: die with its parent, print where it is heard, hold no other file, take no more memory than it may."""
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above
         os._exit(1)
@@ -466,11 +474,14 @@ def _bind(parent: int, printing: int, limits: Limits) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     gc.freeze()  # what is here stays
-    nothing = os.open(os.devnull, os.O_RDONLY)
+    nothing = os.open(os.devnull, os.O_RDWR)
     for target, source in ((0, nothing), (1, printing), (2, printing)):
         os.dup2(source, target)
-    for stream in (nothing, printing):
-        os.close(stream)
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (numbers, no paths)
+        if int(name) > 2 and int(name) not in (channel, nothing):
+            with contextlib.suppress(OSError):  # the one that lists them
+                os.fstat(int(name))
+                os.dup2(nothing, int(name))  # not closed: an object that has the number may close it yet
     # new objects: another thread of the parent may have held the locks of the old ones
     sys.stdout, sys.stderr = (open(number, "w", errors="backslashreplace", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -19,7 +19,7 @@ def each(work: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
 
     Raises what ``work`` raises; then nothing is said about the other items.
     """
-    count = min(MOST, len(os.sched_getaffinity(0)), len(items))
+    count = usable(len(items))
     if count < 2:
         return [work(item) for item in items]
     _work.append((work, items))
@@ -28,6 +28,11 @@ def each(work: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
             return pool.map(_one, range(len(items)), chunksize=1)
     finally:
         _work.pop()
+
+
+def usable(items: int) -> int:
+    """How many processes so many items are divided among."""
+    return min(MOST, len(os.sched_getaffinity(0)), items)
 
 
 def _one(place: int) -> Any:

@@ -230,7 +230,7 @@ def step_claims(lab: Lab, options: argparse.Namespace) -> None:
     """Judge every claim by the tables."""
     from replab.claims import run  # noqa: PLC0415
 
-    run.write(lab.root, lab.results, run.folders(lab.families))
+    run.write(lab.root, lab.results, run.folders(lab.families), lab.limits)
     del options
 
 
