@@ -31,14 +31,14 @@ def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMIT
     known, files, there = claims(folders), rule_files(folders), known_evidence(tables)
     declared, broken = _declared(files, limits)
     for name in sorted(set(declared) - set(known)):
-        sys.stderr.write(f"{declared[name][0]['where']}: {texts.plain(name)} stands in no {LIST}\n")
+        sys.stderr.write(f"{_short(Path(declared[name][0]['where']))}: {texts.plain(name)} stands in no {LIST}\n")
 
     def judge(claim: Claim) -> dict[str, Any]:
         mine = declared.get(claim.id, [])
         told = mine[0] if mine else {"text": "", "needs": ""}
         try:
             if len(mine) > 1:
-                raise ClaimError(f"has two rules, in {mine[0]['where']} and in {mine[1]['where']}")
+                raise ClaimError(f"it has two, in {' and in '.join(_short(Path(one['where'])) for one in mine)}")
             if not mine:
                 raise ClaimError(f"no rule judges it{''.join(f'; {problem}' for problem in broken)}")
             with contained.trial(f"the rule of {claim.id}"):
@@ -60,20 +60,26 @@ def _declared(files: Sequence[Path], limits: Limits) -> tuple[dict[str, list[dic
     def read(path: Path) -> dict[str, Any]:
         try:
             with contained.trial(str(path)):
-                return {"rules": [[name, {"where": str(path), "text": one.text, "needs": one.needs}] for name, one in rules(path).items()]}
+                found = rules(path)
+                return {"rules": [[name, {"where": str(path), "text": one.text, "needs": one.needs}] for name, one in found.items()]}
         except LabError as error:
-            return {"problem": str(error) if error.where else f"{path}: {error}"}
+            return {"problem": error.problem}
 
     declared: dict[str, list[dict[str, str]]] = {}
     broken: list[str] = []
     for path, told in zip(files, contained.each(read, files, limits, count=cores.usable(len(files))), strict=True):
         if isinstance(told, contained.Lost) or "problem" in told:
-            broken.append(f"{path}: {told.reason}" if isinstance(told, contained.Lost) else told["problem"])
+            broken.append(f"{_short(path)}: {told.reason if isinstance(told, contained.Lost) else told['problem']}")
             sys.stderr.write(f"{texts.plain(broken[-1])}\n")
             continue
         for name, rule in told["rules"]:
             declared.setdefault(str(name), []).append({key: str(value) for key, value in rule.items()})
     return declared, broken
+
+
+def _short(path: Path) -> str:
+    """The same name on every machine."""
+    return f"{path.parent.name}/{path.name}"
 
 
 def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> dict[str, Any]:

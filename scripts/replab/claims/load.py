@@ -59,9 +59,9 @@ def rules(path: Path) -> Mapping[str, Rule]:
             continue
         claim, needs, frameworks = marked
         if claim in found:
-            raise ClaimError("has two rules", where=f"{path}: {claim}")
+            raise ClaimError(f"it has two rules for {claim}", where=str(path))
         if not function.__doc__:
-            raise ClaimError("the rule has no docstring, which is how the report words it", where=f"{path}: {claim}")
+            raise ClaimError(f"the rule of {claim} has no docstring, which is how the report words it", where=str(path))
         found[claim] = Rule(claim=claim, judge=function, needs=needs, frameworks=frameworks, where=str(path))
     return found
 
