@@ -60,6 +60,8 @@ ASK = struct.Struct("!II")
 CLOCK = struct.Struct("dddI")
 """When the item in hand must be done (monotonic), how many seconds that were, how many it began with, and the length of a name."""
 SHARED_BYTES = mmap.PAGESIZE
+FILES_GONE, NO_FILES = 120, "closed files that the lab had open"
+"""How a worker ends that cannot answer, and what that means."""
 RESULT, PROBLEM, FAULT = b"r", b"p", b"f"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -80,7 +82,7 @@ class _Clock:
         self.memory = mmap.mmap(-1, SHARED_BYTES)
 
     def set(self, seconds: float, name: str) -> None:
-        """The work called ``name`` has ``seconds`` from now."""
+        """The work called ``name`` has ``seconds`` from now; what has no name is put down to what had the last one."""
         told = name.encode("utf-8", "backslashreplace")[: SHARED_BYTES - CLOCK.size]
         CLOCK.pack_into(self.memory, 0, time.monotonic() + seconds, seconds, 0.0, len(told))
         self.memory[CLOCK.size : CLOCK.size + len(told)] = told
@@ -101,8 +103,16 @@ class _Inside:
     seconds: float
     lost: dict[str, str]
     name: str = ""
+    """What is in hand."""
+    last: str = ""
+    """What had a name last: where nothing has one, it may have left something behind."""
     blamed: str = ""
     """What was tried when an exception went through it."""
+
+    def at(self, seconds: float, name: str) -> None:
+        """Be at the work of this name, for so long at most."""
+        self.name, self.last = name, name or self.last
+        self.clock.set(seconds, self.last)
 
 
 _inside: _Inside | None = None
@@ -117,8 +127,7 @@ def lost(name: str) -> str:
 def note(name: str) -> None:
     """Say what is in hand: should the process end over it, the item is done again with this name lost."""
     if _inside is not None:
-        _inside.name = name
-        _inside.clock.set(_inside.seconds, name)
+        _inside.at(_inside.seconds, name)
 
 
 @contextlib.contextmanager
@@ -133,8 +142,7 @@ def trial(name: str) -> Iterator[None]:
     if reason := lost(name):
         raise TruthError(reason, where=name)
     before = _inside.name
-    _inside.name = name
-    _inside.clock.set(_inside.limits.seconds, name)
+    _inside.at(_inside.limits.seconds, name)
     try:
         yield
     except LabError:
@@ -149,7 +157,7 @@ def trial(name: str) -> Iterator[None]:
 def passed() -> None:
     """What is tried has ended once: it has the time of the whole item from now."""
     if _inside is not None:
-        _inside.clock.set(_inside.seconds, _inside.name)
+        _inside.at(_inside.seconds, _inside.name)
 
 
 def each(
@@ -343,7 +351,7 @@ class _Pool:
         deadline, seconds, _ = worker.clock.read()
         if worker.deaf:
             if now - worker.deaf > DEAF_SECONDS:
-                self._give_up(worker, "closed files that the lab had open")
+                self._give_up(worker, NO_FILES)
         elif not now < deadline:
             self._hear(worker)
             if worker in self.workers and not time.monotonic() < worker.clock.read()[0]:  # it has said nothing after all
@@ -372,7 +380,7 @@ class _Pool:
             if self.killed[place] < FRESH_TRIES:
                 self.waiting.appendleft(place)
                 return
-        self._lose(place, f"ended its process: {_ending(code)}", name)
+        self._lose(place, NO_FILES if code == FILES_GONE else f"ended its process: {_ending(code)}", name)
 
     def _give_up(self, worker: _Worker, reason: str) -> None:
         place, (_, _, name) = worker.item, worker.clock.read()
@@ -425,17 +433,19 @@ class _Pool:
             while asked := channel.recv(ASK.size, socket.MSG_WAITALL):
                 item, length = ASK.unpack(asked)
                 _inside.lost.update(json.loads(channel.recv(length, socket.MSG_WAITALL)) if length else {})
-                _inside.name = _inside.blamed = ""
+                _inside.name = _inside.last = _inside.blamed = ""
                 kind, body = self._answer(item)
-                clock.set(self.seconds, _inside.name)  # it is done: what follows takes as long as somebody listens
+                _inside.at(PATIENCE * self.seconds, "")  # it is done: what follows takes until somebody listens
                 same = _state() == state
                 if not os.path.samestat(os.fstat(channel.fileno()), place):
-                    break
+                    os._exit(FILES_GONE)
                 head = HEAD.pack(secret, kind if same else kind.upper(), item, len(body), zlib.crc32(body))
                 channel.sendall(head)
                 channel.sendall(body)
                 if not same:
                     break
+        except OSError:  # nothing is left to talk by
+            os._exit(FILES_GONE)
         except BaseException:  # noqa: BLE001 (the parent says what that means)
             with contextlib.suppress(BaseException):
                 traceback.print_exc()
@@ -448,7 +458,7 @@ class _Pool:
         except LabError as error:
             return PROBLEM, json.dumps([type(error).__name__, error.problem, error.where, error.hint]).encode()
         except BaseException as error:  # noqa: BLE001 (what somebody's code raises may be anything)
-            name = _inside.blamed or _inside.name if _inside is not None else ""
+            name = _inside.blamed or _inside.last if _inside is not None else ""
             with contextlib.suppress(BaseException):
                 traceback.print_exc()
             return FAULT, json.dumps({"reason": f"raised {described(error)}", "name": name}).encode()
