@@ -258,13 +258,14 @@ def read_in(engine: Engine, built: Built, lab: Lab, environment: Environment, at
     def ask(_: None) -> dict[str, Any]:
         try:
             answer = _ask(engine, built, lab, environment, atlas)
-            odd = [name for row in rows(atlas, environment, answer) for name, text in row.items() if not isinstance(text, str)]
+            found: list[Mapping[str, Any]] = list(rows(atlas, environment, answer))
+            odd = [name for row in found for name, text in row.items() if not isinstance(text, str)]
         except LabError as error:
             return {"problem": error.problem}
         return {"problem": f"it answered with something else than texts: {odd[0]}"} if odd else answer
 
-    (found,) = contained.each(ask, [None], lab.limits, seconds=2 * IMPORT_SECONDS)
-    answer: dict[str, Any] = {"problem": found.reason} if isinstance(found, contained.Lost) else found
+    (told,) = contained.each(ask, [None], lab.limits, seconds=2 * IMPORT_SECONDS)
+    answer: dict[str, Any] = {"problem": told.reason} if isinstance(told, contained.Lost) else told
     if "problem" in answer:
         sys.stderr.write(f"{environment.name}: its defaults cannot be read: {texts.plain(answer['problem'])}\n")
     return answer

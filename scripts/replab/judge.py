@@ -60,6 +60,10 @@ def _plain(row: Row) -> Row:
     return {name: texts.plain(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
+class Unusable(Exception):
+    """Why nothing can be judged by what a cell left, in words."""
+
+
 class Judge:
     """Judges the cases of one family's shard."""
 
@@ -184,21 +188,26 @@ class Judge:
         contained.note(name)
         if judged.status != Status.OK:
             return judged
-        problem = f"its result cannot be judged: {reason}" if (reason := contained.lost(name)) else ""
-        if not problem:
-            try:
-                result: CellResult = self.store.read(entry["key"])
-                problem = odd(result.record)
-            except LabError:
-                raise
-            except Exception as error:  # noqa: BLE001 (a record may be anything that has the right hash)
-                problem = f"its record is none: {contained.described(error)}"
-            else:
-                judged.record = result.record
-                judged.tensors = {} if problem else {tensor.name: tensor for tensor in result.tensors}
-        if problem:
-            judged.status, judged.reason = Status.ERROR, problem
+        try:
+            judged.record, judged.tensors = self._result(entry["key"], name)
+        except Unusable as error:
+            judged.status, judged.reason = Status.ERROR, str(error)
         return judged
+
+    def _result(self, key: str, name: str) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+        """Record and outputs of a cell. Raises ``Unusable``, and ``StoreError`` where they are damaged."""
+        if reason := contained.lost(name):
+            raise Unusable(f"its result cannot be judged: {reason}")
+        try:
+            result: CellResult = self.store.read(key)
+            problem = odd(result.record)
+        except LabError:
+            raise
+        except Exception as error:  # a record may be anything that has the right hash
+            raise Unusable(f"its record is none: {contained.described(error)}") from error
+        if problem:
+            raise Unusable(problem)
+        return result.record, {tensor.name: tensor for tensor in result.tensors}
 
     def _group(
         self,

@@ -16,24 +16,23 @@ from .conftest import Workflow
 
 pytestmark = pytest.mark.pipeline
 
-SETTINGS: dict[str, Any] = {"environments": "numpy-2.5", "cell_seconds": 5, "cell_memory_mb": 1024}
+SETTINGS: dict[str, Any] = {"environments": "numpy-2.5", "cell_seconds": 3, "cell_memory_mb": 1024}
 NO_ANSWER = "the reference has no answer: "
 UNDIFFERENTIATED = "the reference has no answer, so that nothing says what to differentiate: "
 REASONS = {
-    "loops": "it did not end within 5 s",
-    "sleeps": "it did not end within 5 s",
+    "loops": "it did not end within 3 s",
+    "sleeps": "it did not end within 3 s",
     "leaves": "it ended its process: exit code 0",
     "aborts": "it ended its process: SIGABRT",
     "kills_itself": "it ended its process: SIGKILL",
     "segfaults": "it ended its process: SIGSEGV",
     "recurses": "RecursionError: maximum recursion depth exceeded",
-    "hungry_in_secret": "it needed more than 1024 MiB of memory",
     "talks": "it printed more than 64 MB",
     "surrogate": "ValueError: \\ud800 and \\x1b[31m red",
 }
-"""What is said where the reference of a case goes wrong; where the words are those of another module, only that something is said."""
-WORDS_OF_OTHERS = ("exits", "returns_text", "returns_nothing", "huge", "hungry")
-LEFT_BEHIND = ("closes", "writes_everywhere", "wanders", "leaves_a_daemon", "leaves_a_thread", "sets_an_alarm")
+"""What is said where the reference of a case goes wrong; of others, whose words depend on more than this, only that something is said."""
+OTHERS = ("exits", "returns_text", "returns_nothing", "huge", "hungry", "hungry_in_secret")
+LEFT_BEHIND = ("wanders", "leaves_a_daemon", "leaves_a_thread", "sets_an_alarm")
 """References that have an answer, and leave something behind in their process."""
 
 
@@ -67,7 +66,7 @@ def test_a_sound_family_has_the_tables_that_it_has_alone(beside: Workflow, tmp_p
 def test_each_bad_reference_costs_its_case_and_says_why(beside: Workflow) -> None:
     """The cells that can be computed are, and are not judged; those that need its shapes are left out."""
     rows = _rows(beside)
-    for case in (*REASONS, *WORDS_OF_OTHERS):
+    for case in (*REASONS, *OTHERS):
         row = rows[case, 0]
         said = row.why.removeprefix(NO_ANSWER)
         assert (row.status, row.verdict) == ("ok", "inconclusive") and said != row.why, (case, row.why)
@@ -75,6 +74,10 @@ def test_each_bad_reference_costs_its_case_and_says_why(beside: Workflow) -> Non
         if (case, 1) in rows:
             left_out = rows[case, 1]
             assert left_out.status == "skipped" and left_out.reason.startswith(UNDIFFERENTIATED + REASONS.get(case, "")), case
+    for case in ("closes", "writes_everywhere"):  # its truth may have been kept before the worker was known to be lost
+        assert rows[case, 0].verdict == "identical" or rows[case, 0].why in (
+            f"{NO_ANSWER}it closed files that the lab had open", f"{NO_ANSWER}it wrote into a file of the lab",
+        )  # fmt: skip
     for case in (*LEFT_BEHIND, "last"):
         assert (rows[case, 0].status, rows[case, 0].verdict) == ("ok", "identical"), (case, rows[case, 0].why)
     assert rows["last", 1].status == "unsupported"
@@ -120,7 +123,7 @@ def test_a_bad_rule_costs_its_claims(beside: Workflow) -> None:
     assert claims["S1"]["verdict"] == "supported"
     said = {name: one["words"].removeprefix("Not testable here. Its rule has no answer: ") for name, one in claims.items() if name != "S1"}
     assert said == {
-        "S2": "it did not end within 5 s.",
+        "S2": "it did not end within 3 s.",
         "H1": "it raised KeyError: '\\ud800 \\x1b[31m'.",
         "H2": "it returned str, and no finding.",
         "H3": "the evidence does not exist: cell nowhere.",
@@ -135,7 +138,7 @@ def test_an_odd_record_costs_its_cell(beside: Workflow) -> None:
     store = Store(beside.results / "store")
     result = store.read(victim.key)
     kinds = {"float32": "F32", "float64": "F64"}
-    tensors = {one.name: (kinds[one.dtype], one.values) for one in result.tensors}
+    tensors = {one.name: (kinds[one.dtype], one.values) for one in result.tensors}  # noqa: PD011 (of a tensor)
     odd = {**result.record, "notes": [5, {}], "seconds": "long", "measured": "none"}
     store.cell_path(victim.key).write_bytes(encode(odd, tensors))
     beside.run()
