@@ -20,7 +20,7 @@ def each(work: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
     Raises what ``work`` raises for the first item for which it does, whichever process came to an end first; then nothing is said about the
     other items.
     """
-    count = min(MOST, len(os.sched_getaffinity(0)), len(items))
+    count = usable(len(items))
     if count < 2:
         return [work(item) for item in items]
     _work.append((work, items))
@@ -29,6 +29,11 @@ def each(work: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
             return list(pool.imap(_one, range(len(items))))
     finally:
         _work.pop()
+
+
+def usable(items: int) -> int:
+    """How many processes so many items are divided among."""
+    return min(MOST, len(os.sched_getaffinity(0)), items)
 
 
 def _one(place: int) -> Any:

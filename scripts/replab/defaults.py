@@ -10,17 +10,18 @@ import itertools
 import json
 import re
 import shutil
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from replab import ids, ledger
+from replab import contained, ids, ledger, texts
 from replab.config import Faults, nearest
 from replab.engines.base import Built, Engine
 from replab.engines.once import TIMED_OUT, run_once
-from replab.errors import EnvironmentUnavailable
+from replab.errors import EnvironmentUnavailable, LabError
 from replab.model import FRAMEWORKS, Environment, Lab
 from replab.supervise import IMPORT_SECONDS
 
@@ -248,11 +249,30 @@ def _side_request(side: Side, way: str) -> dict[str, Any]:
     return {"names": names, "read": way, "arguments": dict(side.arguments) if way in CALLED else {}, "operator": side.operator}
 
 
-def read_in(engine: Engine, built: Built, lab: Lab, environment: Environment, atlas: Iterable[Api]) -> dict[str, Any]:
-    """Start a sandbox that reads the defaults of its framework; returns the answer of ``introspect.py``.
+def read_in(engine: Engine, built: Built, lab: Lab, environment: Environment, atlas: Sequence[Api]) -> dict[str, Any]:
+    """Start a sandbox that reads the defaults of its framework; returns the answer of ``introspect.py``, or the ``problem`` with it.
 
-    Raises ``EnvironmentUnavailable`` when it gives none.
+    Whatever goes wrong in there costs the atlas one environment.
     """
+
+    def ask(_: None) -> dict[str, Any]:
+        try:
+            answer = _ask(engine, built, lab, environment, atlas)
+            found: list[Mapping[str, Any]] = list(rows(atlas, environment, answer))
+            odd = [name for row in found for name, text in row.items() if not isinstance(text, str)]
+        except LabError as error:
+            return {"problem": error.problem}
+        return {"problem": f"it answered with something else than texts: {odd[0]}"} if odd else answer
+
+    (told,) = contained.each(ask, [None], lab.limits, seconds=2 * IMPORT_SECONDS)
+    answer: dict[str, Any] = {"problem": told.reason} if isinstance(told, contained.Lost) else told
+    if "problem" in answer:
+        sys.stderr.write(f"{environment.name}: its defaults cannot be read: {texts.plain(answer['problem'])}\n")
+    return answer
+
+
+def _ask(engine: Engine, built: Built, lab: Lab, environment: Environment, atlas: Iterable[Api]) -> dict[str, Any]:
+    """The answer of ``introspect.py``. Raises ``EnvironmentUnavailable`` when it gives none."""
     staging = lab.results / "staging" / f"defaults--{environment.name}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
@@ -265,7 +285,7 @@ def read_in(engine: Engine, built: Built, lab: Lab, environment: Environment, at
     if code == TIMED_OUT:
         last = [f"it took more than {IMPORT_SECONDS:.0f} s"]
     if not out.is_file():
-        raise EnvironmentUnavailable(f"its defaults cannot be read: {last[0]}", where=environment.name)
+        raise EnvironmentUnavailable(last[0], where=environment.name)
     answer: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     shutil.rmtree(staging, ignore_errors=True)
     return answer
@@ -283,8 +303,8 @@ def table(lab: Lab) -> list[dict[str, str]]:
     atlas, found = load(lab.root / ATLAS), []
     for environment in lab.environments:
         answer = ledger.load_json(lab.results / "defaults" / f"{environment.name}.json")
-        if answer:  # nothing where the environment is not available
-            found += list(rows(atlas, environment, answer))
+        if "rows" in answer:  # not where the environment is not available, or could not answer
+            found += [{name: texts.plain(text) for name, text in row.items()} for row in rows(atlas, environment, answer)]
     return found
 
 

@@ -13,14 +13,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from replab import defaults, ids
+from replab import defaults, ids, sealed
 from replab.batch import Planned, plan_batch
 from replab.engines.apptainer import PYTHON, inside_command, inside_variables
 from replab.engines.base import promised
 from replab.engines.registry import get_engine
 from replab.errors import EnvironmentUnavailable, LabError, SandboxError
 from replab.model import Environment, Lab, Status, Variant
-from replab.requests import PROBE, sealed
+from replab.requests import PROBE
 from replab.store import Store, write_atomically
 from replab.supervise import Summary
 
@@ -98,7 +98,7 @@ def ask(lab: Lab, job: str) -> None:
         "isolation": promised(engine, names, threads=variant.threads, limits=lab.limits, writable=folder, readable=readable),
         "asked": time.time(),  # asked twice, it is run twice, also where the question is the same
     }  # fmt: skip
-    write_atomically(request_file(lab, job), sealed(request).encode())
+    write_atomically(request_file(lab, job), sealed.seal(request))
 
 
 def observed(lab: Lab, environment: Environment) -> tuple[dict[str, Any], str]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from replab import ids, plan
+from replab import contained, ids, plan, standalone, texts, trajectories
 from replab.attribute import rows as attributions
 from replab.attribute.causes import Causes
 from replab.batch import environment_facts, input_index, manifest_of
 from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, Distances, Finding, against_truth, widen
 from replab.compare.verdict import outside, verdict
-from replab.errors import TruthError
+from replab.errors import LabError, TruthError
 from replab.factors import alignable
 from replab.formats import FORMATS, ordered_key
 from replab.model import Case, Environment, Family, Lab, Status, Verdict
@@ -28,6 +29,8 @@ from replab.truth.certify import Truth
 from replab.truths import Truths, judging_cell
 
 BINS = 320
+NOTHING_COMPARED = "nothing was compared"
+WIDEST = 2**63
 Entries = dict[str, dict[tuple[str, str, int], list[tuple[ids.CellId, Row]]]]
 
 
@@ -40,6 +43,25 @@ class Rows:
     curves: list[Row] = field(default_factory=list)
     attributions: list[Row] = field(default_factory=list)
     measurements: list[Row] = field(default_factory=list)
+    scripts: list[Row] = field(default_factory=list)
+    trajectories: list[Row] = field(default_factory=list)
+
+    def add(self, found: Mapping[str, list[Row]]) -> None:
+        """Take the rows that another process found."""
+        for part, rows in found.items():
+            getattr(self, part).extend(rows)
+
+    def told(self) -> dict[str, list[Row]]:
+        """All rows by part, as they leave the process: the one place where words from outside become words for tables and pages."""
+        return {part.name: [_plain(row) for row in getattr(self, part.name)] for part in fields(self)}
+
+
+def _plain(row: Row) -> Row:
+    return {name: texts.plain(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+class Unusable(Exception):
+    """Why nothing can be judged by what a cell left, in words."""
 
 
 class Judge:
@@ -58,34 +80,85 @@ class Judge:
         self._kept: dict[tuple[str, int], tuple[list[str], dict[str, dict[str, Judged]]]] = {}
         """Outputs and eager float32 cells of the cases with factors in hand: (dtype, order) → case → environment."""
 
-    def run(self, shard: int, progress: Progress | None = None) -> Rows:
+    def run(
+        self, shard: int, progress: Progress | None = None, *, known: Mapping[str, str] | None = None, illustrate: bool = False
+    ) -> Rows:
         """All rows of a shard.
 
+        ``known``: references that have no answer, by name, and why. ``illustrate``: with the losses of trainings and stand-alone scripts.
         Raises ``StoreError`` when a result is damaged (the next run of the workflow makes it again).
         """
         cases = plan.shard_cases(self.family, shard)
         entries = _grouped(self._entries({case.name for case in cases}))
-        for place, case in enumerate(cases):
-            if progress is not None:
-                progress.update(place, len(cases), case.name)
-            self._case(case, entries.get(case.name, {}))
-            last = place + 1 == len(cases) or cases[place + 1].group != case.group
-            if last and self._kept:
-                group = [one for one in cases if one.group == case.group and not one.special]
-                for (dtype, order), (names, kept) in self._kept.items():
-                    self.rows.attributions += self.causes.align(group, dtype, order, kept, names, list(self.environments.values()))
-                self._kept.clear()
-        if progress is not None:
-            progress.finish()
+        groups = [tuple(group) for _, group in itertools.groupby(cases, key=lambda case: case.group)]
+
+        def judge(group: tuple[Case, ...]) -> dict[str, list[Row]]:
+            self.rows = Rows()
+            for case in group:
+                self._case(case, entries.get(case.name, {}))
+            self._align(group)
+            if illustrate:
+                self._illustrate()
+            return self.rows.told()
+
+        self.rows = self._contained(judge, groups, entries, progress, known)
         return self.rows
 
     def judged(self, entries: Iterable[Row]) -> list[Row]:
         """Rows of the cells of any ``entries`` of manifests, beside whatever else is judged. Raises ``StoreError``."""
         found = _grouped(entries)
-        for case in self.family.cases:
-            if case.name in found:
+        groups = [(case,) for case in self.family.cases if case.name in found]
+
+        def judge(group: tuple[Case, ...]) -> dict[str, list[Row]]:
+            self.rows = Rows()
+            for case in group:
                 self._case(case, found[case.name])
+            return self.rows.told()
+
+        self.rows = self._contained(judge, groups, found, None, None)
         return self.rows.cells
+
+    def _contained(
+        self,
+        judge: Callable[[tuple[Case, ...]], dict[str, list[Row]]],
+        groups: Sequence[tuple[Case, ...]],
+        entries: Entries,
+        progress: Progress | None,
+        known: Mapping[str, str] | None,
+    ) -> Rows:
+        """Judge in another process, a declared case and those made from it at a time: references run there, and odd results are read."""
+        rows, done, total = Rows(), 0, sum(len(group) for group in groups)
+        for group, found in zip(groups, contained.each(judge, groups, self.lab.limits, known=known), strict=True):
+            if progress is not None:
+                progress.update(done, total, group[-1].name)
+            rows.add(self._unjudged(group, entries, found.reason) if isinstance(found, contained.Lost) else found)
+            done += len(group)
+        if progress is not None:
+            progress.finish()
+        return rows
+
+    def _unjudged(self, group: tuple[Case, ...], entries: Entries, reason: str) -> dict[str, list[Row]]:
+        """Rows of a case that could not be judged at all."""
+        self.rows = Rows()
+        for case in group:
+            for (_, grid, _), cells in entries.get(case.name, {}).items():
+                for cell, entry in cells if not grid else ():
+                    judged = Judged(id=cell, key=entry["key"], status=entry["status"], reason=entry["reason"], unusable=reason)
+                    self.rows.cells += self._cell_rows(case, judged, {}, {}, "")
+        return self.rows.told()
+
+    def _align(self, group: Sequence[Case]) -> None:
+        """Compare the runs in which factors of a case were aligned."""
+        plain = [one for one in group if not one.special]
+        for (dtype, order), (names, kept) in self._kept.items():
+            self.rows.attributions += self.causes.align(plain, dtype, order, kept, names, list(self.environments.values()))
+        self._kept.clear()
+
+    def _illustrate(self) -> None:
+        """What pages show of the cells that were judged."""
+        cells = self.rows.told()["cells"]
+        self.rows.scripts += standalone.rows(self.lab, cells, self.truths, {self.family.name: self.index})
+        self.rows.trajectories += trajectories.rows(self.lab, cells, self.truths, {self.family.name: self.index})
 
     def _entries(self, names: set[str]) -> Iterator[Row]:
         """Manifest entries of the cases ``names``."""
@@ -107,12 +180,34 @@ class Judge:
                 self._group(case, dtype, derivative, cells, escalations, singles)
 
     def _load(self, cell: ids.CellId, entry: Row) -> Judged:
-        judged = Judged(id=cell, key=entry["key"], status=entry["status"], reason=entry["reason"])
-        if judged.status == Status.OK:
-            result: CellResult = self.store.read(entry["key"])
-            judged.record = result.record
-            judged.tensors = {tensor.name: tensor for tensor in result.tensors}
+        """A cell with its result; what cannot be used of it costs this cell alone."""
+        judged = Judged(id=cell, key=entry["key"], status=entry["status"], reason=str(entry["reason"]))
+        if judged.status not in set(Status):
+            judged.status, judged.reason = Status.ERROR, f"its result has the status {judged.status!r}, which there is not"
+        name = str(cell)
+        contained.note(name)
+        if judged.status != Status.OK:
+            return judged
+        try:
+            judged.record, judged.tensors = self._result(entry["key"], name)
+        except Unusable as error:
+            judged.status, judged.reason = Status.ERROR, str(error)
         return judged
+
+    def _result(self, key: str, name: str) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+        """Record and outputs of a cell. Raises ``Unusable``, and ``StoreError`` where they are damaged."""
+        if reason := contained.lost(name):
+            raise Unusable(f"its result cannot be judged: {reason}")
+        try:
+            result: CellResult = self.store.read(key)
+            problem = odd(result.record)
+        except LabError:
+            raise
+        except Exception as error:  # a record may be anything that has the right hash
+            raise Unusable(f"its record is none: {contained.described(error)}") from error
+        if problem:
+            raise Unusable(problem)
+        return result.record, {tensor.name: tensor for tensor in result.tensors}
 
     def _group(
         self,
@@ -137,9 +232,13 @@ class Judge:
         names = self._names(case, derivative, len(truths), dtype)
         seen: dict[tuple[str, str], tuple[Finding, Distances | None]] = {}
         for cell in (*cells, *escalations):
+            contained.note(str(cell.id))
             self._compare(cell, names, truths, seen)
+        contained.note("")
         higher = {(one.id.environment, one.id.mode): one for one in escalations if one.status == Status.OK}
         note_repeats(cells)
+        inputs = {one["name"]: self.truths.array(one) for one in self._inputs(case, dtype, derivative)}
+        blank = _is_blank(inputs.values())
         for cell in cells:
             place = (cell.id.environment, cell.id.mode)
             own, other = higher.get(place), higher.get((cell.id.environment, "eager"))
@@ -154,13 +253,16 @@ class Judge:
                     cell.verdicts[output] = _drawn_verdict(cell.findings[output][0])
                     continue
                 cell.verdicts[output] = self._verdict(cell, output, truth, escalation if dtype == "float32" else None, single)
+                if blank and truth.exact is None and np.isnan(truth.ieee).all():
+                    cell.verdicts[output] = (Verdict.INCONCLUSIVE, f"{NOTHING_COMPARED}: every input is NaN", NAN)
                 if dtype == "float32":
                     singles[(*place, output, cell.id.variant)] = cell.verdicts[output][0]
         if case.factors and truths:
             self.rows.attributions += self.causes.explain(case, dtype, derivative, cells, higher, names)
-        inputs = {one["name"]: self.truths.array(one) for one in self._inputs(case, dtype, derivative)}
         for cell in cells:
+            contained.note(str(cell.id))
             self.rows.cells += self._cell_rows(case, cell, dict(zip(names, truths, strict=True)), inputs, problem)
+        contained.note("")
         if truths:
             self._pairs(case, cells, dict(zip(names, truths, strict=True)))
             if alignable(case) and dtype == "float32":
@@ -220,7 +322,7 @@ class Judge:
             "derivative": cell.id.derivative, "variant": cell.id.variant, "engine": facts.get("engine", ""),
             "platform": facts.get("platform", ""), "status": cell.status, "reason": cell.reason, "verdict": "", "why": "", "z_max": NAN,
             "z_limit": NAN, "ulp_max": NAN, "ulp_mean": NAN, "ulp_p99": NAN, "abs_max": NAN, "rel_max": NAN, "bits": "", "elements": 0,
-            "seconds": cell.record.get("seconds", NAN), "first_call_seconds": cell.record.get("first_call_seconds", NAN),
+            "seconds": _seconds(cell, "seconds"), "first_call_seconds": _seconds(cell, "first_call_seconds"),
             "import_seconds": NAN, "flushed": 0, "nan_mismatch": 0, "inf_mismatch": 0, "zero_sign": 0, "uncertain": 0, "worst_index": "",
             "worst_inputs": "", "worst_result": "", "worst_truth": "", "truth_bound_ulp": NAN, "truth_method": "", "envelope_ulp": NAN,
             "shrink": NAN, "role": "control" if case.control else "result", "expect": case.control.expect if case.control else "",
@@ -231,8 +333,12 @@ class Judge:
         for found in cell.record.get("measured", ()):
             self.rows.measurements.append(_measurement(base, found))
         if not cell.tensors:
-            yield base
+            nothing = cell.unusable or problem or f"{NOTHING_COMPARED}: the function returned no output"
+            yield base | ({"verdict": Verdict.INCONCLUSIVE, "why": nothing} if cell.status == Status.OK else {})
             return
+        for name in truths:
+            if name not in cell.tensors:
+                yield base | {"output": name, "verdict": Verdict.INCOMPARABLE, "why": f"the function returned no output {name!r}"}
         for name, tensor in cell.tensors.items():
             row = base | {"output": name, "bits": tensor.sha256, "elements": int(tensor.values.size)}
             if name not in cell.findings:
@@ -299,6 +405,37 @@ def _grouped(entries: Iterable[Row]) -> Entries:
     return found
 
 
+def odd(record: Mapping[str, Any]) -> str:
+    """What is wrong with a record of a cell, beside its outputs, which the store looks at; empty where it is one."""
+    measured, notes = record.get("measured", []), record.get("notes", [])
+    sound = {
+        "seconds": all(_is_real(record.get(name, 0)) for name in ("seconds", "first_call_seconds")),
+        "notes": isinstance(notes, list) and all(isinstance(one, str) for one in notes),
+        "measured": isinstance(measured, list) and all(_is_measured(one) for one in measured),
+    }
+    wrong = [name for name, fine in sound.items() if not fine]
+    return f"its record is none: {' and '.join(wrong)} cannot be read" if wrong else ""
+
+
+def _is_measured(found: Any) -> bool:
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("name"), str)
+        and all(_is_real(found.get(name)) for name in ("value", "low", "high", "count"))
+    )
+
+
+def _is_real(value: Any) -> bool:
+    """A number that a table has room for, or none."""
+    return value is None or (isinstance(value, int | float) and (isinstance(value, float) or abs(value) < WIDEST))
+
+
+def _is_blank(inputs: Iterable[NDArray[Any]]) -> bool:
+    """Whether floating inputs are NaN and nothing else, so that nothing can come out that says anything."""
+    floating = [values for values in inputs if values.dtype.kind == "f" and values.size]
+    return bool(floating) and all(bool(np.isnan(values).all()) for values in floating)
+
+
 def _drawn_verdict(finding: Finding) -> tuple[Verdict, str, float]:
     """Statistics of draws: within what chance explains, or another distribution."""
     if finding.problem:
@@ -306,6 +443,11 @@ def _drawn_verdict(finding: Finding) -> tuple[Verdict, str, float]:
     if outside(finding) or finding.nan_mismatch or finding.inf_mismatch:
         return Verdict.SEMANTIC, f"another distribution: z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}", NAN
     return Verdict.ROUNDING, f"chance explains it: z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}", NAN
+
+
+def _seconds(cell: Judged, name: str) -> float:
+    found = cell.record.get(name)
+    return NAN if found is None else found
 
 
 def _measurement(base: Row, found: Mapping[str, Any]) -> Row:

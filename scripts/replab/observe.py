@@ -7,12 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from replab import sealed
 from replab.engines.base import Built, Engine, isolation
 from replab.engines.gpus import gpus as local_gpus
 from replab.engines.once import TIMED_OUT, run_once
 from replab.errors import EnvironmentUnavailable, SandboxError
 from replab.model import Environment, Lab
-from replab.requests import PROBE, sealed
+from replab.requests import PROBE
 from replab.supervise import IMPORT_SECONDS, JOURNAL, NOT_ISOLATED
 
 
@@ -30,7 +31,7 @@ def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, de
         "variant": "default", "threads": 1, "switches": {}, "device": device, "cells": [],
         "isolation": isolation(engine, built, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE], gpus=gpus),
     }  # fmt: skip
-    (staging / "request.json").write_text(sealed(request))
+    (staging / "request.json").write_bytes(sealed.seal(request))
     argv = [str(PROBE / "main.py"), "--request", str(staging / "request.json"), "--out", str(staging)]
     launch = engine.command(built, argv, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE], gpus=gpus)
     code, said = run_once(launch, IMPORT_SECONDS)

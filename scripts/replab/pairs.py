@@ -39,6 +39,8 @@ class Judged:
     """``yes`` or ``no`` where a cell was compared with its own repeat, in the same and in a new process."""
     cause: str = ""
     """The factor that explains a result which is another function."""
+    unusable: str = ""
+    """Why its result could not be looked at."""
 
 
 def is_plain(cell: Judged) -> bool:
@@ -94,6 +96,8 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         "right_environment": right.id.environment, "left_mode": left.id.mode, "right_mode": right.id.mode, "variant": right.id.variant,
         "verdict": Verdict.IDENTICAL, "z_max": 0.0, "ulp_max": 0.0, "abs_max": 0.0, "rel_max": 0.0, "cause": "",
     }  # fmt: skip
+    if not a.values.size and not b.values.size:
+        return row | {"verdict": Verdict.INCONCLUSIVE, "cause": "nothing was compared"}
     if a.sha256 == b.sha256 and a.dtype == b.dtype:
         return row
     verdicts = (left.verdicts[output][0], right.verdicts[output][0])

@@ -5,15 +5,20 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from replab import ids, sources
-from replab.model import IMPL_FILE, Case, Cell, Environment, Family, Variant
+from replab import ids, sources, texts
+from replab.errors import LabError, StoreError, TruthError
+from replab.model import IMPL_FILE, Case, Cell, Environment, Family, Limits, Variant
 from replab.plan import REPEAT
 
 SCHEMA = 1
+LIMITS = Limits(seconds=120, memory_mb=6144)
+"""What making the inputs of a case may take where nobody says: the lab's own settings."""
 PROBE = Path(__file__).resolve().parent.parent / "probe"
 
 
@@ -23,33 +28,63 @@ def probe_version() -> str:
     return sources.tree_digest(PROBE)
 
 
-def sealed(request: Mapping[str, Any]) -> str:
-    """The text of a request with the SHA-256 of what it says; the probe refuses one that says anything else."""
-    said = {name: value for name, value in request.items() if name != "sha256"}
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-    return json.dumps({**said, "sha256": digest}, sort_keys=True)
-
-
-def write_inputs(family: Family, points: int, data: Path, cases: Iterable[Case] | None = None) -> dict[str, Any]:
+def write_inputs(
+    family: Family, points: int, data: Path, cases: Iterable[Case] | None = None, limits: Limits = LIMITS, progress: Any = None
+) -> dict[str, Any]:
     """Make all input and cotangent files of a family and return their index.
 
     The index maps case → grid dtype → ``value`` and, where the case has derivatives, ``derivative``: each with ``inputs`` and
-    ``cotangents`` (one list per order). Raises ``ConfigError`` or ``TruthError``.
+    ``cotangents`` (one list per order), and with a ``problem`` where those cannot be made: cells that need them are left out, and say why.
+    ``limits`` hold for each case and dtype. ``progress(done, total, current)`` is told.
     """
-    from replab import inputs  # noqa: PLC0415 (NumPy is not needed to plan)
+    from replab import contained  # noqa: PLC0415 (nothing of this is needed to plan)
 
-    index: dict[str, Any] = {}
-    for case in cases if cases is not None else family.cases:
-        per_dtype = index[case.name] = {}
-        for dtype in case.dtypes:
-            entry = per_dtype[dtype] = {}
-            arrays = inputs.case_inputs(case, dtype, points=points, derivative=False)
-            entry["value"] = {"inputs": [_describe(case, name, array, dtype, data) for name, array in arrays.items()], "cotangents": []}
-            if case.derivatives:
-                arrays = inputs.case_inputs(case, dtype, points=points, derivative=True)
-                described = [_describe(case, name, array, dtype, data) for name, array in arrays.items()]
-                entry["derivative"] = {"inputs": described, "cotangents": _cotangents(family, case, dtype, arrays, described, data)}
+    chosen = list(cases if cases is not None else family.cases)
+    places = [(case, dtype) for case in chosen for dtype in case.dtypes]
+    index: dict[str, Any] = {case.name: {} for case in chosen}
+    made = contained.each(lambda place: _entry(family, *place, points, data), places, limits)
+    for done, ((case, dtype), found) in enumerate(zip(places, made, strict=True)):
+        if progress is not None:
+            progress(done, len(places), f"{case.name} {dtype}")
+        if isinstance(found, contained.Lost):
+            nothing = {"inputs": [], "cotangents": [], "problem": f"its inputs cannot be made: {found.reason}"}
+            found = {"value": nothing, **({"derivative": nothing} if case.derivatives else {})}  # noqa: PLW2901 (what is said instead)
+        index[case.name][dtype] = found
     return index
+
+
+def _entry(family: Family, case: Case, dtype: str, points: int, data: Path) -> dict[str, Any]:
+    """What the index says of one case and dtype."""
+    from replab import contained  # noqa: PLC0415
+
+    entry = {"value": _inputs(case, dtype, points, data, derivative=False)[0]}
+    if case.derivatives:
+        entry["derivative"], arrays = _inputs(case, dtype, points, data, derivative=True)
+        if "problem" not in entry["derivative"]:
+            try:
+                entry["derivative"]["cotangents"] = _cotangents(family, case, dtype, arrays, entry["derivative"]["inputs"], data)
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 (it may ask for any shape)
+                said = error.problem if isinstance(error, LabError) else contained.described(error)
+                sys.stderr.write(f"{case.family}.{case.name} {dtype}: {texts.plain(said)}\n")
+                entry["derivative"]["problem"] = f"the reference has no answer, so that nothing says what to differentiate: {said}"
+    return entry
+
+
+def _inputs(case: Case, dtype: str, points: int, data: Path, *, derivative: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The description of inputs, and the arrays; a generator that cannot make them costs its case."""
+    from replab import contained, inputs  # noqa: PLC0415
+
+    try:
+        arrays = inputs.case_inputs(case, dtype, points=points, derivative=derivative)
+        return {"inputs": [_describe(case, name, array, dtype, data) for name, array in arrays.items()], "cotangents": []}, arrays
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001 (options of generators are the words of experiments)
+        said = str(error) if isinstance(error, LabError) else contained.described(error)
+        sys.stderr.write(f"{case.family}.{case.name} {dtype}: its inputs cannot be made: {texts.plain(said)}\n")
+        return {"inputs": [], "cotangents": [], "problem": f"its inputs cannot be made: {said}"}, {}
 
 
 def _describe(case: Case, name: str, array: Any, dtype: str, data: Path) -> dict[str, Any]:
@@ -69,14 +104,9 @@ def _cotangents(
     family: Family, case: Case, dtype: str, arrays: Mapping[str, Any], described: Sequence[Mapping[str, Any]], data: Path
 ) -> list[Any]:
     """Cotangents of every order: first of the outputs, then of the gradients (whose shapes are those of the inputs)."""
-    from replab import inputs  # noqa: PLC0415
-    from replab.truth.reference import Problem  # noqa: PLC0415
+    from replab import inputs, truths  # noqa: PLC0415
 
-    problem = Problem(
-        path=family.folder / "reference.py", function=case.function, parameters=case.true(), inputs=arrays,
-        differentiable=(), derivative=0, cotangents=(),
-    )  # fmt: skip
-    values = problem.plain()
+    values = truths.shaping(family, case, dtype, arrays)
     names = output_names(case, len(values))
     outputs = [(name, value.shape) for name, value in zip(names, values, strict=True) if value.dtype.kind == "f"]
     gradients = [(f"grad_{one['name']}", tuple(one["shape"])) for one in described if one["differentiable"]]
@@ -111,9 +141,14 @@ def output_names(case: Case, count: int) -> list[str]:
 
 
 def bytes_of(cell: Cell, index: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
-    """Descriptions of a cell's inputs and cotangents."""
+    """Descriptions of a cell's inputs and cotangents.
+
+    Raises ``TruthError`` where they could not be made.
+    """
     entry = index[cell.case.name][cell.grid or cell.dtype]
     chosen = entry["derivative" if cell.derivative else "value"]
+    if problem := chosen.get("problem"):
+        raise TruthError(problem, where=f"{cell.case.family}.{cell.case.name}")
     return chosen["inputs"], chosen["cotangents"][: cell.derivative]
 
 
@@ -148,7 +183,11 @@ def requests(
     }  # fmt: skip
     found = []
     for cell in _backwards(cells) if variant.name == REPEAT else cells:
-        inputs, cotangents = bytes_of(cell, index)
+        try:
+            inputs, cotangents = bytes_of(cell, index)
+        except TruthError as error:
+            inputs, cotangents = [], []
+            cell = cell if cell.left_out else replace(cell, left_out=error.problem)  # noqa: PLW2901 (the same cell, not run)
         request: dict[str, Any] = {
             "id": str(ids.cell_id(cell)), "case": cell.case.name, "function": cell.case.function, "impl": str(impl),
             "parameters": cell.case.given(environment.framework), "dtype": cell.dtype, "mode": cell.mode, "derivative": cell.derivative,

@@ -19,7 +19,7 @@ LIMIT = 256 << 20
 
 def seal(data: Mapping[str, Any]) -> bytes:
     """``data`` with its checksum, as the bytes of a file."""
-    return json.dumps({**data, SEAL: _digest(data)}, sort_keys=True, indent=1).encode()
+    return json.dumps({**data, SEAL: _digest(data)}, sort_keys=True).encode()
 
 
 def read(path: Path, hint: str = "") -> dict[str, Any]:

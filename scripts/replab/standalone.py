@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replab import redraw, sources
-from replab.batch import input_index
 from replab.compare.metrics import widen
+from replab.contained import described
 from replab.errors import LabError, StoreError
 from replab.formats import FORMATS, round_to, spacing
 from replab.model import IMPL_FILE, Case, Family, Lab, Status, Verdict
@@ -73,8 +73,11 @@ class Problem:
     """The same for the cotangents."""
 
 
-def rows(lab: Lab, cells: Sequence[Row]) -> Iterator[dict[str, str]]:
-    """Rows per case, precision, derivative and framework: the script of a result, or why there is none."""
+def rows(lab: Lab, cells: Sequence[Row], truths: Truths, indices: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Rows per case, precision, derivative and framework: the script of a result, or why there is none.
+
+    ``indices``: what the rule ``inputs`` wrote, by family.
+    """
     groups: dict[tuple[str, str, str, int, str], list[Row]] = defaultdict(list)
     newest: dict[tuple[str, str, str, int, str], Row] = {}
     for cell in sorted(cells, key=lambda one: (one["id"], one["output"])):
@@ -86,15 +89,12 @@ def rows(lab: Lab, cells: Sequence[Row]) -> Iterator[dict[str, str]]:
             if cell["mode"] == "eager" and (before is None or before["environment_order"] < cell["environment_order"]):
                 newest[(*work, cell["framework"])] = cell
     families = {family.name: family for family in lab.families}
-    store, truths = Store(lab.results / "store"), Truths(lab.results / "store", lab.results / "inputs" / "data")
-    indices: dict[str, Any] = {}
+    store = Store(lab.results / "store")
     pythons = {environment.name: environment.python for environment in lab.environments}
     for key, members in sorted(groups.items()):
         family = families.get(key[0])
         if family is None:
             continue
-        if family.name not in indices:
-            indices[family.name] = input_index(lab, family.name)
         index = indices[family.name]
         others = [newest[(*key[:4], name)] for name in OTHER.get(key[4], ()) if (*key[:4], name) in newest][:1]
         for cell in chosen(members):
@@ -103,6 +103,8 @@ def rows(lab: Lab, cells: Sequence[Row]) -> Iterator[dict[str, str]]:
                 yield {"id": cell["id"], "script": text, "reason": ""}
             except Unfit as reason:
                 yield {"id": cell["id"], "script": "", "reason": str(reason)}
+            except Exception as error:  # noqa: BLE001 (an illustration costs no verdict, whatever is odd about what it shows)
+                yield {"id": cell["id"], "script": "", "reason": f"it could not be written: {described(error)}"}
 
 
 MUCH_WORSE = 10.0
@@ -240,8 +242,8 @@ def write(problem: Problem) -> str:
     try:
         bodies = _bodies(path, case.function)
         needed = [line for line in sources.imports(path, case.function) if line not in _IMPORTS]
-    except (LabError, OSError, KeyError):
-        raise Unfit("the source of its implementation is not there") from None
+    except (LabError, OSError, KeyError, ValueError, RecursionError, MemoryError):  # it is no UTF-8, or no Python can be read so deep
+        raise Unfit("the source of its implementation is not there, or cannot be read") from None
     fewest = math.inf
     for again in (False, True) if _has_room(problem) else (True,):  # values as they are, if they have room
         for body in bodies:
@@ -277,11 +279,20 @@ def _lines(problem: Problem, body: Sequence[str], needed: Sequence[str], *, agai
     packed = any("b85decode" in line for line in data)
     helpers, imports = redraw.helpers(expressions)
     parameters = case.given(framework)
-    run = [*data, *([f"PARAMETERS = {parameters!r}"] if parameters else []), *_call(framework, problem)]
+    run = [*data, *([f"PARAMETERS = {_literal(parameters)}"] if parameters else []), *_call(framework, problem)]
     run.append(f"result = outputs[{output}][{_tuple(element)}]")
     head = [*_head(problem), *_imports(framework, [*(["import base64"] if packed else []), *imports, *needed]), *_threads(problem)]
     lines = [*head, "", *body, "", *helpers, *run, "", *_tail(problem)]
     return [line.rstrip() for line in lines]
+
+
+def _literal(value: Any) -> str:
+    """A parameter as an expression: Python has no literals for numbers that are not finite."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name!r}: {_literal(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_literal(item) for item in value) + "]"
+    return f'float("{value}")' if isinstance(value, float) and not math.isfinite(value) else repr(value)
 
 
 def _alike(problem: Problem) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 from replab import __version__, config, ids, jobs, ledger, plan
 from replab.errors import EnvironmentUnavailable, LabError, StoreError
 from replab.ledger import Ledger
-from replab.model import Environment, Lab
+from replab.model import Environment, Family, Lab
 
 NOTHING: Mapping[Path, Lab] = {}
 FREE_SPACE = "Free some space, or mend the permissions, and run again: finished cells are kept"
@@ -137,7 +137,7 @@ def step_inputs(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
 
     family = next(one for one in lab.families if one.name == options.name)
     data = lab.results / "inputs" / "data"
-    index = write_inputs(family, lab.points, data)
+    index = write_inputs(family, lab.points, data, limits=lab.limits)
     _write_json(options.out, index)
     return {"made": [data / f"{name}.npy" for name in sorted(set(jobs.named(index)))]}
 
@@ -153,9 +153,9 @@ def step_batch(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def step_truth(lab: Lab, options: argparse.Namespace) -> None:
-    """Certify every truth that a shard needs."""
+    """Certify every truth that a shard needs; one that cannot be had is a problem of its own cells."""
+    from replab import contained  # noqa: PLC0415
     from replab.batch import input_index  # noqa: PLC0415
-    from replab.errors import TruthError  # noqa: PLC0415
     from replab.progress import Progress  # noqa: PLC0415
     from replab.truths import Truths, wanted  # noqa: PLC0415
 
@@ -166,17 +166,17 @@ def step_truth(lab: Lab, options: argparse.Namespace) -> None:
     shown = lab.results / "progress" / f"truth--{family.name}--{options.shard}.json"
     progress = Progress(shown, f"truth of {family.name}", total=len(cells))
     found = []
+    made = contained.each(lambda cell: truths.told(family, cell, index), cells, lab.limits)
     for place, cell in enumerate(cells):
         progress.update(place, len(cells), f"{cell.case.name} {cell.dtype} d{cell.derivative}")
-        begin = time.monotonic()
+        begin, told = time.monotonic(), next(made)
         entry = {"case": cell.case.name, "dtype": cell.dtype, "derivative": cell.derivative, "problem": "", "key": ""}
-        try:
-            entry["key"] = truths.ensure(family, cell, index)
-        except TruthError as error:
-            entry["problem"] = str(error)
-            print(error, file=sys.stderr)
+        entry |= {"problem": told.reason} if isinstance(told, contained.Lost) else told
+        if entry["problem"]:
+            print(f"{family.name}.{cell.case.name} {cell.dtype} d{cell.derivative}: {entry['problem']}", file=sys.stderr)
         print(f"{time.monotonic() - begin:8.2f} s  {cell.case.name} {cell.dtype} d{cell.derivative}", flush=True)
         found.append(entry)
+    made.close()
     progress.update(len(cells), len(cells), "")
     progress.finish()
     _write_json(options.out, found)
@@ -184,7 +184,6 @@ def step_truth(lab: Lab, options: argparse.Namespace) -> None:
 
 def step_judge(lab: Lab, options: argparse.Namespace) -> None:
     """Judge the cells of a shard, and make what pages show of them: the losses of trainings, and stand-alone scripts."""
-    from replab import standalone, tables, trajectories  # noqa: PLC0415
     from replab.judge import Judge  # noqa: PLC0415
     from replab.progress import Progress  # noqa: PLC0415
 
@@ -192,12 +191,27 @@ def step_judge(lab: Lab, options: argparse.Namespace) -> None:
     cases = plan.shard_cases(family, options.shard)
     shown = lab.results / "progress" / f"judge--{family.name}--{options.shard}.json"
     progress = Progress(shown, f"verdicts of {family.name}", total=len(cases))
-    rows = Judge(lab, family).run(options.shard, progress)
+    rows = Judge(lab, family).run(options.shard, progress, known=_without_truth(lab, family, options.shard), illustrate=True)
+    from replab import tables  # noqa: PLC0415 (what it imports starts threads, and a process is forked above)
+
     stem = options.out.stem.removesuffix(".cells")
-    found = {part: getattr(rows, part) for part in tables.PARTS}
-    found |= {"scripts": standalone.rows(lab, rows.cells), "trajectories": trajectories.rows(lab, rows.cells)}
     for part, (columns, sort) in tables.JUDGED.items():
-        tables.write(options.out.parent / f"{stem}.{part}.parquet", found[part], columns, sort)
+        tables.write(options.out.parent / f"{stem}.{part}.parquet", getattr(rows, part), columns, sort)
+
+
+def _without_truth(lab: Lab, family: Family, shard: int) -> dict[str, str]:
+    """Truths of which the job before this one says that they cannot be had, and why; what a light family's are is found on the way."""
+    from replab.truths import judging_cell, name_of  # noqa: PLC0415
+
+    if family.light:
+        return {}
+    told = json.loads((lab.results / "truth" / f"{family.name}--{shard}.json").read_text(encoding="utf-8"))
+    cases = {case.name: case for case in family.cases}
+    return {
+        name_of(judging_cell(cases[one["case"]], one["dtype"], "", one["derivative"])): one["problem"]
+        for one in told
+        if one["problem"]
+    }
 
 
 def step_tables(lab: Lab, options: argparse.Namespace) -> None:
@@ -223,7 +237,7 @@ def step_claims(lab: Lab, options: argparse.Namespace) -> None:
     """Judge every claim by the tables."""
     from replab.claims import run  # noqa: PLC0415
 
-    run.write(lab.root, lab.results, run.folders(lab.families))
+    run.write(lab.root, lab.results, run.folders(lab.families), lab.limits)
     del options
 
 

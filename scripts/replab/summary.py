@@ -8,12 +8,14 @@ import platform
 import subprocess
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from replab import __version__, plan, sources
+from replab import __version__, plan, sources, texts
 from replab.batch import environment_facts, manifest_of
+from replab.errors import LabError
 from replab.model import IMPL_FILE, Case, Family, Lab
 
 STARTED = "started.json"
@@ -21,12 +23,12 @@ STARTED = "started.json"
 
 def environments(lab: Lab) -> dict[str, Any]:
     """What was asked for and what was found, per environment."""
-    return {one.name: environment_facts(lab, one.name) for one in lab.environments}
+    return _fit({one.name: environment_facts(lab, one.name) for one in lab.environments})
 
 
 def cases(lab: Lab) -> dict[str, Any]:
     """Titles, parameters and the code of each side, per family and case."""
-    return {
+    found = {
         family.name: {
             "title": family.title,
             "question": family.question,
@@ -40,11 +42,26 @@ def cases(lab: Lab) -> dict[str, Any]:
         }
         for family in lab.families
     }  # fmt: skip
+    return _fit(found)
+
+
+def _fit(found: dict[str, Any]) -> dict[str, Any]:
+    """What was found, in words and numbers that JSON and pages have."""
+    written: dict[str, Any] = texts.numbers_written(texts.plain_values(found))
+    return written
 
 
 def _sources(family: Family, case: Case) -> dict[str, str]:
     files = {"reference": "reference.py", **IMPL_FILE}
-    return {side: sources.text(family.folder / file, case.function) for side, file in files.items() if (family.folder / file).is_file()}
+    return {side: _source(family.folder / file, case.function) for side, file in files.items() if (family.folder / file).is_file()}
+
+
+def _source(path: Path, function: str) -> str:
+    """The code of a function, or why it cannot be shown."""
+    try:
+        return sources.text(path, function)
+    except (LabError, OSError, ValueError, RecursionError, MemoryError) as error:
+        return f"# it cannot be shown: {type(error).__name__}: {error}"
 
 
 def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
@@ -79,7 +96,7 @@ def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
         "import_seconds": round(imports, 1),
         "seconds_in_cells": round(inside, 1),
         "cores": started["cores"],
-        "command": started.get("command", "snakemake --cores all"),
+        "command": texts.plain(started.get("command", "snakemake --cores all")),
         "controls": controls(cells),
         "machine": {
             "system": platform.system(),

@@ -31,10 +31,10 @@ from typing import Any, Protocol
 
 import psutil
 
+from replab import sealed
 from replab.cgroup import oom_kills
 from replab.errors import LabError, SandboxError
 from replab.model import Limits, Status
-from replab.requests import sealed
 
 JOURNAL = "journal.jsonl"
 MARK = "REPLAB_SANDBOX"
@@ -342,7 +342,7 @@ class _Sandbox:
         try:
             _empty(batch.staging)
             self._place = _identity(batch.staging)
-            request.write_text(sealed({**batch.request, "cells": batch.next_cells()}), encoding="utf-8")
+            request.write_bytes(sealed.seal({**batch.request, "cells": batch.next_cells()}))
             journal = _JournalReader(batch.staging / JOURNAL)
         except OSError as error:
             raise SandboxError(f"cannot be written: {error.strerror}", where=str(request), hint=FREE_SPACE) from None

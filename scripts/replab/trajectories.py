@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from replab.batch import input_index
 from replab.compare.metrics import widen
 from replab.errors import StoreError, TruthError
 from replab.model import Case, Family, Lab, Status
@@ -28,25 +27,33 @@ def steps_of(case: Case, points: int) -> list[int]:
     return marks if len(marks) == points else list(range(points))
 
 
-def rows(lab: Lab, cells: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
-    """Every loss of the default variant, of cases as declared and with all factors aligned; ``cells`` are judged ones."""
+def rows(lab: Lab, cells: Sequence[Mapping[str, Any]], truths: Truths, indices: Mapping[str, Any]) -> Iterator[Row]:
+    """Every loss of the default variant, of cases as declared and with all factors aligned; ``cells`` are judged ones.
+
+    ``indices``: what the rule ``inputs`` wrote, by family.
+    """
     wanted: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for cell in cells:
         if cell["output"] == OUTPUT and cell["status"] == Status.OK and cell["variant"] == "default":
             wanted[cell["family"], cell["case"]].append(cell)
-    store, truths = Store(lab.results / "store"), Truths(lab.results / "store", lab.results / "inputs" / "data")
+    store = Store(lab.results / "store")
     for family in lab.families:
-        cases = {case.name: case for case in family.cases}
-        for case in family.cases:
+        cases = {case.name: case for case in family.cases} if any(name == family.name for name, _ in wanted) else {}
+        for case in cases.values():
             found = wanted.get((family.name, case.name), [])
             if found and case.aligned in ((), tuple(cases[case.group].factors)):
-                yield from _case(lab, family, cases[case.group], case, found, store, truths)
+                yield from _case(family, cases[case.group], case, found, store, truths, indices[family.name])
 
 
 def _case(
-    lab: Lab, family: Family, base: Case, case: Case, cells: Sequence[Mapping[str, Any]], store: Store, truths: Truths
+    family: Family,
+    base: Case,
+    case: Case,
+    cells: Sequence[Mapping[str, Any]],
+    store: Store,
+    truths: Truths,
+    index: Mapping[str, Any],
 ) -> Iterator[Row]:
-    index = input_index(lab, family.name)
     for dtype in sorted({cell["dtype"] for cell in cells}):
         try:
             known = truths.get(family, judging_cell(base, dtype, "", 0), index)

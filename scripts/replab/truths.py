@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from replab import plan, sources
-from replab.errors import StoreError
+from replab import contained, plan, sources, texts
+from replab.errors import LabError, StoreError, TruthError
 from replab.formats import FORMATS, spacing
 from replab.model import Case, Cell, Family
 from replab.requests import bytes_of
@@ -49,6 +51,49 @@ def wanted(cases: tuple[Case, ...], coverage: str) -> Iterator[Cell]:
             yield judging_cell(case, dtype, "", derivative)
 
 
+def name_of(cell: Cell, changed: Mapping[str, Any] = NOTHING) -> str:
+    """What evaluating a reference is called while it is tried."""
+    hypothesis = "".join(f", {name} = {value!r}" for name, value in sorted(changed.items()))
+    return f"the reference of {cell.case.name} {cell.dtype} d{cell.derivative}{hypothesis}"
+
+
+class _Tried(Problem):
+    """A problem whose first evaluation has the time of a cell, as an implementation has: a reference is a program of the same kind."""
+
+    def evaluate(self, lift: Callable[[Any], Any]) -> list[Any]:
+        found = super().evaluate(lift)
+        contained.passed()
+        if not found and not self.derivative:
+            raise TruthError("it returned no value", where=f"{self.path}: {self.function}")
+        for value in found:
+            if value is None or isinstance(value, str | bytes | dict | set | complex):
+                raise TruthError(f"it returned {type(value).__name__}, and no numbers", where=f"{self.path}: {self.function}")
+        return found
+
+
+@contextlib.contextmanager
+def _answering(cell: Cell, changed: Mapping[str, Any]) -> Iterator[None]:
+    """A reference is evaluated: whatever it gives or raises that is no answer is its own fault. Raises ``TruthError``."""
+    with contained.trial(name_of(cell, changed)):
+        try:
+            yield
+        except LabError:
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            raise TruthError(contained.described(error), where=name_of(cell, changed)) from error
+
+
+def shaping(family: Family, case: Case, dtype: str, arrays: Mapping[str, Any]) -> list[Any]:
+    """The values of a case on inputs that are not on disk yet: they say what its cotangents look like. Raises ``TruthError``."""
+    problem = _Tried(
+        path=family.folder / "reference.py", function=case.function, parameters=case.true(), inputs=arrays, differentiable=(), derivative=0,
+        cotangents=(),
+    )  # fmt: skip
+    with _answering(judging_cell(case, dtype, "", 1), NOTHING):
+        return problem.plain()
+
+
 class Truths:
     """Certified values below ``<store>/truth``, computed when they are missing or damaged."""
 
@@ -72,7 +117,7 @@ class Truths:
     def problem(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> Problem:
         """The reference on the very bytes that the sandboxes get, with some factors ``changed``."""
         inputs, cotangents = bytes_of(cell, index)
-        return Problem(
+        return _Tried(
             path=family.folder / "reference.py",
             function=cell.case.function,
             parameters=cell.case.true(**changed),
@@ -113,6 +158,13 @@ class Truths:
             self._make(path, family, cell, index, changed)
             return _read(path, cell.dtype)
 
+    def told(self, family: Family, cell: Cell, index: Mapping[str, Any]) -> dict[str, str]:
+        """The ``key`` of the truth of ``cell``, which lies on disk then, or the ``problem`` why there is none."""
+        try:
+            return {"key": self.ensure(family, cell, index)}
+        except TruthError as error:
+            return {"problem": texts.plain(error.problem)}
+
     def ensure(self, family: Family, cell: Cell, index: Mapping[str, Any]) -> str:
         """Have the truth of ``cell`` on disk; returns its key. Who reads it checks its hashes, and makes a damaged one again.
 
@@ -125,8 +177,17 @@ class Truths:
 
     def _make(self, path: Path, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> None:
         problem = self.problem(family, cell, index, changed)
-        found = certify(problem, cell.dtype, elementwise=cell.case.elementwise, drawn=cell.case.drawn, hypothesis=bool(changed))
+        with _answering(cell, changed):
+            found = certify(problem, cell.dtype, elementwise=cell.case.elementwise, drawn=cell.case.drawn, hypothesis=bool(changed))
         write_atomically(path, _encode(found, cell.dtype))
+
+    def plain(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> list[Any]:
+        """The reference in ordinary float64, with some factors ``changed``.
+
+        Raises ``TruthError`` when it fails.
+        """
+        with _answering(cell, changed):
+            return self.problem(family, cell, index, changed).plain()
 
     def path(self, key: str) -> Path:
         """Where the truth with this key lies."""

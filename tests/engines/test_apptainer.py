@@ -13,13 +13,13 @@ from sandboxes import ENVIRONMENTS, Sandbox, statuses_of
 from workflows import Workflow
 
 import daemons
-from replab import platforms
+from replab import platforms, sealed
 from replab.engines.apptainer import ApptainerEngine, inside_command
 from replab.engines.base import Built
 from replab.engines.registry import get_engine
 from replab.errors import SandboxError
 from replab.model import Limits
-from replab.requests import PROBE, sealed
+from replab.requests import PROBE
 
 MISSING = "" if shutil.which("apptainer") and shutil.which("mksquashfs") else "optional: apptainer or mksquashfs is not on PATH"
 
@@ -84,7 +84,7 @@ def test_the_supervisor_inside_survives_its_cells(root: Path, tmp_path: Path, mo
         "schema": 1, "environment": "numpy-2.5", "framework": "numpy", "inputs": str(box.data), "variant": "default", "threads": 1,
         "switches": {}, "device": "cpu", "cells": cells,
     }  # fmt: skip
-    (tmp_path / "request.json").write_text(sealed(request))
+    (tmp_path / "request.json").write_bytes(sealed.seal(request))
     python = get_engine("uv").build(ENVIRONMENTS["numpy-2.5"], root / ".replab", print).python
     script = (root / "scripts/inside/alone.py").read_text().replace('MARKS = ("/.singularity.d"', f'MARKS = ("{tmp_path}"')
     (tmp_path / "alone.py").write_text(script)

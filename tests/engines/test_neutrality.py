@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from replab import ids, plan, platforms, steps
+from replab import ids, plan, platforms, sealed, steps
 from replab.batch import environment_facts, input_index, run_batch_job
 from replab.config import load_lab
 from replab.engines.registry import get_engine
 from replab.model import Lab
-from replab.requests import PROBE, requests, sealed
+from replab.requests import PROBE, requests
 from replab.store import Store
 
 FAMILIES = "control_flow,randomness"
@@ -80,7 +80,7 @@ def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Pa
         "schema": 1, "environment": environment.name, "framework": "numpy", "inputs": str(local.results / "inputs/data"), "variant": "default",
         "threads": 1, "switches": {}, "device": "cpu", "cells": cells,
     }  # fmt: skip
-    (tmp_path / "request.json").write_text(sealed(request))
+    (tmp_path / "request.json").write_bytes(sealed.seal(request))
     argv = [str(built.python), str(PROBE / "main.py"), "--request", str(tmp_path / "request.json"), "--out", str(tmp_path)]
     subprocess.run(argv, check=True, capture_output=True, timeout=120)
     store, compared = Store(local.results / "store"), 0

@@ -15,12 +15,12 @@ import pytest
 
 import daemons
 from images_world import CORE, ENVIRONMENTS, ROOT, lying_registry, new_cache
+from replab import sealed
 from replab.errors import EnvironmentUnavailable, PinError
 from replab.images import Image, archives, bases, build_image, check, find_image, record, wheels
 from replab.images.builders import Builder
 from replab.images.sbom import STATUS
 from replab.model import Environment
-from replab.requests import sealed
 
 sys.path.insert(0, str(ROOT / "tests" / "probe"))
 import probe_requests
@@ -62,7 +62,7 @@ def test_the_probe_runs_in_each_core_image(name: str, built: Callable[[str], Ima
     key = request.add("square", inputs={"x": [3.0]})
     for cell in request.cells:
         cell["impl"] = f"/family/{IMPL[environment.framework]}"
-    (tmp_path / "request.json").write_text(sealed({**request.request(), "inputs": "/in/inputs"}))
+    (tmp_path / "request.json").write_bytes(sealed.seal({**request.request(), "inputs": "/in/inputs"}))
     out = tmp_path / "out"
     out.mkdir()
     out.chmod(0o777)

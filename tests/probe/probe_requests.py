@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from replab import sealed
 from replab.inputs import write_array
-from replab.requests import sealed
 from replab.store import CellResult, read_cell
 
 HERE = Path(__file__).parent
@@ -110,7 +110,7 @@ def run_probe(python: Path, builder: RequestBuilder, *, variables: Mapping[str, 
     out = builder.folder / "out"
     out.mkdir()
     request = builder.folder / "request.json"
-    request.write_text(sealed(builder.request()))
+    request.write_bytes(sealed.seal(builder.request()))
     done = subprocess.run(
         [str(python), str(PROBE), "--request", str(request), "--out", str(out)],
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "2", **(variables or {})},

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from probe_requests import PROBE, RequestBuilder, run_probe
 
+from replab import sealed
 from replab.config import load_lab
 from replab.engines.base import thread_variables
 from replab.model import Variant
-from replab.requests import sealed
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORK = {"numpy-1.26": "numpy", "numpy-2.5": "numpy", "tf-1.15": "tensorflow", "tf-2.21": "tensorflow", "torch-2.13": "torch"}
@@ -35,7 +35,7 @@ def arithmetic(python: Path, environment: str, folder: Path, variant: Variant) -
     builder = RequestBuilder(folder, environment, framework, threads=variant.threads)
     request = {**builder.request(), "switches": dict(variant.switches.get(framework, {}))}
     (folder / "out").mkdir()
-    (folder / "request.json").write_text(sealed(request))
+    (folder / "request.json").write_bytes(sealed.seal(request))
     variables = {"PATH": "/usr/bin:/bin", "HOME": str(folder), **variant.variables.get(framework, {}), **thread_variables(variant.threads)}
     command = [str(python), str(PROBE), "--request", str(folder / "request.json"), "--out", str(folder / "out")]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300, check=False)
@@ -103,7 +103,7 @@ def test_a_switch_that_does_not_exist_ends_the_process_in_words(
 ) -> None:
     builder = RequestBuilder(tmp_path, environment, FRAMEWORK[environment])
     (tmp_path / "out").mkdir()
-    (tmp_path / "request.json").write_text(sealed({**builder.request(), "switches": {"turbo": True}}))
+    (tmp_path / "request.json").write_bytes(sealed.seal({**builder.request(), "switches": {"turbo": True}}))
     command = [str(python_of(environment)), str(PROBE), "--request", str(tmp_path / "request.json"), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     journal = (tmp_path / "out" / "journal.jsonl").read_text()

@@ -10,10 +10,10 @@ from claims_scenes import SCENES, Scene
 from claims_world import NUMPY, TF, TORCH, World
 from replab.claims import DEPENDS, MISSING, REFUTED, SUPPORTED, Tables
 from replab.claims.judge import findings, known_evidence
-from replab.claims.load import claims, rules
+from replab.claims.load import claims, rule_files, rules
 
 ROOT = Path(__file__).resolve().parents[2] / "experiments"
-RULES = rules([ROOT])
+RULES = {claim: rule for path in rule_files([ROOT]) for claim, rule in rules(path).items()}
 
 
 def judged(claim: str, scene: Scene, environment: str = TF) -> tuple[str, Tables]:

@@ -18,9 +18,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "probe"))
 from probe_requests import PROBE, RequestBuilder  # its folder is on the path from here on
 
+from replab import sealed
 from replab.errors import SandboxError
 from replab.model import Limits, Status
-from replab.requests import sealed
 from replab.store import Store
 from replab.supervise import MARK, OUTPUT_MB, REPLACED, TWICE, Summary, run_batch
 
@@ -337,7 +337,7 @@ def test_what_a_killed_run_had_finished_is_adopted_and_the_rest_is_thrown_away(b
     first, second, third = (bench.cell("fine", f".{n}") for n in range(3))
     bench.staging.mkdir()
     request = bench.folder / "request.json"
-    request.write_text(sealed(bench.builder.request()))
+    request.write_bytes(sealed.seal(bench.builder.request()))
     done = launch(request, bench.staging)
     subprocess.run(done.argv, env=done.env, cwd=done.cwd, check=True)
     damaged = bench.staging / f"{second}.safetensors"

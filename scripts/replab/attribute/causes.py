@@ -113,7 +113,7 @@ class Causes:
         def plain(changed: Mapping[str, Any]) -> list[NDArray[Any]]:
             name = repr(sorted(changed.items()))
             if name not in self._evaluated:
-                found = self._truths.problem(self._family, standing, self._index, changed).plain()
+                found = self._truths.plain(self._family, standing, self._index, changed)
                 if sum(one.size for one in found) > REMEMBERED:
                     return found
                 self._evaluated[name] = found

@@ -2,28 +2,93 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
-from replab import cores
-from replab.claims.load import paired
+from replab import contained, cores, texts
+from replab.claims.load import LIST, claims, rule_files, rules
 from replab.claims.model import DEPENDS, MISSING, VERDICTS, Claim, ClaimError, Evidence, Finding, Rule
 from replab.claims.rows import attribution_id
 from replab.claims.tables import Tables
 from replab.claims.words import listed, upper
+from replab.errors import LabError
+from replab.model import Limits
+from replab.requests import LIMITS
 
 EVIDENCE_OF_A_CLAIM = 8
 
 
-def judge_claims(tables: Tables, folders: Iterable[Path]) -> list[dict[str, Any]]:
-    """One entry per claim of the folders, in the order of their lists.
+def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMITS) -> list[dict[str, Any]]:
+    """One entry per claim of the folders, in the order of their lists; a rule that has no answer costs its claim, which says why.
 
-    Raises ``ClaimError`` when claims and rules do not match, or a rule names evidence that does not exist.
+    Rules run in processes of their own, each file and each claim within ``limits``. Raises ``ClaimError`` when a list is faulty.
     """
-    there = known_evidence(tables)
-    return cores.each(lambda one: _entry(*one, findings(one[1], tables), there), list(paired(folders)))
+    folders = list(folders)
+    known, files, there = claims(folders), rule_files(folders), known_evidence(tables)
+    declared, broken = _declared(files, limits)
+    for name in sorted(set(declared) - set(known)):
+        sys.stderr.write(f"{_short(Path(declared[name][0]['where']))}: {texts.plain(name)} stands in no {LIST}\n")
+
+    def judge(claim: Claim) -> dict[str, Any]:
+        mine = declared.get(claim.id, [])
+        told = mine[0] if mine else {"text": "", "needs": ""}
+        try:
+            if len(mine) > 1:
+                raise ClaimError(f"it has two, in {' and in '.join(_short(Path(one['where'])) for one in mine)}")
+            if not mine:
+                raise ClaimError(f"no rule judges it{''.join(f'; {problem}' for problem in broken)}")
+            with contained.trial(f"the rule of {claim.id}"):
+                rule = rules(Path(told["where"]))[claim.id]
+                return _entry(claim, rule, findings(rule, tables), there)
+        except LabError as error:
+            return _unjudged(claim, told, error.problem)
+
+    found: list[dict[str, Any]] = []
+    chosen = list(known.values())
+    for claim, entry in zip(chosen, contained.each(judge, chosen, limits, count=cores.usable(len(chosen))), strict=True):
+        found.append(_unjudged(claim, {"text": "", "needs": ""}, entry.reason) if isinstance(entry, contained.Lost) else entry)
+    return found
+
+
+def _declared(files: Sequence[Path], limits: Limits) -> tuple[dict[str, list[dict[str, str]]], list[str]]:
+    """What the files of rules declare, by claim, and what is wrong with those that cannot be read."""
+
+    def read(path: Path) -> dict[str, Any]:
+        try:
+            with contained.trial(str(path)):
+                found = rules(path)
+                return {"rules": [[name, {"where": str(path), "text": one.text, "needs": one.needs}] for name, one in found.items()]}
+        except LabError as error:
+            return {"problem": error.problem}
+
+    declared: dict[str, list[dict[str, str]]] = {}
+    broken: list[str] = []
+    for path, told in zip(files, contained.each(read, files, limits, count=cores.usable(len(files))), strict=True):
+        if isinstance(told, contained.Lost) or "problem" in told:
+            broken.append(f"{_short(path)}: {told.reason if isinstance(told, contained.Lost) else told['problem']}")
+            sys.stderr.write(f"{texts.plain(broken[-1])}\n")
+            continue
+        for name, rule in told["rules"]:
+            declared.setdefault(str(name), []).append({key: str(value) for key, value in rule.items()})
+    return declared, broken
+
+
+def _short(path: Path) -> str:
+    """The same name on every machine."""
+    return f"{path.parent.name}/{path.name}"
+
+
+def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> dict[str, Any]:
+    """A claim whose rule has no answer."""
+    return {
+        "id": claim.id, "kind": claim.kind, "source": claim.source, "statement": claim.statement, "verdict": MISSING,
+        "words": f"Not testable here. Its rule has no answer: {problem}.", "by_environment": {}, "rule": told["text"],
+        "needs": told["needs"], "evidence": [], "missing": "a rule that has an answer",
+    }  # fmt: skip
 
 
 def findings(rule: Rule, tables: Tables) -> dict[str, Finding]:
@@ -32,8 +97,21 @@ def findings(rule: Rule, tables: Tables) -> dict[str, Finding]:
     for environment, framework in tables.environments.items():
         said = rule.judge(tables, environment) if framework in rule.frameworks else None
         if said is not None:
-            found[environment] = said
+            found[environment] = _checked(said)
     return found
+
+
+def _checked(said: Any) -> Finding:
+    """What a rule returned, if it is a finding. Raises ``ClaimError``."""
+    if not isinstance(said, Finding):
+        raise ClaimError(f"it returned {type(said).__name__}, and no finding")
+    fields: list[tuple[Any, type | UnionType]] = [
+        *((text, str) for text in (said.words, said.unit, said.measured)), (said.number, float | int | None),
+        *((one, Evidence) for one in said.evidence), *((getattr(one, "id", None), str) for one in said.evidence),
+    ]  # fmt: skip
+    if not all(isinstance(value, kind) for value, kind in fields):
+        raise ClaimError("it returned a finding whose fields are not what they should be")
+    return said
 
 
 def overall(found: Mapping[str, Finding]) -> tuple[str, str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,38 +41,29 @@ def claims(folders: Iterable[Path]) -> dict[str, Claim]:
     return found
 
 
-def rules(folders: Iterable[Path]) -> dict[str, Rule]:
-    """The rules of all families of the folders, by claim.
+def rule_files(folders: Iterable[Path]) -> list[Path]:
+    """The files of rules of all families of the folders."""
+    return [path for folder in folders for path in sorted(folder.glob(f"*/{RULES}"))]
 
-    Raises ``ClaimError`` when two functions judge one claim, or a file of rules cannot be read.
+
+@functools.cache
+def rules(path: Path) -> Mapping[str, Rule]:
+    """The rules in a file, by claim; its code is run.
+
+    Raises ``ClaimError`` when two functions judge one claim, one says nothing in words, or the file cannot be read.
     """
     found: dict[str, Rule] = {}
-    for path in (path for folder in folders for path in sorted(folder.glob(f"*/{RULES}"))):
-        for function in vars(_module(path)).values():
-            marked = getattr(function, "rule", None)
-            if not isinstance(marked, tuple) or getattr(function, "__module__", "") != _name(path):
-                continue
-            claim, needs, frameworks = marked
-            if claim in found:
-                raise ClaimError(f"has two rules, here and in {found[claim].where}", where=f"{path}: {claim}")
-            if not function.__doc__:
-                raise ClaimError("the rule has no docstring, which is how the report words it", where=f"{path}: {claim}")
-            found[claim] = Rule(claim=claim, judge=function, needs=needs, frameworks=frameworks, where=str(path))
+    for function in list(vars(_module(path)).values()):
+        marked = getattr(function, "rule", None)
+        if not isinstance(marked, tuple) or getattr(function, "__module__", "") != _name(path):
+            continue
+        claim, needs, frameworks = marked
+        if claim in found:
+            raise ClaimError(f"it has two rules for {claim}", where=str(path))
+        if not function.__doc__:
+            raise ClaimError(f"the rule of {claim} has no docstring, which is how the report words it", where=str(path))
+        found[claim] = Rule(claim=claim, judge=function, needs=needs, frameworks=frameworks, where=str(path))
     return found
-
-
-def paired(folders: Iterable[Path]) -> list[tuple[Claim, Rule]]:
-    """Every claim with its rule.
-
-    Raises ``ClaimError`` when a claim has no rule or a rule no claim.
-    """
-    folders = list(folders)
-    known, judged = claims(folders), rules(folders)
-    if alone := sorted(set(known) - set(judged)):
-        raise ClaimError(f"no rule judges {', '.join(alone)}", where=LIST, hint=f"Write a function marked @rule in a family's {RULES}")
-    if alone := sorted(set(judged) - set(known)):
-        raise ClaimError(f"{', '.join(alone)} stands in no {LIST}", where=judged[alone[0]].where)
-    return [(claim, judged[name]) for name, claim in known.items()]
 
 
 def _name(path: Path) -> str:

@@ -8,24 +8,26 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from replab import texts
 from replab.claims.judge import judge_claims
 from replab.claims.sources import sources
 from replab.claims.tables import Tables
-from replab.model import Family
+from replab.model import Family, Limits
+from replab.requests import LIMITS
 from replab.store import write_atomically
 
 CLAIMS, SOURCES = "claims.json", "sources.json"
 
 
-def write(lab_root: Path, results: Path, where: Iterable[Path] | None = None) -> None:
+def write(lab_root: Path, results: Path, where: Iterable[Path] | None = None, limits: Limits = LIMITS) -> None:
     """Write ``claims.json`` and ``sources.json`` into ``results``.
 
-    ``where`` are the folders of experiments whose ``claims.toml`` and ``*/claims.py`` count, by default the laboratory's own. Raises
-    ``ClaimError`` when claims and rules do not match, or evidence does not exist.
+    ``where`` are the folders of experiments whose ``claims.toml`` and ``*/claims.py`` count, by default the laboratory's own. ``limits``
+    hold for each file of rules and each claim. Raises ``ClaimError`` when a list of claims is faulty.
     """
     tables = Tables.read(results)
     chosen = [lab_root / "experiments"] if where is None else list(where)
-    _write(results / CLAIMS, judge_claims(tables, chosen))
+    _write(results / CLAIMS, judge_claims(tables, chosen, limits))
     _write(results / SOURCES, sources(tables))
 
 
@@ -39,9 +41,11 @@ def _write(path: Path, found: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """JSON values: numbers that are not finite become null."""
+    """JSON values: numbers that are not finite become null, texts such as every encoding has words for."""
+    if isinstance(value, str):
+        return texts.plain(value)
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {texts.plain(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, float):

@@ -46,7 +46,7 @@ def run(lab: Lab, pattern: str) -> None:
             _prepare(lab, small.results, environment.name)
         for family in small.families:
             status.update(f"inputs of {family.name}")
-            index = write_inputs(family, small.points, small.results / "inputs" / "data")
+            index = write_inputs(family, small.points, small.results / "inputs" / "data", limits=small.limits)
             write_atomically(small.results / "inputs" / f"{family.name}.json", json.dumps(index, sort_keys=True).encode())
         for batch in plan.batches(small):
             name = ids.batch_id(batch)

@@ -26,6 +26,8 @@ def verdict(finding: Finding, *, dtype: str, escalation: Escalation | None, sing
     """
     if finding.problem:
         return Verdict.INCOMPARABLE, finding.problem
+    if not finding.elements:
+        return Verdict.INCONCLUSIVE, "nothing was compared: it has no elements"
     if finding.mismatches:
         return Verdict.SEMANTIC, f"{finding.mismatches} of {finding.elements} integers differ"
     if finding.nan_mismatch or finding.inf_mismatch:

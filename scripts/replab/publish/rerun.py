@@ -61,7 +61,7 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
         steps.step_environment(lab, Namespace(name=name, out=lab.results / "environments" / f"{name}.json"))
         environments[name] = environment_facts(lab, name)
     for family in lab.families:
-        index = write_inputs(family, lab.points, lab.results / "inputs" / "data")
+        index = write_inputs(family, lab.points, lab.results / "inputs" / "data", limits=lab.limits)
         write_atomically(lab.results / "inputs" / f"{family.name}.json", json.dumps(index, sort_keys=True).encode())
     _run(lab, request, {row["id"] for row in chosen})
     results = _results(lab)

@@ -1,0 +1,40 @@
+"""Words that come from outside (exceptions, records, references, rules), made fit for tables, pages and terminals."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Terminal codes (C0 without tab and line feed, DEL, C1), and halves of characters, which no encoding has."""
+
+
+def plain(text: str) -> str:
+    r"""``text`` with the characters of ``ODD`` written out: ``\x1b``, ``\ud800``."""
+    return text if text.isprintable() else ODD.sub(_written, text)
+
+
+def _written(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def plain_values(value: Any) -> Any:
+    """JSON values with plain texts."""
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, dict):
+        return {plain_values(key): plain_values(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_values(item) for item in value]
+    return value
+
+
+def numbers_written(value: Any) -> Any:
+    """JSON values in which numbers that are not finite, which JSON has no words for, are texts: ``inf``, ``-inf``, ``nan``."""
+    if isinstance(value, dict):
+        return {key: numbers_written(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [numbers_written(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
