@@ -102,7 +102,7 @@ def with_head(members: dict[str, bytes], head: object, text: bytes | None = None
     return {**members, sums.SUMS: f"{hashlib.sha256(data).hexdigest()}  {bundle.HEAD}\n".encode(), bundle.HEAD: data}
 
 
-def test_a_bundle_is_merged_and_its_list_is_kept_sealed.seal(packed: Path, tmp_path: Path) -> None:
+def test_a_bundle_is_merged_and_its_list_is_kept_sealed(packed: Path, tmp_path: Path) -> None:
     said: list[str] = []
     done = bundle.merge(packed, tmp_path / "results", said.append, lambda _: None)
     assert (done.new, done.known) == (1, 0)
