@@ -200,4 +200,4 @@ def test_an_environment_says_which_interpreter_it_is_down_to_its_bytes() -> None
     assert told["tf-1.15"] == f"{said}, python3.11 is SHA-256 abababababababab…"
     assert told["torch-2.13"] == f"{said}, python3.11 is SHA-256 abababababababab…, its library is SHA-256 cdcdcdcdcdcdcdcd…"
     assert told["tf-2.21"] == said
-    assert told["numpy-2.5"] == "–"
+    assert {told[name] for name in told if name not in ("tf-1.15", "torch-2.13", "tf-2.21")} == {"–"}
