@@ -172,13 +172,26 @@ def lose_the_interpreter(folder: Path) -> str:
     return "the interpreter below it is gone"
 
 
-CHANGES = [
-    edit, edit_bytecode, edit_library, add, remove, lead_away, put_a_pipe, empty_the_marker, mark_like_an_older_lab, cut_the_list,
-    change_the_interpreter, lose_the_interpreter,
-]  # fmt: skip
+IN_FILES = [edit, edit_bytecode, edit_library, add, remove, lead_away, put_a_pipe, cut_the_list, change_the_interpreter]
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("change", IN_FILES, ids=lambda change: change.__name__)
+def test_whatever_is_changed_is_noticed_and_named_after_use_and_never_used_again(change: Callable[[Path], str], world: World) -> None:
+    built = world.build()
+    assert get_engine("uv").changed(built) == ""
+    assert get_engine("uv").changed(replace(built, installed="0" * 64)) == "it was changed and built anew meanwhile"
+    assert get_engine("uv").changed(built) == ""
+    clause = change(world.folder)
+    assert get_engine("uv").changed(built) == clause
+    marker = installed.read(world.folder)
+    assert marker is not None
+    assert marker.stamp == "", "the next use builds it anew, even if somebody sets the times right"
+
+
+ANY = [edit, edit_bytecode, empty_the_marker, mark_like_an_older_lab, lose_the_interpreter]
+
+
+@pytest.mark.parametrize("change", ANY, ids=lambda change: change.__name__)
 def test_what_was_changed_is_named_and_built_anew(
     change: Callable[[Path], str], world: World, made: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
