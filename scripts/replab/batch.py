@@ -225,8 +225,8 @@ def _check_interpreter(here: Mapping[str, str], facts: Mapping[str, Any], enviro
     before = facts.get("interpreter") or here
     if here and before != here:
         raise EnvironmentUnavailable(
-            f"its interpreter is Python {here['version']} ({here['build']}) now, and it was observed with {before.get('version')} "
-            f"({before.get('build')})",
+            f"its interpreter is another one, or was changed, since it was observed: Python {here['version']} ({here['build']}) now, "
+            f"{before.get('version')} ({before.get('build')}) then",
             where=environment.name,
             hint=f"Remove {lab.results / 'environments' / environment.name}.json to observe it again",
         )

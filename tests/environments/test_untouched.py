@@ -163,7 +163,7 @@ def change_the_interpreter(folder: Path) -> str:
     (folder / "bin" / "python").symlink_to(sys.executable)
     before = json.loads((folder / installed.MARKER).read_text())["interpreter"]["version"]
     now = ".".join(map(str, sys.version_info[:3]))
-    return f"the interpreter below it is another one (Python {now}, it was {before})"
+    return f"the interpreter below it is another one, or was changed (Python {now}, it was {before})"
 
 
 def lose_the_interpreter(folder: Path) -> str:
@@ -172,13 +172,26 @@ def lose_the_interpreter(folder: Path) -> str:
     return "the interpreter below it is gone"
 
 
-CHANGES = [
-    edit, edit_bytecode, edit_library, add, remove, lead_away, put_a_pipe, empty_the_marker, mark_like_an_older_lab, cut_the_list,
-    change_the_interpreter, lose_the_interpreter,
-]  # fmt: skip
+IN_FILES = [edit, edit_bytecode, edit_library, add, remove, lead_away, put_a_pipe, cut_the_list, change_the_interpreter]
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("change", IN_FILES, ids=lambda change: change.__name__)
+def test_whatever_is_changed_is_noticed_and_named_after_use_and_never_used_again(change: Callable[[Path], str], world: World) -> None:
+    built = world.build()
+    assert get_engine("uv").changed(built) == ""
+    assert get_engine("uv").changed(replace(built, installed="0" * 64)) == "it was changed and built anew meanwhile"
+    assert get_engine("uv").changed(built) == ""
+    clause = change(world.folder)
+    assert get_engine("uv").changed(built) == clause
+    marker = installed.read(world.folder)
+    assert marker is not None
+    assert marker.stamp == "", "the next use builds it anew, even if somebody sets the times right"
+
+
+ANY = [edit, edit_bytecode, empty_the_marker, mark_like_an_older_lab, lose_the_interpreter]
+
+
+@pytest.mark.parametrize("change", ANY, ids=lambda change: change.__name__)
 def test_what_was_changed_is_named_and_built_anew(
     change: Callable[[Path], str], world: World, made: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -401,7 +414,7 @@ def test_what_the_interpreter_is_stands_in_the_facts_and_another_one_is_observed
     file.write_text(json.dumps(facts | {"interpreter": {**facts["interpreter"], "version": "3.13.99", "sha256": "0" * 64}}))
     shutil.rmtree(lab.results / "store" / "cells")
     (batch,) = plan.batches(lab)
-    with pytest.raises(EnvironmentUnavailable, match=r"its interpreter is Python 3\.13\.\d+ \(.*\) now, and it was observed with 3\.13\.99 \("):
+    with pytest.raises(EnvironmentUnavailable, match=r"since it was observed: Python 3\.13\.\d+ \(.*\) now, 3\.13\.99 \(.*\) then"):
         run_batch_job(lab, batch, manifest=tmp_path / "m.json", log=tmp_path / "log")
 
 

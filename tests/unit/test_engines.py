@@ -243,27 +243,38 @@ class TestInterpreters:
             folder = tmp_path / place
             folder.mkdir()
             (folder / "libpython3.98.so").write_text(version)
-            answer = {"version": version, "implementation": "CPython", "build": "main", "compiler": "GCC", "path": str(folder / "python"), "library_path": str(folder / "libpython3.98.so")}
+            (folder / "modules" / "site-packages").mkdir(parents=True)
+            (folder / "modules" / "random.py").write_text("seed = 1\n")
+            answer = {"version": version, "implementation": "CPython", "build": "main", "compiler": "GCC", "path": str(folder / "python"), "library_path": str(folder / "libpython3.98.so"), "modules_path": str(folder / "modules")}
             (folder / "answer").write_text(json.dumps(answer))
             (folder / "python").write_text('#!/bin/sh\ncat "$(dirname "$(readlink -f "$0")")/answer"\n')
             (folder / "python").chmod(0o755)
         link = tmp_path / "python"
         link.symlink_to(tmp_path / "a" / "python")
-        before = interpreters.describe(link, where="e")
+        before, seed = interpreters.describe(link, where="e"), hashlib.sha256(b"seed = 1\n").hexdigest()
         assert interpreters.told(before) == {
             "version": "3.98.1", "implementation": "CPython", "build": "main", "compiler": "GCC", "name": "python",
             "sha256": hashlib.sha256((tmp_path / "a" / "python").read_bytes()).hexdigest(),
             "library_sha256": hashlib.sha256(b"3.98.1").hexdigest(),
+            "modules_sha256": hashlib.sha256(f"random.py {seed}\n".encode()).hexdigest(),
         }  # fmt: skip
         assert interpreters.another(link, before) == ""
         for place, same in (("b", False), ("c", True)):
             link.unlink()
             link.symlink_to(tmp_path / place / "python")
             assert (interpreters.another(link, before) == "") == same, "the program is the same file everywhere, the library is not"
-        (tmp_path / "a" / "libpython3.98.so").write_text("3.98.1 with a patch")
-        assert interpreters.another(tmp_path / "a" / "python", before).startswith("the interpreter below it is another one")
-        (tmp_path / "a" / "libpython3.98.so").unlink()
-        assert interpreters.another(tmp_path / "a" / "python", before).startswith("the interpreter below it is another one")
+        python = tmp_path / "a" / "python"
+        (tmp_path / "a" / "modules" / "site-packages" / "tool.py").touch()
+        os.utime(tmp_path / "a" / "modules" / "random.py")
+        assert interpreters.another(python, before) == "", "times are no change, nor is what others install beside it"
+        for name, text in (("modules/random.py", "seed = 2\n"), ("libpython3.98.so", "3.98.2"), ("libpython3.98.so", None), ("modules/new.py", "")):
+            path = tmp_path / "a" / name
+            sound = path.read_text() if path.exists() else None
+            path.unlink() if text is None else path.write_text(text)
+            for thorough in (False, True):
+                assert interpreters.another(python, before, thorough=thorough).startswith("the interpreter below it is another one"), name
+            path.unlink() if sound is None else path.write_text(sound)
+            assert interpreters.another(python, before, thorough=True) == ""
         assert interpreters.another(tmp_path / "none", before) == "the interpreter below it is gone"
 
     def test_an_interpreter_that_says_nothing_is_told_in_one_sentence(self) -> None:

@@ -187,3 +187,17 @@ def test_a_chart_of_a_perfect_function_still_has_an_axis() -> None:
     chart = error_chart("x", "x", curve(row, [0.0, 0.0, 0.0, 0.0]), (), {})
     assert chart is not None
     assert chart.payload["spec"]["encoding"]["y"]["scale"]["domain"] == [0, 1.5]
+
+
+def test_an_environment_says_which_interpreter_it_is_down_to_its_bytes() -> None:
+    lab = realistic(names=("exp",))
+    python = {"version": "3.11.9", "implementation": "CPython", "build": "main Apr 2 2024", "compiler": "GCC 12.2.0", "name": "python3.11"}
+    lab.environments["tf-1.15"]["interpreter"] = {**python, "sha256": "ab" * 32, "library_sha256": ""}
+    lab.environments["torch-2.13"]["interpreter"] = {**python, "sha256": "ab" * 32, "library_sha256": "cd" * 32}
+    lab.environments["tf-2.21"]["observed"]["python"] = python  # in a container: what the process says
+    told = {entry.name: {fact[0]: fact[2] for fact in entry.facts}["interpreter"] for entry in _provenance(lab.results()).environments}
+    said = "CPython 3.11.9 (main Apr 2 2024), GCC 12.2.0"
+    assert told["tf-1.15"] == f"{said}, python3.11 is SHA-256 abababababababab…"
+    assert told["torch-2.13"] == f"{said}, python3.11 is SHA-256 abababababababab…, its library is SHA-256 cdcdcdcdcdcdcdcd…"
+    assert told["tf-2.21"] == said
+    assert {told[name] for name in told if name not in ("tf-1.15", "torch-2.13", "tf-2.21")} == {"–"}

@@ -70,7 +70,7 @@ def read(folder: Path) -> Marker | None:
     except (OSError, ValueError, TypeError):
         return None
     texts = (marker.environment, marker.identity, marker.files, marker.contents, marker.stamp)
-    places = [marker.interpreter.get(key) for key in ("path", "library_path")] if isinstance(marker.interpreter, dict) else [None]
+    places = [marker.interpreter.get(key) for key in interpreters.PLACES] if isinstance(marker.interpreter, dict) else [None]
     return marker if all(isinstance(text, str) for text in (*texts, *places)) else None
 
 
@@ -132,7 +132,7 @@ def stamp(folder: Path) -> str:
 
 def verify_environment(folder: Path, marker: Marker) -> list[str]:
     """What is not as it was when the environment was built, each a clause: every file is read. Empty when all of it is."""
-    if problem := interpreters.another(folder / "bin" / "python", marker.interpreter):
+    if problem := interpreters.another(folder / "bin" / "python", marker.interpreter, thorough=True):
         return [problem]
     try:
         text = (folder / LIST).read_bytes()

@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
 
 from replab.engines.uvtool import UvFailed, run_uv
@@ -29,10 +28,13 @@ for line in open("/proc/self/maps", errors="replace") if os.path.exists("/proc/s
 print(json.dumps({
     "version": platform.python_version(), "implementation": platform.python_implementation(), "build": " ".join(platform.python_build()),
     "compiler": platform.python_compiler(), "path": os.path.realpath(sys.executable), "library_path": library,
+    "modules_path": os.path.realpath(os.path.dirname(os.__file__)),
 }))
 """
-PLACES = ("path", "library_path")
-"""Entries of ``describe`` that are places on this machine."""
+PLACES = ("path", "library_path", "modules_path", "touched")
+"""Entries of ``describe`` about this machine: where the files lie, and a digest of their sizes and times."""
+_NOT_ITS_OWN = {"site-packages", "dist-packages", "__pycache__", "test", "tests", "idlelib", "idle_test", "lib2to3", "ensurepip"}
+"""Folders among the modules of an interpreter that others fill, or that nothing computes with."""
 
 
 def find_interpreter(python: str, *, where: str, outer: Mapping[str, str] | None = None, download: bool = True) -> tuple[Path, str]:
@@ -70,9 +72,9 @@ def version_of(python: Path) -> str:
 
 
 def describe(python: Path, *, where: str) -> dict[str, str]:
-    """What an interpreter is: version, build, compiler, and the SHA-256 of its program and of the library that it is in, if any.
+    """What an interpreter is: version, build, compiler, the SHA-256 of its program, of the library that it is in (if any), of its modules.
 
-    ``path`` and ``library_path`` say where they lie, links followed. Raises ``EnvironmentUnavailable``.
+    See ``PLACES`` for the rest. Raises ``EnvironmentUnavailable``.
     """
     try:
         done = subprocess.run([str(python), "-I", "-c", _DESCRIBE], capture_output=True, text=True, timeout=60, check=True)
@@ -80,6 +82,8 @@ def describe(python: Path, *, where: str) -> dict[str, str]:
         found["name"] = Path(found["path"]).name
         found["sha256"] = _sha256(found["path"])
         found["library_sha256"] = _sha256(found["library_path"]) if found["library_path"] else ""
+        found["modules_sha256"] = _modules(found["modules_path"])
+        found["touched"] = touched(found)
     except (OSError, subprocess.SubprocessError, ValueError, LookupError) as error:
         raise EnvironmentUnavailable(f"the interpreter {python} cannot be described: {error}", where=where) from error
     return found
@@ -90,32 +94,56 @@ def told(described: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in described.items() if key not in PLACES}
 
 
-def another(python: Path, before: Mapping[str, str]) -> str:
-    """What is other about the interpreter that ``python`` leads to than ``before``, as a clause; empty when all its bytes are the same."""
+def another(python: Path, before: Mapping[str, str], *, thorough: bool = False) -> str:
+    """What is other about the interpreter that ``python`` leads to than ``before``, as a clause; empty when all its bytes are the same.
+
+    They are read where sizes or times are not as they were, and if ``thorough``.
+    """
     if not os.access(python, os.X_OK):
         return "the interpreter below it is gone"
-    here, library = os.path.realpath(python), before.get("library_path")
+    here = os.path.realpath(python)
     try:
-        if here == before.get("path"):
-            same = _sha256(here) == before.get("sha256") and (not library or _sha256(library) == before.get("library_sha256"))
-        else:  # a program may look the same and load another library
+        if here != before["path"]:  # a program may look the same and load another library
             same = told(describe(python, where="")) == told(before)
-    except (OSError, EnvironmentUnavailable):
+        elif not thorough and touched(before) == before["touched"]:
+            return ""
+        else:
+            library = before["library_path"]
+            same = _sha256(here) == before["sha256"] and (not library or _sha256(library) == before["library_sha256"])
+            same = same and _modules(before["modules_path"]) == before["modules_sha256"]
+    except (OSError, KeyError, EnvironmentUnavailable):
         same = False
     if same:
         return ""
     now = version_of(Path(here)) or "that does not work"
-    return f"the interpreter below it is another one (Python {now}, it was {before.get('version')})"
+    return f"the interpreter below it is another one, or was changed (Python {now}, it was {before.get('version')})"
 
 
-def _sha256(path: str) -> str:
-    """Of a program or a library: read again in this process only when it was touched."""
-    seen = Path(path).stat()
-    return _read(path, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+def touched(described: Mapping[str, str]) -> str:
+    """A digest of sizes and times of all files of an interpreter that ``describe`` described. Raises ``OSError``."""
+    files = [Path(place) for place in (described["path"], described["library_path"]) if place]
+    total = hashlib.sha256()
+    for path in [*files, *_module_files(described["modules_path"])]:
+        seen = path.stat()
+        total.update(f"{path} {seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns}\n".encode("utf-8", "surrogateescape"))
+    return total.hexdigest()
 
 
-@lru_cache(maxsize=64)
-def _read(path: str, *_touched: int) -> str:
+def _modules(folder: str) -> str:
+    """Of the standard library: a digest of its sources and compiled modules."""
+    total = hashlib.sha256()
+    for path in _module_files(folder):
+        total.update(f"{path.relative_to(folder)} {_sha256(path)}\n".encode("utf-8", "surrogateescape"))
+    return total.hexdigest()
+
+
+def _module_files(folder: str) -> Iterator[Path]:
+    for top, folders, names in os.walk(folder):
+        folders[:] = sorted(set(folders) - _NOT_ITS_OWN)
+        yield from (Path(top, name) for name in sorted(names) if name.endswith((".py", ".so")))
+
+
+def _sha256(path: str | Path) -> str:
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

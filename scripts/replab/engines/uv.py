@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import os
 import shutil
 import sys
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from replab.engines import installed
 from replab.engines.base import Built, Launch, Log, local_platform, local_variables
-from replab.engines.interpreters import describe, find_interpreter, told
+from replab.engines.interpreters import describe, find_interpreter, told, touched
 from replab.engines.uvtool import UvFailed, run_uv, with_index
 from replab.errors import EnvironmentUnavailable
 from replab.model import Environment, Limits
@@ -110,7 +111,13 @@ def _planned(environment: Environment, cache: Path, device: str) -> Built:
 def _note(folder: Path, marker: installed.Marker, faults: Collection[str]) -> installed.Marker:
     """Keep what a reading of every byte came to: a stamp that is looked at from now on, or none: it is built anew before its next use."""
     with contextlib.suppress(OSError):  # a cache that others fill: read again next time
-        marker = replace(marker, stamp="" if faults else installed.stamp(folder))
+        if faults:
+            marker = replace(marker, stamp="")
+        elif marker.interpreter["path"] == os.path.realpath(folder / "bin" / "python"):
+            interpreter = {**marker.interpreter, "touched": touched(marker.interpreter)}
+            marker = replace(marker, stamp=installed.stamp(folder), interpreter=interpreter)
+        else:
+            marker = replace(marker, stamp=installed.stamp(folder))
         installed.write(folder, marker)
     return marker
 

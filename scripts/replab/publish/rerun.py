@@ -127,7 +127,7 @@ def _run(lab: Lab, request: Mapping[str, Any], names: set[str]) -> None:
     settings = {**request["settings"], "results": str(lab.results)}
     cases = {(cell.family, cell.case) for cell in map(ids.parse_cell_id, names)}
     wanted = ids.normal_pattern(request["cells"])
-    with ProcessPoolExecutor(max_workers=int(request["cores"]) or os.cpu_count() or 1) as pool:
+    with ProcessPoolExecutor(max_workers=int(request["cores"]) or len(os.sched_getaffinity(0))) as pool:
         jobs = {pool.submit(_batch, settings, request["root"], batch, wanted, cases): batch for batch in batches}
         for job in as_completed(jobs):
             job.result()
