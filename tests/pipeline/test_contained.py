@@ -28,11 +28,12 @@ REASONS = {
     "segfaults": "it ended its process: SIGSEGV",
     "recurses": "RecursionError: maximum recursion depth exceeded",
     "talks": "it printed more than 64 MB",
+    "alters": "it put something else in the place of math.exp",
     "surrogate": "ValueError: \\ud800 and \\x1b[31m red",
 }
 """What is said where the reference of a case goes wrong; of others, whose words depend on more than this, only that something is said."""
 OTHERS = ("exits", "returns_text", "returns_nothing", "huge", "hungry", "hungry_in_secret")
-LEFT_BEHIND = ("wanders", "leaves_a_daemon", "leaves_a_thread", "sets_an_alarm")
+LEFT_BEHIND = ("wanders", "forks", "leaves_a_daemon", "leaves_a_thread", "sets_an_alarm")
 """References that have an answer, and leave something behind in their process."""
 
 
