@@ -12,11 +12,11 @@ import pytest
 from replab.store import Store, encode
 from replab.tables import JUDGED
 
-from .conftest import Workflow
+from .conftest import FAMILIES, Workflow
 
 pytestmark = pytest.mark.pipeline
 
-SETTINGS: dict[str, Any] = {"environments": "numpy-2.5", "cell_seconds": 3, "cell_memory_mb": 1024}
+SETTINGS: dict[str, Any] = {"experiments": FAMILIES / "contained", "environments": "numpy-2.5", "cell_seconds": 3, "cell_memory_mb": 1024}
 NO_ANSWER = "the reference has no answer: "
 UNDIFFERENTIATED = "the reference has no answer, so that nothing says what to differentiate: "
 REASONS = {
