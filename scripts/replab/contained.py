@@ -66,6 +66,12 @@ RESULT, PROBLEM, FAULT = b"r", b"p", b"f"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 _LIBC = ctypes.CDLL(None, use_errno=True)
 TINY = sys.float_info.min
+RELIED_ON = (
+    "builtins", "math", "json", "hashlib", "zlib", "numpy", "numpy.linalg", "scipy.special", "flint", "replab.formats",
+    "replab.truth.balls", "replab.truth.certify", "replab.truth.namespace", "replab.truth.perturbed", "replab.truth.reference",
+    "replab.store", "replab.truths",
+)  # fmt: skip
+"""Modules whose functions somebody's code may exchange, for all who come after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,18 @@ class _Clock:
         return deadline, seconds, told.decode("utf-8", "replace")
 
 
+class _Modules:
+    """What modules that everybody relies on held at first."""
+
+    def __init__(self) -> None:
+        there = [(name, vars(sys.modules[name])) for name in RELIED_ON if name in sys.modules]
+        self.held = [(name, now, [one for one in now.items() if callable(one[1])]) for name, now in there]
+
+    def altered(self) -> str:
+        """The first name that stands for something else now; empty where all is as it was."""
+        return next((f"{module}.{word}" for module, now, held in self.held for word, value in held if now.get(word) is not value), "")
+
+
 @dataclass(kw_only=True, slots=True)
 class _Inside:
     """What a worker knows of itself."""
@@ -108,6 +126,7 @@ class _Inside:
     """What had a name last: where nothing has one, it may have left something behind."""
     blamed: str = ""
     """What was tried when an exception went through it."""
+    modules: _Modules = field(default_factory=_Modules)
 
     def at(self, seconds: float, name: str) -> None:
         """Be at the work of this name, for so long at most."""
@@ -152,6 +171,11 @@ def trial(name: str) -> Iterator[None]:
         raise
     finally:
         note(before)
+
+
+def altered() -> str:
+    """What of a module that everybody relies on is another thing than when this worker began; empty where nothing is."""
+    return "" if _inside is None else _inside.modules.altered()
 
 
 def passed() -> None:
@@ -429,14 +453,16 @@ class _Pool:
         try:
             _bind(parent, printing, channel.fileno(), self.limits)
             _inside = _Inside(clock=clock, limits=self.limits, seconds=self.seconds, lost=dict(self.lost))
-            place, state = os.fstat(channel.fileno()), _state()
+            place, state, me = os.fstat(channel.fileno()), _state(), os.getpid()
             while asked := channel.recv(ASK.size, socket.MSG_WAITALL):
                 item, length = ASK.unpack(asked)
                 _inside.lost.update(json.loads(channel.recv(length, socket.MSG_WAITALL)) if length else {})
                 _inside.name = _inside.last = _inside.blamed = ""
                 kind, body = self._answer(item)
+                if os.getpid() != me:  # somebody's code forked, and this is the other one
+                    os._exit(0)
                 _inside.at(PATIENCE * self.seconds, "")  # it is done: what follows takes until somebody listens
-                same = _state() == state
+                same = _state() == state and not altered()
                 if not os.path.samestat(os.fstat(channel.fileno()), place):
                     os._exit(FILES_GONE)
                 head = HEAD.pack(secret, kind if same else kind.upper(), item, len(body), zlib.crc32(body))
@@ -458,7 +484,7 @@ class _Pool:
         except LabError as error:
             return PROBLEM, json.dumps([type(error).__name__, error.problem, error.where, error.hint]).encode()
         except BaseException as error:  # noqa: BLE001 (what somebody's code raises may be anything)
-            name = _inside.blamed or _inside.last if _inside is not None else ""
+            name = _inside.blamed or _inside.name if _inside is not None else ""
             with contextlib.suppress(BaseException):
                 traceback.print_exc()
             return FAULT, json.dumps({"reason": f"raised {described(error)}", "name": name}).encode()
@@ -592,4 +618,4 @@ def _termination_is_an_exception() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-__all__ = ["PATIENCE", "Lost", "described", "each", "lost", "note", "passed", "trial"]
+__all__ = ["PATIENCE", "Lost", "altered", "described", "each", "lost", "note", "passed", "trial"]

@@ -131,7 +131,7 @@ class Judge:
         for group, found in zip(groups, contained.each(judge, groups, self.lab.limits, known=known), strict=True):
             if progress is not None:
                 progress.update(done, total, group[-1].name)
-            rows.add(self._unjudged(group, entries, found.reason) if isinstance(found, contained.Lost) else found)
+            rows.add(self._unjudged(group, entries, f"it cannot be judged: {found.reason}") if isinstance(found, contained.Lost) else found)
             done += len(group)
         if progress is not None:
             progress.finish()

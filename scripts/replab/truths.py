@@ -179,6 +179,8 @@ class Truths:
         problem = self.problem(family, cell, index, changed)
         with _answering(cell, changed):
             found = certify(problem, cell.dtype, elementwise=cell.case.elementwise, drawn=cell.case.drawn, hypothesis=bool(changed))
+            if other := contained.altered():
+                raise TruthError(f"it put something else in the place of {other}", where=name_of(cell, changed))
         write_atomically(path, _encode(found, cell.dtype))
 
     def plain(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> list[Any]:

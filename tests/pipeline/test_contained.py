@@ -12,11 +12,11 @@ import pytest
 from replab.store import Store, encode
 from replab.tables import JUDGED
 
-from .conftest import Workflow
+from .conftest import FAMILIES, Workflow
 
 pytestmark = pytest.mark.pipeline
 
-SETTINGS: dict[str, Any] = {"environments": "numpy-2.5", "cell_seconds": 3, "cell_memory_mb": 1024}
+SETTINGS: dict[str, Any] = {"experiments": FAMILIES / "contained", "environments": "numpy-2.5", "cell_seconds": 3, "cell_memory_mb": 1024}
 NO_ANSWER = "the reference has no answer: "
 UNDIFFERENTIATED = "the reference has no answer, so that nothing says what to differentiate: "
 REASONS = {
@@ -28,11 +28,12 @@ REASONS = {
     "segfaults": "it ended its process: SIGSEGV",
     "recurses": "RecursionError: maximum recursion depth exceeded",
     "talks": "it printed more than 64 MB",
+    "alters": "it put something else in the place of math.exp",
     "surrogate": "ValueError: \\ud800 and \\x1b[31m red",
 }
 """What is said where the reference of a case goes wrong; of others, whose words depend on more than this, only that something is said."""
 OTHERS = ("exits", "returns_text", "returns_nothing", "huge", "hungry", "hungry_in_secret")
-LEFT_BEHIND = ("wanders", "leaves_a_daemon", "leaves_a_thread", "sets_an_alarm")
+LEFT_BEHIND = ("wanders", "forks", "leaves_a_daemon", "leaves_a_thread", "sets_an_alarm")
 """References that have an answer, and leave something behind in their process."""
 
 

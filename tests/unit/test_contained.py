@@ -209,12 +209,23 @@ def test_daemons_do_not_outlive_the_work(tmp_path, then) -> None:
     assert not psutil.Process().children()
 
 
+def test_what_a_fork_of_the_work_says_is_not_heard() -> None:
+    def work(item):
+        if item == 1:
+            os.fork()
+        time.sleep(0.01)
+        return item
+
+    assert each(work, range(5)) == list(range(5))
+
+
 STATES = {
     "the folder": (lambda: os.chdir("/"), os.getcwd),
     "the mask": (lambda: os.umask(0o777), lambda: [os.umask(0o22), os.umask(0o22)][0]),
     "a variable": (lambda: os.environ.__setitem__("REPLAB_ODD", "1"), lambda: os.environ.get("REPLAB_ODD", "")),
     "a thread": (lambda: threading.Thread(target=time.sleep, args=(FOREVER,), daemon=True).start(), threading.active_count),
     "an alarm": (lambda: signal.alarm(1000), lambda: signal.getitimer(signal.ITIMER_REAL)[0]),
+    "a function": (lambda: setattr(json, "loads", str), lambda: json.loads.__name__),
     "output": (lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 1), lambda: os.fstat(1).st_rdev),
 }
 

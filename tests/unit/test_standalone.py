@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from replab.model import Case, Family
-from replab.standalone import MOST_LINES, Problem, Unfit, chosen, write
+from replab.standalone import MOST_LINES, Problem, Unfit, _literal, chosen, write
 
 IMPL = '''"""Implementations."""
 
@@ -126,3 +126,17 @@ def test_the_newest_is_shown_and_an_older_one_where_it_is_much_worse() -> None:
     assert chosen([at(1, 9.0), new, at(2, 5.0, mode="xla")]) == [new]
     assert chosen([at(1, 1e8), new]) == [new, at(1, 1e8)]
     assert chosen([at(1, 2.0, "semantic"), new]) == [new, at(1, 2.0, "semantic")]
+
+
+def test_parameters_that_are_not_finite_are_written_as_python_reads_them() -> None:
+    parameters = {"ord": float("inf"), "other": [float("-inf"), {"deep": float("nan")}], "name": "x", "count": 3, "half": 0.5}
+    text = _literal(parameters)
+    assert repr(eval(text)) == repr(parameters)
+    assert _literal({"name": "x", "count": 3, "half": 0.5}) == "{'name': 'x', 'count': 3, 'half': 0.5}"
+
+
+def test_an_implementation_that_cannot_be_decoded_has_no_script(family: Family) -> None:
+    path = family.folder / "impl_numpy.py"
+    path.write_bytes(path.read_bytes() + b"# \xff\n")
+    with pytest.raises(Unfit, match="is not there, or cannot be read"):
+        write(problem(family))

@@ -28,6 +28,7 @@ def seen(shrink, z=50.0, single=False):
         (finding(nan_mismatch=1), None, None, "incomparable", "1 of 10 elements differ in NaN"),
         (finding(inf_mismatch=2), None, None, "incomparable", "2 of 10 elements differ in infinity"),
         (finding(nan_mismatch=1, inf_mismatch=2, identical=True), None, None, "incomparable", "1 of 10 elements differ in NaN and 2 of 10 elements differ in infinity"),
+        (finding(elements=0, identical=True), None, None, "inconclusive", "nothing was compared: it has no elements"),
         (finding(identical=True), None, None, "identical", "every element is the correctly rounded truth"),
         (finding(uncertain=10), None, None, "inconclusive", "the truth is not known well enough at any element"),
         (finding(), None, None, "rounding", "z = 3 is within the limit 7.5"),

@@ -1,6 +1,7 @@
 """References that do what no reference should; the last one is sound."""
 
 import ctypes
+import math
 import mmap
 import os
 import signal
@@ -116,6 +117,16 @@ def leaves_a_thread(x):
 
 def sets_an_alarm(x):
     signal.alarm(1)
+    return x + 0.0
+
+
+def alters(x):
+    math.exp = math.sin
+    return x + 0.0
+
+
+def forks(x):
+    os.fork()
     return x + 0.0
 
 

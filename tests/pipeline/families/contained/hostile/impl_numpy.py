@@ -9,7 +9,7 @@ def identity(x):
 
 loops = sleeps = exits = leaves = aborts = kills_itself = segfaults = recurses = returns_text = returns_nothing = hungry = identity
 hungry_in_secret = talks = closes = writes_everywhere = wanders = leaves_a_daemon = leaves_a_thread = sets_an_alarm = surrogate = identity
-huge = identity
+huge = alters = forks = identity
 
 
 def infinite(x, limit, other, several):
