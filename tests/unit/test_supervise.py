@@ -491,7 +491,7 @@ def test_the_probe_refuses_a_request_that_was_changed_on_its_way(bench: Bench) -
         request.write_text(request.read_text().replace('"derivative": 0', '"derivative": 1'))
         return launch(request, staging)
 
-    with pytest.raises(SandboxError, match="request.json: is damaged: it does not have the hash that it says"):
+    with pytest.raises(SandboxError, match=r"request\.json: is damaged: it does not have the hash that it says"):
         bench.run(factory=changing)
 
 

@@ -155,10 +155,10 @@ def leaves_a_daemon(x, place):
         if os.fork() == 0:
             os.closerange(0, 256)
             os.chdir("/")
-            os.execve("/bin/sh", ["sh", "-c", "echo $$ > {}; while true; do sleep 1; done".format(place)], {})
+            os.execve("/bin/sh", ["sh", "-c", "echo $$ > " + place + "; while true; do sleep 1; done"], {})
         os._exit(0)
     os.wait()
-    while not os.path.exists(place) or not open(place).read():
+    while not os.path.exists(place) or not os.path.getsize(place):
         time.sleep(0.01)
     return x * x
 
