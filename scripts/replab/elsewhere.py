@@ -135,7 +135,7 @@ class _Here:
             if not mine["key"] and self.facts["status"] == Status.OK:  # left out here, with a reason that holds there too
                 continue
             record, _ = self.store.describe(key)
-            own, _ = self.store.describe(mine["key"]) if mine["key"] else ({}, [])
+            own, _ = self.store.describe(mine["key"]) if mine["key"] and not mine.get("again") else ({}, [])
             same = bool(own) and bits(own) == bits(record)
             if not same and not self.store.intact(key):
                 line.damaged += 1

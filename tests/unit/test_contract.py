@@ -74,7 +74,7 @@ def test_both_sides_seal_a_request_in_the_same_way(run: tuple[RequestBuilder, An
     assert unsealed(text) == request
     for place in range(0, len(text), 97):
         changed = text[:place] + chr(ord(text[place]) ^ 1) + text[place + 1 :]
-        with pytest.raises(ValueError, match=""):
+        with pytest.raises(ValueError):
             unsealed(changed)
 
 
