@@ -19,6 +19,8 @@ NUMBER, CREDENTIALS = struct.Struct("!i"), struct.Struct("3i")
 EXIT_LOST = 40
 """The process that ran the step is gone, or the workflow is."""
 PR_SET_PDEATHSIG = 1
+END_SECONDS = 5.0
+"""How long a step has for ending in order when its workflow is gone."""
 
 
 def ask(place: str, arguments: list[str]) -> int | None:
@@ -62,7 +64,7 @@ def alone(arguments: list[str], workflow: int, started: str) -> int:
     if child == 0:
         import ctypes  # noqa: PLC0415 (few come here)
 
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:
             os._exit(EXIT_LOST)
         become(arguments)
@@ -73,6 +75,8 @@ def alone(arguments: list[str], workflow: int, started: str) -> int:
     ended = os.pidfd_open(child)
     ready, _, _ = select.select([ended, watched], [], [])
     if ended not in ready:
+        _pass_on(child, signal.SIGTERM)  # it ends what its sandboxes left
+        select.select([ended], [], [], END_SECONDS)
         _pass_on(child, signal.SIGKILL)
         _say("the workflow has ended, and this step with it. Run again: what is finished is kept")
         return EXIT_LOST

@@ -34,26 +34,39 @@ OUTPUT_FAILED = "the output folder cannot be written: "
 class Journal(object):
     """One JSON object per line, flushed at once; each on a new line, whatever a cell may have written in between.
 
-    A cell that closes every descriptor it finds closes this one too: it is opened anew when it no longer leads to the journal.
+    A cell that closes every descriptor it finds closes this one too: it is opened anew when it no longer leads to the journal. What a cell
+    has cut off is written again, the same bytes in the same places.
     """
 
     def __init__(self, folder):
         self._path = os.path.join(folder, "journal.jsonl")
         self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._known = os.fstat(self._descriptor)[1:3]
+        self._lines, self._size = [], 0
 
     def write(self, **entry):
         line = ("\n" + json.dumps(entry, sort_keys=True) + "\n").encode("ascii")
-        try:
-            there = os.fstat(self._descriptor)[1:3] == self._known
-        except OSError:
-            there = False
-        if not there:
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
-            if os.fstat(self._descriptor)[1:3] != self._known:
-                raise OSError(errno.ESTALE, "the journal was replaced")
+        self._lines.append(line)
+        size = self._look().st_size
+        if size < self._size:
+            line = b"".join(self._lines)
+        self._size = size + len(line)
         while line:
             line = line[os.write(self._descriptor, line) :]
+
+    def _look(self):
+        """What the system knows of the journal, which is open after this."""
+        try:
+            found = os.fstat(self._descriptor)
+            if found[1:3] == self._known:
+                return found
+        except OSError:
+            pass  # closed
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        found = os.fstat(self._descriptor)
+        if found[1:3] != self._known:
+            raise OSError(errno.ESTALE, "the journal was replaced")
+        return found
 
 
 def unsealed(text):

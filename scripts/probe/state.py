@@ -27,7 +27,7 @@ HANDLED = [
     for name in ("SIGHUP", "SIGINT", "SIGQUIT", "SIGABRT", "SIGFPE", "SIGSEGV", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGUSR1", "SIGCHLD")
     if hasattr(signal, name)
 ]
-LIMITS = ("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC")
+LIMITS = ("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_NOFILE")
 # Operands of arithmetic whose result tells the mode of the processor; names, so that no compiler folds them.
 SMALLEST_NORMAL, SMALLEST, HALF, TWO, ONE, LITTLE = 2.2250738585072014e-308, 5e-324, 0.5, 2.0, 1.0, 1e-17
 MERSENNE_BYTES = 2500  # 624 words and a position
@@ -135,6 +135,13 @@ class Names(object):
     def __init__(self, module, closed):
         self._module, self._closed, self._there, self._before = module, closed, vars(module), dict(vars(module))
 
+    def _wraps(self, before, now):
+        """Whether a function is the same in a wrapper of the framework's own: some are wrapped when a compiler is first imported."""
+        folder = os.path.dirname(getattr(self._module, "__file__", None) or "")
+        code = getattr(now, "__code__", None)
+        own = bool(folder) and code is not None and code.co_filename.startswith(folder + os.sep)
+        return own and getattr(now, "__wrapped__", None) is before
+
     def _same(self):
         try:
             return self._there == self._before
@@ -150,6 +157,7 @@ class Names(object):
         names = sorted(name for name in set(now) | set(before) if now.get(name, self) is not before.get(name, self))
         names = [name for name in names if name not in UNTOLD and (self._closed or name in before)]
         names = [name for name in names if not isinstance(now.get(name), types.ModuleType)]  # imported when somebody first asks for it
+        names = [name for name in names if not self._wraps(before.get(name), now.get(name))]
         place = getattr(self._module, "__name__", "a module")
         return ["{}.{} was {}".format(place, name, _fate(name in before, name in now)) for name in names]
 

@@ -151,7 +151,7 @@ class _Here:
             except (StoreError, OSError):
                 line.damaged += 1
                 continue
-            own, _ = self.store.describe(mine["key"]) if mine["key"] else ({}, [])
+            own, _ = self.store.describe(mine["key"]) if mine["key"] and not mine.get("again") else ({}, [])
             same = bool(own) and bits(own) == bits(record)
             if not same and not self.store.intact(key):
                 line.damaged += 1

@@ -632,15 +632,24 @@ def _bound_child(limits: Limits, parent: int, *, bound_memory: bool, mark: int |
 
 def _sweep(staging: Path) -> None:
     """Kill what is left of earlier sandboxes of this staging folder: processes that a supervisor killed at once could not end."""
-    end = time.monotonic() + END_SECONDS
+    end, killed = time.monotonic() + END_SECONDS, set[int]()
     while (found := _marked(staging)) and time.monotonic() < end:
         for pid in found:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-        for pid in found:
-            with contextlib.suppress(ChildProcessError):  # those that lost their own parent are children of this process
-                os.waitpid(pid, os.WNOHANG)
+        killed.update(found)
         time.sleep(0.005)
+    while killed and time.monotonic() < end:  # those that lost their own parent are children of this process
+        killed = {pid for pid in killed if _is_child(pid)}
+        time.sleep(0.005 if killed else 0.0)
+
+
+def _is_child(pid: int) -> bool:
+    """Whether a process is a child of this one that has not ended yet; one that has is waited for."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == 0
+    except ChildProcessError:
+        return False
 
 
 def _limit_of(staging: Path) -> int:

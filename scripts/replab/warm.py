@@ -199,7 +199,7 @@ class _Server:
         """In the child: become the process that was asked for, and never return."""
         code = 1
         try:
-            _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # not SIGKILL: who has sandboxes ends what they left
             if os.getppid() != self.pid:  # it died before the line above
                 os._exit(1)
             signal.set_wakeup_fd(-1)

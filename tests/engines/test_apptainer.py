@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sandboxes import ENVIRONMENTS, Sandbox, statuses_of
@@ -73,6 +74,28 @@ def test_nothing_is_started_from_the_host(root: Path, tmp_path: Path) -> None:
     )
 
 
+def _alone(root: Path, folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """What ``scripts/inside/alone.py``, told that this host is a container, says about the cells that have no result of their own."""
+    (folder / "request.json").write_bytes(sealed.seal(request))
+    python = get_engine("uv").build(ENVIRONMENTS["numpy-2.5"], root / ".replab", print).python
+    script = (root / "scripts/inside/alone.py").read_text().replace('MARKS = ("/.singularity.d"', f'MARKS = ("{folder}"')
+    (folder / "alone.py").write_text(script)
+    argv = [
+        str(python), str(folder / "alone.py"), "--probe", str(PROBE / "main.py"), "--request", str(folder / "request.json"), "--out",
+        str(folder / "out"), "--done", str(folder / "done.json"), "--seconds", "3", "--memory-mb", "500",
+    ]  # fmt: skip
+    subprocess.run(argv, check=True, timeout=120, capture_output=True)
+    assert json.loads((folder / "done.json").read_text())["cells"] == len(request["cells"])
+    return {path.name.partition(".")[0]: json.loads(path.read_text()) for path in (folder / "out").glob("*.failure.json")}
+
+
+def _request(box: Sandbox, cells: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "schema": 1, "environment": "numpy-2.5", "framework": "numpy", "inputs": str(box.data), "variant": "default", "threads": 1,
+        "switches": {}, "device": "cpu", "cells": cells,
+    }  # fmt: skip
+
+
 ALONE_FAULTS = ("fine", "dies_by_a_signal", "leaves", "endless", "prints")
 
 
@@ -80,24 +103,9 @@ def test_the_supervisor_inside_survives_its_cells(root: Path, tmp_path: Path, mo
     """``scripts/inside/alone.py`` on the host, told that this is a container: what befalls a cell is its record, and the others go on."""
     box = Sandbox("uv", ENVIRONMENTS["numpy-2.5"], root / ".replab", tmp_path)
     cells = box.cells(*ALONE_FAULTS)
-    request = {
-        "schema": 1, "environment": "numpy-2.5", "framework": "numpy", "inputs": str(box.data), "variant": "default", "threads": 1,
-        "switches": {}, "device": "cpu", "cells": cells,
-    }  # fmt: skip
-    (tmp_path / "request.json").write_bytes(sealed.seal(request))
-    python = get_engine("uv").build(ENVIRONMENTS["numpy-2.5"], root / ".replab", print).python
-    script = (root / "scripts/inside/alone.py").read_text().replace('MARKS = ("/.singularity.d"', f'MARKS = ("{tmp_path}"')
-    (tmp_path / "alone.py").write_text(script)
-    argv = [
-        str(python), str(tmp_path / "alone.py"), "--probe", str(PROBE / "main.py"), "--request", str(tmp_path / "request.json"), "--out",
-        str(tmp_path / "out"), "--done", str(tmp_path / "done.json"), "--seconds", "3", "--memory-mb", "500",
-    ]  # fmt: skip
-    subprocess.run(argv, check=True, timeout=120, capture_output=True)
-    found = {}
-    for cell in cells:
-        failure = tmp_path / "out" / f"{cell['key']}.failure.json"
-        said = json.loads(failure.read_text()) if failure.exists() else {}
-        found[cell["case"]] = (said["status"], said["reason"]) if said else "ok"
+    said = _alone(root, tmp_path, _request(box, cells))
+    found = {cell["case"]: (said[cell["key"]]["status"], said[cell["key"]]["reason"]) if cell["key"] in said else "ok" for cell in cells}
+    assert not any(one["again"] for one in said.values())
     assert found == {
         "fine": "ok",
         "dies_by_a_signal": ("crashed", "the process was killed by SIGSEGV"),
@@ -105,4 +113,13 @@ def test_the_supervisor_inside_survives_its_cells(root: Path, tmp_path: Path, mo
         "endless": ("timeout", "took longer than the limit of 3 s"),
         "prints": "ok",
     }
-    assert json.loads((tmp_path / "done.json").read_text())["cells"] == len(cells)
+
+
+@pytest.mark.parametrize("text", ["import no_such_module", "import os\nos._exit(0)"])
+def test_a_broken_file_inside_has_no_results_and_touches_no_other(root: Path, tmp_path: Path, text: str) -> None:
+    box = Sandbox("uv", ENVIRONMENTS["numpy-2.5"], root / ".replab", tmp_path)
+    cells = box.cells("fine", "leaves", "prints")
+    (tmp_path / "impl_broken.py").write_text(text)
+    cells[1]["impl"] = str(tmp_path / "impl_broken.py")
+    said = _alone(root, tmp_path, _request(box, cells))
+    assert {key: one["again"] for key, one in said.items()} == {cells[1]["key"]: True}

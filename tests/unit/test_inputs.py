@@ -181,7 +181,7 @@ def test_cotangents_are_near_one_and_on_the_grid(dtype):
     assert not np.array_equal(values, inputs.cotangent("f:1:out", (50, 3), dtype).astype(np.float64))
 
 
-def test_files_are_named_by_their_hash_and_mended_when_cut_short(tmp_path):
+def test_files_are_named_by_their_hash_and_mended_when_damaged(tmp_path):
     values = np.arange(12, dtype=np.float32).reshape(3, 4)
     digest = inputs.write_array(tmp_path, values)
     path = tmp_path / f"{digest}.npy"
@@ -189,8 +189,9 @@ def test_files_are_named_by_their_hash_and_mended_when_cut_short(tmp_path):
     assert hashlib.sha256(data).hexdigest() == digest
     assert np.array_equal(np.load(path), values)
     assert inputs.write_array(tmp_path, np.asfortranarray(values)) == digest
-    path.write_bytes(data[:-1])
-    inputs.write_array(tmp_path, values)
-    assert path.read_bytes() == data
+    for damaged in (data[:-1], data[:-1] + bytes([data[-1] ^ 1])):  # the second has the size that it should have
+        path.write_bytes(damaged)
+        inputs.write_array(tmp_path, values)
+        assert path.read_bytes() == data
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
     assert inputs.write_array(tmp_path, np.float32(3)) != digest

@@ -100,7 +100,7 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[Mapping[str, Any]]
     wanted = ids.normal_pattern(pattern)
     chosen = {
         entry["key"]: entry for entry in entries
-        if entry["key"] and entry["status"] != Status.SKIPPED and fnmatch.fnmatchcase(entry["id"], wanted)
+        if entry["key"] and entry["status"] != Status.SKIPPED and not entry.get("again") and fnmatch.fnmatchcase(entry["id"], wanted)
     }  # fmt: skip
     if not chosen:
         raise BundleError(f"no result matches {pattern!r}", where=str(lab.results), hint="See 'replab list cells', and run them first")

@@ -150,7 +150,7 @@ def _results(lab: Lab) -> dict[str, Found]:
     for path in sorted((lab.results / "batches").glob("*.json")):
         for entry in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             one: Found = {"status": entry["status"], "reason": entry["reason"], "outputs": {}, "steady": True}
-            if entry["status"] != Status.SKIPPED:
+            if entry["status"] != Status.SKIPPED and not entry.get("again"):
                 try:
                     result = store.read(entry["key"])
                 except StoreError as error:

@@ -155,7 +155,7 @@ def leaves_a_daemon(x, place):
         if os.fork() == 0:
             os.closerange(0, 256)
             os.chdir("/")
-            os.execve("/bin/sh", ["sh", "-c", f"echo $$ > {place}; while true; do sleep 1; done"], {})
+            os.execve("/bin/sh", ["sh", "-c", "echo $$ > " + place + "; while true; do sleep 1; done"], {})
         os._exit(0)
     os.wait()
     while not os.path.exists(place) or not os.path.getsize(place):

@@ -1,0 +1,57 @@
+"""The order of cells, and what a batch forgets when its inputs are gone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from replab import ids, plan
+from replab.batch import _entry, _forget_lost_inputs
+from replab.config import load_lab
+from replab.model import Status
+from replab.requests import _backwards, requests, write_inputs
+from replab.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_repeats_run_backwards_within_each_mode(tmp_path: Path) -> None:
+    """What depends on the cells before it does not repeat itself."""
+    lab = load_lab({"families": "gradients", "environments": "numpy-2.5", "points": 16}, ROOT)
+    (family,), (environment,) = lab.families, lab.environments
+    repeat = next(one for one in lab.variants if one.name == plan.REPEAT)
+    index = write_inputs(family, 16, tmp_path)
+    built = {"identity": "i", "platform": "p", "engine": "uv"}
+    cells = list(plan.cells(family, environment, repeat, lab.coverage))
+    order = [one["id"] for _, one in requests(family, environment, repeat, index, built, iter(cells))]
+    assert len(order) > 5
+    assert order == [str(ids.cell_id(cell)) for cell in reversed(cells)]  # NumPy has one mode
+    default = next(one for one in lab.variants if one.name == "default")
+    first = [replace(cell, variant="default") for cell in cells]
+    assert [one["id"] for _, one in requests(family, environment, default, index, built, iter(first))] == [str(ids.cell_id(cell)) for cell in first]
+    mixed = [replace(cell, mode=mode) for mode in ("eager", "script") for cell in cells]
+    assert [cell.mode for cell in _backwards(mixed)] == [cell.mode for cell in mixed]
+
+
+def test_a_cell_whose_function_was_not_called_stands_in_the_manifest_without_files(tmp_path: Path) -> None:
+    request = {"id": "f.case:float32:d0@numpy-2.5:eager:default:cpu", "key": "a" * 64}
+    entry = _entry(Store(tmp_path), {"status": "ok"}, "", request, (Status.ERROR, "ModuleNotFoundError"))
+    assert entry == {**request, "status": Status.ERROR, "reason": "ModuleNotFoundError", "files": [], "again": True}
+    assert _entry(Store(tmp_path), {"status": "ok"}, "left out", request, None)["again"] is False
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_the_index_of_inputs_goes_with_one_of_its_files(tmp_path: Path, lost: bool) -> None:
+    """So that the workflow makes both again."""
+    lab = load_lab({"families": "gradients", "environments": "numpy-2.5", "points": 16, "results": str(tmp_path)}, ROOT)
+    (family,) = lab.families
+    index = tmp_path / "inputs" / "gradients.json"
+    found = write_inputs(family, 16, tmp_path / "inputs" / "data")
+    index.write_text(json.dumps(found))
+    if lost:
+        next((tmp_path / "inputs" / "data").iterdir()).unlink()
+    _forget_lost_inputs(lab, lab.families)
+    assert index.exists() == (not lost)
