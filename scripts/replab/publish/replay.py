@@ -59,11 +59,15 @@ def replay(folder: Path, options: Options, say: Callable[[str], None]) -> dict[s
     found = _found(published, answer, options)
     aside = out / "page"
     shutil.rmtree(aside, ignore_errors=True)
-    pages.write_replay(aside, found, lines(found))
-    (aside / "replay.json").write_text(json.dumps(found, sort_keys=True, indent=1) + "\n", encoding="utf-8")
-    for path in aside.iterdir():
-        path.replace(out / path.name)
-    aside.rmdir()
+    try:
+        pages.write_replay(aside, found, lines(found))
+        (aside / "replay.json").write_text(json.dumps(found, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+        for path in aside.iterdir():
+            path.replace(out / path.name)
+    except OSError as error:
+        raise ReplayError(f"cannot be written: {error.strerror or error}", where=str(out), hint="Free some space") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return found
 
 
