@@ -84,10 +84,9 @@ def entries_of(lab: Lab) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for batch in plan.batches(lab):
         try:
-            manifest = manifest_of(lab, batch)
-        except (OSError, ValueError):
+            found += [entry | {"batch": ids.batch_id(batch)} for entry in manifest_of(lab, batch)["cells"]]
+        except (OSError, ValueError, LookupError, TypeError):
             continue
-        found += [entry | {"batch": ids.batch_id(batch)} for entry in manifest["cells"]]
     return found
 
 
