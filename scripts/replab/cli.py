@@ -8,6 +8,7 @@ import io
 import os
 import sys
 import traceback
+import unicodedata
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from replab.errors import ConfigError, LabError, Unforeseen
-from replab.visible import visible
+from replab.visible import shown, visible
 
 app = typer.Typer(
     name="replab",
@@ -374,6 +375,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str] | None) -> int:
+    for one in sys.argv[1:] if arguments is None else arguments:
+        if any(unicodedata.category(letter) == "Cc" for letter in one):  # before the parser of arguments quotes it
+            raise ConfigError(f"the argument {shown(one)} has control characters", hint="Write it in letters")
     try:
         app(args=arguments, standalone_mode=True)
     except SystemExit as ended:

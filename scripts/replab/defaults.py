@@ -11,17 +11,16 @@ import json
 import re
 import shutil
 import sys
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from replab import contained, ids, ledger, texts
+from replab import contained, files, ids, ledger, texts
 from replab.config import Faults, nearest
 from replab.engines.base import Built, Engine
 from replab.engines.once import TIMED_OUT, run_once
-from replab.errors import EnvironmentUnavailable, LabError
+from replab.errors import ConfigError, EnvironmentUnavailable, LabError
 from replab.model import FRAMEWORKS, Environment, Lab
 from replab.supervise import IMPORT_SECONDS
 
@@ -126,11 +125,11 @@ def load(path: Path) -> tuple[Api, ...]:
     place = "/".join(path.parts[-2:])
     data: dict[str, Any] = {}
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = files.read_toml(path, where=place)
     except FileNotFoundError:
         faults.add("does not exist", where=place)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        faults.add(f"is not valid TOML: {error}", where=place)
+    except ConfigError as error:
+        faults.found.append(error)
     atlas = tuple(api for name, fields in data.items() if (api := _api(name, fields, f"{place}: {name}", faults)) is not None)
     faults.raise_all()
     return atlas

@@ -19,7 +19,8 @@ LIMIT = 256 << 20
 
 def seal(data: Mapping[str, Any]) -> bytes:
     """``data`` with its checksum, as the bytes of a file."""
-    return json.dumps({**data, SEAL: _digest(data)}, sort_keys=True).encode()
+    bare = {key: value for key, value in data.items() if key != SEAL}  # what was sealed before may be sealed again
+    return json.dumps({**bare, SEAL: _digest(bare)}, sort_keys=True).encode()
 
 
 def read(path: Path, hint: str = "") -> dict[str, Any]:

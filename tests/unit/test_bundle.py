@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +259,30 @@ def test_a_place_that_cannot_be_written_is_a_sentence_and_leaves_nothing(tmp_pat
         with pytest.raises(BundleError):
             bundle.pack(lab, "*", out, entries)
     assert not [*tmp_path.rglob("*.tmp")]
+
+
+@contextlib.contextmanager
+def little_room(size: int) -> Iterator[None]:
+    """No file may grow beyond a size: what is written fails in its middle, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [10, 150, 600])
+def test_where_there_is_no_room_nothing_half_written_stays(tmp_path: Path, size: int) -> None:
+    lab = lab_at(tmp_path / "there")
+    with little_room(size), pytest.raises(BundleError, match=r"x\.bundle: cannot be written: "):
+        bundle.pack(lab, "*", tmp_path / "x.bundle", [{"id": CELL, "key": KEY, "status": "ok"}])
+    assert [one.name for one in tmp_path.iterdir()] == ["there"]
+    bundle.pack(lab, "*", tmp_path / "x.bundle", [{"id": CELL, "key": KEY, "status": "ok"}])
+    with little_room(100), pytest.raises(LabError):
+        bundle.merge(tmp_path / "x.bundle", tmp_path / "results", lambda _: None, lambda _: None)
+    assert not [path for path in (tmp_path / "results").rglob("*") if path.is_file()]
+    assert bundle.merge(tmp_path / "x.bundle", tmp_path / "results", lambda _: None, lambda _: None).new == 1
 
 
 ODD_FILES: dict[str, bytes] = {

@@ -545,3 +545,17 @@ def test_results_that_cannot_be_written_are_a_sentence(lab: Path) -> None:
     done = subprocess.run([sys.executable, "-c", claim], capture_output=True, text=True, check=False)
     assert done.returncode == StoreError.exit_code, done.stderr
     assert done.stderr == "replab: results: cannot be written: Permission denied. Mend the permissions, or name other results\n"
+
+
+def test_an_argument_with_control_characters_is_refused_before_anything_quotes_it(lab: Path, here: Here) -> None:
+    for arguments in (("\x1b[2Jlist",), ("list", "\x1b]8;;http://x\x07"), ("--\x1b[2J",), ("cell", "x\n")):
+        done = here(*arguments)
+        assert done.returncode == ConfigError.exit_code
+        assert "has control characters. Write it in letters" in done.stderr
+        assert done.stderr.rstrip("\n").isprintable()
+
+
+def test_the_last_line_of_make_run_is_a_sentence_when_the_settings_are_wrong(lab: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "replab.commands.report_path", "results=/etc/passwd"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (ConfigErrors.exit_code, "")
+    assert done.stderr == "replab: config: results: /etc/passwd is a file, not a folder. Name another place\n"

@@ -17,8 +17,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "probe"))
 from probe_requests import Answers, RequestBuilder, run_probe  # noqa: E402 (its folder is on the path from here on)
 
-from replab import model, store  # noqa: E402
-from replab.requests import sealed  # noqa: E402
+from replab import model, sealed, store  # noqa: E402
 
 PROBE = ROOT / "scripts" / "probe"
 
@@ -44,11 +43,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RequestBuilder, Answe
 
 
 def test_requests_fit_their_schema(run: tuple[RequestBuilder, Answers]) -> None:
-    schema("request").validate(json.loads(sealed(run[0].request())))
+    schema("request").validate(json.loads(sealed.seal(run[0].request())))
 
 
 def test_a_request_with_an_unknown_dtype_does_not_fit(run: tuple[RequestBuilder, Answers]) -> None:
-    wrong = json.loads(sealed(run[0].request()))
+    wrong = json.loads(sealed.seal(run[0].request()))
     wrong["cells"] = [{**wrong["cells"][0], "dtype": "float8"}]
     with pytest.raises(jsonschema.ValidationError, match="'float8' is not one of"):
         schema("request").validate(wrong)
@@ -70,7 +69,7 @@ def test_both_sides_seal_a_request_in_the_same_way(run: tuple[RequestBuilder, An
     from main import unsealed
 
     request = {**run[0].request(), "parameters": [1e-07, 0.1, 1e300, -0.0, 10**30, "é\ud800", None, [True, {}]]}
-    text = sealed(request)
+    text = sealed.seal(request).decode()
     assert unsealed(text) == request
     for place in range(0, len(text), 97):
         changed = text[:place] + chr(ord(text[place]) ^ 1) + text[place + 1 :]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from replab import files
 from replab.claims.model import Claim, ClaimError, Rule
+from replab.errors import ConfigError
 
 LIST, RULES = "claims.toml", "claims.py"
 KINDS = ("example", "claim")
@@ -23,11 +24,11 @@ def claims(folders: Iterable[Path]) -> dict[str, Claim]:
     Raises ``ClaimError`` naming the file and the entry that is wrong.
     """
     found: dict[str, Claim] = {}
-    for path in (folder / LIST for folder in folders if (folder / LIST).is_file()):
+    for path in (folder / LIST for folder in folders if (folder / LIST).exists()):
         try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ClaimError(f"is not valid TOML: {error}", where=str(path)) from error
+            data = files.read_toml(path)
+        except ConfigError as error:
+            raise ClaimError(error.problem, where=str(path)) from None
         for name, fields in data.items():
             where = f"{path}: {name}"
             if name in found:

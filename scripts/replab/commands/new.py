@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from string import Template
 
@@ -80,6 +81,7 @@ def run(name: str, folder: Path, root: Path) -> Path:
         for file, text in FILES.items():
             (target / file).write_text(Template(text).substitute(title=title), encoding="utf-8")
     except OSError as error:
+        shutil.rmtree(target, ignore_errors=True)
         cure = "Mend the permissions, or choose --folder"
         raise ConfigError(f"cannot be written: {error.strerror}", where=str(target), hint=cure) from None
     faults = config.Faults()

@@ -6,11 +6,17 @@ import sys
 from collections.abc import Sequence
 
 from replab.commands.common import open_lab
+from replab.errors import LabError
 
 
 def main(settings: Sequence[str]) -> None:
-    """Print the path of the report for ``KEY=VALUE`` settings."""
-    print(open_lab(settings=settings).results.resolve() / "report" / "index.html")  # noqa: T201 (this is its output)
+    """Print the path of the report for ``KEY=VALUE`` settings; a fault of the settings is a sentence."""
+    try:
+        results = open_lab(settings=settings).results
+    except LabError as error:
+        print(f"replab: {error}", file=sys.stderr)  # noqa: T201 (as the command line does)
+        raise SystemExit(error.exit_code) from None
+    print(results.resolve() / "report" / "index.html")  # noqa: T201 (this is its output)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from replab import __version__, config, jobs, pins, sbom, tables
+from replab import __version__, config, files, jobs, pins, sbom, sealed, tables
 from replab.engines.base import host_platform
 from replab.images.build import REVISION, revision
 from replab.model import Environment, Lab
@@ -38,8 +38,7 @@ ELSEWHERE = "elsewhere"
 
 def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed: Sequence[str], headline: str) -> dict[str, Any]:
     """What a version says of itself."""
-    run = json.loads((lab.results / "run.json").read_text(encoding="utf-8"))
-    claims = json.loads((lab.results / "claims.json").read_text(encoding="utf-8"))
+    run, claims = _made(lab.results / "run.json", dict), _made(lab.results / "claims.json", list)
     ended = datetime.fromtimestamp(int((lab.results / "run.json").stat().st_mtime), UTC)
     verdicts = Counter(row["verdict"] for row in tables.rows(lab.results / "cells.parquet", ["verdict", "variant"]) if row["verdict"])
     return {
@@ -66,10 +65,24 @@ def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed:
     }
 
 
+def _made(path: Path, kind: type[Any]) -> Any:
+    """What a step left as JSON. Raises ``PublishError`` where it is missing, damaged or something else."""
+    again = "Run 'snakemake --cores all': it is made again"
+    try:
+        found = json.loads(files.read_bytes(path, limit=sealed.LIMIT, kind=PublishError))
+    except FileNotFoundError:
+        raise PublishError("is missing", where=str(path), hint=again) from None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, kind):
+        raise PublishError("is damaged: no JSON of this lab", where=str(path), hint=again)
+    return found
+
+
 def _environment(lab: Lab, asked: Environment, device: str) -> dict[str, Any]:
     """What is known of an environment as it was built for a device."""
     place = lab.results / "environments" / f"{asked.place(device)}.json"
-    seen = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
+    seen = _made(place, dict) if files.is_there(place) else {}
     observed, lock = seen.get("observed") or {}, pins.lock_of(asked, device)
     return {
         "folder": asked.name,

@@ -186,10 +186,11 @@ def _add(archive: tarfile.TarFile, name: str, file: Any, size: int) -> None:
 def _facts(lab: Lab, place: str) -> dict[str, Any]:
     """Where the results of an environment on a device come from, without paths of this machine."""
     try:
-        found: dict[str, Any] = json.loads((lab.results / "environments" / f"{place}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        path = lab.results / "environments" / f"{place}.json"
+        found = sealed.decoded(files.read_bytes(path, limit=sealed.LIMIT, kind=StoreError)) or {}
+    except (FileNotFoundError, StoreError):
         return {}
-    return found
+    return {} if facts_fault(found) else found
 
 
 @contextmanager

@@ -86,10 +86,9 @@ def entries_of(lab: Lab) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for batch in plan.batches(lab):
         try:
-            manifest = manifest_of(lab, batch)
-        except StoreError:  # it is named as a step that must be done again
+            found += [entry | {"batch": ids.batch_id(batch)} for entry in manifest_of(lab, batch)["cells"]]
+        except (StoreError, LookupError, TypeError):  # it is named as a step that must be done again
             continue
-        found += [entry | {"batch": ids.batch_id(batch)} for entry in manifest["cells"]]
     return found
 
 

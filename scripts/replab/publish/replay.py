@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from replab import tables
+from replab import files, sealed, tables
 from replab.publish import check, pages, versions
 from replab.publish.changes import packages
 from replab.publish.errors import ReplayError, TamperedError
@@ -56,14 +56,22 @@ def replay(folder: Path, options: Options, say: Callable[[str], None]) -> dict[s
         options.agreed(f"{published.version}: run its code?")
     out = (options.out or Path("replay") / published.version).resolve()
     answer = _rerun(folder.resolve(), out, options, say)
-    found = _found(published, answer, options)
+    try:
+        found = _found(published, answer, options)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        problem = f"its code gave an answer that this lab cannot read: {type(error).__name__}"
+        raise ReplayError(problem, where=str(out / "answer.json")) from None
     aside = out / "page"
     shutil.rmtree(aside, ignore_errors=True)
-    pages.write_replay(aside, found, lines(found))
-    (aside / "replay.json").write_text(json.dumps(found, sort_keys=True, indent=1) + "\n", encoding="utf-8")
-    for path in aside.iterdir():
-        path.replace(out / path.name)
-    aside.rmdir()
+    try:
+        pages.write_replay(aside, found, lines(found))
+        (aside / "replay.json").write_text(json.dumps(found, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+        for path in aside.iterdir():
+            path.replace(out / path.name)
+    except OSError as error:
+        raise ReplayError(f"cannot be written: {error.strerror or error}", where=str(out), hint="Free some space") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return found
 
 
@@ -75,7 +83,9 @@ def _rerun(folder: Path, out: Path, options: Options, say: Callable[[str], None]
             shutil.rmtree(stale, ignore_errors=True)
         out.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder / "workflow", root, copy_function=shutil.copyfile)
-        settings = json.loads((folder / "plan" / "settings.json").read_text(encoding="utf-8"))
+        settings = sealed.decoded((folder / "plan" / "settings.json").read_bytes())
+        if settings is None:
+            raise ReplayError("is no table of settings", where=str(folder / "plan" / "settings.json"))
         settings |= {"results": str(out / "results"), "cache": str(options.cache.resolve() if options.cache else out / "environments")}
         settings |= {"engine": options.engine} if options.engine else {}
         request = {"root": str(root), "settings": settings, "cells": options.cells, "version": str(folder), "cores": options.cores}
@@ -86,7 +96,7 @@ def _rerun(folder: Path, out: Path, options: Options, say: Callable[[str], None]
     command = [sys.executable, "-m", "replab.publish.rerun", str(out / "request.json"), str(out / "answer.json")]
     last: list[str] = []
     with subprocess.Popen(
-        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root / "scripts")}, text=True,
+        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root / "scripts")}, encoding="utf-8", errors="replace",
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         for line in process.stdout or ():
@@ -95,8 +105,10 @@ def _rerun(folder: Path, out: Path, options: Options, say: Callable[[str], None]
     if process.returncode or not (out / "answer.json").is_file():
         problem = next((line for line in reversed(last) if line.startswith("replab: ")), last[-1] if last else "it said nothing")
         raise ReplayError(problem.removeprefix("replab: "), where=str(folder), hint="'replab doctor' says what this machine lacks")
-    found: dict[str, Any] = json.loads((out / "answer.json").read_text(encoding="utf-8"))
-    return found
+    try:
+        return sealed.decoded(files.read_bytes(out / "answer.json", limit=sealed.LIMIT, kind=ReplayError)) or {}
+    except FileNotFoundError:
+        return {}
 
 
 def _found(published: versions.Published, answer: Mapping[str, Any], options: Options) -> dict[str, Any]:

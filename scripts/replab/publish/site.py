@@ -25,6 +25,7 @@ from replab import files, sealed
 from replab.publish import changes, pages, sums, versions
 from replab.publish.errors import PublishError, TamperedError
 from replab.publish.versions import Published
+from replab.visible import shown
 
 STATES, CURRENT, LOCK = ".states", ".current", ".lock"
 LATEST, LIST, INDEX = "latest", "versions.json", "index.html"
@@ -212,19 +213,23 @@ def entry(one: Published) -> dict[str, Any]:
     path = one.folder / sums.SUMS
     if not path.is_file():
         raise TamperedError("has no list of hashes", where=str(one.folder))
-    return {
-        "version": one.version,
-        "date": str(about["date"]),
-        "headline": str(about["headline"]),
-        "commit": str(about["commit"]),
-        "cells": int(about["cells"]),
-        "environments": sorted(about["environments"]),
-        "families": sorted(about["families"]),
-        "claims": dict(about["claims"]),
-        "allowed": sorted(about["allowed"]),
-        "signed": (one.folder / sums.SIGNATURE).is_file(),
-        "sha256sums": sums.of_file(path),
-    }
+    try:
+        return {
+            "version": one.version,
+            "date": str(about["date"]),
+            "headline": str(about["headline"]),
+            "commit": str(about["commit"]),
+            "cells": int(about["cells"]),
+            "environments": sorted(about["environments"]),
+            "families": sorted(about["families"]),
+            "claims": dict(about["claims"]),
+            "allowed": sorted(about["allowed"]),
+            "signed": (one.folder / sums.SIGNATURE).is_file(),
+            "sha256sums": sums.of_file(path),
+        }
+    except (LookupError, TypeError, ValueError) as error:
+        problem = f"does not say of itself what a version says: {type(error).__name__} {shown(error.args[0] if error.args else '')}"
+        raise TamperedError(problem, where=str(one.folder / versions.ABOUT)) from None
 
 
 def _link(place: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C, and numbers of jobs that are none: real runs of the workflow end with a sentence and a code of their own."""
+"""Ctrl-C, numbers of jobs that are none, cells that all fail: real runs end with a sentence and a code of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from replab.errors import ConfigError
+from replab.errors import CellsFailed, ConfigError
 from replab.workflow import INTERRUPTED
 
 from .conftest import CACHE, ROOT
@@ -89,3 +89,14 @@ def test_no_cores_and_fewer_are_refused_before_anything_starts(command: list[str
     assert process.returncode == ConfigError.exit_code
     assert f"replab: --cores: {cores} is no number of jobs at a time. Say a number from 1 up, or all" in said
     assert not (tmp_path / "results").exists()
+
+
+def test_cells_that_all_fail_have_a_code_of_their_own_and_one_that_does_not_is_enough(command: list[str], tmp_path: Path) -> None:
+    given = [word for setting in command[command.index("--config") + 1 :] for word in ("-c", setting)]
+    impl = tmp_path / "experiments" / "waits" / "impl_numpy.py"
+    impl.write_text("def quick(x):\n    raise ValueError('\\x1b[2J no')\n\n\ndef slow(x):\n    return x\n")
+    for pattern, code in (("waits.quick", CellsFailed.exit_code), ("waits.*", 0)):
+        done = subprocess.run([sys.executable, "-m", "replab.cli", "cell", pattern, *given], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+    assert "1 error: ValueError" in done.stdout
