@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import json
+import math
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from replab.engines.base import Built, Engine, isolation
 from replab.engines.gpus import lease, with_device
 from replab.engines.registry import get_engine
 from replab.errors import EnvironmentUnavailable, SandboxError
-from replab.model import Batch, Cell, Environment, Family, Lab, Status, Variant
+from replab.model import Batch, Cell, Environment, Family, Lab, Limits, Status, Variant
 from replab.progress import Progress
 from replab.requests import PROBE, requests
 from replab.store import Store, write_atomically
@@ -76,6 +77,7 @@ def _run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: s
         "schema": 1, "batch": ids.batch_id(batch), "cells": entries, "began": begin, "import_seconds": summary.import_seconds,
         "cell_seconds": summary.cell_seconds, "wall_seconds": summary.wall_seconds, "sandboxes": summary.sandboxes,
         "peak_mb": round(summary.peak_mb, 1), "ran": dict(sorted(summary.statuses.items())),
+        "limits": {status: limit_of(status, lab.limits) for status in (Status.TIMEOUT, Status.OOM)},
     }  # fmt: skip
     write_atomically(manifest, json.dumps(result, sort_keys=True, indent=0).encode())
     return result
@@ -102,8 +104,19 @@ def plan_batch(lab: Lab, batch: Batch, store: Store, only: str = "*") -> Planned
     cells = [(cell, one) for cell, one in planned(lab, batch, facts) if fnmatchcase(one["id"], only)]
     missing: dict[str, dict[str, Any]] = {}
     if facts["status"] == Status.OK:
-        missing = {one["key"]: one for _, one in cells if one["key"] and not store.intact(one["key"])}
+        missing = {one["key"]: one for _, one in cells if one["key"] and not _settled(store.sound(one["key"]), lab.limits)}
     return Planned(environment=environment, families=families, variant=variant, facts=facts, planned=cells, missing=list(missing.values()))
+
+
+def limit_of(status: str, limits: Limits) -> float:
+    """The limit that a status is about, in seconds or MiB; 0 for the others."""
+    about: dict[str, float] = {Status.TIMEOUT: limits.seconds, Status.OOM: float(limits.memory_mb)}
+    return about.get(status, 0.0)
+
+
+def _settled(record: Mapping[str, Any] | None, limits: Limits) -> bool:
+    """Whether there is a result that need not be run again: a cell that was stopped at a lower limit than today's is."""
+    return record is not None and limit_of(record["status"], limits) <= record.get("limit", math.inf)
 
 
 def planned(lab: Lab, batch: Batch, facts: Mapping[str, Any]) -> list[tuple[Cell, dict[str, Any]]]:
@@ -139,7 +152,8 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     engine, name = get_engine(lab.engine), ids.batch_id(batch)
     built = engine.build(environment, lab.cache, lambda _: None, batch.device)
     _check_platform(with_device(engine.platform(built), batch.device), whole.facts["platform"], environment, lab)
-    _check_interpreter(built.interpreter, whole.facts, environment, lab)
+    observed = lab.results / "environments" / f"{environment.place(batch.device)}.json"
+    _check_interpreter(built.interpreter, whole.facts, environment, observed)
     staging = lab.results / "staging" / name
     data = lab.results / "inputs" / "data"
     variables = variant.variables.get(environment.framework, {})
@@ -173,7 +187,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
         write_atomically(computing, json.dumps({"installed": built.installed, "keys": [cell["key"] for cell in cells]}).encode())
 
     def fail(cell: dict[str, Any], status: Status, reason: str, seconds: float) -> None:
-        store.write_failure(cell["key"], cell["id"], status, reason, seconds)
+        store.write_failure(cell["key"], cell["id"], status, reason, seconds, limit_of(status, lab.limits))
 
     try:
         summary = run_batch(
@@ -220,15 +234,19 @@ def _check_platform(here: str, observed: str, environment: Environment, lab: Lab
         )
 
 
-def _check_interpreter(here: Mapping[str, str], facts: Mapping[str, Any], environment: Environment, lab: Lab) -> None:
-    """Results are shown beside the interpreter that the environment was observed with: another one is observed first."""
+def _check_interpreter(here: Mapping[str, str], facts: Mapping[str, Any], environment: Environment, place: Path) -> None:
+    """Results are shown beside the interpreter that the environment was observed with: another one is observed first.
+
+    ``place``: what was observed, taken away where it holds no more.
+    """
     before = facts.get("interpreter") or here
     if here and before != here:
+        place.unlink(missing_ok=True)
         raise EnvironmentUnavailable(
             f"its interpreter is another one, or was changed, since it was observed: Python {here['version']} ({here['build']}) now, "
             f"{before.get('version')} ({before.get('build')}) then",
             where=environment.name,
-            hint=f"Remove {lab.results / 'environments' / environment.name}.json to observe it again",
+            hint="It is observed again at the next start",
         )
 
 

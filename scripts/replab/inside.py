@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import defaults, ids, sealed
-from replab.batch import Planned, plan_batch
+from replab.batch import Planned, limit_of, plan_batch
 from replab.engines.apptainer import PYTHON, inside_command, inside_variables
 from replab.engines.base import promised
 from replab.engines.registry import get_engine
@@ -139,7 +139,7 @@ def adopt(lab: Lab, job: str, planned: Planned, store: Store) -> Summary:
             if said["again"]:
                 summary.again[key] = (Status(said["status"]), said["reason"])
                 continue
-            store.write_failure(key, cell["id"], said["status"], said["reason"], said["seconds"])
+            store.write_failure(key, cell["id"], said["status"], said["reason"], said["seconds"], limit_of(said["status"], lab.limits))
         else:
             hint = "Run again: finished cells are kept"
             raise SandboxError("the job inside the image left no result of a cell", where=cell["id"], hint=hint)

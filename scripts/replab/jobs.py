@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import defaults, ids, ledger, plan, platforms
-from replab.batch import input_index, manifest_of
+from replab.batch import input_index, limit_of, manifest_of
 from replab.errors import LabError, StoreError
 from replab.ledger import Ledger
 from replab.model import Batch, Environment, Family, Lab
@@ -199,16 +199,20 @@ def _hollow(lab: Lab, job: Job) -> str:
                 return _changed(lab, ids.parse_batch_id(job.name))
             case _:
                 return ""
-    except (StoreError, KeyError, TypeError, AttributeError) as error:
+    except (StoreError, KeyError, TypeError, ValueError, AttributeError) as error:
         return f"its file cannot be used: {error.problem if isinstance(error, LabError) else type(error).__name__}"
 
 
 def _changed(lab: Lab, batch: Batch) -> str:
     """Why the results of a batch must be looked at again: files of the store that were touched, cells that never began."""
-    cells, root = manifest_of(lab, batch)["cells"], Store(lab.results / "store").root
+    manifest, root = manifest_of(lab, batch), Store(lab.results / "store").root
+    cells = manifest["cells"]
     again = sum(bool(cell.get("again")) for cell in cells)
     if again:
         return f"{again} of its cells failed before they began"
+    stopped = sum(limit_of(cell["status"], lab.limits) > manifest["limits"].get(cell["status"], 0.0) for cell in cells)
+    if stopped:
+        return f"{stopped} of its cells were stopped at a lower limit"
     touched = sum(not all(_untouched(root / file, *stat) for file, *stat in cell["files"]) for cell in cells)
     return f"{touched} of its results are missing or were changed" if touched else ""
 

@@ -82,18 +82,21 @@ class Store:
 
     def intact(self, key: str) -> bool:
         """Whether there is an undamaged result; a damaged one is put aside (renamed ``*.damaged``) so that it is run again."""
+        return self.sound(key) is not None
+
+    def sound(self, key: str) -> Mapping[str, Any] | None:
+        """The record of an undamaged result; None where there is none, and a damaged one is put aside as ``intact`` says."""
         path = self.cell_path(key)
         if not path.exists():
-            return False
+            return None
         try:
-            self.read(key)
+            return self.read(key).record
         except StoreError as error:
             damaged = Path(error.where)  # the cell itself, or one of its blobs
             for found in {path, damaged}:
                 if found.exists():
                     found.replace(found.with_suffix(".damaged"))
-            return False
-        return True
+            return None
 
     def describe(self, key: str) -> tuple[dict[str, Any], list[tuple[str, int, int]]]:
         """The record of ``key``, and (path below the store, size, modification time in ns) of its own file and its blobs.
@@ -134,11 +137,14 @@ class Store:
             _move(_checked(seen), self.observation_path(observation))
         _move(source, self.cell_path(key))
 
-    def write_failure(self, key: str, cell_id: str, status: str, reason: str, seconds: float) -> None:
-        """A record without tensors, for a cell that the supervisor had to stop or that killed its sandbox."""
+    def write_failure(self, key: str, cell_id: str, status: str, reason: str, seconds: float, limit: float = 0.0) -> None:
+        """A record without tensors, for a cell that the supervisor had to stop or that killed its sandbox.
+
+        ``limit``: what it exceeded, seconds or MiB as its status says; with a higher one it is run again.
+        """
         record = {
             "schema": SCHEMA, "key": key, "id": cell_id, "status": status, "reason": reason, "seconds": seconds,
-            "first_call_seconds": seconds, "outputs": [], "notes": [], "observation": "",
+            "first_call_seconds": seconds, "outputs": [], "notes": [], "observation": "", "limit": limit,
         }  # fmt: skip
         write_atomically(self.cell_path(key), encode(record, {}))
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from property.test_store_laws import cell_file, made, placed
+from replab import batch
 from replab.errors import StoreError
+from replab.model import Limits
 from replab.store import SCHEMA, Store, encode
 
 KEY = "ab" * 32
@@ -152,6 +154,22 @@ def test_a_failure_is_a_record_without_tensors(tmp_path):
     assert result.tensors == ()
     assert (result.record["status"], result.record["reason"], result.record["seconds"]) == ("crashed", "the interpreter ended with signal 6 (SIGABRT)", 1.5)
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [f"{KEY}.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("status", "limit", "settled"),
+    [("timeout", 20.0, False), ("timeout", 30.0, True), ("timeout", 60.0, True), ("oom", 900.0, False), ("oom", 1000.0, True), ("crashed", 0.0, True)],
+)
+def test_a_cell_that_was_stopped_is_run_again_only_with_a_higher_limit(tmp_path, status, limit, settled):
+    store = Store(tmp_path)
+    store.write_failure(KEY, "ops.exp:float32:d0@a:eager:default:cpu", status, "was stopped", 1.5, limit)
+    assert batch._settled(store.sound(KEY), Limits(seconds=30.0, memory_mb=1000)) is settled
+
+
+def test_what_a_cell_itself_said_of_memory_is_settled():
+    """A framework that cannot allocate says so whatever the limit is."""
+    assert batch._settled({"status": "oom"}, Limits(seconds=30.0, memory_mb=1000))
+    assert not batch._settled(None, Limits(seconds=30.0, memory_mb=1000))
 
 
 def test_numbers_of_a_record_must_be_json(tmp_path):
