@@ -21,6 +21,8 @@ from replab.ledger import Ledger
 from replab.model import Environment, Family, Lab
 
 NOTHING: Mapping[Path, Lab] = {}
+INTERRUPTED = 130
+"""Exit code of a step that was stopped with Ctrl-C."""
 FREE_SPACE = "Free some space, or mend the permissions, and run again: finished cells are kept"
 
 
@@ -320,6 +322,9 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOT
     except LabError as error:
         print(f"replab: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("replab: interrupted; finished cells are kept", file=sys.stderr)
+        return INTERRUPTED
     except OSError as error:  # a full disk, a folder that may not be written: nothing that the lab could mend
         traceback.print_exc()
         place = str(error.filename2 or error.filename or options.out)
