@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from replab.errors import ConfigError, LabError, Unforeseen
+from replab.errors import INTERRUPTED, ConfigError, LabError, Unforeseen
 from replab.visible import shown, visible
 
 app = typer.Typer(
@@ -27,8 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-INTERRUPTED = 130
-"""What shells expect of a program that was stopped with Ctrl-C."""
 TRACEBACK = "REPLAB_TRACEBACK"
 """Variable with which what nobody foresaw is told with all its calls."""
 CURES = {

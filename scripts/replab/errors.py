@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from replab.visible import visible
 
+INTERRUPTED = 130
+"""What shells expect of a program that was stopped with Ctrl-C."""
+
 
 class LabError(Exception):
     """A problem that the reader of the message can fix.

@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from replab import __version__, config, ids, jobs, ledger, plan
-from replab.errors import EnvironmentUnavailable, LabError, StoreError
+from replab.errors import INTERRUPTED, EnvironmentUnavailable, LabError, StoreError
 from replab.ledger import Ledger
 from replab.model import Environment, Family, Lab
 
 NOTHING: Mapping[Path, Lab] = {}
-INTERRUPTED = 130
-"""Exit code of a step that was stopped with Ctrl-C."""
 FREE_SPACE = "Free some space, or mend the permissions, and run again: finished cells are kept"
 
 

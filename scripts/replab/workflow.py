@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from replab import code, config, defaults, ids, jobs, pins, plan, platforms, warm
 from replab.batch import HELD
-from replab.errors import ConfigError, LabError, StoreError
+from replab.errors import INTERRUPTED, ConfigError, LabError, StoreError
 from replab.jobs import APPTAINER, IMAGE_ENGINES
 from replab.ledger import Ledger
 from replab.model import IMPL_FILE, Batch, Family, Lab
@@ -36,8 +36,6 @@ NAMED = 20
 """So many jobs that are done again are named."""
 ENDING = "Will exit after finishing currently running jobs"
 """How Snakemake says that it starts no other job; the display knows it by these words."""
-INTERRUPTED = 130
-"""Exit code of a workflow that was stopped with Ctrl-C."""
 _held: list[IO[str]] = []
 _interrupts: list[int] = []
 _running: list[object] = []
