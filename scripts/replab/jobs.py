@@ -136,9 +136,11 @@ def terms(lab: Lab, step: str, name: str = "") -> str:
         case "environment" | "defaults" | "image":
             found = {"engine": lab.engine, "builder": lab.builder}
         case "inputs":
-            found = {"points": lab.points}
+            found = {"points": lab.points, "limits": asdict(lab.limits)}
         case "truth" | "judge":
-            found = {"coverage": lab.coverage}
+            found = {"coverage": lab.coverage, "limits": asdict(lab.limits)}
+        case "claims":
+            found = {"limits": asdict(lab.limits)}
         case "batch":
             variant = next(one for one in lab.variants if one.name == ids.parse_batch_id(name).variant)
             found = {"coverage": lab.coverage, "engine": lab.engine, "variant": asdict(variant)}

@@ -205,7 +205,7 @@ def _without_truth(lab: Lab, family: Family, shard: int) -> dict[str, str]:
 
     if family.light:
         return {}
-    told = json.loads((lab.results / "truth" / f"{family.name}--{shard}.json").read_text(encoding="utf-8"))
+    told = ledger.load_json(lab.results / "truth" / f"{family.name}--{shard}.json")
     cases = {case.name: case for case in family.cases}
     return {
         name_of(judging_cell(cases[one["case"]], one["dtype"], "", one["derivative"])): one["problem"]
