@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from typing import Any
 
 import autograd
 import numpy as np
+from autograd.tracer import Box
 from flint import ctx
 from numpy.typing import NDArray
 
 from replab.errors import TruthError
 from replab.formats import Format
-from replab.truth import balls, namespace
+from replab.truth import balls, enclosed, namespace, strict
+from replab.truth.enclosed import Enclosed
 from replab.truth.perturbed import Diverged, Perturbed, rounding, side_by_side
 
 Array = NDArray[Any]
@@ -36,11 +39,28 @@ def load(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise TruthError(f"cannot be imported: {type(error).__name__}: {error}", where=str(path)) from error
+    except FAILURES as error:
+        raise TruthError(f"cannot be imported: {_described(error)}", where=_place(path, error) or str(path)) from error
     module.np = namespace.np_  # type: ignore[attr-defined]
     module.special = namespace.special_  # type: ignore[attr-defined]
     return module
+
+
+FAILURES = (Exception, SystemExit, GeneratorExit)
+"""How a reference may end: all but an interruption by the user."""
+
+
+def _described(error: BaseException) -> str:
+    """An exception as a sentence that can be written anywhere."""
+    return f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace").decode()
+
+
+def _place(path: Path, error: BaseException) -> str:
+    """The line of the reference that an exception came through last, with its text; empty where there is none."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path) and frame.lineno]
+    if isinstance(error, SyntaxError) and error.filename == str(path) and error.lineno:
+        lines = [error.lineno]
+    return strict.place(path, lines[-1]) if lines else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,20 +77,22 @@ class Problem:
     cotangents: Sequence[Sequence[Array]]
     """One list per derivative order: for order 0 an array per floating output, then one per differentiable input."""
 
-    def evaluate(self, lift: Callable[[Array], Any]) -> list[Any]:
+    def evaluate(self, lift: Callable[[Array], Any], *, certified: bool = False, pointwise: bool = False) -> list[Any]:
         """The outputs (order 0) or the gradients with respect to the differentiable inputs (order ≥ 1) of the lifted inputs.
 
-        Raises ``TruthError`` when the reference fails.
+        ``certified``: no number may be rounded. ``pointwise``: no element may depend on another.
+        Raises ``TruthError`` when the reference fails, ``Undecided`` when it needs more bits.
         """
-        function = getattr(load(self.path), self.function)
         names = list(self.inputs)
         lifted = {name: lift(values) if values.dtype.kind == "f" else values for name, values in self.inputs.items()}
         cotangents = [[lift(values) for values in level] for level in self.cotangents]
+        function: Any = None
 
         def outputs(*wanted: Any) -> list[Any]:
             moving = {**lifted, **dict(zip(self.differentiable, wanted, strict=True))}
-            found = function(*(moving[name] for name in names), **self.parameters)
-            return list(found) if isinstance(found, tuple | list) else [found]
+            with enclosed.apart(pointwise):
+                found = function(*(moving[name] for name in names), **self.parameters)
+            return [_checked(one) for one in (found if isinstance(found, tuple | list) else [found])]
 
         def gradients(order: int) -> Callable[..., list[Any]]:
             if order == 0:
@@ -79,6 +101,8 @@ class Problem:
 
             def phi(*wanted: Any) -> Any:
                 found = [value for value in below(*wanted) if _is_float(value)]
+                if [np.shape(value) for value in found] != [np.shape(c) for c in cotangents[order - 1]]:
+                    raise TypeError(f"returns floats of the shapes {_shapes(found)} here and {_shapes(cotangents[order - 1])} elsewhere")
                 terms = [namespace.np_.sum(c * value) for c, value in zip(cotangents[order - 1], found, strict=True)]
                 return functools.reduce(lambda a, b: a + b, terms)
 
@@ -87,11 +111,18 @@ class Problem:
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                function = getattr(strict.module(self.path) if certified else load(self.path), self.function)
                 return gradients(self.derivative)(*(lifted[name] for name in self.differentiable))
-        except Diverged:
+        except (Diverged, enclosed.TooLong, TruthError):
             raise
-        except Exception as error:
-            raise TruthError(f"{type(error).__name__}: {error}", where=f"{self.path}: {self.function} (order {self.derivative})") from error
+        except enclosed.Undecided as error:
+            error.where = self._where(error)
+            raise
+        except FAILURES as error:
+            raise TruthError(_described(error), where=self._where(error)) from error
+
+    def _where(self, error: BaseException) -> str:
+        return f"{_place(self.path, error) or self.path}: {self.function} (order {self.derivative})"
 
     def plain(self) -> list[Array]:
         """Values in ordinary float64 with IEEE special values: decides shapes, and where infinities and NaN belong."""
@@ -117,22 +148,35 @@ class Problem:
         """
         if np.finfo(np.longdouble).nmant < 63:  # the leading bit is counted apart
             raise TruthError("this machine has no extended precision, which long programs are judged by", where=str(self.path))
-        return self._ordinary(np.longdouble)
+        with namespace.widely():
+            return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.longdouble), certified=True)]
 
     def _ordinary(self, kind: type[np.floating[Any]]) -> list[Array]:
         """Values in ordinary arrays of a type."""
         with namespace.directly() if self.derivative == 0 else contextlib.nullcontext():
             return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(kind))]
 
-    def balls(self, precision: int) -> list[Array]:
-        """Object arrays of balls, computed with ``precision`` bits (integer outputs stay integers)."""
+    def balls(self, precision: int, *, pointwise: bool = False) -> list[Array]:
+        """Object arrays of balls, computed with ``precision`` bits (integer outputs stay integers).
+
+        Raises ``Undecided`` where a ball leaves open what the reference does.
+        """
         before, ctx.prec = ctx.prec, precision
         try:
             with namespace.exactly():
-                found = self.evaluate(balls.to_balls)
-            return [np.asarray(value) if _is_whole(value) else np.asarray(value, object) for value in found]
+                found = self.evaluate(lambda values: Enclosed(balls.to_balls(values)), certified=True, pointwise=pointwise)
+            return [self._settled(value) for value in found]
         finally:
             ctx.prec = before
+
+    def _settled(self, value: Any) -> Array:
+        if isinstance(value, Enclosed):
+            if value.kind == "b":
+                open_ = enclosed.Undecided("whether a condition that is returned holds is open")
+                open_.where = self._where(open_)
+                raise open_
+            return value.data
+        return np.asarray(value) if _is_whole(value) else enclosed.lift(value)
 
     def perturbed(self, form: Format, seed: int, runs: int = 1) -> tuple[list[Array], int]:
         """Values as they may come out when every operation rounds to ``form``, float64 arrays (runs, …); and the number of operations."""
@@ -149,12 +193,31 @@ class Problem:
         return data, noise.operations
 
 
+def _shapes(values: Sequence[Any]) -> str:
+    return ", ".join(str(np.shape(value)) for value in values) or "none"
+
+
+def _checked(value: Any) -> Any:
+    """An output, which must be a number or an array of numbers.
+
+    Raises ``TypeError``.
+    """
+    inner = value
+    while isinstance(inner, Box):
+        inner = inner._value  # noqa: SLF001 (how autograd unboxes)
+    kind = inner.dtype.kind if isinstance(inner, np.ndarray | np.generic) else "f"
+    if not isinstance(inner, bool | int | float | np.ndarray | np.generic | Perturbed | Enclosed) or kind not in "biuf":
+        kinds = f"an array of {inner.dtype}" if isinstance(inner, np.ndarray | np.generic) else f"a {type(inner).__name__}"
+        raise TypeError(f"returns {kinds}: an output is a number or an array of numbers, several of them are a tuple")
+    return value
+
+
 def _is_whole(value: Any) -> bool:
     """An integer or boolean array, or a single number of such a type as ``np.argmax`` returns it."""
-    return isinstance(value, np.ndarray | np.generic | Perturbed) and value.dtype.kind in "iub"
+    return isinstance(value, bool | int) or (isinstance(value, np.ndarray | np.generic | Perturbed) and value.dtype.kind in "iub")
 
 
 def _is_float(value: Any) -> bool:
-    while hasattr(value, "_value"):
+    while isinstance(value, Box):
         value = value._value  # noqa: SLF001 (how autograd unboxes)
-    return not _is_whole(value) and not isinstance(value, bool | int)
+    return not _is_whole(value)
