@@ -23,6 +23,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from replab.truth import balls
+from replab.truth.perturbed import CONVERSION
 
 Rule = Callable[..., Any]
 RULES: dict[Callable[..., Any], Rule] = {}
@@ -76,6 +77,8 @@ def apart(pointwise: bool) -> Iterator[None]:  # noqa: FBT001 (one switch)
 
 def lift(values: Any) -> NDArray[Any]:
     """An object array of exact balls: numbers or arrays of integers, booleans, floats or extended floats."""
+    if type(values) in (int, float):
+        return _boxed(arb(values))
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{array.dtype} has no enclosure")
@@ -173,12 +176,6 @@ class Enclosed(NDArrayOperatorsMixin):
         return RULES[func](*args, **kwargs)
 
 
-CONVERSION = (
-    "a certified value cannot become a plain number (float, int, astype, asarray, item, tolist, math …): what follows would not be certified. "
-    "Stay with functions of np and special; np.round_to(x, format) is a rounding that is meant"
-)
-
-
 def unruled(name: str) -> TypeError:
     """The error of a function that has no rule here."""
     return TypeError(f"np.{name} has no rule in certified arithmetic: write it with other functions, or give it one in replab/truth/enclosed.py")
@@ -201,6 +198,27 @@ def _inside(value: Any) -> Iterator[Enclosed]:
     elif isinstance(value, tuple | list):
         for one in value:
             yield from _inside(one)
+
+
+def _operation(ufunc: np.ufunc, *, swapped: bool = False) -> Callable[[Enclosed, Any], Any]:
+    """An operator, without the way through NumPy's protocol: references of small arrays use thousands."""
+
+    def apply(self: Enclosed, other: Any) -> Any:
+        if isinstance(other, Enclosed):
+            operand = other.data
+        elif isinstance(other, Box):
+            return NotImplemented  # let autograd unbox first
+        else:
+            operand = arb(other) if type(other) in (int, float) else raw(other)
+        _count()
+        return Enclosed(ufunc(operand, self.data) if swapped else ufunc(self.data, operand))
+
+    return apply
+
+
+for _name, _ufunc in {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide}.items():
+    setattr(Enclosed, f"__{_name}__", _operation(_ufunc))
+    setattr(Enclosed, f"__r{_name}__", _operation(_ufunc, swapped=True))
 
 
 def raw(value: Any) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import autograd.numpy as anp
 import numpy as np
@@ -27,7 +27,7 @@ from replab import formats
 from replab.truth import balls, enclosed, linalg
 from replab.truth.dispatch import concatenate, stack
 from replab.truth.enclosed import Enclosed
-from replab.truth.perturbed import Perturbed
+from replab.truth.perturbed import CONVERSION, Perturbed
 
 
 ROUNDED = frozenset(
@@ -213,6 +213,7 @@ class LabNumpy:
     strict = property(lambda self: self.exact or self.wide)
     """True while no number may be rounded to float64."""
 
+    _functions: ClassVar[dict[str, Any]] = {}
     products: list[tuple[Any, Any, Any]] | None = None
     """Where somebody asks for them: the matrix products that the ordinary interpretation makes, both factors and what came out."""
 
@@ -236,7 +237,9 @@ class LabNumpy:
             return name  # of arrays that are made; nothing is cast
         if name not in STRICT or not hasattr(anp, name):
             raise AttributeError(f"references cannot use np.{name}: it has no rule in certified arithmetic")
-        return functools.partial(self._apply, name)
+        if name not in self._functions:
+            self._functions[name] = functools.partial(self._apply, name)
+        return self._functions[name]
 
     def _apply(self, name: str, *args: Any, **kwargs: Any) -> Any:
         if {"out", "where", "casting"} & kwargs.keys():
@@ -251,30 +254,33 @@ class LabNumpy:
             return self.kept(getattr(np, name)(*args, **kwargs))
         if "dtype" in kwargs:
             raise TypeError(f"references use no dtype= of np.{name}")
-        function = getattr(anp, name)
-        if _is_plain([*args, *kwargs.values()]):
+        function = getattr(np if self.direct and hasattr(np, name) else anp, name)
+        if type(args[0]) not in (Enclosed, ArrayBox) and _is_plain([*args, *kwargs.values()]):
             if name in ROUNDED or name == "mean":
                 return function(*map(self.lifted, args[: 1 if name in balls.UNARY or name == "mean" else 2]), *args[2:], **kwargs)
             found = function(*args, **kwargs)
             if np.asarray(found).dtype.kind == "f":
                 raise enclosed.unruled(name)
             return found
-        return self.kept(function(*map(self._lifted_within, args), **{key: self._lifted_within(value) for key, value in kwargs.items()}))
+        if kwargs:
+            kwargs = {key: self._lifted_within(value) for key, value in kwargs.items()}
+        found = function(*[one if type(one) is Enclosed else self._lifted_within(one) for one in args], **kwargs)
+        return found if type(found) is Enclosed else self.kept(found)
 
     def _array(self, value: Any, dtype: Any = None) -> Any:
         if isinstance(value, OURS) or _holds(value, OURS):
             if dtype is not None:
-                raise TypeError(enclosed.CONVERSION)
+                raise TypeError(CONVERSION)
             return anp.array(self._lifted_within(value))
         if dtype is not None and _holds(value, (np.floating, np.ndarray)):
-            raise TypeError(enclosed.CONVERSION)
+            raise TypeError(CONVERSION)
         if self.wide and _holds(value, (np.floating, np.ndarray)):
             return self.kept(np.array(self._lifted_within(value)))
         return self.kept(np.array(value, dtype))
 
     def _full(self, shape: Any, value: Any, dtype: Any = None) -> Any:
         if dtype is not None and not isinstance(value, int | float):
-            raise TypeError(enclosed.CONVERSION)
+            raise TypeError(CONVERSION)
         if isinstance(value, int | float):
             return self.kept(np.full(shape, value, dtype))
         return self.lifted(value) * self.kept(np.ones(shape))

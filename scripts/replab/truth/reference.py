@@ -8,6 +8,7 @@ import importlib.util
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +24,7 @@ from replab.errors import TruthError
 from replab.formats import Format
 from replab.truth import balls, enclosed, namespace, strict
 from replab.truth.enclosed import Enclosed
-from replab.truth.perturbed import Diverged, Perturbed, rounding, side_by_side
+from replab.truth.perturbed import CONVERSION, Diverged, Perturbed, rounding, side_by_side
 
 Array = NDArray[Any]
 
@@ -52,7 +53,10 @@ FAILURES = (Exception, SystemExit, GeneratorExit)
 
 def _described(error: BaseException) -> str:
     """An exception as a sentence that can be written anywhere."""
-    return f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace").decode()
+    inner: BaseException | None = error
+    while inner is not None and inner.args != (CONVERSION,):  # NumPy wraps it in words of its own
+        inner = inner.__cause__ or inner.__context__
+    return f"{type(error).__name__}: {inner or error}".encode("utf-8", "backslashreplace").decode()
 
 
 def _place(path: Path, error: BaseException) -> str:
@@ -122,7 +126,12 @@ class Problem:
             raise TruthError(_described(error), where=self._where(error)) from error
 
     def _where(self, error: BaseException) -> str:
-        return f"{_place(self.path, error) or self.path}: {self.function} (order {self.derivative})"
+        return f"{_place(self.path, error) or self._start()}: {self.function} (order {self.derivative})"
+
+    def _start(self) -> str:
+        """Where the function begins."""
+        code = getattr(getattr(load(self.path), self.function, None), "__code__", None)
+        return strict.place(self.path, code.co_firstlineno) if code else str(self.path)
 
     def plain(self) -> list[Array]:
         """Values in ordinary float64 with IEEE special values: decides shapes, and where infinities and NaN belong."""
@@ -148,13 +157,17 @@ class Problem:
         """
         if np.finfo(np.longdouble).nmant < 63:  # the leading bit is counted apart
             raise TruthError("this machine has no extended precision, which long programs are judged by", where=str(self.path))
-        with namespace.widely():
+        with namespace.widely(), self._directly():
             return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.longdouble), certified=True)]
 
     def _ordinary(self, kind: type[np.floating[Any]]) -> list[Array]:
         """Values in ordinary arrays of a type."""
-        with namespace.directly() if self.derivative == 0 else contextlib.nullcontext():
+        with self._directly():
             return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(kind))]
+
+    def _directly(self) -> AbstractContextManager[None]:
+        """Without autograd's wrappers where nothing is differentiated."""
+        return namespace.directly() if self.derivative == 0 else contextlib.nullcontext()
 
     def balls(self, precision: int, *, pointwise: bool = False) -> list[Array]:
         """Object arrays of balls, computed with ``precision`` bits (integer outputs stay integers).
@@ -163,7 +176,7 @@ class Problem:
         """
         before, ctx.prec = ctx.prec, precision
         try:
-            with namespace.exactly():
+            with namespace.exactly(), self._directly():
                 found = self.evaluate(lambda values: Enclosed(balls.to_balls(values)), certified=True, pointwise=pointwise)
             return [self._settled(value) for value in found]
         finally:

@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import Box
 
 from replab.errors import TruthError
 from replab.truth import linalg
-from replab.truth.enclosed import CONVERSION, Enclosed, Undecided, whole
+from replab.truth.enclosed import Enclosed, Undecided, whole
 from replab.truth.namespace import LabNumpy, LabSpecial, np_, special_
+from replab.truth.perturbed import CONVERSION
 
 HELPER = "__replab__"
 IMPORTS = "numpy (as np), scipy.special, math, functools, itertools, typing"
@@ -35,6 +37,7 @@ _OPERATORS: dict[type[ast.AST], str] = {
     ast.MatMult: "matmul", ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor", ast.LShift: "lshift", ast.RShift: "rshift",
     ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne",
 }  # fmt: skip
+OURS = frozenset((Enclosed, ArrayBox))
 NUMBERS = (bool, int, float, np.bool_, np.number)
 
 # --- the text ----------------------------------------------------------------------------------------------------------------------------
@@ -195,10 +198,12 @@ def _exact(name: str, a: Any, b: Any) -> Any:
 
 def _binary(name: str) -> Callable[[Any, Any], Any]:
     function = getattr(operator, name)
+    divides = name in ("truediv", "pow")
     rounds = name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow")
 
     def apply(a: Any, b: Any) -> Any:
-        if isinstance(a, Enclosed | Box) or isinstance(b, Enclosed | Box):
+        left, right = type(a), type(b)
+        if left in OURS or right in OURS or (left is int and right is int and not divides):
             return function(a, b)
         if isinstance(a, complex) or isinstance(b, complex):
             raise TypeError("certified arithmetic has no complex numbers")
@@ -280,7 +285,7 @@ _OF_NUMBERS = frozenset(("is_integer", "bit_length", "real", "numerator", "denom
 
 def attribute(value: Any, name: str, *default: Any) -> Any:
     """``value.name``; raises ``TypeError`` for what would leave certified arithmetic."""
-    if name == "_value":
+    if name == "_value" or (value is np_ and name[0] != "_"):
         return getattr(value, name, *default)
     if isinstance(value, LabNumpy | LabSpecial | _Module):
         if name.startswith("_"):
