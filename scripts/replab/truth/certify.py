@@ -50,8 +50,9 @@ Runs = tuple[list[Array], int]
 class Truth:
     """Certified values of one output, float64 arrays of one shape; equal to itself alone.
 
-    truth = ``high`` + ``low`` within ±``bound``; ``sigma`` is the standard deviation that rounding alone would cause. ``ieee`` is the
-    plain float64 evaluation: it says where ±Inf, NaN and signed zeros belong. For integer and boolean outputs ``exact`` holds the values.
+    truth = ``high`` + ``low`` within ±``bound`` (and 2^-1074, below which float64 has no number); ``sigma`` is the standard deviation that
+    rounding alone would cause, infinite where nothing is known. ``ieee`` is the plain float64 evaluation: it says where ±Inf, NaN and signed
+    zeros belong. For integer and boolean outputs ``exact`` holds the values.
     """
 
     high: Array
@@ -86,8 +87,9 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
     method = "ball arithmetic"
     found = _enclose(problem, form, elementwise=elementwise)
     _agree(problem, ieee, [value for value, *_ in found])
+    odd = _odd(problem, elementwise=elementwise)
     enclosures = [
-        (high, low, bound if _is_whole(value) else np.where(_decided_by_ieee(problem, value, elementwise=elementwise), np.inf, bound))
+        (high, low, bound if _is_whole(value) else np.where(odd & ~np.isfinite(value), np.inf, bound))
         for value, (high, low, bound) in zip(ieee, found, strict=True)
     ]
     truths = [(high, low) for high, low, _ in enclosures]
@@ -98,8 +100,8 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
         if _is_whole(value):
             certified.append(_exact(high))
             continue
-        sigma = spreads[place]
-        sigma = _with_quantisation(sigma, high, low, form)
+        sigma = _with_quantisation(spreads[place], high, low, form)
+        sigma = np.where(~odd & ~np.isfinite(high + bound) & np.isfinite(value), np.inf, sigma)  # nobody knows: float64 alone proves nothing
         certified.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value.astype(np.float64), runs=runs, method=method))
     return certified
 
@@ -213,11 +215,10 @@ def _big_product(left: Array, right: Array, form: Format, value: Array) -> Truth
     return Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value, runs=KNOWN, method="sums of exact products")
 
 
-def _decided_by_ieee(problem: Problem, value: Array, *, elementwise: bool) -> NDArray[np.bool_]:
-    """Where an infinite or NaN input makes an infinite or NaN result: what IEEE arithmetic says of those, balls do not know."""
+def _odd(problem: Problem, *, elementwise: bool) -> NDArray[np.bool_]:
+    """Where an input is infinite or NaN: what IEEE arithmetic says of those, balls do not know."""
     given = [~np.isfinite(one) for one in problem.inputs.values() if one.dtype.kind == "f"]
-    odd = np.logical_or.reduce(given) if elementwise and given else np.asarray(any(one.any() for one in given))
-    return np.asarray(odd & ~np.isfinite(value))
+    return np.logical_or.reduce(given) if elementwise and given else np.asarray(any(one.any() for one in given))
 
 
 Enclosure = tuple[Array, Array, Array]
