@@ -176,6 +176,52 @@ class Enclosed(NDArrayOperatorsMixin):
         return RULES[func](*args, **kwargs)
 
 
+class Moved(Enclosed):
+    """An array of plain numbers that may be moved and looked at from another side, and multiplied once by another: all else is refused.
+
+    It tells apart a product of the inputs themselves from one of numbers that were computed.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, place: Any) -> Any:
+        return Moved(self.data[_place(place)])
+
+    def __bool__(self) -> bool:
+        raise Computed
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if ufunc is np.matmul and method == "__call__" and not kwargs and all(isinstance(one, Moved) for one in inputs):
+            return Product(inputs[0].data, inputs[1].data)
+        raise Computed
+
+    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        if func in (np.shape, np.ndim, np.size):
+            return RULES[func](*args, **kwargs)
+        if func not in _MOVING or func in _FILLING:
+            raise Computed
+        found = RULES[func](*args, **kwargs)
+        return Moved(found.data) if isinstance(found, Enclosed) else found
+
+
+class Product:
+    """What ``np.matmul`` makes of two moved arrays: nothing can be done with it but return it."""
+
+    __slots__ = ("left", "right")
+
+    def __init__(self, left: NDArray[Any], right: NDArray[Any]) -> None:
+        self.left, self.right = left, right
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise Computed
+
+    __array_ufunc__ = __array_function__ = __array__ = __bool__ = __len__ = __getitem__ = _refuse
+
+
+class Computed(Exception):
+    """A moved array would have to be computed with."""
+
+
 def unruled(name: str) -> TypeError:
     """The error of a function that has no rule here."""
     return TypeError(f"np.{name} has no rule in certified arithmetic: write it with other functions, or give it one in replab/truth/enclosed.py")
@@ -216,9 +262,15 @@ def _operation(ufunc: np.ufunc, *, swapped: bool = False) -> Callable[[Enclosed,
     return apply
 
 
+def _computed(self: Moved, other: Any) -> NoReturn:
+    raise Computed
+
+
 for _name, _ufunc in {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide}.items():
     setattr(Enclosed, f"__{_name}__", _operation(_ufunc))
     setattr(Enclosed, f"__r{_name}__", _operation(_ufunc, swapped=True))
+    setattr(Moved, f"__{_name}__", _computed)
+    setattr(Moved, f"__r{_name}__", _computed)
 
 
 def raw(value: Any) -> NDArray[Any]:

@@ -39,8 +39,8 @@ the ``log(2)`` of autograd's rules too."""
 OURS = (Enclosed, Box)
 CREATION = frozenset(("zeros", "ones", "eye", "identity", "tri", "arange"))
 """Functions whose floats are whole numbers, as long as they are given such."""
-JOINING = frozenset(("hstack", "vstack", "column_stack"))
-"""Functions that autograd composes of others."""
+JOINING = frozenset(("concatenate", "stack", "hstack", "vstack", "column_stack"))
+"""Functions of a list of arrays; to all others a list is an array."""
 STRICT = frozenset(
     {function.__name__ for function in enclosed.RULES} | balls.UNARY.keys() | balls.BINARY.keys() | balls.PREDICATES.keys() | ROUNDED | CREATION | JOINING
     | set("""add subtract multiply negative positive matmul greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not
@@ -219,7 +219,7 @@ class LabNumpy:
 
     def __getattr__(self, name: str) -> Any:
         if self.strict:
-            return self._strictly(name)
+            return self.strictly(name)
         if self.direct and self.products is not None and name == "matmul":
             return self._noted
         if self.direct and hasattr(np, name) and hasattr(anp, name):
@@ -229,7 +229,7 @@ class LabNumpy:
         except AttributeError:
             raise AttributeError(f"references cannot use np.{name}: autograd has no rule for it") from None
 
-    def _strictly(self, name: str) -> Any:
+    def strictly(self, name: str) -> Any:
         """A function of NumPy that neither takes nor gives plain floats."""
         if name in NUMBERS:
             return NUMBERS[name]
@@ -262,6 +262,10 @@ class LabNumpy:
             if np.asarray(found).dtype.kind == "f":
                 raise enclosed.unruled(name)
             return found
+        if name not in JOINING:
+            args = tuple(
+                self._array(one) if isinstance(one, list | tuple) and _holds(one, (float, np.floating, *OURS)) else one for one in args
+            )
         if kwargs:
             kwargs = {key: self._lifted_within(value) for key, value in kwargs.items()}
         found = function(*[one if type(one) is Enclosed else self._lifted_within(one) for one in args], **kwargs)

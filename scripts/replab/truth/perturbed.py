@@ -149,7 +149,10 @@ class Perturbed(NDArrayOperatorsMixin):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError(CONVERSION)
 
-    __float__ = __complex__ = __round__ = __format__ = __setitem__ = item = tolist = _refuse
+    __float__ = __complex__ = __round__ = __format__ = item = tolist = _refuse
+
+    def __setitem__(self, place: Any, value: Any) -> NoReturn:
+        raise TypeError("a reference changes no array in place: write it with np.where, np.concatenate or np.stack")
 
     def __int__(self) -> int:
         return int(self.one())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import functools
 import importlib.util
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from replab.errors import TruthError
 from replab.formats import Format
 from replab.truth import balls, enclosed, namespace, strict
-from replab.truth.enclosed import Enclosed
+from replab.truth.enclosed import Enclosed, Moved, Product
 from replab.truth.perturbed import CONVERSION, Diverged, Perturbed, rounding, side_by_side
 
 Array = NDArray[Any]
@@ -53,6 +54,8 @@ FAILURES = (Exception, SystemExit, GeneratorExit)
 
 def _described(error: BaseException) -> str:
     """An exception as a sentence that can be written anywhere."""
+    if isinstance(error, NameError) and error.name in dir(builtins):
+        return f"references cannot use {error.name}: what it does would not be certified"
     inner: BaseException | None = error
     while inner is not None and inner.args != (CONVERSION,):  # NumPy wraps it in words of its own
         inner = inner.__cause__ or inner.__context__
@@ -146,9 +149,18 @@ class Problem:
         values = [np.asarray(value) for value in found]
         if len(found) != 1 or len(made) != 1 or made[0][2] is not found[0]:
             return values, None
-        left, right = (np.ascontiguousarray(one) for one in made[0][:2])
-        matrices = left.ndim == right.ndim == 2 and left.dtype.kind == right.dtype.kind == "f"
-        return values, (left, right) if matrices else None
+        left, right = made[0][:2]
+        factors = self._moved_factors() if left.ndim == right.ndim == 2 and left.dtype.kind == right.dtype.kind == "f" else None
+        return values, factors
+
+    def _moved_factors(self) -> tuple[Array, Array] | None:
+        """The factors of a product that are inputs, moved at most: computed ones would be rounded."""
+        try:
+            with namespace.exactly(), namespace.directly():
+                (found,) = self.evaluate(lambda values: Moved(values.astype(np.float64)), certified=True)
+        except (TruthError, enclosed.Undecided):  # the path by balls says what is wrong, if anything is
+            return None
+        return (np.ascontiguousarray(found.left), np.ascontiguousarray(found.right)) if isinstance(found, Product) else None
 
     def extended(self) -> list[Array]:
         """Values in the processor's extended precision (64 bits of significand).
@@ -219,7 +231,7 @@ def _checked(value: Any) -> Any:
     while isinstance(inner, Box):
         inner = inner._value  # noqa: SLF001 (how autograd unboxes)
     kind = inner.dtype.kind if isinstance(inner, np.ndarray | np.generic) else "f"
-    if not isinstance(inner, bool | int | float | np.ndarray | np.generic | Perturbed | Enclosed) or kind not in "biuf":
+    if not isinstance(inner, bool | int | float | np.ndarray | np.generic | Perturbed | Enclosed | Product) or kind not in "biuf":
         kinds = f"an array of {inner.dtype}" if isinstance(inner, np.ndarray | np.generic) else f"a {type(inner).__name__}"
         raise TypeError(f"returns {kinds}: an output is a number or an array of numbers, several of them are a tuple")
     return value

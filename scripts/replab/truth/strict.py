@@ -27,7 +27,7 @@ from autograd.tracer import Box
 from replab.errors import TruthError
 from replab.truth import linalg
 from replab.truth.enclosed import Enclosed, Undecided, whole
-from replab.truth.namespace import LabNumpy, LabSpecial, np_, special_
+from replab.truth.namespace import LabSpecial, np_, special_
 from replab.truth.perturbed import CONVERSION
 
 HELPER = "__replab__"
@@ -71,6 +71,12 @@ class _Rewriter(ast.NodeTransformer):
         if not (isinstance(node.value, ast.Name) and node.value.id == "self"):
             raise _fault(node, "a reference changes no attribute")
         return node
+
+    def visit_Try(self, node: ast.Try) -> ast.stmt:
+        raise _fault(node, "a reference has no try statement: what happens after an error is not certified")
+
+    def visit_TryStar(self, node: ast.AST) -> ast.AST:
+        raise _fault(node, "a reference has no try statement: what happens after an error is not certified")
 
     def visit_Match(self, node: ast.Match) -> ast.stmt:
         raise _fault(node, "a reference has no match statement: write it with if")
@@ -279,18 +285,21 @@ ATTRIBUTES = frozenset(
     diagonal trace dot searchsorted copy nonzero flatten reshape transpose astype mean _value""".split()  # noqa: SIM905 (easier to read)
 )
 """What a reference may ask an array for."""
+OF_NUMPY = frozenset(("linalg", "round_to", "stop_gradient", "var", "std", "pi", "e", "euler_gamma"))
 _OF_BOXES = ATTRIBUTES | {"var", "std"}
 _OF_NUMBERS = frozenset(("is_integer", "bit_length", "real", "numerator", "denominator"))
 
 
-def attribute(value: Any, name: str, *default: Any) -> Any:
+def attribute(value: Any, name: str) -> Any:
     """``value.name``; raises ``TypeError`` for what would leave certified arithmetic."""
-    if name == "_value" or (value is np_ and name[0] != "_"):
-        return getattr(value, name, *default)
-    if isinstance(value, LabNumpy | LabSpecial | _Module):
+    if value is np_:
+        return getattr(np_, name) if name in OF_NUMPY else np_.strictly(name)
+    if name == "_value":
+        return getattr(value, name)
+    if isinstance(value, LabSpecial | _Module):
         if name.startswith("_"):
             raise AttributeError(f"references cannot use {name}")
-        return getattr(value, name, *default)
+        return getattr(value, name)
     if value is linalg:
         if name in linalg.__all__:
             return np_.lifting(getattr(value, name))
@@ -300,14 +309,14 @@ def attribute(value: Any, name: str, *default: Any) -> Any:
     if isinstance(value, Enclosed | Box | np.ndarray | np.generic):
         if name not in (_OF_BOXES if isinstance(value, Box) else ATTRIBUTES):
             raise AttributeError(f"references cannot use .{name} of an array: {CONVERSION}")
-        return _of_array(value, name) if isinstance(value, np.ndarray | np.generic) else getattr(value, name, *default)
+        return _of_array(value, name) if isinstance(value, np.ndarray | np.generic) else getattr(value, name)
     if isinstance(value, int | float) and name not in _OF_NUMBERS:
         raise AttributeError(f"references cannot use .{name} of a number")
     if isinstance(value, str) and name in ("format", "format_map"):
         raise AttributeError(CONVERSION)
     if isinstance(value, types.FunctionType | types.CodeType | types.FrameType | types.GeneratorType | types.ModuleType):
         raise AttributeError(f"references cannot look into {type(value).__name__}s (.{name})")
-    return getattr(value, name, *default)
+    return getattr(value, name)
 
 
 def _of_array(value: Any, name: str) -> Any:
@@ -394,8 +403,7 @@ _TYPES: dict[type, Any] = {float: Float, int: Int, str: Str}
 
 
 def _type(value: Any) -> Any:
-    if _is_array(value) or isinstance(value, np.generic):
-        raise TypeError("references do not ask for the type of an array")
+    _same_everywhere(value, "")
     return _TYPES.get(type(value), type(value))
 
 
@@ -413,21 +421,38 @@ def _round(value: Any, *digits: Any) -> Any:
     return round(value, *digits)
 
 
+def _same_everywhere(value: Any, name: str) -> None:
+    """A reference that does one thing with arrays of one kind and another with those of another kind would have no truth."""
+    if (_is_array(value) or isinstance(value, np.generic)) and name != "_value":
+        raise TypeError("references do not ask for the type of an array, or for what it has")
+
+
 def _getattr(value: Any, name: str, *default: Any) -> Any:
-    try:
-        return attribute(value, name, *default)
-    except AttributeError:
-        if default:
-            return default[0]
-        raise
+    if default:
+        _same_everywhere(value, name)
+        return attribute(value, name) if _hasattr(value, name) else default[0]
+    return attribute(value, name)
 
 
 def _hasattr(value: Any, name: str) -> bool:
+    _same_everywhere(value, name)
     try:
         attribute(value, name)
-    except (AttributeError, TypeError):
+    except AttributeError:
         return False
     return True
+
+
+def _isinstance(value: Any, kinds: Any) -> bool:
+    _same_everywhere(value, "")
+    return isinstance(value, kinds)
+
+
+def _steps(start: int = 0, step: int = 1) -> Iterator[int]:
+    """``itertools.count``"""
+    if not (isinstance(start, int) and isinstance(step, int)):
+        raise TypeError("itertools.count takes whole numbers here: floats would be rounded")
+    return itertools.count(start, step)
 
 
 class _Module:
@@ -483,7 +508,7 @@ def _accumulate(values: Any, function: Any = None, *, initial: Any = None) -> It
 _MODULES: dict[str, Any] = {
     "numpy": np_, "scipy": _Module("scipy", {"special": special_}), "scipy.special": special_, "math": _Math("math", _MATH),
     "functools": _Module("functools", {name: getattr(functools, name) for name in ("reduce", "partial", "cache", "lru_cache", "wraps")}),
-    "itertools": _Module("itertools", {**{name: getattr(itertools, name) for name in dir(itertools) if name[0] != "_"}, "accumulate": _accumulate}),
+    "itertools": _Module("itertools", {**{name: getattr(itertools, name) for name in dir(itertools) if name[0] != "_"}, "accumulate": _accumulate, "count": _steps}),
     "typing": _Module("typing", {name: getattr(typing, name) for name in typing.__all__}),
 }  # fmt: skip
 
@@ -496,14 +521,14 @@ def _import(name: str, _globals: Any = None, _locals: Any = None, wanted: Any = 
     return _MODULES[name] if wanted or "." not in name else _MODULES[name.split(".")[0]]
 
 
-_KEPT = """abs all any bool callable classmethod dict enumerate filter frozenset isinstance issubclass iter len list map max min next object print
+_KEPT = """abs all any bool callable classmethod dict enumerate filter frozenset issubclass iter len list map max min next object print
 property range reversed set slice sorted staticmethod super tuple zip True False None NotImplemented Ellipsis __build_class__
 ArithmeticError AssertionError AttributeError Exception IndexError KeyError LookupError NotImplementedError OverflowError RuntimeError
 StopIteration SystemExit TypeError ValueError ZeroDivisionError""".split()
 BUILTINS: dict[str, Any] = {
     **{name: getattr(builtins, name) for name in _KEPT},
     "__import__": _import, "__name__": "builtins", "float": Float, "int": Int, "str": Str, "type": _type, "sum": _sum, "pow": _pow,
-    "divmod": lambda a, b: (Helper.floordiv(a, b), Helper.mod(a, b)), "round": _round, "getattr": _getattr, "hasattr": _hasattr,
+    "divmod": lambda a, b: (Helper.floordiv(a, b), Helper.mod(a, b)), "round": _round, "getattr": _getattr, "hasattr": _hasattr, "isinstance": _isinstance,
     "repr": lambda value: repr(_shown(value)),
 }  # fmt: skip
 """The built-in names that a reference has, those that would round among them in another form."""
