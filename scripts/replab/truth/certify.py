@@ -50,9 +50,9 @@ Runs = tuple[list[Array], int]
 class Truth:
     """Certified values of one output, float64 arrays of one shape; equal to itself alone.
 
-    truth = ``high`` + ``low`` within ±``bound`` (and 2^-1074, below which float64 has no number); ``sigma`` is the standard deviation that
-    rounding alone would cause, infinite where nothing is known. ``ieee`` is the plain float64 evaluation: it says where ±Inf, NaN and signed
-    zeros belong. For integer and boolean outputs ``exact`` holds the values.
+    truth = ``high`` + ``low`` within ±``bound`` (and 2^-1074, below which float64 has no number); ``sigma`` is the standard deviation
+    that rounding alone would cause, infinite where nothing is known. ``ieee`` is the plain float64 evaluation: it says where ±Inf, NaN and
+    signed zeros belong. For integer and boolean outputs ``exact`` holds the values.
     """
 
     high: Array
@@ -101,7 +101,8 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
             certified.append(_exact(high))
             continue
         sigma = _with_quantisation(spreads[place], high, low, form)
-        sigma = np.where(~odd & ~np.isfinite(high + bound) & np.isfinite(value), np.inf, sigma)  # nobody knows: float64 alone proves nothing
+        unknown = ~odd & ~np.isfinite(high + bound) & np.isfinite(value)  # a float64 number alone proves nothing
+        sigma = np.where(unknown, np.inf, sigma)
         certified.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value.astype(np.float64), runs=runs, method=method))
     return certified
 

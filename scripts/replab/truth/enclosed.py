@@ -105,19 +105,20 @@ class Enclosed(NDArrayOperatorsMixin):
     Conditions that are all decided are plain boolean arrays instead.
     """
 
-    __slots__ = ("data", "kind")
+    __slots__ = ("data", "kind", "scalar")
     __array_priority__ = 100.0
     __hash__ = None  # type: ignore[assignment]  # as an array's
 
     def __init__(self, data: Any, kind: str = "f") -> None:
-        self.data: NDArray[Any] = data if isinstance(data, np.ndarray) else _boxed(data)
+        self.scalar = not isinstance(data, np.ndarray)  # where NumPy's floats would be a number, which nobody can change
+        self.data: NDArray[Any] = _boxed(data) if self.scalar else data
         self.kind = kind
 
     shape = property(lambda self: self.data.shape)
     ndim = property(lambda self: self.data.ndim)
     size = property(lambda self: self.data.size)
     dtype = property(lambda self: np.dtype(bool if self.kind == "b" else np.float64))
-    T = property(lambda self: np.transpose(self))
+    T = property(np.transpose)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -142,7 +143,7 @@ class Enclosed(NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         found = _relation("not_equal", self.one(), arb(0))
         if found is None:
-            raise Undecided("an answer of yes or no is needed, and this is the ball of both" if self.kind == "b" else "whether this is 0 is open")
+            raise Undecided("whether this condition holds is open" if self.kind == "b" else "whether this number is 0 is open")
         return found
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
@@ -224,7 +225,8 @@ class Computed(Exception):
 
 def unruled(name: str) -> TypeError:
     """The error of a function that has no rule here."""
-    return TypeError(f"np.{name} has no rule in certified arithmetic: write it with other functions, or give it one in replab/truth/enclosed.py")
+    hint = "write it with other functions, or give it one in replab/truth/enclosed.py"
+    return TypeError(f"np.{name} has no rule in certified arithmetic: {hint}")
 
 
 def _count() -> None:
@@ -250,6 +252,7 @@ def _operation(ufunc: np.ufunc, *, swapped: bool = False) -> Callable[[Enclosed,
     """An operator, without the way through NumPy's protocol: references of small arrays use thousands."""
 
     def apply(self: Enclosed, other: Any) -> Any:
+        operand: Any
         if isinstance(other, Enclosed):
             operand = other.data
         elif isinstance(other, Box):
@@ -262,7 +265,7 @@ def _operation(ufunc: np.ufunc, *, swapped: bool = False) -> Callable[[Enclosed,
     return apply
 
 
-def _computed(self: Moved, other: Any) -> NoReturn:
+def _computed(*_: Any) -> NoReturn:
     raise Computed
 
 
@@ -289,7 +292,7 @@ def _place(place: Any) -> Any:
         if place.kind == "b":
             raise Undecided("an index must be decided")
         raise TypeError(CONVERSION)
-    return tuple(_place(one) for one in place) if isinstance(place, tuple) else [_place(one) for one in place] if isinstance(place, list) else place
+    return type(place)(map(_place, place)) if isinstance(place, tuple | list) else place
 
 
 # --- comparisons -------------------------------------------------------------------------------------------------------------------------
@@ -428,9 +431,9 @@ def _moved(function: Callable[..., Any]) -> Rule:
 
 _FILLING = frozenset((np.diag, np.tril, np.triu, np.trace))
 _MOVING = (
-    np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.rollaxis, np.expand_dims, np.squeeze, np.broadcast_to, np.take, np.roll,
-    np.flip, np.flipud, np.fliplr, np.rot90, np.tile, np.repeat, np.diag, np.diagonal, np.tril, np.triu, np.delete, np.split, np.array_split,
-    np.hsplit, np.vsplit, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.copy, np.take_along_axis, np.trace,
+    np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.rollaxis, np.expand_dims, np.squeeze, np.broadcast_to, np.take,
+    np.roll, np.flip, np.flipud, np.fliplr, np.rot90, np.tile, np.repeat, np.diag, np.diagonal, np.tril, np.triu, np.delete, np.split,
+    np.array_split, np.hsplit, np.vsplit, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.copy, np.take_along_axis, np.trace,
 )  # fmt: skip
 RULES.update({function: _moved(function) for function in _MOVING})
 RULES[np.shape] = lambda a: a.shape
@@ -479,7 +482,8 @@ def _pad(a: Any, widths: Any, mode: str = "constant", **kwargs: Any) -> Any:
         return Enclosed(np.pad(raw(a), widths, "constant", constant_values=values.item()))
     if mode not in ("edge", "reflect", "symmetric", "wrap") or kwargs:
         raise unruled(f"pad in the mode {mode}")
-    return Enclosed(np.pad(raw(a), widths, mode))
+    moved: Any = np.pad
+    return Enclosed(moved(raw(a), widths, mode))
 
 
 @_rule(np.where)
@@ -534,12 +538,15 @@ def _folded(function: Callable[[Any, Any], Any], data: NDArray[Any], axis: Any, 
 
 @_rule(np.sum)
 def _sum(a: Any, axis: Any = None, keepdims: bool = False, dtype: None = None) -> Any:  # noqa: ARG001, FBT001, FBT002 (NumPy's signature)
-    return Enclosed(_filled(np.add.reduce(raw(a), axis=axis, keepdims=keepdims)) if not a.size else np.add.reduce(raw(a), axis=axis, keepdims=keepdims))
+    reduce: Any = np.add.reduce
+    found = reduce(raw(a), axis=axis, keepdims=keepdims)
+    return Enclosed(found if a.size else _filled(found))
 
 
 @_rule(np.prod)
 def _prod(a: Any, axis: Any = None, keepdims: bool = False, dtype: None = None) -> Any:  # noqa: ARG001, FBT001, FBT002 (NumPy's signature)
-    return Enclosed(_filled(np.multiply.reduce(raw(a), axis=axis, keepdims=keepdims)))
+    reduce: Any = np.multiply.reduce
+    return Enclosed(_filled(reduce(raw(a), axis=axis, keepdims=keepdims)))
 
 
 @_rule(np.mean)
@@ -724,9 +731,14 @@ def _astype(a: Enclosed, dtype: Any, **_: Any) -> Any:
     raise TypeError(CONVERSION)
 
 
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of NumPy as a method, by way of its protocol."""
+    return lambda a, *args, **kwargs: function(a, *args, **kwargs)  # noqa: PLW0108 (functions of C would not be bound to an array)
+
+
 METHODS: dict[str, Callable[..., Any]] = {
     **{
-        name: (lambda function: lambda a, *args, **kwargs: function(a, *args, **kwargs))(getattr(np, name))
+        name: _method(getattr(np, name))
         for name in (
             "sum", "mean", "prod", "max", "min", "any", "all", "cumsum", "cumprod", "argmax", "argmin", "argsort", "ravel", "swapaxes",
             "squeeze", "take", "clip", "repeat", "diagonal", "trace", "dot", "round", "searchsorted", "copy", "nonzero",
@@ -735,7 +747,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "flatten": np.ravel, "reshape": lambda a, *shape: np.reshape(a, shape[0] if len(shape) == 1 else shape),
     "transpose": lambda a, *axes: np.transpose(a, (axes[0] if len(axes) == 1 else axes) if axes else None), "astype": _astype,
 }  # fmt: skip
-for _name, _method in METHODS.items():
-    setattr(Enclosed, _name, _method)
+for _name, _found in METHODS.items():
+    setattr(Enclosed, _name, _found)
 for _name in ("item", "tolist", "tobytes", "view", "fill", "put", "sort", "partition"):
     setattr(Enclosed, _name, Enclosed._refuse)  # noqa: SLF001 (the sentence of a conversion)

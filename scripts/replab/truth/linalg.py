@@ -154,7 +154,7 @@ def matrix_rank(a: Array) -> Array:
     if isinstance(a, Enclosed):
         elements = a.data.ravel().tolist()
         if all(one.is_exact() for one in elements):
-            return np.asarray(fmpq_mat(*a.shape, [one.fmpq() for one in elements]).rank(), np.int64)
+            return np.asarray(fmpq_mat(a.shape[0], a.shape[1], [one.fmpq() for one in elements]).rank(), np.int64)
         if not (svdvals(a) > 0).all():  # below full rank no ball decides it
             raise Undecided("the rank of this matrix is open")
         return np.asarray(min(a.shape), np.int64)

@@ -21,6 +21,7 @@ from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vspaces import ArrayVSpace
 from autograd.tracer import Box, notrace_primitives, register_notrace, trace_primitives_map
 from flint import arb, ctx, fmpq
+from numpy.lib.array_utils import normalize_axis_tuple
 from scipy import special as scipy_special
 
 from replab import formats
@@ -28,7 +29,6 @@ from replab.truth import balls, enclosed, linalg
 from replab.truth.dispatch import concatenate, stack
 from replab.truth.enclosed import Enclosed
 from replab.truth.perturbed import CONVERSION, Perturbed
-
 
 ROUNDED = frozenset(
     """exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh reciprocal
@@ -42,9 +42,9 @@ CREATION = frozenset(("zeros", "ones", "eye", "identity", "tri", "arange"))
 JOINING = frozenset(("concatenate", "stack", "hstack", "vstack", "column_stack"))
 """Functions of a list of arrays; to all others a list is an array."""
 STRICT = frozenset(
-    {function.__name__ for function in enclosed.RULES} | balls.UNARY.keys() | balls.BINARY.keys() | balls.PREDICATES.keys() | ROUNDED | CREATION | JOINING
-    | set("""add subtract multiply negative positive matmul greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not
-    logical_xor bitwise_and bitwise_or bitwise_xor invert array asarray full""".split())  # noqa: SIM905 (easier to read)
+    {function.__name__ for function in enclosed.RULES} | balls.UNARY.keys() | balls.BINARY.keys() | balls.PREDICATES.keys() | ROUNDED
+    | CREATION | JOINING | set("""add subtract multiply negative positive matmul greater greater_equal less less_equal equal not_equal
+    logical_and logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_xor invert array asarray full""".split())  # noqa: SIM905 (easier to read)
 )  # fmt: skip
 """What a reference may use where truth is certified: what has a rule."""
 NUMBERS = {"inf": np.inf, "nan": np.nan, "newaxis": None}
@@ -61,7 +61,7 @@ def _as_exact(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _install(name: str, *modules: Any) -> None:
-    """Replace ``name`` in autograd's modules by a primitive that lifts plain numbers where truth is certified, and keep the derivative rule."""
+    """Replace ``name`` in autograd's modules by a primitive that lifts plain numbers where truth is certified; its derivative stays."""
     old = getattr(modules[0], name)
     plain = getattr(old, "fun", None) or getattr(np, name)
 
@@ -108,6 +108,26 @@ def round_to(values: Any, name: str) -> Any:
 
 
 defvjp(round_to, lambda ans, values, name: lambda g: g, argnums=(0,))  # noqa: ARG005 (what autograd hands over)
+
+
+def _chosen(ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Callable[[Any], Any]:  # noqa: ARG001, FBT001, FBT002 (NumPy's signature)
+    """The derivative of a largest or smallest element, in equal shares where several are: as autograd's, which adds zeros before it compares.
+
+    A ball and itself plus zero are two balls, of which nobody knows whether they are one number.
+    """
+    shape = anp.shape(x)
+    axes = range(len(shape)) if axis is None else normalize_axis_tuple(axis, len(shape))
+    kept = tuple(1 if place in axes else size for place, size in enumerate(shape))
+
+    def vjp(g: Any) -> Any:
+        places = x == anp.reshape(ans, kept)
+        return anp.reshape(g, kept) * places / anp.sum(places, axis=tuple(axes), keepdims=True)
+
+    return vjp
+
+
+for _function in (anp.max, anp.min, anp.amax, anp.amin):
+    defvjp(_function, _chosen)
 
 
 def _metadata(value: Any) -> tuple[Any, ...]:

@@ -38,7 +38,7 @@ RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
 CONVERSION = (
-    "a value cannot become a plain number (float, int, astype, asarray, item, tolist, math …): it would lose its error bound, or its rounding "
+    "a value cannot become a plain number (float, astype, asarray, item, tolist, math …): it would lose its error bound, or its rounding "
     "errors. Stay with functions of np and special; np.round_to(x, format) is a rounding that is meant"
 )
 

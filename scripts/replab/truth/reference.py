@@ -209,6 +209,9 @@ class Problem:
             return self._side_by_side(form, seed, runs)
         except Diverged:  # where the path depends on the numbers
             alone = [self._side_by_side(form, seed + run, 1) for run in range(runs)]
+            shapes = {tuple(value.shape for value in values) for values, _ in alone}
+            if len(shapes) > 1:
+                raise TruthError("returns outputs whose shapes depend on rounding", where=f"{self._start()}: {self.function}") from None
             return [np.concatenate(column) for column in zip(*(values for values, _ in alone), strict=True)], alone[0][1]
 
     def _side_by_side(self, form: Format, seed: int, runs: int) -> tuple[list[Array], int]:

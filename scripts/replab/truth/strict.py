@@ -238,7 +238,7 @@ for _name in sorted(set(_OPERATORS.values())):
 
 
 def _chain(names: tuple[str, ...], *values: Any) -> Any:
-    """``a < b < c``"""
+    """``a < b < c``."""
     found: Any = True
     for name, (a, b) in zip(names, itertools.pairwise(values), strict=True):
         found = getattr(Helper, name)(a, b)
@@ -249,7 +249,7 @@ def _chain(names: tuple[str, ...], *values: Any) -> Any:
 
 def _changed(name: str, old: Any, value: Any) -> Any:
     """``x += y`` for a name."""
-    if _is_array(old):
+    if _is_array(old) and not (isinstance(old, Enclosed) and old.scalar):
         raise TypeError("a reference changes no array in place: write x = x + y")
     if isinstance(old, list | dict | set):
         return getattr(operator, "i" + name.rstrip("_"))(old, value)
@@ -257,14 +257,14 @@ def _changed(name: str, old: Any, value: Any) -> Any:
 
 
 def _stored(target: Any, key: Any, value: Any) -> None:
-    """``x[k] = y``"""
+    """``x[k] = y``."""
     if _is_array(target):
         raise TypeError("a reference changes no array in place: write it with np.where, np.concatenate or np.stack")
     target[key] = value
 
 
 def _added(name: str, target: Any, key: Any, value: Any) -> None:
-    """``x[k] += y``"""
+    """``x[k] += y``."""
     _stored(target, key, _changed(name, target[key], value))
 
 
@@ -281,8 +281,8 @@ def _shown(value: Any) -> Any:
 # --- attributes --------------------------------------------------------------------------------------------------------------------------
 
 ATTRIBUTES = frozenset(
-    """shape ndim size T dtype kind name sum prod max min any all cumsum cumprod argmax argmin argsort ravel swapaxes squeeze take clip repeat
-    diagonal trace dot searchsorted copy nonzero flatten reshape transpose astype mean _value""".split()  # noqa: SIM905 (easier to read)
+    """shape ndim size T dtype kind name sum prod max min any all cumsum cumprod argmax argmin argsort ravel swapaxes squeeze take clip
+    repeat diagonal trace dot searchsorted copy nonzero flatten reshape transpose astype mean _value""".split()  # noqa: SIM905 (easier to read)
 )
 """What a reference may ask an array for."""
 OF_NUMPY = frozenset(("linalg", "round_to", "stop_gradient", "var", "std", "pi", "e", "euler_gamma"))
@@ -291,7 +291,7 @@ _OF_NUMBERS = frozenset(("is_integer", "bit_length", "real", "numerator", "denom
 
 
 def attribute(value: Any, name: str) -> Any:
-    """``value.name``; raises ``TypeError`` for what would leave certified arithmetic."""
+    """``value.name``; raises ``AttributeError`` for what would leave certified arithmetic."""
     if value is np_:
         return getattr(np_, name) if name in OF_NUMPY else np_.strictly(name)
     if name == "_value":
@@ -315,7 +315,7 @@ def attribute(value: Any, name: str) -> Any:
     if isinstance(value, str) and name in ("format", "format_map"):
         raise AttributeError(CONVERSION)
     if isinstance(value, types.FunctionType | types.CodeType | types.FrameType | types.GeneratorType | types.ModuleType):
-        raise AttributeError(f"references cannot look into {type(value).__name__}s (.{name})")
+        raise AttributeError(f"references cannot look into {type(value).__name__}s (.{name})")  # noqa: TRY004 (what Python says of them)
     return getattr(value, name)
 
 
@@ -368,7 +368,7 @@ class Float(metaclass=_Stands):
     stands = float
     dtype = np.dtype(np.float64)
 
-    def __new__(cls, value: Any = 0.0) -> Any:  # noqa: D102 (as the class)
+    def __new__(cls, value: Any = 0.0) -> Any:
         if isinstance(value, Enclosed | Box | np.floating) or (isinstance(value, np.ndarray) and value.dtype.kind == "f"):
             return _scalar(value)
         if isinstance(value, np.ndarray | np.integer | np.bool_):
@@ -384,7 +384,7 @@ class Int(metaclass=_Stands):
     stands = int
     dtype = np.dtype(np.int64)
 
-    def __new__(cls, value: Any = 0, *base: Any) -> Any:  # noqa: D102 (as the class)
+    def __new__(cls, value: Any = 0, *base: Any) -> Any:
         while isinstance(value, Box):
             value = value._value  # noqa: SLF001 (how autograd unboxes)
         return int(whole(_scalar(value))) if isinstance(value, Enclosed) else int(value, *base)
@@ -395,7 +395,7 @@ class Str(metaclass=_Stands):
 
     stands = str
 
-    def __new__(cls, value: Any = "") -> Any:  # noqa: D102 (as the class)
+    def __new__(cls, value: Any = "") -> Any:
         return str(_shown(value))
 
 
@@ -449,8 +449,8 @@ def _isinstance(value: Any, kinds: Any) -> bool:
 
 
 def _steps(start: int = 0, step: int = 1) -> Iterator[int]:
-    """``itertools.count``"""
-    if not (isinstance(start, int) and isinstance(step, int)):
+    """``itertools.count``."""
+    if {type(start), type(step)} != {int}:
         raise TypeError("itertools.count takes whole numbers here: floats would be rounded")
     return itertools.count(start, step)
 
@@ -468,37 +468,38 @@ class _Module:
             raise AttributeError(f"references cannot use {self._name}.{name}") from None
 
 
-def _of_math(name: str, arrays: str) -> Callable[..., Any]:
-    """A function of ``math`` as one of ``np``, which encloses it."""
-    return lambda *values: getattr(np_, arrays)(*values)
+def _of(namespace: Any, name: str) -> Callable[..., Any]:
+    """A function of one of the lab's namespaces, as it is when it is called."""
+    return lambda *values: getattr(namespace, name)(*values)  # noqa: PLW0108 (which function it is depends on the interpretation)
 
 
 def _floor(name: str) -> Callable[[Any], Any]:
-    return lambda value: Int(getattr(np_, name)(value)) if _is_array(value) or isinstance(value, np.floating) else getattr(math, name)(value)
+    plain = getattr(math, name)
+    return lambda value: Int(getattr(np_, name)(value)) if _is_array(value) or isinstance(value, np.floating) else plain(value)
 
 
 _MATH = {
     **{
-        name: _of_math(name, arrays)
+        name: _of(np_, arrays)
         for name, arrays in {
-            "sqrt": "sqrt", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log1p": "log1p", "log2": "log2", "log10": "log10", "sin": "sin",
-            "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "sinh": "sinh",
-            "cosh": "cosh", "tanh": "tanh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "fabs": "abs", "cbrt": "cbrt",
-            "hypot": "hypot",
+            "sqrt": "sqrt", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log1p": "log1p", "log2": "log2", "log10": "log10",
+            "sin": "sin", "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
+            "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
+            "fabs": "abs", "cbrt": "cbrt", "hypot": "hypot",
         }.items()
     },
     "log": lambda value, *base: np_.log(value) / np_.log(base[0]) if base else np_.log(value),
-    "pow": lambda a, b: Helper.pow(a, b), "prod": lambda values, start=1: functools.reduce(Helper.mul, values, start), "fsum": _sum,
-    "erf": lambda x: special_.erf(x), "erfc": lambda x: special_.erfc(x), "lgamma": lambda x: special_.gammaln(x),
+    "pow": Helper.pow, "prod": lambda values, start=1: functools.reduce(Helper.mul, values, start), "fsum": _sum,
+    "erf": _of(special_, "erf"), "erfc": _of(special_, "erfc"), "lgamma": _of(special_, "gammaln"),
     "floor": _floor("floor"), "ceil": _floor("ceil"), "trunc": _floor("trunc"),
     **{name: getattr(math, name) for name in ("gcd", "lcm", "isqrt", "factorial", "comb", "perm", "inf", "nan")},
 }  # fmt: skip
 
 
 class _Math(_Module):
-    pi = property(lambda self: np_.pi)
-    e = property(lambda self: np_.e)
-    tau = property(lambda self: 2 * np_.pi)
+    pi = property(lambda _: np_.pi)
+    e = property(lambda _: np_.e)
+    tau = property(lambda _: 2 * np_.pi)
 
 
 def _accumulate(values: Any, function: Any = None, *, initial: Any = None) -> Iterator[Any]:
@@ -508,7 +509,7 @@ def _accumulate(values: Any, function: Any = None, *, initial: Any = None) -> It
 _MODULES: dict[str, Any] = {
     "numpy": np_, "scipy": _Module("scipy", {"special": special_}), "scipy.special": special_, "math": _Math("math", _MATH),
     "functools": _Module("functools", {name: getattr(functools, name) for name in ("reduce", "partial", "cache", "lru_cache", "wraps")}),
-    "itertools": _Module("itertools", {**{name: getattr(itertools, name) for name in dir(itertools) if name[0] != "_"}, "accumulate": _accumulate, "count": _steps}),
+    "itertools": _Module("itertools", {**vars(itertools), "accumulate": _accumulate, "count": _steps}),
     "typing": _Module("typing", {name: getattr(typing, name) for name in typing.__all__}),
 }  # fmt: skip
 
@@ -518,18 +519,18 @@ def _import(name: str, _globals: Any = None, _locals: Any = None, wanted: Any = 
         return __import__(name)
     if level or name not in _MODULES:
         raise ImportError(f"references cannot import {name}: they may have {IMPORTS}")
-    return _MODULES[name] if wanted or "." not in name else _MODULES[name.split(".")[0]]
+    return _MODULES[name] if wanted or "." not in name else _MODULES[name.partition(".")[0]]
 
 
 _KEPT = """abs all any bool callable classmethod dict enumerate filter frozenset issubclass iter len list map max min next object print
 property range reversed set slice sorted staticmethod super tuple zip True False None NotImplemented Ellipsis __build_class__
 ArithmeticError AssertionError AttributeError Exception IndexError KeyError LookupError NotImplementedError OverflowError RuntimeError
-StopIteration SystemExit TypeError ValueError ZeroDivisionError""".split()
+StopIteration SystemExit TypeError ValueError ZeroDivisionError""".split()  # noqa: SIM905 (easier to read)
 BUILTINS: dict[str, Any] = {
     **{name: getattr(builtins, name) for name in _KEPT},
     "__import__": _import, "__name__": "builtins", "float": Float, "int": Int, "str": Str, "type": _type, "sum": _sum, "pow": _pow,
-    "divmod": lambda a, b: (Helper.floordiv(a, b), Helper.mod(a, b)), "round": _round, "getattr": _getattr, "hasattr": _hasattr, "isinstance": _isinstance,
-    "repr": lambda value: repr(_shown(value)),
+    "divmod": lambda a, b: (Helper.floordiv(a, b), Helper.mod(a, b)), "round": _round, "getattr": _getattr, "hasattr": _hasattr,
+    "isinstance": _isinstance, "repr": lambda value: repr(_shown(value)),
 }  # fmt: skip
 """The built-in names that a reference has, those that would round among them in another form."""
 for _name, _function in {
