@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +30,8 @@ hypothesis, which only has to be accepted or refused, counts as long sooner: its
 LONG_PRECISION = 64
 LONG_MARGIN = 8.0
 """The bound of a long program is this many times the envelope of its own precision."""
+DISPUTED = 1e-6
+"""Of a value: far more than float64 rounds, far less than a sign changes."""
 CHUNK = 2**16
 BIG_PRODUCT = 128**3
 """Multiplications in a matrix product above which sums of exact products replace balls."""
@@ -87,11 +90,11 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
     method = "ball arithmetic"
     found = _enclose(problem, form, elementwise=elementwise)
     _agree(problem, ieee, [value for value, *_ in found])
-    odd = _odd(problem, elementwise=elementwise)
-    enclosures = [
-        (high, low, bound if _is_whole(value) else np.where(odd & ~np.isfinite(value), np.inf, bound))
-        for value, (high, low, bound) in zip(ieee, found, strict=True)
-    ]
+    odd, signed = (_with_input(problem, kind, elementwise=elementwise) for kind in (_is_odd, _is_signed if elementwise else _is_odd))
+    enclosures = []
+    for value, (high, low, bound) in zip(ieee, found, strict=True):
+        beyond = (odd & ~np.isfinite(value)) | (signed & _disputed(high, bound, value))  # of balls
+        enclosures.append((high, low, bound if _is_whole(value) else np.where(beyond, np.inf, bound)))
     truths = [(high, low) for high, low, _ in enclosures]
     rest = [] if elementwise else [_perturbed(problem, form, RUNS_OF_LONG, RUNS - RUNS_OF_LONG)]
     spreads, runs = _spread([first, *rest], truths)
@@ -101,7 +104,7 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
             certified.append(_exact(high))
             continue
         sigma = _with_quantisation(spreads[place], high, low, form)
-        unknown = ~odd & ~np.isfinite(high + bound) & np.isfinite(value)  # a float64 number alone proves nothing
+        unknown = (~odd | _disputed(high, 0.0, value)) & ~np.isfinite(high + bound) & np.isfinite(value)  # float64 alone proves nothing
         sigma = np.where(unknown, np.inf, sigma)
         certified.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value.astype(np.float64), runs=runs, method=method))
     return certified
@@ -216,10 +219,26 @@ def _big_product(left: Array, right: Array, form: Format, value: Array) -> Truth
     return Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value, runs=KNOWN, method="sums of exact products")
 
 
-def _odd(problem: Problem, *, elementwise: bool) -> NDArray[np.bool_]:
-    """Where an input is infinite or NaN: what IEEE arithmetic says of those, balls do not know."""
-    given = [~np.isfinite(one) for one in problem.inputs.values() if one.dtype.kind == "f"]
+def _with_input(problem: Problem, kind: Callable[[Array], NDArray[np.bool_]], *, elementwise: bool) -> NDArray[np.bool_]:
+    """Where a floating input is of a kind; everywhere, where elements depend on all."""
+    given = [kind(one) for one in problem.inputs.values() if one.dtype.kind == "f"]
     return np.logical_or.reduce(given) if elementwise and given else np.asarray(any(one.any() for one in given))
+
+
+def _is_odd(values: Array) -> NDArray[np.bool_]:
+    """Infinite or NaN: what IEEE arithmetic says of those, balls do not know."""
+    return np.asarray(~np.isfinite(values))
+
+
+def _is_signed(values: Array) -> NDArray[np.bool_]:
+    """As before, or a zero whose sign balls do not know either."""
+    return np.asarray(~np.isfinite(values) | ((values == 0) & np.signbit(values)))
+
+
+def _disputed(high: Array, bound: Array | float, value: Array) -> NDArray[np.bool_]:
+    """Where balls and float64 say what is more than roundings apart: π and -π, of which the sign of a zero decides."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(np.abs(high - value) > bound + DISPUTED * np.abs(value))
 
 
 Enclosure = tuple[Array, Array, Array]

@@ -255,10 +255,14 @@ def _operation(ufunc: np.ufunc, *, swapped: bool = False) -> Callable[[Enclosed,
         operand: Any
         if isinstance(other, Enclosed):
             operand = other.data
+            if self.kind == other.kind == "b":
+                raise Undecided("conditions that are open cannot be computed with")
         elif isinstance(other, Box):
             return NotImplemented  # let autograd unbox first
         else:
             operand = arb(other) if type(other) in (int, float) else raw(other)
+            if self.kind == "b" and _is_condition(other):
+                raise Undecided("conditions that are open cannot be computed with")
         _count()
         return Enclosed(ufunc(operand, self.data) if swapped else ufunc(self.data, operand))
 
@@ -375,12 +379,20 @@ _LOGIC = frozenset(
 _ARITHMETIC = frozenset((np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive))
 
 
+def _is_condition(value: Any) -> bool:
+    if isinstance(value, Enclosed):
+        return value.kind == "b"
+    return isinstance(value, bool | np.bool_) or (isinstance(value, np.ndarray) and value.dtype.kind == "b")
+
+
 def _called(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     _count()
     name = ufunc.__name__
     if ufunc in _LOGIC:
         return _logic(ufunc, inputs)
     values = [raw(value) for value in inputs]
+    if name not in _NEGATIONS and all(_is_condition(value) for value in inputs):
+        raise Undecided("conditions that are open cannot be computed with")  # NumPy's True + True is True
     if ufunc in _ARITHMETIC:
         return Enclosed(ufunc(*values))
     if name in _NEGATIONS:

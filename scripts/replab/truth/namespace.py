@@ -39,6 +39,8 @@ the ``log(2)`` of autograd's rules too."""
 OURS = (Enclosed, Box)
 CREATION = frozenset(("zeros", "ones", "eye", "identity", "tri", "arange"))
 """Functions whose floats are whole numbers, as long as they are given such."""
+OF_INTEGERS = frozenset(("square", "reciprocal", "power"))
+"""Functions that make integers of integers."""
 JOINING = frozenset(("concatenate", "stack", "hstack", "vstack", "column_stack"))
 """Functions of a list of arrays; to all others a list is an array."""
 STRICT = frozenset(
@@ -110,7 +112,7 @@ def round_to(values: Any, name: str) -> Any:
 defvjp(round_to, lambda ans, values, name: lambda g: g, argnums=(0,))  # noqa: ARG005 (what autograd hands over)
 
 
-def _chosen(ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Callable[[Any], Any]:  # noqa: ARG001, FBT001, FBT002 (NumPy's signature)
+def _chosen(ans: Any, x: Any, axis: Any = None, keepdims: Any = None) -> Callable[[Any], Any]:  # noqa: ARG001 (NumPy's signature)
     """The derivative of a largest or smallest element, in equal shares where several are: as autograd's, which adds zeros before it compares.
 
     A ball and itself plus zero are two balls, of which nobody knows whether they are one number.
@@ -276,9 +278,9 @@ class LabNumpy:
             raise TypeError(f"references use no dtype= of np.{name}")
         function = getattr(np if self.direct and hasattr(np, name) else anp, name)
         if type(args[0]) not in (Enclosed, ArrayBox) and _is_plain([*args, *kwargs.values()]):
-            if name in ROUNDED or name == "mean":
+            if (name in ROUNDED or name == "mean") and name not in OF_INTEGERS:
                 return function(*map(self.lifted, args[: 1 if name in balls.UNARY or name == "mean" else 2]), *args[2:], **kwargs)
-            found = function(*args, **kwargs)
+            found = getattr(np, name, function)(*args, **kwargs)
             if np.asarray(found).dtype.kind == "f":
                 raise enclosed.unruled(name)
             return found
