@@ -192,7 +192,7 @@ def test_a_rank_is_that_of_the_matrix_itself(posed):
         assert truth.exact.tolist() == rank
 
 
-@pytest.mark.parametrize("text", ["def f(x): return x - np.mean(x)", "def f(x): return x * x[0]", "def f(x): return np.sort(x)", "def f(x): return x * np.max(x)", "def f(x): return np.cumsum(x)", "def f(x): return x @ x + x"])
+@pytest.mark.parametrize("text", ["def f(x): return x - np.mean(x)", "def f(x): return x * x[0]", "def f(x): return np.sort(x)", "def f(x): return x * np.max(x)", "def f(x): return np.cumsum(x)", "def f(x): return x @ x + x", "def f(x): return x / np.size(x)", "def f(x): return x / x.shape[0]", "def f(x): return x / len(x)", "def f(x): return x + np.arange(5) @ x"])
 def test_an_elementwise_case_mixes_no_elements(posed, text):
     problem = posed(text)
     found = refusal(problem, elementwise=True)

@@ -128,7 +128,7 @@ class Enclosed(NDArrayOperatorsMixin):
 
     def __getitem__(self, place: Any) -> Any:
         if self.ndim:
-            _mixes("an index")
+            mixes("an index")
         return Enclosed(self.data[_place(place)], self.kind)
 
     def __setitem__(self, place: Any, value: Any) -> NoReturn:
@@ -173,7 +173,7 @@ class Enclosed(NDArrayOperatorsMixin):
             raise unruled(func.__name__)
         _count()
         if func not in POINTWISE and any(one.ndim for one in _inside([*args, *kwargs.values()])):
-            _mixes(f"np.{func.__name__}")
+            mixes(f"np.{func.__name__}")
         return RULES[func](*args, **kwargs)
 
 
@@ -235,7 +235,11 @@ def _count() -> None:
         raise TooLong
 
 
-def _mixes(name: str) -> None:
+def mixes(name: str) -> None:
+    """Says that ``name`` makes elements depend on each other, or on how many there are.
+
+    Raises ``TypeError`` where they may not.
+    """
     if _now.pointwise:
         raise TypeError(f"{name} makes elements depend on each other, and the case says elementwise = true")
 
@@ -398,7 +402,7 @@ def _called(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     if name in _NEGATIONS:
         return _related(ufunc, *values)
     if ufunc is np.matmul:
-        _mixes("a product of matrices")
+        mixes("a product of matrices")
         return Enclosed(_filled(balls.matmul(*values)))
     if name in balls.PREDICATES:
         found = np.frompyfunc(balls.PREDICATES[name], 1, 1)(*values)

@@ -113,7 +113,7 @@ defvjp(round_to, lambda ans, values, name: lambda g: g, argnums=(0,))  # noqa: A
 
 
 def _chosen(ans: Any, x: Any, axis: Any = None, keepdims: Any = None) -> Callable[[Any], Any]:  # noqa: ARG001 (NumPy's signature)
-    """The derivative of a largest or smallest element, in equal shares where several are: as autograd's, which adds zeros before it compares.
+    """The derivative of a largest or smallest element, in equal shares where several are. autograd's rule adds zeros first.
 
     A ball and itself plus zero are two balls, of which nobody knows whether they are one number.
     """
@@ -266,6 +266,8 @@ class LabNumpy:
     def _apply(self, name: str, *args: Any, **kwargs: Any) -> Any:
         if {"out", "where", "casting"} & kwargs.keys():
             raise TypeError(f"references use no {', '.join(sorted(kwargs))} of np.{name}: nothing is changed in place")
+        if name in ("shape", "size") and getattr(args[0], "ndim", 0):
+            enclosed.mixes(f"np.{name}")
         if name in ("array", "asarray"):
             return self._array(*args, **kwargs)
         if name == "full":

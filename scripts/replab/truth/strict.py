@@ -26,7 +26,7 @@ from autograd.tracer import Box
 
 from replab.errors import TruthError
 from replab.truth import linalg
-from replab.truth.enclosed import Enclosed, Undecided, whole
+from replab.truth.enclosed import Enclosed, Undecided, mixes, whole
 from replab.truth.namespace import LabSpecial, np_, special_
 from replab.truth.perturbed import CONVERSION
 
@@ -309,6 +309,8 @@ def attribute(value: Any, name: str) -> Any:
     if isinstance(value, Enclosed | Box | np.ndarray | np.generic):
         if name not in (_OF_BOXES if isinstance(value, Box) else ATTRIBUTES):
             raise AttributeError(f"references cannot use .{name} of an array: {CONVERSION}")
+        if name in ("shape", "size") and value.ndim:
+            mixes(f".{name}")
         return _of_array(value, name) if isinstance(value, np.ndarray | np.generic) else getattr(value, name)
     if isinstance(value, int | float) and name not in _OF_NUMBERS:
         raise AttributeError(f"references cannot use .{name} of a number")
@@ -443,6 +445,12 @@ def _hasattr(value: Any, name: str) -> bool:
     return True
 
 
+def _len(value: Any) -> int:
+    if isinstance(value, Enclosed | Box):
+        mixes("len()")
+    return len(value)
+
+
 def _isinstance(value: Any, kinds: Any) -> bool:
     _same_everywhere(value, "")
     return isinstance(value, kinds)
@@ -522,7 +530,7 @@ def _import(name: str, _globals: Any = None, _locals: Any = None, wanted: Any = 
     return _MODULES[name] if wanted or "." not in name else _MODULES[name.partition(".")[0]]
 
 
-_KEPT = """abs all any bool callable classmethod dict enumerate filter frozenset issubclass iter len list map max min next object print
+_KEPT = """abs all any bool callable classmethod dict enumerate filter frozenset issubclass iter list map max min next object print
 property range reversed set slice sorted staticmethod super tuple zip True False None NotImplemented Ellipsis __build_class__
 ArithmeticError AssertionError AttributeError Exception IndexError KeyError LookupError NotImplementedError OverflowError RuntimeError
 StopIteration SystemExit TypeError ValueError ZeroDivisionError""".split()  # noqa: SIM905 (easier to read)
@@ -530,7 +538,7 @@ BUILTINS: dict[str, Any] = {
     **{name: getattr(builtins, name) for name in _KEPT},
     "__import__": _import, "__name__": "builtins", "float": Float, "int": Int, "str": Str, "type": _type, "sum": _sum, "pow": _pow,
     "divmod": lambda a, b: (Helper.floordiv(a, b), Helper.mod(a, b)), "round": _round, "getattr": _getattr, "hasattr": _hasattr,
-    "isinstance": _isinstance, "repr": lambda value: repr(_shown(value)),
+    "isinstance": _isinstance, "len": _len, "repr": lambda value: repr(_shown(value)),
 }  # fmt: skip
 """The built-in names that a reference has, those that would round among them in another form."""
 for _name, _function in {
