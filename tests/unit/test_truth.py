@@ -26,6 +26,8 @@ def softmax(x):
     return e / np.sum(e, axis=-1, keepdims=True)
 def product(a, b): return np.matmul(a, b)
 def some_rows(a, b, *, every=3): return np.matmul(a[::every], b)
+def computed_factors(a, b): return np.matmul(a * 0.1, b)
+def product_of_a_branch(a, b): return np.matmul(a, b) if np.sum(a) > 0.1 else a @ b
 def product_and_more(a, b): return np.matmul(a, b) + 0.0
 def two_products(a, b): return np.matmul(np.matmul(a, b), b)
 def variance(x, *, ddof=0): return np.var(x, axis=-1, ddof=ddof)
@@ -176,7 +178,7 @@ def test_products_are_enclosed(problem, bits):
 
 
 @pytest.mark.parametrize(
-    ("name", "rows"), [("product", slice(None)), ("some_rows", slice(None, None, 3)), ("product_and_more", None), ("two_products", None)]
+    ("name", "rows"), [("product", slice(None)), ("some_rows", slice(None, None, 3)), ("product_and_more", None), ("two_products", None), ("computed_factors", None), ("product_of_a_branch", None)]
 )
 def test_a_product_is_known_by_what_the_reference_does(problem, name, rows):
     """Whatever it is called: large ones are summed from exact slices and not enclosed by balls."""
@@ -235,7 +237,10 @@ def test_equal_problems_have_equal_truths(problem):
 def test_faults_of_a_reference_name_it(problem, reference):
     with pytest.raises(TruthError) as caught:
         certify(problem("broken", x=GRID), "float32", elementwise=True)
-    assert str(caught.value) == f"{reference}: broken (order 0): AttributeError: references cannot use np.nothing_like_it: autograd has no rule for it"
+    assert str(caught.value) == (
+        f"{reference}:26: `def broken(x): return np.nothing_like_it(x)`: broken (order 0): "
+        "AttributeError: references cannot use np.nothing_like_it: autograd has no rule for it"
+    )
     with pytest.raises(TruthError):
         certify(problem("wrong", x=GRID), "float32", elementwise=True)
 
@@ -245,7 +250,7 @@ def test_a_reference_that_cannot_be_imported_is_named(tmp_path):
     path.write_text("import numpy as np\nraise RuntimeError('no')\n", encoding="utf-8")
     with pytest.raises(TruthError) as caught:
         Problem(path=path, function="f", parameters={}, inputs={"x": GRID}, differentiable=(), derivative=0, cotangents=()).plain()
-    assert str(caught.value) == f"{path}: cannot be imported: RuntimeError: no"
+    assert str(caught.value) == f"{path}:2: `raise RuntimeError('no')`: cannot be imported: RuntimeError: no"
 
 
 # --- the envelope on real arithmetic: float32 and float16 as NumPy computes them ---

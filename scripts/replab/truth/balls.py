@@ -16,7 +16,6 @@ from flint import arb, arb_mat, fmpq
 from replab.formats import FORMATS
 
 Ball = Any
-LN2 = "ln2"
 
 
 def to_balls(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -40,8 +39,9 @@ def _floor(x: Ball) -> Ball:
     return x.floor()
 
 
-def _trunc(x: Ball) -> Ball:
-    return x.floor() if x >= 0 else x.ceil() if x < 0 else arb.nan()
+def truncated(x: Ball) -> Ball:
+    """The integer towards zero; unknown (NaN) when the ball holds numbers of both signs that are not all 0 then."""
+    return x.floor() if x >= 0 else x.ceil() if x <= 0 else arb(0) if abs(x) < 1 else arb.nan()
 
 
 def _rint(x: Ball) -> Ball:
@@ -83,16 +83,36 @@ def _expit(x: Ball) -> Ball:
     return 1 / (1 + (-x).exp())
 
 
-def _isnan(x: Ball) -> bool:
-    return bool(x.is_nan()) if hasattr(x, "is_nan") else not x.is_finite()
+def _copysign(x: Ball, y: Ball) -> Ball:
+    """A zero has a sign that balls do not know."""
+    return abs(x) if y > 0 else -abs(x) if y < 0 else abs(x).union(-abs(x))
 
 
-def _max2(x: Ball, y: Ball) -> Ball:
-    return arb.max(_as_ball(x), _as_ball(y))
+def _is_known(x: Ball) -> bool:
+    """Whether a ball is finite, or exactly infinite or NaN, and not one that could hold anything."""
+    return bool(x.is_finite() or x.rad() == 0)
 
 
-def _min2(x: Ball, y: Ball) -> Ball:
-    return arb.min(_as_ball(x), _as_ball(y))
+def _isnan(x: Ball) -> bool | None:
+    return bool(x.is_nan()) if _is_known(x) else None
+
+
+def _isfinite(x: Ball) -> bool | None:
+    return bool(x.is_finite()) if _is_known(x) else None
+
+
+def _isinf(x: Ball) -> bool | None:
+    return not x.is_finite() and not x.is_nan() if _is_known(x) else None
+
+
+def larger(x: Ball, y: Ball) -> Ball:
+    """The larger of two balls: the very one where that is decided."""
+    return x if x >= y else y if y >= x else arb.max(x, y)
+
+
+def smaller(x: Ball, y: Ball) -> Ball:
+    """The smaller of two balls, as ``larger``."""
+    return x if x <= y else y if y <= x else arb.min(x, y)
 
 
 def _abs(x: Ball) -> Ball:
@@ -120,7 +140,7 @@ UNARY: dict[str, Callable[..., Any]] = {
         "arcsin": lambda x: x.asin(), "arccos": lambda x: x.acos(), "arctan": lambda x: x.atan(), "arcsinh": lambda x: x.asinh(),
         "arccosh": lambda x: x.acosh(), "arctanh": lambda x: x.atanh(), "log2": lambda x: x.log() / arb.const_log2(),
         "log10": lambda x: x.log() / arb.const_log10(), "exp2": lambda x: (x * arb.const_log2()).exp(), "cbrt": _cbrt,
-        "floor": _floor, "ceil": lambda x: x.ceil(), "trunc": _trunc, "rint": _rint, "sign": _sign, "abs": _abs, "absolute": _abs,
+        "floor": _floor, "ceil": lambda x: x.ceil(), "trunc": truncated, "rint": _rint, "sign": _sign, "abs": _abs, "absolute": _abs,
         "fabs": _abs, "square": lambda x: x * x, "reciprocal": lambda x: 1 / x,
         "conj": lambda x: x, "conjugate": lambda x: x,
         "exp": lambda x: _as_ball(x).exp(), "sqrt": lambda x: _as_ball(x).sqrt(), "log": lambda x: _as_ball(x).log(),
@@ -128,20 +148,17 @@ UNARY: dict[str, Callable[..., Any]] = {
         "cosh": lambda x: x.cosh(), "tanh": lambda x: x.tanh(), "expm1": lambda x: x.expm1(), "log1p": lambda x: x.log1p(),
     }.items()
 }  # fmt: skip
-PREDICATES: dict[str, Callable[..., Any]] = {
-    "isnan": lambda x: np.frompyfunc(_isnan, 1, 1)(x).astype(bool),  # type: ignore[attr-defined]  # of arrays it returns arrays
-    "isfinite": lambda x: np.frompyfunc(lambda v: bool(v.is_finite()), 1, 1)(x).astype(bool),
-    "isinf": lambda x: np.frompyfunc(lambda v: not v.is_finite() and not _isnan(v), 1, 1)(x).astype(bool),
-}
+PREDICATES: dict[str, Callable[[Ball], bool | None]] = {"isnan": _isnan, "isfinite": _isfinite, "isinf": _isinf}
+"""Questions about one ball; None is no answer."""
 BINARY: dict[str, Callable[..., Any]] = {
     "logaddexp": np.frompyfunc(_logaddexp, 2, 1), "arctan2": np.frompyfunc(_atan2, 2, 1), "power": np.frompyfunc(_power, 2, 1),
-    "maximum": np.frompyfunc(_max2, 2, 1), "minimum": np.frompyfunc(_min2, 2, 1),
+    "maximum": np.frompyfunc(larger, 2, 1), "minimum": np.frompyfunc(smaller, 2, 1),
     "hypot": np.frompyfunc(lambda x, y: (_as_ball(x) ** 2 + _as_ball(y) ** 2).sqrt(), 2, 1),
     "floor_divide": np.frompyfunc(lambda x, y: (_as_ball(x) / y).floor(), 2, 1),
     "mod": np.frompyfunc(lambda x, y: x - y * (_as_ball(x) / y).floor(), 2, 1),
     "remainder": np.frompyfunc(lambda x, y: x - y * (_as_ball(x) / y).floor(), 2, 1),
-    "fmod": np.frompyfunc(lambda x, y: x - y * _trunc(_as_ball(x) / y), 2, 1),
-    "copysign": np.frompyfunc(lambda x, y: abs(x) if y >= 0 else -abs(x), 2, 1),
+    "fmod": np.frompyfunc(lambda x, y: x - y * truncated(_as_ball(x) / y), 2, 1),
+    "copysign": np.frompyfunc(lambda x, y: _copysign(_as_ball(x), _as_ball(y)), 2, 1),
 }  # fmt: skip
 SPECIAL: dict[str, Callable[..., Any]] = {
     name: _elementwise(function)
@@ -170,20 +187,27 @@ def matmul(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, 
 
 
 def split(values: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Balls as (high, low, bound), float64 arrays of the same shape: midpoint ≈ high + low, radius ≤ bound.
+    """Balls as (high, low, bound), float64 arrays of the same shape: the ball lies within ``bound`` of high + low, but for 2^-1074.
 
     ``high`` is the midpoint rounded to float64 (so ±Inf beyond its range), ``low`` the rest. A ball that is not finite gives NaN and an
     infinite bound.
     """
     array = np.asarray(values, object)
-    flat = [x if isinstance(x, arb) else arb(x) for x in array.ravel().tolist()]
+    flat = array.ravel().tolist()
     high = np.fromiter(map(float, flat), np.float64, len(flat))  # maps of methods: a loop would take three times as long
     radius = np.fromiter(map(float, map(arb.rad, flat)), np.float64, len(flat))
     is_exact = np.fromiter(map(arb.is_exact, flat), bool, len(flat))
     low = np.fromiter(map(float, map(operator.sub, flat, high.tolist())), np.float64, len(flat))
     low[np.isinf(high)] = 0.0  # beyond the range of float64
-    bound = np.where(is_exact, 0.0, radius + np.abs(low) * 2.0**-52)
+    for place in np.flatnonzero(is_exact & (low != 0) & np.isfinite(high)):
+        is_exact[place] = _is_sum(flat[place], high[place], low[place])
+    bound = np.where(is_exact, 0.0, (radius + np.abs(low) * 2.0**-52) * (1.0 + 2.0**-51))  # rounded up
     for place in np.flatnonzero(~(np.isfinite(high) & np.isfinite(radius))):
         if not flat[place].is_finite():
             high[place], low[place], bound[place] = np.nan, 0.0, np.inf
     return high.reshape(array.shape), low.reshape(array.shape), bound.reshape(array.shape)
+
+
+def _is_sum(x: Ball, high: float, low: float) -> bool:
+    """Whether an exact, finite ball is ``high`` + ``low``."""
+    return bool(x.fmpq() == fmpq(*high.as_integer_ratio()) + fmpq(*low.as_integer_ratio()))

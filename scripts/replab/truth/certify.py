@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from replab.errors import TruthError
 from replab.formats import FORMATS, Format, round_to, spacing
 from replab.truth import balls, noise, products
+from replab.truth.enclosed import TooLong, Undecided, counting
 from replab.truth.perturbed import contraction_spread
 from replab.truth.reference import Array, Problem
 
@@ -27,6 +30,8 @@ hypothesis, which only has to be accepted or refused, counts as long sooner: its
 LONG_PRECISION = 64
 LONG_MARGIN = 8.0
 """The bound of a long program is this many times the envelope of its own precision."""
+DISPUTED = 1e-6
+"""Of a value: far more than float64 rounds, far less than a sign changes."""
 CHUNK = 2**16
 BIG_PRODUCT = 128**3
 """Multiplications in a matrix product above which sums of exact products replace balls."""
@@ -48,8 +53,9 @@ Runs = tuple[list[Array], int]
 class Truth:
     """Certified values of one output, float64 arrays of one shape; equal to itself alone.
 
-    truth = ``high`` + ``low`` within ±``bound``; ``sigma`` is the standard deviation that rounding alone would cause. ``ieee`` is the
-    plain float64 evaluation: it says where ±Inf, NaN and signed zeros belong. For integer and boolean outputs ``exact`` holds the values.
+    truth = ``high`` + ``low`` within ±``bound`` (and 2^-1074, below which float64 has no number); ``sigma`` is the standard deviation
+    that rounding alone would cause, infinite where nothing is known. ``ieee`` is the plain float64 evaluation: it says where ±Inf, NaN and
+    signed zeros belong. For integer and boolean outputs ``exact`` holds the values.
     """
 
     high: Array
@@ -73,32 +79,95 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
     form = FORMATS.get(dtype, FORMATS["float32"])
     if drawn:
         return [_drawn(value) for value in ieee]
-    if all(value.dtype.kind in "iub" for value in ieee):
-        return [_exact(value) for value in ieee]
+    if all(map(_is_whole, ieee)):
+        return [_exact(value) for value in _integers(problem, ieee)]
     if factors is not None and _is_big(*factors):
         return [_big_product(*factors, form, ieee[0])]
     first = _perturbed(problem, form, 0, RUNS if elementwise else RUNS_OF_LONG)
+    _agree(problem, ieee, [value[0] for value in first[0]])
     if first[1] > (LONG_HYPOTHESIS if hypothesis else LONG_PROGRAM) and not elementwise:
         return _long_program(problem, form, ieee, first)
     method = "ball arithmetic"
-    enclosures = [
-        (high, low, np.where(_decided_by_ieee(problem, value, elementwise=elementwise), np.inf, bound))
-        if value.dtype.kind == "f"
-        else (high, low, bound)
-        for value, (high, low, bound) in zip(ieee, _enclose(problem, form, elementwise=elementwise), strict=True)
-    ]
+    found = _enclose(problem, form, elementwise=elementwise)
+    _agree(problem, ieee, [value for value, *_ in found])
+    odd, signed = (_with_input(problem, kind, elementwise=elementwise) for kind in (_is_odd, _is_signed if elementwise else _is_odd))
+    enclosures = []
+    for value, (high, low, bound) in zip(ieee, found, strict=True):
+        beyond = (odd & ~np.isfinite(value)) | (signed & _disputed(high, bound, value))  # of balls
+        enclosures.append((high, low, bound if _is_whole(value) else np.where(beyond, np.inf, bound)))
     truths = [(high, low) for high, low, _ in enclosures]
     rest = [] if elementwise else [_perturbed(problem, form, RUNS_OF_LONG, RUNS - RUNS_OF_LONG)]
     spreads, runs = _spread([first, *rest], truths)
-    found = []
+    certified = []
     for place, (value, (high, low, bound)) in enumerate(zip(ieee, enclosures, strict=True)):
-        if value.dtype.kind in "iub":
-            found.append(_exact(value))
+        if _is_whole(value):
+            certified.append(_exact(high))
             continue
-        sigma = spreads[place]
-        sigma = _with_quantisation(sigma, high, low, form)
-        found.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value.astype(np.float64), runs=runs, method=method))
+        sigma = _with_quantisation(spreads[place], high, low, form)
+        unknown = (~odd | _disputed(high, 0.0, value)) & ~np.isfinite(high + bound) & np.isfinite(value)  # float64 alone proves nothing
+        sigma = np.where(unknown, np.inf, sigma)
+        certified.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value.astype(np.float64), runs=runs, method=method))
+    return certified
+
+
+def _is_whole(value: Array) -> bool:
+    return value.dtype.kind in "iub"
+
+
+def _agree(problem: Problem, ieee: list[Array], found: list[Array]) -> None:
+    """That an interpretation has outputs like those of the ordinary one.
+
+    Raises ``TruthError`` where it has not.
+    """
+    ours, theirs = (
+        ", ".join(f"{'integers' if _is_whole(one) else 'floats'} of shape {list(one.shape)}" for one in values) for values in (ieee, found)
+    )
+    if ours != theirs:
+        where = f"{problem.path}: {problem.function} (order {problem.derivative})"
+        raise TruthError(f"returns {ours} in float64 and {theirs} in another interpretation", where=where)
+
+
+def _integers(problem: Problem, ieee: list[Array]) -> list[Array]:
+    """Outputs that are all integers, and that no rounding has a part in."""
+    try:
+        with counting(LONG_PROGRAM):
+            found = _first_decided(problem)
+    except TooLong:
+        found = problem.extended()
+        _agree(problem, ieee, found)
+        _unmoved(problem, ieee, found)
+    _agree(problem, ieee, found)
     return found
+
+
+def _first_decided(problem: Problem) -> list[Array]:
+    """What balls of as few bits as it takes decide."""
+    for precision in PRECISIONS[:-1]:
+        with contextlib.suppress(Undecided):
+            return problem.balls(precision)
+    try:
+        return problem.balls(PRECISIONS[-1])
+    except Undecided as error:
+        raise _open(error) from error
+
+
+def _open(error: Undecided) -> TruthError:
+    """What no number of bits decides."""
+    return TruthError(
+        f"{error}, with {PRECISIONS[-1]} bits as with {PRECISIONS[0]}", where=error.where,
+        hint="Let no branch, index or integer depend on numbers that are equal but for rounding",
+    )  # fmt: skip
+
+
+def _unmoved(problem: Problem, ieee: list[Array], found: list[Array]) -> None:
+    """That integers of a long program are the same in extended precision.
+
+    Raises ``TruthError`` where they are not.
+    """
+    for plain, value in zip(ieee, found, strict=True):
+        if _is_whole(plain) and not np.array_equal(plain, value):
+            where = f"{problem.path}: {problem.function} (order {problem.derivative})"
+            raise TruthError("returns integers that depend on rounding: they are others in float64 than in extended precision", where=where)
 
 
 def _exact(value: Array) -> Truth:
@@ -118,11 +187,13 @@ def _drawn(value: Array) -> Truth:
 def _long_program(problem: Problem, form: Format, ieee: list[Array], first: Runs) -> list[Truth]:
     """Truth by extended precision: the bound is an estimate from the envelope, not a proof; ``method`` says so."""
     values = problem.extended()
+    _agree(problem, ieee, values)
+    _unmoved(problem, ieee, values)
     parts = [(value.astype(np.float64), (value - value.astype(np.float64)).astype(np.float64)) for value in values]
     spreads, runs = _spread([first], parts)
     found = []
     for plain, (high, low), sigma in zip(ieee, parts, spreads, strict=True):
-        if plain.dtype.kind in "iub":
+        if _is_whole(plain):
             found.append(_exact(plain))
             continue
         bound = LONG_MARGIN * 2.0 ** (form.precision - LONG_PRECISION) * sigma
@@ -148,25 +219,83 @@ def _big_product(left: Array, right: Array, form: Format, value: Array) -> Truth
     return Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value, runs=KNOWN, method="sums of exact products")
 
 
-def _decided_by_ieee(problem: Problem, value: Array, *, elementwise: bool) -> NDArray[np.bool_]:
-    """Where an infinite or NaN input makes an infinite or NaN result: what IEEE arithmetic says of those, balls do not know."""
-    given = [~np.isfinite(one) for one in problem.inputs.values() if one.dtype.kind == "f"]
-    odd = np.logical_or.reduce(given) if elementwise and given else np.asarray(any(one.any() for one in given))
-    return np.asarray(odd & ~np.isfinite(value))
+def _with_input(problem: Problem, kind: Callable[[Array], NDArray[np.bool_]], *, elementwise: bool) -> NDArray[np.bool_]:
+    """Where a floating input is of a kind; everywhere, where elements depend on all."""
+    given = [kind(one) for one in problem.inputs.values() if one.dtype.kind == "f"]
+    return np.logical_or.reduce(given) if elementwise and given else np.asarray(any(one.any() for one in given))
 
 
-def _enclose(problem: Problem, form: Format, *, elementwise: bool) -> list[tuple[Array, Array, Array]]:
-    """(high, low, bound) of every output, with as many bits as it takes."""
+def _is_odd(values: Array) -> NDArray[np.bool_]:
+    """Infinite or NaN: what IEEE arithmetic says of those, balls do not know."""
+    return np.asarray(~np.isfinite(values))
+
+
+def _is_signed(values: Array) -> NDArray[np.bool_]:
+    """As before, or a zero whose sign balls do not know either."""
+    return np.asarray(~np.isfinite(values) | ((values == 0) & np.signbit(values)))
+
+
+def _disputed(high: Array, bound: Array | float, value: Array) -> NDArray[np.bool_]:
+    """Where balls and float64 say what is more than roundings apart: π and -π, of which the sign of a zero decides."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(np.abs(high - value) > bound + DISPUTED * np.abs(value))
+
+
+Enclosure = tuple[Array, Array, Array]
+"""(high, low, bound) of an output; integers and zeros where it is integers."""
+
+
+def _enclose(problem: Problem, form: Format, *, elementwise: bool) -> list[Enclosure]:
+    """The enclosures of every output, with as many bits as it takes."""
     if not elementwise:
-        found: list[tuple[Array, Array, Array]] = []
-        for precision in PRECISIONS:
-            found = [balls.split(value) for value in problem.balls(precision)]
-            if all(_sharp(high, bound, form).all() for high, _, bound in found):
-                break
-        return found
+        return _with_enough_bits(problem, form, np.zeros(0, np.intp), elementwise=False)
     places, back = _distinct(problem)
-    chunks = [_enclose_elements(problem, form, places[start : start + CHUNK]) for start in range(0, len(places), CHUNK)]
+    chunks = [
+        _with_enough_bits(problem, form, places[start : start + CHUNK], elementwise=True) for start in range(0, max(len(places), 1), CHUNK)
+    ]
     return [tuple(np.concatenate(parts)[back] for parts in zip(*column, strict=True)) for column in zip(*chunks, strict=True)]  # type: ignore[misc]
+
+
+def _with_enough_bits(problem: Problem, form: Format, places: NDArray[np.intp], *, elementwise: bool) -> list[Enclosure]:
+    """Enclosures of the outputs; of the elements at ``places`` where they do not depend on each other: only unsharp ones are repeated then.
+
+    Raises ``TruthError`` where no number of bits decides what the reference does.
+    """
+    found: list[Enclosure] = []
+    left, undecided = np.arange(len(places)), None
+    for precision in PRECISIONS:
+        asked = _at(problem, places[left]) if elementwise else problem
+        try:
+            values = [_split(value) for value in asked.balls(precision, pointwise=elementwise)]
+        except Undecided as error:
+            undecided = error
+            continue
+        if elementwise and any(high.shape != left.shape for high, _, _ in values):
+            shapes = ", ".join(str(list(high.shape)) for high, _, _ in values)
+            where = f"{problem.path}: {problem.function} (order {problem.derivative})"
+            raise TruthError(f"the case says elementwise = true, but {len(left)} elements make outputs of shape {shapes}", where=where)
+        if not found or not elementwise:
+            found = values
+        else:
+            for old, new in zip(found, values, strict=True):
+                for kept, fresh in zip(old, new, strict=True):
+                    kept[left] = fresh
+        unsharp = np.zeros(len(places) if elementwise else 1, bool)
+        for high, _, bound in found:
+            if not _is_whole(high):
+                rough = ~_sharp(high, bound, form)
+                unsharp |= rough if elementwise else rough.any()
+        left = np.flatnonzero(unsharp)
+        if not len(left):
+            break
+    if not found:
+        assert undecided is not None  # noqa: S101 (for mypy: there are precisions)
+        raise _open(undecided) from undecided
+    return found
+
+
+def _split(value: Array) -> Enclosure:
+    return balls.split(value) if value.dtype == object else (value.astype(np.int64), np.zeros(value.shape), np.zeros(value.shape))
 
 
 def _distinct(problem: Problem) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -181,27 +310,6 @@ def _distinct(problem: Problem) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         bits = bits << np.uint64(8 * values.itemsize) | values.view(f"u{values.itemsize}")
     _, places, back = np.unique(bits, return_index=True, return_inverse=True)
     return places, back
-
-
-def _enclose_elements(problem: Problem, form: Format, places: NDArray[np.intp]) -> list[tuple[Array, Array, Array]]:
-    """As ``_enclose`` for some elements of a case in which they do not depend on each other; only unsharp ones are repeated."""
-    found: list[tuple[Array, Array, Array]] = []
-    left = np.arange(len(places))
-    for precision in PRECISIONS:
-        values = [balls.split(value) for value in _at(problem, places[left]).balls(precision)]
-        if not found:
-            found = values
-        else:
-            for old, new in zip(found, values, strict=True):
-                for kept, fresh in zip(old, new, strict=True):
-                    kept[left] = fresh
-        unsharp = np.zeros(len(places), bool)
-        for high, _, bound in found:
-            unsharp |= ~_sharp(high, bound, form)
-        left = np.flatnonzero(unsharp)
-        if not len(left):
-            break
-    return found
 
 
 def _at(problem: Problem, places: NDArray[np.intp]) -> Problem:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from replab.truth.perturbed import RULES, Perturbed, accumulated, aligned, axes_of, contracted, reduced, result, unruled
+from replab.truth.perturbed import CONVERSION, RULES, Perturbed, accumulated, aligned, axes_of, contracted, reduced, result, unruled
 
 ANY_RUN: tuple[Callable[..., Any], ...] = (
     np.roll, np.flip, np.flipud, np.fliplr, np.rot90, np.tile, np.repeat, np.pad, np.diag, np.diagonal, np.tril, np.triu, np.delete,
@@ -263,6 +263,12 @@ def _transpose_method(a: Perturbed, *axes: Any) -> Any:
     return _transpose(a, (axes[0] if len(axes) == 1 else axes) if axes else None)
 
 
+def _cast_method(a: Perturbed, dtype: Any, **_: Any) -> Any:
+    if np.dtype(dtype).kind not in "iub":
+        raise TypeError(CONVERSION)
+    return result(a.data.astype(dtype))
+
+
 METHODS: dict[str, Callable[..., Any]] = {
     **{
         name: RULES[getattr(np, name)]
@@ -272,7 +278,7 @@ METHODS: dict[str, Callable[..., Any]] = {
         )
     },
     "flatten": _ravel, "reshape": _reshape_method, "transpose": _transpose_method,
-    "astype": lambda a, dtype, **_: a if np.dtype(dtype).kind == "f" else result(a.data.astype(dtype)),
+    "astype": _cast_method,
 }  # fmt: skip
 for _name, _method in METHODS.items():
     setattr(Perturbed, _name, _method)

@@ -11,11 +11,14 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 from autograd.tracer import getval
-from flint import acb_mat, arb
+from flint import acb_mat, fmpq_mat
 
+from replab.truth.enclosed import Enclosed, Undecided
 from replab.truth.perturbed import Perturbed, active, random, settled
 
 Array = Any
+__all__ = ["cholesky", "det", "eigvalsh", "inv", "lstsq", "matrix_rank", "pinv", "qr", "slogdet", "solve", "svdvals"]
+"""What a reference may use."""
 
 
 def _largest(candidates: list[Array]) -> int:
@@ -24,7 +27,7 @@ def _largest(candidates: list[Array]) -> int:
     for x in candidates:
         while hasattr(x, "_value"):
             x = getval(x)  # noqa: PLW2901 (unboxed)
-        values.append(abs(float(x.mid())) if isinstance(x, arb) else abs(x))
+        values.append(abs(float(x.one().mid())) if isinstance(x, Enclosed) else abs(x))  # any pivot makes an enclosure
     if any(isinstance(one, Perturbed) for one in values):
         return int(np.argmax(np.stack(values)))
     return int(np.argmax(np.asarray(values, np.float64)))
@@ -129,29 +132,35 @@ def pinv(a: Array) -> Array:
 
 def eigvalsh(a: Array) -> Array:
     """Eigenvalues of a symmetric ``a`` (n, n), ascending; rigorous on balls (simple spectra)."""
-    if isinstance(a, np.ndarray) and a.dtype == object:
-        values = [value.real for value in acb_mat(*a.shape, a.ravel().tolist()).eig()]  # type: ignore[call-overload]  # a matrix: two numbers
+    if isinstance(a, Enclosed):
+        n = a.shape[0]
+        lower = [a.data[max(i, j), min(i, j)] for i in range(n) for j in range(n)]  # as LAPACK reads it
+        values = [value.real for value in acb_mat(n, n, lower).eig()]
         result = np.empty(len(values), object)
         result[:] = sorted(values, key=lambda ball: float(ball.mid()))
-        return result
+        return Enclosed(result)
     return _backward_stable(np.linalg.eigvalsh, a, symmetric=True)
 
 
 def svdvals(a: Array) -> Array:
     """Singular values of ``a`` (m, n), m ≥ n, descending; rigorous on balls (the spectrum of aᵀa, computed with enough bits)."""
-    if isinstance(a, np.ndarray) and a.dtype == object:
-        squares = eigvalsh(np.matmul(a.T, a))
-        return np.frompyfunc(lambda v: v.sqrt(), 1, 1)(squares[::-1])
+    if isinstance(a, Enclosed):
+        return anp.sqrt(eigvalsh(np.matmul(a.T, a))[::-1])
     return _backward_stable(lambda m: np.linalg.svd(m, compute_uv=False), a, symmetric=False)
 
 
 def matrix_rank(a: Array) -> Array:
     """Number of singular values above zero, as int64; on balls this is exact."""
-    if isinstance(a, np.ndarray) and a.dtype == object:
-        return np.asarray(sum(1 for value in svdvals(a) if value > 0), np.int64)
+    if isinstance(a, Enclosed):
+        elements = a.data.ravel().tolist()
+        if all(one.is_exact() for one in elements):
+            return np.asarray(fmpq_mat(a.shape[0], a.shape[1], [one.fmpq() for one in elements]).rank(), np.int64)
+        if not (svdvals(a) > 0).all():  # below full rank no ball decides it
+            raise Undecided("the rank of this matrix is open")
+        return np.asarray(min(a.shape), np.int64)
     if isinstance(a, Perturbed):
         return settled(np.asarray(np.linalg.matrix_rank(a.data), np.int64))
-    return np.asarray(np.linalg.matrix_rank(np.asarray(a, np.float64)), np.int64)
+    return np.asarray(np.linalg.matrix_rank(a), np.int64)
 
 
 def _backward_stable(function: Any, a: Array, *, symmetric: bool) -> Array:

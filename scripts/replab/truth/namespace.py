@@ -6,9 +6,11 @@ at import; they do nothing unusual for ordinary arrays.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from fractions import Fraction
+from typing import Any, ClassVar
 
 import autograd.numpy as anp
 import numpy as np
@@ -17,19 +19,16 @@ from autograd.extend import defvjp, notrace_primitive, primitive
 from autograd.numpy import numpy_wrapper
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vspaces import ArrayVSpace
-from autograd.tracer import notrace_primitives, register_notrace, trace_primitives_map
-from flint import arb
+from autograd.tracer import Box, notrace_primitives, register_notrace, trace_primitives_map
+from flint import arb, ctx, fmpq
+from numpy.lib.array_utils import normalize_axis_tuple
 from scipy import special as scipy_special
 
 from replab import formats
-from replab.truth import balls, linalg
+from replab.truth import balls, enclosed, linalg
 from replab.truth.dispatch import concatenate, stack
-from replab.truth.perturbed import Perturbed
-
-
-def _holds_balls(value: Any) -> bool:
-    return isinstance(value, arb) or (isinstance(value, np.ndarray) and value.dtype == object)
-
+from replab.truth.enclosed import Enclosed
+from replab.truth.perturbed import CONVERSION, Perturbed
 
 ROUNDED = frozenset(
     """exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh reciprocal
@@ -37,30 +36,39 @@ ROUNDED = frozenset(
 )
 """Functions of plain numbers that float64 would round: while the truth is computed they are functions of exact balls, ``np.sqrt(2.0)`` and
 the ``log(2)`` of autograd's rules too."""
+OURS = (Enclosed, Box)
+CREATION = frozenset(("zeros", "ones", "eye", "identity", "tri", "arange"))
+"""Functions whose floats are whole numbers, as long as they are given such."""
+OF_INTEGERS = frozenset(("square", "reciprocal", "power"))
+"""Functions that make integers of integers."""
+JOINING = frozenset(("concatenate", "stack", "hstack", "vstack", "column_stack"))
+"""Functions of a list of arrays; to all others a list is an array."""
+STRICT = frozenset(
+    {function.__name__ for function in enclosed.RULES} | balls.UNARY.keys() | balls.BINARY.keys() | balls.PREDICATES.keys() | ROUNDED
+    | CREATION | JOINING | set("""add subtract multiply negative positive matmul greater greater_equal less less_equal equal not_equal
+    logical_and logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_xor invert array asarray full""".split())  # noqa: SIM905 (easier to read)
+)  # fmt: skip
+"""What a reference may use where truth is certified: what has a rule."""
+NUMBERS = {"inf": np.inf, "nan": np.nan, "newaxis": None}
+TYPES = frozenset(("bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"))
 
 
 def _as_exact(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments as exact balls where all are plain numbers or arrays of them; else as they are (integers alone make integers)."""
+    """The arguments lifted where all are plain numbers or arrays of them; else as they are (integers alone make integers)."""
     arrays = [np.asarray(arg) for arg in args if isinstance(arg, int | float | np.number | np.ndarray)]
     kinds = {array.dtype.kind for array in arrays}
     if len(arrays) < len(args) or not kinds <= set("fiu") or (kinds <= set("iu") and len(args) > 1):
         return args
-    return tuple(balls.to_balls(array) if array.ndim else arb(float(array)) for array in arrays)
+    return tuple(map(np_.lifted, args))
 
 
-def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args, **kwargs: function(*_as_exact(args), **kwargs)
-
-
-def _install(name: str, on_balls: Callable[..., Any], *modules: Any) -> None:
-    """Replace ``name`` in autograd's modules by a primitive that has a branch for balls and keeps the derivative rule."""
+def _install(name: str, *modules: Any) -> None:
+    """Replace ``name`` in autograd's modules by a primitive that lifts plain numbers where truth is certified; its derivative stays."""
     old = getattr(modules[0], name)
     plain = getattr(old, "fun", None) or getattr(np, name)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        if np_.exact and name in ROUNDED:
-            args = _as_exact(args)
-        return (on_balls if any(map(_holds_balls, args)) else plain)(*args, **kwargs)
+        return plain(*(_as_exact(args) if np_.strict else args), **kwargs)
 
     function.__name__ = name
     new = primitive(function)
@@ -75,13 +83,15 @@ def _install(name: str, on_balls: Callable[..., Any], *modules: Any) -> None:
         setattr(module, name, new)
 
 
-def _join_perturbed(name: str, join_runs: Callable[..., Any]) -> None:
-    """Let a primitive of autograd that joins arrays by NumPy's own code join perturbed ones by ``join_runs``."""
+def _join(name: str, join_runs: Callable[..., Any], join_balls: Callable[..., Any]) -> None:
+    """Let a primitive of autograd that joins arrays by NumPy's own code join perturbed ones by ``join_runs``, balls by ``join_balls``."""
     old = getattr(numpy_wrapper, name)
     join = old.fun
 
     def function(*args: Any) -> Any:
-        return (join_runs if any(isinstance(value, Perturbed) for value in args) else join)(*args)
+        if any(isinstance(value, Perturbed) for value in args):
+            return join_runs(*args)
+        return (join_balls if any(isinstance(value, Enclosed) for value in args) else join)(*args)
 
     function.__name__ = name
     new = primitive(function)
@@ -92,8 +102,8 @@ def _join_perturbed(name: str, join_runs: Callable[..., Any]) -> None:
 @primitive  # type: ignore[untyped-decorator]  # autograd comes without types
 def round_to(values: Any, name: str) -> Any:
     """``values`` rounded to a format, half to even; its derivative is taken as 1 (a cast passes gradients through)."""
-    if _holds_balls(values):
-        return balls.round_to(values, name)
+    if isinstance(values, Enclosed):
+        return Enclosed(balls.round_to(values.data, name))
     if isinstance(values, Perturbed):
         return Perturbed(np.asarray(formats.round_to(values.data, name), np.float64))
     return np.asarray(formats.round_to(np.asarray(values), name), np.float64)
@@ -102,15 +112,30 @@ def round_to(values: Any, name: str) -> Any:
 defvjp(round_to, lambda ans, values, name: lambda g: g, argnums=(0,))  # noqa: ARG005 (what autograd hands over)
 
 
+def _chosen(ans: Any, x: Any, axis: Any = None, keepdims: Any = None) -> Callable[[Any], Any]:  # noqa: ARG001 (NumPy's signature)
+    """The derivative of a largest or smallest element, in equal shares where several are. autograd's rule adds zeros first.
+
+    A ball and itself plus zero are two balls, of which nobody knows whether they are one number.
+    """
+    shape = anp.shape(x)
+    axes = range(len(shape)) if axis is None else normalize_axis_tuple(axis, len(shape))
+    kept = tuple(1 if place in axes else size for place, size in enumerate(shape))
+
+    def vjp(g: Any) -> Any:
+        places = x == anp.reshape(ans, kept)
+        return anp.reshape(g, kept) * places / anp.sum(places, axis=tuple(axes), keepdims=True)
+
+    return vjp
+
+
+for _function in (anp.max, anp.min, anp.amax, anp.amin):
+    defvjp(_function, _chosen)
+
+
 def _metadata(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, Perturbed):  # asking NumPy would go through its dispatch four times
+    if isinstance(value, Perturbed | Enclosed):  # asking NumPy would go through its dispatch four times
         return value.shape, value.ndim, value.dtype, False
-    return np.shape(value), np.ndim(value), _result_type(value), np.iscomplexobj(value)
-
-
-def _result_type(*values: Any) -> Any:
-    """As NumPy's, which takes a single ball for the name of a dtype."""
-    return np.dtype(object) if any(map(_holds_balls, values)) else np.result_type(*values)
+    return np.shape(value), np.ndim(value), np.result_type(value), np.iscomplexobj(value)
 
 
 @contextmanager
@@ -123,8 +148,13 @@ def _within(flag: str) -> Iterator[None]:
 
 
 def exactly() -> AbstractContextManager[None]:
-    """Within this block constants are balls."""
+    """Within this block numbers are balls."""
     return _within("exact")
+
+
+def widely() -> AbstractContextManager[None]:
+    """Within this block numbers have the processor's extended precision."""
+    return _within("wide")
 
 
 def directly() -> AbstractContextManager[None]:
@@ -157,19 +187,38 @@ class PerturbedSpace(ArrayVSpace):  # type: ignore[misc]  # autograd comes witho
         return Perturbed(np.ones((self.runs, *self.shape)))
 
 
+class EnclosedSpace(ArrayVSpace):  # type: ignore[misc]  # as above
+    """Gradients of balls are accumulated in balls."""
+
+    def __init__(self, value: Enclosed) -> None:
+        self.shape, self.dtype = value.shape, value.dtype
+
+    def zeros(self) -> Any:  # noqa: D102 (autograd's documentation holds)
+        return Enclosed(enclosed.lift(np.zeros(self.shape)))
+
+    def ones(self) -> Any:  # noqa: D102 (as above)
+        return Enclosed(enclosed.lift(np.ones(self.shape)))
+
+    def _mut_add(self, before: Any, more: Any) -> Any:
+        return before + more
+
+
 def _register() -> None:
-    ArrayBox.register(arb)
     ArrayBox.register(Perturbed)
-    VSpace.register(arb, lambda value: ArrayVSpace(np.asarray(value, object)))
+    ArrayBox.register(Enclosed)
     VSpace.register(Perturbed, PerturbedSpace)
-    for name, function in {**balls.UNARY, **balls.BINARY, **balls.PREDICATES, "matmul": balls.matmul}.items():
+    VSpace.register(Enclosed, EnclosedSpace)
+    for name in sorted(ROUNDED):
         if hasattr(numpy_wrapper, name):
-            _install(name, function, numpy_wrapper, anp)
-    _join_perturbed("concatenate_args", lambda axis, *arrays: concatenate(arrays, axis))
-    _join_perturbed("array_from_args", lambda args, kwargs, *arrays: stack(arrays))  # noqa: ARG005 (what autograd hands over)
-    _join_perturbed("_array_from_scalar_or_array", lambda args, kwargs, array: array)  # noqa: ARG005
+            _install(name, numpy_wrapper, anp)
+    _join("concatenate_args", lambda axis, *arrays: concatenate(arrays, axis), lambda axis, *arrays: enclosed.concatenate(arrays, axis))
+    _join(
+        "array_from_args",
+        lambda args, kwargs, *arrays: stack(arrays),  # noqa: ARG005 (what autograd hands over)
+        lambda args, kwargs, *arrays: enclosed.stack(arrays),  # noqa: ARG005
+    )
+    _join("_array_from_scalar_or_array", lambda args, kwargs, array: array, lambda args, kwargs, array: array)  # noqa: ARG005
     numpy_wrapper.metadata = anp.metadata = notrace_primitive(_metadata)
-    numpy_wrapper.result_type = anp.result_type = notrace_primitive(_result_type)
 
 
 class LabNumpy:
@@ -178,23 +227,122 @@ class LabNumpy:
     linalg = linalg
     round_to = staticmethod(round_to)
     exact = False
-    """True while the interpretation is balls: constants are then enclosed rigorously."""
+    """True while the interpretation is balls."""
+    wide = False
+    """True while it is the processor's extended precision."""
     direct = False
     """True while the interpretation is ordinary numbers and nothing is differentiated."""
+    strict = property(lambda self: self.exact or self.wide)
+    """True while no number may be rounded to float64."""
 
+    _functions: ClassVar[dict[str, Any]] = {}
     products: list[tuple[Any, Any, Any]] | None = None
     """Where somebody asks for them: the matrix products that the ordinary interpretation makes, both factors and what came out."""
 
     def __getattr__(self, name: str) -> Any:
+        if self.strict:
+            return self.strictly(name)
         if self.direct and self.products is not None and name == "matmul":
             return self._noted
         if self.direct and hasattr(np, name) and hasattr(anp, name):
             return getattr(np, name)
         try:
-            found = getattr(anp, name)
-            return _of_numbers(found) if self.exact and name in ROUNDED else found
+            return getattr(anp, name)
         except AttributeError:
             raise AttributeError(f"references cannot use np.{name}: autograd has no rule for it") from None
+
+    def strictly(self, name: str) -> Any:
+        """A function of NumPy that neither takes nor gives plain floats."""
+        if name in NUMBERS:
+            return NUMBERS[name]
+        if name in TYPES:
+            return name  # of arrays that are made; nothing is cast
+        if name not in STRICT or not hasattr(anp, name):
+            raise AttributeError(f"references cannot use np.{name}: it has no rule in certified arithmetic")
+        if name not in self._functions:
+            self._functions[name] = functools.partial(self._apply, name)
+        return self._functions[name]
+
+    def _apply(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        if {"out", "where", "casting"} & kwargs.keys():
+            raise TypeError(f"references use no {', '.join(sorted(kwargs))} of np.{name}: nothing is changed in place")
+        if name in ("shape", "size") and getattr(args[0], "ndim", 0):
+            enclosed.mixes(f"np.{name}")
+        if name in ("array", "asarray"):
+            return self._array(*args, **kwargs)
+        if name == "full":
+            return self._full(*args, **kwargs)
+        if name in CREATION:
+            if any(isinstance(one, (float, np.floating, *OURS)) for one in args):
+                raise TypeError(f"np.{name} takes whole numbers here: floats would be rounded")
+            return self.kept(getattr(np, name)(*args, **kwargs))
+        if "dtype" in kwargs:
+            raise TypeError(f"references use no dtype= of np.{name}")
+        function = getattr(np if self.direct and hasattr(np, name) else anp, name)
+        if type(args[0]) not in (Enclosed, ArrayBox) and _is_plain([*args, *kwargs.values()]):
+            if (name in ROUNDED or name == "mean") and name not in OF_INTEGERS:
+                return function(*map(self.lifted, args[: 1 if name in balls.UNARY or name == "mean" else 2]), *args[2:], **kwargs)
+            found = getattr(np, name, function)(*args, **kwargs)
+            if np.asarray(found).dtype.kind == "f":
+                raise enclosed.unruled(name)
+            return found
+        if name not in JOINING:
+            args = tuple(
+                self._array(one) if isinstance(one, list | tuple) and _holds(one, (float, np.floating, *OURS)) else one for one in args
+            )
+        if kwargs:
+            kwargs = {key: self._lifted_within(value) for key, value in kwargs.items()}
+        found = function(*[one if type(one) is Enclosed else self._lifted_within(one) for one in args], **kwargs)
+        return found if type(found) is Enclosed else self.kept(found)
+
+    def _array(self, value: Any, dtype: Any = None) -> Any:
+        if isinstance(value, OURS) or _holds(value, OURS):
+            if dtype is not None:
+                raise TypeError(CONVERSION)
+            return anp.array(self._lifted_within(value))
+        if dtype is not None and _holds(value, (np.floating, np.ndarray)):
+            raise TypeError(CONVERSION)
+        if self.wide and _holds(value, (np.floating, np.ndarray)):
+            return self.kept(np.array(self._lifted_within(value)))
+        return self.kept(np.array(value, dtype))
+
+    def _full(self, shape: Any, value: Any, dtype: Any = None) -> Any:
+        if dtype is not None and not isinstance(value, int | float):
+            raise TypeError(CONVERSION)
+        if isinstance(value, int | float):
+            return self.kept(np.full(shape, value, dtype))
+        return self.lifted(value) * self.kept(np.ones(shape))
+
+    def lifted(self, value: Any) -> Any:
+        """A number, or an array of them, as the interpretation in force has it: balls, or extended precision."""
+        if isinstance(value, OURS) or not self.strict:
+            return value
+        if self.exact:
+            return Enclosed(enclosed.lift(value))
+        return np.asarray(value, np.longdouble)[()]
+
+    def _lifted_within(self, value: Any) -> Any:
+        """Arguments with the floats among them lifted."""
+        if isinstance(value, float | np.floating) or (isinstance(value, np.ndarray) and value.dtype.kind == "f"):
+            return self.lifted(value)
+        return type(value)(map(self._lifted_within, value)) if isinstance(value, list | tuple) else value
+
+    def kept(self, found: Any) -> Any:
+        """What a function of NumPy gave, its floats lifted: they must be exact, or of extended precision."""
+        if isinstance(found, list | tuple):
+            return type(found)(map(self.kept, found))
+        return self.lifted(found) if isinstance(found, np.ndarray | np.floating) and found.dtype.kind == "f" else found
+
+    def ratio(self, exact: Fraction) -> Any:
+        """A rational number."""
+        if self.exact:
+            return Enclosed(arb(fmpq(exact.numerator, exact.denominator)))
+        high = float(exact)
+        return np.longdouble(high) + np.longdouble(float(exact - Fraction(high)))
+
+    def lifting(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function`` of arrays, which are lifted first, integers too."""
+        return lambda *args: function(*(self.lifted(arg) for arg in args))
 
     def _noted(self, left: Any, right: Any) -> Any:
         found = np.matmul(left, right)
@@ -211,6 +359,7 @@ class LabNumpy:
 
     def var(self, x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
         """Mean of the squared distances from the mean, over n - ddof (composed: NumPy's own asks elements for ``conjugate``)."""
+        x = self.lifted(x)
         centred = x - anp.mean(x, axis=axis, keepdims=True)
         count = np.size(x) if axis is None else int(np.prod([np.shape(x)[place] for place in np.atleast_1d(axis)]))
         return anp.sum(centred * centred, axis=axis, keepdims=keepdims) / (count - ddof)
@@ -221,13 +370,44 @@ class LabNumpy:
 
     @property
     def pi(self) -> Any:
-        """π: a ball, or the nearest float64."""
-        return arb.pi() if self.exact else np.pi
+        """π: a ball, or the nearest number."""
+        return self._constant(arb.pi, np.pi)
 
     @property
     def e(self) -> Any:
-        """e: a ball, or the nearest float64."""
-        return arb(1).exp() if self.exact else np.e
+        """e: a ball, or the nearest number."""
+        return self._constant(arb.const_e, np.e)
+
+    @property
+    def euler_gamma(self) -> Any:
+        """γ: a ball, or the nearest number."""
+        return self._constant(arb.const_euler, np.euler_gamma)
+
+    def _constant(self, ball: Callable[[], Any], nearest: float) -> Any:
+        if self.exact:
+            return Enclosed(ball())
+        if not self.wide:
+            return nearest
+        before, ctx.prec = ctx.prec, 128
+        try:
+            return np.longdouble(nearest) + np.longdouble(float(ball() - nearest))
+        finally:
+            ctx.prec = before
+
+
+def _holds(value: Any, kinds: tuple[type, ...]) -> bool:
+    """Whether a value, or one within lists, is of one of the kinds."""
+    return any(_holds(one, kinds) for one in value) if isinstance(value, list | tuple) else isinstance(value, kinds)
+
+
+def _is_plain(values: Any) -> bool:
+    """Whether there is neither a float nor a ball among arguments."""
+    return not any(
+        isinstance(one, (float, np.floating, *OURS)) or (isinstance(one, np.ndarray) and one.dtype.kind not in "biu")
+        if not isinstance(one, list | tuple)
+        else not _is_plain(one)
+        for one in values
+    )
 
 
 np_ = LabNumpy()
@@ -238,8 +418,8 @@ def _special(name: str) -> Callable[..., Any]:
     on_balls, on_numbers = balls.SPECIAL[name], getattr(scipy_special, name)
 
     def function(x: Any) -> Any:
-        x = _as_exact((x,))[0] if np_.exact else x
-        return (on_balls if _holds_balls(x) else on_numbers)(x)
+        x = np_.lifted(x) if np_.strict else x
+        return Enclosed(on_balls(x.data)) if isinstance(x, Enclosed) else on_numbers(x)
 
     function.__name__ = name
     return primitive(function)  # type: ignore[no-any-return]  # autograd comes without types

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from autograd.tracer import Box
@@ -35,6 +35,12 @@ EXACT = frozenset(
 """Ufuncs whose result on representable operands is representable (``remainder`` up to one last rounding)."""
 RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What NumPy's functions that are no ufuncs do to perturbed arrays (``replab.truth.dispatch``)."""
+
+
+CONVERSION = (
+    "a value cannot become a plain number (float, astype, asarray, item, tolist, math …): it would lose its error bound, or its rounding "
+    "errors. Stay with functions of np and special; np.round_to(x, format) is a rounding that is meant"
+)
 
 
 class Diverged(Exception):
@@ -140,8 +146,13 @@ class Perturbed(NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         return bool(self.one())
 
-    def __float__(self) -> float:
-        return float(self.one())
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError(CONVERSION)
+
+    __float__ = __complex__ = __round__ = __format__ = item = tolist = _refuse
+
+    def __setitem__(self, place: Any, value: Any) -> NoReturn:
+        raise TypeError("a reference changes no array in place: write it with np.where, np.concatenate or np.stack")
 
     def __int__(self) -> int:
         return int(self.one())
@@ -150,13 +161,16 @@ class Perturbed(NDArrayOperatorsMixin):
         return self.one().__index__()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001 (NumPy's signature)
+        if self.data.dtype.kind == "f":
+            raise TypeError(CONVERSION)
         return np.array(self.one(), dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         for value in inputs:
             if isinstance(value, Box):
                 return NotImplemented  # let autograd unbox first
-        kwargs.pop("out", None)  # of ``x += y``: a new array will do
+        if any(one is not self for one in kwargs.pop("out", ())):  # but for ``x += y``: a new array will do
+            raise TypeError("a reference changes no array in place: write no out=")
         if method == "at":
             return _scatter(ufunc, *inputs)
         if method == "reduce":
@@ -186,7 +200,7 @@ def result(data: Any) -> Any:
 
 def aligned(values: Sequence[Any]) -> list[NDArray[Any]]:
     """The data of perturbed and plain arrays with axes inserted behind that of the runs, so that they broadcast as those of one run do."""
-    axes = max(np.ndim(value) for value in values)
+    axes = max([value.ndim if isinstance(value, Perturbed | np.ndarray) else np.ndim(value) for value in values])
     return [_widened(value, axes) for value in values]
 
 
@@ -225,7 +239,7 @@ def _operand(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float64]
 
 def _once(values: Sequence[Any]) -> tuple[list[Any], int]:
     """Operands that no operation has perturbed yet, as those of one run, and how many runs that stands for; others as they are, and 1."""
-    runs = max(value.runs for value in values if isinstance(value, Perturbed))
+    runs = max([len(value.data) for value in values if isinstance(value, Perturbed)])
     if runs > 1 and not any(isinstance(value, Perturbed) and value.data.strides[0] for value in values):
         return [Perturbed(value.data[:1]) if isinstance(value, Perturbed) else value for value in values], runs
     return list(values), 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import functools
 import importlib.util
+import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,13 +17,15 @@ from typing import Any
 
 import autograd
 import numpy as np
+from autograd.tracer import Box
 from flint import ctx
 from numpy.typing import NDArray
 
 from replab.errors import TruthError
 from replab.formats import Format
-from replab.truth import balls, namespace
-from replab.truth.perturbed import Diverged, Perturbed, rounding, side_by_side
+from replab.truth import balls, enclosed, namespace, strict
+from replab.truth.enclosed import Enclosed, Moved, Product
+from replab.truth.perturbed import CONVERSION, Diverged, Perturbed, rounding, side_by_side
 
 Array = NDArray[Any]
 
@@ -36,11 +41,33 @@ def load(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise TruthError(f"cannot be imported: {type(error).__name__}: {error}", where=str(path)) from error
+    except FAILURES as error:
+        raise TruthError(f"cannot be imported: {_described(error)}", where=_place(path, error) or str(path)) from error
     module.np = namespace.np_  # type: ignore[attr-defined]
     module.special = namespace.special_  # type: ignore[attr-defined]
     return module
+
+
+FAILURES = (Exception, SystemExit, GeneratorExit)
+"""How a reference may end: all but an interruption by the user."""
+
+
+def _described(error: BaseException) -> str:
+    """An exception as a sentence that can be written anywhere."""
+    if isinstance(error, NameError) and error.name in dir(builtins):
+        return f"references cannot use {error.name}: what it does would not be certified"
+    inner: BaseException | None = error
+    while inner is not None and inner.args != (CONVERSION,):  # NumPy wraps it in words of its own
+        inner = inner.__cause__ or inner.__context__
+    return f"{type(error).__name__}: {inner or error}".encode("utf-8", "backslashreplace").decode()
+
+
+def _place(path: Path, error: BaseException) -> str:
+    """The line of the reference that an exception came through last, with its text; empty where there is none."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path) and frame.lineno]
+    if isinstance(error, SyntaxError) and error.filename == str(path) and error.lineno:
+        lines = [error.lineno]
+    return strict.place(path, lines[-1]) if lines else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,20 +84,22 @@ class Problem:
     cotangents: Sequence[Sequence[Array]]
     """One list per derivative order: for order 0 an array per floating output, then one per differentiable input."""
 
-    def evaluate(self, lift: Callable[[Array], Any]) -> list[Any]:
+    def evaluate(self, lift: Callable[[Array], Any], *, certified: bool = False, pointwise: bool = False) -> list[Any]:
         """The outputs (order 0) or the gradients with respect to the differentiable inputs (order ≥ 1) of the lifted inputs.
 
-        Raises ``TruthError`` when the reference fails.
+        ``certified``: no number may be rounded. ``pointwise``: no element may depend on another.
+        Raises ``TruthError`` when the reference fails, ``Undecided`` when it needs more bits.
         """
-        function = getattr(load(self.path), self.function)
         names = list(self.inputs)
         lifted = {name: lift(values) if values.dtype.kind == "f" else values for name, values in self.inputs.items()}
         cotangents = [[lift(values) for values in level] for level in self.cotangents]
+        function: Any = None
 
         def outputs(*wanted: Any) -> list[Any]:
             moving = {**lifted, **dict(zip(self.differentiable, wanted, strict=True))}
-            found = function(*(moving[name] for name in names), **self.parameters)
-            return list(found) if isinstance(found, tuple | list) else [found]
+            with enclosed.apart(pointwise):
+                found = function(*(moving[name] for name in names), **self.parameters)
+            return [_checked(one) for one in (found if isinstance(found, tuple | list) else [found])]
 
         def gradients(order: int) -> Callable[..., list[Any]]:
             if order == 0:
@@ -79,6 +108,8 @@ class Problem:
 
             def phi(*wanted: Any) -> Any:
                 found = [value for value in below(*wanted) if _is_float(value)]
+                if [np.shape(value) for value in found] != [np.shape(c) for c in cotangents[order - 1]]:
+                    raise TypeError(f"returns floats of the shapes {_shapes(found)} here and {_shapes(cotangents[order - 1])} elsewhere")
                 terms = [namespace.np_.sum(c * value) for c, value in zip(cotangents[order - 1], found, strict=True)]
                 return functools.reduce(lambda a, b: a + b, terms)
 
@@ -87,11 +118,23 @@ class Problem:
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                function = getattr(strict.module(self.path) if certified else load(self.path), self.function)
                 return gradients(self.derivative)(*(lifted[name] for name in self.differentiable))
-        except Diverged:
+        except (Diverged, enclosed.TooLong, TruthError):
             raise
-        except Exception as error:
-            raise TruthError(f"{type(error).__name__}: {error}", where=f"{self.path}: {self.function} (order {self.derivative})") from error
+        except enclosed.Undecided as error:
+            error.where = self._where(error)
+            raise
+        except FAILURES as error:
+            raise TruthError(_described(error), where=self._where(error)) from error
+
+    def _where(self, error: BaseException) -> str:
+        return f"{_place(self.path, error) or self._start()}: {self.function} (order {self.derivative})"
+
+    def _start(self) -> str:
+        """Where the function begins."""
+        code = getattr(getattr(load(self.path), self.function, None), "__code__", None)
+        return strict.place(self.path, code.co_firstlineno) if code else str(self.path)
 
     def plain(self) -> list[Array]:
         """Values in ordinary float64 with IEEE special values: decides shapes, and where infinities and NaN belong."""
@@ -106,9 +149,18 @@ class Problem:
         values = [np.asarray(value) for value in found]
         if len(found) != 1 or len(made) != 1 or made[0][2] is not found[0]:
             return values, None
-        left, right = (np.ascontiguousarray(one) for one in made[0][:2])
-        matrices = left.ndim == right.ndim == 2 and left.dtype.kind == right.dtype.kind == "f"
-        return values, (left, right) if matrices else None
+        left, right = made[0][:2]
+        factors = self._moved_factors() if left.ndim == right.ndim == 2 and left.dtype.kind == right.dtype.kind == "f" else None
+        return values, factors
+
+    def _moved_factors(self) -> tuple[Array, Array] | None:
+        """The factors of a product that are inputs, moved at most: computed ones would be rounded."""
+        try:
+            with namespace.exactly(), namespace.directly():
+                (found,) = self.evaluate(lambda values: Moved(values.astype(np.float64)), certified=True)
+        except (TruthError, enclosed.Undecided):  # the path by balls says what is wrong, if anything is
+            return None
+        return (np.ascontiguousarray(found.left), np.ascontiguousarray(found.right)) if isinstance(found, Product) else None
 
     def extended(self) -> list[Array]:
         """Values in the processor's extended precision (64 bits of significand).
@@ -117,22 +169,39 @@ class Problem:
         """
         if np.finfo(np.longdouble).nmant < 63:  # the leading bit is counted apart
             raise TruthError("this machine has no extended precision, which long programs are judged by", where=str(self.path))
-        return self._ordinary(np.longdouble)
+        with namespace.widely(), self._directly():
+            return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.longdouble), certified=True)]
 
     def _ordinary(self, kind: type[np.floating[Any]]) -> list[Array]:
         """Values in ordinary arrays of a type."""
-        with namespace.directly() if self.derivative == 0 else contextlib.nullcontext():
+        with self._directly():
             return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(kind))]
 
-    def balls(self, precision: int) -> list[Array]:
-        """Object arrays of balls, computed with ``precision`` bits (integer outputs stay integers)."""
+    def _directly(self) -> AbstractContextManager[None]:
+        """Without autograd's wrappers where nothing is differentiated."""
+        return namespace.directly() if self.derivative == 0 else contextlib.nullcontext()
+
+    def balls(self, precision: int, *, pointwise: bool = False) -> list[Array]:
+        """Object arrays of balls, computed with ``precision`` bits (integer outputs stay integers).
+
+        Raises ``Undecided`` where a ball leaves open what the reference does.
+        """
         before, ctx.prec = ctx.prec, precision
         try:
-            with namespace.exactly():
-                found = self.evaluate(balls.to_balls)
-            return [np.asarray(value) if _is_whole(value) else np.asarray(value, object) for value in found]
+            with namespace.exactly(), self._directly():
+                found = self.evaluate(lambda values: Enclosed(balls.to_balls(values)), certified=True, pointwise=pointwise)
+            return [self._settled(value) for value in found]
         finally:
             ctx.prec = before
+
+    def _settled(self, value: Any) -> Array:
+        if isinstance(value, Enclosed):
+            if value.kind == "b":
+                open_ = enclosed.Undecided("whether a condition that is returned holds is open")
+                open_.where = self._where(open_)
+                raise open_
+            return value.data
+        return np.asarray(value) if _is_whole(value) else enclosed.lift(value)
 
     def perturbed(self, form: Format, seed: int, runs: int = 1) -> tuple[list[Array], int]:
         """Values as they may come out when every operation rounds to ``form``, float64 arrays (runs, …); and the number of operations."""
@@ -140,6 +209,9 @@ class Problem:
             return self._side_by_side(form, seed, runs)
         except Diverged:  # where the path depends on the numbers
             alone = [self._side_by_side(form, seed + run, 1) for run in range(runs)]
+            shapes = {tuple(value.shape for value in values) for values, _ in alone}
+            if len(shapes) > 1:
+                raise TruthError("returns outputs whose shapes depend on rounding", where=f"{self._start()}: {self.function}") from None
             return [np.concatenate(column) for column in zip(*(values for values, _ in alone), strict=True)], alone[0][1]
 
     def _side_by_side(self, form: Format, seed: int, runs: int) -> tuple[list[Array], int]:
@@ -149,12 +221,31 @@ class Problem:
         return data, noise.operations
 
 
+def _shapes(values: Sequence[Any]) -> str:
+    return ", ".join(str(np.shape(value)) for value in values) or "none"
+
+
+def _checked(value: Any) -> Any:
+    """An output, which must be a number or an array of numbers.
+
+    Raises ``TypeError``.
+    """
+    inner = value
+    while isinstance(inner, Box):
+        inner = inner._value  # noqa: SLF001 (how autograd unboxes)
+    kind = inner.dtype.kind if isinstance(inner, np.ndarray | np.generic) else "f"
+    if not isinstance(inner, bool | int | float | np.ndarray | np.generic | Perturbed | Enclosed | Product) or kind not in "biuf":
+        kinds = f"an array of {inner.dtype}" if isinstance(inner, np.ndarray | np.generic) else f"a {type(inner).__name__}"
+        raise TypeError(f"returns {kinds}: an output is a number or an array of numbers, several of them are a tuple")
+    return value
+
+
 def _is_whole(value: Any) -> bool:
     """An integer or boolean array, or a single number of such a type as ``np.argmax`` returns it."""
-    return isinstance(value, np.ndarray | np.generic | Perturbed) and value.dtype.kind in "iub"
+    return isinstance(value, bool | int) or (isinstance(value, np.ndarray | np.generic | Perturbed) and value.dtype.kind in "iub")
 
 
 def _is_float(value: Any) -> bool:
-    while hasattr(value, "_value"):
+    while isinstance(value, Box):
         value = value._value  # noqa: SLF001 (how autograd unboxes)
-    return not _is_whole(value) and not isinstance(value, bool | int)
+    return not _is_whole(value)
