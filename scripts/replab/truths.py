@@ -60,8 +60,8 @@ def name_of(cell: Cell, changed: Mapping[str, Any] = NOTHING) -> str:
 class _Tried(Problem):
     """A problem whose first evaluation has the time of a cell, as an implementation has: a reference is a program of the same kind."""
 
-    def evaluate(self, lift: Callable[[Any], Any]) -> list[Any]:
-        found = super().evaluate(lift)
+    def evaluate(self, lift: Callable[[Any], Any], *, certified: bool = False, pointwise: bool = False) -> list[Any]:
+        found = super().evaluate(lift, certified=certified, pointwise=pointwise)
         contained.passed()
         if not found and not self.derivative:
             raise TruthError("it returned no value", where=f"{self.path}: {self.function}")

@@ -266,7 +266,7 @@ class LabNumpy:
     def _apply(self, name: str, *args: Any, **kwargs: Any) -> Any:
         if {"out", "where", "casting"} & kwargs.keys():
             raise TypeError(f"references use no {', '.join(sorted(kwargs))} of np.{name}: nothing is changed in place")
-        if name in ("shape", "size") and getattr(args[0], "ndim", 0):
+        if name in ("shape", "size") and getattr(args[0], "ndim", None):
             enclosed.mixes(f"np.{name}")
         if name in ("array", "asarray"):
             return self._array(*args, **kwargs)
