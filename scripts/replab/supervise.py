@@ -558,7 +558,7 @@ class _Sandbox:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        _sweep(self.batch.staging)
+        _sweep(self.batch.staging, reap=True)
         size = self.batch.log.stat().st_size
         if size - self._log_start > OUTPUT_MB * 2**20:
             os.truncate(self.batch.log, self._log_start + OUTPUT_MB * 2**20)
@@ -630,8 +630,11 @@ def _bound_child(limits: Limits, parent: int, *, bound_memory: bool, mark: int |
     return prepare
 
 
-def _sweep(staging: Path) -> None:
-    """Kill what is left of earlier sandboxes of this staging folder: processes that a supervisor killed at once could not end."""
+def _sweep(staging: Path, *, reap: bool = False) -> None:
+    """Kill what is left of earlier sandboxes of this staging folder: processes that a supervisor killed at once could not end.
+
+    ``reap``: those that lost their own parent have become children of this process, which waits for them.
+    """
     end, killed = time.monotonic() + END_SECONDS, set[int]()
     while (found := _marked(staging)) and time.monotonic() < end:
         for pid in found:
@@ -639,7 +642,7 @@ def _sweep(staging: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
         killed.update(found)
         time.sleep(0.005)
-    while killed and time.monotonic() < end:  # those that lost their own parent are children of this process
+    while reap and killed and time.monotonic() < end:
         killed = {pid for pid in killed if _is_child(pid)}
         time.sleep(0.005 if killed else 0.0)
 

@@ -98,6 +98,12 @@ class Answers:
         record = self.result(key).record
         return record["status"], record["reason"]
 
+    def again(self, key: str) -> tuple[str, str]:
+        """Status and reason of a cell that has no result, since its function was not called."""
+        assert not (self.folder / f"{key}.safetensors").exists()
+        (said,) = (entry for entry in self.journal if entry.get("done") == key and entry.get("again"))
+        return said["status"], said["reason"]
+
     def values(self, key: str) -> dict[str, Any]:
         """Outputs by name of a cell that must be ``ok``."""
         result = self.result(key)
