@@ -90,7 +90,8 @@ FACTORS = {
     "def f(x): return x * np.array([[0.1, 0.2]]).sum()": SUM, "def f(x): return x * np.where(0.1 + 0.2 > 0.3, 1.0, 2.0)": Fraction(1), "def f(x): import numpy; return x * numpy.divide(1, 3)": THIRD, "from numpy import divide\ndef f(x): return x * divide(1, 3)": THIRD,
     "def f(x): return x * np.linalg.det(np.array([[1, 2], [3, 7]])) / 3": THIRD, "def f(x): return x * (np.array([1, 2]) @ (np.array([1, 1]) / 9))": THIRD, "def f(x): return x * max(0.1 + 0.2, 0.3)": SUM, "def f(x): return x * (5.5 // 1.1)": Fraction(4),
     "def f(x): return x * np.var(np.array([1, 2, 4])) / np.var([1.0, 2.0, 4.0]) / 3": THIRD, "def f(x): return x * np.asarray(0.1 + 0.2)": SUM, "def f(x): return x * pow(3, -1)": THIRD, "def f(x): return x * (lambda a, b=1 / 3: a * b)(1)": THIRD,
-    "def f(x): return x * np.stack([v for v in np.ones(5)])[0] / 3": THIRD, "def f(x): return x * (np.where(x > 0.0, 1, 1)[0] / 3)": THIRD, "def f(x): return x * float('0.1')": Fraction(0.1), "def f(x): return x * abs(-0.1 - 0.2)": SUM, "def f(x): return x * (np.reciprocal(3) + np.power(2, 3) + np.square(3))": Fraction(17), "def f(x): return x * np.reciprocal(3.0)": THIRD,
+    "def f(x): return x * np.stack([v for v in np.ones(5)])[0] / 3": THIRD, "def f(x): return x * (np.where(x > 0.0, 1, 1)[0] / 3)": THIRD, "def f(x): return x * float('0.1')": Fraction(0.1), "def f(x: np.ndarray, c: float = 0.1) -> np.ndarray:\n  d: float = c + 0.2\n  e: int\n  return x * d": SUM,
+    "from scipy import special as s\nimport numpy\ndef f(x): return x + 0.0 * s.expit(x) + numpy.zeros(5) * s.expit(x)": Fraction(1), "def f(x): return x * abs(-0.1 - 0.2)": SUM, "def f(x): return x * (np.reciprocal(3) + np.power(2, 3) + np.square(3))": Fraction(17), "def f(x): return x * np.reciprocal(3.0)": THIRD,
 }  # fmt: skip
 
 

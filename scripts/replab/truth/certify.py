@@ -104,7 +104,8 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
             certified.append(_exact(high))
             continue
         sigma = _with_quantisation(spreads[place], high, low, form)
-        unknown = (~odd | _disputed(high, 0.0, value)) & ~np.isfinite(high + bound) & np.isfinite(value)  # float64 alone proves nothing
+        open_ = np.isnan(high) | ~np.isfinite(bound)
+        unknown = (~odd | _disputed(high, 0.0, value)) & open_ & np.isfinite(value)  # a float64 number alone proves nothing
         sigma = np.where(unknown, np.inf, sigma)
         certified.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value.astype(np.float64), runs=runs, method=method))
     return certified

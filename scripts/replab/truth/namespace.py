@@ -266,7 +266,7 @@ class LabNumpy:
     def _apply(self, name: str, *args: Any, **kwargs: Any) -> Any:
         if {"out", "where", "casting"} & kwargs.keys():
             raise TypeError(f"references use no {', '.join(sorted(kwargs))} of np.{name}: nothing is changed in place")
-        if name in ("shape", "size") and getattr(args[0], "ndim", None):
+        if name in ("shape", "size") and getattr(args[0], "ndim", 0) > 0:
             enclosed.mixes(f"np.{name}")
         if name in ("array", "asarray"):
             return self._array(*args, **kwargs)
@@ -282,7 +282,7 @@ class LabNumpy:
         if type(args[0]) not in (Enclosed, ArrayBox) and _is_plain([*args, *kwargs.values()]):
             if (name in ROUNDED or name == "mean") and name not in OF_INTEGERS:
                 return function(*map(self.lifted, args[: 1 if name in balls.UNARY or name == "mean" else 2]), *args[2:], **kwargs)
-            found = getattr(np, name, function)(*args, **kwargs)
+            found = getattr(np, name)(*args, **kwargs)
             if np.asarray(found).dtype.kind == "f":
                 raise enclosed.unruled(name)
             return found

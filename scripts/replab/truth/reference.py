@@ -17,6 +17,7 @@ from typing import Any
 
 import autograd
 import numpy as np
+import scipy.special
 from autograd.tracer import Box
 from flint import ctx
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ Array = NDArray[Any]
 
 @functools.cache
 def load(path: Path) -> ModuleType:
-    """The reference module, its ``np`` and ``special`` replaced by the lab's namespaces.
+    """The reference module, NumPy and ``scipy.special`` in it replaced by the lab's namespaces.
 
     Raises ``TruthError`` when the file cannot be imported.
     """
@@ -43,8 +44,9 @@ def load(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except FAILURES as error:
         raise TruthError(f"cannot be imported: {_described(error)}", where=_place(path, error) or str(path)) from error
-    module.np = namespace.np_  # type: ignore[attr-defined]
-    module.special = namespace.special_  # type: ignore[attr-defined]
+    for name, value in [*vars(module).items()]:  # whatever they are called there
+        if value is np or value is scipy.special:
+            setattr(module, name, namespace.np_ if value is np else namespace.special_)
     return module
 
 
