@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat, fmpq
+from flint import arb, arb_mat, ctx, fmpq
 
 from replab.formats import FORMATS
 
@@ -199,8 +199,8 @@ def split(values: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.n
     is_exact = np.fromiter(map(arb.is_exact, flat), bool, len(flat))
     low = np.fromiter(map(float, map(operator.sub, flat, high.tolist())), np.float64, len(flat))
     low[np.isinf(high)] = 0.0  # beyond the range of float64
-    for place in np.flatnonzero(is_exact & (low != 0) & np.isfinite(high)):
-        is_exact[place] = _is_sum(flat[place], high[place], low[place])
+    places = np.flatnonzero(is_exact & (low != 0) & np.isfinite(high))
+    is_exact[places] = _are_sums([flat[place] for place in places.tolist()], high[places].tolist(), low[places].tolist())
     bound = np.where(is_exact, 0.0, (radius + np.abs(low) * 2.0**-52) * (1.0 + 2.0**-51))  # rounded up
     for place in np.flatnonzero(~(np.isfinite(high) & np.isfinite(radius))):
         if not flat[place].is_finite():
@@ -208,6 +208,14 @@ def split(values: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.n
     return high.reshape(array.shape), low.reshape(array.shape), bound.reshape(array.shape)
 
 
-def _is_sum(x: Ball, high: float, low: float) -> bool:
-    """Whether an exact, finite ball is ``high`` + ``low``."""
-    return bool(x.fmpq() == fmpq(*high.as_integer_ratio()) + fmpq(*low.as_integer_ratio()))
+def _are_sums(exact: list[Ball], high: list[float], low: list[float]) -> list[bool]:
+    """Whether exact, finite balls are ``high`` + ``low``."""
+    before, ctx.prec = ctx.prec, WIDE
+    try:
+        return list(map(arb.is_zero, map(operator.sub, map(operator.sub, exact, high), low)))
+    finally:
+        ctx.prec = before
+
+
+WIDE = 2**13
+"""Bits in which differences of balls and floats are exact."""

@@ -264,7 +264,7 @@ def _operation(ufunc: np.ufunc, *, swapped: bool = False) -> Callable[[Enclosed,
         elif isinstance(other, Box):
             return NotImplemented  # let autograd unbox first
         else:
-            operand = arb(other) if type(other) in (int, float) else raw(other)
+            operand = _operand(other)
             if self.kind == "b" and _is_condition(other):
                 raise Undecided("conditions that are open cannot be computed with")
         _count()
@@ -282,6 +282,20 @@ for _name, _ufunc in {"add": np.add, "sub": np.subtract, "mul": np.multiply, "tr
     setattr(Enclosed, f"__r{_name}__", _operation(_ufunc, swapped=True))
     setattr(Moved, f"__{_name}__", _computed)
     setattr(Moved, f"__r{_name}__", _computed)
+
+
+def _operand(value: Any) -> Any:
+    """As ``raw``, for arithmetic with balls: those take Python's exact numbers as they are, which is quicker."""
+    if type(value) in (int, float):
+        return arb(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iuf" and value.dtype.itemsize <= 8:
+        return value.astype(object)
+    return raw(value)
+
+
+def full(shape: tuple[int, ...], value: int) -> Enclosed:
+    """An array of one whole number."""
+    return Enclosed(np.full(shape, arb(value), object))
 
 
 def raw(value: Any) -> NDArray[Any]:
@@ -394,7 +408,7 @@ def _called(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     name = ufunc.__name__
     if ufunc in _LOGIC:
         return _logic(ufunc, inputs)
-    values = [raw(value) for value in inputs]
+    values = [_operand(value) if ufunc in _ARITHMETIC else raw(value) for value in inputs]
     if name not in _NEGATIONS and all(_is_condition(value) for value in inputs):
         raise Undecided("conditions that are open cannot be computed with")  # NumPy's True + True is True
     if ufunc in _ARITHMETIC:
@@ -458,8 +472,8 @@ RULES[np.size] = lambda a, axis=None: a.size if axis is None else a.shape[axis]
 RULES[np.iscomplexobj] = lambda a: False  # noqa: ARG005 (there are none)
 RULES[np.real] = RULES[np.real_if_close] = lambda a: a
 RULES[np.result_type] = lambda *values: np.dtype(np.float64)  # noqa: ARG005 (balls hold any number)
-RULES[np.zeros_like] = RULES[np.empty_like] = lambda a, **_: Enclosed(lift(np.zeros(np.shape(a))))
-RULES[np.ones_like] = lambda a, **_: Enclosed(lift(np.ones(np.shape(a))))
+RULES[np.zeros_like] = RULES[np.empty_like] = lambda a, **_: full(np.shape(a), 0)
+RULES[np.ones_like] = lambda a, **_: full(np.shape(a), 1)
 RULES[np.full_like] = lambda a, value, **_: Enclosed(np.broadcast_to(raw(value), np.shape(a)))
 RULES[np.cumsum] = lambda a, axis=None: Enclosed(np.cumsum(raw(a), axis=axis))
 RULES[np.cumprod] = lambda a, axis=None: Enclosed(np.cumprod(raw(a), axis=axis))
