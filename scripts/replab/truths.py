@@ -200,8 +200,14 @@ def _grid(dtype: str) -> str:
     return dtype if dtype in FORMATS else "float32"
 
 
+def _upwards(values: Any) -> Any:
+    """float64 → float32, never to a smaller number: a bound that is rounded is still one."""
+    single = values.astype(np.float32)
+    return np.where((values > 0) & (single.astype(np.float64) < values * (1 + 2.0**-50)), np.nextafter(single, np.float32(np.inf)), single)
+
+
 def _encode(truths: list[Truth], dtype: str) -> bytes:
-    """Bounds and envelopes in ULP as float32, ``low`` in ULP of float64: a third of the size, and nothing that matters is lost."""
+    """Bounds and envelopes in ULP as float32, ``low`` in ULP of float64: a third of the size. What ``low`` loses is part of the bound."""
     tensors: dict[str, tuple[str, Any]] = {}
     record: dict[str, Any] = {"schema": 1, "outputs": []}
     for place, truth in enumerate(truths):
@@ -213,8 +219,10 @@ def _encode(truths: list[Truth], dtype: str) -> bytes:
             scale = np.where(np.isfinite(truth.high), spacing(truth.high, _grid(dtype)), 1.0)
             fine = np.where(np.isfinite(truth.high), spacing(truth.high, "float64"), 1.0)
             odd = ~np.isfinite(truth.bound) | ~np.isfinite(truth.high) | (truth.high == 0)
-            tensors[f"{place}.low"] = ("F32", (truth.low / fine).astype(np.float32))
-            tensors[f"{place}.bound"] = ("F32", (truth.bound / scale).astype(np.float32))
+            low = (truth.low / fine).astype(np.float32)
+            lost = np.abs(truth.low - low * fine)
+            tensors[f"{place}.low"] = ("F32", low)
+            tensors[f"{place}.bound"] = ("F32", _upwards((truth.bound + np.where(np.isfinite(lost), lost, 0.0)) / scale))
             tensors[f"{place}.sigma"] = ("F32", (truth.sigma / scale).astype(np.float32))
         tensors[f"{place}.high"] = ("F64", truth.high)
         tensors[f"{place}.odd"] = ("I64", np.flatnonzero(odd))

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import itertools
 import re
+import tempfile
+from fractions import Fraction
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -15,8 +18,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from mpmath import mpf
 
+from replab import truths
 from replab.errors import TruthError
-from replab.truth.certify import certify
+from replab.truth.certify import Truth, certify
 from replab.truth.reference import Problem
 
 pytestmark = pytest.mark.property
@@ -254,3 +258,23 @@ def test_everything_that_is_planted_is_tried_by_itself(tmp_path):
         "np.array(sorted({} + 0.0 * x, key=lambda v: -v))",
     }  # fmt: skip
     assert set(PLANTED) - set(refused) == passed
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_a_truth_that_was_stored_keeps_its_bound(data: st.DataObject) -> None:
+    """``high + low`` as read lies as near to the one that was certified as the bound that was read says it may."""
+    number = st.floats(-1e30, 1e30, allow_nan=False).filter(lambda x: x == 0 or abs(x) > 1e-30)
+    high = np.array(data.draw(st.lists(number, min_size=1, max_size=6)))
+    share = np.array([data.draw(st.floats(-0.5, 0.5)) for _ in high])
+    low = share * np.spacing(np.abs(high))
+    bound = np.array([data.draw(st.floats(0, 1e-3)) for _ in high]) * np.abs(high)
+    dtype = data.draw(st.sampled_from(["float32", "float64", "float16", "bfloat16"]))
+    made = Truth(high=high, low=low, bound=bound, sigma=np.abs(high) * 1e-7, ieee=high, runs=32, method="ball arithmetic")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "truth.safetensors"
+        path.write_bytes(truths._encode([made], dtype))
+        (found,) = truths._read(path, dtype)
+    for place in range(len(high)):
+        apart = abs(Fraction(high[place]) + Fraction(low[place]) - Fraction(found.high[place]) - Fraction(found.low[place]))
+        assert Fraction(bound[place]) + apart <= Fraction(found.bound[place])
