@@ -329,15 +329,15 @@ def _policy():
 
 
 def generators():
-    """The seed of TensorFlow, its generator and that of Keras; the last two are made when somebody first draws."""
+    """The seed of TensorFlow; its generator and that of Keras, which are made when somebody first draws."""
     eager, seed = context.context(), context.global_seed()
 
     def reseed():
         eager._set_global_seed(seed)  # forgets the kernels too, which have seeds and numbers of their own
 
     return [
-        state.Generator("the seed of TensorFlow", lambda: context.global_seed() != seed, reseed),
-        state.Generator("the generator of TensorFlow", lambda: bool(_made()), lambda: [undo() for undo in _made()]),
+        state.Generator("the generator of TensorFlow", lambda: context.global_seed() != seed, reseed, lambda: True),
+        state.Generator("the generators that it makes", lambda: bool(_made()), lambda: [undo() for undo in _made()], lambda: False),
     ]
 
 

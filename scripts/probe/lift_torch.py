@@ -322,15 +322,16 @@ def _answers(read):
 
 def generators():
     """The generators of the devices that cells run on."""
-    found = [_generator("the generator of PyTorch", torch.get_rng_state, torch.set_rng_state)]
+    found = [_generator("the generator of PyTorch", torch.get_rng_state, torch.set_rng_state, torch.initial_seed)]
     if _state["device"].type == "cuda":
-        found.append(_generator("the generator of the GPU", torch.cuda.get_rng_state, torch.cuda.set_rng_state))
+        cuda = torch.cuda
+        found.append(_generator("the generator of the GPU", cuda.get_rng_state, cuda.set_rng_state, cuda.initial_seed))
     return found
 
 
-def _generator(words, get, put):
-    known = get()
-    return state.Generator(words, lambda: not torch.equal(get(), known), lambda: put(known))
+def _generator(words, get, put, seed):
+    known, begun = get(), seed()
+    return state.Generator(words, lambda: not torch.equal(get(), known), lambda: put(known), lambda: seed() != begun)
 
 
 def modules():

@@ -1,8 +1,8 @@
 """What a cell must leave as it found it: switches of the process and of the framework, and the generators of random numbers.
 
 Reading all of it takes some twenty microseconds, since it is done after every cell. Where a switch moved, the cell is marked and the
-process ends: nothing puts a switch back as surely as a new process. Generators are put back, so that drawing costs no process; only a
-function that is not known to draw is marked for it.
+process ends: nothing puts a switch back as surely as a new process. Generators are put back, so that drawing costs no process; a function
+that seeds one is marked for it, unless it is known to draw.
 """
 
 import _signal  # without the enumerations that its wrapper makes of every answer
@@ -30,7 +30,9 @@ HANDLED = [
 LIMITS = ("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_NOFILE")
 # Operands of arithmetic whose result tells the mode of the processor; names, so that no compiler folds them.
 SMALLEST_NORMAL, SMALLEST, HALF, TWO, ONE, LITTLE = 2.2250738585072014e-308, 5e-324, 0.5, 2.0, 1.0, 1e-17
-MERSENNE_BYTES = 2500  # 624 words and a position
+MERSENNE_WORDS = 624
+MERSENNE_BYTES = 2500  # these words and a position
+MOST_BLOCKS = 400  # of numbers that a cell may have drawn: beyond a quarter of a million it counts as seeded
 UNTOLD = ("__warningregistry__", "_")  # names that Python itself sets
 SHOWN = 60
 
@@ -52,10 +54,12 @@ class Switch(object):
 
 
 class Generator(object):
-    """A source of random numbers: ``moved()`` says whether somebody drew from it or seeded it, ``restore()`` puts it back."""
+    """A source of random numbers: ``moved()`` says whether somebody drew from it or seeded it, ``seeded()`` whether drawing alone does not
+    explain that, ``restore()`` puts it back. Constructors of layers draw, whoever calls them: nothing is left of that, and nothing said.
+    """
 
-    def __init__(self, words, moved, restore):
-        self.words, self.moved, self.restore = words, moved, restore
+    def __init__(self, words, moved, restore, seeded):
+        self.words, self.moved, self.restore, self.seeded = words, moved, restore, seeded
 
 
 class Watch(object):
@@ -114,9 +118,9 @@ class Watch(object):
         notes = []
         for generator in self._generators:
             if generator.moved():
+                if not drawn and generator.seeded():
+                    notes.append("it seeded {}; it was put back for the cells after it".format(generator.words))
                 generator.restore()
-                if not drawn:
-                    notes.append("it drew from {} or seeded it; it was put back for the cells after it".format(generator.words))
         return notes
 
     def _now(self):
@@ -158,8 +162,14 @@ class Names(object):
         names = [name for name in names if name not in UNTOLD and (self._closed or name in before)]
         names = [name for name in names if not isinstance(now.get(name), types.ModuleType)]  # imported when somebody first asks for it
         names = [name for name in names if not self._wraps(before.get(name), now.get(name))]
+        names = [name for name in names if not _counts(name, before.get(name), now.get(name))]
         place = getattr(self._module, "__name__", "a module")
         return ["{}.{} was {}".format(place, name, _fate(name in before, name in now)) for name in names]
+
+
+def _counts(name, before, now):
+    """Whether a name is a number that a framework keeps for itself: of warnings that were shown, say."""
+    return name.startswith("_") and all(isinstance(value, (int, float, type(None))) for value in (before, now))
 
 
 def _fate(before, now):
@@ -278,10 +288,29 @@ def _python_generator():
 
     def moved():
         same = random.getrandbits(64) == first
-        random.setstate(known)
+        if same:
+            random.setstate(known)
         return not same
 
-    return Generator("the generator of Python", moved, lambda: random.setstate(known))
+    def seeded():
+        walker = random.Random()  # noqa: S311
+        walker.setstate(known)
+        return not _reached(random.getstate()[1][:-1], lambda: walker.getstate()[1][:-1], lambda: walker.getrandbits(32 * MERSENNE_WORDS))
+
+    return Generator("the generator of Python", moved, lambda: random.setstate(known), seeded)
+
+
+def _reached(block, read, walk):
+    """Whether a Mersenne Twister comes to a block of its numbers by drawing: ``walk()`` goes on by one block."""
+    for _ in range(MOST_BLOCKS):
+        if _equal(read(), block):
+            return True
+        walk()
+    return False
+
+
+def _equal(left, right):
+    return bool(np.all(np.asarray(left) == np.asarray(right)))
 
 
 def _numpy_generator():
@@ -301,4 +330,10 @@ def _numpy_generator():
             now = np.random.get_state()  # noqa: NPY002
             return now[0] != known[0] or now[2:] != known[2:] or bool(np.any(now[1] != known[1]))
 
-    return Generator("the generator of NumPy", moved, lambda: np.random.set_state(known))  # noqa: NPY002
+    def seeded():
+        walker = np.random.RandomState()
+        walker.set_state(known)
+        now = np.random.get_state()  # noqa: NPY002
+        return now[0] != known[0] or not _reached(now[1], lambda: walker.get_state()[1], lambda: walker.bytes(4 * MERSENNE_WORDS))
+
+    return Generator("the generator of NumPy", moved, lambda: np.random.set_state(known), seeded)  # noqa: NPY002

@@ -193,7 +193,7 @@ def each(
     count: int = 1,
     known: Mapping[str, str] | None = None,
 ) -> Generator[Any, None, None]:
-    """What ``work`` gives for each of ``items`` (JSON values, numbers of NumPy too), in their order, or ``Lost``.
+    """What ``work`` gives for each of ``items`` (JSON values, numbers of NumPy too; texts made plain), in their order, or ``Lost``.
 
     An item has ``seconds`` (``PATIENCE`` times those of a cell, if not given), which begin anew with every ``trial`` and ``note``.
     ``count``: so many workers at once. ``known``: names that are lost beforehand. Raises the ``LabError`` that ``work`` raises.
@@ -480,7 +480,7 @@ class _Pool:
 
     def _answer(self, item: int) -> tuple[bytes, bytes]:
         try:
-            return RESULT, json.dumps(self.work(self.items[item]), default=_plain_number).encode()
+            return RESULT, texts.json_of(self.work(self.items[item]), _plain_number).encode()
         except LabError as error:
             return PROBLEM, json.dumps([type(error).__name__, error.problem, error.where, error.hint]).encode()
         except BaseException as error:  # noqa: BLE001 (what somebody's code raises may be anything)

@@ -11,7 +11,7 @@ import hashlib
 import io
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ Array = NDArray[Any]
 Draw = np.random.Generator
 MIX = (("strata", 0.40), ("window", 0.25), ("bell", 0.25), ("zeros", 0.10))
 """Shares of an elementwise input: by exponent and sign, evenly over the window, around 0, and close to zeros and bounds."""
+DATA_SETS = ("digits", "diabetes")
 SPECIALS = (
     0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, np.pi / 2, -np.pi / 2, 10.0, -10.0, 88.0, -88.0, 1e4, -1e4, np.inf, -np.inf, np.nan,
 )  # fmt: skip
@@ -230,6 +231,13 @@ def _bundled(name: str) -> Mapping[str, Array]:
         return {"x": digits.data / 16.0, "y": labels, "one_hot": np.eye(10)[labels]}
     diabetes = datasets.load_diabetes(scaled=False)
     return {"x": _standardised(diabetes.data), "y": _standardised(diabetes.target[:, None])}
+
+
+def prepare(cases: Iterable[Case]) -> None:
+    """Read the data sets that some inputs of ``cases`` are taken from, once: processes that are forked afterwards have them."""
+    names = {generator.options.get("name") for case in cases for generator in case.inputs.values() if generator.kind == "dataset"}
+    for name in names & set(DATA_SETS):
+        _bundled(name)
 
 
 def _standardised(table: Array) -> NDArray[np.float64]:

@@ -52,12 +52,8 @@ class Rows:
             getattr(self, part).extend(rows)
 
     def told(self) -> dict[str, list[Row]]:
-        """All rows by part, as they leave the process: the one place where words from outside become words for tables and pages."""
-        return {part.name: [_plain(row) for row in getattr(self, part.name)] for part in fields(self)}
-
-
-def _plain(row: Row) -> Row:
-    return {name: texts.plain(value) if isinstance(value, str) else value for name, value in row.items()}
+        """All rows by part, as they leave the process in which they were made."""
+        return {part.name: getattr(self, part.name) for part in fields(self)}
 
 
 class Unusable(Exception):
@@ -145,7 +141,8 @@ class Judge:
                 for cell, entry in cells if not grid else ():
                     judged = Judged(id=cell, key=entry["key"], status=entry["status"], reason=entry["reason"], unusable=reason)
                     self.rows.cells += self._cell_rows(case, judged, {}, {}, "")
-        return self.rows.told()
+        told: dict[str, list[Row]] = texts.plain_values(self.rows.told())
+        return told
 
     def _align(self, group: Sequence[Case]) -> None:
         """Compare the runs in which factors of a case were aligned."""

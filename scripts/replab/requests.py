@@ -37,9 +37,10 @@ def write_inputs(
     ``cotangents`` (one list per order), and with a ``problem`` where those cannot be made: cells that need them are left out, and say why.
     ``limits`` hold for each case and dtype. ``progress(done, total, current)`` is told.
     """
-    from replab import contained  # noqa: PLC0415 (nothing of this is needed to plan)
+    from replab import contained, inputs  # noqa: PLC0415 (nothing of this is needed to plan)
 
     chosen = list(cases if cases is not None else family.cases)
+    inputs.prepare(chosen)
     places = [(case, dtype) for case in chosen for dtype in case.dtypes]
     index: dict[str, Any] = {case.name: {} for case in chosen}
     made = contained.each(lambda place: _entry(family, *place, points, data), places, limits)

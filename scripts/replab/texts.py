@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -13,6 +15,16 @@ ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 def plain(text: str) -> str:
     r"""``text`` with the characters of ``ODD`` written out: ``\x1b``, ``\ud800``."""
     return text if text.isprintable() else ODD.sub(_written, text)
+
+
+ESCAPED = re.compile(r"\\(?:[bfr]|u(?:00[01]|007f|00[89]|d[89a-f]))")
+"""How JSON writes the characters of ``ODD``, and some others: pairs of halves, which are characters, and what follows a backslash."""
+
+
+def json_of(value: Any, default: Callable[[Any], Any]) -> str:
+    """JSON values as ASCII text, with plain texts in them. The text is searched as a whole: few have anything to mend."""
+    text = json.dumps(value, default=default)
+    return json.dumps(plain_values(value), default=default) if ESCAPED.search(text) else text
 
 
 def _written(found: re.Match[str]) -> str:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 import shlex
 import signal
 import sys
@@ -18,6 +19,7 @@ from typing import IO, Any
 
 from replab import code, config, defaults, ids, jobs, pins, plan, platforms, warm
 from replab.batch import HELD
+from replab.engines.installed import RUN
 from replab.errors import INTERRUPTED, ConfigError, LabError, StoreError
 from replab.jobs import APPTAINER, IMAGE_ENGINES
 from replab.ledger import Ledger
@@ -140,6 +142,7 @@ def ignore_times(workflow: Any) -> None:
 
 def warm_up(workflow: Any, settings: Path) -> None:
     """Have the steps of this machine forked from one process that has imported everything; submitted jobs start on their own."""
+    os.environ[RUN] = secrets.token_hex(8)
     if workflow.local_exec and is_main_process():
         _running.append(warm.start(settings))
 

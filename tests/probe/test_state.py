@@ -66,7 +66,7 @@ def test_the_next_cell_finds_everything_as_it_was(name: str, framework: str, dty
 
 
 @pytest.mark.parametrize(("name", "framework"), [("numpy-2.5", "numpy"), ("torch-2.13", "torch")])
-def test_generators_are_put_back_and_a_cell_not_known_to_draw_is_marked(name: str, framework: str, python_of: Callable[[str], Path], tmp_path: Path) -> None:
+def test_generators_are_put_back_and_a_cell_that_seeds_without_being_known_to_draw_is_marked(name: str, framework: str, python_of: Callable[[str], Path], tmp_path: Path) -> None:
     dtype = "float64" if framework == "numpy" else "float32"
     builder = RequestBuilder(tmp_path, name, framework, family="leaks")
     first = builder.add("drawn", dtype=dtype, label=".first")
@@ -77,7 +77,8 @@ def test_generators_are_put_back_and_a_cell_not_known_to_draw_is_marked(name: st
         cell["once"] = True  # called twice, it would draw twice
     store, summary = run(builder, python_of(name), tmp_path)
     assert store.read(first).tensors[0].sha256 == store.read(last).tensors[0].sha256
-    assert any("drew from" in note for note in store.read(seeds).record["notes"])
+    assert any(note.startswith("it seeded the generator of ") for note in store.read(seeds).record["notes"])
+    assert store.read(first).record["notes"] == [], "drawing leaves nothing"
     assert store.read(known).record["notes"] == []
     assert summary.sandboxes == 1
 

@@ -28,6 +28,8 @@ from packaging.version import InvalidVersion, Version
 
 from replab.engines import interpreters
 
+RUN = "REPLAB_RUN"
+"""Variable that names the run of the workflow which a job belongs to."""
 MARKER = "replab.json"
 LIST = "replab-files.json"
 NAMED = 3
@@ -98,6 +100,28 @@ def looks_untouched(folder: Path, marker: Marker) -> bool:
     except OSError:
         return False
     return same and not interpreters.another(folder / "bin" / "python", marker.interpreter)
+
+
+def seen_in_this_run(folder: Path) -> bool:
+    """Whether a job of this very run found the environment untouched. Another look before use says no more: one follows afterwards."""
+    run = os.environ.get(RUN, "")
+    try:
+        return bool(run) and _seen(folder).read_text(encoding="ascii") == run
+    except (OSError, ValueError):
+        return False
+
+
+def note_seen(folder: Path, *, untouched: bool) -> None:
+    """Remember for the other jobs of this run what a look found."""
+    with contextlib.suppress(OSError):  # then each looks for itself
+        if untouched and (run := os.environ.get(RUN, "")):
+            _seen(folder).write_text(run, encoding="ascii")
+        else:
+            _seen(folder).unlink(missing_ok=True)
+
+
+def _seen(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.seen")
 
 
 def stamp(folder: Path) -> str:

@@ -38,7 +38,7 @@ class UvEngine:
             raise EnvironmentUnavailable(problems[0], where=environment.name)
         built = _planned(environment, cache, device)
         marker = installed.read(built.folder)
-        if marker is None or not installed.looks_untouched(built.folder, marker):
+        if marker is None or not (installed.seen_in_this_run(built.folder) or self._look(built.folder, marker)):
             try:
                 marker = _mended(built, log, device)
             except UvFailed as failed:
@@ -48,6 +48,12 @@ class UvEngine:
                 raise EnvironmentUnavailable(problem, where=environment.name, hint="Free some space, or choose another cache") from error
         return replace(built, installed=marker.files, interpreter=told(marker.interpreter))
 
+    @staticmethod
+    def _look(folder: Path, marker: installed.Marker) -> bool:
+        untouched = installed.looks_untouched(folder, marker)
+        installed.note_seen(folder, untouched=untouched)
+        return untouched
+
     def changed(self, built: Built) -> str:
         """See ``Engine.changed``."""
         marker = installed.read(built.folder)
@@ -55,7 +61,7 @@ class UvEngine:
             return "its marker is gone"
         if marker.files != built.installed:
             return "it was changed and built anew meanwhile"
-        if installed.looks_untouched(built.folder, marker):
+        if self._look(built.folder, marker):
             return ""
         faults = installed.verify_environment(built.folder, marker)
         _note(built.folder, marker, faults)
