@@ -31,7 +31,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from replab import sealed
+from replab import sealed, texts
 from replab.cgroup import oom_kills
 from replab.errors import LabError, SandboxError
 from replab.model import Limits, Status
@@ -71,7 +71,6 @@ END_SECONDS = 5.0
 """How long processes that make others are hunted."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_UNSPEAKABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 FAILED = frozenset(Status) - {Status.OK}
 
 
@@ -241,10 +240,18 @@ class _Batch:
         for path in sorted(self.staging.rglob("*.tmp")):
             path.unlink(missing_ok=True)
         for key in list(self.left):
-            if (self.staging / f"{key}.safetensors").is_file():
-                with contextlib.suppress(LabError):  # damaged: it is run again and written anew
-                    self._adopt(key)
-                    self._finished(key, "leftover")
+            if self._has_result(key):
+                self._finished(key, "leftover")
+
+    def _has_result(self, key: str) -> bool:
+        """Whether a whole result of a cell lies in the staging folder; it is adopted."""
+        if not (self.staging / f"{key}.safetensors").is_file():
+            return False
+        try:
+            self._adopt(key)
+        except LabError:  # damaged: it is run again and written anew
+            return False
+        return True
 
     def adopt(self, key: str, status: str, seconds: float) -> None:
         """A cell that the journal calls done. Raises ``LabError`` where its file is damaged, or the store cannot be written."""
@@ -255,12 +262,12 @@ class _Batch:
     def fail(self, key: str, status: Status, reason: str, seconds: float) -> None:
         """Record a cell that has no file of its own."""
         self.summary.cell_seconds += seconds
-        self._fail(self.left[key], status, _printable(reason), seconds)
+        self._fail(self.left[key], status, texts.plain(reason), seconds)
         self._finished(key, status.value)
 
     def postpone(self, key: str, status: Status, reason: str) -> None:
         """Give up a cell for now: its function was not called."""
-        self.summary.again[key] = (status, _printable(reason))
+        self.summary.again[key] = (status, texts.plain(reason))
         self._finished(key, status.value)
 
     def _finished(self, key: str, status: str) -> None:
@@ -276,8 +283,12 @@ class _Batch:
         if not self.left:
             return
         key = sandbox.in_flight
+        if key is not None and sandbox.begun and (stop is None or not stop.doubtful) and self._has_result(key):
+            self._finished(key, "leftover")  # its end was not told: somebody cut the journal
+            key = None
+            sandbox.settled += 1
         if key is None and sandbox.settled:
-            if stop is None and sandbox.code != EXIT_STATE:
+            if stop is None and sandbox.code not in (0, EXIT_STATE):
                 sandbox.crash()  # raises where the job itself was to end
             self._fruitless = 0
             return
@@ -516,7 +527,7 @@ class _Sandbox:
 
         Raises ``SandboxError`` when it was not the cell's doing, but a limit of the job that this batch runs in: nothing is recorded then.
         """
-        code, words = self.code, _printable(self._last_words())
+        code, words = self.code, texts.plain(self._last_words())
         if self._oom:
             return _Stop(Status.OOM, f"the limit of {self.batch.limits.memory_mb} MiB of memory was exceeded, and the sandbox killed")
         if -code in FROM_OUTSIDE:
@@ -715,11 +726,6 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _printable(text: str) -> str:
-    """Without lone surrogates and what a terminal obeys: as escapes, the way the probe writes them."""
-    return _UNSPEAKABLE.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 
 def _signal_name(number: int) -> str:
