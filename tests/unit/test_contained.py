@@ -165,11 +165,12 @@ def test_problems_of_the_lab_are_raised_here() -> None:
     assert not psutil.Process().children()
 
 
-def test_values_arrive_as_they_were() -> None:
+def test_values_arrive_as_they_were_and_words_plain() -> None:
     np = pytest.importorskip("numpy")
-    values = [0.1, -0.0, 5e-324, float("inf"), 2**53 + 1, True, None, "\ud800", {"a": ["b"]}]
+    values = [0.1, -0.0, 5e-324, float("inf"), 2**53 + 1, True, None, "é 😀 a\\b", {"a": ["b"]}]
     numbers = [np.float64(0.1), np.int64(3), np.isnan(np.nan)]
     assert repr(each(lambda _item: [*values, *numbers], [0])) == repr([[*values, 0.1, 3, True]])
+    assert each(lambda _item: ["\ud800", {"a\x1b": "\x9b[2J\r"}], [0]) == [["\\ud800", {"a\\x1b": "\\x9b[2J\\x0d"}]]
     assert str(each(lambda item: float("nan"), [0])[0]) == "nan"
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from replab import ids, plan
-from replab.batch import _entry, _forget_lost_inputs
+from replab import ids, jobs, plan
+from replab.batch import _entry
 from replab.config import load_lab
+from replab.ledger import Ledger
 from replab.model import Status
 from replab.requests import _backwards, requests, write_inputs
 from replab.store import Store
@@ -48,10 +49,13 @@ def test_the_index_of_inputs_goes_with_one_of_its_files(tmp_path: Path, lost: bo
     """So that the workflow makes both again."""
     lab = load_lab({"families": "gradients", "environments": "numpy-2.5", "points": 16, "results": str(tmp_path)}, ROOT)
     (family,) = lab.families
-    index = tmp_path / "inputs" / "gradients.json"
-    found = write_inputs(family, 16, tmp_path / "inputs" / "data")
-    index.write_text(json.dumps(found))
+    index, data = tmp_path / "inputs" / "gradients.json", tmp_path / "inputs" / "data"
+    index.parent.mkdir()
+    index.write_text(json.dumps(write_inputs(family, 16, data)))
+    book = Ledger(tmp_path, ROOT)
+    book.write("inputs--gradients", read={}, made=[index, *data.iterdir()], terms=jobs.terms(lab, "inputs", "gradients"))
     if lost:
-        next((tmp_path / "inputs" / "data").iterdir()).unlink()
-    _forget_lost_inputs(lab, lab.families)
+        next(data.iterdir()).unlink()
+    found = [one.job.key for one in jobs.forget(lab, Ledger(tmp_path, ROOT))]
+    assert found == (["inputs--gradients"] if lost else [])
     assert index.exists() == (not lost)
