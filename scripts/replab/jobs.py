@@ -25,6 +25,8 @@ JUDGED = ("cells", "pairs", "curves", "attributions", "measurements", "scripts",
 """The parts of ``tables.JUDGED``, named here since planning must not wait for what reads tables (a test ties the two)."""
 TABLES = (*(f"{part}.parquet" for part in JUDGED), "defaults.parquet", "environments.json", "cases.json", "run.json")
 """What the step ``tables`` makes."""
+SHARDED = ("truth", "judge")
+"""Steps that are divided by cases."""
 SETTINGS = "settings"
 """The job of the workflow itself, which writes the settings down for all others."""
 

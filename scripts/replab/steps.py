@@ -282,7 +282,7 @@ def _remember(lab: Lab, options: argparse.Namespace, seconds: float, told: dict[
 
     own, children = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     memory = own + max(children, told.pop("memory_mb", 0.0))
-    name = options.name if options.shard is None else f"{options.name}--{options.shard}"
+    name = f"{options.name}--{options.shard}" if options.step in jobs.SHARDED else options.name
     cost = costs.Cost(seconds=round(seconds, 3), memory_mb=round(memory, 1), points=lab.points, **told)
     with contextlib.suppress(LabError):
         costs.remember(lab, options.step, name, cost)
@@ -300,7 +300,7 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOT
     parser.add_argument("step", choices=sorted(STEPS))
     parser.add_argument("--config", type=Path, required=True, help="the settings that the workflow wrote")
     parser.add_argument("--name", default="", help="environment, family or batch")
-    parser.add_argument("--shard", type=int, default=None)
+    parser.add_argument("--shard", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--log", type=Path, default=Path("/dev/null"), help="where a sandbox's own output goes")
     parser.add_argument("--reads", type=Path, nargs="*", default=[], help="files that the rule names as input: checked, and noted")
@@ -315,7 +315,7 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOT
         made = [*options.makes, *used.pop("made", [])]
         _remember(lab, options, time.monotonic() - began, used)
         if made:
-            key = jobs.key_of(options.step, options.name, options.shard)
+            key = jobs.key_of(options.step, options.name, options.shard if options.step in jobs.SHARDED else None)
             book.write(key, read=read, made=made, terms=jobs.terms(lab, options.step, options.name))
     except LabError as error:
         print(f"replab: {error}", file=sys.stderr)
