@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from replab import warm
+from replab.errors import INTERRUPTED
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = ROOT / "scripts" / "step.py"
@@ -150,7 +151,7 @@ def test_a_step_ends_with_the_one_who_asked(server, tmp_path, number):
     asked.send_signal(number)
     asked.communicate(timeout=PATIENCE)
     until(lambda: not alive(pid))
-    assert asked.returncode in ((-number,) if number != signal.SIGINT else (1, -signal.SIGINT))
+    assert asked.returncode in ((-number,) if number != signal.SIGINT else (INTERRUPTED, -signal.SIGINT))
     assert not (tmp_path / "truth.json").exists()
     assert server.poll() is None
 
@@ -214,6 +215,7 @@ WORKFLOW = """
 import os, sys, time
 from pathlib import Path
 from replab import warm
+from replab.errors import INTERRUPTED
 process = warm.start(Path(sys.argv[1]))
 print(process.pid, os.environ[warm.SOCKET], flush=True)
 time.sleep(600)
