@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from replab import config, environments, plan, requests
+from replab import config, environments, plan, requests, sealed
 from replab.model import IMPL_FILE, Case, Family, Variant
 from replab.truth.reference import Problem
 
@@ -169,7 +169,7 @@ def run(name: str, framework: str, asked: list[Any], folder: Path) -> dict[str, 
         "schema": 1, "environment": name, "framework": framework, "inputs": str(folder / "data"),
         "variant": "default", "threads": 1, "switches": {}, "device": "cpu", "cells": [request for _, request in asked],
     }  # fmt: skip
-    (folder / "request.json").write_text(json.dumps(body), encoding="utf-8")
+    (folder / "request.json").write_bytes(sealed.seal(body))
     command = [interpreters()[name], ROOT / "scripts" / "probe" / "main.py", "--request", folder / "request.json", "--out", out]
     settings = {"PATH": os.environ["PATH"], "HOME": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
     finished = subprocess.run([str(part) for part in command], env=settings, capture_output=True, text=True, timeout=500, check=False)
