@@ -101,3 +101,16 @@ def test_jobs_compute_on_what_the_main_process_found(lab: Lab, monkeypatch: pyte
     place = lab.results / "plan" / "config.json"
     workflow.write_settings({**settings, "devices": "auto"}, found, place)
     assert json.loads(place.read_text(encoding="utf-8"))["config"]["devices"] == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("words", "looks"),
+    [
+        ("-n", True), ("-np", True), ("-pn", True), ("--dry-run", True), ("--dry", True), ("-c2 -kn", True), ("--summary", True), ("-S", True), ("--dag", True),
+        ("--cores 2", False), ("-c2", False), ("-sname", False), ("-j2 -p", False), ("-kp", False), ("--nolock", False), ("report", False),
+        ("--config results=-n", False), ("--rerun-incomplete", False),
+    ],
+)  # fmt: skip
+def test_looking_takes_nothing_away_however_it_is_asked_for(words: str, looks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["snakemake", *words.split()])
+    assert workflow.is_dry_run() is looks
