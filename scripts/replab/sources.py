@@ -94,10 +94,15 @@ class _File:
     def __init__(self, body: list[ast.stmt]) -> None:
         self.body = body
         self.definitions: dict[str, list[int]] = {}
-        for place, node in enumerate(body):
-            for name in _bound(node):
-                self.definitions.setdefault(name, []).append(place)
+        self.effects: dict[str, list[int]] = {}
+        """By name, the statements that use it and bind none."""
         self._uses: dict[int, set[str]] = {}
+        for place, node in enumerate(body):
+            bound = _bound(node)
+            for name in bound:
+                self.definitions.setdefault(name, []).append(place)
+            for name in () if bound else self.uses(place):
+                self.effects.setdefault(name, []).append(place)
         self._meanings: dict[int, str] = {}
 
     def uses(self, place: int) -> set[str]:
@@ -120,14 +125,18 @@ def _file(path: Path, stamp: tuple[int, int]) -> _File:
 
 @functools.cache
 def _places(path: Path, function: str, stamp: tuple[int, int]) -> tuple[int, ...]:
-    """The statements that ``function`` consists of or reaches, in the order of the file."""
+    """The statements that ``function`` consists of or reaches, in the order of the file.
+
+    A statement that binds no name (``LIST.append(1)``) belongs to whoever reaches a name that it uses: it may change what that stands for.
+    """
     file = _file(path, stamp)
     if function not in file.definitions:
         raise ConfigError(f"has no function {function!r}", where=str(path))
     wanted, queue = set(), [function]
     seen = {function}
     while queue:
-        for place in file.definitions.get(queue.pop(), ()):
+        name = queue.pop()
+        for place in (*file.definitions.get(name, ()), *file.effects.get(name, ())):
             if place in wanted:
                 continue
             wanted.add(place)
@@ -135,6 +144,14 @@ def _places(path: Path, function: str, stamp: tuple[int, int]) -> tuple[int, ...
             seen |= fresh
             queue.extend(fresh)
     return tuple(sorted(wanted))
+
+
+def places(path: Path, function: str) -> tuple[int, ...]:
+    """Which of the top-level statements of a file ``function`` consists of or reaches, by their number in it.
+
+    Raises ``ConfigError`` when the file has no such function or is not valid Python.
+    """
+    return _places(path, function, _stamp_of(path))
 
 
 def _slice(path: Path, function: str, stamp: tuple[int, int]) -> list[ast.stmt]:

@@ -84,27 +84,23 @@ def test_each_bad_reference_costs_its_case_and_says_why(beside: Workflow) -> Non
     assert rows["last", 1].status == "unsupported"
 
 
-def test_nothing_is_identical_where_nothing_was_compared(beside: Workflow) -> None:
-    """No elements, no outputs, or NaN throughout because every input is."""
-    rows = _rows(beside)
-    reasons = {"nothing_compared": "it has no elements", "blank": "every input is NaN", "no_output": "the function returned no output"}
-    for case, reason in reasons.items():
-        assert (rows[case, 0].verdict, rows[case, 0].why) == ("inconclusive", f"nothing was compared: {reason}")
+def test_nothing_is_a_result_where_nothing_was_returned(beside: Workflow) -> None:
+    """An implementation that returns no output has failed, and is not identical to anything."""
+    row = _rows(beside)["no_output", 0]
+    assert (row.status, row.verdict) == ("error", "") and row.reason.startswith("TypeError: the function returned nothing"), row.reason
 
 
 def test_inputs_that_cannot_be_made_cost_their_case(beside: Workflow) -> None:
-    """Too large, or with options that their kind does not have."""
-    rows = _rows(beside)
-    for case, words in (("no_room", "Unable to allocate"), ("mistaken", "unexpected keyword argument 'width'")):
-        row = rows[case, 0]
-        assert row.status == "skipped" and row.reason.startswith("its inputs cannot be made: ") and words in row.reason, row.reason
+    """As many elements as an input may have, and more than a cell's memory holds."""
+    row = _rows(beside)["no_room", 0]
+    assert row.status == "skipped" and row.reason.startswith("its inputs cannot be made: "), row.reason
 
 
 def test_parameters_that_are_not_finite_are_parameters(beside: Workflow) -> None:
     """Judged, and shown as texts."""
     assert _rows(beside)["infinite", 0].verdict == "identical"
     cases = json.loads((beside.results / "cases.json").read_text())
-    wanted = {"limit": "inf", "other": "nan", "several": ["inf", {"deep": "-inf"}]}
+    wanted = {"limit": "inf", "other": "nan", "several": ["inf", ["-inf"]]}
     assert cases["hostile"]["cases"]["infinite"]["parameters"] == wanted
 
 

@@ -120,7 +120,7 @@ class Problem:
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                function = getattr(strict.module(self.path) if certified else load(self.path), self.function)
+                function = getattr(strict.module(self.path, self.function) if certified else load(self.path), self.function)
                 return gradients(self.derivative)(*(lifted[name] for name in self.differentiable))
         except (Diverged, enclosed.TooLong, TruthError):
             raise

@@ -24,6 +24,7 @@ import numpy as np
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import Box
 
+from replab import sources
 from replab.errors import TruthError
 from replab.truth import linalg
 from replab.truth.enclosed import Enclosed, Undecided, mixes, whole
@@ -152,14 +153,15 @@ def _fault(node: Any, problem: str) -> _Fault:
 
 
 @functools.cache
-def compiled(path: Path) -> types.CodeType:
-    """The second reading of a reference, compiled.
+def compiled(path: Path, function: str) -> types.CodeType:
+    """The second reading of a reference, compiled: what ``function`` consists of or reaches, so that others in the file cost it nothing.
 
-    Raises ``TruthError`` where the text has what no reference may have.
+    Raises ``TruthError`` where that has what no reference may have.
     """
-    text = path.read_text(encoding="utf-8")
+    body = ast.parse(path.read_text(encoding="utf-8"), str(path)).body
+    chosen: list[ast.stmt] = [body[number] for number in sources.places(path, function)]
     try:
-        tree = _Rewriter().visit(ast.parse(text, str(path)))
+        tree = _Rewriter().visit(ast.Module(chosen, []))
         return compile(ast.fix_missing_locations(tree), str(path), "exec", dont_inherit=True)
     except _Fault as fault:
         raise TruthError(fault.problem, where=place(path, fault.line)) from None
@@ -174,11 +176,11 @@ def place(path: Path, line: int) -> str:
     return f"{path}:{line}: `{text}`"
 
 
-def module(path: Path) -> types.ModuleType:
-    """A reference as it is read for certified evaluations, made anew: nothing is left of an evaluation before."""
+def module(path: Path, function: str) -> types.ModuleType:
+    """A reference as it is read for certified evaluations of ``function``, made anew: nothing is left of an evaluation before."""
     made = types.ModuleType(f"replab_certified_{path.parent.name}")
     made.__dict__.update({"__file__": str(path), "__builtins__": BUILTINS, HELPER: Helper})
-    exec(compiled(path), made.__dict__)  # noqa: S102 (the file that is run anyway)
+    exec(compiled(path, function), made.__dict__)  # noqa: S102 (the file that is run anyway)
     return made
 
 
