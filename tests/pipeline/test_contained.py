@@ -28,7 +28,7 @@ REASONS = {
     "segfaults": "it ended its process: SIGSEGV",
     "recurses": "RecursionError: maximum recursion depth exceeded",
     "talks": "it printed more than 64 MB",
-    "alters": "it put something else in the place of math.exp",
+    "alters": "a reference changes no attribute",
     "surrogate": "ValueError: \\ud800 and \\x1b[31m red",
 }
 """What is said where the reference of a case goes wrong; of others, whose words depend on more than this, only that something is said."""
