@@ -306,8 +306,8 @@ def _entry(
     if facts["status"] != Status.OK:
         reason = facts["reason"] if facts["status"] == Status.SKIPPED else f"the environment is not available here: {facts['reason']}"
         return entry | {"status": Status.SKIPPED, "key": "", "reason": reason}
-    record, files = store.describe(request["key"])  # checked a moment ago, found intact or adopted: not hashed again
-    return entry | {"status": record["status"], "reason": record["reason"], "files": files}
+    record, files, sealed = store.describe_sealed(request["key"])  # checked a moment ago, found intact or adopted: not hashed again
+    return entry | {"status": record["status"], "reason": record["reason"], "files": files, "record": sealed}
 
 
 def _without_effect(store: Store, effect: Mapping[str, Any], entries: list[dict[str, Any]]) -> str:

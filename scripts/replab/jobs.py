@@ -5,8 +5,10 @@ The workflow wants all that is made here (rule ``all``), asks ``stale`` at its s
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -173,8 +175,11 @@ def forget(lab: Lab, book: Ledger) -> list[Stale]:
         for path in (*one.job.makes, *one.job.together):
             path.unlink(missing_ok=True)
         book.forget(one.job.key)
+    again = {one.job.key for one in found}
     for job in planned(lab):
         book.refresh(job.key)
+        if job.step == "batch" and job.key not in again:
+            _settle_times(lab, ids.parse_batch_id(job.name))
     return found
 
 
@@ -209,7 +214,7 @@ def _hollow(lab: Lab, job: Job) -> str:
 
 def _changed(lab: Lab, batch: Batch) -> str:
     """Why the results of a batch must be looked at again: files of the store that were touched, cells that never began."""
-    manifest, root = manifest_of(lab, batch), Store(lab.results / "store").root
+    manifest, store = manifest_of(lab, batch), Store(lab.results / "store")
     cells = manifest["cells"]
     again = sum(bool(cell.get("again")) for cell in cells)
     if again:
@@ -217,8 +222,15 @@ def _changed(lab: Lab, batch: Batch) -> str:
     stopped = sum(limit_of(cell["status"], lab.limits) > manifest["limits"].get(cell["status"], 0.0) for cell in cells)
     if stopped:
         return f"{stopped} of its cells were stopped at a lower limit"
-    touched = sum(not all(_untouched(root / file, *stat) for file, *stat in cell["files"]) for cell in cells)
-    return f"{touched} of its results are missing or were changed" if touched else ""
+    lost = sum(not store.is_still(cell["key"], cell.get("record", "")) for cell in _touched(store, cells))
+    return f"{lost} of its results are missing or were changed" if lost else ""
+
+
+def _touched(store: Store, cells: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Cells of a manifest whose files have not the sizes and times that it noted: what they hold must be looked at."""
+    for cell in cells:
+        if not all(_untouched(store.root / file, *stat) for file, *stat in cell["files"]):
+            yield cell
 
 
 def _untouched(path: Path, size: int, stamp: int) -> bool:
@@ -227,6 +239,15 @@ def _untouched(path: Path, size: int, stamp: int) -> bool:
     except OSError:
         return False
     return stat.st_size == size and stat.st_mtime_ns == stamp
+
+
+def _settle_times(lab: Lab, batch: Batch) -> None:
+    """Give results that were only touched the times that the manifest noted, so that they are not read at every start."""
+    store = Store(lab.results / "store")
+    with contextlib.suppress(StoreError, OSError, KeyError, TypeError, ValueError):
+        for cell in _touched(store, manifest_of(lab, batch)["cells"]):
+            for file, _, stamp in cell["files"]:
+                os.utime(store.root / file, ns=(stamp, stamp))
 
 
 def named(index: Any) -> Iterable[str]:

@@ -104,12 +104,26 @@ class Store:
         Reads the header alone, for results that ``intact`` or ``adopt`` has just checked. Raises ``StoreError`` when the file is missing or
         no cell file.
         """
+        record, files, _ = self.describe_sealed(key)
+        return record, files
+
+    def describe_sealed(self, key: str) -> tuple[dict[str, Any], list[tuple[str, int, int]], str]:
+        """What ``describe`` gives, and the SHA-256 of the record, which names those of all tensors."""
         path = self.cell_path(key)
         metadata, _ = read_safetensors(path)
         record: dict[str, Any] = json.loads(metadata.get("record", "{}"))
         paths = [path, *(self.blob_path(output["sha256"]) for output in record.get("outputs", []) if output["blob"])]
         stats = [(found, found.stat()) for found in paths]
-        return record, [(found.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime_ns) for found, stat in stats]
+        files = [(found.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime_ns) for found, stat in stats]
+        return record, files, metadata.get("sha256", "")
+
+    def is_still(self, key: str, sha256: str) -> bool:
+        """Whether every byte of the result of ``key`` is sound, and its record the one with this SHA-256."""
+        try:
+            self.read(key)
+            return self.describe_sealed(key)[2] == sha256
+        except (StoreError, OSError):
+            return False
 
     def adopt(self, key: str, staging: Path, *, observed: bool = False) -> None:
         """Move a finished cell, its blobs and its observation from a sandbox's folder into the store, after checking them.
