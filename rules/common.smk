@@ -50,6 +50,7 @@ if lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
     lab_workflow.note_interrupt(workflow)
     lab_workflow.demand_deployment(LAB, workflow)
     lab_workflow.claim(LAB)
+    lab_workflow.sweep_temporary(LAB, workflow)
     lab_workflow.write_settings(config, LAB, Path(SETTINGS))
 if lab_workflow.is_main_process():
     lab_workflow.forget_stale(LAB)

@@ -16,6 +16,7 @@ import json
 import os
 import secrets
 import selectors
+import shutil
 import signal
 import socket
 import struct
@@ -55,9 +56,10 @@ END_SECONDS = 5.0
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def start(settings: Path) -> subprocess.Popen[bytes]:
+def start(settings: Path, leavings: Path = Path(os.devnull)) -> subprocess.Popen[bytes]:
     """Start the process for steps that read ``settings``, and name its socket in this process's variables.
 
+    ``leavings``: a folder of the workflow for temporary files, removed when the workflow is gone, however it went.
     The socket is there when this returns, so that a job may ask at once, and waits until everything is imported.
     """
     name = f"replab-{secrets.token_hex(16)}"
@@ -65,7 +67,7 @@ def start(settings: Path) -> subprocess.Popen[bytes]:
     listener.bind(f"\0{name}")
     listener.listen(128)
     process = subprocess.Popen(
-        [sys.executable, "-m", "replab.warm", str(listener.fileno()), str(settings), str(os.getpid())],
+        [sys.executable, "-m", "replab.warm", str(listener.fileno()), str(settings), str(os.getpid()), str(leavings)],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**os.environ, **VARIABLES},
         pass_fds=(listener.fileno(),), start_new_session=True,
     )  # fmt: skip
@@ -302,8 +304,8 @@ def _kill(pid: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """``FILE DESCRIPTOR OF THE SOCKET, SETTINGS, PROCESS OF THE WORKFLOW``."""
-    number, settings, workflow = arguments
+    """``FILE DESCRIPTOR OF THE SOCKET, SETTINGS, PROCESS OF THE WORKFLOW, ITS FOLDER FOR TEMPORARY FILES``."""
+    number, settings, workflow, leavings = arguments
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # while it imports it looks at nothing, and has started nothing
     if os.getppid() != int(workflow):  # it died before the line above
         return
@@ -316,6 +318,7 @@ def main(arguments: list[str]) -> None:
         server.serve()
     finally:
         server.stop()
+        shutil.rmtree(leavings, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import re
 import secrets
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -131,6 +133,16 @@ def note_start(lab: Lab, *, cores: int) -> None:
     write_atomically(lab.results / "progress" / STARTED, json.dumps({"time": time.time(), "cores": cores, "command": command}).encode())
 
 
+def sweep_temporary(lab: Lab, workflow: Any) -> None:
+    """Remove the folder for temporary files of a workflow on these results that was killed together with all who would have done so."""
+    note, mine = lab.results / "progress" / "temporary.txt", workflow.snakemake_tmp_dir
+    with contextlib.suppress(OSError, ValueError):
+        left = Path(note.read_text(encoding="utf-8"))
+        if left != mine and left.parent == mine.parent and left.name.startswith("snakemake"):
+            shutil.rmtree(left, ignore_errors=True)
+    write_atomically(note, str(mine).encode())
+
+
 def stop_polling(workflow: Any) -> None:
     """On this machine jobs are limited by cores alone, so that nothing has to be looked at again before one of them ends.
 
@@ -154,7 +166,7 @@ def warm_up(workflow: Any, settings: Path) -> None:
     """Have the steps of this machine forked from one process that has imported everything; submitted jobs start on their own."""
     os.environ[RUN] = secrets.token_hex(8)
     if workflow.local_exec and is_main_process():
-        _running.append(warm.start(settings))
+        _running.append(warm.start(settings, workflow.snakemake_tmp_dir))
 
 
 def slots(settings: Any) -> int:
