@@ -39,6 +39,8 @@ class Finding:
     inf_mismatch: int = 0
     zero_sign: int = 0
     uncertain: int = 0
+    unknown: int = 0
+    """Elements, among the ``uncertain`` ones, of which the truth says nothing at all."""
     """Elements whose truth is not known well enough."""
     mismatches: int = 0
     """For integers and booleans: elements that differ."""
@@ -99,6 +101,8 @@ class _Target:
     """The sign that a zero must have."""
     bound_ulp: NDArray[np.float64]
     uncertain: NDArray[np.bool_]
+    unknown: NDArray[np.bool_]
+    """Where neither balls nor IEEE arithmetic say what is right: nothing is compared there."""
     envelope_ulp: float
     """Median of σ in ULP, over finite elements."""
 
@@ -126,7 +130,7 @@ def _target(truth: Truth, dtype: str) -> _Target:
             high=high, low=low, bound=bound, sigma=sigma, reach=limit * sigma, limit=limit, expected=expected, wide=wide, finite=finite,
             key=ordered_key(settled, dtype), ulp_size=ulp_size, fraction=np.where(np.abs(fraction) < 1, fraction, 0.0),
             size=np.where(high != 0, np.abs(high), np.nan), negative=np.signbit(ieee), bound_ulp=bound_ulp,
-            uncertain=(bound_ulp > BOUND_ULP) & (bound > BOUND_SIGMA * sigma),
+            uncertain=(bound_ulp > BOUND_ULP) & (bound > BOUND_SIGMA * sigma), unknown=open_ball & np.isinf(sigma),
             envelope_ulp=float(np.median((sigma / ulp_size)[finite])) if finite.any() else NAN,
         )  # fmt: skip
 
@@ -148,7 +152,11 @@ def against_truth(values: NDArray[Any], dtype: str, truth: Truth) -> tuple[Findi
         nan_mismatch, inf_mismatch = _special_mismatches(wide, target, form) if special_place.any() else (special_place, special_place)
         flushed = zero & (target.wide != 0) & (np.abs(target.high) < form.smallest_normal) if zero.any() else zero
         zero_sign = zero & (target.wide == 0) & (target.high == 0) & (np.signbit(result) != target.negative) if zero.any() else zero
-        measured = ~(special_place | flushed)
+        if target.unknown.any():
+            nan_mismatch, inf_mismatch, flushed, zero_sign, special_place = (
+                one & ~target.unknown for one in (nan_mismatch, inf_mismatch, flushed, zero_sign, special_place)
+            )
+        measured = ~(special_place | flushed | target.unknown)
         all_measured = bool(measured.all())
         difference = np.where(measured, (wide - target.high) - target.low, 0.0)
         uncertain = measured & target.uncertain
@@ -161,7 +169,8 @@ def against_truth(values: NDArray[Any], dtype: str, truth: Truth) -> tuple[Findi
     problems = nan_mismatch | inf_mismatch
     counts: dict[str, Any] = {
         "flushed": int(flushed.sum()), "nan_mismatch": int(nan_mismatch.sum()), "inf_mismatch": int(inf_mismatch.sum()),
-        "zero_sign": int(zero_sign.sum()), "uncertain": int(uncertain.sum()),
+        "zero_sign": int(zero_sign.sum()), "uncertain": int((uncertain | target.unknown).sum()),
+        "unknown": int(target.unknown.sum()),
     }  # fmt: skip
     sound = not any(counts[name] for name in ("flushed", "nan_mismatch", "inf_mismatch", "zero_sign"))
     if not measured.any():

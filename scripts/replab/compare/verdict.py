@@ -34,8 +34,11 @@ def verdict(finding: Finding, *, dtype: str, escalation: Escalation | None, sing
         counts = (("NaN", finding.nan_mismatch), ("infinity", finding.inf_mismatch))
         parts = [f"{count} of {finding.elements} elements differ in {what}" for what, count in counts if count]
         return Verdict.INCOMPARABLE, " and ".join(parts)
+    if finding.unknown == finding.elements:
+        return Verdict.INCONCLUSIVE, "the truth is not known at any element"
     if finding.identical:
-        return Verdict.IDENTICAL, "every element is the correctly rounded truth"
+        known = f", as far as it is known: of {finding.unknown} elements it is not" if finding.unknown else ""
+        return Verdict.IDENTICAL, f"every element is the correctly rounded truth{known}"
     if finding.uncertain == finding.elements:
         return Verdict.INCONCLUSIVE, "the truth is not known well enough at any element"
     if not outside(finding):

@@ -106,9 +106,26 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
         sigma = _with_quantisation(spreads[place], high, low, form)
         open_ = np.isnan(high) | ~np.isfinite(bound)
         unknown = (~odd | _disputed(high, 0.0, value)) & open_ & np.isfinite(value)  # a float64 number alone proves nothing
+        edge = ~odd & open_ & ~np.isfinite(value)
+        if edge.any():  # NaN or infinity that rounding decides proves nothing either
+            unknown |= edge & ~_always([first, *rest, _coarse(problem, form)], place, value)
         sigma = np.where(unknown, np.inf, sigma)
         certified.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value.astype(np.float64), runs=runs, method=method))
     return certified
+
+
+def _always(parts: list[Runs], place: int, value: Array) -> NDArray[np.bool_]:
+    """Where every perturbed run has the NaN, or the infinity, that ``value`` has: what rounding decides is not so everywhere."""
+    with np.errstate(invalid="ignore"):
+        same = [(np.isnan(values[place]) & np.isnan(value)) | (values[place] == value) for values, _ in parts]
+    always: NDArray[np.bool_] = np.logical_and.reduce([one.all(axis=0) for one in same])
+    return always
+
+
+def _coarse(problem: Problem, form: Format) -> Runs:
+    """Runs with so much noise that no accident of float64 decides on which side of an edge they fall."""
+    coarse = FORMATS["float32"] if form.precision > FORMATS["float32"].precision else form
+    return _perturbed(problem, coarse, RUNS, RUNS)
 
 
 def _is_whole(value: Array) -> bool:
