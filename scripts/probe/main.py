@@ -110,7 +110,7 @@ class Implementations(object):
                 self._loaded[path] = load_implementation(path)
             except BaseException as error:  # whatever it is, it is about this file alone
                 self._loaded[path] = error
-            self._watch.loaded(path)
+            self._watch.loaded(path, self._loaded[path])
         return self._loaded[path]
 
 

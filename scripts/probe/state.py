@@ -81,12 +81,17 @@ class Watch(object):
         for names in self._modules:
             names.moved()
 
-    def loaded(self, path):
-        """An implementation file was loaded: what that moved holds for all of its cells, and for those of no other file."""
+    def loaded(self, path, module):
+        """An implementation file was loaded: what that moved holds for all of its cells, and for those of no other file.
+
+        From here on its own names must stay as they are, too; ``module`` is an exception where it could not be loaded.
+        """
         moved = self.moved()
         if moved:
             self.owner, self._owned = path, ["loading {} left this: {}".format(os.path.basename(path), words) for words in moved]
             self.settle()
+        if isinstance(module, types.ModuleType):
+            self._modules.append(Names(module, True, os.path.basename(path)))
 
     def belongs(self, path):
         """Whether a cell of the file ``path`` can run in this process."""
@@ -136,8 +141,10 @@ class Names(object):
     One that is not ``closed`` adds other names itself, when they are first asked for.
     """
 
-    def __init__(self, module, closed):
+    def __init__(self, module, closed, file=""):
+        """``file``: the name of an implementation file, whose names are all somebody's own, but those that Python sets."""
         self._module, self._closed, self._there, self._before = module, closed, vars(module), dict(vars(module))
+        self._file = file
 
     def _wraps(self, before, now):
         """Whether a function is the same in a wrapper of the framework's own: some are wrapped when a compiler is first imported."""
@@ -162,8 +169,11 @@ class Names(object):
         names = [name for name in names if name not in UNTOLD and (self._closed or name in before)]
         names = [name for name in names if not isinstance(now.get(name), types.ModuleType)]  # imported when somebody first asks for it
         names = [name for name in names if not self._wraps(before.get(name), now.get(name))]
-        names = [name for name in names if not _counts(name, before.get(name), now.get(name))]
-        place = getattr(self._module, "__name__", "a module")
+        if self._file:
+            names = [name for name in names if not name.startswith("__")]
+        else:
+            names = [name for name in names if not _counts(name, before.get(name), now.get(name))]
+        place = self._file or getattr(self._module, "__name__", "a module")
         return ["{}.{} was {}".format(place, name, _fate(name in before, name in now)) for name in names]
 
 

@@ -76,6 +76,65 @@ def _bound(node: ast.stmt) -> set[str]:
     return names
 
 
+LOOKED_UP = frozenset({"exec", "eval", "globals", "locals", "vars", "compile", "__import__", "__name__", "__dict__"})
+"""Names by which a function may reach any other of its file."""
+
+
+class _Effects:
+    """Which top-level statements of a file may change what names stand for that they do not bind.
+
+    Bodies of functions count where they are called. What modules elsewhere do when they are called is their own.
+    """
+
+    def __init__(self, body: list[ast.stmt]) -> None:
+        defined = [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+        others = [node for node in body if node not in defined and not isinstance(node, ast.Import | ast.ImportFrom)]
+        self._values = {name for node in others for name in _bound(node)}
+        """Names of the file that hold something else than a function or class."""
+        self._touching = {node.name for node in defined if self._touches(node)}
+        """Its functions and classes that change something of the file when they are called."""
+        while more := {node.name for node in defined if self._touching & _used(node)} - self._touching:
+            self._touching |= more
+        self.places = [place for place, node in enumerate(body) if self._has(node)]
+
+    def _touches(self, node: ast.AST) -> bool:
+        return any(isinstance(inner, ast.Global) or self._changes(inner) for inner in ast.walk(node))
+
+    def _changes(self, node: ast.AST) -> bool:
+        """Whether a piece of syntax changes the inside of something that the file holds: ``L[0] = 1``, ``L.append(1)``."""
+        match node:
+            case ast.Subscript(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
+                return _root(node) in self._values
+            case ast.Call(func=ast.Attribute() as called):
+                return _root(called) in self._values
+            case _:
+                return False
+
+    def _has(self, node: ast.AST) -> bool:
+        match node:
+            case ast.Expr(value=ast.Constant()) | ast.Lambda() | ast.Import() | ast.ImportFrom():
+                return False
+            case ast.FunctionDef(decorator_list=decorators) | ast.AsyncFunctionDef(decorator_list=decorators):
+                return any(_root(decorator) in self._touching for decorator in decorators)
+            case ast.ClassDef(decorator_list=decorators, bases=bases) if any(_root(one) in self._touching for one in (*decorators, *bases)):
+                return True
+            case ast.Expr() | ast.Delete():
+                return True
+            case ast.Subscript(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
+                return True
+            case ast.Call(func=called) if _root(called) in self._touching or self._changes(node):
+                return True
+            case _:
+                return any(self._has(inner) for inner in ast.iter_child_nodes(node))
+
+
+def _root(node: ast.AST) -> str:
+    """The name that an expression such as ``a.b(c).d`` begins with."""
+    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def _used(node: ast.stmt) -> set[str]:
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
@@ -94,15 +153,11 @@ class _File:
     def __init__(self, body: list[ast.stmt]) -> None:
         self.body = body
         self.definitions: dict[str, list[int]] = {}
-        self.effects: dict[str, list[int]] = {}
-        """By name, the statements that use it and bind none."""
         self._uses: dict[int, set[str]] = {}
         for place, node in enumerate(body):
-            bound = _bound(node)
-            for name in bound:
+            for name in _bound(node):
                 self.definitions.setdefault(name, []).append(place)
-            for name in () if bound else self.uses(place):
-                self.effects.setdefault(name, []).append(place)
+        self.effects = _Effects(body).places
         self._meanings: dict[int, str] = {}
 
     def uses(self, place: int) -> set[str]:
@@ -127,23 +182,24 @@ def _file(path: Path, stamp: tuple[int, int]) -> _File:
 def _places(path: Path, function: str, stamp: tuple[int, int]) -> tuple[int, ...]:
     """The statements that ``function`` consists of or reaches, in the order of the file.
 
-    A statement that binds no name (``LIST.append(1)``) belongs to whoever reaches a name that it uses: it may change what that stands for.
+    A statement that may change what other names stand for (``LIST.append(1)``, a decorator of the file's own, a call that sets a global)
+    belongs to every function of the file; and so does the whole file, where a function looks names up while it runs.
     """
     file = _file(path, stamp)
     if function not in file.definitions:
         raise ConfigError(f"has no function {function!r}", where=str(path))
-    wanted, queue = set(), [function]
-    seen = {function}
+    wanted = set(file.effects)
+    seen = {function}.union(*map(file.uses, wanted))
+    queue = list(seen)
     while queue:
-        name = queue.pop()
-        for place in (*file.definitions.get(name, ()), *file.effects.get(name, ())):
+        for place in file.definitions.get(queue.pop(), ()):
             if place in wanted:
                 continue
             wanted.add(place)
             fresh = file.uses(place) - seen
             seen |= fresh
             queue.extend(fresh)
-    return tuple(sorted(wanted))
+    return tuple(range(len(file.body))) if seen & LOOKED_UP else tuple(sorted(wanted))
 
 
 def places(path: Path, function: str) -> tuple[int, ...]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from flint import arb, ctx, fmpq
 
+from replab.compare.metrics import against_truth
+from replab.compare.verdict import verdict
 from replab.errors import TruthError
+from replab.model import Verdict
 from replab.truth import balls
 from replab.truth.certify import certify
 from replab.truth.reference import Problem
@@ -296,3 +300,28 @@ def test_a_ball_of_more_bits_than_two_floats_hold_has_a_bound():
         assert (high, low) == (1.0, 2.0**-60)
     finally:
         ctx.prec = before
+
+
+EDGES = """import numpy as np
+def one(x): return np.sin(x)**2 + np.cos(x)**2
+def ac(x): return np.arccos(one(x))
+def sq(x): return np.sqrt(one(x) - 1)
+def lg(x): return np.log(one(x) - 1)
+def rec(x): return 1 / (one(x) - 1)
+def pole(x): return np.log(x - x)
+def neg(x): return np.log(-np.exp(x))
+"""
+
+
+@pytest.mark.parametrize("elementwise", [True, False])
+@pytest.mark.parametrize(("function", "known"), [("ac", False), ("sq", False), ("lg", False), ("rec", False), ("pole", True), ("neg", True)])
+def test_next_to_an_edge_that_balls_leave_open_float64_proves_nothing(function: str, known: bool, elementwise: bool, tmp_path: Path) -> None:
+    """Neither its number nor its NaN; a pole and an argument far outside of a domain are what they are in every run."""
+    path = tmp_path / "reference.py"
+    path.write_text(EDGES)
+    x = np.linspace(0.1, 3, 32)
+    problem = Problem(path=path, function=function, parameters={}, inputs={"x": x}, differentiable=(), derivative=0, cotangents=())
+    (truth,) = certify(problem, "float64", elementwise=elementwise)
+    for result in (truth.ieee, np.zeros(32)):
+        found, _ = verdict(against_truth(result, "float64", truth)[0], dtype="float64", escalation=None, single=None)
+        assert (found is Verdict.INCONCLUSIVE) is not known, found

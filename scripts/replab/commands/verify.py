@@ -68,7 +68,7 @@ def run(results: Path, *, remove: bool) -> Findings:
             except OSError as error:
                 raise StoreError(f"cannot be put aside: {error.strerror}", where=str(path), hint="Mend the permissions") from None
         if found.damaged:
-            out.print(f"{len(found.damaged)} put aside as *{ASIDE}; the next run makes them again")
+            out.print(f"{len(found.damaged)} put aside as *{ASIDE}; the next run makes again what it needs of them")
     elif found.damaged:
         raise StoreError(f"{len(found.damaged)} files are damaged", where=str(store.root), hint="'replab verify --remove' puts them aside")
     return found
@@ -77,7 +77,7 @@ def run(results: Path, *, remove: bool) -> Findings:
 def check_steps(book: Ledger, found: Findings) -> None:
     """Compare every file that a step of the run made with the hash that it noted."""
     if book.notes:
-        found.checked["file of a step"] = sum(len(note.made) for note in book.notes.values())
+        found.checked["noted file"] = sum(len(note.made) for note in book.notes.values())
     found.damaged |= {path: problem for path, problem in book.damaged() if path.exists()}
 
 

@@ -96,6 +96,8 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[Mapping[str, Any]]
     """
     if out.is_dir() or not out.name:
         raise BundleError("is a folder, not a file", where=str(out), hint="Name a file: --out results.bundle")
+    if out.exists() and not out.is_file():
+        raise BundleError("is a device or a pipe, which stays as it is", where=str(out), hint="Name a file: --out results.bundle")
     store = Store(lab.results / "store")
     wanted = ids.normal_pattern(pattern)
     chosen = {

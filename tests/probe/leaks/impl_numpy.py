@@ -52,6 +52,16 @@ def drawn(x):
     return np.array([random.random(), np.random.random_sample()])  # noqa: NPY002 (the one that all share is the subject)
 
 
+COUNT = 1
+
+
+def counts(x):
+    """A name of the file itself."""
+    global COUNT  # noqa: PLW0603 (the subject)
+    COUNT += 1
+    return x * COUNT
+
+
 def seeds(x):
     random.seed(7)
     np.random.seed(7)  # noqa: NPY002
