@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from argparse import Namespace
 from pathlib import Path
@@ -82,7 +83,8 @@ def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Pa
     }  # fmt: skip
     (tmp_path / "request.json").write_bytes(sealed.seal(request))
     argv = [str(built.python), str(PROBE / "main.py"), "--request", str(tmp_path / "request.json"), "--out", str(tmp_path)]
-    subprocess.run(argv, check=True, capture_output=True, timeout=120)
+    env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # switches of somebody's shell move bits
+    subprocess.run(argv, check=True, capture_output=True, timeout=120, env=env)
     store, compared = Store(local.results / "store"), 0
     for cell in cells:
         by_lab = store.read(cell["key"])
