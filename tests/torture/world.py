@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -165,14 +164,3 @@ def kill(process: psutil.Process) -> None:
     """End a process as the kernel does when memory is short."""
     with contextlib.suppress(psutil.Error, OSError):
         process.send_signal(signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def saved(world: World, twin: Path) -> Iterator[None]:
-    """Puts the results back as they were, times included, whatever was done to them."""
-    subprocess.run(["cp", "-a", str(world.results), str(twin)], check=True)
-    try:
-        yield
-    finally:
-        shutil.rmtree(world.results)
-        twin.rename(world.results)

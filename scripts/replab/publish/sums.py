@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from replab import files
+from replab.ledger import hash_of
 from replab.publish.errors import PublishError, TamperedError
 from replab.visible import shown
 
@@ -22,8 +22,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 def of_file(path: Path) -> str:
     """SHA-256 of a file, read in blocks."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hash_of(path)
 
 
 def of_folder(folder: Path) -> dict[str, str]:
