@@ -34,7 +34,7 @@ from typing import Any, TypeVar
 
 import psutil
 
-from replab import texts
+from replab import termination, texts
 from replab.errors import LabError, TruthError
 from replab.model import Limits
 
@@ -199,9 +199,9 @@ def each(
     ``count``: so many workers at once. ``known``: names that are lost beforehand. Raises the ``LabError`` that ``work`` raises.
     """
     pool = _Pool(work, items, limits, PATIENCE * limits.seconds if seconds is None else seconds, dict(known or {}))
-    with _adopting_orphans(), _termination_is_an_exception():
+    with _adopting_orphans(), termination.becomes_exception(signal.SIGTERM) as check:
         try:
-            yield from pool.run(min(count, len(items)))
+            yield from pool.run(min(count, len(items)), check)
         finally:
             pool.end()
 
@@ -240,9 +240,10 @@ class _Pool:
         """How often the worker of an item was killed from outside."""
         self.others = {child.pid for child in psutil.Process().children()} if items else set()
 
-    def run(self, count: int) -> Iterator[Any]:
+    def run(self, count: int, check: Callable[[], None]) -> Iterator[Any]:
         for place in range(len(self.items)):
             while place not in self.found:
+                check()
                 while self.waiting and len(self.workers) < count:
                     self._ask(self._start())
                 self._listen()
@@ -262,7 +263,7 @@ class _Pool:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
-        pid = os.fork()
+        pid = termination.fork(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
         if pid == 0:
             mine.close()
             os.close(output)
@@ -506,9 +507,6 @@ def _bind(parent: int, printing: int, channel: int, limits: Limits) -> None:
     if os.getppid() != parent:  # it died before the line above
         os._exit(1)
     os.setpgid(0, 0)
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
     gc.freeze()  # what is here stays
     nothing = os.open(os.devnull, os.O_RDWR)
     for target, source in ((0, nothing), (1, printing), (2, printing)):
@@ -599,23 +597,6 @@ def _adopting_orphans() -> Iterator[None]:
         yield
     finally:
         _LIBC.prctl(PR_SET_CHILD_SUBREAPER, before.value)
-
-
-@contextlib.contextmanager
-def _termination_is_an_exception() -> Iterator[None]:
-    """SIGTERM ends this process through its ``finally`` blocks; only the main thread may ask for that."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 __all__ = ["PATIENCE", "Lost", "altered", "described", "each", "lost", "note", "passed", "trial"]

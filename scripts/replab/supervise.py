@@ -20,18 +20,16 @@ import resource
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
 import psutil
 
-from replab import sealed, texts
+from replab import sealed, termination, texts
 from replab.cgroup import oom_kills
 from replab.errors import LabError, SandboxError
 from replab.model import Limits, Status
@@ -217,14 +215,17 @@ class _Batch:
         """Cells that have lost a sandbox to what somebody else may have done."""
         self._fruitless = 0
         """How many sandboxes in a row ended without coming to a cell."""
+        self.check: Callable[[], None] = lambda: None
+        """Raises ``SystemExit`` when this process was told to end."""
 
     def run(self) -> Summary:
         begin = time.monotonic()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         _sweep(self.staging)
         self._adopt_leftovers()
-        with _signals_become_exceptions(), _orphans_come_here():
+        with termination.becomes_exception(signal.SIGTERM, signal.SIGHUP) as self.check, _orphans_come_here():
             while self.left:
+                self.check()
                 sandbox = _Sandbox(self)
                 self._settle(sandbox, sandbox.run())
         self.summary.wall_seconds = time.monotonic() - begin
@@ -423,6 +424,7 @@ class _Sandbox:
     def _follow(self, journal: _JournalReader) -> _Stop | None:
         memory = _Memory(self.process.pid, "" if self.hold is None or self.hold.limits_memory else str(self.batch.staging))
         while True:
+            self.batch.check()
             code = self.process.poll()
             self._read(journal)
             if code is not None:
@@ -733,21 +735,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-@contextlib.contextmanager
-def _signals_become_exceptions() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the supervisor through its ``finally`` blocks, as SIGINT does; only the main thread may ask for that."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

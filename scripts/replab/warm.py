@@ -28,6 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from replab import termination
+
 SOCKET = "REPLAB_WARM"
 """Variable that names the socket (in no folder: an abstract one), and the workflow: its process, and when that was started. Without it,
 steps start as processes of their own."""
@@ -184,12 +186,9 @@ class _Server:
             return
         sys.stdout.flush()
         sys.stderr.flush()
-        # A signal that comes at once must meet the child's own handler: that of this process would end the step as if all were well.
-        signal.pthread_sigmask(signal.SIG_BLOCK, OWN)
-        pid = os.fork()
+        pid = termination.fork(*OWN)
         if pid == 0:
             self._run(asked, streams)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, OWN)
         for stream in streams[:-1]:
             os.close(stream)
         job = _Job(connection, pid, streams[-1])
@@ -204,10 +203,6 @@ class _Server:
             _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # not SIGKILL: who has sandboxes ends what they left
             if os.getppid() != self.pid:  # it died before the line above
                 os._exit(1)
-            signal.set_wakeup_fd(-1)
-            for number in OWN:
-                signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, OWN)
             os.setpgid(0, 0)
             for place, stream in enumerate(streams):
                 os.dup2(stream, place)

@@ -136,11 +136,42 @@ def test_who_asks_for_something_else_is_told_as_ever(server):
     assert done.returncode == 2
 
 
+FAMILY = """
+title = "Waits"
+question = "Is it ended?"
+[generators.one]
+kind = "normal"
+shape = [1]
+[defaults]
+dtypes = ["float32"]
+[cases]
+waits = { inputs = { x = "one" } }
+"""
+REFERENCE = """
+import os
+import time
+
+def waits(x):
+    open({begun!r}, "w").close()
+    while os.path.exists({folder!r}):
+        time.sleep(0.01)
+    return x
+"""
+
+
 def _long(tmp_path, **more):
-    """A step that takes long: it makes the truths of a family."""
-    before = settings(tmp_path, families="ops", points=4096)
-    assert subprocess.run([sys.executable, "-m", "replab.steps", "inputs", "--config", before, "--name", "ops", "--out", tmp_path / "results/inputs/ops.json"], check=False).returncode == 0
-    return step("truth", "--config", before, "--name", "ops", "--out", tmp_path / "truth.json", **more)
+    """A step that is in the middle of its work, and does not end by itself while its folder is there: it evaluates a reference."""
+    family, begun = tmp_path / "families" / "waiting", tmp_path / "begun"
+    family.mkdir(parents=True)
+    (family / "experiment.toml").write_text(FAMILY)
+    (family / "impl_numpy.py").write_text("def waits(x):\n    return x\n")
+    (family / "reference.py").write_text(REFERENCE.format(begun=str(begun), folder=str(family)))
+    before = settings(tmp_path, experiments=str(tmp_path / "families"), families="waiting", cell_seconds=3000)
+    inputs = [sys.executable, "-m", "replab.steps", "inputs", "--config", before, "--name", "waiting", "--out", tmp_path / "results/inputs/waiting.json"]
+    assert subprocess.run(inputs, check=False).returncode == 0
+    asked = step("truth", "--config", before, "--name", "waiting", "--out", tmp_path / "truth.json", **more)
+    until(lambda: begun.exists() or asked.poll() is not None)
+    return asked
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
@@ -151,7 +182,7 @@ def test_a_step_ends_with_the_one_who_asked(server, tmp_path, number):
     asked.send_signal(number)
     asked.communicate(timeout=PATIENCE)
     until(lambda: not alive(pid))
-    assert asked.returncode in ((-number,) if number != signal.SIGINT else (INTERRUPTED, -signal.SIGINT))
+    assert asked.returncode in ((-number, 128 + number) if number != signal.SIGINT else (INTERRUPTED, -signal.SIGINT))
     assert not (tmp_path / "truth.json").exists()
     assert server.poll() is None
 

@@ -11,11 +11,11 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+from replab import termination
 from replab.engines.containers import (
     ENDING_BYTES,
     EXIT_BROKEN,
@@ -38,12 +38,12 @@ def main(arguments: list[str]) -> int:
     tuples: dict[str, Any] = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
     container = Container(**{**fields, **tuples})
     said: dict[str, Any] = {"code": EXIT_BROKEN, "oom": False, "broken": ""}
-    signal.signal(signal.SIGTERM, _leave)
     try:
-        driver = get_driver(engine, os.environ)
-        reap(driver)
-        with _guarded(engine, dict(os.environ), container.name):
-            said |= run(driver, container)
+        with termination.becomes_exception(signal.SIGTERM) as check:
+            driver = get_driver(engine, os.environ)
+            reap(driver)
+            with _guarded(engine, dict(os.environ), container.name):
+                said |= run(driver, container, check)
     except EngineRefused as refused:
         said["broken"] = f"{refused.problem}. {refused.hint}" if refused.hint else refused.problem
     except EngineLost as lost:
@@ -57,12 +57,13 @@ def main(arguments: list[str]) -> int:
     return code
 
 
-def run(driver: Driver, container: Container) -> dict[str, Any]:
+def run(driver: Driver, container: Container, check: Callable[[], None]) -> dict[str, Any]:
     """Create, follow and remove; how it ended."""
     driver.remove(container.name)  # of an earlier supervisor of the same folder
     driver.create(container, {LABEL_LAUNCHER: launcher_label(), LABEL_BATCH: container.batch})
     try:
         for piece in driver.run(container):
+            check()
             sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
         state = driver.state(container.name)
@@ -74,15 +75,11 @@ def run(driver: Driver, container: Container) -> dict[str, Any]:
     return {"code": state.code, "oom": state.oom}
 
 
-def _leave(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
-
-
 @contextlib.contextmanager
 def _guarded(engine: str, settings: Mapping[str, str], name: str) -> Iterator[None]:
     """Forks a process which removes the container when this one ends without having said that it is done."""
     reader, writer = os.pipe()
-    child = os.fork()
+    child = termination.fork()
     if child == 0:
         code = 1
         try:
