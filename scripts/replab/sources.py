@@ -10,6 +10,7 @@ import ast
 import functools
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from replab import files
 from replab.errors import ConfigError
@@ -167,9 +168,9 @@ class _File:
         return self._uses[place]
 
     def meaning(self, place: int) -> str:
-        """The syntax of a statement, without its docstring."""
+        """What a statement does, as text."""
         if place not in self._meanings:
-            self._meanings[place] = ast.dump(_without_docstring(self.body[place]))
+            self._meanings[place] = meaning(self.body[place])
         return self._meanings[place]
 
 
@@ -290,10 +291,51 @@ def imports(path: Path, function: str) -> list[str]:
     ]
 
 
-def tree_digest(folder: Path) -> str:
-    """SHA-256 (hex) of the syntax of every Python file below ``folder``: the version of a program made of them."""
+def tree_digest(*places: Path) -> str:
+    """SHA-256 (hex) of what the Python files at or below ``places`` do, and their names: the version of a program made of them."""
     total = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        total.update(path.relative_to(folder).as_posix().encode())
-        total.update(ast.dump(_parse(path)).encode())
+    for place in places:
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            total.update(path.relative_to(place.parent).as_posix().encode())
+            total.update(meaning(_parse(path)).encode())
     return total.hexdigest()
+
+
+OWN = "replab"
+"""The package whose modules may be moved: what is imported counts, not where from."""
+WORDLESS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+"""Fields of a syntax tree that say nothing which its other fields do not say."""
+
+
+def meaning(node: ast.AST) -> str:
+    """A piece of syntax as text without layout, comments and docstrings, written alike by every version of Python."""
+    words: list[str] = []
+    _write(node, words)
+    return "".join(words)
+
+
+def _write(value: Any, words: list[str]) -> None:
+    match value:
+        case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == OWN:
+            words.append(f"import {sorted((alias.name, alias.asname or '') for alias in value.names)}")
+        case ast.AST():
+            words.append(f"{type(value).__name__}(")
+            for name, part in ast.iter_fields(value):
+                if name not in WORDLESS and part is not None and part != []:
+                    words.append(f"{name}=")
+                    _write(part, words)
+            words.append(")")
+        case list():
+            words.append("[")
+            for part in value:
+                if not _says_only(part):
+                    _write(part, words)
+                    words.append(",")
+            words.append("]")
+        case _:
+            words.append(f"{type(value).__name__} {value!r}")
+
+
+def _says_only(value: Any) -> bool:
+    """Whether a statement is a docstring, or another constant by itself."""
+    return isinstance(value, ast.Expr) and isinstance(value.value, ast.Constant)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from replab import sources
+from replab.engines import interpreters
 from replab.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 MODULE = """
 import numpy as np
@@ -121,13 +129,75 @@ def test_faults_name_the_place(tmp_path):
     assert str(caught.value) == f"{path}: has no function 'g'"
 
 
-def test_a_program_is_its_files_and_their_meaning(tmp_path):
+PROGRAM = '"""What it is for."""\nfrom replab.formats import spacing\nx = 1\n\ndef f(a, b=2):\n    return a + b * x\n'
+WORDS_ONLY = {
+    "a comment": ("x = 1", "x = 1  # why"),
+    "layout": ("x = 1", "x  =  (\n    1\n)"),
+    "the docstring of the file": ("What it is for.", "What it is good for."),
+    "a docstring": ("    return", '    """The sum."""\n    return'),
+    "the meaning of a name": ("x = 1\n", 'x = 1\n"""The first."""\n'),
+    "a class with a docstring": ("x = 1\n", 'x = 1\n'),
+    "a module of the lab is moved": ("replab.formats", "replab.ground.formats"),
+}
+MATTERS = {
+    "a number": ("x = 1", "x = 2"),
+    "its type": ("x = 1", "x = 1.0"),
+    "a default": ("b=2", "b=3"),
+    "an operation": ("a + b", "a - b"),
+    "an order": ("a + b * x", "(a + b) * x"),
+    "what is imported": ("import spacing", "import machine_epsilon as spacing"),
+    "where from": ("replab.formats", "numpy"),
+    "a statement": ("x = 1", "x = 1\nx += 1"),
+    "a decorator": ("def f", "@abs\ndef f"),
+    "a text that is used": ("return a", "return 'What it is for.' and a"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), WORDS_ONLY.values(), ids=WORDS_ONLY)
+def test_words_and_layout_are_no_part_of_a_program(tmp_path, old, new):
+    (tmp_path / "a.py").write_text(PROGRAM, encoding="utf-8")
+    first, function = sources.tree_digest(tmp_path), sources.digest(tmp_path / "a.py", "f")
+    (tmp_path / "a.py").write_text(PROGRAM.replace(old, new), encoding="utf-8")
+    assert sources.tree_digest(tmp_path) == first
+    assert sources.digest(tmp_path / "a.py", "f") == function
+
+
+@pytest.mark.parametrize(("old", "new"), MATTERS.values(), ids=MATTERS)
+def test_what_can_change_a_number_is(tmp_path, old, new):
+    (tmp_path / "a.py").write_text(PROGRAM, encoding="utf-8")
+    first = sources.tree_digest(tmp_path)
+    (tmp_path / "a.py").write_text(PROGRAM.replace(old, new), encoding="utf-8")
+    assert PROGRAM.replace(old, new) != PROGRAM
+    assert sources.tree_digest(tmp_path) != first
+
+
+def test_files_of_a_program_have_names(tmp_path):
     (tmp_path / "a.py").write_text("x = 1\n", encoding="utf-8")
     first = sources.tree_digest(tmp_path)
-    (tmp_path / "a.py").write_text("# why\nx  =  1\n", encoding="utf-8")
-    assert sources.tree_digest(tmp_path) == first
     (tmp_path / "a.py").rename(tmp_path / "b.py")
     assert sources.tree_digest(tmp_path) != first
+
+
+def test_the_probe_and_the_truth_are_the_same_program_with_their_words_taken_out(tmp_path):
+    """Their files as the formatter of another Python would write them: every key of every result stays what it was."""
+    for place in (ROOT / "scripts" / "probe", ROOT / "scripts" / "replab" / "truth"):
+        bare = tmp_path / place.name
+        for path in place.rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            (bare / path.relative_to(place)).parent.mkdir(parents=True, exist_ok=True)
+            (bare / path.relative_to(place)).write_text("# bare\n" + ast.unparse(tree), encoding="utf-8")
+        assert sources.tree_digest(bare) == sources.tree_digest(place)
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_every_version_of_python_that_runs_the_lab_says_the_same(python):
+    """A key that the version decides would run everything again after an upgrade of Python."""
+    interpreter, _ = interpreters.find_interpreter(python, where="this test")
+    place = ROOT / "scripts" / "replab" / "truth"
+    told = "import sys, pathlib; from replab import sources; print(sources.tree_digest(pathlib.Path(sys.argv[1])))"
+    alone = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "PYTHONDONTWRITEBYTECODE": "1"}
+    said = subprocess.run([interpreter, "-S", "-c", told, place], env=alone, capture_output=True, text=True, check=True).stdout.strip()
+    assert said == sources.tree_digest(place)
 
 
 CHANGED_INSIDE = {
