@@ -421,11 +421,20 @@ def _elsewhere(lab: Lab) -> None:
     ]
     lab.elsewhere = [
         ElsewhereRow(
-            id=row.id, output=row.output, engine="docker", platform=long, status=status, verdict="rounding", ulp_max=3.0, bits=sha(row.id),
-            here="ok", here_bits=row.bits, reason=reason,
+            id=row.id,
+            output=row.output,
+            engine="docker",
+            platform=long,
+            status=status,
+            verdict="rounding",
+            ulp_max=3.0,
+            bits=sha(row.id),
+            here="ok",
+            here_bits=row.bits,
+            reason=reason,
         )
         for row, status, reason in zip(ran, ("ok", "error"), ("", "it raised"), strict=False)
-    ]  # fmt: skip
+    ]
 
 
 def realistic(dtypes: Iterable[str] = ("float32", "float64"), derivatives: int = 1, names: Iterable[str] = _NAMES) -> Lab:
@@ -579,9 +588,14 @@ def _explain(lab: Lab, by: Mapping[tuple[Any, ...], CellRow]) -> None:
         lab.attributions += subsets(old, torch, {"epsilon": 0.83, "axis": 0.17}, aligned_cell(old, "axis+epsilon").id)
         lab.attributions += subsets(new, torch, {"epsilon": 1.04, "axis": -0.04}, run, sufficient="epsilon")
         lab.attributions += subsets(
-            old, new, {"axis": 0.4, "epsilon": 0.1}, aligned_cell(old, "axis+epsilon").id, sufficient="", verdict_aligned="semantic",
+            old,
+            new,
+            {"axis": 0.4, "epsilon": 0.1},
+            aligned_cell(old, "axis+epsilon").id,
+            sufficient="",
+            verdict_aligned="semantic",
             note="not even all factors together explain it",
-        )  # fmt: skip
+        )
         lab.pairs.append(pair(aligned_cell(new, "epsilon"), aligned_cell(torch, "epsilon"), "framework", verdict="rounding"))
     for row in by.values():
         if row.status == "ok" and row.verdict == "semantic":
@@ -594,9 +608,16 @@ def aligned_cell(row: CellRow, aligned: str) -> CellRow:
     """The same cell of the case in which factors are aligned."""
     name = f"{row.case}.aligned-{aligned.replace('+', '-')}"
     return cell(
-        name, family=row.family, environment=row.environment, dtype=row.dtype, derivative=row.derivative, output=row.output, base=row.case,
-        aligned=aligned, verdict="rounding" if "epsilon" in aligned else "semantic",
-    )  # fmt: skip
+        name,
+        family=row.family,
+        environment=row.environment,
+        dtype=row.dtype,
+        derivative=row.derivative,
+        output=row.output,
+        base=row.case,
+        aligned=aligned,
+        verdict="rounding" if "epsilon" in aligned else "semantic",
+    )
 
 
 def varied(row: CellRow, variant: str, **more: Any) -> CellRow:
@@ -702,13 +723,18 @@ def _judge(lab: Lab, by: Mapping[tuple[Any, ...], CellRow]) -> None:
         claim(
             "A2",
             {"tf-2.21": finding("refuted", 192.0, "", evidence=evidence[:1]), "torch-2.13": finding("refuted", 192.0, "")},
-            "refuted", published="24", truth="192", measured="192",
+            "refuted",
+            published="24",
+            truth="192",
+            measured="192",
         ),
         claim("K01", {"tf-1.15": finding(number=5.7), "tf-2.21": finding(number=3.2, evidence=evidence)}, evidence=evidence),
-        claim("K10", {"tf-2.21": finding("refuted"), "torch-2.13": finding(), "numpy-2.4": finding("not testable here", None, "")}, "depends"),
+        claim(
+            "K10", {"tf-2.21": finding("refuted"), "torch-2.13": finding(), "numpy-2.4": finding("not testable here", None, "")}, "depends"
+        ),
         claim("K26", {}, "not testable here", untested="Another machine: there is none.", missing="variants"),
         claim("K02", {"torch-2.13": finding()}),
-    ]  # fmt: skip
+    ]
     pairs = [one for one in evidence if one["kind"] == "pair"]
     lab.sources = [
         source("defaults", 1, 0.5, 2.0, 53, 137, pairs),
@@ -808,10 +834,7 @@ def _hostile_causes(lab: Lab, first: CellRow, second: CellRow, control: CellRow)
     run = replace(first, id=f"run{bad}", base=first.case, case=f"exp.aligned{bad}", aligned=bad)
     switch = replace(first, id=f"switch{bad}", variant=bad)
     lab.cells += [run, switch]
-    lab.pairs += [
-        pair(first, switch, "variant", variant=bad, verdict="semantic"),
-        pair(first, switch, "repeat", verdict="rounding"),
-    ]
+    lab.pairs += [pair(first, switch, "variant", variant=bad, verdict="semantic"), pair(first, switch, "repeat", verdict="rounding")]
     lab.attributions = [
         hypothesis(second, bad, bad, bad, note=bad),
         hypothesis(second, note=bad),
@@ -832,16 +855,33 @@ def _hostile_causes(lab: Lab, first: CellRow, second: CellRow, control: CellRow)
     evidence = [
         {"kind": kind, "id": name}
         for kind, name in (
-            ("cell", first.id), ("cell", bad), ("pair", f"{first.id} | {second.id}"), ("measurement", f"{first.id} | {bad}"),
-            ("attribution", f"ops{bad}.exp{bad} | subsets | a{bad} | b{bad} | {bad}"), ("default", f"api{bad}.parameter{bad} @ {bad}"), (bad, bad),
+            ("cell", first.id),
+            ("cell", bad),
+            ("pair", f"{first.id} | {second.id}"),
+            ("measurement", f"{first.id} | {bad}"),
+            ("attribution", f"ops{bad}.exp{bad} | subsets | a{bad} | b{bad} | {bad}"),
+            ("default", f"api{bad}.parameter{bad} @ {bad}"),
+            (bad, bad),
         )
-    ]  # fmt: skip
+    ]
     said = finding("refuted", 1.0, bad, words=bad, evidence=evidence)
     lab.claims = [
-        claim(f"K{bad}", {f"numpy{bad}": said}, bad, statement=bad, words=bad, rule=f"{bad}\n\n{bad}", published=bad, truth=bad, measured=bad,
-              untested=bad, source=bad, evidence=evidence),
+        claim(
+            f"K{bad}",
+            {f"numpy{bad}": said},
+            bad,
+            statement=bad,
+            words=bad,
+            rule=f"{bad}\n\n{bad}",
+            published=bad,
+            truth=bad,
+            measured=bad,
+            untested=bad,
+            source=bad,
+            evidence=evidence,
+        ),
         claim(f"Z{bad}", {}, "supported", kind=bad),
-    ]  # fmt: skip
+    ]
     lab.sources = [
         source(bad, 1, 0.5, 2.0, examples=evidence)
         | {"title": bad, "meaning": bad, "remedy": bad, "factors": [bad], "unit": bad, "words": f"a; {bad}"}

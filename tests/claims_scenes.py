@@ -195,7 +195,11 @@ def _rewriting(mode: str, variant: str) -> Scene:
 SCENES: dict[str, Scenes] = {
     "A1": _right("A1"),
     "A2": {REFUTED: _chain("192", "identical"), SUPPORTED: _chain("24", "semantic"), DEPENDS: _chain("190", "semantic")},
-    "A3": {SUPPORTED: _softmax("rounding", "rounding"), REFUTED: _softmax("accuracy", "rounding"), DEPENDS: _softmax("rounding", "accuracy")},
+    "A3": {
+        SUPPORTED: _softmax("rounding", "rounding"),
+        REFUTED: _softmax("accuracy", "rounding"),
+        DEPENDS: _softmax("rounding", "accuracy"),
+    },
     "B1": _published("B1", family="models"),
     "B2": _published("B2", agree=SUPPORTED, differ=REFUTED),
     "B3": {
@@ -228,9 +232,17 @@ SCENES: dict[str, Scenes] = {
         DEPENDS: _derivatives("rounding", "semantic", "rounding"),
     },
     "K05": _grows("K05", derivative=1),
-    "K06": {SUPPORTED: _trained("semantic", "rounding"), REFUTED: _trained("identical", "rounding"), DEPENDS: _trained("semantic", "semantic")},
+    "K06": {
+        SUPPORTED: _trained("semantic", "rounding"),
+        REFUTED: _trained("identical", "rounding"),
+        DEPENDS: _trained("semantic", "semantic"),
+    },
     "K07": {SUPPORTED: _library("rounding", "rounding"), REFUTED: _library("identical"), DEPENDS: _library("rounding", "identical")},
-    "K08": {SUPPORTED: _defaults("semantic", explained=True), REFUTED: _defaults("rounding", explained=False), DEPENDS: _defaults("semantic", explained=False)},
+    "K08": {
+        SUPPORTED: _defaults("semantic", explained=True),
+        REFUTED: _defaults("rounding", explained=False),
+        DEPENDS: _defaults("semantic", explained=False),
+    },
     "K09": {
         SUPPORTED: _singular("semantic", tolerance=True),
         REFUTED: _singular("rounding", tolerance=False),
@@ -246,7 +258,11 @@ SCENES: dict[str, Scenes] = {
     },
     "K14": {SUPPORTED: _graph_costs(30.0, 1), REFUTED: _graph_costs(10.0, 0), DEPENDS: _graph_costs(30.0, 0)},
     "K15": {SUPPORTED: _two_backwards(1.0), REFUTED: _two_backwards(2.0), DEPENDS: _two_backwards(1.0, 2.0)},
-    "K16": {SUPPORTED: _types("incomparable", differ=True), REFUTED: _types("identical", differ=False), DEPENDS: _types("rounding", differ=True)},
+    "K16": {
+        SUPPORTED: _types("incomparable", differ=True),
+        REFUTED: _types("identical", differ=False),
+        DEPENDS: _types("rounding", differ=True),
+    },
     "K17": {SUPPORTED: _steps("accuracy", "semantic"), REFUTED: _steps("rounding"), DEPENDS: _steps("accuracy", "rounding")},
     "K18": _grows("K18"),
     "K19": {SUPPORTED: _order("rounding", "rounding"), REFUTED: _order("identical", "identical"), DEPENDS: _order("identical", "rounding")},
@@ -258,7 +274,8 @@ SCENES: dict[str, Scenes] = {
         SUPPORTED: lambda world: world.both("sigmoid", "accuracy", claims="K24", family="ops"),
         REFUTED: lambda world: world.both("sigmoid", "identical", claims="K24", family="ops"),
         DEPENDS: lambda world: [
-            world.both("sigmoid", kind, claims="K24", family="ops", dtype=dtype) for kind, dtype in (("rounding", "float32"), ("identical", "float64"))
+            world.both("sigmoid", kind, claims="K24", family="ops", dtype=dtype)
+            for kind, dtype in (("rounding", "float32"), ("identical", "float64"))
         ],
     },
     "K25": {SUPPORTED: _fused("rounding", 0.5), REFUTED: _fused("identical", -0.5), DEPENDS: _fused("rounding", -0.5)},
@@ -267,4 +284,4 @@ SCENES: dict[str, Scenes] = {
         REFUTED: _versions("identical", "identical"),
         DEPENDS: _versions("rounding", "identical"),
     },
-}  # fmt: skip
+}

@@ -9,8 +9,12 @@ import pandas as pd
 from replab.claims import Tables
 
 STACKS = {
-    "numpy-2.5": ("numpy", 1), "tf-2.4": ("tensorflow", 0), "tf-2.21": ("tensorflow", 1), "torch-2.0": ("torch", 0), "torch-2.13": ("torch", 1),
-}  # fmt: skip
+    "numpy-2.5": ("numpy", 1),
+    "tf-2.4": ("tensorflow", 0),
+    "tf-2.21": ("tensorflow", 1),
+    "torch-2.0": ("torch", 0),
+    "torch-2.13": ("torch", 1),
+}
 TF, TORCH, NUMPY = "tf-2.21", "torch-2.13", "numpy-2.5"
 GOOD = ("identical", "rounding")
 
@@ -38,11 +42,36 @@ class World:
         """A result; equal ``bits`` mean equal bytes, and each cell has its own unless they are given."""
         framework, order = STACKS[environment]
         row: dict[str, Any] = {
-            "family": family, "case": case, "output": "out", "environment": environment, "framework": framework, "environment_order": order,
-            "mode": mode, "dtype": "float32", "derivative": 0, "variant": "default", "status": "ok", "reason": "", "verdict": "rounding", "why": "",
-            "ulp_max": 2.0, "z_max": 1.0, "z_limit": 7.0, "ulp_mean": 0.5, "abs_max": 1e-7, "rel_max": 1e-7, "role": "result",
-            "special": False, "claims": claims, "base": "", "aligned": "", "repeatable": "yes", "flushed": 0, "worst_result": "", "cause": "",
-        } | more  # fmt: skip
+            "family": family,
+            "case": case,
+            "output": "out",
+            "environment": environment,
+            "framework": framework,
+            "environment_order": order,
+            "mode": mode,
+            "dtype": "float32",
+            "derivative": 0,
+            "variant": "default",
+            "status": "ok",
+            "reason": "",
+            "verdict": "rounding",
+            "why": "",
+            "ulp_max": 2.0,
+            "z_max": 1.0,
+            "z_limit": 7.0,
+            "ulp_mean": 0.5,
+            "abs_max": 1e-7,
+            "rel_max": 1e-7,
+            "role": "result",
+            "special": False,
+            "claims": claims,
+            "base": "",
+            "aligned": "",
+            "repeatable": "yes",
+            "flushed": 0,
+            "worst_result": "",
+            "cause": "",
+        } | more
         row["id"] = f"{family}.{case}:{row['dtype']}:d{row['derivative']}@{environment}:{mode}:{row['variant']}:cpu"
         row.setdefault("bits", f"{row['id']} {row['output']}")
         if row["status"] != "ok":
@@ -54,12 +83,26 @@ class World:
         """A pair of two cells; without a verdict ``identical`` or ``rounding``, as their bits say."""
         same = left["bits"] == right["bits"]
         row = {
-            "left": left["id"], "right": right["id"], "axis": axis, "family": left["family"], "case": left["case"], "output": left["output"],
-            "dtype": left["dtype"], "derivative": left["derivative"], "left_environment": left["environment"],
-            "right_environment": right["environment"], "left_mode": left["mode"], "right_mode": right["mode"], "variant": right["variant"],
-            "verdict": verdict or ("identical" if same else "rounding"), "z_max": 0.0, "ulp_max": 0.0 if same else 3.0, "cause": "",
-            "abs_max": 0.0 if same else 2e-7, "rel_max": 0.0 if same else 2e-7,
-        } | more  # fmt: skip
+            "left": left["id"],
+            "right": right["id"],
+            "axis": axis,
+            "family": left["family"],
+            "case": left["case"],
+            "output": left["output"],
+            "dtype": left["dtype"],
+            "derivative": left["derivative"],
+            "left_environment": left["environment"],
+            "right_environment": right["environment"],
+            "left_mode": left["mode"],
+            "right_mode": right["mode"],
+            "variant": right["variant"],
+            "verdict": verdict or ("identical" if same else "rounding"),
+            "z_max": 0.0,
+            "ulp_max": 0.0 if same else 3.0,
+            "cause": "",
+            "abs_max": 0.0 if same else 2e-7,
+            "rel_max": 0.0 if same else 2e-7,
+        } | more
         self.pairs.append(row)
         return row
 
@@ -82,12 +125,28 @@ class World:
 
     def cause(self, left: dict[str, Any], right: dict[str, Any], factor: str, **more: Any) -> None:
         """An attribution of a pair to a factor."""
-        self.attributions.append({
-            "family": left["family"], "case": left["case"], "method": "subsets", "pair": f"{left['environment']} | {right['environment']}",
-            "axis": "framework", "factor": factor, "share": 0.9, "residual": 0.0, "verdict": "semantic", "verdict_aligned": "rounding",
-            "left": left["id"], "right": right["id"], "dtype": left["dtype"], "derivative": left["derivative"], "named": True, "role": "result",
-            "discrepancy": 0.5,
-        } | more)  # fmt: skip
+        self.attributions.append(
+            {
+                "family": left["family"],
+                "case": left["case"],
+                "method": "subsets",
+                "pair": f"{left['environment']} | {right['environment']}",
+                "axis": "framework",
+                "factor": factor,
+                "share": 0.9,
+                "residual": 0.0,
+                "verdict": "semantic",
+                "verdict_aligned": "rounding",
+                "left": left["id"],
+                "right": right["id"],
+                "dtype": left["dtype"],
+                "derivative": left["derivative"],
+                "named": True,
+                "role": "result",
+                "discrepancy": 0.5,
+            }
+            | more
+        )
 
     def modes(
         self, kind: str, *, claims: str = "", case: str = "op", modes: tuple[str, ...] = ("function",), environment: str = TF, **more: Any
@@ -108,12 +167,29 @@ class World:
 
     def measure(self, name: str, mode: str, value: float, *, case: str = "step", environment: str = TF, **more: Any) -> None:
         """A measurement of a cell."""
-        self.measurements.append({
-            "id": f"modes.{case}:float32:d{more.get('derivative', 0)}@{environment}:{mode}:default:cpu", "family": "modes", "case": case,
-            "environment": environment, "framework": STACKS[environment][0], "mode": mode, "dtype": "float32", "derivative": 0,
-            "variant": "default", "measurement": name, "value": value, "low": value * 0.9, "high": value * 1.1, "count": 10, "unit": "",
-            "baseline": "", "claims": "", "note": "",
-        } | more)  # fmt: skip
+        self.measurements.append(
+            {
+                "id": f"modes.{case}:float32:d{more.get('derivative', 0)}@{environment}:{mode}:default:cpu",
+                "family": "modes",
+                "case": case,
+                "environment": environment,
+                "framework": STACKS[environment][0],
+                "mode": mode,
+                "dtype": "float32",
+                "derivative": 0,
+                "variant": "default",
+                "measurement": name,
+                "value": value,
+                "low": value * 0.9,
+                "high": value * 1.1,
+                "count": 10,
+                "unit": "",
+                "baseline": "",
+                "claims": "",
+                "note": "",
+            }
+            | more
+        )
 
     def series(self, stem: str, power: float, *, claims: str, environment: str = TF, noise: float = 0.0, **more: Any) -> None:
         """Cases of five lengths whose mean error is length to a power, with a wobble that no power explains."""
@@ -124,7 +200,17 @@ class World:
     def default(self, api: str, parameter: str, tensorflow: str, torch: str, group: str = "layers") -> None:
         """A default of the newest versions of both sides."""
         for environment, value in ((TF, tensorflow), (TORCH, torch)):
-            self.defaults.append({
-                "api": api, "parameter": parameter, "environment": environment, "framework": STACKS[environment][0], "value": value,
-                "status": "read", "title": api, "group": group, "comparable": value, "note": "",
-            })  # fmt: skip
+            self.defaults.append(
+                {
+                    "api": api,
+                    "parameter": parameter,
+                    "environment": environment,
+                    "framework": STACKS[environment][0],
+                    "value": value,
+                    "status": "read",
+                    "title": api,
+                    "group": group,
+                    "comparable": value,
+                    "note": "",
+                }
+            )

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 LINT = (
     ("ruff", "check", "--quiet", "."),
+    ("ruff", "format", "--check", "--quiet", "."),
     ("mypy",),
     ("lint-imports", "--no-cache"),
     ("snakefmt", "--check", "--diff", "Snakefile", "rules"),
@@ -186,7 +187,9 @@ def main(wanted: list[str]) -> int:
     for name in set(LEFT_OUT) & set(GROUPS) - set(wanted):
         print(f"{name:<13} NOT RUN: left out by REPLAB_TEST_LEAVE_OUT; `python tests/run.py {name}` runs it")
     for name in late:
-        print(f"{name:<13} NOT RUN: the {MINUTES:g} minutes that REPLAB_TEST_MINUTES allows were over; `python tests/run.py {name}` runs it")
+        print(
+            f"{name:<13} NOT RUN: the {MINUTES:g} minutes that REPLAB_TEST_MINUTES allows were over; `python tests/run.py {name}` runs it"
+        )
     return int(bool(not_run) or any(outcome.failed for outcome in outcomes))
 
 

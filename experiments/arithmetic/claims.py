@@ -41,8 +41,10 @@ def order_matters(tables: Tables, environment: str) -> Finding:
 def _other_order(tables: Tables, environment: str) -> Finding:
     """The same sums in another order without any switch: within the environment, and in the other framework."""
     mine = tables.results("", environment, mode="eager", aligned="all")
-    same = [mine[(mine["family"] == family) & (mine["case"] == one)].merge(mine[mine["case"] == other], on=PLACE_OF_BITS)
-            for family, one, other in SAME_SUM]  # fmt: skip
+    same = [
+        mine[(mine["family"] == family) & (mine["case"] == one)].merge(mine[mine["case"] == other], on=PLACE_OF_BITS)
+        for family, one, other in SAME_SUM
+    ]
     both = pd.concat(same)
     apart = both[both["bits_x"] != both["bits_y"]]
     rows = tables.versus("K19", environment, dtype=("float32", "float64"))

@@ -69,11 +69,7 @@ def newton_masked(a):
 
 def collatz_native(n, x):
     def body(count, x):
-        return tf.cond(
-            tf.equal(count % 2, 0),
-            lambda: (count // 2, 0.75 * tf.sin(x) + 0.25),
-            lambda: (3 * count + 1, x + 0.25 * tf.cos(x)),
-        )
+        return tf.cond(tf.equal(count % 2, 0), lambda: (count // 2, 0.75 * tf.sin(x) + 0.25), lambda: (3 * count + 1, x + 0.25 * tf.cos(x)))
 
     return tf.while_loop(lambda count, _: count > 1, body, (n[0], x), maximum_iterations=128)[1]
 

@@ -257,9 +257,26 @@ def equal_mlp(x, y, v, w):
 
 
 def _sgd(
-    x, y, w, b, rate=0.1, slowing=lambda step: 1 + step / 4, momentum=0.875, fresh=1.0, first=None, ahead=False, coupled=True,
-    bias_decay=0.125, share=0.25, clip=None, kept=0.0, together=True, stepwise=False, scaled=True, normal=False,
-):  # fmt: skip
+    x,
+    y,
+    w,
+    b,
+    rate=0.1,
+    slowing=lambda step: 1 + step / 4,
+    momentum=0.875,
+    fresh=1.0,
+    first=None,
+    ahead=False,
+    coupled=True,
+    bias_decay=0.125,
+    share=0.25,
+    clip=None,
+    kept=0.0,
+    together=True,
+    stepwise=False,
+    scaled=True,
+    normal=False,
+):
     clip = clip or _clip_each
     both, speeds, sums, earlier = [w, b], [np.zeros_like(w), np.zeros_like(b)], [np.zeros_like(w), np.zeros_like(b)], None
     for step in range(12):
@@ -306,9 +323,20 @@ def _clip_together(dw, db):
 
 
 def _adam(
-    x, y, w, units, epsilon=1e-8, beta2=0.9, corrections=(1.0, 1.0), decay=0.25, coupled=0.0, largest=False, move=None, folded=False,
+    x,
+    y,
+    w,
+    units,
+    epsilon=1e-8,
+    beta2=0.9,
+    corrections=(1.0, 1.0),
+    decay=0.25,
+    coupled=0.0,
+    largest=False,
+    move=None,
+    folded=False,
     towards=False,
-):  # fmt: skip
+):
     x = x * units
     mean, square, top = np.zeros_like(w), np.zeros_like(w), np.zeros_like(w)
     for step in range(1, 11):
@@ -732,17 +760,19 @@ def equal_activations(x):
 
 def _activations(x, gelu=None, leaky=None, hard=None, elu=None):
     below = np.exp(np.minimum(x, 0.0)) - 1.0
-    return np.stack([
-        0.5 * x * _erfc(-x / np.sqrt(x.dtype.type(2.0))) if gelu is None else gelu,
-        np.where(x > 0.0, x, 1.5 * below) if elu is None else elu,
-        np.where(x > 0.0, x, 0.01 * x) if leaky is None else leaky,
-        _hard_sixth(x) if hard is None else hard,
-        np.log1p(np.exp(x)),
-        x * _sigmoid(x),
-        np.clip(x, 0.0, 3.0),
-        1.0507009873554805 * np.where(x > 0.0, x, 1.6732632423543772 * below),
-        np.sign(x) * np.maximum(np.abs(x) - 0.5, 0.0) + np.tanh(x),
-    ])  # fmt: skip
+    return np.stack(
+        [
+            0.5 * x * _erfc(-x / np.sqrt(x.dtype.type(2.0))) if gelu is None else gelu,
+            np.where(x > 0.0, x, 1.5 * below) if elu is None else elu,
+            np.where(x > 0.0, x, 0.01 * x) if leaky is None else leaky,
+            _hard_sixth(x) if hard is None else hard,
+            np.log1p(np.exp(x)),
+            x * _sigmoid(x),
+            np.clip(x, 0.0, 3.0),
+            1.0507009873554805 * np.where(x > 0.0, x, 1.6732632423543772 * below),
+            np.sign(x) * np.maximum(np.abs(x) - 0.5, 0.0) + np.tanh(x),
+        ]
+    )
 
 
 def _erfc(x):

@@ -257,9 +257,27 @@ def equal_mlp(x, y, v, w):
 
 
 def _sgd(
-    x, y, w, b, rate=0.1, slowing=None, momentum=0.875, fresh=1.0, first=1.0, nesterov=False, coupled=True, bias_decay=0.125, share=0.25,
-    clip=None, kept=0.0, batch=None, together=True, stepwise=False, scaled=True, slopes=None,
-):  # fmt: skip
+    x,
+    y,
+    w,
+    b,
+    rate=0.1,
+    slowing=None,
+    momentum=0.875,
+    fresh=1.0,
+    first=1.0,
+    nesterov=False,
+    coupled=True,
+    bias_decay=0.125,
+    share=0.25,
+    clip=None,
+    kept=0.0,
+    batch=None,
+    together=True,
+    stepwise=False,
+    scaled=True,
+    slopes=None,
+):
     clip, slopes = clip or _clip_each, slopes or _slopes
     batches, wanted = tf.reshape(x, [4, 4, 4]), tf.reshape(y, [4, 4, 2])
 
@@ -319,9 +337,21 @@ def _clip_together(grads):
 
 
 def _adam(
-    x, y, w, units, epsilon=1e-8, beta2=0.9, correct1=1.0, correct2=1.0, decay=0.25, coupled=0.0, amsgrad=False, move=None, folded=False,
+    x,
+    y,
+    w,
+    units,
+    epsilon=1e-8,
+    beta2=0.9,
+    correct1=1.0,
+    correct2=1.0,
+    decay=0.25,
+    coupled=0.0,
+    amsgrad=False,
+    move=None,
+    folded=False,
     towards=False,
-):  # fmt: skip
+):
     x = x * units
 
     def step(w, mean, square, top, first, second):
@@ -749,17 +779,19 @@ def equal_activations(x):
 
 def _activations(x, leaky=None, gelu=None, hard=None, alpha=1.5, by_hand=True):
     below = tf.exp(tf.minimum(x, 0.0)) - 1.0 if by_hand else tf.math.expm1(tf.minimum(x, 0.0))
-    return tf.stack([
-        0.5 * x * tf.math.erfc(-x / 1.4142135623730951) if gelu is None else gelu,
-        tf.maximum(x, 0.0) + alpha * below,
-        tf.where(x > 0.0, x, 0.01 * x) if leaky is None else leaky,  # tf.nn.leaky_relu rounds its slope to float32
-        _hard_sixth(x) if hard is None else hard,
-        tf.math.log1p(tf.exp(x)) if by_hand else tf.nn.softplus(x),
-        x * _sigmoid(x),
-        tf.clip_by_value(x, 0.0, 3.0),
-        1.0507009873554805 * (tf.maximum(x, 0.0) + 1.6732632423543772 * below) if by_hand else tf.nn.selu(x),
-        tf.sign(x) * tf.maximum(tf.abs(x) - 0.5, 0.0) + tf.tanh(x),
-    ])  # fmt: skip
+    return tf.stack(
+        [
+            0.5 * x * tf.math.erfc(-x / 1.4142135623730951) if gelu is None else gelu,
+            tf.maximum(x, 0.0) + alpha * below,
+            tf.where(x > 0.0, x, 0.01 * x) if leaky is None else leaky,  # tf.nn.leaky_relu rounds its slope to float32
+            _hard_sixth(x) if hard is None else hard,
+            tf.math.log1p(tf.exp(x)) if by_hand else tf.nn.softplus(x),
+            x * _sigmoid(x),
+            tf.clip_by_value(x, 0.0, 3.0),
+            1.0507009873554805 * (tf.maximum(x, 0.0) + 1.6732632423543772 * below) if by_hand else tf.nn.selu(x),
+            tf.sign(x) * tf.maximum(tf.abs(x) - 0.5, 0.0) + tf.tanh(x),
+        ]
+    )
 
 
 def wrong_softmax_axis(x, target, class_weights):
@@ -827,13 +859,15 @@ def _regression(x, y, delta=0.5, huber=None, share=0.125):
         losses = tf.where(apart <= delta, 0.5 * apart * apart, delta * (apart - 0.5 * delta))
     else:
         losses = huber(apart)
-    rows = tf.stack([
-        losses,
-        tf.maximum(0.25 * (y - x), 0.75 * (x - y)),
-        tf.math.squared_difference(x, y),
-        tf.nn.softmax(y) * (tf.nn.log_softmax(y) - tf.nn.log_softmax(x)),
-        tf.exp(x) - y * x,
-    ])  # fmt: skip
+    rows = tf.stack(
+        [
+            losses,
+            tf.maximum(0.25 * (y - x), 0.75 * (x - y)),
+            tf.math.squared_difference(x, y),
+            tf.nn.softmax(y) * (tf.nn.log_softmax(y) - tf.nn.log_softmax(x)),
+            tf.exp(x) - y * x,
+        ]
+    )
     cosine = tf.reduce_sum(x * y, axis=1) / tf.sqrt(tf.reduce_sum(x * x, axis=1) * tf.reduce_sum(y * y, axis=1))
     return tf.concat([share * tf.reduce_sum(rows, axis=2), tf.reshape(cosine, [1, 6])], 0)
 

@@ -258,10 +258,27 @@ def equal_mlp(x, y, v, w):
 
 
 def _sgd(
-    x, y, w, b, rate: float = 0.1, whole: bool = False, start: int = 0, momentum: float = 0.875, fresh: float = 1.0, first: float = 1.0,
-    nesterov: bool = False, coupled: bool = True, bias_decay: float = 0.125, share: float = 0.25, clip: str = "each", zeroed: bool = True,
-    together: bool = True, stepwise: bool = False, scaled: bool = True, normal: bool = False,
-):  # fmt: skip
+    x,
+    y,
+    w,
+    b,
+    rate: float = 0.1,
+    whole: bool = False,
+    start: int = 0,
+    momentum: float = 0.875,
+    fresh: float = 1.0,
+    first: float = 1.0,
+    nesterov: bool = False,
+    coupled: bool = True,
+    bias_decay: float = 0.125,
+    share: float = 0.25,
+    clip: str = "each",
+    zeroed: bool = True,
+    together: bool = True,
+    stepwise: bool = False,
+    scaled: bool = True,
+    normal: bool = False,
+):
     speed_w, speed_b, sum_w, sum_b = torch.zeros_like(w), torch.zeros_like(b), torch.zeros_like(w), torch.zeros_like(b)
     earlier = 1.0
     for step in range(12):
@@ -284,9 +301,18 @@ def _sgd(
 
 
 def _step(
-    value, speed, grad, rate: float, decay: float, momentum: float, share: float, nesterov: bool, coupled: bool, stepwise: bool,
+    value,
+    speed,
+    grad,
+    rate: float,
+    decay: float,
+    momentum: float,
+    share: float,
+    nesterov: bool,
+    coupled: bool,
+    stepwise: bool,
     again: float,
-):  # fmt: skip
+):
     if coupled:
         grad = grad + decay * value
     else:
@@ -317,9 +343,19 @@ def _clipped(dw, db, clip: str):
 
 
 def _adam(
-    x, y, w, units, epsilon: float = 1e-8, beta2: float = 0.9, correct1: bool = True, correct2: bool = True, coupled: bool = False,
-    amsgrad: bool = False, placement: str = "outside", towards: bool = False,
-):  # fmt: skip
+    x,
+    y,
+    w,
+    units,
+    epsilon: float = 1e-8,
+    beta2: float = 0.9,
+    correct1: bool = True,
+    correct2: bool = True,
+    coupled: bool = False,
+    amsgrad: bool = False,
+    placement: str = "outside",
+    towards: bool = False,
+):
     x = x * units
     mean, square, top = torch.zeros_like(w), torch.zeros_like(w), torch.zeros_like(w)
     first, second = 1.0, 1.0
@@ -491,9 +527,21 @@ def equal_gru_difference(x, mask, h, w, u, b, r):
 
 
 def _lstm(
-    x, mask, h, c, w, u, b, order: Tuple[int, int, int, int] = (0, 1, 2, 3), forget: float = 0.0, gate: str = "sigmoid", act: str = "tanh",
-    repeat: bool = False, times: float = 1.0, joined: bool = False,
-):  # fmt: skip
+    x,
+    mask,
+    h,
+    c,
+    w,
+    u,
+    b,
+    order: Tuple[int, int, int, int] = (0, 1, 2, 3),
+    forget: float = 0.0,
+    gate: str = "sigmoid",
+    act: str = "tanh",
+    repeat: bool = False,
+    times: float = 1.0,
+    joined: bool = False,
+):
     """``order``: the blocks in which input gate, forget gate, candidate and output gate lie."""
     outputs = []
     for time in range(4):
@@ -766,17 +814,19 @@ def _activations(x, slope: float = 0.01, gelu: str = "erf", hard: str = "hard_si
         gelus = x * (0.5 * torch.erfc(x * -0.7071067811865476))
     else:
         gelus = 0.5 * x * torch.erfc(-x / 1.4142135623730951)
-    return torch.stack([
-        gelus,
-        torch.clamp(x, min=0.0) + alpha * below if other else F.elu(x, alpha),
-        torch.max(x, 0.01 * x) if other else F.leaky_relu(x, slope),
-        _gate(x, hard),
-        torch.log1p(torch.exp(x)) if other else F.softplus(x),
-        x / (1.0 + torch.exp(-x)) if other else x * torch.sigmoid(x),
-        F.hardtanh(x, 0.0, 3.0),
-        F.selu(x),
-        F.softshrink(x, 0.5) + torch.tanh(x),
-    ])  # fmt: skip
+    return torch.stack(
+        [
+            gelus,
+            torch.clamp(x, min=0.0) + alpha * below if other else F.elu(x, alpha),
+            torch.max(x, 0.01 * x) if other else F.leaky_relu(x, slope),
+            _gate(x, hard),
+            torch.log1p(torch.exp(x)) if other else F.softplus(x),
+            x / (1.0 + torch.exp(-x)) if other else x * torch.sigmoid(x),
+            F.hardtanh(x, 0.0, 3.0),
+            F.selu(x),
+            F.softshrink(x, 0.5) + torch.tanh(x),
+        ]
+    )
 
 
 def wrong_softmax_axis(x, target, class_weights):
@@ -847,13 +897,15 @@ def _regression(x, y, delta: float = 0.5, form: str = "huber", share: float = 0.
         losses = near * (apart - 0.5 * near)
     else:
         losses = torch.where(apart <= delta, 0.5 * apart * apart, delta * (apart - 0.5 * delta))
-    rows = torch.stack([
-        losses,
-        torch.max(0.25 * (y - x), -0.75 * (y - x)),
-        (x - y) ** 2,
-        F.softmax(y, 1) * (F.log_softmax(y, 1) - F.log_softmax(x, 1)),
-        torch.exp(x) - y * x,
-    ])  # fmt: skip
+    rows = torch.stack(
+        [
+            losses,
+            torch.max(0.25 * (y - x), -0.75 * (y - x)),
+            (x - y) ** 2,
+            F.softmax(y, 1) * (F.log_softmax(y, 1) - F.log_softmax(x, 1)),
+            torch.exp(x) - y * x,
+        ]
+    )
     cosine = torch.sum(x * y, dim=1) / torch.sqrt(torch.sum(x * x, dim=1) * torch.sum(y * y, dim=1))
     return torch.cat([share * torch.sum(rows, dim=2), cosine.reshape(1, 6)])
 

@@ -110,9 +110,26 @@ def equal_momentum(x, y, w):
 
 
 def _sgd(
-    x, y, w, b, learning_rate, schedule, momentum, momentum_convention, dampening, nesterov, weight_decay, weight_decay_form, decayed,
-    loss_reduction, clipping, clip_limit, gradients_kept, batch_order, update_order,
-):  # fmt: skip
+    x,
+    y,
+    w,
+    b,
+    learning_rate,
+    schedule,
+    momentum,
+    momentum_convention,
+    dampening,
+    nesterov,
+    weight_decay,
+    weight_decay_form,
+    decayed,
+    loss_reduction,
+    clipping,
+    clip_limit,
+    gradients_kept,
+    batch_order,
+    update_order,
+):
     """12 steps of gradient descent for x·w + b against y: x (16, 4), y (16, 2), w (4, 2), b (1, 2), four batches of four rows.
 
     Gives the weights (5, 2), the bias below them, and their velocity (5, 2).
@@ -165,9 +182,24 @@ def _momentum_step(w, speed, grad, step, rate, rule, decayed):
 
 
 def _adam(
-    x, y, w, units, learning_rate, beta1, beta2, epsilon, epsilon_placement, bias_correction, first_step, weight_decay, weight_decay_form,
-    amsgrad, nesterov, second_moment, loss_reduction,
-):  # fmt: skip
+    x,
+    y,
+    w,
+    units,
+    learning_rate,
+    beta1,
+    beta2,
+    epsilon,
+    epsilon_placement,
+    bias_correction,
+    first_step,
+    weight_decay,
+    weight_decay_form,
+    amsgrad,
+    nesterov,
+    second_moment,
+    loss_reduction,
+):
     """10 steps of Adam for (x·units)·w against y: x (16, 4), units (1, 4), y (16, 1), w (4, 1); gives (4, 3): w and both moments."""
     x = x * units
     mean, square, top = 0.0 * w, 0.0 * w, 0.0 * w
@@ -213,9 +245,21 @@ def _adam(
 
 
 def _rmsprop(
-    x, y, w, units, learning_rate, rho, epsilon, epsilon_placement, centred, momentum, momentum_convention, initial_square, accumulation,
+    x,
+    y,
+    w,
+    units,
+    learning_rate,
+    rho,
+    epsilon,
+    epsilon_placement,
+    centred,
+    momentum,
+    momentum_convention,
+    initial_square,
+    accumulation,
     loss_reduction,
-):  # fmt: skip
+):
     """10 steps of RMSprop; inputs as for Adam; gives (4, 3): w, the mean square and the velocity."""
     x = x * units
     mean, square, speed = 0.0 * w, 0.0 * w + initial_square, 0.0 * w
@@ -291,9 +335,30 @@ def _clipped(grad_w, grad_b, clipping, limit):
 
 
 def _lstm(
-    x, mask, h, c, w, u, b, gate_order, gate_layout, kernel_layout, recurrent_layout, forget_bias, bias, recurrent_activation, activation,
-    output_activation, coupled_gates, initial_state, layout, direction, masking, padded_output, padding_side,
-):  # fmt: skip
+    x,
+    mask,
+    h,
+    c,
+    w,
+    u,
+    b,
+    gate_order,
+    gate_layout,
+    kernel_layout,
+    recurrent_layout,
+    forget_bias,
+    bias,
+    recurrent_activation,
+    activation,
+    output_activation,
+    coupled_gates,
+    initial_state,
+    layout,
+    direction,
+    masking,
+    padded_output,
+    padding_side,
+):
     """An LSTM over x (batch 4, time 4, features 4) with 4 units: mask (4, 4) is 1 at valid steps; h, c (4, 4); w, u (4, 16); b (16,).
 
     Gives (4, 24): the outputs at the four steps, then the last h and the last c.
@@ -315,9 +380,29 @@ def _lstm(
 
 
 def _gru(
-    x, mask, h, w, u, b, r, gate_order, gate_layout, kernel_layout, recurrent_layout, update_gate, reset_gate, bias, recurrent_activation,
-    activation, initial_state, layout, direction, masking, padded_output, padding_side,
-):  # fmt: skip
+    x,
+    mask,
+    h,
+    w,
+    u,
+    b,
+    r,
+    gate_order,
+    gate_layout,
+    kernel_layout,
+    recurrent_layout,
+    update_gate,
+    reset_gate,
+    bias,
+    recurrent_activation,
+    activation,
+    initial_state,
+    layout,
+    direction,
+    masking,
+    padded_output,
+    padding_side,
+):
     """A GRU, shapes as for the LSTM with w, u (4, 12) and two biases b, r (12,); gives (4, 20): the outputs, then the last h."""
     w, u = _kernel(w, kernel_layout), _kernel(u, recurrent_layout)
     gate, act = _ACTIVATIONS[recurrent_activation], _ACTIVATIONS[activation]
@@ -404,9 +489,23 @@ _ACTIVATIONS = {
 
 
 def _convnet(
-    x, w, b, kernel_layout, kernel_flip, padding_place, padding_value, channel_order, image_axes, bias, dilation, leaky_slope,
-    activation_place, pool, pool_padding_place, pool_padding_counted,
-):  # fmt: skip
+    x,
+    w,
+    b,
+    kernel_layout,
+    kernel_flip,
+    padding_place,
+    padding_value,
+    channel_order,
+    image_axes,
+    bias,
+    dilation,
+    leaky_slope,
+    activation_place,
+    pool,
+    pool_padding_place,
+    pool_padding_counted,
+):
     """Convolution (stride 2), leaky ReLU and pooling (window 3, stride 2), both with padding to half the size.
 
     x (1, 12, 12, 3) height, width, channels; w (3, 3, 3, 3) height, width, input, output; b (3,); gives (1, 3, 3, 3).
@@ -473,16 +572,14 @@ def _padded(x, before, after, value):
 
 def _preprocess(
     x, mean, deviation, coordinates, interpolation, value_scale, value_range, channel_order, statistics_order, normalisation, flip, rounding
-):  # fmt: skip
+):
     """An image x (4, 4, 3) with values from 0 to 255, made larger to (8, 8, 3) and normalised by mean and deviation (3,)."""
     enlarge = _resizing(4, 8, coordinates, interpolation)
     x = np.reshape(np.matmul(enlarge, np.reshape(x, (4, 12))), (8, 4, 3))
     x = np.reshape(np.matmul(enlarge, np.reshape(np.transpose(x, (1, 0, 2)), (4, 24))), (8, 8, 3))
     x = np.transpose(x, (1, 0, 2))
     x = {"none": x, "down": np.floor(x), "nearest": np.rint(x)}[rounding]
-    x = {
-        "none": x, "horizontal": x[:, ::-1], "vertical": x[::-1], "both": x[::-1, ::-1], "transposed": np.transpose(x, (1, 0, 2)),
-    }[flip]  # fmt: skip
+    x = {"none": x, "horizontal": x[:, ::-1], "vertical": x[::-1], "both": x[::-1, ::-1], "transposed": np.transpose(x, (1, 0, 2))}[flip]
     x = np.stack([x[..., "rgb".index(channel)] for channel in channel_order], axis=-1)
     chosen = ["rgb".index(channel) for channel in statistics_order]
     mean, deviation = (np.concatenate([one[place : place + 1] for place in chosen]) for one in (mean, deviation))
@@ -538,9 +635,23 @@ def _layer_norm(x, units, scale, shift, epsilon, epsilon_placement, axis, groups
 
 
 def _batch_norm(
-    x, units, scale, shift, running_mean, running_variance, epsilon, epsilon_placement, axis, statistics, ddof, running_ddof,
-    momentum_convention, momentum, running_quantity, affine,
-):  # fmt: skip
+    x,
+    units,
+    scale,
+    shift,
+    running_mean,
+    running_variance,
+    epsilon,
+    epsilon_placement,
+    axis,
+    statistics,
+    ddof,
+    running_ddof,
+    momentum_convention,
+    momentum,
+    running_quantity,
+    affine,
+):
     """Batch normalisation in training of x (8, 5) · units (1, 5), the others (5,).
 
     Gives (10, 5): the outputs, the new running mean, the new running variance.
@@ -591,9 +702,20 @@ def _affine(x, scale, shift, form):
 
 
 def _activations(
-    x, gelu, elu_alpha, elu_form, leaky_slope, hard_sigmoid, softplus_beta, swish_beta, relu_cap, selu_scale, shrink_limit, shrink,
+    x,
+    gelu,
+    elu_alpha,
+    elu_form,
+    leaky_slope,
+    hard_sigmoid,
+    softplus_beta,
+    swish_beta,
+    relu_cap,
+    selu_scale,
+    shrink_limit,
+    shrink,
     tanh_scale,
-):  # fmt: skip
+):
     """Nine activations of x (32,): (9, 32)."""
     one = 0.0 * x + 1.0
     below = np.minimum(x, 0.0 * x)
@@ -609,22 +731,22 @@ def _activations(
         "half": _between(0.5 * x + 0.5, 0.0, 1.0),
     }
     soft = np.maximum(np.abs(x) - shrink_limit, 0.0 * x) * np.sign(x)
-    return np.stack([
-        gelus[gelu],
-        np.where(x > 0.0, x, elus[elu_form]),
-        np.where(x > 0.0, x, leaky_slope * x),
-        hard[hard_sigmoid],
-        np.log(1.0 + np.exp(softplus_beta * x)) / softplus_beta,
-        x * special.expit(swish_beta * x),
-        _between(x, 0.0, relu_cap),
-        selu_scale * np.where(x > 0.0, x, 1.6732632423543772 * (np.exp(below) - 1.0)),
-        {"soft": soft, "hard": np.where(np.abs(x) > shrink_limit, x, 0.0 * x)}[shrink] + np.tanh(tanh_scale * x),
-    ])  # fmt: skip
+    return np.stack(
+        [
+            gelus[gelu],
+            np.where(x > 0.0, x, elus[elu_form]),
+            np.where(x > 0.0, x, leaky_slope * x),
+            hard[hard_sigmoid],
+            np.log(1.0 + np.exp(softplus_beta * x)) / softplus_beta,
+            x * special.expit(swish_beta * x),
+            _between(x, 0.0, relu_cap),
+            selu_scale * np.where(x > 0.0, x, 1.6732632423543772 * (np.exp(below) - 1.0)),
+            {"soft": soft, "hard": np.where(np.abs(x) > shrink_limit, x, 0.0 * x)}[shrink] + np.tanh(tanh_scale * x),
+        ]
+    )
 
 
-def _classification(
-    x, target, class_weights, label_smoothing, temperature, log_base, axis, link, weighting, reduction, label_shift, focal
-):  # fmt: skip
+def _classification(x, target, class_weights, label_smoothing, temperature, log_base, axis, link, weighting, reduction, label_shift, focal):
     """Weighted cross-entropy of logits x (6, 6) and one-hot targets (6, 6), class_weights (6,): the six losses, then their mean: (7,)."""
     x = x / temperature
     if label_shift:
@@ -649,9 +771,7 @@ def _classification(
     return np.concatenate([losses, total / share])
 
 
-def _regression(
-    x, y, delta, huber_form, quantile, argument_order, square_share, reduction, divergence, similarity, poisson
-):  # fmt: skip
+def _regression(x, y, delta, huber_form, quantile, argument_order, square_share, reduction, divergence, similarity, poisson):
     """Five losses of predictions x (6, 8) and targets y (6, 8), each reduced over a row: (5, 6)."""
     if argument_order == "target_first":
         x, y = y, x
@@ -679,7 +799,7 @@ def _regression(
 
 def _attention(
     q, k, v, w, mask, scale, masking, mask_convention, causal, softmax_axis, head_layout, kernel_layout, key_value, input_dtype, heads
-):  # fmt: skip
+):
     """Attention with 2 heads of 4 and an output kernel w (8, 8): q, k, v (6, 8), mask (6, 6) is 1 where a key may be seen."""
     if input_dtype != "as_given":
         q, k, v = (np.round_to(one, input_dtype) for one in (q, k, v))
@@ -715,9 +835,22 @@ def _attention(
 
 
 def _dense(
-    x, w, b, v, uniforms, kernel_layout, output_layout, bias, activation, keep_probability, dropout_scale, dropout_rule, dropout_place,
-    weight_dtype, input_dtype,
-):  # fmt: skip
+    x,
+    w,
+    b,
+    v,
+    uniforms,
+    kernel_layout,
+    output_layout,
+    bias,
+    activation,
+    keep_probability,
+    dropout_scale,
+    dropout_rule,
+    dropout_place,
+    weight_dtype,
+    input_dtype,
+):
     """x (6, 8) through a layer w (8, 8), b (8,), dropout by ``uniforms`` (6, 8) and a layer v (8, 8)."""
     if weight_dtype != "as_given":
         w, v = np.round_to(w, weight_dtype), np.round_to(v, weight_dtype)

@@ -24,9 +24,20 @@ def regression_by_hand(x, y, first, second, initial_weight="first"):
 
 
 def train_dropout(
-    x, y, first_glorot, second_glorot, first_kaiming, first_bias, second_kaiming, second_bias, mask_one, mask_two,
-    optimiser="sgd", initialiser="glorot_uniform", dropout_mask="one",
-):  # fmt: skip
+    x,
+    y,
+    first_glorot,
+    second_glorot,
+    first_kaiming,
+    first_bias,
+    second_kaiming,
+    second_bias,
+    mask_one,
+    mask_two,
+    optimiser="sgd",
+    initialiser="glorot_uniform",
+    dropout_mask="one",
+):
     masks = (mask_one if dropout_mask == "one" else mask_two).astype(x.dtype)
     if initialiser == "glorot_uniform":
         weights = [first_glorot, np.zeros_like(first_bias), second_glorot, np.zeros_like(second_bias)]

@@ -33,9 +33,20 @@ def regression_by_hand(x, y, first, second, initial_weight="first"):
 
 
 def train_dropout(
-    x, y, first_glorot, second_glorot, first_kaiming, first_bias, second_kaiming, second_bias, mask_one, mask_two,
-    optimiser="sgd", initialiser="glorot_uniform", dropout_mask="one",
-):  # fmt: skip
+    x,
+    y,
+    first_glorot,
+    second_glorot,
+    first_kaiming,
+    first_bias,
+    second_kaiming,
+    second_bias,
+    mask_one,
+    mask_two,
+    optimiser="sgd",
+    initialiser="glorot_uniform",
+    dropout_mask="one",
+):
     masks = tf.cast(mask_one if dropout_mask == "one" else mask_two, x.dtype)
     if initialiser == "glorot_uniform":
         start = [first_glorot, tf.zeros_like(first_bias), second_glorot, tf.zeros_like(second_bias)]
@@ -289,9 +300,17 @@ def _apply(optimiser, handles, slope, rate, powers):
     if optimiser == "sgd":
         return tf.raw_ops.ResourceApplyGradientDescent(var=handles[0], alpha=number(rate), delta=slope)
     return tf.raw_ops.ResourceApplyAdam(
-        var=handles[0], m=handles[1], v=handles[2], grad=slope, lr=number(rate), beta1=number(0.9), beta2=number(0.999),
-        beta1_power=powers[0], beta2_power=powers[1], epsilon=number(1e-7),
-    )  # fmt: skip
+        var=handles[0],
+        m=handles[1],
+        v=handles[2],
+        grad=slope,
+        lr=number(rate),
+        beta1=number(0.9),
+        beta2=number(0.999),
+        beta1_power=powers[0],
+        beta2_power=powers[1],
+        epsilon=number(1e-7),
+    )
 
 
 # --- Keras layers on given tensors -------------------------------------------------------------------------------------------------------

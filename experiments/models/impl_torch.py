@@ -39,9 +39,20 @@ def regression_by_hand(x, y, first, second, initial_weight: str = "second"):
 
 
 def train_dropout(
-    x, y, first_glorot, second_glorot, first_kaiming, first_bias, second_kaiming, second_bias, mask_one, mask_two,
-    optimiser="adam", initialiser="kaiming_uniform", dropout_mask="two",
-):  # fmt: skip
+    x,
+    y,
+    first_glorot,
+    second_glorot,
+    first_kaiming,
+    first_bias,
+    second_kaiming,
+    second_bias,
+    mask_one,
+    mask_two,
+    optimiser="adam",
+    initialiser="kaiming_uniform",
+    dropout_mask="two",
+):
     masks = (mask_one if dropout_mask == "one" else mask_two).to(x.dtype)
     first, second = nn.Linear(5, 4).to(x.dtype), nn.Linear(4, 2).to(x.dtype)
     if initialiser == "glorot_uniform":

@@ -31,9 +31,20 @@ def regression_by_hand(x, y, first, second, initial_weight="first"):
 
 
 def train_dropout(
-    x, y, first_glorot, second_glorot, first_kaiming, first_bias, second_kaiming, second_bias, mask_one, mask_two,
-    optimiser="sgd", initialiser="glorot_uniform", dropout_mask="one",
-):  # fmt: skip
+    x,
+    y,
+    first_glorot,
+    second_glorot,
+    first_kaiming,
+    first_bias,
+    second_kaiming,
+    second_bias,
+    mask_one,
+    mask_two,
+    optimiser="sgd",
+    initialiser="glorot_uniform",
+    dropout_mask="one",
+):
     """x (10, 5), y (10, 2), masks (10 epochs, 10, 4): kernels and biases of 5 → 4 → 2 after 10 epochs with dropout 0.5."""
     masks = mask_one if dropout_mask == "one" else mask_two
     if initialiser == "glorot_uniform":

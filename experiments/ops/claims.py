@@ -65,9 +65,12 @@ def products_differ_slightly(tables: Tables, environment: str) -> Finding:
         words += f"; 1000×1000 in float32 is {number(first.ulp_max)} ULP off the truth at most, {number(first.ulp_mean)} on average"
     far = float((thousand if len(thousand) else apart)["ulp"].max())
     return Finding(
-        verdict=DEPENDS if len(beyond) else SUPPORTED, words=words, number=far, unit="ULP apart at most (1000×1000 in float32)",
+        verdict=DEPENDS if len(beyond) else SUPPORTED,
+        words=words,
+        number=far,
+        unit="ULP apart at most (1000×1000 in float32)",
         evidence=(*versus_evidence(rows, 2), *versus_evidence(thousand, 2), *cells_evidence(truth, 1)),
-    )  # fmt: skip
+    )
 
 
 @rule("D3", needs="the case cumsum_chain in two frameworks, in float32")
@@ -165,9 +168,12 @@ def softmax_differs_slightly(tables: Tables, environment: str) -> Finding:
     words = f"{share(len(apart), len(rows))} results differ from {listed(rows['other'])}: {counted(apart['kind'], SEVERITY)}"
     words += f"; at most {number(float(apart['ulp'].max()))} ULP apart"
     return Finding(
-        verdict=DEPENDS if len(other) else SUPPORTED, words=words, number=float(apart["ulp"].max()), unit="ULP apart at most",
+        verdict=DEPENDS if len(other) else SUPPORTED,
+        words=words,
+        number=float(apart["ulp"].max()),
+        unit="ULP apart at most",
         evidence=versus_evidence(rows, 4),
-    )  # fmt: skip
+    )
 
 
 @rule("K18", needs="cases of claim K18 in at least three lengths, called NAME_LENGTH")

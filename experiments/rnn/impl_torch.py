@@ -174,9 +174,17 @@ def lstm_last_valid(x, mask, w, u, b, last_output: Optional[str] = None):
 
 
 def lstm_dense(
-    x, w, u, b_input, b_hidden, v, d,
-    batch_first: Optional[bool] = None, bias_move: Optional[str] = None, recurrent_activation: Optional[str] = None,
-):  # fmt: skip
+    x,
+    w,
+    u,
+    b_input,
+    b_hidden,
+    v,
+    d,
+    batch_first: Optional[bool] = None,
+    bias_move: Optional[str] = None,
+    recurrent_activation: Optional[str] = None,
+):
     first = False if batch_first is None else batch_first  # what nn.LSTM takes for granted
     _fit("kernel", w, [x.shape[2], 4 * u.shape[0]])
     _fit("recurrent kernel", u, [u.shape[0], 4 * u.shape[0]])

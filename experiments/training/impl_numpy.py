@@ -65,17 +65,45 @@ def mlp_nesterov(x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, l
 
 
 def mlp_adam(
-    x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=None,
+    x,
+    labels,
+    order,
+    held_x,
+    held_labels,
+    w1,
+    b1,
+    w2,
+    b2,
+    steps,
+    learning_rate=0.001,
+    beta_1=0.9,
+    beta_2=0.999,
+    epsilon=None,
     epsilon_place=None,
-):  # fmt: skip
+):
     rule = _Adam(learning_rate, beta_1, beta_2, _given(epsilon), epsilon_place)
     return _fit(_Perceptron(), x, labels, order, held_x, held_labels, [w1, b1, w2, b2], rule, steps)
 
 
 def mlp_adamw(
-    x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, learning_rate=None, beta_1=None, beta_2=None, epsilon=None,
-    weight_decay=None, epsilon_place=None, decay=None,
-):  # fmt: skip
+    x,
+    labels,
+    order,
+    held_x,
+    held_labels,
+    w1,
+    b1,
+    w2,
+    b2,
+    steps,
+    learning_rate=None,
+    beta_1=None,
+    beta_2=None,
+    epsilon=None,
+    weight_decay=None,
+    epsilon_place=None,
+    decay=None,
+):
     rule = _Adam(_given(learning_rate), _given(beta_1), _given(beta_2), _given(epsilon), epsilon_place, _given(weight_decay), _given(decay))
     return _fit(_Perceptron(), x, labels, order, held_x, held_labels, [w1, b1, w2, b2], rule, steps)
 

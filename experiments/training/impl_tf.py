@@ -107,17 +107,45 @@ def mlp_nesterov(x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, l
 
 
 def mlp_adam(
-    x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, learning_rate=None, beta_1=None, beta_2=None, epsilon=None,
+    x,
+    labels,
+    order,
+    held_x,
+    held_labels,
+    w1,
+    b1,
+    w2,
+    b2,
+    steps,
+    learning_rate=None,
+    beta_1=None,
+    beta_2=None,
+    epsilon=None,
     epsilon_place=None,
-):  # fmt: skip
+):
     optimiser, before = _adam(x.dtype, learning_rate, beta_1, beta_2, epsilon, epsilon_place)
     return _fit(_perceptron, PERCEPTRON, x, labels, order, held_x, held_labels, [w1, b1, w2, b2], optimiser, steps, before)
 
 
 def mlp_adamw(
-    x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, learning_rate=None, beta_1=None, beta_2=None, epsilon=None,
-    weight_decay=None, epsilon_place=None, decay=None,
-):  # fmt: skip
+    x,
+    labels,
+    order,
+    held_x,
+    held_labels,
+    w1,
+    b1,
+    w2,
+    b2,
+    steps,
+    learning_rate=None,
+    beta_1=None,
+    beta_2=None,
+    epsilon=None,
+    weight_decay=None,
+    epsilon_place=None,
+    decay=None,
+):
     if not hasattr(tf.keras.optimizers, "AdamW"):
         raise NotImplementedError("the optimisers of Keras have weight_decay, and AdamW exists, from TensorFlow 2.11 on")
     kind = tf.keras.optimizers.Adam if decay is None else tf.keras.optimizers.AdamW

@@ -95,18 +95,46 @@ def mlp_nesterov(x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, l
 
 
 def mlp_adam(
-    x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, learning_rate=None, beta_1=None, beta_2=None, epsilon=None,
+    x,
+    labels,
+    order,
+    held_x,
+    held_labels,
+    w1,
+    b1,
+    w2,
+    b2,
+    steps,
+    learning_rate=None,
+    beta_1=None,
+    beta_2=None,
+    epsilon=None,
     epsilon_place=None,
-):  # fmt: skip
+):
     model = _Perceptron(w1, b1, w2, b2)
     optimiser = _adam(model.parts, learning_rate, beta_1, beta_2, epsilon, epsilon_place)
     return _train(model, x, labels, order, held_x, held_labels, optimiser, steps)
 
 
 def mlp_adamw(
-    x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, learning_rate=None, beta_1=None, beta_2=None, epsilon=None,
-    weight_decay=None, epsilon_place=None, decay=None,
-):  # fmt: skip
+    x,
+    labels,
+    order,
+    held_x,
+    held_labels,
+    w1,
+    b1,
+    w2,
+    b2,
+    steps,
+    learning_rate=None,
+    beta_1=None,
+    beta_2=None,
+    epsilon=None,
+    weight_decay=None,
+    epsilon_place=None,
+    decay=None,
+):
     _only(decay, "decoupled")
     model = _Perceptron(w1, b1, w2, b2)
     kind = torch.optim.Adam if decay is None else torch.optim.AdamW

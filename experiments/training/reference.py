@@ -67,25 +67,67 @@ def mlp_nesterov(x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, l
 
 
 def mlp_adam(
-    x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8,
-    epsilon_place="corrected", bias_correction=True,
-):  # fmt: skip
+    x,
+    labels,
+    order,
+    held_x,
+    held_labels,
+    w1,
+    b1,
+    w2,
+    b2,
+    steps,
+    learning_rate=0.001,
+    beta_1=0.9,
+    beta_2=0.999,
+    epsilon=1e-8,
+    epsilon_place="corrected",
+    bias_correction=True,
+):
     rule = _adam(learning_rate, beta_1, beta_2, epsilon, epsilon_place, bias_correction)
     return _fit(_perceptron(w1, w2), (x, labels, order, held_x, held_labels), (w1, b1, w2, b2), rule, steps)
 
 
 def mlp_adamw(
-    x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8,
-    weight_decay=0.01, epsilon_place="corrected", decay="decoupled",
-):  # fmt: skip
+    x,
+    labels,
+    order,
+    held_x,
+    held_labels,
+    w1,
+    b1,
+    w2,
+    b2,
+    steps,
+    learning_rate=0.001,
+    beta_1=0.9,
+    beta_2=0.999,
+    epsilon=1e-8,
+    weight_decay=0.01,
+    epsilon_place="corrected",
+    decay="decoupled",
+):
     rule = _adam(learning_rate, beta_1, beta_2, epsilon, epsilon_place, weight_decay=weight_decay, decay=decay)
     return _fit(_perceptron(w1, w2), (x, labels, order, held_x, held_labels), (w1, b1, w2, b2), rule, steps)
 
 
 def mlp_rmsprop(
-    x, labels, order, held_x, held_labels, w1, b1, w2, b2, steps, learning_rate=0.01, rho=0.99, epsilon=1e-8, epsilon_place="outside",
+    x,
+    labels,
+    order,
+    held_x,
+    held_labels,
+    w1,
+    b1,
+    w2,
+    b2,
+    steps,
+    learning_rate=0.01,
+    rho=0.99,
+    epsilon=1e-8,
+    epsilon_place="outside",
     initial=0.0,
-):  # fmt: skip
+):
     rule = _rmsprop(learning_rate, rho, epsilon, epsilon_place, initial)
     return _fit(_perceptron(w1, w2), (x, labels, order, held_x, held_labels), (w1, b1, w2, b2), rule, steps)
 
@@ -119,9 +161,24 @@ def lstm_momentum(x, labels, order, held_x, held_labels, w, u, b, v, d, steps, l
 
 
 def lstm_adam(
-    x, labels, order, held_x, held_labels, w, u, b, v, d, steps, learning_rate, beta_1, beta_2, epsilon, epsilon_place="corrected",
+    x,
+    labels,
+    order,
+    held_x,
+    held_labels,
+    w,
+    u,
+    b,
+    v,
+    d,
+    steps,
+    learning_rate,
+    beta_1,
+    beta_2,
+    epsilon,
+    epsilon_place="corrected",
     biases="one",
-):  # fmt: skip
+):
     rule = _adam(learning_rate, beta_1, beta_2, epsilon, epsilon_place)
     return _fit(_recurrent(w, u, v, biases), (x, labels, order, held_x, held_labels), _double(w, u, b, v, d, biases), rule, steps)
 

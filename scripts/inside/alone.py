@@ -21,7 +21,7 @@ import time
 
 IMPORT_SECONDS = 180.0
 ATTEMPTS = 2
-ROOM = 16 * 2 ** 20  # as in the lab's supervisor
+ROOM = 16 * 2**20  # as in the lab's supervisor
 TWICE = ", twice: the second time in a sandbox of its own"
 EXIT_ISOLATION, EXIT_OUTPUT, EXIT_STATE, EXIT_DAMAGED, EXIT_NOT_INSIDE = 4, 5, 6, 7, 12
 FROM_OUTSIDE = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP)
@@ -80,7 +80,7 @@ class Sandbox(object):
         self.ready, self.said, self.breach, self.damaged = False, "", "", ""
 
     def _bound(self):
-        limit = (self.options.memory_mb + MARGIN_MB) * 2 ** 20
+        limit = (self.options.memory_mb + MARGIN_MB) * 2**20
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -16,8 +16,8 @@ ROOT_PLACES = ("/", "/usr", "/etc", "/opt", "/var")
 KERNEL_FILES = ("proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "devtmpfs", "securityfs", "debugfs", "tracefs", "bpf", "pstore")
 CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv", "/.singularity.d")
 CLONE_NEWUSER = 0x10000000
-MEBIBYTE = 2 ** 20
-NO_LIMIT = 2 ** 50  # version 1 of control groups says "no limit" by a number of this kind
+MEBIBYTE = 2**20
+NO_LIMIT = 2**50  # version 1 of control groups says "no limit" by a number of this kind
 
 
 def check(wanted):

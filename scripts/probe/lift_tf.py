@@ -269,13 +269,19 @@ KERAS = (
     ("the order of dimensions of Keras", "image_data_format", "channels_last"),
 )
 KERAS_BACKENDS = (
-    "keras.src.backend.config", "keras.src.backend_config", "keras.backend_config", "tensorflow.python.keras.backend_config",
+    "keras.src.backend.config",
+    "keras.src.backend_config",
+    "keras.backend_config",
+    "tensorflow.python.keras.backend_config",
     "tensorflow_core.python.keras.backend_config",
-)  # fmt: skip
+)
 KERAS_POLICIES = (
-    "keras.src.mixed_precision.policy", "keras.mixed_precision.policy", "tensorflow.python.keras.mixed_precision.policy",
-    "tensorflow.python.keras.mixed_precision.experimental.policy", "tensorflow_core.python.keras.mixed_precision.experimental.policy",
-)  # fmt: skip
+    "keras.src.mixed_precision.policy",
+    "keras.mixed_precision.policy",
+    "tensorflow.python.keras.mixed_precision.policy",
+    "tensorflow.python.keras.mixed_precision.experimental.policy",
+    "tensorflow_core.python.keras.mixed_precision.experimental.policy",
+)
 KERAS_STATE = "keras.src.backend.common.global_state"
 KERAS_BACKENDS_OF_SEEDS = ("keras.src.backend", "keras.backend", "tensorflow.python.keras.backend")
 GLOBAL_GENERATORS = ("tensorflow.python.ops.stateful_random_ops", "tensorflow_core.python.ops.stateful_random_ops")

@@ -255,7 +255,10 @@ def read(value):
 
 
 def after_cell():
-    """Forget what was compiled: a cell must not depend on those before it. (The reset takes a tenth of a second: only where it is needed.)"""
+    """Forget what was compiled: a cell must not depend on those before it.
+
+    The reset takes a tenth of a second: only where it is needed.
+    """
     if COMPILED:
         torch._dynamo.reset()
         del COMPILED[:]
@@ -364,8 +367,8 @@ MKL_BRANCHES = {1: "off", 2: "auto", 3: "compatible", 4: "sse2", 6: "ssse3", 7: 
 
 
 def arithmetic(_libraries):
-    """``threads``, ``capability`` (of PyTorch's own kernels), ``mkldnn`` (allowed or not), ``onednn`` (its instruction set), ``mkl_branch``,
-    ``deterministic``; ``unknown`` where this version does not tell.
+    """``threads``, ``capability`` (of PyTorch's own kernels), ``mkldnn`` (allowed or not), ``onednn`` (its instruction set),
+    ``mkl_branch``, ``deterministic``; ``unknown`` where this version does not tell.
     """
     said = re.search(r"CPU capability usage: *(.*)", torch.__config__.show())
     facts = {

@@ -13,9 +13,27 @@ import re
 import sys
 
 SWITCHES = (
-    "OMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "TF_", "DNNL_", "ONEDNN_", "ATEN_", "NPY_", "XLA_", "KMP_", "CUDA_", "NVIDIA_", "TORCH",
-    "PYTORCH", "KERAS_", "LD_PRELOAD", "PYTHONHASHSEED", "GLIBC_TUNABLES",
-)  # fmt: skip
+    "OMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "GOTO_",
+    "BLIS_",
+    "TF_",
+    "DNNL_",
+    "ONEDNN_",
+    "ATEN_",
+    "NPY_",
+    "XLA_",
+    "KMP_",
+    "CUDA_",
+    "NVIDIA_",
+    "TORCH",
+    "PYTORCH",
+    "KERAS_",
+    "LD_PRELOAD",
+    "PYTHONHASHSEED",
+    "GLIBC_TUNABLES",
+)
 # Values of these are places on the machine; that they are set is noted, where they point is not.
 PLACES = re.compile(r"(_DIR|_HOME|_PATH|_CACHE|_ROOT|_FILE|LD_PRELOAD)$")
 LIBRARIES = re.compile(r"(openblas|mkl_|blis|lapack|iomp|libomp|gomp|dnnl|cudnn|cublas|cudart|libm[.-]|libmvec|sleef)")
@@ -65,7 +83,7 @@ def observe(lift, isolation):
         "numpy": _described(lift_numpy),
     }
     if lift is not lift_numpy:
-        facts[lift.__name__[len("lift_"):]] = _described(lift)
+        facts[lift.__name__[len("lift_") :]] = _described(lift)
     facts["arithmetic"] = _arithmetic(lift, facts["libraries"])
     return json.dumps(_clean(facts), sort_keys=True, indent=1)
 

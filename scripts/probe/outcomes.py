@@ -50,7 +50,7 @@ TABLE = (
 )
 
 
-UNSPEAKABLE = re.compile(u"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+UNSPEAKABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def printable(text):

@@ -144,9 +144,7 @@ class ResultFolder(object):
         for name, tensor in outputs:
             sha256 = hashlib.sha256(tensor.data).hexdigest()
             apart = len(tensor.data) > BLOB_BYTES
-            record["outputs"].append(
-                {"name": name, "dtype": tensor.dtype, "shape": list(tensor.shape), "sha256": sha256, "blob": apart}
-            )
+            record["outputs"].append({"name": name, "dtype": tensor.dtype, "shape": list(tensor.shape), "sha256": sha256, "blob": apart})
             if apart:
                 self._write_blob(sha256, tensor)
             else:

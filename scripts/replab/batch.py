@@ -74,11 +74,18 @@ def _run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: s
     if idle := _without_effect(store, effect, entries):
         entries = [entry | {"status": Status.SKIPPED, "key": "", "reason": idle, "files": []} for entry in entries]
     result = {
-        "schema": 1, "batch": ids.batch_id(batch), "cells": entries, "began": begin, "import_seconds": summary.import_seconds,
-        "cell_seconds": summary.cell_seconds, "wall_seconds": summary.wall_seconds, "sandboxes": summary.sandboxes,
-        "peak_mb": round(summary.peak_mb, 1), "ran": dict(sorted(summary.statuses.items())),
+        "schema": 1,
+        "batch": ids.batch_id(batch),
+        "cells": entries,
+        "began": begin,
+        "import_seconds": summary.import_seconds,
+        "cell_seconds": summary.cell_seconds,
+        "wall_seconds": summary.wall_seconds,
+        "sandboxes": summary.sandboxes,
+        "peak_mb": round(summary.peak_mb, 1),
+        "ran": dict(sorted(summary.statuses.items())),
         "limits": {status: limit_of(status, lab.limits) for status in (Status.TIMEOUT, Status.OOM)},
-    }  # fmt: skip
+    }
     write_atomically(manifest, json.dumps(result, sort_keys=True, indent=0).encode())
     return result
 
@@ -160,13 +167,19 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     readable = [PROBE, *(family.folder for family in families), data]
     staging.mkdir(parents=True, exist_ok=True)
     request = {
-        "schema": 1, "environment": environment.name, "framework": environment.framework, "inputs": str(data), "variant": variant.name,
-        "threads": variant.threads, "switches": dict(variant.switches.get(environment.framework, {})), "device": batch.device,
+        "schema": 1,
+        "environment": environment.name,
+        "framework": environment.framework,
+        "inputs": str(data),
+        "variant": variant.name,
+        "threads": variant.threads,
+        "switches": dict(variant.switches.get(environment.framework, {})),
+        "device": batch.device,
         "cells": cells,
         "isolation": isolation(
             engine, built, variables=variables, threads=variant.threads, limits=lab.limits, writable=staging, readable=readable, gpus=gpus
         ),
-    }  # fmt: skip
+    }
 
     def launch(request_path: Path, folder: Path) -> Any:
         return engine.command(
@@ -191,9 +204,15 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
 
     try:
         summary = run_batch(
-            launch, request, staging,
-            limits=lab.limits, adopt=lambda key: store.adopt(key, staging, observed=True), fail=fail, progress=progress.update, log=log,
-        )  # fmt: skip
+            launch,
+            request,
+            staging,
+            limits=lab.limits,
+            adopt=lambda key: store.adopt(key, staging, observed=True),
+            fail=fail,
+            progress=progress.update,
+            log=log,
+        )
     finally:
         progress.finish()
         _check_untouched(engine, built, store, staging, cells)

@@ -30,10 +30,13 @@ app = typer.Typer(
 TRACEBACK = "REPLAB_TRACEBACK"
 """Variable with which what nobody foresaw is told with all its calls."""
 CURES = {
-    errno.ENOSPC: "Free some space", errno.EDQUOT: "Free some space",
-    errno.EACCES: "Mend the permissions", errno.EPERM: "Mend the permissions",
-    errno.EROFS: "Name a place that can be written", errno.EMFILE: "Raise the limit on open files (ulimit -n)",
-}  # fmt: skip
+    errno.ENOSPC: "Free some space",
+    errno.EDQUOT: "Free some space",
+    errno.EACCES: "Mend the permissions",
+    errno.EPERM: "Mend the permissions",
+    errno.EROFS: "Name a place that can be written",
+    errno.EMFILE: "Raise the limit on open files (ulimit -n)",
+}
 
 
 def _given(value: str | None) -> str | None:

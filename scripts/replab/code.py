@@ -19,9 +19,17 @@ STEPS: dict[str, tuple[str, ...]] = {
 }
 """The modules that a step calls."""
 APART = (
-    "replab.engines", "replab.images", "replab.supervise", "replab.cgroup", "replab.inside", "replab.pins", "replab.config",
-    "replab.environments", "replab.progress", "replab.cores",
-)  # fmt: skip
+    "replab.engines",
+    "replab.images",
+    "replab.supervise",
+    "replab.cgroup",
+    "replab.inside",
+    "replab.pins",
+    "replab.config",
+    "replab.environments",
+    "replab.progress",
+    "replab.cores",
+)
 """What is not followed: modules that build environments, start sandboxes, read the configuration or show progress. What they found
 reaches a step by files that are its inputs, or by the plan."""
 IMPORT = re.compile(rf"^[ \t]*(?:from ({PACKAGE}[\w.]*) import (?:\(([^)]*)\)|([^\n#]*))|import ({PACKAGE}[\w.]*))", re.MULTILINE)

@@ -16,29 +16,23 @@ from replab import environments, factors as factor_tables, files, generators as 
 from replab.engines.gpus import gpus
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, ConfigErrors, LabError
-from replab.model import (
-    DTYPES,
-    FRAMEWORKS,
-    IMPL_FILE,
-    MODES,
-    Case,
-    Control,
-    Factor,
-    Family,
-    Generator,
-    Lab,
-    Limits,
-    Variant,
-)  # fmt: skip
+from replab.model import DTYPES, FRAMEWORKS, IMPL_FILE, MODES, Case, Control, Factor, Family, Generator, Lab, Limits, Variant
 from replab.visible import shown, visible
 
 POINTS = {"quick": 2**15, "full": 1_000_000}
 """Elements of an elementwise input: a first run has its answer in minutes, the whole matrix looks closely."""
 VARIANTS = Path("config/variants.toml")
 VARIANT_FIELDS: dict[str, type | tuple[type, ...]] = {
-    "title": str, "question": str, "threads": int, "frameworks": list, "environments": list, "modes": list, "variables": dict,
-    "switches": dict, "effect": dict,
-}  # fmt: skip
+    "title": str,
+    "question": str,
+    "threads": int,
+    "frameworks": list,
+    "environments": list,
+    "modes": list,
+    "variables": dict,
+    "switches": dict,
+    "effect": dict,
+}
 DEVICES = ("auto", "cpu", "cuda")
 """What the key ``devices`` may say."""
 MEASUREMENTS = ("time", "body_runs", "retrace", "memory", "debug", "accumulate")
@@ -89,11 +83,30 @@ DEFAULTS: dict[str, Any] = {
 BUILDERS = ("docker", "podman")
 """What can build images; the first that this machine has, where nothing says which."""
 CASE_FIELDS: dict[str, type | tuple[type, ...]] = {
-    "title": str, "function": str, "inputs": dict, "parameters": dict, "dtypes": list, "derivatives": int, "elementwise": bool,
-    "special": bool, "compile": (bool, str), "program": bool, "own_float64": bool, "constants": list, "outputs": list, "claims": list,
-    "control": dict, "note": str, "factors": dict, "candidates": str, "modes": list, "modes_note": str, "measure": list,
-    "measure_compiled": list, "drawn": bool,
-}  # fmt: skip
+    "title": str,
+    "function": str,
+    "inputs": dict,
+    "parameters": dict,
+    "dtypes": list,
+    "derivatives": int,
+    "elementwise": bool,
+    "special": bool,
+    "compile": (bool, str),
+    "program": bool,
+    "own_float64": bool,
+    "constants": list,
+    "outputs": list,
+    "claims": list,
+    "control": dict,
+    "note": str,
+    "factors": dict,
+    "candidates": str,
+    "modes": list,
+    "modes_note": str,
+    "measure": list,
+    "measure_compiled": list,
+    "drawn": bool,
+}
 
 
 class Faults:

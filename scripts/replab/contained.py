@@ -67,10 +67,24 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 _LIBC = ctypes.CDLL(None, use_errno=True)
 TINY = sys.float_info.min
 RELIED_ON = (
-    "builtins", "math", "json", "hashlib", "zlib", "numpy", "numpy.linalg", "scipy.special", "flint", "replab.formats",
-    "replab.truth.balls", "replab.truth.certify", "replab.truth.namespace", "replab.truth.perturbed", "replab.truth.reference",
-    "replab.store", "replab.truths",
-)  # fmt: skip
+    "builtins",
+    "math",
+    "json",
+    "hashlib",
+    "zlib",
+    "numpy",
+    "numpy.linalg",
+    "scipy.special",
+    "flint",
+    "replab.formats",
+    "replab.truth.balls",
+    "replab.truth.certify",
+    "replab.truth.namespace",
+    "replab.truth.perturbed",
+    "replab.truth.reference",
+    "replab.store",
+    "replab.truths",
+)
 """Modules whose functions somebody's code may exchange, for all who come after it."""
 
 
@@ -536,9 +550,18 @@ def _state() -> tuple[Any, ...]:
     os.umask(mask)
     third, tiny = 1.0 / _number(3.0), _number(TINY) / 2
     return (
-        folder, streams, mask, dict(os.environ), sys.getrecursionlimit(), signal.getitimer(signal.ITIMER_REAL), threading.active_count(),
-        third, tiny, 1.0 + _number(2.0**-60), [signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGSEGV)],
-    )  # fmt: skip
+        folder,
+        streams,
+        mask,
+        dict(os.environ),
+        sys.getrecursionlimit(),
+        signal.getitimer(signal.ITIMER_REAL),
+        threading.active_count(),
+        third,
+        tiny,
+        1.0 + _number(2.0**-60),
+        [signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGSEGV)],
+    )
 
 
 def _number(value: float) -> float:

@@ -80,9 +80,14 @@ class Costs:
         if look_around and (alike := self._of_others(batch)) is not None:
             import_seconds, cell_seconds, memory, size = alike
             return Cost(
-                seconds=import_seconds + cells * cell_seconds, memory_mb=memory, cells=cells, import_seconds=import_seconds,
-                bytes=round(cells * size), points=self.lab.points, origin=Origin.ALIKE,
-            )  # fmt: skip
+                seconds=import_seconds + cells * cell_seconds,
+                memory_mb=memory,
+                cells=cells,
+                import_seconds=import_seconds,
+                bytes=round(cells * size),
+                points=self.lab.points,
+                origin=Origin.ALIKE,
+            )
         return self._declared_batch(batch, cells)
 
     def measured(self, step: str, name: str = "") -> Cost | None:
@@ -122,13 +127,16 @@ class Costs:
         """Family by family: light ones and repeats share a process."""
         one, heavy = self._table("batches")[self._framework(batch)], self._table("families")
         _, families, _ = plan.parts(self.lab, batch)
-        inside = sum(
-            plan.counts(self.lab, batch, family)[0] * max(one["cell_seconds"], heavy.get(family.name, 0.0)) for family in families
-        )
+        inside = sum(plan.counts(self.lab, batch, family)[0] * max(one["cell_seconds"], heavy.get(family.name, 0.0)) for family in families)
         return Cost(
-            seconds=one["import_seconds"] + inside, memory_mb=one["memory_mb"], cells=cells, import_seconds=one["import_seconds"],
-            bytes=cells * self._table("cells")["bytes"], points=self.lab.points, origin=Origin.DECLARED,
-        )  # fmt: skip
+            seconds=one["import_seconds"] + inside,
+            memory_mb=one["memory_mb"],
+            cells=cells,
+            import_seconds=one["import_seconds"],
+            bytes=cells * self._table("cells")["bytes"],
+            points=self.lab.points,
+            origin=Origin.DECLARED,
+        )
 
     def _inside(self, name: str) -> Cost:
         """Of the job that Snakemake runs in an image: there is no Python of the lab inside, so that it is not measured."""

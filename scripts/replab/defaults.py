@@ -29,9 +29,20 @@ ATLAS = Path("experiments/defaults/atlas.toml")
 SCRIPT = Path(__file__).resolve().parents[1] / "atlas" / "introspect.py"
 """What reads the defaults; apart from the probe, whose every change makes all results stale."""
 COLUMNS = (
-    "api", "parameter", "environment", "framework", "value",
-    "status", "source", "title", "group", "api_name", "comparable", "note", "reason",
-)  # fmt: skip
+    "api",
+    "parameter",
+    "environment",
+    "framework",
+    "value",
+    "status",
+    "source",
+    "title",
+    "group",
+    "api_name",
+    "comparable",
+    "note",
+    "reason",
+)
 """Columns of ``results/defaults.parquet``, all of them texts."""
 SORT = ("api", "parameter", "framework", "environment")
 WAYS = ("signature", "config", "instance", "result", "source")

@@ -57,9 +57,18 @@ class Line:
 
 
 LINES = {
-    "environment": TEXT, "device": TEXT, "engine": TEXT, "platform": TEXT, "same": COUNT, "other": COUNT, "unrepeatable": COUNT,
-    "only_there": COUNT, "damaged": COUNT, "named": TEXT, "differences": TEXT,
-}  # fmt: skip
+    "environment": TEXT,
+    "device": TEXT,
+    "engine": TEXT,
+    "platform": TEXT,
+    "same": COUNT,
+    "other": COUNT,
+    "unrepeatable": COUNT,
+    "only_there": COUNT,
+    "damaged": COUNT,
+    "named": TEXT,
+    "differences": TEXT,
+}
 
 
 def known(lab: Lab) -> dict[str, list[Facts]]:

@@ -22,9 +22,7 @@ DEEPEST = 50
 """Levels of folders below one that is walked through."""
 TOLD = 200
 """Characters of a path in a message about a tree that is too deep."""
-KINDS = {
-    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket",
-}  # fmt: skip
+KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 
 
 def kind_of(mode: int) -> str:

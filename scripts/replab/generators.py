@@ -111,7 +111,9 @@ def _row(lowest: int) -> Option:
 
 KINDS: Mapping[str, Mapping[str, Option]] = {
     "float_range": {
-        "lo": EDGE, "hi": EDGE, "positive": Option(lambda value: isinstance(value, bool), "true or false"),
+        "lo": EDGE,
+        "hi": EDGE,
+        "positive": Option(lambda value: isinstance(value, bool), "true or false"),
         "zeros": Option(lambda value: isinstance(value, list) and all(map(is_finite, value)), "a list of finite numbers"),
     },
     "normal": {"shape": SHAPE, "scale": FINITE, "loc": FINITE},
@@ -120,9 +122,11 @@ KINDS: Mapping[str, Mapping[str, Option]] = {
     "values": {
         "values": Option(
             lambda value: isinstance(value, list) and all(as_number(one) is not None for one in value),
-            "a list of numbers of at most 64 bits, or of texts that are numbers", required=True,
+            "a list of numbers of at most 64 bits, or of texts that are numbers",
+            required=True,
         ),
-        "shape": Option(_is_shape, SHAPE.expected), "dtype": _one_of(*FORMATS),
+        "shape": Option(_is_shape, SHAPE.expected),
+        "dtype": _one_of(*FORMATS),
     },
     "ties": {"shape": SHAPE, "levels": Option(lambda value: is_whole(value, 1, EXACT), "a whole number from 1 on")},
     "one_hot": {"shape": TABLE},
@@ -132,9 +136,11 @@ KINDS: Mapping[str, Mapping[str, Option]] = {
     "permutation": {"n": Option(lambda value: is_whole(value, 1, ELEMENTS), f"a whole number from 1 to {ELEMENTS}", required=True)},
     "dataset": {
         "name": Option(lambda value: isinstance(value, str) and value in ROWS, " or ".join(sorted(ROWS)), required=True),
-        "part": Option(lambda value: isinstance(value, str), "a text", required=True), "rows": _row(1), "start": _row(0),
+        "part": Option(lambda value: isinstance(value, str), "a text", required=True),
+        "rows": _row(1),
+        "start": _row(0),
     },
-}  # fmt: skip
+}
 """Kinds of generators, and what each may be told."""
 
 

@@ -33,8 +33,27 @@ MIX = (("strata", 0.40), ("window", 0.25), ("bell", 0.25), ("zeros", 0.10))
 """Shares of an elementwise input: by exponent and sign, evenly over the window, around 0, and close to zeros and bounds."""
 DATA_SETS = ("digits", "diabetes")
 SPECIALS = (
-    0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, np.pi / 2, -np.pi / 2, 10.0, -10.0, 88.0, -88.0, 1e4, -1e4, np.inf, -np.inf, np.nan,
-)  # fmt: skip
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    -0.5,
+    2.0,
+    -2.0,
+    3.0,
+    np.pi / 2,
+    -np.pi / 2,
+    10.0,
+    -10.0,
+    88.0,
+    -88.0,
+    1e4,
+    -1e4,
+    np.inf,
+    -np.inf,
+    np.nan,
+)
 
 
 def seed_of(text: str) -> int:
@@ -250,10 +269,19 @@ def _standardised(table: Array) -> NDArray[np.float64]:
 
 
 GENERATORS: Mapping[str, Callable[..., Array]] = {
-    "float_range": float_range, "normal": normal, "uniform": uniform, "integers": integers, "values": values, "ties": ties,
-    "one_hot": one_hot, "spd": spd, "conditioned": conditioned, "orthogonal": orthogonal, "permutation": permutation,
+    "float_range": float_range,
+    "normal": normal,
+    "uniform": uniform,
+    "integers": integers,
+    "values": values,
+    "ties": ties,
+    "one_hot": one_hot,
+    "spd": spd,
+    "conditioned": conditioned,
+    "orthogonal": orthogonal,
+    "permutation": permutation,
     "dataset": dataset,
-}  # fmt: skip
+}
 
 
 def specials(dtype: str) -> NDArray[np.float64]:

@@ -67,9 +67,18 @@ def command(lab: Lab, job: str) -> str:
     if job.startswith(DEFAULTS):
         pairs = [f"{name}={value}" for name, value in sorted(inside_variables(environment, {}, 1, folder).items())]
         words = [
-            "env", "-i", *pairs, PYTHON, str(defaults.SCRIPT), "--atlas", str(request_file(lab, job)), "--framework", environment.framework,
-            "--out", str(done_file(lab, job)),
-        ]  # fmt: skip
+            "env",
+            "-i",
+            *pairs,
+            PYTHON,
+            str(defaults.SCRIPT),
+            "--atlas",
+            str(request_file(lab, job)),
+            "--framework",
+            environment.framework,
+            "--out",
+            str(done_file(lab, job)),
+        ]
         return f"test -d /.singularity.d || exit 12; {shlex.join(words)}"
     return inside_command(
         environment, variables, threads, lab.limits, request=request_file(lab, job), folder=folder, done=done_file(lab, job), root=lab.root
@@ -93,11 +102,18 @@ def ask(lab: Lab, job: str) -> None:
         cells = planned.missing
         readable += [*(family.folder for family in planned.families), data]
     request = {
-        "schema": 1, "environment": environment.name, "framework": environment.framework, "inputs": str(data), "variant": variant.name,
-        "threads": variant.threads, "switches": dict(variant.switches.get(environment.framework, {})), "device": "cpu", "cells": cells,
+        "schema": 1,
+        "environment": environment.name,
+        "framework": environment.framework,
+        "inputs": str(data),
+        "variant": variant.name,
+        "threads": variant.threads,
+        "switches": dict(variant.switches.get(environment.framework, {})),
+        "device": "cpu",
+        "cells": cells,
         "isolation": promised(engine, names, threads=variant.threads, limits=lab.limits, writable=folder, readable=readable),
         "asked": time.time(),  # asked twice, it is run twice, also where the question is the same
-    }  # fmt: skip
+    }
     write_atomically(request_file(lab, job), sealed.seal(request))
 
 

@@ -312,21 +312,65 @@ class Judge:
         environment: Environment = self.environments[cell.id.environment]
         facts = self.facts[cell.id.environment]
         base: Row = {
-            "key": cell.key, "id": str(cell.id), "family": case.family, "experiment": case.family, "case": case.name, "title": case.title,
-            "output": "", "environment": environment.name, "framework": environment.framework,
+            "key": cell.key,
+            "id": str(cell.id),
+            "family": case.family,
+            "experiment": case.family,
+            "case": case.name,
+            "title": case.title,
+            "output": "",
+            "environment": environment.name,
+            "framework": environment.framework,
             "framework_version": found_version(facts, environment),
-            "environment_order": environment.order, "mode": cell.id.mode, "device": cell.id.device, "dtype": cell.id.dtype,
-            "derivative": cell.id.derivative, "variant": cell.id.variant, "engine": facts.get("engine", ""),
-            "platform": facts.get("platform", ""), "status": cell.status, "reason": cell.reason, "verdict": "", "why": "", "z_max": NAN,
-            "z_limit": NAN, "ulp_max": NAN, "ulp_mean": NAN, "ulp_p99": NAN, "abs_max": NAN, "rel_max": NAN, "bits": "", "elements": 0,
-            "seconds": _seconds(cell, "seconds"), "first_call_seconds": _seconds(cell, "first_call_seconds"),
-            "import_seconds": NAN, "flushed": 0, "nan_mismatch": 0, "inf_mismatch": 0, "zero_sign": 0, "uncertain": 0, "worst_index": "",
-            "worst_inputs": "", "worst_result": "", "worst_truth": "", "truth_bound_ulp": NAN, "truth_method": "", "envelope_ulp": NAN,
-            "shrink": NAN, "role": "control" if case.control else "result", "expect": case.control.expect if case.control else "",
-            "factor": case.control.factor if case.control else "", "elementwise": case.elementwise, "special": case.special,
-            "claims": ",".join(case.claims), "notes": "; ".join(cell.record.get("notes", ())), "base": case.base,
-            "aligned": "+".join(sorted(case.aligned)), "repeatable": cell.repeatable, "cause": cell.cause,
-        }  # fmt: skip
+            "environment_order": environment.order,
+            "mode": cell.id.mode,
+            "device": cell.id.device,
+            "dtype": cell.id.dtype,
+            "derivative": cell.id.derivative,
+            "variant": cell.id.variant,
+            "engine": facts.get("engine", ""),
+            "platform": facts.get("platform", ""),
+            "status": cell.status,
+            "reason": cell.reason,
+            "verdict": "",
+            "why": "",
+            "z_max": NAN,
+            "z_limit": NAN,
+            "ulp_max": NAN,
+            "ulp_mean": NAN,
+            "ulp_p99": NAN,
+            "abs_max": NAN,
+            "rel_max": NAN,
+            "bits": "",
+            "elements": 0,
+            "seconds": _seconds(cell, "seconds"),
+            "first_call_seconds": _seconds(cell, "first_call_seconds"),
+            "import_seconds": NAN,
+            "flushed": 0,
+            "nan_mismatch": 0,
+            "inf_mismatch": 0,
+            "zero_sign": 0,
+            "uncertain": 0,
+            "worst_index": "",
+            "worst_inputs": "",
+            "worst_result": "",
+            "worst_truth": "",
+            "truth_bound_ulp": NAN,
+            "truth_method": "",
+            "envelope_ulp": NAN,
+            "shrink": NAN,
+            "role": "control" if case.control else "result",
+            "expect": case.control.expect if case.control else "",
+            "factor": case.control.factor if case.control else "",
+            "elementwise": case.elementwise,
+            "special": case.special,
+            "claims": ",".join(case.claims),
+            "notes": "; ".join(cell.record.get("notes", ())),
+            "base": case.base,
+            "aligned": "+".join(sorted(case.aligned)),
+            "repeatable": cell.repeatable,
+            "cause": cell.cause,
+        }
         for found in cell.record.get("measured", ()):
             self.rows.measurements.append(_measurement(base, found))
         if not cell.tensors:
@@ -345,12 +389,25 @@ class Judge:
             finding, _ = cell.findings[name]
             found, why, shrink = cell.verdicts[name]
             row |= {
-                "verdict": found, "why": why, "z_max": finding.z_max, "z_limit": finding.z_limit, "ulp_max": finding.ulp_max,
-                "ulp_mean": finding.ulp_mean, "ulp_p99": finding.ulp_p99, "abs_max": finding.abs_max, "rel_max": finding.rel_max,
-                "flushed": finding.flushed, "nan_mismatch": finding.nan_mismatch, "inf_mismatch": finding.inf_mismatch,
-                "zero_sign": finding.zero_sign, "uncertain": finding.uncertain, "truth_bound_ulp": finding.bound_ulp,
-                "truth_method": truths[name].method, "envelope_ulp": finding.envelope_ulp, "shrink": shrink,
-            }  # fmt: skip
+                "verdict": found,
+                "why": why,
+                "z_max": finding.z_max,
+                "z_limit": finding.z_limit,
+                "ulp_max": finding.ulp_max,
+                "ulp_mean": finding.ulp_mean,
+                "ulp_p99": finding.ulp_p99,
+                "abs_max": finding.abs_max,
+                "rel_max": finding.rel_max,
+                "flushed": finding.flushed,
+                "nan_mismatch": finding.nan_mismatch,
+                "inf_mismatch": finding.inf_mismatch,
+                "zero_sign": finding.zero_sign,
+                "uncertain": finding.uncertain,
+                "truth_bound_ulp": finding.bound_ulp,
+                "truth_method": truths[name].method,
+                "envelope_ulp": finding.envelope_ulp,
+                "shrink": shrink,
+            }
             yield row | _worst(case, finding, tensor, truths[name], inputs)
 
     def _pairs(self, case: Case, cells: list[Judged], truths: Mapping[str, Truth]) -> None:
@@ -386,11 +443,23 @@ class Judge:
                 counts = np.add.reduceat(usable.astype(np.int64), starts)
                 largest, total = np.maximum.reduceat(ulp, starts), np.add.reduceat(ulp, starts)
                 for k in np.flatnonzero(counts):
-                    self.rows.curves.append({
-                        "family": case.family, "case": case.name, "dtype": dtype, "output": name, "environment": cell.id.environment,
-                        "mode": cell.id.mode, "bits": sha256, "bin": int(places[k]), "x_lo": float(lowest[k]), "x_hi": float(highest[k]),
-                        "ulp_max": float(largest[k]), "ulp_mean": float(total[k] / counts[k]), "count": int(counts[k]),
-                    })  # fmt: skip
+                    self.rows.curves.append(
+                        {
+                            "family": case.family,
+                            "case": case.name,
+                            "dtype": dtype,
+                            "output": name,
+                            "environment": cell.id.environment,
+                            "mode": cell.id.mode,
+                            "bits": sha256,
+                            "bin": int(places[k]),
+                            "x_lo": float(lowest[k]),
+                            "x_hi": float(highest[k]),
+                            "ulp_max": float(largest[k]),
+                            "ulp_mean": float(total[k] / counts[k]),
+                            "count": int(counts[k]),
+                        }
+                    )
 
 
 def _grouped(entries: Iterable[Row]) -> Entries:
@@ -451,10 +520,17 @@ def _measurement(base: Row, found: Mapping[str, Any]) -> Row:
     """A row of ``measurements.parquet``."""
     names = ("id", "family", "case", "environment", "framework", "mode", "dtype", "derivative", "variant", "claims")
     rest = {key: float(found.get(key, NAN) if found.get(key) is not None else NAN) for key in ("value", "low", "high")}
-    return {name: base[name] for name in names} | rest | {
-        "measurement": str(found["name"]), "baseline": str(found.get("baseline", "")), "count": int(found.get("count", 0) or 0),
-        "unit": str(found.get("unit", "")), "note": str(found.get("note", "")),
-    }  # fmt: skip
+    return (
+        {name: base[name] for name in names}
+        | rest
+        | {
+            "measurement": str(found["name"]),
+            "baseline": str(found.get("baseline", "")),
+            "count": int(found.get("count", 0) or 0),
+            "unit": str(found.get("unit", "")),
+            "note": str(found.get("note", "")),
+        }
+    )
 
 
 def _worst(case: Case, finding: Finding, tensor: Tensor, truth: Truth, inputs: Mapping[str, NDArray[Any]]) -> Row:

@@ -11,11 +11,7 @@ from typing import Any, Literal
 FRAMEWORKS = ("numpy", "tensorflow", "torch")
 IMPL_FILE = {"numpy": "impl_numpy.py", "tensorflow": "impl_tf.py", "torch": "impl_torch.py"}
 DTYPES = ("float32", "float64", "float16", "bfloat16")
-MODES = {
-    "numpy": ("eager",),
-    "tensorflow": ("eager", "session", "function", "xla"),
-    "torch": ("eager", "script", "compile"),
-}
+MODES = {"numpy": ("eager",), "tensorflow": ("eager", "session", "function", "xla"), "torch": ("eager", "script", "compile")}
 
 
 class Status(StrEnum):

@@ -27,10 +27,17 @@ def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, de
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     request = {
-        "schema": 1, "environment": environment.name, "framework": environment.framework, "inputs": str(staging),
-        "variant": "default", "threads": 1, "switches": {}, "device": device, "cells": [],
+        "schema": 1,
+        "environment": environment.name,
+        "framework": environment.framework,
+        "inputs": str(staging),
+        "variant": "default",
+        "threads": 1,
+        "switches": {},
+        "device": device,
+        "cells": [],
         "isolation": isolation(engine, built, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE], gpus=gpus),
-    }  # fmt: skip
+    }
     (staging / "request.json").write_bytes(sealed.seal(request))
     argv = [str(PROBE / "main.py"), "--request", str(staging / "request.json"), "--out", str(staging)]
     launch = engine.command(built, argv, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE], gpus=gpus)

@@ -91,11 +91,26 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
     """A row of ``pairs.parquet``: one output of two cells of a case."""
     a, b = left.tensors[output], right.tensors[output]
     row: Row = {
-        "left": str(left.id), "right": str(right.id), "axis": axis, "family": case.family, "case": case.name, "output": output,
-        "dtype": left.id.dtype, "derivative": left.id.derivative, "left_environment": left.id.environment,
-        "right_environment": right.id.environment, "left_mode": left.id.mode, "right_mode": right.id.mode, "variant": right.id.variant,
-        "verdict": Verdict.IDENTICAL, "z_max": 0.0, "ulp_max": 0.0, "abs_max": 0.0, "rel_max": 0.0, "cause": "",
-    }  # fmt: skip
+        "left": str(left.id),
+        "right": str(right.id),
+        "axis": axis,
+        "family": case.family,
+        "case": case.name,
+        "output": output,
+        "dtype": left.id.dtype,
+        "derivative": left.id.derivative,
+        "left_environment": left.id.environment,
+        "right_environment": right.id.environment,
+        "left_mode": left.id.mode,
+        "right_mode": right.id.mode,
+        "variant": right.id.variant,
+        "verdict": Verdict.IDENTICAL,
+        "z_max": 0.0,
+        "ulp_max": 0.0,
+        "abs_max": 0.0,
+        "rel_max": 0.0,
+        "cause": "",
+    }
     if not a.values.size and not b.values.size:
         return row | {"verdict": Verdict.INCONCLUSIVE, "cause": "nothing was compared"}
     if a.sha256 == b.sha256 and a.dtype == b.dtype:
@@ -124,9 +139,13 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         right=verdicts[1],
     )
     return row | {
-        "verdict": found, "z_max": z_max, "ulp_max": statistics.ulp_max, "abs_max": statistics.abs_max, "rel_max": statistics.rel_max,
+        "verdict": found,
+        "z_max": z_max,
+        "ulp_max": statistics.ulp_max,
+        "abs_max": statistics.abs_max,
+        "rel_max": statistics.rel_max,
         "cause": _cause(found, left, right, output),
-    }  # fmt: skip
+    }
 
 
 def _cause(found: Verdict, left: Judged, right: Judged, output: str) -> str:

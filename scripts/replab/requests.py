@@ -165,12 +165,7 @@ def _backwards(cells: Iterable[Cell]) -> list[Cell]:
 
 
 def requests(
-    family: Family,
-    environment: Environment,
-    variant: Variant,
-    index: Mapping[str, Any],
-    built: Mapping[str, str],
-    cells: Iterable[Cell],
+    family: Family, environment: Environment, variant: Variant, index: Mapping[str, Any], built: Mapping[str, str], cells: Iterable[Cell]
 ) -> list[tuple[Cell, dict[str, Any]]]:
     """Every cell of a batch with its request (``key`` included), in running order; left-out cells have an empty key.
 
@@ -178,10 +173,16 @@ def requests(
     """
     impl = family.folder / IMPL_FILE[environment.framework]
     common = {
-        "schema": SCHEMA, "probe": probe_version(), "framework": environment.framework, "variant": variant.name, "threads": variant.threads,
+        "schema": SCHEMA,
+        "probe": probe_version(),
+        "framework": environment.framework,
+        "variant": variant.name,
+        "threads": variant.threads,
         "variables": dict(variant.variables.get(environment.framework, {})),
-        "switches": dict(variant.switches.get(environment.framework, {})), "python": environment.python, **built,
-    }  # fmt: skip
+        "switches": dict(variant.switches.get(environment.framework, {})),
+        "python": environment.python,
+        **built,
+    }
     found = []
     for cell in _backwards(cells) if variant.name == REPEAT else cells:
         try:
@@ -190,14 +191,23 @@ def requests(
             inputs, cotangents = [], []
             cell = cell if cell.left_out else replace(cell, left_out=error.problem)  # noqa: PLW2901 (the same cell, not run)
         request: dict[str, Any] = {
-            "id": str(ids.cell_id(cell)), "case": cell.case.name, "function": cell.case.function, "impl": str(impl),
-            "parameters": cell.case.given(environment.framework), "dtype": cell.dtype, "mode": cell.mode, "derivative": cell.derivative,
-            "outputs": list(cell.case.outputs), "inputs": inputs, "cotangents": cotangents,
+            "id": str(ids.cell_id(cell)),
+            "case": cell.case.name,
+            "function": cell.case.function,
+            "impl": str(impl),
+            "parameters": cell.case.given(environment.framework),
+            "dtype": cell.dtype,
+            "mode": cell.mode,
+            "derivative": cell.derivative,
+            "outputs": list(cell.case.outputs),
+            "inputs": inputs,
+            "cotangents": cotangents,
             # What serves to judge another run need not be asked whether it repeats itself within its process; neither need a whole
             # program, which is asked whether it does in a new one.
             "once": bool(cell.grid) or cell.variant == REPEAT or (cell.case.program and not cell.case.aligned and cell.mode == "eager"),
-            "measure": list(_measured(cell)), "drawn": cell.case.drawn,
-        }  # fmt: skip
+            "measure": list(_measured(cell)),
+            "drawn": cell.case.drawn,
+        }
         identity = {key: value for key, value in request.items() if key not in ("id", "case", "impl")}
         identity |= {**common, "device": cell.device, "source": sources.digest(impl, cell.case.function)}
         request["key"] = "" if cell.left_out else hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

@@ -208,9 +208,7 @@ def _without_truth(lab: Lab, family: Family, shard: int) -> dict[str, str]:
     told = ledger.load_json(lab.results / "truth" / f"{family.name}--{shard}.json")
     cases = {case.name: case for case in family.cases}
     return {
-        name_of(judging_cell(cases[one["case"]], one["dtype"], "", one["derivative"])): one["problem"]
-        for one in told
-        if one["problem"]
+        name_of(judging_cell(cases[one["case"]], one["dtype"], "", one["derivative"])): one["problem"] for one in told if one["problem"]
     }
 
 

@@ -25,13 +25,35 @@ SCHEMA = 1
 MAPPED_BYTES = 2**20
 """Files above this size are memory-mapped; mapping a small one costs more than reading it."""
 NUMPY_OF = {
-    "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I64": np.int64, "I32": np.int32, "I16": np.int16,
-    "I8": np.int8, "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "BOOL": np.bool_,
-}  # fmt: skip
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": np.uint16,
+    "I64": np.int64,
+    "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
+    "U8": np.uint8,
+    "U16": np.uint16,
+    "U32": np.uint32,
+    "U64": np.uint64,
+    "BOOL": np.bool_,
+}
 DTYPE_OF = {
-    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "I16": "int16",
-    "I8": "int8", "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64", "BOOL": "bool",
-}  # fmt: skip
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U8": "uint8",
+    "U16": "uint16",
+    "U32": "uint32",
+    "U64": "uint64",
+    "BOOL": "bool",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,9 +179,18 @@ class Store:
         ``limit``: what it exceeded, seconds or MiB as its status says; with a higher one it is run again.
         """
         record = {
-            "schema": SCHEMA, "key": key, "id": cell_id, "status": status, "reason": reason, "seconds": seconds,
-            "first_call_seconds": seconds, "outputs": [], "notes": [], "observation": "", "limit": limit,
-        }  # fmt: skip
+            "schema": SCHEMA,
+            "key": key,
+            "id": cell_id,
+            "status": status,
+            "reason": reason,
+            "seconds": seconds,
+            "first_call_seconds": seconds,
+            "outputs": [],
+            "notes": [],
+            "observation": "",
+            "limit": limit,
+        }
         write_atomically(self.cell_path(key), encode(record, {}))
 
 

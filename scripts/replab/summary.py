@@ -34,14 +34,18 @@ def cases(lab: Lab) -> dict[str, Any]:
             "question": family.question,
             "cases": {
                 case.name: {
-                    "title": case.title, "function": case.function, "parameters": dict(case.parameters), "note": case.note,
-                    "claims": list(case.claims), "sources": _sources(family, case),
+                    "title": case.title,
+                    "function": case.function,
+                    "parameters": dict(case.parameters),
+                    "note": case.note,
+                    "claims": list(case.claims),
+                    "sources": _sources(family, case),
                 }
                 for case in family.cases
             },
         }
         for family in lab.families
-    }  # fmt: skip
+    }
     return _fit(found)
 
 

@@ -367,13 +367,20 @@ class _Sandbox:
         try:
             with batch.log.open("ab") as output:
                 self.process = subprocess.Popen(
-                    launch.argv, env={**launch.env, MARK: str(batch.staging)}, cwd=launch.cwd, stdin=subprocess.DEVNULL, stdout=output,
-                    stderr=subprocess.STDOUT, start_new_session=True,
+                    launch.argv,
+                    env={**launch.env, MARK: str(batch.staging)},
+                    cwd=launch.cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
                     preexec_fn=_bound_child(  # noqa: PLW1509 (the supervisor starts no threads: no lock can be held across the fork)
-                        batch.limits, os.getpid(), bound_memory=batch.request.get("device", "cpu") == "cpu",
+                        batch.limits,
+                        os.getpid(),
+                        bound_memory=batch.request.get("device", "cpu") == "cpu",
                         mark=None if self.hold is not None else _limit_of(batch.staging),
                     ),
-                )  # fmt: skip
+                )
         except (OSError, subprocess.SubprocessError) as error:
             raise SandboxError(f"cannot be started: {error}", where=launch.argv[0]) from None
         try:

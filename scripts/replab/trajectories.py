@@ -46,13 +46,7 @@ def rows(lab: Lab, cells: Sequence[Mapping[str, Any]], truths: Truths, indices: 
 
 
 def _case(
-    family: Family,
-    base: Case,
-    case: Case,
-    cells: Sequence[Mapping[str, Any]],
-    store: Store,
-    truths: Truths,
-    index: Mapping[str, Any],
+    family: Family, base: Case, case: Case, cells: Sequence[Mapping[str, Any]], store: Store, truths: Truths, index: Mapping[str, Any]
 ) -> Iterator[Row]:
     for dtype in sorted({cell["dtype"] for cell in cells}):
         try:
@@ -74,6 +68,13 @@ def _case(
             for place, (value, high, sigma) in enumerate(zip(values, truth.high.ravel(), truth.sigma.ravel(), strict=True)):
                 yield {
                     **{name: cell[name] for name in ("id", "family", "dtype", "environment", "framework", "environment_order", "mode")},
-                    "case": case.group, "aligned": "+".join(case.aligned), "verdict": cell["verdict"], "place": place, "step": marks[place],
-                    "value": float(value), "truth": float(high), "sigma": float(sigma), "z_limit": cell["z_limit"],
-                }  # fmt: skip
+                    "case": case.group,
+                    "aligned": "+".join(case.aligned),
+                    "verdict": cell["verdict"],
+                    "place": place,
+                    "step": marks[place],
+                    "value": float(value),
+                    "truth": float(high),
+                    "sigma": float(sigma),
+                    "z_limit": cell["z_limit"],
+                }

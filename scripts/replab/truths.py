@@ -83,9 +83,14 @@ def _answering(cell: Cell, changed: Mapping[str, Any]) -> Iterator[None]:
 def shaping(family: Family, case: Case, dtype: str, arrays: Mapping[str, Any]) -> list[Any]:
     """The values of a case on inputs that are not on disk yet: they say what its cotangents look like. Raises ``TruthError``."""
     problem = _Tried(
-        path=family.folder / "reference.py", function=case.function, parameters=case.true(), inputs=arrays, differentiable=(), derivative=0,
+        path=family.folder / "reference.py",
+        function=case.function,
+        parameters=case.true(),
+        inputs=arrays,
+        differentiable=(),
+        derivative=0,
         cotangents=(),
-    )  # fmt: skip
+    )
     with _answering(judging_cell(case, dtype, "", 1), NOTHING):
         return problem.plain()
 
@@ -104,10 +109,18 @@ class Truths:
         reference = family.folder / "reference.py"
         function = sources.original(reference, cell.case.function)  # cases whose references are one function share its truths
         identity = {
-            "code": code_version(), "source": sources.digest(reference, function), "function": function,
-            "parameters": cell.case.true(**dict(changed)), "drawn": cell.case.drawn, "dtype": cell.dtype, "derivative": cell.derivative, "inputs": inputs,
-            "cotangents": cotangents, "elementwise": cell.case.elementwise, "hypothesis": bool(changed),
-        }  # fmt: skip
+            "code": code_version(),
+            "source": sources.digest(reference, function),
+            "function": function,
+            "parameters": cell.case.true(**dict(changed)),
+            "drawn": cell.case.drawn,
+            "dtype": cell.dtype,
+            "derivative": cell.derivative,
+            "inputs": inputs,
+            "cotangents": cotangents,
+            "elementwise": cell.case.elementwise,
+            "hypothesis": bool(changed),
+        }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
     def problem(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> Problem:
@@ -259,6 +272,6 @@ def _read(path: Path, dtype: str) -> list[Truth]:
                     ieee=ieee,
                     runs=output["runs"],
                     method=output["method"],
-                )  # fmt: skip
+                )
             )
     return found

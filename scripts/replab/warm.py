@@ -34,10 +34,23 @@ SOCKET = "REPLAB_WARM"
 """Variable that names the socket (in no folder: an abstract one), and the workflow: its process, and when that was started. Without it,
 steps start as processes of their own."""
 MODULES = (
-    "replab.steps", "replab.batch", "replab.defaults", "replab.elsewhere", "replab.inputs", "replab.judge", "replab.observe",
-    "replab.requests", "replab.standalone", "replab.summary", "replab.tables", "replab.trajectories", "replab.truths",
-    "replab.truth.certify", "replab.claims.run", "replab.report.render",
-)  # fmt: skip
+    "replab.steps",
+    "replab.batch",
+    "replab.defaults",
+    "replab.elsewhere",
+    "replab.inputs",
+    "replab.judge",
+    "replab.observe",
+    "replab.requests",
+    "replab.standalone",
+    "replab.summary",
+    "replab.tables",
+    "replab.trajectories",
+    "replab.truths",
+    "replab.truth.certify",
+    "replab.claims.run",
+    "replab.report.render",
+)
 """What the steps of a run import; they import the rest of it."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """Snakemake gives every job the threads of its rule, one; libraries read it when they are imported, which is here."""
@@ -70,9 +83,12 @@ def start(settings: Path, leavings: Path = Path(os.devnull)) -> subprocess.Popen
     listener.listen(128)
     process = subprocess.Popen(
         [sys.executable, "-m", "replab.warm", str(listener.fileno()), str(settings), str(os.getpid()), str(leavings)],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**os.environ, **VARIABLES},
-        pass_fds=(listener.fileno(),), start_new_session=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, **VARIABLES},
+        pass_fds=(listener.fileno(),),
+        start_new_session=True,
+    )
     listener.close()
     os.environ[SOCKET] = f"{name} {os.getpid()} {_started(os.getpid())}"
     return process

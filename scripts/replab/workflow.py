@@ -35,10 +35,31 @@ DEVICES = "REPLAB_DEVICES"
 IN_USE = 10
 """Exit code when another workflow holds the results."""
 LOOKS = (
-    "--dry-run", "--dryrun", "--lint", "--summary", "--detailed-summary", "--dag", "--rulegraph", "--filegraph", "--d3dag", "--list",
-    "--list-rules", "--list-target-rules", "--lt", "--list-changes", "--lc", "--list-untracked", "--lu", "--unlock", "--archive",
-    "--cleanup-metadata", "--cm", "--containerize", "--print-compilation", "--generate-unit-tests",
-)  # fmt: skip
+    "--dry-run",
+    "--dryrun",
+    "--lint",
+    "--summary",
+    "--detailed-summary",
+    "--dag",
+    "--rulegraph",
+    "--filegraph",
+    "--d3dag",
+    "--list",
+    "--list-rules",
+    "--list-target-rules",
+    "--lt",
+    "--list-changes",
+    "--lc",
+    "--list-untracked",
+    "--lu",
+    "--unlock",
+    "--archive",
+    "--cleanup-metadata",
+    "--cm",
+    "--containerize",
+    "--print-compilation",
+    "--generate-unit-tests",
+)
 """Options of Snakemake with which no job runs."""
 LOOKING_LETTERS, OTHER_LETTERS = "nSDl", "pkFfiqvtrh"
 """Letters of such options, and of others that have no value."""

@@ -52,7 +52,13 @@ class Workflow:
     def run_here(self, *targets: str) -> str:
         """Run it to its end without a scheduler."""
         done = subprocess.run(
-            self._command(["--cores", "2"], targets), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False
+            self._command(["--cores", "2"], targets),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
         )
         assert done.returncode == 0, done.stdout[-6000:]
         return done.stdout

@@ -200,10 +200,17 @@ PidFile={folder}/slurmdbd.pid
         if done.returncode:
             raise SlurmFailed(f"mariadb-install-db: {(done.stderr or done.stdout).strip()[-600:]}")
         options = [
-            "--no-defaults", f"--user={user}", f"--datadir={data}", f"--socket={sock}", f"--pid-file={self.folder}/database/pid",
-            "--bind-address=127.0.0.1", f"--port={self._ports['database']}", "--innodb-buffer-pool-size=64M",
-            "--innodb-lock-wait-timeout=900", "--innodb-flush-log-at-trx-commit=0",
-        ]  # fmt: skip
+            "--no-defaults",
+            f"--user={user}",
+            f"--datadir={data}",
+            f"--socket={sock}",
+            f"--pid-file={self.folder}/database/pid",
+            "--bind-address=127.0.0.1",
+            f"--port={self._ports['database']}",
+            "--innodb-buffer-pool-size=64M",
+            "--innodb-lock-wait-timeout=900",
+            "--innodb-flush-log-at-trx-commit=0",
+        ]
         self._launch("mariadbd", ["mariadbd", *options], lambda: sock.exists() and _listens(self._ports["database"]))
         grants = "".join(
             f"CREATE USER slurm@'{host}' IDENTIFIED BY '{self._password}'; GRANT ALL ON accounting.* TO slurm@'{host}';"
@@ -232,9 +239,15 @@ PidFile={folder}/slurmdbd.pid
         env: Mapping[str, str] = self._daemon_env()
         with log.open("ab") as output:
             process = subprocess.Popen(
-                command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
-                preexec_fn=die_with_parent, cwd=self.folder,  # noqa: PLW1509 (no threads run yet that could hold a lock)
-            )  # fmt: skip
+                command,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 (no threads run yet that could hold a lock)
+                cwd=self.folder,
+            )
         self.processes.append((name, process))
         deadline = time.monotonic() + START_SECONDS
         while not ready():

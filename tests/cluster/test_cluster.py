@@ -93,7 +93,11 @@ def test_requests_are_learned_from_what_jobs_cost(core: tuple[Workflow, Workflow
     """The first request is the declared one; the next is what the job used, with room."""
     far, _, _, before = core
     name = "tf-2.21--light--default"
-    first = next(one for one in slurm.history("JobID", "ReqMem", "Timelimit", "Comment") if int(one["JobID"]) > before and one["Comment"].endswith(name))
+    first = next(
+        one
+        for one in slurm.history("JobID", "ReqMem", "Timelimit", "Comment")
+        if int(one["JobID"]) > before and one["Comment"].endswith(name)
+    )
     cost = json.loads((far.results / "costs" / f"batch--{name}.json").read_text(encoding="utf-8"))
     after = newest(slurm)
     (far.results / "batches" / f"{name}.json").unlink()

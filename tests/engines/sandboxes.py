@@ -48,15 +48,26 @@ class Sandbox:
         for place, function in enumerate(functions):
             found.append(
                 {
-                    "key": f"{place:064x}", "id": f"faults.{function}:float32:d0@{self.environment.name}:eager:default:cpu", "case": function,
-                    "function": function, "impl": str(IMPL), "parameters": {}, "dtype": "float32", "mode": "eager", "derivative": 0,
-                    "outputs": [], "cotangents": [], "measure": [],
+                    "key": f"{place:064x}",
+                    "id": f"faults.{function}:float32:d0@{self.environment.name}:eager:default:cpu",
+                    "case": function,
+                    "function": function,
+                    "impl": str(IMPL),
+                    "parameters": {},
+                    "dtype": "float32",
+                    "mode": "eager",
+                    "derivative": 0,
+                    "outputs": [],
+                    "cotangents": [],
+                    "measure": [],
                     "inputs": [{"name": "x", "sha256": sha, "dtype": "float32", "shape": [8], "differentiable": True}],
                 }
-            )  # fmt: skip
+            )
         return found
 
-    def run(self, *functions: str, seconds: float = 20, memory_mb: int = 400, writable: Path | None = None, readable: list[Path] | None = None) -> Summary:
+    def run(
+        self, *functions: str, seconds: float = 20, memory_mb: int = 400, writable: Path | None = None, readable: list[Path] | None = None
+    ) -> Summary:
         """Run one cell for each function; ``statuses`` says what each came to."""
         engine = get_engine(self.engine)
         built = engine.build(self.environment, self.cache, print)
@@ -65,10 +76,17 @@ class Sandbox:
         staging = writable or self.staging
         staging.mkdir(parents=True, exist_ok=True)
         request = {
-            "schema": 1, "environment": self.environment.name, "framework": "numpy", "inputs": str(self.data), "variant": "default",
-            "threads": 1, "switches": {}, "device": "cpu", "cells": self.cells(*functions),
+            "schema": 1,
+            "environment": self.environment.name,
+            "framework": "numpy",
+            "inputs": str(self.data),
+            "variant": "default",
+            "threads": 1,
+            "switches": {},
+            "device": "cpu",
+            "cells": self.cells(*functions),
             "isolation": isolation(engine, built, variables={}, threads=1, limits=limits, writable=staging, readable=read),
-        }  # fmt: skip
+        }
         names = {cell["key"]: cell["case"] for cell in request["cells"]}
 
         def launch(request_path: Path, folder: Path) -> Any:

@@ -37,7 +37,9 @@ def test_snakemake_enters_the_image_and_the_bits_are_those_of_the_host(request: 
     workflow: Workflow = request.getfixturevalue("entered")
     manifest = "batches/numpy-2.5--light--default.json"
     # Root without CAP_SYS_RESOURCE, as in many containers, can start nothing otherwise.
-    done = workflow.run("--sdm", "apptainer", str(workflow.results / manifest), env={"APPTAINER_NO_PRIVS": "1"} if os.geteuid() == 0 else {})
+    done = workflow.run(
+        "--sdm", "apptainer", str(workflow.results / manifest), env={"APPTAINER_NO_PRIVS": "1"} if os.geteuid() == 0 else {}
+    )
     assert done.returncode == 0, done.stdout + workflow.logs()
     assert statuses_of(workflow.results)["ok"] > 25
     facts = json.loads((workflow.results / "environments" / "numpy-2.5.json").read_text())
@@ -56,9 +58,15 @@ def test_snakemake_enters_the_image_and_the_bits_are_those_of_the_host(request: 
 def test_a_job_that_finds_itself_on_the_host_refuses(root: Path, tmp_path: Path) -> None:
     """The very line that would run inside, run here."""
     line = inside_command(
-        ENVIRONMENTS["numpy-2.5"], {}, 1, Limits(seconds=1, memory_mb=100), request=tmp_path / "r.json", folder=tmp_path / "out",
-        done=tmp_path / "done.json", root=root,
-    )  # fmt: skip
+        ENVIRONMENTS["numpy-2.5"],
+        {},
+        1,
+        Limits(seconds=1, memory_mb=100),
+        request=tmp_path / "r.json",
+        folder=tmp_path / "out",
+        done=tmp_path / "done.json",
+        root=root,
+    )
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert done.returncode == 12
     assert done.stderr == "replab: this job runs on the host. Run snakemake with --sdm apptainer\n"
@@ -66,7 +74,9 @@ def test_a_job_that_finds_itself_on_the_host_refuses(root: Path, tmp_path: Path)
 
 
 def test_nothing_is_started_from_the_host(root: Path, tmp_path: Path) -> None:
-    built = Built(environment=ENVIRONMENTS["numpy-2.5"], engine="apptainer", python=Path("/p"), folder=Path("/"), identity="", cache=tmp_path)
+    built = Built(
+        environment=ENVIRONMENTS["numpy-2.5"], engine="apptainer", python=Path("/p"), folder=Path("/"), identity="", cache=tmp_path
+    )
     with pytest.raises(SandboxError) as caught:
         ApptainerEngine().command(built, [], variables={}, threads=1, limits=Limits(seconds=1, memory_mb=1), writable=tmp_path, readable=[])
     assert str(caught.value) == (
@@ -81,9 +91,21 @@ def _alone(root: Path, folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     script = (root / "scripts/inside/alone.py").read_text().replace('MARKS = ("/.singularity.d"', f'MARKS = ("{folder}"')
     (folder / "alone.py").write_text(script)
     argv = [
-        str(python), str(folder / "alone.py"), "--probe", str(PROBE / "main.py"), "--request", str(folder / "request.json"), "--out",
-        str(folder / "out"), "--done", str(folder / "done.json"), "--seconds", "3", "--memory-mb", "500",
-    ]  # fmt: skip
+        str(python),
+        str(folder / "alone.py"),
+        "--probe",
+        str(PROBE / "main.py"),
+        "--request",
+        str(folder / "request.json"),
+        "--out",
+        str(folder / "out"),
+        "--done",
+        str(folder / "done.json"),
+        "--seconds",
+        "3",
+        "--memory-mb",
+        "500",
+    ]
     subprocess.run(argv, check=True, timeout=120, capture_output=True)
     assert json.loads((folder / "done.json").read_text())["cells"] == len(request["cells"])
     return {path.name.partition(".")[0]: json.loads(path.read_text()) for path in (folder / "out").glob("*.failure.json")}
@@ -91,9 +113,16 @@ def _alone(root: Path, folder: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 def _request(box: Sandbox, cells: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "schema": 1, "environment": "numpy-2.5", "framework": "numpy", "inputs": str(box.data), "variant": "default", "threads": 1,
-        "switches": {}, "device": "cpu", "cells": cells,
-    }  # fmt: skip
+        "schema": 1,
+        "environment": "numpy-2.5",
+        "framework": "numpy",
+        "inputs": str(box.data),
+        "variant": "default",
+        "threads": 1,
+        "switches": {},
+        "device": "cpu",
+        "cells": cells,
+    }
 
 
 ALONE_FAULTS = ("fine", "dies_by_a_signal", "leaves", "endless", "prints")

@@ -19,10 +19,22 @@ from replab.engines.registry import ENGINES, get_engine
 from replab.errors import ConfigError
 
 CONTAINER = Container(
-    name="replab-0123", image="sha256:aa", argv=("/opt/lab/bin/python", "/r/probe/main.py"), user="1000:1000", env={"LANG": "C.UTF-8"},
-    workdir="/r/out", writable="/r/out", readable=("/r/probe", "/r/data", "/r/data/deeper"), memory_mb=512, cpus=1.0, processes=64, seconds=99,
-    scratch_mb=16, open_files=1024, batch="/r/out",
-)  # fmt: skip
+    name="replab-0123",
+    image="sha256:aa",
+    argv=("/opt/lab/bin/python", "/r/probe/main.py"),
+    user="1000:1000",
+    env={"LANG": "C.UTF-8"},
+    workdir="/r/out",
+    writable="/r/out",
+    readable=("/r/probe", "/r/data", "/r/data/deeper"),
+    memory_mb=512,
+    cpus=1.0,
+    processes=64,
+    seconds=99,
+    scratch_mb=16,
+    open_files=1024,
+    batch="/r/out",
+)
 
 
 def test_docker_is_told_the_policy() -> None:
@@ -117,7 +129,10 @@ def test_a_damaged_policy_is_told_with_its_place(tmp_path: Path) -> None:
 def test_podman_loses_the_calls_by_which_a_process_gives_itself_rights() -> None:
     profile = {
         "defaultAction": "SCMP_ACT_ERRNO",
-        "syscalls": [{"names": ["read", "unshare", "clone", "clone3", "mount"], "action": "SCMP_ACT_ALLOW"}, {"names": ["setns"], "action": "SCMP_ACT_ALLOW"}],
+        "syscalls": [
+            {"names": ["read", "unshare", "clone", "clone3", "mount"], "action": "SCMP_ACT_ALLOW"},
+            {"names": ["setns"], "action": "SCMP_ACT_ALLOW"},
+        ],
     }
     rules = seccomp.narrowed(profile)["syscalls"]
     assert rules[0] == {"names": ["read"], "action": "SCMP_ACT_ALLOW"}

@@ -94,14 +94,20 @@ def test_jobs_share_a_gpu_only_when_told_so(two: Path, monkeypatch: pytest.Monke
 
 def lab_of(root: Path, results: Path, devices: str) -> Lab:
     settings: dict[str, Any] = {
-        "environments": "torch-2.13,numpy-2.5", "families": "modes", "variants": "default", "devices": devices, "results": str(results),
-    }  # fmt: skip
+        "environments": "torch-2.13,numpy-2.5",
+        "families": "modes",
+        "variants": "default",
+        "devices": devices,
+        "results": str(results),
+    }
     return load_lab(settings, root)
 
 
 def test_cells_on_a_gpu_are_planned_where_there_is_one(root: Path, two: Path) -> None:
     names = [ids.batch_id(batch) for batch in plan.batches(lab_of(root, two / "results", "auto"))]
-    assert [name for name in names if name.endswith("--cuda")] == [f"{name}--cuda" for name in names if name.startswith("torch-2.13") and "--cuda" not in name]
+    assert [name for name in names if name.endswith("--cuda")] == [
+        f"{name}--cuda" for name in names if name.startswith("torch-2.13") and "--cuda" not in name
+    ]
     assert [ids.parse_batch_id(name).device for name in names if "cuda" in name] == ["cuda"]
     assert not [batch for batch in plan.batches(lab_of(root, two / "results", "cpu")) if batch.device != "cpu"]
 

@@ -24,9 +24,14 @@ FAMILIES = "control_flow,randomness"
 
 def lab_of(root: Path, cache: Path, results: Path, engine: str) -> Lab:
     settings: dict[str, Any] = {
-        "engine": engine, "environments": "numpy-2.5" if engine == "podman" else "numpy-2.5,torch-2.13", "families": FAMILIES, "variants": "default", "results": str(results),
-        "cache": str(root / ".replab" if engine == "uv" else cache), "points": 4096,
-    }  # fmt: skip
+        "engine": engine,
+        "environments": "numpy-2.5" if engine == "podman" else "numpy-2.5,torch-2.13",
+        "families": FAMILIES,
+        "variants": "default",
+        "results": str(results),
+        "cache": str(root / ".replab" if engine == "uv" else cache),
+        "points": 4096,
+    }
     return load_lab(settings, root)
 
 
@@ -74,13 +79,27 @@ def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Pa
     cells = [
         one
         for family in families
-        for _, one in requests(family, environment, variant, input_index(local, family.name), identity, plan.cells(family, environment, variant, local.coverage))
+        for _, one in requests(
+            family,
+            environment,
+            variant,
+            input_index(local, family.name),
+            identity,
+            plan.cells(family, environment, variant, local.coverage),
+        )
         if one["key"]
     ]
     request = {
-        "schema": 1, "environment": environment.name, "framework": "numpy", "inputs": str(local.results / "inputs/data"), "variant": "default",
-        "threads": 1, "switches": {}, "device": "cpu", "cells": cells,
-    }  # fmt: skip
+        "schema": 1,
+        "environment": environment.name,
+        "framework": "numpy",
+        "inputs": str(local.results / "inputs/data"),
+        "variant": "default",
+        "threads": 1,
+        "switches": {},
+        "device": "cpu",
+        "cells": cells,
+    }
     (tmp_path / "request.json").write_bytes(sealed.seal(request))
     argv = [str(built.python), str(PROBE / "main.py"), "--request", str(tmp_path / "request.json"), "--out", str(tmp_path)]
     env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # switches of somebody's shell move bits
@@ -90,7 +109,9 @@ def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Pa
         by_lab = store.read(cell["key"])
         by_hand = Store(tmp_path / "by-hand")
         by_hand.adopt(cell["key"], tmp_path)
-        assert [one["sha256"] for one in by_hand.read(cell["key"]).record["outputs"]] == [one["sha256"] for one in by_lab.record["outputs"]], cell["id"]
+        assert [one["sha256"] for one in by_hand.read(cell["key"]).record["outputs"]] == [
+            one["sha256"] for one in by_lab.record["outputs"]
+        ], cell["id"]
         compared += by_lab.record["status"] == "ok"
     assert compared > 5
 
@@ -99,7 +120,12 @@ def test_a_difference_is_told_with_what_differs_there(tmp_path: Path) -> None:
     found = list(
         platforms.differences(
             {"packages": {"numpy": "2.5.0"}, "platform": {"libc": "glibc 2.36", "kernel": "6.1"}, "isolation": {"network": "holds"}},
-            {"packages": {"numpy": "2.5.0"}, "platform": {"libc": "glibc 2.31", "kernel": "5.4"}, "isolation": {}, "libraries": {"libm.so.6": {"a": 1}}},
+            {
+                "packages": {"numpy": "2.5.0"},
+                "platform": {"libc": "glibc 2.31", "kernel": "5.4"},
+                "isolation": {},
+                "libraries": {"libm.so.6": {"a": 1}},
+            },
         )
     )
     assert found == ['platform libc: "glibc 2.36" here, "glibc 2.31" there', "libraries libm.so.6 a: absent here, 1 there"]

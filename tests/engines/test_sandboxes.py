@@ -97,7 +97,9 @@ def test_an_engine_without_containers_promises_less_and_notes_the_rest(environme
     assert box.statuses == {"fine": ("ok", "")}
     held = json.loads(next((box.store.root / "observations").glob("*.json")).read_text())["isolation"]
     assert held["environment"] == "holds"
-    inside = any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv", "/.singularity.d"))  # these tests may be in one themselves
+    inside = any(
+        Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv", "/.singularity.d")
+    )  # these tests may be in one themselves
     assert held["container"] == ("holds" if inside else "this process is in no container")
     assert held["network"] == "a socket to another machine can be opened"
 
@@ -207,10 +209,14 @@ def test_two_batches_run_side_by_side(engine: str, environment: Environment, cac
     assert containers_left(engine) == []
 
 
-def test_what_the_probe_is_asked_to_check_is_what_the_container_gets(engine: str, environment: Environment, cache: Path, tmp_path: Path) -> None:
+def test_what_the_probe_is_asked_to_check_is_what_the_container_gets(
+    engine: str, environment: Environment, cache: Path, tmp_path: Path
+) -> None:
     made = get_engine(engine)
     built = made.build(environment, cache, print)
-    wanted = isolation(made, built, variables={"A": "1"}, threads=2, limits=Limits(seconds=1, memory_mb=100), writable=tmp_path, readable=[])
+    wanted = isolation(
+        made, built, variables={"A": "1"}, threads=2, limits=Limits(seconds=1, memory_mb=100), writable=tmp_path, readable=[]
+    )
     assert wanted["memory_mb"] == 100
     assert wanted["cpus"] == 2.0
     assert {"A", "HOME", "OMP_NUM_THREADS", "PYTHONHASHSEED"} <= set(wanted["variables"])

@@ -80,9 +80,14 @@ def targets(workflow: Workflow) -> list[str]:
 def relabelled(docker: daemons.Docker, reference: str) -> str:
     """The same image with one label more, and so with another digest."""
     done = subprocess.run(
-        [str(daemons.program("docker")), "build", "--quiet", "--label", "changed=yes", "-"], input=f"FROM {reference}\n", capture_output=True,
-        text=True, check=True, env={**os.environ, **docker.environment, "DOCKER_BUILDKIT": "0"}, timeout=120,
-    )  # fmt: skip
+        [str(daemons.program("docker")), "build", "--quiet", "--label", "changed=yes", "-"],
+        input=f"FROM {reference}\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **docker.environment, "DOCKER_BUILDKIT": "0"},
+        timeout=120,
+    )
     return done.stdout.strip().splitlines()[-1]
 
 
@@ -115,7 +120,8 @@ def test_a_daemon_stopped_in_the_middle_costs_nothing_that_was_finished(bases: t
             done = workflow.run()
             assert done.returncode == 0, done.stdout + workflow.logs()
             kept = sum(
-                sum(bool(cell["key"]) for cell in manifest["cells"]) - sum(count for status, count in manifest["ran"].items() if status != "leftover")
+                sum(bool(cell["key"]) for cell in manifest["cells"])
+                - sum(count for status, count in manifest["ran"].items() if status != "leftover")
                 for manifest in workflow.manifests().values()
             )
             assert kept >= 2, "what was finished before was computed again"

@@ -18,23 +18,43 @@ class Workflow:
     """``snakemake`` with an engine and a folder of results."""
 
     def __init__(
-        self, engine: str, results: Path, cache: Path, lock: Path, environments: str = "numpy-2.5,torch-2.13", families: str = FAMILIES,
+        self,
+        engine: str,
+        results: Path,
+        cache: Path,
+        lock: Path,
+        environments: str = "numpy-2.5,torch-2.13",
+        families: str = FAMILIES,
         experiments: Path = ROOT / "experiments",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.results, self.lock = results, lock
         self.settings = [
-            f"engine={engine}", f"environments={environments}", f"families={families}", "variants=default", f"results={results}", "points=4096",
-            f"cache={cache}", f"bases={lock}", "devices=cpu", f"experiments={experiments}",
-        ]  # fmt: skip
+            f"engine={engine}",
+            f"environments={environments}",
+            f"families={families}",
+            "variants=default",
+            f"results={results}",
+            "points=4096",
+            f"cache={cache}",
+            f"bases={lock}",
+            "devices=cpu",
+            f"experiments={experiments}",
+        ]
 
     def command(self, *words: str) -> list[str]:
         return [str(BIN / "snakemake"), "--cores", "2", *words, "--config", *self.settings]
 
     def run(self, *words: str, seconds: float = 400, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*words), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False,
+            self.command(*words),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
+            check=False,
             env={**os.environ, **(env or {})},
-        )  # fmt: skip
+        )
 
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(

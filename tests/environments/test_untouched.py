@@ -149,7 +149,9 @@ def empty_the_marker(folder: Path) -> str:
 
 
 def mark_like_an_older_lab(folder: Path) -> str:
-    (folder / installed.MARKER).write_text(json.dumps({"environment": "numpy-2.5", "identity": "0", "interpreter": "/x", "python": "3.13.0"}))
+    (folder / installed.MARKER).write_text(
+        json.dumps({"environment": "numpy-2.5", "identity": "0", "interpreter": "/x", "python": "3.13.0"})
+    )
     return "replab.json does not say what its files were"
 
 
@@ -203,7 +205,9 @@ def test_what_was_changed_is_named_and_built_anew(
     assert capfd.readouterr().err == sentence + "\n"
     (original,) = (made / "environments").glob("[!.]*")
     was, now = (json.loads((folder / installed.LIST).read_text()) for folder in (original, world.folder))
-    assert {name: one for name, one in was.items() if not name.endswith(".pyc")} == {name: one for name, one in now.items() if not name.endswith(".pyc")}
+    assert {name: one for name, one in was.items() if not name.endswith(".pyc")} == {
+        name: one for name, one in now.items() if not name.endswith(".pyc")
+    }
     assert subprocess.run([world.folder / "bin" / "python", "-c", "import numpy"], check=False).returncode == 0
 
 
@@ -277,7 +281,12 @@ def take(wheel: Path) -> str:
 
 @pytest.mark.parametrize("spoil", [append, plant, take], ids=lambda spoil: spoil.__name__)
 def test_a_spoilt_cache_of_uv_is_noticed_and_gone_round(
-    spoil: Callable[[Path], str], world: World, uv_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    spoil: Callable[[Path], str],
+    world: World,
+    uv_cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     shutil.copytree(uv_cache, tmp_path / "uv", symlinks=True)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
@@ -334,9 +343,13 @@ def lab_of(folder: Path, cache: Path, code: str) -> Lab:
 
 def settings_of(folder: Path, cache: Path) -> dict[str, str]:
     return {
-        "environments": "numpy-2.5", "families": "writes", "variants": "default", "experiments": str(folder / "experiments"), "cache": str(cache),
+        "environments": "numpy-2.5",
+        "families": "writes",
+        "variants": "default",
+        "experiments": str(folder / "experiments"),
+        "cache": str(cache),
         "results": str(folder / "results"),
-    }  # fmt: skip
+    }
 
 
 def run(lab: Lab) -> dict[str, str]:
@@ -363,8 +376,9 @@ def test_results_of_a_batch_that_changed_its_environment_are_not_kept(
     assert not list((lab.results / "batches").glob("*.json"))
     capfd.readouterr()
     assert run(lab_of(tmp_path, world.cache, WRITES[: WRITES.index("    with")] + "    return x * 2\n")) == {
-        "writes.before": "ok", "writes.between": "ok",
-    }  # fmt: skip
+        "writes.before": "ok",
+        "writes.between": "ok",
+    }
     assert f"{INIT} was changed: it is built anew from its lock" in capfd.readouterr().err
 
 
@@ -390,7 +404,9 @@ def test_a_batch_that_was_killed_keeps_what_a_sound_environment_gave_and_nothing
     steps.step_inputs(lab, Namespace(name="writes", out=lab.results / "inputs" / "writes.json"))
     before = (world.folder / INIT).stat().st_size
     cells = lab.results / "store" / "cells"
-    process = subprocess.Popen([sys.executable, "-c", KILLED, json.dumps(settings_of(tmp_path, world.cache)), str(REPOSITORY)], start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, json.dumps(settings_of(tmp_path, world.cache)), str(REPOSITORY)], start_new_session=True
+    )
     try:
         while len(list(cells.glob("*/*.safetensors"))) < 1 or (writes and (world.folder / INIT).stat().st_size == before):
             assert process.poll() is None

@@ -26,8 +26,13 @@ from probe_requests import RequestBuilder, run_probe  # noqa: E402 (its folder i
 FOLDER = ROOT / "experiments" / "arithmetic"
 FILES = ("reference.py", *IMPL_FILE.values())
 ENVIRONMENTS = {
-    "numpy-2.5": "numpy", "tf-1.15": "tensorflow", "tf-2.21": "tensorflow", "torch-2.13": "torch", "torch-1.4": "torch", "numpy-1.18": "numpy",
-}  # fmt: skip
+    "numpy-2.5": "numpy",
+    "tf-1.15": "tensorflow",
+    "tf-2.21": "tensorflow",
+    "torch-2.13": "torch",
+    "torch-1.4": "torch",
+    "numpy-1.18": "numpy",
+}
 MISSING = {"erf": "numpy", "gelu": "numpy"}
 RELATIVE = 1e-7
 """Of the largest element, in float64: above what the order of operations and constants rounded to float32 (gelu in TensorFlow 2.21) do, far
@@ -72,8 +77,11 @@ def problem(case: Case, order: int) -> Problem:
     inputs = case_inputs(case, "float64", points=1, derivative=order > 0)
     moving = tuple(name for name, values in inputs.items() if values.dtype.kind == "f" and name not in case.constants)
     common: dict[str, Any] = {
-        "path": FAMILY.folder.parent / case.family / "reference.py", "function": case.function, "parameters": case.parameters, "inputs": inputs,
-    }  # fmt: skip
+        "path": FAMILY.folder.parent / case.family / "reference.py",
+        "function": case.function,
+        "parameters": case.parameters,
+        "inputs": inputs,
+    }
     if not order:
         return Problem(**common, differentiable=(), derivative=0, cotangents=())
     outputs = Problem(**common, differentiable=(), derivative=0, cotangents=()).plain()
@@ -94,9 +102,15 @@ def check(family: Family, environment: str, framework: str, python: Path, folder
             wanted = problem(case, order)
             level = [dict(zip(names(case, len(wanted.cotangents[0])), wanted.cotangents[0], strict=True))] if order else []
             key = builder.add(
-                case.function, inputs=wanted.inputs, parameters=case.parameters, derivative=order, cotangents=level, outputs=case.outputs,
-                stored={name: str(values.dtype) for name, values in wanted.inputs.items()}, label=f".{case.name}",
-            )  # fmt: skip
+                case.function,
+                inputs=wanted.inputs,
+                parameters=case.parameters,
+                derivative=order,
+                cotangents=level,
+                outputs=case.outputs,
+                stored={name: str(values.dtype) for name, values in wanted.inputs.items()},
+                label=f".{case.name}",
+            )
             cell = builder.cells[-1]
             cell["impl"] = str(family.folder / IMPL_FILE[framework])
             for item in cell["inputs"]:

@@ -50,9 +50,14 @@ def reference(name: str, dtype: str = "float64", inputs: dict[str, Any] | None =
     values = {factor: one.aligned for factor, one in case.factors.items()} | changed
     given = inputs or case_inputs(case, dtype, points=16, derivative=False)
     return Problem(
-        path=FOLDER / "reference.py", function=case.function, parameters=case.parameters | values, inputs=given,
-        differentiable=(), derivative=0, cotangents=(),
-    ).plain()  # fmt: skip
+        path=FOLDER / "reference.py",
+        function=case.function,
+        parameters=case.parameters | values,
+        inputs=given,
+        differentiable=(),
+        derivative=0,
+        cotangents=(),
+    ).plain()
 
 
 @pytest.mark.parametrize("file", IMPL_FILE.values())

@@ -185,9 +185,12 @@ def test_weights_of_the_wrong_size_are_refused_in_clear_words(environment: str) 
     attempts += [VECTOR.format(65, "keras"), VECTOR.format(72, "keras"), LAYERS.format(5, 10), LAYERS.format(10, 5)]
     done = subprocess.run(
         [str(_python(environment)), "-c", PRELUDE[environment] + "\n" + ATTEMPTS, *attempts],
-        cwd=FOLDER, env={"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"},
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=FOLDER,
+        env={"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     layer = {"numpy-2.5": "first kernel: 50 numbers expected, shape (5, 10); 50 given, shape (10, 5)"}
     layer["tf-1.15"] = layer["tf-2.21"] = "kernel: 50 numbers expected, shape (5, 10); 50 given, shape (10, 5)"
     layer["torch-2.13"] = "weight: 50 numbers expected, shape (10, 5); 50 given, shape (5, 10)"

@@ -166,9 +166,16 @@ def run(name: str, framework: str, asked: list[Any], folder: Path) -> dict[str, 
     out = folder / "out"
     out.mkdir()
     body = {
-        "schema": 1, "environment": name, "framework": framework, "inputs": str(folder / "data"),
-        "variant": "default", "threads": 1, "switches": {}, "device": "cpu", "cells": [request for _, request in asked],
-    }  # fmt: skip
+        "schema": 1,
+        "environment": name,
+        "framework": framework,
+        "inputs": str(folder / "data"),
+        "variant": "default",
+        "threads": 1,
+        "switches": {},
+        "device": "cpu",
+        "cells": [request for _, request in asked],
+    }
     (folder / "request.json").write_bytes(sealed.seal(body))
     command = [interpreters()[name], ROOT / "scripts" / "probe" / "main.py", "--request", folder / "request.json", "--out", out]
     settings = {"PATH": os.environ["PATH"], "HOME": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -194,7 +201,13 @@ def agrees(case: Case, outputs: list[Any], request: dict[str, Any], data: Path) 
     """Whether every output is near the plain evaluation of the reference."""
     arrays = {one["name"]: np.load(data / f"{one['sha256']}.npy") for one in request["inputs"]}
     expected = Problem(
-        path=FOLDER / "reference.py", function=case.function, parameters=case.parameters, inputs=arrays, differentiable=(), derivative=0, cotangents=()
+        path=FOLDER / "reference.py",
+        function=case.function,
+        parameters=case.parameters,
+        inputs=arrays,
+        differentiable=(),
+        derivative=0,
+        cotangents=(),
     ).plain()
     return len(outputs) == len(expected) and all(
         result.shape == wanted.shape and np.allclose(result, wanted, rtol=RELATIVE, atol=ABSOLUTE, equal_nan=True)

@@ -49,9 +49,14 @@ def exact(name: str, **changed: Any) -> list[np.ndarray]:
     case = CASES[name]
     values = {factor: one.aligned for factor, one in case.factors.items()} | changed
     return Problem(
-        path=FOLDER / "reference.py", function=case.function, parameters=case.parameters | values,
-        inputs=case_inputs(case, "float32", points=1, derivative=False), differentiable=(), derivative=0, cotangents=(),
-    ).plain()  # fmt: skip
+        path=FOLDER / "reference.py",
+        function=case.function,
+        parameters=case.parameters | values,
+        inputs=case_inputs(case, "float32", points=1, derivative=False),
+        differentiable=(),
+        derivative=0,
+        cotangents=(),
+    ).plain()
 
 
 def farthest(found: Any, truth: list[np.ndarray]) -> float:

@@ -132,12 +132,20 @@ def test_gradients_of_the_reference_are_its_slopes(name: str) -> None:
     for place, moved in enumerate(slopes.differentiable):
         direction = np.cos(np.arange(values.inputs[moved].size)).reshape(values.inputs[moved].shape)
         ahead, back = (
-            sum(float(np.sum(out)) for out in Problem(
-                path=values.path, function=values.function, parameters=values.parameters, differentiable=(), derivative=0, cotangents=(),
-                inputs={**values.inputs, moved: values.inputs[moved] + sign * STEP * direction},
-            ).plain())
+            sum(
+                float(np.sum(out))
+                for out in Problem(
+                    path=values.path,
+                    function=values.function,
+                    parameters=values.parameters,
+                    differentiable=(),
+                    derivative=0,
+                    cotangents=(),
+                    inputs={**values.inputs, moved: values.inputs[moved] + sign * STEP * direction},
+                ).plain()
+            )
             for sign in (1.0, -1.0)
-        )  # fmt: skip
+        )
         assert float(np.sum(slopes.plain()[place] * direction)) == pytest.approx((ahead - back) / (2 * STEP), rel=1e-7, abs=1e-8)
 
 
@@ -148,9 +156,14 @@ def test_masked_steps_do_not_matter() -> None:
     sequence, h, c = problem(case).plain()
     assert np.all(sequence[~values["mask"]] == 0)
     moved = Problem(
-        path=FOLDER / "reference.py", function=case.function, parameters=case.true(), differentiable=(), derivative=0, cotangents=(),
+        path=FOLDER / "reference.py",
+        function=case.function,
+        parameters=case.true(),
+        differentiable=(),
+        derivative=0,
+        cotangents=(),
         inputs={**values, "x": np.where(masked, 1e3, values["x"])},
-    )  # fmt: skip
+    )
     for one, other in zip(moved.plain(), (sequence, h, c), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -162,9 +175,14 @@ def test_gates_may_come_in_any_order_that_is_named() -> None:
     moved = {name: np.concatenate([z, r, n], axis=-1) for name, (r, z, n) in parts.items()}
     expected = problem(case).plain()
     renamed = Problem(
-        path=FOLDER / "reference.py", function=case.function, parameters=case.true(gate_order="zrn"), differentiable=(), derivative=0,
-        cotangents=(), inputs={"x": values["x"], **moved},
-    )  # fmt: skip
+        path=FOLDER / "reference.py",
+        function=case.function,
+        parameters=case.true(gate_order="zrn"),
+        differentiable=(),
+        derivative=0,
+        cotangents=(),
+        inputs={"x": values["x"], **moved},
+    )
     for one, other in zip(renamed.plain(), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-15)
 
@@ -179,9 +197,14 @@ def test_training_by_hand_follows_the_gradient() -> None:
     layer = {"x": first["x"][0], "w": first["w"], "u": first["u"], "b": first["b"]}
     error = (h - first["y"][0]) / 3.0
     slopes = Problem(
-        path=FOLDER / "reference.py", function="simple_layer", parameters={}, inputs=layer, differentiable=("w", "u", "b"), derivative=1,
+        path=FOLDER / "reference.py",
+        function="simple_layer",
+        parameters={},
+        inputs=layer,
+        differentiable=("w", "u", "b"),
+        derivative=1,
         cotangents=[[np.zeros((3, 6, 8)), error]],
-    ).plain()  # fmt: skip
+    ).plain()
     for found, before, slope in zip((w, u, b), (first["w"], first["u"], first["b"]), slopes, strict=True):
         np.testing.assert_allclose(found, before - 0.125 * slope, rtol=0, atol=1e-14)
 

@@ -22,7 +22,14 @@ class Workflow:
 
     def __init__(self, results: Path, **settings: object) -> None:
         self.results = results
-        self.settings = {"results": results, "experiments": FAMILIES, "cache": CACHE, "environments": "numpy-2.5,tf-1.15", "variants": "default", **settings}
+        self.settings = {
+            "results": results,
+            "experiments": FAMILIES,
+            "cache": CACHE,
+            "environments": "numpy-2.5,tf-1.15",
+            "variants": "default",
+            **settings,
+        }
 
     def command(self, *targets: str) -> list[str]:
         """The command line."""
@@ -31,11 +38,15 @@ class Workflow:
 
     def start(self, *targets: str) -> subprocess.Popen[str]:
         """Start it in a process group of its own."""
-        return subprocess.Popen(self.command(*targets), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        return subprocess.Popen(
+            self.command(*targets), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
 
     def run(self, *targets: str, code: int = 0, seconds: float = 400) -> str:
         """Run it to its end and return what it printed."""
-        done = subprocess.run(self.command(*targets), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False)
+        done = subprocess.run(
+            self.command(*targets), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False
+        )
         assert done.returncode == code, done.stdout[-6000:]
         return done.stdout
 

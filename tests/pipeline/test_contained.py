@@ -77,8 +77,9 @@ def test_each_bad_reference_costs_its_case_and_says_why(beside: Workflow) -> Non
             assert left_out.status == "skipped" and left_out.reason.startswith(UNDIFFERENTIATED + REASONS.get(case, "")), case
     for case in ("closes", "writes_everywhere"):  # its truth may have been kept before the worker was known to be lost
         assert rows[case, 0].verdict == "identical" or rows[case, 0].why in (
-            f"{NO_ANSWER}it closed files that the lab had open", f"{NO_ANSWER}it wrote into a file of the lab",
-        )  # fmt: skip
+            f"{NO_ANSWER}it closed files that the lab had open",
+            f"{NO_ANSWER}it wrote into a file of the lab",
+        )
     for case in LEFT_BEHIND:  # what they would need is refused where truth is certified
         assert (rows[case, 0].status, rows[case, 0].verdict) == ("ok", "inconclusive"), (case, rows[case, 0].why)
         assert rows[case, 0].why.startswith(f"{NO_ANSWER}ImportError: references cannot import "), (case, rows[case, 0].why)

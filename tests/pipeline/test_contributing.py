@@ -35,7 +35,14 @@ def replab(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in a folder, small and with the built environments of this checkout."""
     settings = ["--config", f"cache={ROOT / '.replab'}", "--config", "points=2000"]
     environment = {**os.environ, "NO_COLOR": "1"}
-    return subprocess.run([sys.executable, "-m", "replab.cli", *arguments, *settings], cwd=folder, capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run(
+        [sys.executable, "-m", "replab.cli", *arguments, *settings],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
 
 
 def test_five_lines_make_an_operation(lab: Path) -> None:

@@ -97,7 +97,9 @@ def test_sources_of_discrepancy_are_ranked(core: Workflow) -> None:
 
 def test_aligning_the_factor_brings_a_pair_back_to_rounding(core: Workflow) -> None:
     """The linear model of the article: initial values explain the whole difference, and together they bring it back."""
-    found = core.table("attributions").query("method == 'subsets' and case == 'train_linear' and pair == 'tf-2.21 | torch-2.13' and derivative == 0")
+    found = core.table("attributions").query(
+        "method == 'subsets' and case == 'train_linear' and pair == 'tf-2.21 | torch-2.13' and derivative == 0"
+    )
     assert set(found.factor) == {"weight_initialiser", "bias_initialiser"}
     assert set(found.verdict) == {"semantic"}
     assert set(found.verdict_aligned) <= {"identical", "rounding"}
@@ -167,7 +169,12 @@ def test_stand_alone_scripts_show_in_the_real_environments_what_the_table_says(
             wrong.append((identity, printed, known, done.stderr[-300:]))
             continue
         said = lines["this run"][2:]
-        if said and said[-1] == "ULP" and float(said[0]) == float(said[0]) and not (rows.ulp_max >= float(said[0]) * (1 - 1e-5) - 0.51).any():
+        if (
+            said
+            and said[-1] == "ULP"
+            and float(said[0]) == float(said[0])
+            and not (rows.ulp_max >= float(said[0]) * (1 - 1e-5) - 0.51).any()
+        ):
             wrong.append((identity, said, list(rows.ulp_max), ""))
     record_property("stand-alone scripts", f"{len(sample)} in {len({i.split('@')[1] for i in sample})} ways to run")
     assert wrong == []

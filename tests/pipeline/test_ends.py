@@ -42,13 +42,21 @@ def command(tmp_path: Path) -> list[str]:
     folder.mkdir(parents=True)
     for name, text in {"experiment.toml": EXPERIMENT, "reference.py": REFERENCE, "impl_numpy.py": IMPL}.items():
         (folder / name).write_text(text)
-    settings = ["environments=numpy-2.5", "variants=default", f"experiments=[{tmp_path}/experiments]", f"results={tmp_path}/results", f"cache={CACHE}"]
+    settings = [
+        "environments=numpy-2.5",
+        "variants=default",
+        f"experiments=[{tmp_path}/experiments]",
+        f"results={tmp_path}/results",
+        f"cache={CACHE}",
+    ]
     return [sys.executable, "-m", "snakemake", "--config", *settings]
 
 
 def start(command: list[str], *more: str) -> subprocess.Popen[str]:
     """A run in a group of its own, as a terminal starts it."""
-    return subprocess.Popen([*command, *more], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    return subprocess.Popen(
+        [*command, *more], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
 
 
 def test_ctrl_c_in_the_middle_of_a_cell_keeps_what_is_finished(command: list[str], tmp_path: Path) -> None:
@@ -96,7 +104,14 @@ def test_cells_that_all_fail_have_a_code_of_their_own_and_one_that_does_not_is_e
     impl = tmp_path / "experiments" / "waits" / "impl_numpy.py"
     impl.write_text("def quick(x):\n    raise ValueError('\\x1b[2J no')\n\n\ndef slow(x):\n    return x\n")
     for pattern, code in (("waits.quick", CellsFailed.exit_code), ("waits.*", 0)):
-        done = subprocess.run([sys.executable, "-m", "replab.cli", "cell", pattern, *given], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "replab.cli", "cell", pattern, *given],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
         assert done.returncode == code, done.stdout + done.stderr
         assert "\x1b" not in done.stdout + done.stderr
     assert "1 error: ValueError" in done.stdout

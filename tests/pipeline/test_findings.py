@@ -31,7 +31,12 @@ def cells(folder: Path, pattern: str, *settings: str) -> pd.DataFrame:
     """Run and judge the cells that match and return their rows."""
     given = [word for one in (f"cache={CACHE}", *settings) for word in ("--config", one)]
     done = subprocess.run(
-        [sys.executable, "-m", "replab.cli", "cell", pattern, *given], cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"}
+        [sys.executable, "-m", "replab.cli", "cell", pattern, *given],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     table = pd.read_parquet(folder / "results" / "cell" / "cells.parquet")

@@ -123,8 +123,14 @@ def test_cells_that_go_wrong_are_records_and_the_others_are_there(tmp_path: Path
     cells = workflow.table()
     numpy = cells[(cells.environment == "numpy-2.5") & (cells["mode"] == "eager") & (cells.variant == "default")].set_index("case")
     assert numpy.status.to_dict() == {
-        "before": "ok", "raises": "error", "aborts": "crashed", "between": "ok", "sleeps": "timeout", "eats": "oom", "after": "ok",
-    }  # fmt: skip
+        "before": "ok",
+        "raises": "error",
+        "aborts": "crashed",
+        "between": "ok",
+        "sleeps": "timeout",
+        "eats": "oom",
+        "after": "ok",
+    }
     assert "ValueError" in numpy.reason["raises"]
     assert "SIGABRT" in numpy.reason["aborts"]
     for _, group in cells.groupby(["environment", "mode"]):

@@ -65,20 +65,35 @@ class RequestBuilder:
         key = hashlib.sha256(cell_id.encode()).hexdigest()
         self.cells.append(
             {
-                "key": key, "id": cell_id, "case": name, "impl": str(HERE / self.family / IMPL[self.framework]),
-                "function": function, "parameters": dict(parameters or {}), "dtype": dtype,
-                "mode": mode, "derivative": derivative, "outputs": list(outputs), "inputs": items,
+                "key": key,
+                "id": cell_id,
+                "case": name,
+                "impl": str(HERE / self.family / IMPL[self.framework]),
+                "function": function,
+                "parameters": dict(parameters or {}),
+                "dtype": dtype,
+                "mode": mode,
+                "derivative": derivative,
+                "outputs": list(outputs),
+                "inputs": items,
                 "cotangents": [[self.item(n, v, dtype) for n, v in level.items()] for level in cotangents],
             }
-        )  # fmt: skip
+        )
         return key
 
     def request(self) -> dict[str, Any]:
         """The request as the host would write it."""
         return {
-            "schema": 1, "environment": self.environment, "framework": self.framework, "inputs": str(self.folder / "inputs"),
-            "variant": "default", "threads": self.threads, "switches": {}, "device": "cpu", "cells": self.cells,
-        }  # fmt: skip
+            "schema": 1,
+            "environment": self.environment,
+            "framework": self.framework,
+            "inputs": str(self.folder / "inputs"),
+            "variant": "default",
+            "threads": self.threads,
+            "switches": {},
+            "device": "cpu",
+            "cells": self.cells,
+        }
 
 
 @dataclass(frozen=True)
@@ -120,8 +135,12 @@ def run_probe(python: Path, builder: RequestBuilder, *, variables: Mapping[str, 
     done = subprocess.run(
         [str(python), str(PROBE), "--request", str(request), "--out", str(out)],
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "2", **(variables or {})},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
     lines = (out / "journal.jsonl").read_text().splitlines()
     return Answers(out, [json.loads(line) for line in lines if line], done.stdout)

@@ -40,9 +40,15 @@ def test_every_fault_becomes_a_record(name: str, framework: str, python_of: Call
         store.write_failure(cell["key"], cell["id"], status.value, reason, seconds)
 
     summary = run_batch(
-        launch, builder.request(), staging, limits=Limits(seconds=8, memory_mb=1500), adopt=lambda key: store.adopt(key, staging),
-        fail=fail, progress=lambda *_: None, log=tmp_path / "log",
-    )  # fmt: skip
+        launch,
+        builder.request(),
+        staging,
+        limits=Limits(seconds=8, memory_mb=1500),
+        adopt=lambda key: store.adopt(key, staging),
+        fail=fail,
+        progress=lambda *_: None,
+        log=tmp_path / "log",
+    )
     records = {fault: store.read(key).record for fault, key in bad.items()}
     assert {fault: record["status"] for fault, record in records.items()} == faults, records
     for key in good:

@@ -51,9 +51,16 @@ class Run:
             )
             if self.framework != "numpy":
                 keys[mode, "gradient"] = self._ask(
-                    builder, "scaled", mode, EVERYTHING, inputs={"x": small}, parameters={"factor": 3.0}, derivative=1,
-                    cotangents=[{"out": small}], label=".gradient",
-                )  # fmt: skip
+                    builder,
+                    "scaled",
+                    mode,
+                    EVERYTHING,
+                    inputs={"x": small},
+                    parameters={"factor": 3.0},
+                    derivative=1,
+                    cotangents=[{"out": small}],
+                    label=".gradient",
+                )
         answers = run_probe(python, builder)
         self.records = {place: answers.result(key).record for place, key in keys.items()}
         self.bits = {place: [output["sha256"] for output in record["outputs"]] for place, record in self.records.items()}
@@ -249,7 +256,9 @@ def test_what_takes_long_to_build_is_not_built_again(monkeypatch: pytest.MonkeyP
     answer = measure.run(prepare, lambda x: x, Work())
     assert len(built) == 1
     assert [one["name"] for one in answer.measured] == ["line_events"]
-    assert answer.notes == [f"could not measure {name}: building takes longer than {measure.LONGEST_BUILD_SECONDS:g} s" for name in ("body_runs", "retrace")]
+    assert answer.notes == [
+        f"could not measure {name}: building takes longer than {measure.LONGEST_BUILD_SECONDS:g} s" for name in ("body_runs", "retrace")
+    ]
 
 
 def test_a_measurement_that_fails_is_a_note_and_costs_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

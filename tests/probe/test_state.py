@@ -31,26 +31,48 @@ def run(builder: RequestBuilder, python: Path, folder: Path) -> tuple[Store, Sum
     store, staging = Store(folder / "store"), folder / "staging"
 
     def launch(request: Path, staging: Path) -> Launch:
-        env = {"PYTHONDONTWRITEBYTECODE": "1", "PATH": os.environ["PATH"], "HOME": str(staging), "TF_CPP_MIN_LOG_LEVEL": "2", "LC_ALL": "C.UTF-8"}
+        env = {
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PATH": os.environ["PATH"],
+            "HOME": str(staging),
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "LC_ALL": "C.UTF-8",
+        }
         return Launch(argv=(str(python), str(PROBE), "--request", str(request), "--out", str(staging)), env=env, cwd=staging)
 
     def fail(cell: dict[str, object], status: Status, reason: str, seconds: float) -> None:
         store.write_failure(str(cell["key"]), str(cell["id"]), status.value, reason, seconds)
 
     summary = run_batch(
-        launch, builder.request(), staging, limits=Limits(seconds=120, memory_mb=4000),
-        adopt=lambda key: store.adopt(key, staging, observed=True), fail=fail, progress=lambda *_: None, log=folder / "log",
-    )  # fmt: skip
+        launch,
+        builder.request(),
+        staging,
+        limits=Limits(seconds=120, memory_mb=4000),
+        adopt=lambda key: store.adopt(key, staging, observed=True),
+        fail=fail,
+        progress=lambda *_: None,
+        log=folder / "log",
+    )
     return store, summary
 
 
 @pytest.mark.parametrize(
     ("name", "framework", "dtype"),
-    [("numpy-2.5", "numpy", "float64"), ("torch-2.13", "torch", "float32"), ("tf-2.21", "tensorflow", "float32"), ("tf-1.15", "tensorflow", "float32")],
+    [
+        ("numpy-2.5", "numpy", "float64"),
+        ("torch-2.13", "torch", "float32"),
+        ("tf-2.21", "tensorflow", "float32"),
+        ("tf-1.15", "tensorflow", "float32"),
+    ],
 )
-def test_the_next_cell_finds_everything_as_it_was(name: str, framework: str, dtype: str, python_of: Callable[[str], Path], tmp_path: Path) -> None:
+def test_the_next_cell_finds_everything_as_it_was(
+    name: str, framework: str, dtype: str, python_of: Callable[[str], Path], tmp_path: Path
+) -> None:
     builder = RequestBuilder(tmp_path, name, framework, family="leaks")
-    moved = {one: (builder.add(one, dtype=dtype, label=".leak"), builder.add("found", dtype=dtype, label=f".after.{one}")) for one in leaks(framework)}
+    moved = {
+        one: (builder.add(one, dtype=dtype, label=".leak"), builder.add("found", dtype=dtype, label=f".after.{one}"))
+        for one in leaks(framework)
+    }
     store, summary = run(builder, python_of(name), tmp_path)
     assert summary.again == {}
     silent = []
@@ -66,7 +88,9 @@ def test_the_next_cell_finds_everything_as_it_was(name: str, framework: str, dty
 
 
 @pytest.mark.parametrize(("name", "framework"), [("numpy-2.5", "numpy"), ("torch-2.13", "torch")])
-def test_generators_are_put_back_and_a_cell_that_seeds_without_being_known_to_draw_is_marked(name: str, framework: str, python_of: Callable[[str], Path], tmp_path: Path) -> None:
+def test_generators_are_put_back_and_a_cell_that_seeds_without_being_known_to_draw_is_marked(
+    name: str, framework: str, python_of: Callable[[str], Path], tmp_path: Path
+) -> None:
     dtype = "float64" if framework == "numpy" else "float32"
     builder = RequestBuilder(tmp_path, name, framework, family="leaks")
     first = builder.add("drawn", dtype=dtype, label=".first")

@@ -32,7 +32,11 @@ def at(places: Any, dtype: str) -> np.ndarray:
 def places(dtype: str) -> SearchStrategy[int]:
     """Places of finite numbers: anywhere, close to zero, close to the ends, close to powers of two."""
     limit, width = place_limit(dtype), 2 ** (FORMATS[dtype].precision - 1)
-    binade = st.builds(lambda exponent, off: max(-limit, min(limit, exponent * width + off)), st.integers(-limit // width, limit // width), st.integers(-3, 3))
+    binade = st.builds(
+        lambda exponent, off: max(-limit, min(limit, exponent * width + off)),
+        st.integers(-limit // width, limit // width),
+        st.integers(-3, 3),
+    )
     return st.one_of(st.integers(-limit, limit), st.integers(-4, 4), st.integers(limit - 4, limit), st.integers(-limit, -limit + 4), binade)
 
 
@@ -53,8 +57,7 @@ def raw_pairs(draw: st.DrawFn) -> tuple[str, np.ndarray, np.ndarray]:
     bits = BITS[dtype]
     limit = place_limit(dtype)
     element = st.one_of(
-        st.integers(0, 2**bits - 1),
-        st.sampled_from([0, 1 << (bits - 1), limit, limit + 1, (limit + 1) | (1 << (bits - 1)), limit + 2, 1]),
+        st.integers(0, 2**bits - 1), st.sampled_from([0, 1 << (bits - 1), limit, limit + 1, (limit + 1) | (1 << (bits - 1)), limit + 2, 1])
     )
     one = st.one_of(st.tuples(element, element), element.map(lambda raw: (raw, raw)), element.map(lambda raw: (raw, (raw + 1) % 2**bits)))
     both = draw(st.lists(one, max_size=40))

@@ -86,46 +86,103 @@ def exact(text):
 
 
 LEAVES = {
-    "x": lambda x, y: x, "y": lambda x, y: y, "0.3": constant(lambda: exact("0.3")), "c": constant(lambda: exact("0.1")),
+    "x": lambda x, y: x,
+    "y": lambda x, y: y,
+    "0.3": constant(lambda: exact("0.3")),
+    "c": constant(lambda: exact("0.1")),
     "np.pi": constant(lambda: +mpmath.pi),
-}  # fmt: skip
+}
 CONSTANTS = {
-    "THIRD": lambda: mpf(1) / 3, "SUM": lambda: exact("0.1") + exact("0.2"), "ROOT": lambda: mpmath.sqrt(2), "(1 / 3)": lambda: mpf(1) / 3,
-    "(2.0 / 3.0)": lambda: mpf(2) / 3, "2.0 ** 0.5": lambda: mpmath.sqrt(2), "math.sqrt(3.0)": lambda: mpmath.sqrt(3),
-    "math.exp(0.1)": lambda: mpmath.exp(exact("0.1")), "(math.pi / 4)": lambda: mpmath.pi / 4, "TABLE[2]": lambda: mpf(1) / 7,
-    "sum(TABLE)": lambda: exact("0.1") + exact("0.7") + mpf(1) / 7, "scaled(0.1)": lambda: exact("0.1") * exact("0.7") * exact("1.1"),
-    "pow(3.0, 0.3)": lambda: mpmath.power(3, exact("0.3")), "np.mean(np.arange(3) + 2) / 7": lambda: mpf(3) / 7, "c * c": lambda: exact("0.1") ** 2,
-    "np.full(10, 0.1).sum()": lambda: 10 * exact("0.1"), "(c - 0.3)": lambda: exact("0.1") - exact("0.3"), "float(1 / 3)": lambda: mpf(1) / 3,
-    "max(0.1 + 0.2, 0.3)": lambda: exact("0.1") + exact("0.2"), "(np.arange(1, 4) / 3)[0]": lambda: mpf(1) / 3, "(0.7 % 0.1)": lambda: exact("0.7") - 6 * exact("0.1"),
-    "(7 // 2 / 3)": lambda: mpf(1), "np.array([0.1, 0.2]).sum()": lambda: exact("0.1") + exact("0.2"), "special.erf(0.5)": lambda: mpmath.erf(mpf("0.5")),
-}  # fmt: skip
+    "THIRD": lambda: mpf(1) / 3,
+    "SUM": lambda: exact("0.1") + exact("0.2"),
+    "ROOT": lambda: mpmath.sqrt(2),
+    "(1 / 3)": lambda: mpf(1) / 3,
+    "(2.0 / 3.0)": lambda: mpf(2) / 3,
+    "2.0 ** 0.5": lambda: mpmath.sqrt(2),
+    "math.sqrt(3.0)": lambda: mpmath.sqrt(3),
+    "math.exp(0.1)": lambda: mpmath.exp(exact("0.1")),
+    "(math.pi / 4)": lambda: mpmath.pi / 4,
+    "TABLE[2]": lambda: mpf(1) / 7,
+    "sum(TABLE)": lambda: exact("0.1") + exact("0.7") + mpf(1) / 7,
+    "scaled(0.1)": lambda: exact("0.1") * exact("0.7") * exact("1.1"),
+    "pow(3.0, 0.3)": lambda: mpmath.power(3, exact("0.3")),
+    "np.mean(np.arange(3) + 2) / 7": lambda: mpf(3) / 7,
+    "c * c": lambda: exact("0.1") ** 2,
+    "np.full(10, 0.1).sum()": lambda: 10 * exact("0.1"),
+    "(c - 0.3)": lambda: exact("0.1") - exact("0.3"),
+    "float(1 / 3)": lambda: mpf(1) / 3,
+    "max(0.1 + 0.2, 0.3)": lambda: exact("0.1") + exact("0.2"),
+    "(np.arange(1, 4) / 3)[0]": lambda: mpf(1) / 3,
+    "(0.7 % 0.1)": lambda: exact("0.7") - 6 * exact("0.1"),
+    "(7 // 2 / 3)": lambda: mpf(1),
+    "np.array([0.1, 0.2]).sum()": lambda: exact("0.1") + exact("0.2"),
+    "special.erf(0.5)": lambda: mpmath.erf(mpf("0.5")),
+}
 LEAVES |= {text: constant(value) for text, value in CONSTANTS.items()}
 UNARY = {
-    "np.exp({})": each(mpmath.exp), "np.tanh({})": each(mpmath.tanh), "np.sin({})": each(mpmath.sin), "np.arctan({})": each(mpmath.atan), "(-{})": each(lambda a: -a),
-    "np.sqrt(np.abs({}) + 1.0)": each(lambda a: mpmath.sqrt(abs(a) + 1)), "special.erf({})": each(mpmath.erf), "np.expm1({})": each(mpmath.expm1),
-    "({} + 0.0 * x).sum()": spread(total), "np.max({} + 0.0 * x)": spread(largest), "({} / 3)": each(lambda a: a / 3), "({}) ** 2": each(lambda a: a * a),
-    "np.sort({} + 0.0 * x)": sorted, "np.cumsum({} + 0.0 * x)": lambda a: [total(a[: place + 1]) for place in range(len(a))],
-}  # fmt: skip
+    "np.exp({})": each(mpmath.exp),
+    "np.tanh({})": each(mpmath.tanh),
+    "np.sin({})": each(mpmath.sin),
+    "np.arctan({})": each(mpmath.atan),
+    "(-{})": each(lambda a: -a),
+    "np.sqrt(np.abs({}) + 1.0)": each(lambda a: mpmath.sqrt(abs(a) + 1)),
+    "special.erf({})": each(mpmath.erf),
+    "np.expm1({})": each(mpmath.expm1),
+    "({} + 0.0 * x).sum()": spread(total),
+    "np.max({} + 0.0 * x)": spread(largest),
+    "({} / 3)": each(lambda a: a / 3),
+    "({}) ** 2": each(lambda a: a * a),
+    "np.sort({} + 0.0 * x)": sorted,
+    "np.cumsum({} + 0.0 * x)": lambda a: [total(a[: place + 1]) for place in range(len(a))],
+}
 BINARY = {
-    "({} + {})": each(lambda a, b: a + b), "({} - {})": each(lambda a, b: a - b), "({} * {})": each(lambda a, b: a * b), "({} / (np.square({}) + 0.5))": each(lambda a, b: a / (b * b + mpf("0.5"))),
-    "np.where({0} > {1}, {0}, {1})": each(max), "np.where({0} > {1}, 1.0, {0})": each(lambda a, b: mpf(1) if larger(a, b) else a), "np.maximum({}, {})": each(max),
-    "np.logaddexp({}, {})": each(lambda a, b: mpmath.log(mpmath.exp(a) + mpmath.exp(b))), "np.minimum({}, {})": each(min),
-}  # fmt: skip
+    "({} + {})": each(lambda a, b: a + b),
+    "({} - {})": each(lambda a, b: a - b),
+    "({} * {})": each(lambda a, b: a * b),
+    "({} / (np.square({}) + 0.5))": each(lambda a, b: a / (b * b + mpf("0.5"))),
+    "np.where({0} > {1}, {0}, {1})": each(max),
+    "np.where({0} > {1}, 1.0, {0})": each(lambda a, b: mpf(1) if larger(a, b) else a),
+    "np.maximum({}, {})": each(max),
+    "np.logaddexp({}, {})": each(lambda a, b: mpmath.log(mpmath.exp(a) + mpmath.exp(b))),
+    "np.minimum({}, {})": each(min),
+}
 PLANTED = {
     **dict.fromkeys(
         (
-            '({} + 0.0 * x).astype("float64")', "({} + 0.0 * x).astype(np.float32)", 'np.asarray({} + 0.0 * x, dtype="float64")', "np.array([float(v) for v in {} + 0.0 * x])", "np.array(({} + 0.0 * x).tolist())",
-            "np.array([v.item() for v in {} + 0.0 * x])", "np.float64({} + 0.0 * x)", "np.array([float(str(v)) for v in {} + 0.0 * x])", "np.array([float(f'{{v}}') for v in {} + 0.0 * x])",
-            "({} + 0.0 * x).copy()", "np.fromiter({} + 0.0 * x, float)", "np.array([round(v, 17) for v in {} + 0.0 * x])", "np.stack([v for v in {} + 0.0 * x])", "np.array([type(0.5)(v) for v in {} + 0.0 * x])",
-            "np.add({}, 0.0 * x, dtype=np.float32)", "({} + 0.0 * x).view()", "np.array([complex(v).real for v in {} + 0.0 * x])", "np.array(list(map(float, {} + 0.0 * x)))",
+            '({} + 0.0 * x).astype("float64")',
+            "({} + 0.0 * x).astype(np.float32)",
+            'np.asarray({} + 0.0 * x, dtype="float64")',
+            "np.array([float(v) for v in {} + 0.0 * x])",
+            "np.array(({} + 0.0 * x).tolist())",
+            "np.array([v.item() for v in {} + 0.0 * x])",
+            "np.float64({} + 0.0 * x)",
+            "np.array([float(str(v)) for v in {} + 0.0 * x])",
+            "np.array([float(f'{{v}}') for v in {} + 0.0 * x])",
+            "({} + 0.0 * x).copy()",
+            "np.fromiter({} + 0.0 * x, float)",
+            "np.array([round(v, 17) for v in {} + 0.0 * x])",
+            "np.stack([v for v in {} + 0.0 * x])",
+            "np.array([type(0.5)(v) for v in {} + 0.0 * x])",
+            "np.add({}, 0.0 * x, dtype=np.float32)",
+            "({} + 0.0 * x).view()",
+            "np.array([complex(v).real for v in {} + 0.0 * x])",
+            "np.array(list(map(float, {} + 0.0 * x)))",
         ),
         lambda a: a,
     ),
-    "np.array([math.exp(v) for v in {} + 0.0 * x])": each(mpmath.exp), "np.stack([max(v, 0.0) for v in {} + 0.0 * x])": each(lambda a: max(a, mpf(0))), "np.stack(sorted({} + 0.0 * x))": sorted,
-    "np.stack([v if v > 0.0 else -v for v in {} + 0.0 * x])": each(abs), "({} + 0.0 * x)[np.argsort({} + 0.0 * x)]": None, "({} + 0.0 * x)[np.argmax({} + 0.0 * x)]": None, "np.clip({}, -0.5, 0.5)": each(lambda a: max(min(a, mpf("0.5")), mpf("-0.5"))),
-    "np.sign({})": each(lambda a: mpf(1) if larger(a, mpf(0)) else mpf(-1) if larger(mpf(0), a) else mpf(0)), "np.array([int(4.0 * v) for v in {} + 0.0 * x])": each(lambda a: whole(4 * a)),
-    "np.unique({} + 0.0 * x)": lambda a: sorted(set(a)), "(np.zeros(np.shape(x)) + sum([v for v in {} + 0.0 * x]))": spread(total), "np.array(sorted({} + 0.0 * x, key=lambda v: -v))": lambda a: sorted(a, reverse=True),
-}  # fmt: skip
+    "np.array([math.exp(v) for v in {} + 0.0 * x])": each(mpmath.exp),
+    "np.stack([max(v, 0.0) for v in {} + 0.0 * x])": each(lambda a: max(a, mpf(0))),
+    "np.stack(sorted({} + 0.0 * x))": sorted,
+    "np.stack([v if v > 0.0 else -v for v in {} + 0.0 * x])": each(abs),
+    "({} + 0.0 * x)[np.argsort({} + 0.0 * x)]": None,
+    "({} + 0.0 * x)[np.argmax({} + 0.0 * x)]": None,
+    "np.clip({}, -0.5, 0.5)": each(lambda a: max(min(a, mpf("0.5")), mpf("-0.5"))),
+    "np.sign({})": each(lambda a: mpf(1) if larger(a, mpf(0)) else mpf(-1) if larger(mpf(0), a) else mpf(0)),
+    "np.array([int(4.0 * v) for v in {} + 0.0 * x])": each(lambda a: whole(4 * a)),
+    "np.unique({} + 0.0 * x)": lambda a: sorted(set(a)),
+    "(np.zeros(np.shape(x)) + sum([v for v in {} + 0.0 * x]))": spread(total),
+    "np.array(sorted({} + 0.0 * x, key=lambda v: -v))": lambda a: sorted(a, reverse=True),
+}
 PLANTED["({} + 0.0 * x)[np.argsort({} + 0.0 * x)]"] = lambda a, b: [a[place] for place in order(b)]
 PLANTED["({} + 0.0 * x)[np.argmax({} + 0.0 * x)]"] = lambda a, b: [a[order([-one for one in b])[0]]] * len(a)
 
@@ -149,9 +206,16 @@ def _joined(template, functions, *inner):
 
 def trees(*, planted):
     def grown(inner):
-        kinds = [st.builds(_joined, st.sampled_from(sorted(UNARY)), st.just(UNARY), inner), st.builds(_joined, st.sampled_from(sorted(BINARY)), st.just(BINARY), inner, inner)]
+        kinds = [
+            st.builds(_joined, st.sampled_from(sorted(UNARY)), st.just(UNARY), inner),
+            st.builds(_joined, st.sampled_from(sorted(BINARY)), st.just(BINARY), inner, inner),
+        ]
         if planted:
-            kinds.append(st.sampled_from(sorted(PLANTED)).flatmap(lambda text: st.builds(_joined, st.just(text), st.just(PLANTED), *[inner] * max(1, text.count("{}")))))
+            kinds.append(
+                st.sampled_from(sorted(PLANTED)).flatmap(
+                    lambda text: st.builds(_joined, st.just(text), st.just(PLANTED), *[inner] * max(1, text.count("{}")))
+                )
+            )
         return st.one_of(kinds)
 
     return st.recursive(st.sampled_from(sorted(LEAVES.items())), grown, max_leaves=5)
@@ -161,17 +225,21 @@ BODIES = {
     "    return {0}\n": lambda a, b: a,
     "    if np.sum({0}) > {1}:\n        return {0}\n    return {1}\n": None,
     "    for _ in range(3):\n        x = 0.5 * x + 0.1 * ({0})\n    return x + 0.0 * ({1})\n": None,
-    "    total = 0.0\n    for one in TABLE:\n        total += one / 3\n    return total * ({0}) + ({1})\n": lambda a, b: [(exact("0.1") + exact("0.7") + mpf(1) / 7) / 3 * one + other for one, other in zip(a, b, strict=True)],
+    "    total = 0.0\n    for one in TABLE:\n        total += one / 3\n    return total * ({0}) + ({1})\n": lambda a, b: [
+        (exact("0.1") + exact("0.7") + mpf(1) / 7) / 3 * one + other for one, other in zip(a, b, strict=True)
+    ],
     "    made = [{0}, {1}]\n    made[1] = made[0] - made[1]\n    return made[1]\n": each(lambda a, b: a - b),
     "    z = x\n    z += {0}\n    return x + ({1})\n": None,
     "    z = np.zeros(np.shape(x))\n    z[:] = {0}\n    return z + ({1})\n": each(lambda a, b: a + b),
     "    z = np.zeros(np.shape(x))\n    np.add({0}, {1}, out=z)\n    return z\n": each(lambda a, b: a + b),
     "    try:\n        return np.array([float(v) for v in {0}])\n    except TypeError:\n        return {1}\n": lambda a, b: a,
-}  # fmt: skip
+}
 
 
 def body(text, first, second):
-    return HEAD + text.format(first[0], second[0]).replace("return ", "return 0.0 * x + "), lambda x, y: expected(text, first[1], second[1], x, y)
+    return HEAD + text.format(first[0], second[0]).replace("return ", "return 0.0 * x + "), lambda x, y: expected(
+        text, first[1], second[1], x, y
+    )
 
 
 def expected(text, first, second, x, y):
@@ -192,7 +260,10 @@ def expected(text, first, second, x, y):
 
 
 RIGHT = sorted(BODIES)[:1] + [text for text in sorted(BODIES) if text.startswith(("    return", "    total", "    made"))]
-references = {planted: st.builds(body, st.sampled_from(sorted(BODIES) if planted else RIGHT), trees(planted=planted), trees(planted=planted)) for planted in (False, True)}
+references = {
+    planted: st.builds(body, st.sampled_from(sorted(BODIES) if planted else RIGHT), trees(planted=planted), trees(planted=planted))
+    for planted in (False, True)
+}
 numbers = st.lists(st.floats(-2, 2, width=32), min_size=2, max_size=4)
 
 
@@ -202,11 +273,15 @@ def posed(folder, text, values, dtype):
     path = place / "reference.py"
     path.write_text(text, encoding="utf-8")
     x = np.array(values, dtype)
-    return Problem(path=path, function="f", parameters={"c": 0.1}, inputs={"x": x, "y": x[::-1].copy()}, differentiable=(), derivative=0, cotangents=())
+    return Problem(
+        path=path, function="f", parameters={"c": 0.1}, inputs={"x": x, "y": x[::-1].copy()}, differentiable=(), derivative=0, cotangents=()
+    )
 
 
 def holds(truth, value, text):
-    for high, low, bound, one in zip(np.ravel(truth.high).tolist(), np.ravel(truth.low).tolist(), np.ravel(truth.bound).tolist(), value, strict=True):
+    for high, low, bound, one in zip(
+        np.ravel(truth.high).tolist(), np.ravel(truth.low).tolist(), np.ravel(truth.bound).tolist(), value, strict=True
+    ):
         if np.isfinite(high) and np.isfinite(bound):
             assert abs(mpf(high) + mpf(low) - one) <= mpf(bound) + SLACK * (1 + abs(one)), text
 
@@ -243,7 +318,8 @@ def test_a_reference_in_which_a_rounding_may_hide_is_refused_with_its_line_or_ri
 def test_constants_of_every_kind_are_tried_by_themselves(tmp_path):
     """Chance alone would leave some out."""
     for text, value in CONSTANTS.items():
-        assert check(tmp_path, (f"{HEAD}    return x * ({text})\n", lambda x, y: [one * value() for one in x]), [0.3, -1.7], "float64") == "", text  # noqa: B023 (called at once)
+        program = f"{HEAD}    return x * ({text})\n", lambda x, y, value=value: [one * value() for one in x]
+        assert check(tmp_path, program, [0.3, -1.7], "float64") == "", text
 
 
 def test_everything_that_is_planted_is_tried_by_itself(tmp_path):
@@ -253,10 +329,19 @@ def test_everything_that_is_planted_is_tried_by_itself(tmp_path):
         if check(tmp_path, (f"{HEAD}    return 0.0 * x + {tree[0]}\n", tree[1]), [0.3, -1.7], "float64"):
             refused.append(text)
     passed = {
-        "({} + 0.0 * x).copy()", "np.stack([v for v in {} + 0.0 * x])", "np.stack([max(v, 0.0) for v in {} + 0.0 * x])", "np.stack(sorted({} + 0.0 * x))", "np.stack([v if v > 0.0 else -v for v in {} + 0.0 * x])",
-        "({} + 0.0 * x)[np.argsort({} + 0.0 * x)]", "({} + 0.0 * x)[np.argmax({} + 0.0 * x)]", "np.clip({}, -0.5, 0.5)", "np.sign({})", "np.array([int(4.0 * v) for v in {} + 0.0 * x])", "(np.zeros(np.shape(x)) + sum([v for v in {} + 0.0 * x]))",
+        "({} + 0.0 * x).copy()",
+        "np.stack([v for v in {} + 0.0 * x])",
+        "np.stack([max(v, 0.0) for v in {} + 0.0 * x])",
+        "np.stack(sorted({} + 0.0 * x))",
+        "np.stack([v if v > 0.0 else -v for v in {} + 0.0 * x])",
+        "({} + 0.0 * x)[np.argsort({} + 0.0 * x)]",
+        "({} + 0.0 * x)[np.argmax({} + 0.0 * x)]",
+        "np.clip({}, -0.5, 0.5)",
+        "np.sign({})",
+        "np.array([int(4.0 * v) for v in {} + 0.0 * x])",
+        "(np.zeros(np.shape(x)) + sum([v for v in {} + 0.0 * x]))",
         "np.array(sorted({} + 0.0 * x, key=lambda v: -v))",
-    }  # fmt: skip
+    }
     assert set(PLANTED) - set(refused) == passed
 
 

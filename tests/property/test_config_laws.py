@@ -25,7 +25,9 @@ from replab.visible import visible
 BOUNDED = dt.timedelta(seconds=60)
 """No configuration takes longer to read, on any machine."""
 pytestmark = pytest.mark.property
-LAW = settings(deadline=BOUNDED, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large])
+LAW = settings(
+    deadline=BOUNDED, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
+)
 
 ENV = 'framework = "numpy"\nversion = "2.4.1"\npython = "3.11"\norder = 1\nmodes = ["eager"]\nrequirements = ["numpy==2.4.1"]\nnote = "n"\nvariables = { A = "1" }\n'
 VARIANTS = '[fast]\ntitle = "t"\nthreads = 2\nframeworks = ["numpy"]\nenvironments = ["numpy-2.4"]\nmodes = ["eager"]\nvariables.numpy = { A = "1" }\nswitches.torch = { mkldnn = false }\neffect.numpy = { threads = 2 }\n'
@@ -52,9 +54,13 @@ g = { inputs = { x = { kind = "uniform", shape = [4], lo = 0.0, hi = 1.0 } }, fa
 """
 CODE = "def f(x, t, a=1.0, b=(), eps=0, beta=0):\n    return x\n\n\ng = f\n"
 FILES = {
-    "containers/numpy-2.4/env.toml": ENV, "containers/groups.toml": 'core = ["numpy-2.4"]\n', "config/variants.toml": VARIANTS,
-    "experiments/ops/experiment.toml": EXPERIMENT, "experiments/ops/reference.py": CODE, "experiments/ops/impl_numpy.py": CODE,
-}  # fmt: skip
+    "containers/numpy-2.4/env.toml": ENV,
+    "containers/groups.toml": 'core = ["numpy-2.4"]\n',
+    "config/variants.toml": VARIANTS,
+    "experiments/ops/experiment.toml": EXPERIMENT,
+    "experiments/ops/reference.py": CODE,
+    "experiments/ops/impl_numpy.py": CODE,
+}
 TOML = [name for name in FILES if name.endswith(".toml")]
 
 PLAIN = (
@@ -64,12 +70,20 @@ PLAIN = (
     | st.floats()
     | st.sampled_from([math.inf, -math.inf, math.nan, 1e308, 5e-324, 0.0, -0.0])
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-    | st.sampled_from(["", "all", "auto", "/dev/null/x", "/etc/passwd", "a b", "{x}", "-n", "\x1b[2J", "nan", "0x", "..", "x" * 300, "\u202e"])
+    | st.sampled_from(
+        ["", "all", "auto", "/dev/null/x", "/etc/passwd", "a b", "{x}", "-n", "\x1b[2J", "nan", "0x", "..", "x" * 300, "\u202e"]
+    )
     | st.dates()
     | st.datetimes()
     | st.times()
 )
-VALUE = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=6), inner, max_size=3), max_leaves=8)
+VALUE = st.recursive(
+    PLAIN,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=6), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
 
 
 def toml(value: object) -> str:
@@ -82,7 +96,11 @@ def toml(value: object) -> str:
         case float():
             return repr(value)
         case str():
-            return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007F") if all(ord(one) < 0x10000 for one in value) else _wide(value)
+            return (
+                json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007F")
+                if all(ord(one) < 0x10000 for one in value)
+                else _wide(value)
+            )
         case dt.date() | dt.time():
             return value.isoformat()
         case list() | tuple():
@@ -153,7 +171,29 @@ def test_any_value_at_any_key_of_the_settings_ends_in_a_lab_or_a_sentence(base: 
 
 
 @LAW
-@given(st.sampled_from(list(config.DEFAULTS)), st.text(max_size=20) | st.sampled_from(["1e400", ".nan", ".inf", "[5]", "[1", "&a [*a]", "2020-99-99", "!!binary x", "=", "? [a]", "0b", "9" * 5000, "[" * 3000, "!!python/name:os.system", "1:99:99"]))
+@given(
+    st.sampled_from(list(config.DEFAULTS)),
+    st.text(max_size=20)
+    | st.sampled_from(
+        [
+            "1e400",
+            ".nan",
+            ".inf",
+            "[5]",
+            "[1",
+            "&a [*a]",
+            "2020-99-99",
+            "!!binary x",
+            "=",
+            "? [a]",
+            "0b",
+            "9" * 5000,
+            "[" * 3000,
+            "!!python/name:os.system",
+            "1:99:99",
+        ]
+    ),
+)
 def test_any_text_given_on_the_command_line_ends_in_a_lab_or_a_sentence(base: Path, key: str, text: str) -> None:
     lay(base)
     try:
@@ -190,7 +230,13 @@ def test_any_value_at_any_key_of_any_file_ends_in_a_lab_or_a_sentence(base: Path
 
 
 @LAW
-@given(st.sampled_from(sorted(FILES)), st.integers(0), st.binary(min_size=1, max_size=8) | st.sampled_from([b"[" * 5000, b"-" * 5000 + b"1", b"\xff", b"\0", b"(" * 150, b"x+" * 4000 + b"x", b"9" * 9000]), st.booleans())
+@given(
+    st.sampled_from(sorted(FILES)),
+    st.integers(0),
+    st.binary(min_size=1, max_size=8)
+    | st.sampled_from([b"[" * 5000, b"-" * 5000 + b"1", b"\xff", b"\0", b"(" * 150, b"x+" * 4000 + b"x", b"9" * 9000]),
+    st.booleans(),
+)
 def test_any_bytes_in_any_file_end_in_a_lab_or_a_sentence(base: Path, name: str, place: int, more: bytes, instead: bool) -> None:
     data = FILES[name].encode()
     place %= len(data)
@@ -198,10 +244,13 @@ def test_any_bytes_in_any_file_end_in_a_lab_or_a_sentence(base: Path, name: str,
 
 
 KINDS_OF_FILES = {
-    "a folder": lambda path: path.mkdir(), "a pipe": os.mkfifo, "a device": lambda path: path.symlink_to("/dev/zero"),
-    "a loop": lambda path: path.symlink_to(path.name), "a link to nothing": lambda path: path.symlink_to("nowhere"),
+    "a folder": lambda path: path.mkdir(),
+    "a pipe": os.mkfifo,
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "a loop": lambda path: path.symlink_to(path.name),
+    "a link to nothing": lambda path: path.symlink_to("nowhere"),
     "huge": lambda path: path.write_bytes(b"#" * (5 << 20)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_FILES)
@@ -214,13 +263,24 @@ def test_what_is_no_file_is_said_and_never_waited_for(tmp_path: Path, name: str,
     shutil.rmtree(tmp_path / name.partition("/")[0])
 
 
-NUMBER = st.sampled_from([0, 1, 2, 3, 5, -1, -3, 8, 64, 200, 10**12]) | st.sampled_from([0.0, -0.5, 1e-10, 2e-10, 1.0, 65.0, 70.0, 1e5, 1e39, -1e308, 1e308, math.inf, -math.inf, math.nan])
+NUMBER = st.sampled_from([0, 1, 2, 3, 5, -1, -3, 8, 64, 200, 10**12]) | st.sampled_from(
+    [0.0, -0.5, 1e-10, 2e-10, 1.0, 65.0, 70.0, 1e5, 1e39, -1e308, 1e308, math.inf, -math.inf, math.nan]
+)
 OPTION: dict[str, st.SearchStrategy[Any]] = {
-    "shape": st.lists(st.integers(0, 6), max_size=4) | st.just([3, 4]) | st.just([10**6, 10**6]), "dtype": st.sampled_from(["int32", "int64", "bool", "float64", "float16", "x"]),
-    "values": st.lists(NUMBER | st.sampled_from(["nan", "inf", "0x1p-3", "-0.0", "one", "1.5"]) | st.booleans(), max_size=6), "positive": st.booleans(), "zeros": st.lists(NUMBER, max_size=3),
-    "name": st.sampled_from(["digits", "diabetes", "iris"]), "part": st.sampled_from(["x", "y", "one_hot", "z"]), "seed": st.text(max_size=3) | st.integers(),
-    "n": st.integers(-1, 9), "levels": st.integers(-1, 9), "rows": st.integers(-1, 2000), "start": st.integers(-1, 2000), "condition": st.sampled_from([0, 0.5, 1, 10.0, 1e8, math.inf]),
-}  # fmt: skip
+    "shape": st.lists(st.integers(0, 6), max_size=4) | st.just([3, 4]) | st.just([10**6, 10**6]),
+    "dtype": st.sampled_from(["int32", "int64", "bool", "float64", "float16", "x"]),
+    "values": st.lists(NUMBER | st.sampled_from(["nan", "inf", "0x1p-3", "-0.0", "one", "1.5"]) | st.booleans(), max_size=6),
+    "positive": st.booleans(),
+    "zeros": st.lists(NUMBER, max_size=3),
+    "name": st.sampled_from(["digits", "diabetes", "iris"]),
+    "part": st.sampled_from(["x", "y", "one_hot", "z"]),
+    "seed": st.text(max_size=3) | st.integers(),
+    "n": st.integers(-1, 9),
+    "levels": st.integers(-1, 9),
+    "rows": st.integers(-1, 2000),
+    "start": st.integers(-1, 2000),
+    "condition": st.sampled_from([0, 0.5, 1, 10.0, 1e8, math.inf]),
+}
 
 
 @LAW
@@ -231,7 +291,9 @@ def test_what_the_check_of_options_accepts_can_be_made_and_holds_numbers(data: s
     names = data.draw(st.sets(st.sampled_from(sorted([*known, "seed"])))) | {name for name, one in known.items() if one.required}
     options = {name: data.draw(OPTION.get(name, NUMBER)) for name in sorted(names)}
     dtype, derivative = data.draw(st.sampled_from(sorted(generators.NORMAL))), data.draw(st.booleans())
-    if any(True for _ in generators.faults(kind, options)) or (kind == "float_range" and generators.empty_window(options, [dtype], derivatives=derivative)):
+    if any(True for _ in generators.faults(kind, options)) or (
+        kind == "float_range" and generators.empty_window(options, [dtype], derivatives=derivative)
+    ):
         with pytest.raises(LabError):
             raise next((LabError(problem) for _, problem in generators.faults(kind, options)), LabError("an empty window"))
         return

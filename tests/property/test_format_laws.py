@@ -20,10 +20,14 @@ wide = st.one_of(
     # Just beside the middle between two neighbours, where rounding twice goes wrong.
     st.builds(
         lambda half, off, exponent: float(np.ldexp(1 + (2 * half + 1) * 2.0**-8 + off * 2.0**-50, exponent)),
-        st.integers(0, 127), st.integers(-2, 2), st.integers(-130, 120),
+        st.integers(0, 127),
+        st.integers(-2, 2),
+        st.integers(-130, 120),
     ),
-    st.builds(lambda half, off: float(np.ldexp(1 + (2 * half + 1) * 2.0**-24 + off * 2.0**-52, 3)), st.integers(0, 2**23 - 1), st.integers(-1, 1)),
-)  # fmt: skip
+    st.builds(
+        lambda half, off: float(np.ldexp(1 + (2 * half + 1) * 2.0**-24 + off * 2.0**-52, 3)), st.integers(0, 2**23 - 1), st.integers(-1, 1)
+    ),
+)
 
 
 def rounded(value: float, dtype: str) -> float:
@@ -60,7 +64,11 @@ def test_rounding_is_rounding_of_the_rational_number(dtype, value):
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_float32_is_rounded_to_bfloat16_as_its_float64_is(value):
-    assert round_to(np.array([value], np.float32), "bfloat16").tolist() == round_to(np.array([value]), "bfloat16").tolist() == [rounded(value, "bfloat16")]
+    assert (
+        round_to(np.array([value], np.float32), "bfloat16").tolist()
+        == round_to(np.array([value]), "bfloat16").tolist()
+        == [rounded(value, "bfloat16")]
+    )
 
 
 @given(strategies.dtypes, wide)

@@ -13,20 +13,51 @@ from replab.truth.perturbed import Perturbed, rounding, side_by_side
 pytestmark = pytest.mark.property
 
 INEXACT = {
-    "exp": lambda x, y: np_.exp(x), "log": lambda x, y: np_.log(np_.abs(x) + 0.0), "sin": lambda x, y: np_.sin(x), "tanh": lambda x, y: np_.tanh(x),
-    "sqrt": lambda x, y: np_.sqrt(np_.abs(x)), "add": lambda x, y: x + y, "subtract": lambda x, y: x - y, "multiply": lambda x, y: x * y, "divide": lambda x, y: x / y,
-    "power": lambda x, y: np_.abs(x) ** 1.5, "square": lambda x, y: np_.square(x), "erf": lambda x, y: special_.erf(x), "arctan2": np_.arctan2,
-    "log1p": lambda x, y: np_.log1p(np_.abs(x)), "sum of two": lambda x, y: np_.sum(np_.stack([x, y]), axis=0), "scalar": lambda x, y: 0.3 * x,
-}  # fmt: skip
+    "exp": lambda x, y: np_.exp(x),
+    "log": lambda x, y: np_.log(np_.abs(x) + 0.0),
+    "sin": lambda x, y: np_.sin(x),
+    "tanh": lambda x, y: np_.tanh(x),
+    "sqrt": lambda x, y: np_.sqrt(np_.abs(x)),
+    "add": lambda x, y: x + y,
+    "subtract": lambda x, y: x - y,
+    "multiply": lambda x, y: x * y,
+    "divide": lambda x, y: x / y,
+    "power": lambda x, y: np_.abs(x) ** 1.5,
+    "square": lambda x, y: np_.square(x),
+    "erf": lambda x, y: special_.erf(x),
+    "arctan2": np_.arctan2,
+    "log1p": lambda x, y: np_.log1p(np_.abs(x)),
+    "sum of two": lambda x, y: np_.sum(np_.stack([x, y]), axis=0),
+    "scalar": lambda x, y: 0.3 * x,
+}
 EXACT = {
-    "abs": lambda x, y: np_.abs(x), "negative": lambda x, y: -x, "maximum": np_.maximum, "minimum": np_.minimum,
-    "sign": lambda x, y: np_.sign(x), "floor": lambda x, y: np_.floor(x), "where": lambda x, y: np_.where(x > y, x, y), "max": lambda x, y: np_.max(x),
-    "sort": lambda x, y: np_.sort(x), "reshape": lambda x, y: np_.reshape(x, (1, -1)), "concatenate": lambda x, y: np_.concatenate([x, y]),
-    "stack": lambda x, y: np_.stack([x, y]), "doubled": lambda x, y: 2.0 * x, "halved": lambda x, y: x / 2.0, "plus zero": lambda x, y: x + 0.0,
-    "clip": lambda x, y: np_.clip(x, -0.5, 0.5), "transpose": lambda x, y: np_.transpose(np_.stack([x, y])), "one element": lambda x, y: x[0],
-    "slice": lambda x, y: x[::2], "flip": lambda x, y: x[::-1], "take": lambda x, y: x[np.array([0, 0])], "repeat": lambda x, y: np_.repeat(x, 2), "tile": lambda x, y: np_.tile(x, 2),
-    "expand": lambda x, y: np_.expand_dims(x, 0), "multiplied by zero": lambda x, y: x * 0.0, "minus itself": lambda x, y: x - x,
-}  # fmt: skip
+    "abs": lambda x, y: np_.abs(x),
+    "negative": lambda x, y: -x,
+    "maximum": np_.maximum,
+    "minimum": np_.minimum,
+    "sign": lambda x, y: np_.sign(x),
+    "floor": lambda x, y: np_.floor(x),
+    "where": lambda x, y: np_.where(x > y, x, y),
+    "max": lambda x, y: np_.max(x),
+    "sort": lambda x, y: np_.sort(x),
+    "reshape": lambda x, y: np_.reshape(x, (1, -1)),
+    "concatenate": lambda x, y: np_.concatenate([x, y]),
+    "stack": lambda x, y: np_.stack([x, y]),
+    "doubled": lambda x, y: 2.0 * x,
+    "halved": lambda x, y: x / 2.0,
+    "plus zero": lambda x, y: x + 0.0,
+    "clip": lambda x, y: np_.clip(x, -0.5, 0.5),
+    "transpose": lambda x, y: np_.transpose(np_.stack([x, y])),
+    "one element": lambda x, y: x[0],
+    "slice": lambda x, y: x[::2],
+    "flip": lambda x, y: x[::-1],
+    "take": lambda x, y: x[np.array([0, 0])],
+    "repeat": lambda x, y: np_.repeat(x, 2),
+    "tile": lambda x, y: np_.tile(x, 2),
+    "expand": lambda x, y: np_.expand_dims(x, 0),
+    "multiplied by zero": lambda x, y: x * 0.0,
+    "minus itself": lambda x, y: x - x,
+}
 values = st.lists(st.floats(0.0625, 8, width=16).map(lambda v: v), min_size=1, max_size=6)
 formats = st.sampled_from(sorted(FORMATS))
 
@@ -91,7 +122,12 @@ def test_integer_and_boolean_results_are_plain():
 def test_both_sides_of_a_choice_stay_perturbed():
     with rounding(FORMATS["float32"], 0):
         x = side_by_side(np.array([0.3, 0.7, 0.9]))
-        for mixed in (np_.where(x > 0.5, x, 0.1), np_.where(x > 0.5, 0.1, x), np_.concatenate([np.array([0.1]), x]), np_.stack([np.array([0.1, 0.2, 0.3]), x])):
+        for mixed in (
+            np_.where(x > 0.5, x, 0.1),
+            np_.where(x > 0.5, 0.1, x),
+            np_.concatenate([np.array([0.1]), x]),
+            np_.stack([np.array([0.1, 0.2, 0.3]), x]),
+        ):
             assert isinstance(mixed, Perturbed)
 
 

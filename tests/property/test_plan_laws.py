@@ -11,7 +11,9 @@ from replab.model import MODES, Environment, Variant
 
 pytestmark = pytest.mark.property
 
-TORCH = Environment(name="torch-2.13", framework="torch", version="2.13.0", python="3.11", modes=MODES["torch"], requirements=("torch==2.13.0",), order=0)
+TORCH = Environment(
+    name="torch-2.13", framework="torch", version="2.13.0", python="3.11", modes=MODES["torch"], requirements=("torch==2.13.0",), order=0
+)
 names = st.lists(st.sampled_from(["exp", "log", "sin", "tanh", "sum", "max", "erf", "relu"]), min_size=1, max_size=6, unique=True)
 
 

@@ -18,7 +18,9 @@ FUNCTIONS = ("alpha", "beta", "gamma", "delta")
 @st.composite
 def programs(draw: st.DrawFn) -> tuple[dict[str, tuple[int, tuple[str, ...]]], tuple[str, ...]]:
     """Functions with a number each and the functions they call (cycles included), and an order of definition."""
-    table = {name: (draw(st.integers(0, 9)), tuple(draw(st.lists(st.sampled_from(FUNCTIONS), max_size=2, unique=True)))) for name in FUNCTIONS}
+    table = {
+        name: (draw(st.integers(0, 9)), tuple(draw(st.lists(st.sampled_from(FUNCTIONS), max_size=2, unique=True)))) for name in FUNCTIONS
+    }
     return table, tuple(draw(st.permutations(FUNCTIONS)))
 
 
@@ -28,7 +30,12 @@ def text(table, order, *, comments=False, quotes='"'):
         number, called = table[name]
         head = [f"# about {name}", "", ""] if comments else []
         docstring = [f"    {quotes}{quotes}{quotes}What it does.{quotes}{quotes}{quotes}"] if comments else []
-        parts += [*head, f"def {name}(x):", *docstring, f"    return np.exp(x) + {number}" + "".join(f" + {other}(x)" for other in called) + ("  # here" if comments else "")]
+        parts += [
+            *head,
+            f"def {name}(x):",
+            *docstring,
+            f"    return np.exp(x) + {number}" + "".join(f" + {other}(x)" for other in called) + ("  # here" if comments else ""),
+        ]
     return "\n".join(parts) + "\n"
 
 

@@ -35,10 +35,27 @@ def made(spec):
 
 def cell_file(found, key=KEY):
     outputs = [
-        {"name": name, "dtype": DTYPE_OF[dtype], "shape": list(values.shape), "sha256": hashlib.sha256(values.tobytes()).hexdigest(), "blob": False}
+        {
+            "name": name,
+            "dtype": DTYPE_OF[dtype],
+            "shape": list(values.shape),
+            "sha256": hashlib.sha256(values.tobytes()).hexdigest(),
+            "blob": False,
+        }
         for name, (dtype, values) in found.items()
     ]
-    record = {"schema": SCHEMA, "key": key, "id": "a", "status": "ok", "reason": "", "seconds": 0.5, "first_call_seconds": 0.5, "outputs": outputs, "notes": [], "observation": ""}
+    record = {
+        "schema": SCHEMA,
+        "key": key,
+        "id": "a",
+        "status": "ok",
+        "reason": "",
+        "seconds": 0.5,
+        "first_call_seconds": 0.5,
+        "outputs": outputs,
+        "notes": [],
+        "observation": "",
+    }
     return record, encode(record, found)
 
 

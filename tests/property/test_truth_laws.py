@@ -19,17 +19,33 @@ pytestmark = pytest.mark.property
 count = itertools.count()
 
 UNARY = {
-    "np.exp({})": lambda x: x.exp(), "np.tanh({})": lambda x: x.tanh(), "np.sin({})": lambda x: x.sin(), "np.arctan({})": lambda x: x.atan(),
-    "np.sqrt(np.abs({}) + 1.0)": lambda x: (abs(x) + 1).sqrt(), "np.log1p(np.square({}))": lambda x: (x * x).log1p(),
-    "special.erf({})": lambda x: x.erf(), "(-{})": lambda x: -x, "np.maximum({}, 0.25)": lambda x: arb.max(x, arb(0.25)),
-    "np.expm1({})": lambda x: x.expm1(), "np.cosh({})": lambda x: x.cosh(),
-}  # fmt: skip
+    "np.exp({})": lambda x: x.exp(),
+    "np.tanh({})": lambda x: x.tanh(),
+    "np.sin({})": lambda x: x.sin(),
+    "np.arctan({})": lambda x: x.atan(),
+    "np.sqrt(np.abs({}) + 1.0)": lambda x: (abs(x) + 1).sqrt(),
+    "np.log1p(np.square({}))": lambda x: (x * x).log1p(),
+    "special.erf({})": lambda x: x.erf(),
+    "(-{})": lambda x: -x,
+    "np.maximum({}, 0.25)": lambda x: arb.max(x, arb(0.25)),
+    "np.expm1({})": lambda x: x.expm1(),
+    "np.cosh({})": lambda x: x.cosh(),
+}
 BINARY = {
-    "({} + {})": lambda x, y: x + y, "({} - {})": lambda x, y: x - y, "({} * {})": lambda x, y: x * y,
-    "({} / (np.square({}) + 0.5))": lambda x, y: x / (y * y + 0.5), "np.logaddexp({}, {})": lambda x, y: (x.exp() + y.exp()).log(),
+    "({} + {})": lambda x, y: x + y,
+    "({} - {})": lambda x, y: x - y,
+    "({} * {})": lambda x, y: x * y,
+    "({} / (np.square({}) + 0.5))": lambda x, y: x / (y * y + 0.5),
+    "np.logaddexp({}, {})": lambda x, y: (x.exp() + y.exp()).log(),
     "np.hypot({}, {} + 3.0)": lambda x, y: (x * x + (y + 3) * (y + 3)).sqrt(),
-}  # fmt: skip
-LEAVES = {"x": lambda x, y: x, "y": lambda x, y: y, "np.pi": lambda x, y: arb.pi(), "(0.1 + 0.0 * x)": lambda x, y: arb(0.1), "2.0": lambda x, y: arb(2)}
+}
+LEAVES = {
+    "x": lambda x, y: x,
+    "y": lambda x, y: y,
+    "np.pi": lambda x, y: arb.pi(),
+    "(0.1 + 0.0 * x)": lambda x, y: arb(0.1),
+    "2.0": lambda x, y: arb(2),
+}
 """A bare 0.1 would meet another one in Python's own arithmetic, which rounds before anything of ours is asked."""
 
 
@@ -43,7 +59,9 @@ def _binary(template, left, right):
 
 expressions = st.recursive(
     st.sampled_from(list(LEAVES.items())),
-    lambda inner: st.one_of(st.builds(_unary, st.sampled_from(sorted(UNARY)), inner), st.builds(_binary, st.sampled_from(sorted(BINARY)), inner, inner)),
+    lambda inner: st.one_of(
+        st.builds(_unary, st.sampled_from(sorted(UNARY)), inner), st.builds(_binary, st.sampled_from(sorted(BINARY)), inner, inner)
+    ),
     max_leaves=6,
 )
 numbers = st.lists(st.floats(-2, 2, width=32), min_size=1, max_size=4)
@@ -54,7 +72,15 @@ def posed(folder, text, x, y, derivative=0, cotangents=()):
     place.mkdir()
     path = place / "reference.py"
     path.write_text(f"import numpy as np\nfrom scipy import special\ndef f(x, y):\n    return {text} + 0.0 * x * y\n", encoding="utf-8")
-    return Problem(path=path, function="f", parameters={}, inputs={"x": x, "y": y}, differentiable=("x", "y"), derivative=derivative, cotangents=cotangents)
+    return Problem(
+        path=path,
+        function="f",
+        parameters={},
+        inputs={"x": x, "y": y},
+        differentiable=("x", "y"),
+        derivative=derivative,
+        cotangents=cotangents,
+    )
 
 
 @given(expressions, numbers, st.sampled_from(("float32", "float64")))
@@ -91,7 +117,9 @@ def test_gradients_agree_with_high_precision_differences(tmp_path, expression, v
                 if "maximum" in text or "abs" in text or not arb(enclosure[i]).is_finite():
                     continue  # at a kink the two differ rightly
                 expected = arb(float(cotangent[i])) * side / (2 * h)
-                assert abs(expected - enclosure[i]).mid() <= enclosure[i].rad() + expected.rad() + arb(2) ** -100 * (1 + abs(expected)), text
+                assert abs(expected - enclosure[i]).mid() <= enclosure[i].rad() + expected.rad() + arb(2) ** -100 * (1 + abs(expected)), (
+                    text
+                )
     finally:
         ctx.prec = before
 

@@ -37,7 +37,11 @@ def test_distances_add_up_along_the_line(case):
     assert int(ulp_distance(x, z, dtype)[0]) == int(ulp_distance(x, y, dtype)[0]) + int(ulp_distance(y, z, dtype)[0])
 
 
-@given(st.sampled_from(("float16", "float32", "float64")).flatmap(lambda d: st.tuples(st.just(d), strategies.places(d))), st.integers(0, 30), st.booleans())
+@given(
+    st.sampled_from(("float16", "float32", "float64")).flatmap(lambda d: st.tuples(st.just(d), strategies.places(d))),
+    st.integers(0, 30),
+    st.booleans(),
+)
 def test_n_steps_of_nextafter_are_n_ulps(case, steps, up):
     dtype, place = case
     start = strategies.at([place], dtype)

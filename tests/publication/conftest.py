@@ -14,7 +14,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = os.environ.get("REPLAB_CACHE", str(ROOT / ".replab"))
-PARTS = ("Snakefile", "rules", "scripts", "config", "containers", "reports", "profiles", "pyproject.toml", "requirements.lock", "cluster.lock", "LICENSE", "CITATION.cff")
+PARTS = (
+    "Snakefile",
+    "rules",
+    "scripts",
+    "config",
+    "containers",
+    "reports",
+    "profiles",
+    "pyproject.toml",
+    "requirements.lock",
+    "cluster.lock",
+    "LICENSE",
+    "CITATION.cff",
+)
 FIRST, SECOND = "2026.9.0", "2026.11.0"
 
 
@@ -49,7 +62,14 @@ class Laboratory:
         values = [f"{key}={value}" for key, value in {**self.settings, **settings}.items()]
         command = [sys.executable, "-m", "snakemake", "--cores", "2", *targets, "--config", *values]
         done = subprocess.run(
-            command, cwd=self.root, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400, check=False
+            command,
+            cwd=self.root,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=400,
+            check=False,
         )
         assert done.returncode == code, done.stdout[-6000:]
         return done.stdout
@@ -61,9 +81,15 @@ class Laboratory:
     def replab(self, *arguments: str, code: int = 0) -> str:
         """A real ``replab`` command; what it printed."""
         done = subprocess.run(
-            self.command(*arguments), cwd=self.root, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            timeout=400, check=False,
-        )  # fmt: skip
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=400,
+            check=False,
+        )
         assert done.returncode == code, done.stdout[-6000:]
         assert "Traceback" not in done.stdout
         return done.stdout
@@ -103,7 +129,10 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
     """A clean repository, and a finished run in it."""
     root = tmp_path_factory.mktemp("laboratory")
     listed = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *PARTS], capture_output=True, text=True, check=True
+        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *PARTS],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():

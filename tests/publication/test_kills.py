@@ -24,9 +24,13 @@ SELECTED = ("-c", "environments=numpy-2.5", "-c", "variants=default")
 def killed(laboratory: Laboratory, arguments: tuple[str, ...], luck: random.Random, begun: Callable[[], bool], whole: float) -> bool:
     """Start a command and kill it: a while after it has begun to write, or before; whether it was hit."""
     process = subprocess.Popen(
-        laboratory.command(*arguments), cwd=laboratory.root, env=laboratory.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        laboratory.command(*arguments),
+        cwd=laboratory.root,
+        env=laboratory.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
-    )  # fmt: skip
+    )
     if luck.random() < 0.75:
         while process.poll() is None and not begun():
             time.sleep(0.0005)
@@ -55,7 +59,13 @@ def test_a_killed_merge_leaves_a_sound_store_and_is_ended_by_the_next(laboratory
     hit = 0
     for place in range(TRIES):
         there = tmp_path / f"results{place}"
-        hit += killed(laboratory, ("merge", str(packed), "--trust", "-c", f"results={there}"), luck, lambda there=there: (there / "staging").exists(), whole)
+        hit += killed(
+            laboratory,
+            ("merge", str(packed), "--trust", "-c", f"results={there}"),
+            luck,
+            lambda there=there: (there / "staging").exists(),
+            whole,
+        )
         if (there / "store").is_dir():
             laboratory.replab("verify", "-c", f"results={there}")
         laboratory.replab("merge", str(packed), "--trust", "-c", f"results={there}")
@@ -80,12 +90,16 @@ def test_a_killed_bundle_leaves_no_half_file_under_its_name(laboratory: Laborato
         assert [path.name for path in tmp_path.iterdir()] == ["x.bundle"]
 
 
-def test_a_killed_deployment_shows_whole_versions_only_and_is_ended_by_the_next(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:
+def test_a_killed_deployment_shows_whole_versions_only_and_is_ended_by_the_next(
+    laboratory: Laboratory, second: Path, tmp_path: Path
+) -> None:
     luck = random.Random(f"{SEED} deploy")
     whole = seconds(lambda: laboratory.replab("deploy", "--to", str(tmp_path / "first"), "--site", str(laboratory.site)))
     for place in range(TRIES):
         target = tmp_path / f"target{place}"
-        killed(laboratory, ("deploy", "--to", str(target), "--site", str(laboratory.site)), luck, lambda target=target: target.exists(), whole)
+        killed(
+            laboratory, ("deploy", "--to", str(target), "--site", str(laboratory.site)), luck, lambda target=target: target.exists(), whole
+        )
         if (target / "versions.json").exists():
             laboratory.replab("verify", str(target))
         laboratory.replab("deploy", "--to", str(target), "--site", str(laboratory.site))

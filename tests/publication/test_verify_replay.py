@@ -168,7 +168,9 @@ def test_a_replay_tells_other_bits_from_other_values_and_says_why(laboratory: La
     about["environments"]["numpy-2.5"]["platform"] = " ".join([*words[:2], "AnotherVendor-1-2", *words[3:]])
     (copy / "publication.json").write_text(json.dumps(about))
     (copy / sums.SUMS).write_text(sums.text(sums.of_folder(copy)))
-    said = laboratory.replab("replay", "--trust", str(copy), "--out", str(tmp_path / "replay"), "--cells", "tiny.[st]*:float32", "--cached", code=1)
+    said = laboratory.replab(
+        "replay", "--trust", str(copy), "--out", str(tmp_path / "replay"), "--cells", "tiny.[st]*:float32", "--cached", code=1
+    )
     found = json.loads((tmp_path / "replay" / "replay.json").read_text())
     by_case = {one["id"].partition(":")[0]: one for one in found["cells"]}
     assert by_case["tiny.square"]["kind"] == "within"
@@ -195,7 +197,9 @@ def test_a_tampered_version_is_not_replayed(laboratory: Laboratory, copy: Path, 
 
 
 def test_a_pattern_that_matches_nothing_is_one_sentence(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:
-    said = laboratory.replab("replay", "--trust", str(second), "--cells", "ops.exp", "--out", str(tmp_path / "replay"), code=ReplayError.exit_code)
+    said = laboratory.replab(
+        "replay", "--trust", str(second), "--cells", "ops.exp", "--out", str(tmp_path / "replay"), code=ReplayError.exit_code
+    )
     assert "no published cell matches 'ops.exp'" in said
 
 
@@ -286,7 +290,9 @@ def test_a_bundle_with_a_wrong_hash_is_refused_and_nothing_is_merged(
 
 def test_what_is_no_bundle_is_one_sentence(laboratory: Laboratory, second: Path, tmp_path: Path) -> None:
     (tmp_path / "x.bundle").write_bytes(b"no bundle")
-    said = laboratory.replab("merge", "--trust", str(tmp_path / "x.bundle"), "-c", f"results={tmp_path / 'r'}", code=TamperedError.exit_code)
+    said = laboratory.replab(
+        "merge", "--trust", str(tmp_path / "x.bundle"), "-c", f"results={tmp_path / 'r'}", code=TamperedError.exit_code
+    )
     assert "is damaged or no bundle" in said
     said = laboratory.replab("bundle", "ops.exp", "--out", str(tmp_path / "y"), "-c", "variants=default", code=BundleError.exit_code)
     assert "no result matches 'ops.exp'" in said
@@ -317,7 +323,11 @@ def test_versions_are_pushed_to_a_branch_of_a_real_repository(laboratory: Labora
     assert states(one) == [("the site", ()), (FIRST, ())]
 
     (one / "CNAME").write_text("lab.example.org\n")  # somebody else's file, pushed meanwhile
-    for command in (["add", "CNAME"], ["-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "-m", "own name"], ["push", "--quiet"]):
+    for command in (
+        ["add", "CNAME"],
+        ["-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "-m", "own name"],
+        ["push", "--quiet"],
+    ):
         subprocess.run(["git", "-C", str(one), *command], check=True, capture_output=True)
 
     laboratory.replab("deploy", "--to", f"{remote}#pages")

@@ -39,9 +39,19 @@ def files(folder: Path) -> dict[str, tuple[bytes, int]]:
 def test_a_version_is_whole_and_says_what_it_is(first: Path, second: Path) -> None:
     for folder in (first, second):
         for name in (
-            "index.html", "report/index.html", "tables/cells.parquet", "tables/claims.json", "locks/numpy-2.5/cpu.lock", "plan/settings.json",
-            "store/manifest.parquet", "workflow/Snakefile", "sbom/numpy-2.5.cdx.json", "CITATION.cff", "ro-crate-metadata.json", "SHA256SUMS",
-        ):  # fmt: skip
+            "index.html",
+            "report/index.html",
+            "tables/cells.parquet",
+            "tables/claims.json",
+            "locks/numpy-2.5/cpu.lock",
+            "plan/settings.json",
+            "store/manifest.parquet",
+            "workflow/Snakefile",
+            "sbom/numpy-2.5.cdx.json",
+            "CITATION.cff",
+            "ro-crate-metadata.json",
+            "SHA256SUMS",
+        ):
             assert (folder / name).is_file(), name
         subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
         about = json.loads((folder / "publication.json").read_text())
@@ -57,7 +67,9 @@ def test_a_version_is_a_valid_workflow_run_crate(first: Path) -> None:
     assert graph["./"]["mainEntity"]["@id"] == "workflow/Snakefile"
     assert graph["#run"]["instrument"]["@id"] == "workflow/Snakefile"
     assert {"@id": "tables/cells.parquet"} in graph["#run"]["result"]
-    assert all((first / name).exists() for name in graph if re.match(r"[a-z]", name) and "://" not in name and name != "ro-crate-metadata.json")
+    assert all(
+        (first / name).exists() for name in graph if re.match(r"[a-z]", name) and "://" not in name and name != "ro-crate-metadata.json"
+    )
 
 
 def test_the_crate_check_can_fail(first: Path, tmp_path: Path) -> None:
@@ -108,7 +120,9 @@ def test_the_site_lists_all_versions_and_links_lead_somewhere(laboratory: Labora
     assert [one["version"] for one in listed] == [FIRST, SECOND]
     assert all(one["headline"].startswith("Of ") and one["date"] for one in listed)
     assert json.loads((site / "latest" / "publication.json").read_text())["version"] == SECOND
-    assert_links_lead_somewhere([site / "index.html", *site.glob("changes/*.html"), site / FIRST / "index.html", site / SECOND / "index.html"])
+    assert_links_lead_somewhere(
+        [site / "index.html", *site.glob("changes/*.html"), site / FIRST / "index.html", site / SECOND / "index.html"]
+    )
     index = (site / "index.html").read_text()
     for one in listed:
         assert one["headline"] in index.replace("&#39;", "'")
@@ -148,7 +162,9 @@ def test_other_content_under_a_published_name_is_refused(laboratory: Laboratory,
         (None, "no version was given"),
     ],
 )
-def test_a_version_that_cannot_be_one_ends_the_workflow_before_it_runs(laboratory: Laboratory, first: Path, version: str | None, words: str) -> None:
+def test_a_version_that_cannot_be_one_ends_the_workflow_before_it_runs(
+    laboratory: Laboratory, first: Path, version: str | None, words: str
+) -> None:
     said = laboratory.snakemake("publish", code=PublishError.exit_code, **({} if version is None else {"version": version}))
     assert words in said
     assert "Traceback" not in said
@@ -218,7 +234,10 @@ def test_stale_pins_and_failed_controls_are_refused(laboratory: Laboratory, else
 
 def visible(site: Path) -> tuple[set[str], list[str]]:
     """Folders of versions that anybody sees, and the versions that are listed; both must be whole."""
-    folders = {path.name for path in site.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."} - {"changes", "static"}
+    folders = {path.name for path in site.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."} - {
+        "changes",
+        "static",
+    }
     for name in folders:
         assert check.version(check.Folder(site / name)).faults == (), name
     if not (site / "versions.json").exists():
@@ -246,9 +265,13 @@ def test_kill_9_at_any_moment_leaves_the_site_whole(laboratory: Laboratory, else
     killed = 0
     for name, reached in moments.items():
         process = subprocess.Popen(
-            laboratory.command("publish", name, "--site", str(elsewhere)), cwd=laboratory.root, env=laboratory.environment(),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            laboratory.command("publish", name, "--site", str(elsewhere)),
+            cwd=laboratory.root,
+            env=laboratory.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         while process.poll() is None and not reached(name):
             time.sleep(0.0005)
         if process.poll() is None:
@@ -281,9 +304,14 @@ def test_a_full_disk_is_one_sentence_and_changes_nothing(laboratory: Laboratory,
         {python} verify {elsewhere} || exit 92
     """
     done = subprocess.run(
-        ["unshare", "-rm", "bash", "-c", script], cwd=laboratory.root, env=laboratory.environment(), text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, check=False,
-    )  # fmt: skip
+        ["unshare", "-rm", "bash", "-c", script],
+        cwd=laboratory.root,
+        env=laboratory.environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
     assert f"code {PublishError.exit_code}" in done.stdout
     assert "cannot be written: No space left on device. Free some space, and publish again: nothing was published" in done.stdout

@@ -65,7 +65,9 @@ def damage(path: Path, luck: random.Random) -> str:
 
 def force_a_reader(world: World, luck: random.Random) -> None:
     """Have something read the files again: derived files are lost, or a source is edited and mended."""
-    for path in luck.choice([[], [], list((world.results / "judged").glob("*")), [world.results / "cells.parquet"], list((world.results / "batches").glob("*"))]):
+    for path in luck.choice(
+        [[], [], list((world.results / "judged").glob("*")), [world.results / "cells.parquet"], list((world.results / "batches").glob("*"))]
+    ):
         path.unlink(missing_ok=True)
 
 
@@ -119,8 +121,14 @@ def test_damage_to_any_file_of_a_finished_run_is_noticed_or_harmless(
 def test_damage_to_the_store_is_found_by_verify(world: World, record_property: object) -> None:
     luck, score = chance("verify"), Score("damaged files of the store, read by verify")
     for _ in range(tries(8)):
-        found = [path for path in sorted((world.results / "store").rglob("*")) if path.is_file() and path.suffix in (".safetensors", ".json")]
-        victim = luck.choice([path for path in found if path.parent.name == "observations"] or found) if luck.random() < 0.4 else luck.choice(found)
+        found = [
+            path for path in sorted((world.results / "store").rglob("*")) if path.is_file() and path.suffix in (".safetensors", ".json")
+        ]
+        victim = (
+            luck.choice([path for path in found if path.parent.name == "observations"] or found)
+            if luck.random() < 0.4
+            else luck.choice(found)
+        )
         before = victim.read_bytes()
         stat = victim.stat()
         place = luck.randrange(len(before))

@@ -82,33 +82,68 @@ class World:
     def command(self, *targets: str, **settings: object) -> list[str]:
         """The command line of a run."""
         values = {"results": self.results, "experiments": self.families, "cache": self.cache, **self.settings, **settings}
-        return [sys.executable, "-m", "snakemake", "--cores", "2", *targets, "--config", *(f"{key}={value}" for key, value in values.items())]
+        return [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--cores",
+            "2",
+            *targets,
+            "--config",
+            *(f"{key}={value}" for key, value in values.items()),
+        ]
 
     def variables(self) -> dict[str, str]:
         """Those of its processes; the place for temporary files is its own, so that what is left there is seen."""
-        return {**os.environ, "TMPDIR": str(self.temporary), "UV_FIND_LINKS": os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS", "")}
+        return {
+            **os.environ,
+            "TMPDIR": str(self.temporary),
+            "UV_FIND_LINKS": os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS", ""),
+        }
 
     def start(self, *before: str) -> subprocess.Popen[str]:
         """A run in a process group of its own; ``before``: a command that starts it."""
         return subprocess.Popen(
-            [*before, *self.command()], cwd=ROOT, env=self.variables(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            [*before, *self.command()],
+            cwd=ROOT,
+            env=self.variables(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
 
     def run(self, *before: str, **settings: object) -> tuple[int, str]:
         """A run to its end: exit code, and what it printed."""
         done = subprocess.run(
-            [*before, *self.command(**settings)], cwd=ROOT, env=self.variables(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            timeout=PATIENCE, check=False,
-        )  # fmt: skip
+            [*before, *self.command(**settings)],
+            cwd=ROOT,
+            env=self.variables(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
         return done.returncode, done.stdout
 
     def replab(self, *arguments: str) -> tuple[int, str]:
         """A command of the lab on these results."""
-        values = [word for key, value in {"results": self.results, "cache": self.cache, "experiments": f"[{self.families}]"}.items() for word in ("-c", f"{key}={value}")]
+        values = [
+            word
+            for key, value in {"results": self.results, "cache": self.cache, "experiments": f"[{self.families}]"}.items()
+            for word in ("-c", f"{key}={value}")
+        ]
         done = subprocess.run(
-            [sys.executable, "-m", "replab.cli", *arguments, *values], cwd=ROOT, env=self.variables(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, timeout=PATIENCE, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "replab.cli", *arguments, *values],
+            cwd=ROOT,
+            env=self.variables(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
         return done.returncode, done.stdout
 
     def edit(self, gain: str) -> None:

@@ -38,9 +38,12 @@ KEY = hashlib.sha256(b"a key").hexdigest()
 def lab_at(root: Path) -> Any:
     """A lab with one case, whose result is in the store with a blob and an observation."""
     for name, text in {
-        "containers/numpy-2.4/env.toml": ENV, "experiments/ops/experiment.toml": EXPERIMENT, "experiments/ops/reference.py": "def f(x):\n    return x\n",
-        "experiments/ops/impl_numpy.py": "def f(x):\n    return x\n", "results/environments/numpy-2.4.json": json.dumps(FACTS),
-    }.items():  # fmt: skip
+        "containers/numpy-2.4/env.toml": ENV,
+        "experiments/ops/experiment.toml": EXPERIMENT,
+        "experiments/ops/reference.py": "def f(x):\n    return x\n",
+        "experiments/ops/impl_numpy.py": "def f(x):\n    return x\n",
+        "results/environments/numpy-2.4.json": json.dumps(FACTS),
+    }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     lab = config.load_lab({"environments": "all"}, root)
@@ -49,13 +52,22 @@ def lab_at(root: Path) -> Any:
     values = np.arange(3, dtype=np.float32)
     digest = hashlib.sha256(values.tobytes()).hexdigest()
     record = {
-        "schema": 1, "key": KEY, "id": CELL, "status": "ok", "reason": "", "seconds": 0.1, "first_call_seconds": 0.1, "notes": [],
-        "outputs": [{"name": "out", "dtype": "float32", "shape": [3], "sha256": digest, "blob": True}], "observation": hashlib.sha256(seen).hexdigest(),
-    }  # fmt: skip
+        "schema": 1,
+        "key": KEY,
+        "id": CELL,
+        "status": "ok",
+        "reason": "",
+        "seconds": 0.1,
+        "first_call_seconds": 0.1,
+        "notes": [],
+        "outputs": [{"name": "out", "dtype": "float32", "shape": [3], "sha256": digest, "blob": True}],
+        "observation": hashlib.sha256(seen).hexdigest(),
+    }
     files = {
-        store.cell_path(KEY): encode(record, {}), store.blob_path(digest): encode({}, {"data": ("F32", values)}),
+        store.cell_path(KEY): encode(record, {}),
+        store.blob_path(digest): encode({}, {"data": ("F32", values)}),
         store.observation_path(record["observation"]): seen,
-    }  # fmt: skip
+    }
     for path, data in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -204,7 +216,9 @@ def test_an_odd_list_is_refused_as_a_whole_in_one_sentence(packed: Path, tmp_pat
     assert not [*(tmp_path / "results").rglob("*.json"), *(tmp_path / "results").rglob("*.safetensors")]
 
 
-@pytest.mark.parametrize("text", [DEEP, b"null", b"[]", b"3", b"\xff", b"", b'{"schema": 2, "cells": ' + DEEP + b"}"], ids=lambda text: str(text[:12]))
+@pytest.mark.parametrize(
+    "text", [DEEP, b"null", b"[]", b"3", b"\xff", b"", b'{"schema": 2, "cells": ' + DEEP + b"}"], ids=lambda text: str(text[:12])
+)
 def test_a_list_that_is_no_table_is_refused(packed: Path, tmp_path: Path, text: bytes) -> None:
     write(packed, with_head(members_of(packed), None, text))
     with pytest.raises(TamperedError), bundle.unpacked(packed, tmp_path / "scratch"):
@@ -219,13 +233,28 @@ def test_a_bomb_is_refused_before_a_byte_of_it_is_written(packed: Path, tmp_path
     head["files"][name] = {"size": len(zeros), "sha256": hashlib.sha256(zeros).hexdigest()}
     write(packed, {**with_head(members, head), name: zeros})
     began = time.process_time()
-    with pytest.raises(TamperedError, match="would unpack to 100 MiB, which no results do from so little"), bundle.unpacked(packed, tmp_path / "scratch"):
+    with (
+        pytest.raises(TamperedError, match="would unpack to 100 MiB, which no results do from so little"),
+        bundle.unpacked(packed, tmp_path / "scratch"),
+    ):
         pass
     assert not (tmp_path / "scratch").exists()
     assert time.process_time() - began < 5
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_SPARSE])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        tarfile.SYMTYPE,
+        tarfile.LNKTYPE,
+        tarfile.FIFOTYPE,
+        tarfile.CHRTYPE,
+        tarfile.DIRTYPE,
+        tarfile.XHDTYPE,
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_SPARSE,
+    ],
+)
 def test_a_member_that_is_no_plain_file_is_refused(packed: Path, tmp_path: Path, kind: bytes) -> None:
     members = members_of(packed)
     head = {name: members[name] for name in (sums.SUMS, bundle.HEAD)}
@@ -286,18 +315,26 @@ def test_where_there_is_no_room_nothing_half_written_stays(tmp_path: Path, size:
 
 
 ODD_FILES: dict[str, bytes] = {
-    "no JSON": b"\x00\xff", "nothing": b"", "deep": DEEP, "a list": b"[1, 2]", "without a checksum": json.dumps(FACTS).encode(),
-    "with a wrong checksum": json.dumps({**FACTS, "sha256": "0" * 64}).encode(), "environments are a list": sealed.seal({"environments": [1, 2], "status": 1}),
-    "facts are text": sealed.seal({"environments": {"numpy-2.4": "text"}}), "facts are a number": sealed.seal({"environments": {"numpy-2.4": 1}, "status": 1}),
+    "no JSON": b"\x00\xff",
+    "nothing": b"",
+    "deep": DEEP,
+    "a list": b"[1, 2]",
+    "without a checksum": json.dumps(FACTS).encode(),
+    "with a wrong checksum": json.dumps({**FACTS, "sha256": "0" * 64}).encode(),
+    "environments are a list": sealed.seal({"environments": [1, 2], "status": 1}),
+    "facts are text": sealed.seal({"environments": {"numpy-2.4": "text"}}),
+    "facts are a number": sealed.seal({"environments": {"numpy-2.4": 1}, "status": 1}),
     "no identity": sealed.seal({"environments": {"numpy-2.4": {**FACTS, "identity": None}}, "status": "ok"}),
     "a table for an engine": sealed.seal({"environments": {"numpy-2.4": {**FACTS, "engine": {}}}, "status": "ok"}),
     "numbers are observed": sealed.seal({"environments": {"numpy-2.4": {**FACTS, "observed": 3}}, "status": "ok"}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", ODD_FILES)
 @pytest.mark.parametrize("folder", [platforms.MERGED, platforms.PLATFORMS])
-def test_an_odd_file_of_elsewhere_is_passed_over_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str, kind: str) -> None:
+def test_an_odd_file_of_elsewhere_is_passed_over_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str, kind: str
+) -> None:
     lab = lab_at(tmp_path)
     sound = sealed.seal({**FACTS, "engine": "host", "platform": "there"})
     path = lab.results / "store" / folder / "docker--numpy-2.4.json"

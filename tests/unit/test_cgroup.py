@@ -28,7 +28,13 @@ V2_COUNT = "low 0\nhigh 0\nmax 8\noom 2\noom_kill 2\noom_group_kill 0\n"
         ("5:cpu,cpuacct:/else\n4:memory:/slurm/job_4\n0::/\n", [(V1_MOUNT, "/", "memory")], "memory/slurm/job_4", V1_COUNT, 3),
         ("0::/system.slice/job_4\n", [(V2_MOUNT, "/", "")], "system.slice/job_4", V2_COUNT, 2),
         # both at once: the memory is with version 1, or with version 2 below a folder of its own
-        ("4:memory:/job_4\n1:name=systemd:/\n0::/else\n", [(V2_MOUNT, "/", "unified"), (V1_MOUNT, "/", "memory")], "memory/job_4", V1_COUNT, 3),
+        (
+            "4:memory:/job_4\n1:name=systemd:/\n0::/else\n",
+            [(V2_MOUNT, "/", "unified"), (V1_MOUNT, "/", "memory")],
+            "memory/job_4",
+            V1_COUNT,
+            3,
+        ),
         ("1:name=systemd:/else\n0::/job_4\n", [(V2_MOUNT, "/", "unified")], "unified/job_4", V2_COUNT, 2),
         # inside a container that sees its own group as the top, with and without a name space that says so
         ("4:memory:/docker/4f\n", [(V1_MOUNT, "/docker/4f", "memory")], "memory", V1_COUNT, 3),
@@ -92,7 +98,7 @@ def test_a_kill_by_the_limit_of_the_job_is_counted(small_group: Path) -> None:
         "code = subprocess.call([sys.executable, '-c', 'a = bytearray(400 * 2**20)'])\n"
         "print(code, oom_kills() - before)"
     )
-    enter = f"echo $$ > {small_group}/cgroup.procs && exec {sys.executable} -c \"$PROGRAM\""
+    enter = f'echo $$ > {small_group}/cgroup.procs && exec {sys.executable} -c "$PROGRAM"'
     done = subprocess.run(["sh", "-c", enter], env={**os.environ, "PROGRAM": program}, capture_output=True, text=True, check=False)
     assert done.stdout.split() == [str(-signal.SIGKILL), "1"], done.stderr
     assert shutil.which("sh")

@@ -106,17 +106,27 @@ def test_two_rules_for_one_claim_cost_that_claim(tmp_path) -> None:
 
 SILENT = RULE.replace('"""Supported\n    when it is."""', "")
 ODD = {
-    "a rule without words": (SILENT, "no rule judges it; sky/claims.py: the rule of U1 has no docstring, which is how the report words it."),
+    "a rule without words": (
+        SILENT,
+        "no rule judges it; sky/claims.py: the rule of U1 has no docstring, which is how the report words it.",
+    ),
     "a file that cannot be read": (
-        "undefined\n", "no rule judges it; sky/claims.py: cannot be read: NameError: name 'undefined' is not defined.",
+        "undefined\n",
+        "no rule judges it; sky/claims.py: cannot be read: NameError: name 'undefined' is not defined.",
     ),
     "a file that ends the process": ("import os\nos._exit(3)\n", "no rule judges it; sky/claims.py: it ended its process: exit code 3."),
     "evidence that does not exist": (RULE, "the evidence does not exist: cell EVIDENCE."),
     "a text": (RULE.replace("return Finding", 'return "yes" or Finding'), "it returned str, and no finding."),
-    "a finding of something else": (RULE.replace('words="it is"', "words=5"), "it returned a finding whose fields are not what they should be."),
-    "an exception with half a character": (RULE.replace("return Finding", 'raise ValueError("\\ud800")\n    return Finding'), "it raised ValueError: \\ud800."),
+    "a finding of something else": (
+        RULE.replace('words="it is"', "words=5"),
+        "it returned a finding whose fields are not what they should be.",
+    ),
+    "an exception with half a character": (
+        RULE.replace("return Finding", 'raise ValueError("\\ud800")\n    return Finding'),
+        "it raised ValueError: \\ud800.",
+    ),
     "an end": (RULE.replace("return Finding", "raise SystemExit(0)\n    return Finding"), "it raised SystemExit: 0."),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", ODD)

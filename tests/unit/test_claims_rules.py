@@ -113,4 +113,6 @@ def test_where_memory_does_not_show_the_costs_of_graphs_depend_and_say_so(again)
     verdict, tables = judged("K14", scene)
     assert verdict == DEPENDS
     words = findings(RULES["K14"], tables)[TF].words
-    assert words.startswith("what gradients take in memory cannot be measured, since freed memory is kept; rebuilt for something new: function shape")
+    assert words.startswith(
+        "what gradients take in memory cannot be measured, since freed memory is kept; rebuilt for something new: function shape"
+    )

@@ -50,8 +50,11 @@ def test_sources_are_ranked_by_their_median_difference() -> None:
     world.both("types", "incomparable", claims="", rel_max=float("nan"))
     ranking = sources(world.tables())
     assert [(entry["rank"], entry["id"], entry["median"]) for entry in ranking] == [
-        (1, "definitions", 0.1), (2, "kernels", 1e-3), (3, "rounding", 1e-7), (4, "special", None),
-    ]  # fmt: skip
+        (1, "definitions", 0.1),
+        (2, "kernels", 1e-3),
+        (3, "rounding", 1e-7),
+        (4, "special", None),
+    ]
     assert ranking[1]["worst"] == 0.5
     assert ranking[1]["examples"][0]["case"] == "kernel1"
     assert "1 without a size" in ranking[3]["words"]

@@ -114,7 +114,9 @@ def test_golden_messages_of_every_kind_of_mistake(lab: Path, here: Here) -> None
 
 def test_an_error_has_the_exit_code_of_its_kind(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "mine"]) == ConfigError.exit_code
-    assert capsys.readouterr().err == "replab: experiments/mine: the family 'mine' exists already. Choose another name, or add a case to it\n"
+    assert (
+        capsys.readouterr().err == "replab: experiments/mine: the family 'mine' exists already. Choose another name, or add a case to it\n"
+    )
     assert main(["verify"]) == StoreError.exit_code
 
 
@@ -180,7 +182,11 @@ def test_a_pattern_may_leave_out_its_ends(pattern: str, whole: str) -> None:
 
 
 def test_a_setting_is_read_as_yaml() -> None:
-    assert common.changes(["points=12", "environments=a,b", "experiments=[x, y]"]) == {"points": 12, "environments": "a,b", "experiments": ["x", "y"]}
+    assert common.changes(["points=12", "environments=a,b", "experiments=[x, y]"]) == {
+        "points": 12,
+        "environments": "a,b",
+        "experiments": ["x", "y"],
+    }
 
 
 def test_a_new_family_is_one_that_loads(lab: Path) -> None:
@@ -202,7 +208,9 @@ def test_new_touches_nothing_that_is_there(lab: Path) -> None:
     assert (lab / "experiments" / "mine" / "reference.py").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "/tmp/x", "a/b", "a b", "a:b", "a@b", "-a", "ä", "a\n", "a\x00b", "$(touch x)", "{x}", "a.b", "a--b", "a-"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "/tmp/x", "a/b", "a b", "a:b", "a@b", "-a", "ä", "a\n", "a\x00b", "$(touch x)", "{x}", "a.b", "a--b", "a-"]
+)
 def test_new_refuses_names_that_cannot_be_part_of_an_id(lab: Path, name: str) -> None:
     before = sorted(lab.rglob("*"))
     with pytest.raises(ConfigError):
@@ -227,7 +235,9 @@ def test_the_locks_are_as_they_were_made() -> None:
 
 def test_the_lock_for_clusters_adds_to_that_of_the_lab() -> None:
     """No package stands in both, so that the two can be installed together."""
-    first, second = (set(re.findall(r"^([A-Za-z0-9._-]+)==", (ROOT / name).read_text(), re.MULTILINE)) for name in (lab_lock.LOCK, lab_lock.CLUSTER_LOCK))
+    first, second = (
+        set(re.findall(r"^([A-Za-z0-9._-]+)==", (ROOT / name).read_text(), re.MULTILINE)) for name in (lab_lock.LOCK, lab_lock.CLUSTER_LOCK)
+    )
     assert not first & second
     assert {"snakemake-executor-plugin-slurm", "snakemake-executor-plugin-cluster-generic"} <= second
 
@@ -400,7 +410,9 @@ def test_exit_codes_are_unique_and_stand_in_one_table() -> None:
 
 def test_ctrl_c_ends_a_real_command_with_its_own_code(lab: Path) -> None:
     os.mkfifo(lab / "held")
-    stopping = "import replab.commands.listing as l, replab.cli as c, sys\nl.run = lambda *_: open('held').read()\nsys.exit(c.main(['list']))"
+    stopping = (
+        "import replab.commands.listing as l, replab.cli as c, sys\nl.run = lambda *_: open('held').read()\nsys.exit(c.main(['list']))"
+    )
     with (
         subprocess.Popen([sys.executable, "-c", stopping], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
         (lab / "held").open("w"),  # opened on both sides: the command stands in its middle
@@ -448,10 +460,28 @@ def test_a_full_disk_behind_the_output_is_a_sentence(lab: Path) -> None:
 
 
 EMPTY = (
-    ("cell", ""), ("cell", " "), ("explain", ""), ("verify", ""), ("deploy", "--to", ""), ("deploy", "--to", "x", "--site", ""), ("bundle", ""),
-    ("bundle", "--out", ""), ("merge", ""), ("replay", ""), ("replay", "x", "--cells", ""), ("list", "cells", ""), ("new", ""), ("new", "x", "--folder", ""),
-    ("publish", ""), ("platforms", "", ""), ("images", "save", ""), ("list", "-e", ""), ("list", "-f", ""), ("list", "-c", ""), ("verify", "--signers", ""),
-)  # fmt: skip
+    ("cell", ""),
+    ("cell", " "),
+    ("explain", ""),
+    ("verify", ""),
+    ("deploy", "--to", ""),
+    ("deploy", "--to", "x", "--site", ""),
+    ("bundle", ""),
+    ("bundle", "--out", ""),
+    ("merge", ""),
+    ("replay", ""),
+    ("replay", "x", "--cells", ""),
+    ("list", "cells", ""),
+    ("new", ""),
+    ("new", "x", "--folder", ""),
+    ("publish", ""),
+    ("platforms", "", ""),
+    ("images", "save", ""),
+    ("list", "-e", ""),
+    ("list", "-f", ""),
+    ("list", "-c", ""),
+    ("verify", "--signers", ""),
+)
 
 
 @pytest.mark.parametrize("arguments", EMPTY, ids=" ".join)
@@ -468,7 +498,9 @@ def test_a_locale_without_letters_costs_no_message(lab: Path) -> None:
     shutil.copytree(lab / "config", other / "config")
     plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     for arguments in (("list",), ("verify", "ü"), ("list", "-c", "results=ü"), ("list", "-f", "ü")):
-        done = subprocess.run([sys.executable, "-m", "replab.cli", *arguments], cwd=other, env=plain, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "replab.cli", *arguments], cwd=other, env=plain, capture_output=True, text=True, check=False
+        )
         assert done.returncode > 2
         assert done.stderr.startswith("replab: ")
         assert "Traceback" not in done.stderr
@@ -476,9 +508,14 @@ def test_a_locale_without_letters_costs_no_message(lab: Path) -> None:
 
 
 HOSTILE = {
-    "C0": "\x1b[2J\x07\x08\r\x0b\x00", "C1": "\x9b2J\x85\x90", "a link": "\x1b]8;;http://x\x1b\\", "bidi": "\u202ed\u2066e\u2069\u200f",
-    "surrogate": "\ud800", "invisible": "\u200b\ufeff\U000e0041", "separators": "\u2028\u2029",
-}  # fmt: skip
+    "C0": "\x1b[2J\x07\x08\r\x0b\x00",
+    "C1": "\x9b2J\x85\x90",
+    "a link": "\x1b]8;;http://x\x1b\\",
+    "bidi": "\u202ed\u2066e\u2069\u200f",
+    "surrogate": "\ud800",
+    "invisible": "\u200b\ufeff\U000e0041",
+    "separators": "\u2028\u2029",
+}
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -504,7 +541,10 @@ def test_what_nobody_signed_is_asked_for(lab: Path) -> None:
     """On a terminal a question, elsewhere a refusal."""
     ask = "from replab.commands.common import agreement\nfrom replab.errors import LabError\ntry:\n    agreement(trust=False)('Take it?'); print('taken')\nexcept LabError as error:\n    print(error)"
     done = subprocess.run([sys.executable, "-c", ask], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
-    assert done.stdout == "Take it?: nobody whom you named has signed it, and nothing was taken. Name whom you trust with --signers FILE, or say --trust\n"
+    assert (
+        done.stdout
+        == "Take it?: nobody whom you named has signed it, and nothing was taken. Name whom you trust with --signers FILE, or say --trust\n"
+    )
     for answer, said in (("y", "taken"), ("n", "Take it?: not taken"), ("", "Take it?: not taken")):
         ours, theirs = pty.openpty()
         with subprocess.Popen([sys.executable, "-c", ask], stdin=theirs, stdout=theirs, stderr=theirs) as process:
@@ -558,6 +598,8 @@ def test_an_argument_with_control_characters_is_refused_before_anything_quotes_i
 
 
 def test_the_last_line_of_make_run_is_a_sentence_when_the_settings_are_wrong(lab: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "replab.commands.report_path", "results=/etc/passwd"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "replab.commands.report_path", "results=/etc/passwd"], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (ConfigErrors.exit_code, "")
     assert done.stderr == "replab: config: results: /etc/passwd is a file, not a folder. Name another place\n"

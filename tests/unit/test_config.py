@@ -64,7 +64,10 @@ def test_a_good_configuration_becomes_a_lab(root):
     ("settings", "expected"),
     [
         ({"enviroments": "core"}, "config: unknown key 'enviroments'. Did you mean 'environments'?"),
-        ({"environments": "numpy-2.5"}, "environments: unknown environment or group 'numpy-2.5'. Did you mean 'numpy-2.4'? Known: numpy-2.4, all, core"),
+        (
+            {"environments": "numpy-2.5"},
+            "environments: unknown environment or group 'numpy-2.5'. Did you mean 'numpy-2.4'? Known: numpy-2.4, all, core",
+        ),
         ({"families": "opss"}, "config: families: there is no family 'opss'. Did you mean 'ops'?"),
         ({"variants": "fast"}, "config: variants: there is no variant 'fast'. Known: default"),
         ({"points": 0}, "config: points: must be a positive number, not 0"),
@@ -74,7 +77,10 @@ def test_a_good_configuration_becomes_a_lab(root):
         ({"results": ""}, "config: results: must be a word, not ''"),
         ({"cache": 3}, "config: cache: must be a word, not 3"),
         ({"families": 3}, "config: must be a name or a list of names, not 3"),
-        ({"environments": None}, "environments: must be names of environments or groups, not None. Nothing stands behind the name of the setting"),
+        (
+            {"environments": None},
+            "environments: must be names of environments or groups, not None. Nothing stands behind the name of the setting",
+        ),
         ({"environments": 5}, "environments: must be names of environments or groups, not 5. For example core, or tf-1.15,torch-2.13"),
         ({"environments": [5]}, "environments: must be names of environments or groups, not [5]. For example core, or tf-1.15,torch-2.13"),
         ({"environments": ""}, "environments: no environment is asked for. Known: numpy-2.4, all, core"),
@@ -89,11 +95,17 @@ def test_a_good_configuration_becomes_a_lab(root):
         ({"cell_memory_mb": 0.5}, "config: cell_memory_mb: must be 1 or more, not 0.5"),
         ({"results": "/dev/null/x"}, "config: results: /dev/null is a device, not a folder. Name another place"),
         ({"results": "/etc/passwd"}, "config: results: /etc/passwd is a file, not a folder. Name another place"),
-        ({"results": "-n"}, "config: results: begins with -, which commands and shells read as something else: write ./-n, or the whole path. Name another place"),
+        (
+            {"results": "-n"},
+            "config: results: begins with -, which commands and shells read as something else: write ./-n, or the whole path. Name another place",
+        ),
         ({"cache": "a{b}"}, "config: cache: has { and }, which Snakemake reads as a wildcard. Name another place"),
         ({"results": "a\nb"}, "config: results: has control characters or letters that cannot be seen. Name another place"),
         ({"results": "a\0b"}, "config: results: has control characters or letters that cannot be seen. Name another place"),
-        ({"results": "\udcc3\udcbc"}, "config: results: has bytes that are no text here: rename it, or use a locale with UTF-8, such as LC_ALL=C.UTF-8. Name another place"),
+        (
+            {"results": "\udcc3\udcbc"},
+            "config: results: has bytes that are no text here: rename it, or use a locale with UTF-8, such as LC_ALL=C.UTF-8. Name another place",
+        ),
         ({"results": "x" * 300}, "config: results: is too long: 1024 bytes at most, 255 for one name. Name another place"),
         ({"experiments": "a{b}"}, "config: experiments: a{b}: has { and }, which Snakemake reads as a wildcard"),
         ({"variants": {"a": 1}}, "config: variants: must be a name or a list of names, not {'a': 1}"),
@@ -106,40 +118,133 @@ def test_a_wrong_setting_is_one_sentence(root, settings, expected):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ('exp = { inputs = { x = "reals" }, derivates = 1 }', "experiments/ops/experiment.toml: cases.exp: unknown key 'derivates'. Did you mean 'derivatives'?"),
-        ('exp = { inputs = { x = "reals" }, derivatives = "one" }', "experiments/ops/experiment.toml: cases.exp: derivatives must be a int, not 'one'"),
-        ('exp = { inputs = { x = "reals" }, derivatives = true }', "experiments/ops/experiment.toml: cases.exp: derivatives must be a int, not True"),
+        (
+            'exp = { inputs = { x = "reals" }, derivates = 1 }',
+            "experiments/ops/experiment.toml: cases.exp: unknown key 'derivates'. Did you mean 'derivatives'?",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, derivatives = "one" }',
+            "experiments/ops/experiment.toml: cases.exp: derivatives must be a int, not 'one'",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, derivatives = true }',
+            "experiments/ops/experiment.toml: cases.exp: derivatives must be a int, not True",
+        ),
         ('exp = { inputs = "reals" }', "experiments/ops/experiment.toml: cases.exp: inputs must be a dict, not 'reals'"),
         ("exp = { }", "experiments/ops/experiment.toml: cases.exp: needs inputs"),
         ('exp = "x"', "experiments/ops/experiment.toml: cases.exp: must be a table"),
-        ('exp = { inputs = { x = "realz" } }', "experiments/ops/experiment.toml: cases.exp: input 'x' names no generator 'realz'. Did you mean 'reals'?"),
-        ('exp = { inputs = { x = { kind = "norml" } } }', "experiments/ops/experiment.toml: cases.exp: generators.x: there is no kind 'norml'. Did you mean 'normal'?"),
-        ('exp = { inputs = { x = { shape = [3] } } }', f"experiments/ops/experiment.toml: cases.exp: generators.x: needs a kind. Known: {', '.join(config.KINDS)}"),
-        ('exp = { inputs = { x = "reals" }, dtypes = ["float31"] }', "experiments/ops/experiment.toml: cases.exp: there is no dtype 'float31'. Did you mean 'float32'?"),
-        ('exp = { inputs = { x = "reals" }, constants = ["y"] }', "experiments/ops/experiment.toml: cases.exp: constants names no input 'y'"),
-        ('exp = { inputs = { x = "reals" }, control = { expect = "magic" } }', 'experiments/ops/experiment.toml: cases.exp: control must read { expect = "rounding" } or { expect = "semantic", factor = "…" }'),
-        ('Exp = { inputs = { x = "reals" }, function = "exp" }', "experiments/ops/experiment.toml: cases.Exp: 'Exp' cannot name a case. Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most 60 characters"),
-        ('exp = { inputs = { x = "reals" }, modes = ["eagre"] }', "experiments/ops/experiment.toml: cases.exp: there is no mode 'eagre'. Did you mean 'eager'?"),
-        ('exp = { inputs = { x = "reals" }, measure = ["tim"] }', "experiments/ops/experiment.toml: cases.exp: cannot measure 'tim'. Did you mean 'time'?"),
-        ('exp = { inputs = { x = "reals" }, measure_compiled = ["tim"] }', "experiments/ops/experiment.toml: cases.exp: cannot measure 'tim'. Did you mean 'time'?"),
-        ('exp = { inputs = { x = "reals" }, compile = "value" }', 'experiments/ops/experiment.toml: cases.exp: compile must be true, false or "values", not \'value\''),
-        ('exp = { inputs = { x = "reals" }, candidates = "adam" }', "experiments/ops/experiment.toml: cases.exp: there are no candidates 'adam'. Known: "),
-        ('exp = { inputs = { x = "reals" }, factors = { beta = 3 } }', "experiments/ops/experiment.toml: cases.exp: factors.beta: needs a value `aligned`. Such as { aligned = 1e-5, alternatives = [1e-3] }"),
-        ('exp = { inputs = { x = "reals" }, constants = [[]] }', "experiments/ops/experiment.toml: cases.exp: constants: must be a list of names, not of []"),
-        ('exp = { inputs = { x = "reals" }, modes = [[]] }', "experiments/ops/experiment.toml: cases.exp: modes: must be a list of names, not of []"),
-        ('exp = { inputs = { x = "reals" }, derivatives = -3 }', "experiments/ops/experiment.toml: cases.exp: derivatives must be 0 to 4, not -3"),
-        ('exp = { inputs = { x = "reals" }, derivatives = 1000000 }', "experiments/ops/experiment.toml: cases.exp: derivatives must be 0 to 4, not 1000000"),
-        ('exp = { inputs = { x = "reals" }, dtypes = [] }', "experiments/ops/experiment.toml: cases.exp: dtypes is empty: nothing would be run. Known: float32, float64, float16, bfloat16, int32, int64, bool"),
-        ('exp = { inputs = { x = { kind = "normal", shape = [1000000000000] } } }', "experiments/ops/experiment.toml: cases.exp: generators.x.shape: has 1000000000000 elements, and an input may have 134217728"),
-        ('exp = { inputs = { x = { kind = "normal", shape = [3, 0] } } }', "experiments/ops/experiment.toml: cases.exp: generators.x.shape: has no element, and nothing can be computed of it"),
-        ('exp = { inputs = { x = { kind = "normal", shape = [3], scale = nan } } }', "experiments/ops/experiment.toml: cases.exp: generators.x.scale: must be a finite number, not nan"),
-        ('exp = { inputs = { x = { kind = "uniform", shape = [3], lo = -inf } } }', "experiments/ops/experiment.toml: cases.exp: generators.x.lo: must be a finite number, not -inf"),
-        ('exp = { inputs = { x = { kind = "integers", shape = [3], lo = 3, hi = 1 } } }', "experiments/ops/experiment.toml: cases.exp: generators.x: lo must be below hi, and both within ±9007199254740992 for int64"),
-        ('exp = { inputs = { x = { kind = "float_range", lo = 1e-10, hi = 2e-10 } } }', "experiments/ops/experiment.toml: cases.exp: x: between lo and hi lies no normal number of float16"),
-        ('exp = { inputs = { x = { kind = "float_range", lo = 65.0, hi = 70.0 } }, derivatives = 1 }', "experiments/ops/experiment.toml: cases.exp: x: between lo and hi lies no normal number of float32 within ±64, where derivatives are taken"),
-        ('exp = { inputs = { x = "reals" }, parameters = { day = 2026-01-01 } }', "experiments/ops/experiment.toml: cases.exp: parameters.day: is a date, which cannot be passed on: numbers, texts, true, false and lists of these can"),
-        ('exp = { inputs = { x = "reals" }, parameters = { t = { a = 1 } } }', "experiments/ops/experiment.toml: cases.exp: parameters.t: is a dict, which cannot be passed on: numbers, texts, true, false and lists of these can"),
-        ('exp = { inputs = { x = "reals" }, parameters = { n = 9223372036854775808 } }', "experiments/ops/experiment.toml: cases.exp: parameters.n: is 9223372036854775808, and a whole number has 64 bits"),
+        (
+            'exp = { inputs = { x = "realz" } }',
+            "experiments/ops/experiment.toml: cases.exp: input 'x' names no generator 'realz'. Did you mean 'reals'?",
+        ),
+        (
+            'exp = { inputs = { x = { kind = "norml" } } }',
+            "experiments/ops/experiment.toml: cases.exp: generators.x: there is no kind 'norml'. Did you mean 'normal'?",
+        ),
+        (
+            "exp = { inputs = { x = { shape = [3] } } }",
+            f"experiments/ops/experiment.toml: cases.exp: generators.x: needs a kind. Known: {', '.join(config.KINDS)}",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, dtypes = ["float31"] }',
+            "experiments/ops/experiment.toml: cases.exp: there is no dtype 'float31'. Did you mean 'float32'?",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, constants = ["y"] }',
+            "experiments/ops/experiment.toml: cases.exp: constants names no input 'y'",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, control = { expect = "magic" } }',
+            'experiments/ops/experiment.toml: cases.exp: control must read { expect = "rounding" } or { expect = "semantic", factor = "…" }',
+        ),
+        (
+            'Exp = { inputs = { x = "reals" }, function = "exp" }',
+            "experiments/ops/experiment.toml: cases.Exp: 'Exp' cannot name a case. Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most 60 characters",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, modes = ["eagre"] }',
+            "experiments/ops/experiment.toml: cases.exp: there is no mode 'eagre'. Did you mean 'eager'?",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, measure = ["tim"] }',
+            "experiments/ops/experiment.toml: cases.exp: cannot measure 'tim'. Did you mean 'time'?",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, measure_compiled = ["tim"] }',
+            "experiments/ops/experiment.toml: cases.exp: cannot measure 'tim'. Did you mean 'time'?",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, compile = "value" }',
+            "experiments/ops/experiment.toml: cases.exp: compile must be true, false or \"values\", not 'value'",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, candidates = "adam" }',
+            "experiments/ops/experiment.toml: cases.exp: there are no candidates 'adam'. Known: ",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, factors = { beta = 3 } }',
+            "experiments/ops/experiment.toml: cases.exp: factors.beta: needs a value `aligned`. Such as { aligned = 1e-5, alternatives = [1e-3] }",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, constants = [[]] }',
+            "experiments/ops/experiment.toml: cases.exp: constants: must be a list of names, not of []",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, modes = [[]] }',
+            "experiments/ops/experiment.toml: cases.exp: modes: must be a list of names, not of []",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, derivatives = -3 }',
+            "experiments/ops/experiment.toml: cases.exp: derivatives must be 0 to 4, not -3",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, derivatives = 1000000 }',
+            "experiments/ops/experiment.toml: cases.exp: derivatives must be 0 to 4, not 1000000",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, dtypes = [] }',
+            "experiments/ops/experiment.toml: cases.exp: dtypes is empty: nothing would be run. Known: float32, float64, float16, bfloat16, int32, int64, bool",
+        ),
+        (
+            'exp = { inputs = { x = { kind = "normal", shape = [1000000000000] } } }',
+            "experiments/ops/experiment.toml: cases.exp: generators.x.shape: has 1000000000000 elements, and an input may have 134217728",
+        ),
+        (
+            'exp = { inputs = { x = { kind = "normal", shape = [3, 0] } } }',
+            "experiments/ops/experiment.toml: cases.exp: generators.x.shape: has no element, and nothing can be computed of it",
+        ),
+        (
+            'exp = { inputs = { x = { kind = "normal", shape = [3], scale = nan } } }',
+            "experiments/ops/experiment.toml: cases.exp: generators.x.scale: must be a finite number, not nan",
+        ),
+        (
+            'exp = { inputs = { x = { kind = "uniform", shape = [3], lo = -inf } } }',
+            "experiments/ops/experiment.toml: cases.exp: generators.x.lo: must be a finite number, not -inf",
+        ),
+        (
+            'exp = { inputs = { x = { kind = "integers", shape = [3], lo = 3, hi = 1 } } }',
+            "experiments/ops/experiment.toml: cases.exp: generators.x: lo must be below hi, and both within ±9007199254740992 for int64",
+        ),
+        (
+            'exp = { inputs = { x = { kind = "float_range", lo = 1e-10, hi = 2e-10 } } }',
+            "experiments/ops/experiment.toml: cases.exp: x: between lo and hi lies no normal number of float16",
+        ),
+        (
+            'exp = { inputs = { x = { kind = "float_range", lo = 65.0, hi = 70.0 } }, derivatives = 1 }',
+            "experiments/ops/experiment.toml: cases.exp: x: between lo and hi lies no normal number of float32 within ±64, where derivatives are taken",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, parameters = { day = 2026-01-01 } }',
+            "experiments/ops/experiment.toml: cases.exp: parameters.day: is a date, which cannot be passed on: numbers, texts, true, false and lists of these can",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, parameters = { t = { a = 1 } } }',
+            "experiments/ops/experiment.toml: cases.exp: parameters.t: is a dict, which cannot be passed on: numbers, texts, true, false and lists of these can",
+        ),
+        (
+            'exp = { inputs = { x = "reals" }, parameters = { n = 9223372036854775808 } }',
+            "experiments/ops/experiment.toml: cases.exp: parameters.n: is 9223372036854775808, and a whole number has 64 bits",
+        ),
         ("", "experiments/ops/experiment.toml: has no cases"),
     ],
 )
@@ -154,10 +259,18 @@ def test_a_wrong_case_is_one_sentence(root, line, expected):
         ('title = "T"', "", "experiments/ops/experiment.toml: needs a title"),
         ('question = "Q"', "question = 3", "experiments/ops/experiment.toml: needs a question"),
         ('title = "T"', 'title = "T"\nauthor = "x"', "experiments/ops/experiment.toml: unknown key 'author'. Did you mean 'factors'?"),
-        ("[cases]", "[leave_out]\ncompil = 'x'\n[cases]", "experiments/ops/experiment.toml: leave_out: there is no mode 'compil'. Did you mean 'compile'?"),
-        ('kind = "float_range"', 'kind = "float_rang"', "experiments/ops/experiment.toml: generators.reals: there is no kind 'float_rang'. Did you mean 'float_range'?"),
+        (
+            "[cases]",
+            "[leave_out]\ncompil = 'x'\n[cases]",
+            "experiments/ops/experiment.toml: leave_out: there is no mode 'compil'. Did you mean 'compile'?",
+        ),
+        (
+            'kind = "float_range"',
+            'kind = "float_rang"',
+            "experiments/ops/experiment.toml: generators.reals: there is no kind 'float_rang'. Did you mean 'float_range'?",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_experiment_is_named(root, before, after, expected):
     family(root, EXPERIMENT.replace(before, after))
     assert faults(root)[0] == expected
@@ -202,7 +315,9 @@ def test_a_family_in_two_folders_is_named(root):
         (other / "ops" / file).write_text(CODE, encoding="utf-8")
     [line] = faults(root, experiments=["experiments", "mine"])
     assert line == f"{other}/ops/experiment.toml: the family 'ops' exists twice. The other is {root}/experiments/ops/experiment.toml"
-    assert faults(root, experiments=["nowhere", "experiments"]) == [f"{root}/nowhere: is not a folder of experiments. Mend `experiments` in the configuration"]
+    assert faults(root, experiments=["nowhere", "experiments"]) == [
+        f"{root}/nowhere: is not a folder of experiments. Mend `experiments` in the configuration"
+    ]
 
 
 def test_all_faults_come_at_once(root):
@@ -218,13 +333,7 @@ def test_all_faults_come_at_once(root):
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a: [1", "is not valid YAML: "),
-        ("- a\n- b\n", "must be a table of settings"),
-    ],
-)
+@pytest.mark.parametrize(("text", "expected"), [("a: [1", "is not valid YAML: "), ("- a\n- b\n", "must be a table of settings")])
 def test_a_broken_settings_file_is_named(tmp_path, text, expected):
     path = tmp_path / "config.yaml"
     path.write_text(text, encoding="utf-8")
@@ -248,7 +357,9 @@ def test_names_may_be_written_in_three_ways():
 
 def test_declared_variants_are_checked(root):
     (root / "config").mkdir(exist_ok=True)
-    (root / "config" / "variants.toml").write_text('[fast]\nthreads = "two"\n[slow]\nthread = 2\n[default]\nthreads = 2\n[odd.variables.pytorch]\nA = "1"\n')
+    (root / "config" / "variants.toml").write_text(
+        '[fast]\nthreads = "two"\n[slow]\nthread = 2\n[default]\nthreads = 2\n[odd.variables.pytorch]\nA = "1"\n'
+    )
     assert faults(root) == [
         "config/variants.toml: fast: threads must be a int, not 'two'",
         "config/variants.toml: slow: unknown key 'thread'. Did you mean 'threads'?",
@@ -276,7 +387,9 @@ def test_a_place_for_results_that_leads_in_a_circle_is_named(root):
     assert faults(root, results="loop/x") == [f"config: results: {root}/loop/x: Too many levels of symbolic links. Name another place"]
 
 
-@pytest.mark.parametrize("name", ["a b", "it's", 'say "x"', "$HOME", "a;id", "a&b", "100%", "a#b", "a?b", "$(touch pwned)", "`id`", "ü 数", "x" * 255])
+@pytest.mark.parametrize(
+    "name", ["a b", "it's", 'say "x"', "$HOME", "a;id", "a&b", "100%", "a#b", "a?b", "$(touch pwned)", "`id`", "ü 数", "x" * 255]
+)
 def test_a_path_is_data_whatever_its_letters_mean_to_a_shell(root, name):
     (root / name).mkdir()
     assert config.path_fault(name) == ""

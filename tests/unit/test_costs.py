@@ -138,7 +138,9 @@ def test_a_plan_is_told_in_lines(lab: Lab, capsys: pytest.CaptureFixture[str]) -
     costs.remember(lab, "batch", NAME, cost(cells=plan.counts(lab, ids.parse_batch_id(NAME))[0]))
     estimate.run(lab, estimate=True)
     said = capsys.readouterr().out
-    assert "12 batches: 1 measured in these results, 1 as their family came out in other environments, 10 as config/costs.toml says." in said
+    assert (
+        "12 batches: 1 measured in these results, 1 as their family came out in other environments, 10 as config/costs.toml says." in said
+    )
     assert "Submitted to a scheduler, 28 jobs take another 0.0 core hours to start (6 s each)" in said
     assert "expect more" not in said
     estimate.run(dataclasses.replace(lab, points=10**6), estimate=True)
@@ -167,7 +169,10 @@ def test_steps_note_what_they_used(tmp_path: Path) -> None:
     settings = {"experiments": [str(tmp_path / "families")], "environments": "numpy-2.5", "results": str(tmp_path / "results")}
     place = tmp_path / "settings.json"
     place.write_text(json.dumps({"root": str(builders_scale.ROOT), "config": settings}))
-    assert steps.main(["inputs", "--config", str(place), "--name", "lasting", "--out", str(tmp_path / "results" / "inputs" / "lasting.json")]) == 0
+    assert (
+        steps.main(["inputs", "--config", str(place), "--name", "lasting", "--out", str(tmp_path / "results" / "inputs" / "lasting.json")])
+        == 0
+    )
     found = costs.read(tmp_path / "results" / "costs" / "inputs--lasting.json")
     assert found is not None
     assert found.memory_mb > 30

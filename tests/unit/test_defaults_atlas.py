@@ -89,7 +89,10 @@ def test_a_request_says_where_to_look_and_nothing_of_what_values_mean(tmp_path: 
         (("torch = {", "pytorch = {"), "atlas/atlas.toml: norm: unknown key 'pytorch'. Did you mean 'torch'?"),
         (('title = "Normalisation"', ""), "atlas/atlas.toml: norm: needs a title"),
         (('"tf.keras.layers.Norm"', '"torch.Norm"'), "atlas/atlas.toml: norm.tensorflow: 'torch.Norm' does not begin with 'tf.'"),
-        (('"instance:eps"', '"instanse:eps"'), "norm.parameters.epsilon.torch: there is no way 'instanse' to read a default. Did you mean 'instance'?"),
+        (
+            ('"instance:eps"', '"instanse:eps"'),
+            "norm.parameters.epsilon.torch: there is no way 'instanse' to read a default. Did you mean 'instance'?",
+        ),
         (('"one_minus"', '"one-minus"'), "norm.parameters.momentum: there is no conversion 'one-minus'. Did you mean 'one_minus'?"),
         (('{ torch = "source:weight" }', '{ numpy = "weight" }'), "norm.parameters.weight: the API has no side 'numpy'"),
         (('["reduction", "reduce"]', '["reduction", "config:reduce"]'), "is to be read in more than one way"),
@@ -97,7 +100,7 @@ def test_a_request_says_where_to_look_and_nothing_of_what_values_mean(tmp_path: 
         (("[norm.parameters]", "[norm.parameter]"), "norm: needs parameters"),
         (("compare = { torch", "compare = { numpy"), "compare names 'numpy', where the parameter has no name"),
     ],
-)  # fmt: skip
+)
 def test_faults_of_the_atlas_are_told_with_their_place(tmp_path: Path, change: tuple[str, str], message: str) -> None:
     assert change[0] in SMALL
     with pytest.raises(ConfigErrors) as raised:

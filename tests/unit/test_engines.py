@@ -245,7 +245,15 @@ class TestInterpreters:
             (folder / "libpython3.98.so").write_text(version)
             (folder / "modules" / "site-packages").mkdir(parents=True)
             (folder / "modules" / "random.py").write_text("seed = 1\n")
-            answer = {"version": version, "implementation": "CPython", "build": "main", "compiler": "GCC", "path": str(folder / "python"), "library_path": str(folder / "libpython3.98.so"), "modules_path": str(folder / "modules")}
+            answer = {
+                "version": version,
+                "implementation": "CPython",
+                "build": "main",
+                "compiler": "GCC",
+                "path": str(folder / "python"),
+                "library_path": str(folder / "libpython3.98.so"),
+                "modules_path": str(folder / "modules"),
+            }
             (folder / "answer").write_text(json.dumps(answer))
             (folder / "python").write_text('#!/bin/sh\ncat "$(dirname "$(readlink -f "$0")")/answer"\n')
             (folder / "python").chmod(0o755)
@@ -253,11 +261,15 @@ class TestInterpreters:
         link.symlink_to(tmp_path / "a" / "python")
         before, seed = interpreters.describe(link, where="e"), hashlib.sha256(b"seed = 1\n").hexdigest()
         assert interpreters.told(before) == {
-            "version": "3.98.1", "implementation": "CPython", "build": "main", "compiler": "GCC", "name": "python",
+            "version": "3.98.1",
+            "implementation": "CPython",
+            "build": "main",
+            "compiler": "GCC",
+            "name": "python",
             "sha256": hashlib.sha256((tmp_path / "a" / "python").read_bytes()).hexdigest(),
             "library_sha256": hashlib.sha256(b"3.98.1").hexdigest(),
             "modules_sha256": hashlib.sha256(f"random.py {seed}\n".encode()).hexdigest(),
-        }  # fmt: skip
+        }
         assert interpreters.another(link, before) == ""
         for place, same in (("b", False), ("c", True)):
             link.unlink()
@@ -267,7 +279,12 @@ class TestInterpreters:
         (tmp_path / "a" / "modules" / "site-packages" / "tool.py").touch()
         os.utime(tmp_path / "a" / "modules" / "random.py")
         assert interpreters.another(python, before) == "", "times are no change, nor is what others install beside it"
-        for name, text in (("modules/random.py", "seed = 2\n"), ("libpython3.98.so", "3.98.2"), ("libpython3.98.so", None), ("modules/new.py", "")):
+        for name, text in (
+            ("modules/random.py", "seed = 2\n"),
+            ("libpython3.98.so", "3.98.2"),
+            ("libpython3.98.so", None),
+            ("modules/new.py", ""),
+        ):
             path = tmp_path / "a" / name
             sound = path.read_text() if path.exists() else None
             path.unlink() if text is None else path.write_text(text)

@@ -80,10 +80,13 @@ def test_an_environment_is_read_as_written(containers: Path) -> None:
         ),
         ('base = "Python 3"', "containers/e/env.toml: base: 'Python 3' is not the key of a base image in containers/bases.toml"),
         ("cuda = 3", "containers/e/env.toml: cuda: 3 is not a table"),
-        (CUDA.replace("driver", "drivers"), (
-            "containers/e/env.toml: cuda: drivers: unknown key. Did you mean 'driver'? Known: architectures, driver, ptx, base, requirements"
-            "|containers/e/env.toml: cuda: driver: this key is missing"
-        )),
+        (
+            CUDA.replace("driver", "drivers"),
+            (
+                "containers/e/env.toml: cuda: drivers: unknown key. Did you mean 'driver'? Known: architectures, driver, ptx, base, requirements"
+                "|containers/e/env.toml: cuda: driver: this key is missing"
+            ),
+        ),
         (CUDA.replace('"525"', "525"), "containers/e/env.toml: cuda: driver: 525 is not a driver version such as 525"),
         (CUDA.replace('"8.0"', '"sm_80"'), "containers/e/env.toml: cuda: architectures: 'sm_80' is not a compute capability such as 8.0"),
         (CUDA + 'ptx = "9"', "containers/e/env.toml: cuda: ptx: '9' is not a compute capability such as 9.0"),
@@ -117,11 +120,7 @@ def test_a_wrong_additional_line_is_named(containers: Path, line: str, fault: st
             '"tensorfow"',
             "containers/e/env.toml: framework: unknown value 'tensorfow'. Did you mean 'tensorflow'? Known: numpy, tensorflow, torch",
         ),
-        (
-            '"session"',
-            '"script"',
-            "containers/e/env.toml: modes: unknown value 'script'. Known: eager, session, function, xla",
-        ),
+        ('"session"', '"script"', "containers/e/env.toml: modes: unknown value 'script'. Known: eager, session, function, xla"),
         ('["eager", "session"]', "[]", "containers/e/env.toml: modes: [] is not a list of texts with at least one entry"),
         ('["eager", "session"]', '["eager", "eager"]', "containers/e/env.toml: modes: 'eager' stands there more than once"),
         (
@@ -171,14 +170,16 @@ def test_a_folder_without_environments_is_a_fault(tmp_path: Path) -> None:
 def test_a_group_names_existing_environments(containers: Path) -> None:
     write(containers, "tf-1.15")
     (containers / "groups.toml").write_text('core = ["tf-115"]\n')
-    assert faults_of(containers) == [
-        "containers/groups.toml: core: unknown environment 'tf-115'. Did you mean 'tf-1.15'? Known: tf-1.15",
-    ]
+    assert faults_of(containers) == ["containers/groups.toml: core: unknown environment 'tf-115'. Did you mean 'tf-1.15'? Known: tf-1.15"]
 
 
 def test_groups_are_known_to_their_members(containers: Path) -> None:
     write(containers, "tf-1.15")
-    write(containers, "tf-1.14", GOOD.replace("order = 10", "order = 5").replace("]\nrequirements", ']\ndevices = ["cuda"]\nrequirements') + GPU)
+    write(
+        containers,
+        "tf-1.14",
+        GOOD.replace("order = 10", "order = 5").replace("]\nrequirements", ']\ndevices = ["cuda"]\nrequirements') + GPU,
+    )
     (containers / "groups.toml").write_text('core = ["tf-1.15"]\nold = ["tf-1.15", "tf-1.14"]\n')
     assert {e.name: e.groups for e in load_environments(containers)} == {"tf-1.14": ("old",), "tf-1.15": ("all", "core", "old")}
     assert load_groups(containers) == {"all": ("tf-1.15",), "core": ("tf-1.15",), "old": ("tf-1.14", "tf-1.15")}

@@ -10,7 +10,9 @@ from replab.model import Case, Factor
 
 
 def case(**factors):
-    return Case(family="f", name="adam", title="Adam", function="adam", inputs={}, parameters={"steps": 3}, dtypes=("float32",), factors=factors)
+    return Case(
+        family="f", name="adam", title="Adam", function="adam", inputs={}, parameters={"steps": 3}, dtypes=("float32",), factors=factors
+    )
 
 
 EPSILON = Factor(aligned=1e-8, sides={"tensorflow": 1e-7}, alternatives=(1e-7,))

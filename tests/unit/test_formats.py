@@ -11,7 +11,11 @@ from replab.formats import FORMATS, bits_to_float32, float32_to_bits, ordered_ke
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_constants_are_those_of_numpy(dtype):
     form, info = FORMATS[dtype], np.finfo(dtype)
-    assert (form.largest, form.smallest_normal, form.smallest_subnormal) == (float(info.max), float(info.smallest_normal), float(info.smallest_subnormal))
+    assert (form.largest, form.smallest_normal, form.smallest_subnormal) == (
+        float(info.max),
+        float(info.smallest_normal),
+        float(info.smallest_subnormal),
+    )
     assert form.unit_roundoff == float(info.eps) / 2
 
 
@@ -44,7 +48,9 @@ def test_bits_keep_their_shape():
 
 
 def test_a_nan_of_any_payload_stays_a_nan_in_bfloat16():
-    payload = np.array([0x7F800001, 0xFF800001, 0x7FFFFFFF], np.uint32).view(np.float32)  # cutting the lower half off would make infinities of two
+    payload = np.array([0x7F800001, 0xFF800001, 0x7FFFFFFF], np.uint32).view(
+        np.float32
+    )  # cutting the lower half off would make infinities of two
     assert np.isnan(round_to(payload, "bfloat16")).all()
 
 
@@ -55,7 +61,9 @@ def test_signed_zeros_are_the_same_place():
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_spacing_is_that_of_numpy(dtype):
-    values = np.concatenate([np.geomspace(FORMATS[dtype].smallest_subnormal, FORMATS[dtype].largest / 2, 999), [0.0, 1.0, FORMATS[dtype].smallest_normal]]).astype(dtype)
+    values = np.concatenate(
+        [np.geomspace(FORMATS[dtype].smallest_subnormal, FORMATS[dtype].largest / 2, 999), [0.0, 1.0, FORMATS[dtype].smallest_normal]]
+    ).astype(dtype)
     assert np.array_equal(spacing(values.astype(np.float64), dtype), np.spacing(values).astype(np.float64))
 
 

@@ -11,7 +11,18 @@ from replab.model import Case, Cell
 
 def planned(**more):
     case = Case(family="ops", name="exp.special", title="", function="exp", inputs={}, parameters={}, dtypes=("float32",))
-    return Cell(**{"case": case, "dtype": "float64", "derivative": 2, "environment": "tf-2.21", "framework": "tensorflow", "mode": "xla", "variant": "default"} | more)
+    return Cell(
+        **{
+            "case": case,
+            "dtype": "float64",
+            "derivative": 2,
+            "environment": "tf-2.21",
+            "framework": "tensorflow",
+            "mode": "xla",
+            "variant": "default",
+        }
+        | more
+    )
 
 
 def test_an_id_reads_as_documented():
@@ -24,7 +35,17 @@ def test_the_family_ends_at_the_first_dot():
     assert (parsed.family, parsed.case, parsed.grid, parsed.derivative) == ("ops", "exp.special", "", 0)
 
 
-@pytest.mark.parametrize("text", ["", "ops", "ops.exp", "ops.exp:float32@tf:eager:default:cpu", "ops.exp:float32:d@tf:eager:default:cpu", "ops.exp:float32:d0@tf:eager:default:cpu:x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ops",
+        "ops.exp",
+        "ops.exp:float32@tf:eager:default:cpu",
+        "ops.exp:float32:d@tf:eager:default:cpu",
+        "ops.exp:float32:d0@tf:eager:default:cpu:x",
+    ],
+)
 def test_other_texts_are_refused(text):
     with pytest.raises(ConfigError) as caught:
         ids.parse_cell_id(text)
@@ -43,12 +64,18 @@ def test_the_limit_of_a_name_is_kept():
     for name in ("a" * 61, "", "Exp", "_x", "-x", "a b", "a/b", "a:b", "a@b", "é", "..", "a\n"):
         fault = ids.check_name(name, "a case")
         assert fault is not None
-        assert str(fault) == f"{name!r} cannot name a case. Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most 60 characters"
+        assert (
+            str(fault)
+            == f"{name!r} cannot name a case. Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most 60 characters"
+        )
 
 
 def test_a_family_may_not_have_a_dot():
     """Its id would be read as another family and case."""
-    assert str(ids.check_name("lo.ss", "a family")) == "'lo.ss' cannot name a family. The first dot of a cell's id ends its family: use '_' or '-'"
+    assert (
+        str(ids.check_name("lo.ss", "a family"))
+        == "'lo.ss' cannot name a family. The first dot of a cell's id ends its family: use '_' or '-'"
+    )
     assert ids.check_name("lo.ss", "a case") is None
 
 

@@ -23,7 +23,10 @@ def made(kind, dtype="float64", /, *, points=4096, derivative=False, name="g", *
 def case(count, **more):
     names = "xyz"[:count]
     generators = {name: Generator(name=name, kind="float_range", options={}) for name in names}
-    return Case(**{"family": "ops", "name": "f", "title": "", "function": "f", "inputs": generators, "parameters": {}, "dtypes": ("float32",)} | more)
+    return Case(
+        **{"family": "ops", "name": "f", "title": "", "function": "f", "inputs": generators, "parameters": {}, "dtypes": ("float32",)}
+        | more
+    )
 
 
 def test_the_kinds_of_the_configuration_are_the_generators():
@@ -33,9 +36,13 @@ def test_the_kinds_of_the_configuration_are_the_generators():
 def test_the_options_of_the_configuration_are_the_arguments_of_the_generators():
     given = {"points", "derivative"}
     for kind, function in inputs.GENERATORS.items():
-        arguments = {name: one for name, one in inspect.signature(function).parameters.items() if one.kind is one.KEYWORD_ONLY and name not in given}
+        arguments = {
+            name: one for name, one in inspect.signature(function).parameters.items() if one.kind is one.KEYWORD_ONLY and name not in given
+        }
         assert set(arguments) == set(generators.KINDS[kind]), kind
-        assert {name for name, one in arguments.items() if one.default is one.empty} == {name for name, one in generators.KINDS[kind].items() if one.required}, kind
+        assert {name for name, one in arguments.items() if one.default is one.empty} == {
+            name for name, one in generators.KINDS[kind].items() if one.required
+        }, kind
     assert {name: (one.precision, one.emin, one.emax) for name, one in FORMATS.items()} == generators.NORMAL
     assert {name: (len(inputs._bundled(name)["x"]), tuple(inputs._bundled(name))) for name in generators.ROWS} == {
         name: (rows, generators.PARTS[name]) for name, rows in generators.ROWS.items()
@@ -51,7 +58,14 @@ GOLDEN = {
     ("one_hot", "float32"): "e179912fc1a57cbf",
     ("permutation", "float32"): "9ac1fb6a3c0c2e72",
 }
-OPTIONS = {"normal": {"shape": [7, 5]}, "uniform": {"shape": [40]}, "integers": {"shape": [40], "lo": -3, "hi": 9}, "ties": {"shape": [40]}, "one_hot": {"shape": [9, 4]}, "permutation": {"n": 33}}
+OPTIONS = {
+    "normal": {"shape": [7, 5]},
+    "uniform": {"shape": [40]},
+    "integers": {"shape": [40], "lo": -3, "hi": 9},
+    "ties": {"shape": [40]},
+    "one_hot": {"shape": [9, 4]},
+    "permutation": {"n": 33},
+}
 
 
 @pytest.mark.parametrize(("kind", "dtype"), GOLDEN)
@@ -72,7 +86,18 @@ def test_another_name_or_seed_gives_other_bytes(kind):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("derivative", [False, True])
-@pytest.mark.parametrize(("lo", "hi", "positive"), [(-np.inf, np.inf, False), (-0.5, 2.0, False), (0.0, np.inf, True), (3.0, 5.0, False), (-7.0, -2.0, False), (-1e30, 1e30, False), (1e-3, 1e-2, True)])
+@pytest.mark.parametrize(
+    ("lo", "hi", "positive"),
+    [
+        (-np.inf, np.inf, False),
+        (-0.5, 2.0, False),
+        (0.0, np.inf, True),
+        (3.0, 5.0, False),
+        (-7.0, -2.0, False),
+        (-1e30, 1e30, False),
+        (1e-3, 1e-2, True),
+    ],
+)
 def test_ranges_are_kept_and_values_are_normal_numbers_of_the_format(dtype, derivative, lo, hi, positive):
     form = FORMATS[dtype]
     values = made("float_range", dtype, lo=lo, hi=hi, positive=positive, derivative=derivative).astype(np.float64)
@@ -148,14 +173,25 @@ def test_options_that_do_not_fit_are_named():
     assert str(caught.value) == "generators.g: the kind 'normal' has no option 'width', only loc, scale, seed, shape"
     with pytest.raises(ConfigError) as caught:
         made("values", values=["one"])
-    assert str(caught.value) == "generators.g.values: must be a list of numbers of at most 64 bits, or of texts that are numbers, not ['one']"
+    assert (
+        str(caught.value) == "generators.g.values: must be a list of numbers of at most 64 bits, or of texts that are numbers, not ['one']"
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_special_values_are_all_there(dtype):
     form = FORMATS[dtype]
     line = round_to(inputs.specials(dtype), dtype).astype(np.float64)
-    for value in (np.inf, -np.inf, form.largest, -form.largest, form.smallest_normal, form.smallest_subnormal, -form.smallest_subnormal, 1.0):
+    for value in (
+        np.inf,
+        -np.inf,
+        form.largest,
+        -form.largest,
+        form.smallest_normal,
+        form.smallest_subnormal,
+        -form.smallest_subnormal,
+        1.0,
+    ):
         assert value in line
     assert np.isnan(line).any()
     assert {bool(sign) for sign in np.signbit(line[line == 0])} == {True, False}

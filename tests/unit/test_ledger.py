@@ -150,7 +150,10 @@ def test_the_code_of_a_step_is_all_that_it_imports() -> None:
         wanted, queue = set(), list(modules)
         while queue:
             name = queue.pop()
-            place = next((p for p in (SCRIPTS / name.replace(".", "/") / "__init__.py", SCRIPTS / f"{name.replace('.', '/')}.py") if p.is_file()), None)
+            place = next(
+                (p for p in (SCRIPTS / name.replace(".", "/") / "__init__.py", SCRIPTS / f"{name.replace('.', '/')}.py") if p.is_file()),
+                None,
+            )
             if place is None or place in wanted or any(name == one or name.startswith(f"{one}.") for one in code.APART):
                 continue
             wanted.add(place)

@@ -147,7 +147,9 @@ def test_a_failure_is_told_once_with_its_log_and_how_that_ends(tmp_path: Path, m
 def slurm_failure(state: str, *logs: Path) -> logging.LogRecord:
     """The record of a job that failed on a cluster, as the executor for Slurm words it."""
     said = f"SLURM-job '17' failed, SLURM status is: '{state}'. Detailed failure reason unavailable (status command is not 'sacct')."
-    return record(LogEvent.JOB_ERROR, "Error in rule", logging.ERROR, jobid=2, rule_name="batch", rule_msg=said, log=[*map(str, logs), None])
+    return record(
+        LogEvent.JOB_ERROR, "Error in rule", logging.ERROR, jobid=2, rule_name="batch", rule_msg=said, log=[*map(str, logs), None]
+    )
 
 
 def test_a_job_that_a_cluster_ended_is_one_sentence_and_may_fail_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +210,12 @@ def test_warnings_and_errors_of_snakemake_are_shown_chatter_is_not(monkeypatch: 
     plugin.emit(record(None, "Nothing to be done (all requested files are present and up to date)."))
     plugin.close()
     lines = [line.partition("] ")[2] or line for line in stream.getvalue().splitlines()]
-    assert lines == ["The disk is slow.", "WorkflowError:", "No rule to make x", "Nothing to be done (all requested files are present and up to date)."]
+    assert lines == [
+        "The disk is slow.",
+        "WorkflowError:",
+        "No rule to make x",
+        "Nothing to be done (all requested files are present and up to date).",
+    ]
 
 
 def test_the_total_counts_batches_that_have_not_begun(tmp_path: Path) -> None:
@@ -283,7 +290,9 @@ def test_the_live_picture_fits_into_narrow_terminals(tmp_path: Path, monkeypatch
     run = Run()
     run.planned({rule: 1 for rules in STAGES.values() for rule in rules}, 0.0)
     for number in range(12):
-        run.started(job(number, "batch", f"{tmp_path}/results/batches/a-rather-long-name-{number}.json", batch=f"a-rather-long-name-{number}"), 0.0)
+        run.started(
+            job(number, "batch", f"{tmp_path}/results/batches/a-rather-long-name-{number}.json", batch=f"a-rather-long-name-{number}"), 0.0
+        )
     stream = io.StringIO()
     console = Console(file=stream, width=60, force_terminal=True, no_color=True)
     console.print(LiveDisplay(run, console).render())
@@ -310,9 +319,21 @@ def test_the_ticker_writes_counts_now_and_then(tmp_path: Path) -> None:
 
 def test_words() -> None:
     assert [duration(value) for value in (0.04, 9.94, 9.96, 59.4, 60, 185, 3600, 7620)] == [
-        "0.0 s", "9.9 s", "10 s", "59 s", "1 min 00 s", "3 min 05 s", "1 h 00 min", "2 h 07 min",
-    ]  # fmt: skip
-    assert [plural(1, "job"), plural(2, "job"), plural(2, "batch"), plural(12345, "cell")] == ["1 job", "2 jobs", "2 batches", "12\u202f345 cells"]
+        "0.0 s",
+        "9.9 s",
+        "10 s",
+        "59 s",
+        "1 min 00 s",
+        "3 min 05 s",
+        "1 h 00 min",
+        "2 h 07 min",
+    ]
+    assert [plural(1, "job"), plural(2, "job"), plural(2, "batch"), plural(12345, "cell")] == [
+        "1 job",
+        "2 jobs",
+        "2 batches",
+        "12\u202f345 cells",
+    ]
     assert tail(Path("/nowhere/at/all")) == ()
 
 
@@ -365,9 +386,12 @@ def test_a_real_run_without_a_terminal(workflow: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stderr
     for wanted in (
-        "] to do: 1 job of environments, 2 jobs of cells, 1 job of report\n", "] start: batch two--ops--default\n", " (40 cells)\n",
-        "] done: report in ", "] 4 jobs, 80 cells in ",
-    ):  # fmt: skip
+        "] to do: 1 job of environments, 2 jobs of cells, 1 job of report\n",
+        "] start: batch two--ops--default\n",
+        " (40 cells)\n",
+        "] done: report in ",
+        "] 4 jobs, 80 cells in ",
+    ):
         assert wanted in done.stderr, done.stderr
     assert re.search(r"cells \d+/~?80 cells \(", done.stderr), done.stderr
     assert done.stderr.rstrip().splitlines()[-1].partition("] ")[2].startswith("4 jobs, 80 cells in ")
@@ -375,7 +399,12 @@ def test_a_real_run_without_a_terminal(workflow: Path) -> None:
 
 def test_a_real_run_that_fails_goes_on_with_the_rest(workflow: Path) -> None:
     done = subprocess.run(
-        [SNAKEMAKE, "--cores", "1"], cwd=workflow, capture_output=True, text=True, check=False, env={**os.environ, "FAIL": "one--ops--default"}
+        [SNAKEMAKE, "--cores", "1"],
+        cwd=workflow,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "FAIL": "one--ops--default"},
     )
     assert done.returncode == 1
     assert done.stderr.count("failed: batch one--ops--default") == 1
@@ -394,7 +423,9 @@ def test_a_dry_run_is_snakemakes_own_text(workflow: Path) -> None:
 def test_a_real_run_in_a_terminal_draws_bars(workflow: Path) -> None:
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "LINES")} | {"TERM": "xterm-256color"}
+    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "LINES")} | {
+        "TERM": "xterm-256color"
+    }
     process = subprocess.Popen([SNAKEMAKE, "--cores", "2"], cwd=workflow, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
     said = b""

@@ -29,7 +29,9 @@ GRANITE = (
 )
 DIAMOND = f"{GRANITE} avx10_1 avx10_2 amx_fp8 amx_tf32 amx_avx512 avx_ne_convert"
 ZEN5 = f"{SKYLAKE} avx512ifma avx512vbmi avx_vnni avx512_bf16 avx512_vnni avx512_vp2intersect sse4a"
-GRAVITON = "fp asimd evtstrm aes sha1 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop sha3 asimddp sve i8mm bf16 dgh svei8mm svebf16 rng"
+GRAVITON = (
+    "fp asimd evtstrm aes sha1 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop sha3 asimddp sve i8mm bf16 dgh svei8mm svebf16 rng"
+)
 
 
 def x86(flags: str, vendor: str = "GenuineIntel", family: int = 6, model: int = 207, count: int = 2) -> str:
@@ -122,8 +124,10 @@ def test_the_platform_of_a_machine_without_cpuinfo_reads_back_word_by_word() -> 
     published = {"packages": {}, "platform": "aarch64 glibc-2.36 processor-unknown none g++-12.2.0", "engine": "uv", "interpreter": {}}
     here = {"status": "ok", "engine": "uv", "platform": "aarch64 glibc-2.36 0x41-0xd40 asimd+sve g++-13.1.0", "observed": {"packages": {}}}
     assert different(published, here) == [
-        "other processor: processor-unknown → 0x41-0xd40", "other instruction sets: none → asimd+sve", "other compiler: g++-12.2.0 → g++-13.1.0",
-    ]  # fmt: skip
+        "other processor: processor-unknown → 0x41-0xd40",
+        "other instruction sets: none → asimd+sve",
+        "other compiler: g++-12.2.0 → g++-13.1.0",
+    ]
 
 
 def test_another_interpreter_is_a_reason_for_other_bits() -> None:

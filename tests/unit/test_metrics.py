@@ -20,7 +20,9 @@ def truth(high, *, low=0.0, bound=0.0, sigma=None, ieee=None, dtype="float32", r
     with np.errstate(all="ignore"):
         sigma = spacing(np.where(np.isfinite(high), high, 1.0), dtype) if sigma is None else np.broadcast_to(np.float64(sigma), high.shape)
     low, bound = (np.broadcast_to(np.float64(part), high.shape) for part in (low, bound))
-    return Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=high if ieee is None else np.asarray(ieee, np.float64), runs=runs, method="given")
+    return Truth(
+        high=high, low=low, bound=bound, sigma=sigma, ieee=high if ieee is None else np.asarray(ieee, np.float64), runs=runs, method="given"
+    )
 
 
 def result(values, dtype):
@@ -138,18 +140,45 @@ def test_the_worst_element_is_the_one_outside_the_envelope():
 def test_shape_and_dtype_must_fit():
     assert found(np.ones(3), "float32", truth(np.ones((3, 1)))).problem == "shape [3], expected [3, 1]"
     assert against_truth(np.ones(3, np.int64), "int64", truth(np.ones(3)))[0].problem == "dtype int64, expected a floating-point one"
-    exact = Truth(high=np.zeros(0), low=np.zeros(0), bound=np.zeros(0), sigma=np.zeros(0), ieee=np.zeros(0), runs=0, method="exact", exact=np.array([1, 2, 3]))
+    exact = Truth(
+        high=np.zeros(0),
+        low=np.zeros(0),
+        bound=np.zeros(0),
+        sigma=np.zeros(0),
+        ieee=np.zeros(0),
+        runs=0,
+        method="exact",
+        exact=np.array([1, 2, 3]),
+    )
     assert against_truth(np.ones(2, np.int64), "int64", exact)[0].problem == "shape [2], expected [3]"
     assert against_truth(np.ones(3, np.float32), "float32", exact)[0].problem == "dtype float32, expected integers"
 
 
 def test_integers_are_equal_or_not():
-    exact = Truth(high=np.zeros(0), low=np.zeros(0), bound=np.zeros(0), sigma=np.zeros(0), ieee=np.zeros(0), runs=0, method="exact", exact=np.array([1, 2, 3]))
+    exact = Truth(
+        high=np.zeros(0),
+        low=np.zeros(0),
+        bound=np.zeros(0),
+        sigma=np.zeros(0),
+        ieee=np.zeros(0),
+        runs=0,
+        method="exact",
+        exact=np.array([1, 2, 3]),
+    )
     finding, distances = against_truth(np.array([1, 2, 3], np.int32), "int32", exact)
     assert (finding.identical, finding.mismatches, finding.worst, distances) == (True, 0, -1, None)
     finding, _ = against_truth(np.array([1, 9, 4], np.int64), "int64", exact)
     assert (finding.identical, finding.mismatches, finding.worst, finding.abs_max) == (False, 2, 1, 7.0)
-    flags = Truth(high=np.zeros(0), low=np.zeros(0), bound=np.zeros(0), sigma=np.zeros(0), ieee=np.zeros(0), runs=0, method="exact", exact=np.array([1, 0]))
+    flags = Truth(
+        high=np.zeros(0),
+        low=np.zeros(0),
+        bound=np.zeros(0),
+        sigma=np.zeros(0),
+        ieee=np.zeros(0),
+        runs=0,
+        method="exact",
+        exact=np.array([1, 0]),
+    )
     assert against_truth(np.array([True, True]), "bool", flags)[0].mismatches == 1
 
 

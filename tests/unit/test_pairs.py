@@ -15,16 +15,20 @@ def environment(name: str, framework: str, order: int) -> Environment:
 ENVIRONMENTS = {
     one.name: one
     for one in (
-        environment("tf-1", "tensorflow", 1), environment("tf-2", "tensorflow", 2), environment("tf-3", "tensorflow", 3),
-        environment("torch-1", "torch", 1), environment("numpy-1", "numpy", 1),
+        environment("tf-1", "tensorflow", 1),
+        environment("tf-2", "tensorflow", 2),
+        environment("tf-3", "tensorflow", 3),
+        environment("torch-1", "torch", 1),
+        environment("numpy-1", "numpy", 1),
     )
-}  # fmt: skip
+}
 
 
 def found(*places: str) -> set[tuple[str, str, str]]:
     """(left, right, axis) of the pairs among cells at ``environment:mode`` places."""
     cells = [
-        Judged(id=ids.CellId("ops", "exp", "float32", "", 0, *place.split(":"), "default", "cpu"), key="", status="ok", reason="") for place in places
+        Judged(id=ids.CellId("ops", "exp", "float32", "", 0, *place.split(":"), "default", "cpu"), key="", status="ok", reason="")
+        for place in places
     ]
     return {
         (f"{left.id.environment}:{left.id.mode}", f"{right.id.environment}:{right.id.mode}", axis)
@@ -38,11 +42,16 @@ def test_modes_are_compared_with_eager_of_their_environment() -> None:
 
 def test_a_version_is_compared_with_its_nearest_older_one_that_has_a_result() -> None:
     assert found("tf-1:eager", "tf-3:eager") == {("tf-1:eager", "tf-3:eager", "version")}
-    assert found("tf-1:eager", "tf-2:eager", "tf-3:eager") == {("tf-1:eager", "tf-2:eager", "version"), ("tf-2:eager", "tf-3:eager", "version")}
+    assert found("tf-1:eager", "tf-2:eager", "tf-3:eager") == {
+        ("tf-1:eager", "tf-2:eager", "version"),
+        ("tf-2:eager", "tf-3:eager", "version"),
+    }
 
 
 def test_frameworks_are_compared_at_their_newest_versions_only() -> None:
     assert found("tf-3:eager", "torch-1:eager", "numpy-1:eager") == {
-        ("numpy-1:eager", "tf-3:eager", "framework"), ("numpy-1:eager", "torch-1:eager", "framework"), ("tf-3:eager", "torch-1:eager", "framework"),
-    }  # fmt: skip
+        ("numpy-1:eager", "tf-3:eager", "framework"),
+        ("numpy-1:eager", "torch-1:eager", "framework"),
+        ("tf-3:eager", "torch-1:eager", "framework"),
+    }
     assert found("tf-2:eager", "torch-1:eager") == set()

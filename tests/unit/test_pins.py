@@ -135,7 +135,9 @@ def test_any_changed_byte_of_a_lock_of_an_environment_is_noticed(environment: En
         assert problem.startswith("containers/numpy-1.18/cpu.lock: ")
 
 
-@pytest.mark.parametrize(("lock", "name"), [(lab_lock.LOCK, '"packaging>=24"'), (lab_lock.CLUSTER_LOCK, '"snakemake-executor-plugin-slurm')])
+@pytest.mark.parametrize(
+    ("lock", "name"), [(lab_lock.LOCK, '"packaging>=24"'), (lab_lock.CLUSTER_LOCK, '"snakemake-executor-plugin-slurm')]
+)
 def test_each_lock_of_the_lab_is_stale_when_its_own_requirements_changed(own: Path, lock: str, name: str) -> None:
     text = (own / "pyproject.toml").read_text()
     assert text.count(name) == 1

@@ -13,12 +13,21 @@ from replab.requests import requests
 
 
 def case(name, **more):
-    given = {"family": "ops", "title": name, "function": name, "inputs": {"x": Generator(name="r", kind="float_range", options={})}, "parameters": {}, "dtypes": ("float32", "float64")}
+    given = {
+        "family": "ops",
+        "title": name,
+        "function": name,
+        "inputs": {"x": Generator(name="r", kind="float_range", options={})},
+        "parameters": {},
+        "dtypes": ("float32", "float64"),
+    }
     return Case(**given | {"name": name} | more)
 
 
 def environment(name, framework, order=0, modes=None):
-    return Environment(name=name, framework=framework, version="1.0", python="3.11", modes=modes or MODES[framework], requirements=("x==1.0",), order=order)
+    return Environment(
+        name=name, framework=framework, version="1.0", python="3.11", modes=modes or MODES[framework], requirements=("x==1.0",), order=order
+    )
 
 
 def family(folder, cases, **more):
@@ -34,9 +43,17 @@ def folder(tmp_path):
 
 def lab(folder, families, environments, variants=("default",)):
     return Lab(
-        root=folder, results=folder / "results", cache=folder / "cache", engine="uv", environments=tuple(environments), families=tuple(families),
-        variants=tuple(Variant(name=name) for name in variants), coverage="full", points=100, limits=Limits(seconds=1.0, memory_mb=1),
-    )  # fmt: skip
+        root=folder,
+        results=folder / "results",
+        cache=folder / "cache",
+        engine="uv",
+        environments=tuple(environments),
+        families=tuple(families),
+        variants=tuple(Variant(name=name) for name in variants),
+        coverage="full",
+        points=100,
+        limits=Limits(seconds=1.0, memory_mb=1),
+    )
 
 
 NUMPY, TF, TORCH = environment("numpy-2.5", "numpy"), environment("tf-2.21", "tensorflow"), environment("torch-2.13", "torch")
@@ -44,7 +61,10 @@ NUMPY, TF, TORCH = environment("numpy-2.5", "numpy"), environment("tf-2.21", "te
 
 def test_a_batch_needs_an_implementation(folder):
     found = plan.batches(lab(folder, [family(folder, [case("exp")])], [TORCH, TF, NUMPY]))
-    assert found == (Batch(environment="numpy-2.5", family="ops", variant="default"), Batch(environment="torch-2.13", family="ops", variant="default"))
+    assert found == (
+        Batch(environment="numpy-2.5", family="ops", variant="default"),
+        Batch(environment="torch-2.13", family="ops", variant="default"),
+    )
 
 
 def test_batches_do_not_depend_on_the_order_they_are_found_in(folder):
@@ -63,7 +83,13 @@ def test_cells_come_mode_by_mode_with_the_expensive_one_last(folder):
 
 
 def test_every_id_is_there_once(folder):
-    cells = list(plan.cells(family(folder, [case("exp", derivatives=2), case("log", derivatives=1), case("log.special", special=True)]), TORCH, Variant(name="default")))
+    cells = list(
+        plan.cells(
+            family(folder, [case("exp", derivatives=2), case("log", derivatives=1), case("log.special", special=True)]),
+            TORCH,
+            Variant(name="default"),
+        )
+    )
     names = [str(ids.cell_id(cell)) for cell in cells]
     assert len(names) == len(set(names)) == 3 * (3 * 3 + 3 * 2 + 3)
 
@@ -83,13 +109,26 @@ def test_float32_is_followed_by_its_escalation_where_float64_is_there(dtypes, de
 
 def test_what_is_left_out_says_why(folder):
     cases = [case("exp", compile="all", derivatives=2), case("log")]
-    cells = list(plan.cells(family(folder, cases, leave_out={"compile": "each costs seconds", "script": "not today"}), TORCH, Variant(name="default"), "quick"))
+    cells = list(
+        plan.cells(
+            family(folder, cases, leave_out={"compile": "each costs seconds", "script": "not today"}),
+            TORCH,
+            Variant(name="default"),
+            "quick",
+        )
+    )
     reasons = {str(ids.cell_id(cell)): cell.left_out for cell in cells}
     text = "compile is run for float32 up to derivative 1 only, since it builds every function anew (coverage: quick)"
     assert {reasons[name] for name in reasons if ":eager:" in name} == {""}
     assert {reasons[name] for name in reasons if ":script:" in name} == {"not today"}
-    assert reasons["ops.exp:float32:d0@torch-2.13:compile:default:cpu"] == reasons["ops.exp:float32:d1@torch-2.13:compile:default:cpu"] == ""
-    assert reasons["ops.exp:float32:d2@torch-2.13:compile:default:cpu"] == reasons["ops.exp:float64/float32:d0@torch-2.13:compile:default:cpu"] == text
+    assert (
+        reasons["ops.exp:float32:d0@torch-2.13:compile:default:cpu"] == reasons["ops.exp:float32:d1@torch-2.13:compile:default:cpu"] == ""
+    )
+    assert (
+        reasons["ops.exp:float32:d2@torch-2.13:compile:default:cpu"]
+        == reasons["ops.exp:float64/float32:d0@torch-2.13:compile:default:cpu"]
+        == text
+    )
     assert reasons["ops.log:float32:d0@torch-2.13:compile:default:cpu"] == "each costs seconds"
 
 
@@ -110,7 +149,10 @@ def test_a_case_can_be_compiled_for_its_values_only(folder):
 def test_float64_can_be_run_on_the_numbers_of_float32_alone(folder):
     one = case("mlp", own_float64=False)
     found = reasons(folder, one)
-    assert found["eager", "float64", 0] == "float64 is run on the numbers of float32 here, which tells rounding from other causes (coverage: quick)"
+    assert (
+        found["eager", "float64", 0]
+        == "float64 is run on the numbers of float32 here, which tells rounding from other causes (coverage: quick)"
+    )
     assert found["eager", "float64/float32", 0] == found["eager", "float32", 0] == ""
     assert list(plan.judged(one, "quick")) == [("float32", 0)]
     assert list(plan.judged(one, "full")) == [("float32", 0), ("float64", 0)]
@@ -137,7 +179,11 @@ def test_a_variant_is_only_where_it_means_something(folder):
     only = Variant(name="flush", frameworks=("torch",), environments=("torch-1.4",))
     assert not only.applies(TORCH) and not only.applies(NUMPY)
     elsewhere = dataclasses.replace(one, variants=(Variant(name="default"), Variant(name="flush", frameworks=("torch",))))
-    assert [ids.batch_id(batch) for batch in plan.batches(elsewhere)] == ["numpy-2.5--ops--default", "torch-2.13--ops--default", "torch-2.13--ops--flush"]
+    assert [ids.batch_id(batch) for batch in plan.batches(elsewhere)] == [
+        "numpy-2.5--ops--default",
+        "torch-2.13--ops--default",
+        "torch-2.13--ops--flush",
+    ]
 
 
 def test_repeats_share_one_process_for_all_families(folder):
@@ -151,7 +197,9 @@ def test_repeats_share_one_process_for_all_families(folder):
 
 
 def test_a_case_can_name_its_modes(folder):
-    cells = list(plan.cells(family(folder, [case("train", modes=("eager",), modes_note="a loop in Python")]), TORCH, Variant(name="default")))
+    cells = list(
+        plan.cells(family(folder, [case("train", modes=("eager",), modes_note="a loop in Python")]), TORCH, Variant(name="default"))
+    )
     assert {cell.mode: cell.left_out for cell in cells} == {"eager": "", "script": "a loop in Python", "compile": "a loop in Python"}
 
 
@@ -211,7 +259,9 @@ def test_a_whole_program_is_repeated_in_a_new_process_and_not_in_the_same(folder
 
 def test_what_costs_a_compilation_each_time_can_be_measured_elsewhere_only(folder):
     def measured(one, mode):
-        cell = Cell(case=one, dtype="float32", grid="", derivative=0, environment="torch-2.13", framework="torch", mode=mode, variant="default")
+        cell = Cell(
+            case=one, dtype="float32", grid="", derivative=0, environment="torch-2.13", framework="torch", mode=mode, variant="default"
+        )
         index = {one.name: {"float32": {"value": {"inputs": [], "cotangents": []}}}}
         (folder / "impl_torch.py").write_text(f"def {one.function}(x):\n    return x\n")
         ((_, request),) = requests(family(folder, [one]), TORCH, Variant(name="default"), index, {}, [cell])

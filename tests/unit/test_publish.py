@@ -21,10 +21,17 @@ from replab.visible import visible
 
 
 def test_versions_are_ordered_by_their_numbers() -> None:
-    assert versions.ordered(["2026.11.0", "2026.9.1", "2026.11.0rc1", "2025.12.3"]) == ["2025.12.3", "2026.9.1", "2026.11.0rc1", "2026.11.0"]
+    assert versions.ordered(["2026.11.0", "2026.9.1", "2026.11.0rc1", "2025.12.3"]) == [
+        "2025.12.3",
+        "2026.9.1",
+        "2026.11.0rc1",
+        "2026.11.0",
+    ]
 
 
-@pytest.mark.parametrize("wrong", ["1", "1.2", "v1.2.3", "1.2.3/..", "../1.2.3", "1.2.3\n", "01.2.3", "1.2.3-rc1", "latest", "", 2026.11, None, "9" * 99])
+@pytest.mark.parametrize(
+    "wrong", ["1", "1.2", "v1.2.3", "1.2.3/..", "../1.2.3", "1.2.3\n", "01.2.3", "1.2.3-rc1", "latest", "", 2026.11, None, "9" * 99]
+)
 def test_what_cannot_name_a_version_is_refused(wrong: object) -> None:
     with pytest.raises(PublishError):
         versions.check(wrong)
@@ -62,7 +69,9 @@ def test_a_list_of_hashes_reads_back(tmp_path: Path) -> None:
     assert sums.parse(sums.text(found), "here") == found
 
 
-@pytest.mark.parametrize("line", ["x", f"{'0' * 64} a", f"{'0' * 64}  /etc/passwd", f"{'0' * 64}  a/../../b", f"{'0' * 64}  a//b", f"{'0' * 63}g  a"])
+@pytest.mark.parametrize(
+    "line", ["x", f"{'0' * 64} a", f"{'0' * 64}  /etc/passwd", f"{'0' * 64}  a/../../b", f"{'0' * 64}  a//b", f"{'0' * 63}g  a"]
+)
 def test_a_list_that_leads_astray_is_refused(line: str) -> None:
     with pytest.raises(TamperedError):
         sums.parse(line + "\n", "here")
@@ -74,12 +83,24 @@ def test_links_are_not_published(tmp_path: Path) -> None:
         sums.of_folder(tmp_path)
 
 
-ENVIRONMENT = {"lock": "1", "identity": "1", "python": "3.11", "packages": {"numpy": "2.5.4", "six": "1.17"}, "platform": "x", "engine": "uv"}
+ENVIRONMENT = {
+    "lock": "1",
+    "identity": "1",
+    "python": "3.11",
+    "packages": {"numpy": "2.5.4", "six": "1.17"},
+    "platform": "x",
+    "engine": "uv",
+}
 
 
 def version(folder: Path, name: str, cells: list[dict[str, Any]], environments: dict[str, Any]) -> Published:
     """A made-up version with these cells."""
-    rows = [dict.fromkeys(tables.CELLS) | {"status": "ok", "verdict": "rounding", "reason": "", "cause": "", "bits": "aa", "output": "out", "repeatable": ""} | one for one in cells]
+    rows = [
+        dict.fromkeys(tables.CELLS)
+        | {"status": "ok", "verdict": "rounding", "reason": "", "cause": "", "bits": "aa", "output": "out", "repeatable": ""}
+        | one
+        for one in cells
+    ]
     for row in rows:
         row["family"], row["case"] = row["id"].split(":")[0].split(".", 1)
         row["environment"] = row["id"].split("@")[1].split(":")[0]
@@ -97,9 +118,17 @@ def published_in(site: Path, name: str, **more: Any) -> None:
     folder = site / name
     version(folder, name, [cell("same")], {"one-1": ENVIRONMENT})
     about = {
-        "version": name, "date": "2026-01-01", "headline": "h", "commit": "c", "cells": 1, "environments": {"one-1": ENVIRONMENT}, "families": ["ops"],
-        "claims": {}, "allowed": [], "notices": [],
-    } | more  # fmt: skip
+        "version": name,
+        "date": "2026-01-01",
+        "headline": "h",
+        "commit": "c",
+        "cells": 1,
+        "environments": {"one-1": ENVIRONMENT},
+        "families": ["ops"],
+        "claims": {},
+        "allowed": [],
+        "notices": [],
+    } | more
     (folder / "publication.json").write_text(json.dumps(about))
     (folder / "index.html").write_text("<html></html>")
     (folder / sums.SUMS).write_text(sums.text(sums.of_folder(folder)))
@@ -139,7 +168,14 @@ def is_noticed(place: Path | str) -> bool:
 def test_a_flipped_byte_of_any_file_of_a_site_is_noticed(site: Path) -> None:
     draw = random.Random(4)
     paths = [path for path in site.rglob("*") if path.is_file() and not path.is_symlink() and path.name != ".lock"]
-    assert {path.name for path in paths} >= {"index.html", "versions.json", "publication.css", "SHA256SUMS", "1.0.0...1.1.0.html", "1.0.0...1.1.0.json"}
+    assert {path.name for path in paths} >= {
+        "index.html",
+        "versions.json",
+        "publication.css",
+        "SHA256SUMS",
+        "1.0.0...1.1.0.html",
+        "1.0.0...1.1.0.json",
+    }
     for path in paths:
         whole = path.read_bytes()
         for place in draw.sample(range(len(whole)), min(6, len(whole))):
@@ -219,7 +255,21 @@ def test_a_tree_of_thousands_of_folders_is_a_sentence(site: Path) -> None:
     subprocess.run(["rm", "-rf", str(site)], check=True)
 
 
-@pytest.mark.parametrize("text", ["http://[", "http://", "http://a b", "http://\x1b", "https://[::1", "file:///nowhere", "nowhere", "a\0b", "x" * 5000, "http://127.0.0.1:99999/x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://[",
+        "http://",
+        "http://a b",
+        "http://\x1b",
+        "https://[::1",
+        "file:///nowhere",
+        "nowhere",
+        "a\0b",
+        "x" * 5000,
+        "http://127.0.0.1:99999/x",
+    ],
+)
 def test_what_is_no_address_is_a_sentence(text: str) -> None:
     with pytest.raises(TamperedError) as caught:
         check.check(text)
@@ -244,34 +294,58 @@ def test_a_folder_with_other_things_is_not_made_a_site(site: Path, tmp_path: Pat
 
 def test_every_kind_of_change_is_told_and_nothing_else(tmp_path: Path) -> None:
     old = version(
-        tmp_path / "old", "1.0.0",
-        [cell("same"), cell("bits"), cell("verdict"), cell("cause"), cell("dies"), cell("restless", repeatable="no"), cell("gone"), cell("same", "old-1")],
-        {"one-1": ENVIRONMENT, "old-1": ENVIRONMENT},
-    )  # fmt: skip
-    new = version(
-        tmp_path / "new", "1.1.0",
+        tmp_path / "old",
+        "1.0.0",
         [
-            cell("same"), cell("bits", bits="bb"), cell("verdict", verdict="semantic", bits="bb"), cell("cause", cause="epsilon"),
-            cell("dies", status="crashed", verdict="", bits="", output="", reason="<script>alert(1)</script>"), cell("restless", bits="bb"), cell("fresh"), cell("same", "new-1"),
+            cell("same"),
+            cell("bits"),
+            cell("verdict"),
+            cell("cause"),
+            cell("dies"),
+            cell("restless", repeatable="no"),
+            cell("gone"),
+            cell("same", "old-1"),
+        ],
+        {"one-1": ENVIRONMENT, "old-1": ENVIRONMENT},
+    )
+    new = version(
+        tmp_path / "new",
+        "1.1.0",
+        [
+            cell("same"),
+            cell("bits", bits="bb"),
+            cell("verdict", verdict="semantic", bits="bb"),
+            cell("cause", cause="epsilon"),
+            cell("dies", status="crashed", verdict="", bits="", output="", reason="<script>alert(1)</script>"),
+            cell("restless", bits="bb"),
+            cell("fresh"),
+            cell("same", "new-1"),
         ],
         {"one-1": ENVIRONMENT | {"lock": "2", "packages": {"numpy": "2.5.5"}}, "new-1": ENVIRONMENT},
-    )  # fmt: skip
+    )
     found = changes.between(old, new)
     assert {(one.id.split(":")[0], one.what, one.unsteady) for one in found.cells} == {
-        ("ops.bits", ("bits",), False), ("ops.verdict", ("verdict", "bits"), False), ("ops.cause", ("cause",), False),
-        ("ops.dies", ("status", "verdict"), False), ("ops.restless", ("bits",), True),
-    }  # fmt: skip
+        ("ops.bits", ("bits",), False),
+        ("ops.verdict", ("verdict", "bits"), False),
+        ("ops.cause", ("cause",), False),
+        ("ops.dies", ("status", "verdict"), False),
+        ("ops.restless", ("bits",), True),
+    }
     assert found.cells[-1].unsteady
     assert [(one.name, one.what, one.details) for one in found.environments] == [
-        ("new-1", "added", ()), ("old-1", "removed", ()), ("one-1", "re-pinned", ("numpy 2.5.4 → 2.5.5", "six 1.17 gone")),
-    ]  # fmt: skip
+        ("new-1", "added", ()),
+        ("old-1", "removed", ()),
+        ("one-1", "re-pinned", ("numpy 2.5.4 → 2.5.5", "six 1.17 gone")),
+    ]
     assert (found.added, found.removed, found.same, found.moved) == ({"ops.fresh": 1}, {"ops.gone": 1}, 1, {"new-1": 1, "old-1": 1})
     pages.write_changes(tmp_path, found, ["1.1.0: <b>planted</b>"])
     text = (tmp_path / "changes" / "1.0.0...1.1.0.html").read_text()
     assert "<script>alert(1)" not in text
     assert "<b>planted" not in text
     assert "&lt;script&gt;alert(1)" in text
-    assert pages.summary(found).startswith("2 results changed their verdict; 1 result changed its cause; 1 result changed its status; 2 results changed their bits; added: new-1")
+    assert pages.summary(found).startswith(
+        "2 results changed their verdict; 1 result changed its cause; 1 result changed its status; 2 results changed their bits; added: new-1"
+    )
 
 
 def test_nothing_changed_is_said_so(tmp_path: Path) -> None:
@@ -293,13 +367,17 @@ def test_a_large_difference_is_cut_on_the_page_and_whole_in_the_file(tmp_path: P
 def test_other_machines_and_libraries_are_named_as_likely_reasons() -> None:
     published = ENVIRONMENT | {"platform": "x86_64 glibc-2.36 GenuineIntel-6-143 avx+avx2 g++-12.2.0"}
     here = {
-        "status": "ok", "engine": "docker", "platform": "x86_64 glibc-2.41 AuthenticAMD-25-17 avx+avx2 g++-12.2.0",
+        "status": "ok",
+        "engine": "docker",
+        "platform": "x86_64 glibc-2.41 AuthenticAMD-25-17 avx+avx2 g++-12.2.0",
         "observed": {"packages": {"numpy": "2.5.5", "six": "1.17"}},
-    }  # fmt: skip
+    }
     assert replay.different(published, here) == [
-        "other library: numpy 2.5.4 → 2.5.5", "other processor: GenuineIntel-6-143 → AuthenticAMD-25-17",
-        "other C library: glibc-2.36 → glibc-2.41", "other engine: uv → docker",
-    ]  # fmt: skip
+        "other library: numpy 2.5.4 → 2.5.5",
+        "other processor: GenuineIntel-6-143 → AuthenticAMD-25-17",
+        "other C library: glibc-2.36 → glibc-2.41",
+        "other engine: uv → docker",
+    ]
     same = {"status": "ok", "engine": "uv", "platform": "x", "observed": {"packages": ENVIRONMENT["packages"]}}
     assert replay.different(ENVIRONMENT, same) == []
 
@@ -310,8 +388,10 @@ def test_a_share_is_never_rounded_up_to_all() -> None:
     told = replay.lines(found)
     assert told[0] == "1.0.0: 99,999 of 100,000 results came back bit for bit (99.9 %)"
     assert told[1:] == [
-        "1 result with other bits, within what rounding explains.", "5 results set aside: known not to repeat.", "Likely reason of 1: unknown.",
-    ]  # fmt: skip
+        "1 result with other bits, within what rounding explains.",
+        "5 results set aside: known not to repeat.",
+        "Likely reason of 1: unknown.",
+    ]
 
 
 def test_a_bill_of_materials_names_every_pin_and_is_the_same_every_time(root: Path) -> None:
@@ -320,5 +400,7 @@ def test_a_bill_of_materials_names_every_pin_and_is_the_same_every_time(root: Pa
         assert text == sbom.of_lock("x", "1", lock, python="3.11")
         names = {(one["name"], one["version"]) for one in json.loads(text)["components"]}
         pinned = [line.split(" ")[0] for line in lock.read_text().splitlines() if "==" in line and line[:1].isalnum()]
-        assert {(name.lower().replace("_", "-").replace(".", "-"), version) for name, _, version in (pin.partition("==") for pin in pinned)} <= names
+        assert {
+            (name.lower().replace("_", "-").replace(".", "-"), version) for name, _, version in (pin.partition("==") for pin in pinned)
+        } <= names
         assert len(names) == len(set(pinned)) + 1

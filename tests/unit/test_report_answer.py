@@ -64,10 +64,7 @@ def test_the_least_accurate_operation_is_named_with_its_witness_its_input_and_wh
 def test_a_case_in_which_every_framework_is_far_off_tells_nothing_about_one() -> None:
     far = {"verdict": "accuracy", "ulp_mean": 1e9}
     lab = Lab(
-        cells=[
-            cell("pinv", environment="tf-2.21", ulp_max=2.4e9, **far),
-            cell("pinv", environment="torch-2.13", ulp_max=2.3e9, **far),
-        ]
+        cells=[cell("pinv", environment="tf-2.21", ulp_max=2.4e9, **far), cell("pinv", environment="torch-2.13", ulp_max=2.3e9, **far)]
     )
     assert all("nowhere" in finding.title and not finding.items for finding in less_accurate(_ok(lab)))
 
@@ -145,7 +142,7 @@ def test_modes_are_counted_over_results_that_all_of_them_have() -> None:
         (
             "Modes that run the framework's own kernels share their bits in 50\u00a0% of the results",
             ("tf-2.21: session, eager and function share their bits in 1 of 2 results; xla has the bits of eager in 0 of 1.",),
-        ),
+        )
     ]
 
 
@@ -163,7 +160,7 @@ def test_the_upgrade_compares_the_oldest_with_the_newest_in_a_common_mode() -> N
         (
             "From tf-1.15 to tf-2.21, 50\u00a0% of the results change their bits",
             ("In eager mode 1 of 2 results change their bits and 1 their verdict (0 for the worse).",),
-        ),
+        )
     ]
     assert _items(version_steps(_ok(lab))[0]) == ["ops.sigmoid error (float32) falls from 3.9e7 to 2 ULP"]
 
@@ -178,7 +175,7 @@ def test_rounding_is_weighed_against_the_pairs_that_differ() -> None:
         (
             "Rounding explains 75\u00a0% of the differences between frameworks",
             ("5 pairs of results compared across frameworks: 1 with the same bits, 4 that differ (rounding 3 and semantic 1).",),
-        ),
+        )
     ]
 
 

@@ -131,10 +131,7 @@ def test_an_upgrade_puts_what_matters_first_and_every_two_versions_can_be_chosen
         ("ops.d", "rounding", "closer"),
     ]
     assert lines(first)[0]["left"] == "op/ops.c.html#float32-d0-tf-1.15-eager"
-    assert first.summary == (
-        "5 results on both sides: 1 with the same bits (20\u00a0%).",
-        "2 results change verdict, 0 for the worse.",
-    )
+    assert first.summary == ("5 results on both sides: 1 with the same bits (20\u00a0%).", "2 results change verdict, 0 for the worse.")
     assert first.address == "from=tf-1.15&to=tf-2.4"
 
 

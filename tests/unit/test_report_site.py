@@ -236,4 +236,6 @@ def test_a_page_that_cannot_be_made_in_any_process_is_no_report(tmp_path: Path, 
     assert {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()} == before
     monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0})
     alone = writer.publish(pages, tmp_path / "alone", TEMPLATES).parent
-    assert {path.relative_to(alone): path.read_bytes() for path in alone.rglob("*") if path.is_file()} == {path.relative_to(out.parent): data for path, data in before.items()}
+    assert {path.relative_to(alone): path.read_bytes() for path in alone.rglob("*") if path.is_file()} == {
+        path.relative_to(out.parent): data for path, data in before.items()
+    }

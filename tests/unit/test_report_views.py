@@ -69,15 +69,29 @@ def test_the_picture_says_who_shares_and_colours_only_what_is_shared() -> None:
 def test_engines_stand_next_to_each_other() -> None:
     here = [cell(name, bits=sha(name)) for name in ("a", "b")]
     there = ElsewhereRow(
-        id=here[1].id, output="out", engine="docker", status="ok", verdict="semantic", ulp_max=7.0, bits=sha("other"), here="ok",
+        id=here[1].id,
+        output="out",
+        engine="docker",
+        status="ok",
+        verdict="semantic",
+        ulp_max=7.0,
+        bits=sha("other"),
+        here="ok",
         here_bits=here[1].bits,
-    )  # fmt: skip
+    )
     only = ElsewhereRow(
         id="ops.c:float32:d0@numpy-2.4:eager:default:cuda", engine="docker", status="error", reason="it raised", here="not run here"
     )
     line = PlatformRow(
-        environment="numpy-2.4", engine="docker", platform="x86_64", same=1, other=1, unrepeatable=1, only_there=1, differences="libc: a here, b there; and 3 more"
-    )  # fmt: skip
+        environment="numpy-2.4",
+        engine="docker",
+        platform="x86_64",
+        same=1,
+        other=1,
+        unrepeatable=1,
+        only_there=1,
+        differences="libc: a here, b there; and 3 more",
+    )
     results = Lab(cells=here, elsewhere=[there, only], platforms=[line]).results()
     part = elsewhere(results, Index(results, shown(results)))
     assert [(row.where, row.same, row.share, row.other) for row in part.lines] == [

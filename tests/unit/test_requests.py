@@ -32,7 +32,9 @@ def test_repeats_run_backwards_within_each_mode(tmp_path: Path) -> None:
     assert order == [str(ids.cell_id(cell)) for cell in reversed(cells)]  # NumPy has one mode
     default = next(one for one in lab.variants if one.name == "default")
     first = [replace(cell, variant="default") for cell in cells]
-    assert [one["id"] for _, one in requests(family, environment, default, index, built, iter(first))] == [str(ids.cell_id(cell)) for cell in first]
+    assert [one["id"] for _, one in requests(family, environment, default, index, built, iter(first))] == [
+        str(ids.cell_id(cell)) for cell in first
+    ]
     mixed = [replace(cell, mode=mode) for mode in ("eager", "script") for cell in cells]
     assert [cell.mode for cell in _backwards(mixed)] == [cell.mode for cell in mixed]
 

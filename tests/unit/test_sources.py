@@ -136,7 +136,7 @@ WORDS_ONLY = {
     "the docstring of the file": ("What it is for.", "What it is good for."),
     "a docstring": ("    return", '    """The sum."""\n    return'),
     "the meaning of a name": ("x = 1\n", 'x = 1\n"""The first."""\n'),
-    "a class with a docstring": ("x = 1\n", 'x = 1\n'),
+    "a class with a docstring": ("x = 1\n", "x = 1\n"),
     "a module of the lab is moved": ("replab.formats", "replab.ground.formats"),
 }
 MATTERS = {
@@ -201,22 +201,24 @@ def test_every_version_of_python_that_runs_the_lab_says_the_same(python):
 
 
 CHANGED_INSIDE = {
-"key":('OPT = {}\nOPT["k"] = 2\n\ndef f(x): return x*OPT["k"]\n'),
-"append":('L = []\nL.append(2)\n\ndef f(x): return x*L[0]\n'),
-"update":('CONF = {}\nCONF.update(k=2)\ndef f(x): return x*CONF["k"]\n'),
-"registry":('KERNELS = {}\ndef register(g):\n    KERNELS[g.__name__] = g\n    return g\n@register\ndef twice(x): return 2*x\ndef f(x): return KERNELS["twice"](x)\n'),
-"kernel":('KER = {}\ndef _kernel(x): return 2*x\nKER["k"] = _kernel\ndef f(x): return KER["k"](x)\n'),
-"global":('F = 1\ndef _setup():\n    global F\n    F = 2\n_setup()\ndef f(x): return x*F\n'),
-"fill":('D = {}\ndef _fill(): D["a"] = 2\n_fill()\ndef f(x): return x*D["a"]\n'),
-"fill2":('D = {}\ndef _fill(): D["a"] = 2\n_ = _fill()\ndef f(x): return x*D["a"]\n'),
-"loop":('L = [0,0]\nfor i in range(2): L[i] = 2\ndef f(x): return x*L[0]\n'),
-"ns":('import types\nNS = types.SimpleNamespace()\nNS.k = 2\ndef f(x): return x*NS.k\n'),
-"slice":('S = [1]\nS[:] = [2]\ndef f(x): return x*S[0]\n'),
-"getattr":('import sys\nC1 = 2\ndef f(x): return x*sys.modules[__name__].C1\n'),
-"exec":('C1 = 2\ndef f(x): return eval("x*C1")\n'),
-"np":('import numpy as np\nnp.seterr(all="ignore" if 2 else "x")\ndef f(x): return x\n'),
-"env":('import os\nos.environ["A"] = "2"\ndef f(x): return x*int(os.environ["A"])\n'),
-"init":('R = []\nclass B:\n    def __init_subclass__(cls): R.append(cls)\nclass C(B):\n    k = 2\ndef f(x): return x*R[0].k\n'),
+    "key": ('OPT = {}\nOPT["k"] = 2\n\ndef f(x): return x*OPT["k"]\n'),
+    "append": ("L = []\nL.append(2)\n\ndef f(x): return x*L[0]\n"),
+    "update": ('CONF = {}\nCONF.update(k=2)\ndef f(x): return x*CONF["k"]\n'),
+    "registry": (
+        'KERNELS = {}\ndef register(g):\n    KERNELS[g.__name__] = g\n    return g\n@register\ndef twice(x): return 2*x\ndef f(x): return KERNELS["twice"](x)\n'
+    ),
+    "kernel": ('KER = {}\ndef _kernel(x): return 2*x\nKER["k"] = _kernel\ndef f(x): return KER["k"](x)\n'),
+    "global": ("F = 1\ndef _setup():\n    global F\n    F = 2\n_setup()\ndef f(x): return x*F\n"),
+    "fill": ('D = {}\ndef _fill(): D["a"] = 2\n_fill()\ndef f(x): return x*D["a"]\n'),
+    "fill2": ('D = {}\ndef _fill(): D["a"] = 2\n_ = _fill()\ndef f(x): return x*D["a"]\n'),
+    "loop": ("L = [0,0]\nfor i in range(2): L[i] = 2\ndef f(x): return x*L[0]\n"),
+    "ns": ("import types\nNS = types.SimpleNamespace()\nNS.k = 2\ndef f(x): return x*NS.k\n"),
+    "slice": ("S = [1]\nS[:] = [2]\ndef f(x): return x*S[0]\n"),
+    "getattr": ("import sys\nC1 = 2\ndef f(x): return x*sys.modules[__name__].C1\n"),
+    "exec": ('C1 = 2\ndef f(x): return eval("x*C1")\n'),
+    "np": ('import numpy as np\nnp.seterr(all="ignore" if 2 else "x")\ndef f(x): return x\n'),
+    "env": ('import os\nos.environ["A"] = "2"\ndef f(x): return x*int(os.environ["A"])\n'),
+    "init": ("R = []\nclass B:\n    def __init_subclass__(cls): R.append(cls)\nclass C(B):\n    k = 2\ndef f(x): return x*R[0].k\n"),
 }
 """Files in which other statements than plain assignments say what ``f`` computes."""
 

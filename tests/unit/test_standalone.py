@@ -54,20 +54,46 @@ def problem(family: Family, function: str = "halved", *, size: int = 100, elemen
     values[size // 2] = 3.0
     right = np.float32(3.0 * 0.5 * 2.0)
     cell = {
-        "id": "made.a:float32:d0@numpy-2.5:eager:default:cpu", "key": "", "family": "made", "case": function, "output": "out",
-        "environment": "numpy-2.5", "framework": "numpy", "framework_version": "2.5.1", "environment_order": 0, "mode": "eager",
-        "dtype": "float32", "derivative": 0, "variant": "default", "status": "ok", "verdict": "rounding", "ulp_max": 1.0,
-        "worst_index": str(size // 2), "worst_result": f"{float(right).hex()} ({right})",
-        "worst_truth": f"{float(np.nextafter(right, np.float32(9))).hex()} (3)", "notes": "",
-    } | more  # fmt: skip
+        "id": "made.a:float32:d0@numpy-2.5:eager:default:cpu",
+        "key": "",
+        "family": "made",
+        "case": function,
+        "output": "out",
+        "environment": "numpy-2.5",
+        "framework": "numpy",
+        "framework_version": "2.5.1",
+        "environment_order": 0,
+        "mode": "eager",
+        "dtype": "float32",
+        "derivative": 0,
+        "variant": "default",
+        "status": "ok",
+        "verdict": "rounding",
+        "ulp_max": 1.0,
+        "worst_index": str(size // 2),
+        "worst_result": f"{float(right).hex()} ({right})",
+        "worst_truth": f"{float(np.nextafter(right, np.float32(9))).hex()} (3)",
+        "notes": "",
+    } | more
     case = Case(
-        family="made", name=function, title="", function=function, inputs={}, dtypes=("float32",), elementwise=elementwise,
+        family="made",
+        name=function,
+        title="",
+        function=function,
+        inputs={},
+        dtypes=("float32",),
+        elementwise=elementwise,
         parameters={"scale": 2.0} if function == "halved" else {},
-    )  # fmt: skip
+    )
     return Problem(
-        family=family, case=case, cell=cell, inputs=[("x", "float32", values, True)], cotangents=[], low=0.0,
+        family=family,
+        case=case,
+        cell=cell,
+        inputs=[("x", "float32", values, True)],
+        cotangents=[],
+        low=0.0,
         recorded=[("numpy-2.5 eager", str(cell["worst_result"]).split()[0]), ("torch-2.13 eager", "0x1.8p+1")],
-    )  # fmt: skip
+    )
 
 
 def ran(text: str, folder: Path) -> list[str]:

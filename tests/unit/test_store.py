@@ -39,7 +39,18 @@ def test_every_single_byte_of_a_small_cell_is_covered(tmp_path):
 def blob_cell(values):
     sha = hashlib.sha256(values.tobytes()).hexdigest()
     output = {"name": "out", "dtype": "float32", "shape": list(values.shape), "sha256": sha, "blob": True}
-    record = {"schema": SCHEMA, "key": KEY, "id": "a", "status": "ok", "reason": "", "seconds": 0.5, "first_call_seconds": 0.5, "outputs": [output], "notes": [], "observation": ""}
+    record = {
+        "schema": SCHEMA,
+        "key": KEY,
+        "id": "a",
+        "status": "ok",
+        "reason": "",
+        "seconds": 0.5,
+        "first_call_seconds": 0.5,
+        "outputs": [output],
+        "notes": [],
+        "observation": "",
+    }
     return sha, encode(record, {}), encode({}, {"data": ("F32", values)})
 
 
@@ -152,13 +163,24 @@ def test_a_failure_is_a_record_without_tensors(tmp_path):
     store.write_failure(KEY, "ops.exp:float32:d0@a:eager:default:cpu", "crashed", "the interpreter ended with signal 6 (SIGABRT)", 1.5)
     result = store.read(KEY)
     assert result.tensors == ()
-    assert (result.record["status"], result.record["reason"], result.record["seconds"]) == ("crashed", "the interpreter ended with signal 6 (SIGABRT)", 1.5)
+    assert (result.record["status"], result.record["reason"], result.record["seconds"]) == (
+        "crashed",
+        "the interpreter ended with signal 6 (SIGABRT)",
+        1.5,
+    )
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [f"{KEY}.safetensors"]
 
 
 @pytest.mark.parametrize(
     ("status", "limit", "settled"),
-    [("timeout", 20.0, False), ("timeout", 30.0, True), ("timeout", 60.0, True), ("oom", 900.0, False), ("oom", 1000.0, True), ("crashed", 0.0, True)],
+    [
+        ("timeout", 20.0, False),
+        ("timeout", 30.0, True),
+        ("timeout", 60.0, True),
+        ("oom", 900.0, False),
+        ("oom", 1000.0, True),
+        ("crashed", 0.0, True),
+    ],
 )
 def test_a_cell_that_was_stopped_is_run_again_only_with_a_higher_limit(tmp_path, status, limit, settled):
     store = Store(tmp_path)

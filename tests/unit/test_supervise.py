@@ -72,9 +72,16 @@ class Bench:
 
     def run(self, limits: Limits = PATIENT, factory: Any = launch, **options: Any) -> Summary:
         return run_batch(
-            factory, self.builder.request(), self.staging, limits=limits, adopt=self.adopt, fail=self.fail,
-            progress=lambda done, total, name: self.seen.append((done, total, name)), log=self.log, **options,
-        )  # fmt: skip
+            factory,
+            self.builder.request(),
+            self.staging,
+            limits=limits,
+            adopt=self.adopt,
+            fail=self.fail,
+            progress=lambda done, total, name: self.seen.append((done, total, name)),
+            log=self.log,
+            **options,
+        )
 
     def outcome(self, key: str) -> tuple[str, str]:
         record = self.store.read(key).record
@@ -138,7 +145,11 @@ def test_a_cell_that_is_killed(bench: Bench) -> None:
 
 def test_a_cell_killed_once_from_outside_is_run_again(bench: Bench) -> None:
     """The first process that comes to the cell is killed by somebody else; the second is left alone."""
-    before, killed, after = bench.cell("fine", ".before"), bench.cell("dies_once", place=str(bench.folder / "mark")), bench.cell("fine", ".after")
+    before, killed, after = (
+        bench.cell("fine", ".before"),
+        bench.cell("dies_once", place=str(bench.folder / "mark")),
+        bench.cell("fine", ".after"),
+    )
     summary = bench.run()
     assert [bench.outcome(key) for key in (before, killed, after)] == [("ok", "")] * 3
     assert summary.sandboxes == 3  # the first, one for the cell that was in flight, one for the rest
@@ -226,9 +237,14 @@ def test_all_faults_in_one_batch(bench: Bench) -> None:
     summary = bench.run(LIMITS)
     assert all(bench.outcome(key)[0] == "ok" for key in good)
     assert {fault: bench.outcome(key)[0] for fault, key in bad.items()} == {
-        "aborts": "crashed", "raises": "error", "leaves": "crashed", "exits": "error", "kills_itself": "crashed",
-        "eats_at_once": "oom", "sleeps": "timeout",
-    }  # fmt: skip
+        "aborts": "crashed",
+        "raises": "error",
+        "leaves": "crashed",
+        "exits": "error",
+        "kills_itself": "crashed",
+        "eats_at_once": "oom",
+        "sleeps": "timeout",
+    }
     # one, one more after each of two deaths, one for the cell that was killed, to itself, and one for those after it
     assert summary.sandboxes == 5
 

@@ -36,7 +36,9 @@ print("went on", flush=True)
 
 def run(act, then="pass"):
     text = SCRIPT.format(act=act.replace("\n    ", "\n        "), then=then)
-    return subprocess.run([sys.executable, "-c", text], env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", text], env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")}, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("act", LOST.values(), ids=LOST)

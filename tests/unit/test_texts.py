@@ -33,7 +33,10 @@ def test_no_character_is_left_out() -> None:
 
 def test_values_of_the_report_are_json_without_its_odd_numbers() -> None:
     found = _fit({"a\x07": [float("inf"), float("-inf"), {"b": float("nan")}, 0.5, 3, None, True, "\ud800"]})
-    assert json.dumps(found, allow_nan=False, ensure_ascii=False).encode() == b'{"a\\\\x07": ["inf", "-inf", {"b": "nan"}, 0.5, 3, null, true, "\\\\ud800"]}'
+    assert (
+        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
+        == b'{"a\\\\x07": ["inf", "-inf", {"b": "nan"}, 0.5, 3, null, true, "\\\\ud800"]}'
+    )
 
 
 SOUND = {"seconds": 0.5, "notes": ["so"], "measured": [{"name": "time", "value": 1.0, "low": None}]}
@@ -42,11 +45,20 @@ SOUND = {"seconds": 0.5, "notes": ["so"], "measured": [{"name": "time", "value":
 @pytest.mark.parametrize(
     ("part", "value"),
     [
-        ("seconds", "long"), ("seconds", 10**400), ("seconds", [1]), ("notes", "one"), ("notes", [1]), ("notes", None), ("measured", {}),
-        ("measured", [1]), ("measured", [{}]), ("measured", [{"name": 3}]), ("measured", [{"name": "time", "value": "1"}]),
+        ("seconds", "long"),
+        ("seconds", 10**400),
+        ("seconds", [1]),
+        ("notes", "one"),
+        ("notes", [1]),
+        ("notes", None),
+        ("measured", {}),
+        ("measured", [1]),
+        ("measured", [{}]),
+        ("measured", [{"name": 3}]),
+        ("measured", [{"name": "time", "value": "1"}]),
         ("measured", [{"name": "time", "count": 2**63}]),
     ],
-)  # fmt: skip
+)
 def test_a_record_that_says_nonsense_is_none(part, value) -> None:
     assert odd(SOUND) == odd({}) == ""
     assert odd(SOUND | {part: value}) == f"its record is none: {part} cannot be read"

@@ -13,7 +13,7 @@ from replab.formats import FORMATS, round_to, spacing
 from replab.truth.certify import BOUND_ULP, certify
 from replab.truth.reference import Problem
 
-REFERENCE = '''
+REFERENCE = """
 import numpy as np
 from scipy import special
 
@@ -50,7 +50,7 @@ def rsqrt(x): return 1.0 / np.sqrt(x)
 def layer_norm(x, *, epsilon=1e-5):
     centred = x - np.mean(x, axis=-1, keepdims=True)
     return centred / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + epsilon)
-'''
+"""
 GRID = np.array([-2.5, -0.75, 0.1, 0.5, 1.25], np.float32)
 
 
@@ -67,7 +67,13 @@ def problem(reference):
         inputs = {name: np.asarray(values) for name, values in inputs.items()}
         floats = tuple(name for name, values in inputs.items() if values.dtype.kind == "f")
         return Problem(
-            path=reference, function=function, parameters=parameters or {}, inputs=inputs, differentiable=floats, derivative=derivative, cotangents=cotangents
+            path=reference,
+            function=function,
+            parameters=parameters or {},
+            inputs=inputs,
+            differentiable=floats,
+            derivative=derivative,
+            cotangents=cotangents,
         )
 
     return of
@@ -91,7 +97,11 @@ def holds(truth, expected, dtype):
         assert bound <= BOUND_ULP * spacing(np.array(high), dtype)
 
 
-C0, C1, C2 = np.array([0.5, 1.5, 1.0, 0.75, 1.25], np.float32), np.array([1.0, 0.5, 1.25, 1.5, 0.75], np.float32), np.array([0.625, 1.375, 0.5, 1.0, 1.5], np.float32)
+C0, C1, C2 = (
+    np.array([0.5, 1.5, 1.0, 0.75, 1.25], np.float32),
+    np.array([1.0, 0.5, 1.25, 1.5, 0.75], np.float32),
+    np.array([0.625, 1.375, 0.5, 1.0, 1.5], np.float32),
+)
 
 
 def _tanh(x, order):
@@ -99,11 +109,7 @@ def _tanh(x, order):
     return (t, 1 - t * t, -2 * t * (1 - t * t), (1 - t * t) * (6 * t * t - 2))[order]
 
 
-ANALYTIC = {
-    "cube": lambda x, order: (x**3, 3 * x**2, 6 * x, arb(6))[order],
-    "exp": lambda x, order: x.exp(),
-    "tanh": _tanh,
-}
+ANALYTIC = {"cube": lambda x, order: (x**3, 3 * x**2, 6 * x, arb(6))[order], "exp": lambda x, order: x.exp(), "tanh": _tanh}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -111,7 +117,11 @@ ANALYTIC = {
 @pytest.mark.parametrize("name", ANALYTIC)
 def test_derivatives_are_the_analytic_ones(problem, bits, name, order, dtype):
     levels = [[C0], [C1], [C2]][:order]
-    [truth] = certify(problem(name, x=GRID.astype(dtype), derivative=order, cotangents=[[c.astype(dtype) for c in level] for level in levels]), dtype, elementwise=True)
+    [truth] = certify(
+        problem(name, x=GRID.astype(dtype), derivative=order, cotangents=[[c.astype(dtype) for c in level] for level in levels]),
+        dtype,
+        elementwise=True,
+    )
     factors = np.prod([level[0].astype(np.float64) for level in levels], axis=0) if levels else np.ones(5)
     holds(truth, [arb(float(c)) * ANALYTIC[name](x, order) for c, x in zip(factors, balls(GRID), strict=True)], dtype)
 
@@ -178,7 +188,15 @@ def test_products_are_enclosed(problem, bits):
 
 
 @pytest.mark.parametrize(
-    ("name", "rows"), [("product", slice(None)), ("some_rows", slice(None, None, 3)), ("product_and_more", None), ("two_products", None), ("computed_factors", None), ("product_of_a_branch", None)]
+    ("name", "rows"),
+    [
+        ("product", slice(None)),
+        ("some_rows", slice(None, None, 3)),
+        ("product_and_more", None),
+        ("two_products", None),
+        ("computed_factors", None),
+        ("product_of_a_branch", None),
+    ],
 )
 def test_a_product_is_known_by_what_the_reference_does(problem, name, rows):
     """Whatever it is called: large ones are summed from exact slices and not enclosed by balls."""
@@ -259,12 +277,20 @@ rng = np.random.default_rng(7)
 REAL = {
     "tanh": ({"x": rng.standard_normal(3000)}, np.tanh),
     "gelu": ({"x": rng.standard_normal(500)}, None),
-    "softmax": ({"x": rng.standard_normal((20, 50))}, lambda x: np.exp(x - x.max(-1, keepdims=True)) / np.exp(x - x.max(-1, keepdims=True)).sum(-1, keepdims=True)),
-    "rsqrt": ({"x": rng.random(3000) + 0.01}, lambda x: (x.dtype.type(1) / np.sqrt(x))),
+    "softmax": (
+        {"x": rng.standard_normal((20, 50))},
+        lambda x: np.exp(x - x.max(-1, keepdims=True)) / np.exp(x - x.max(-1, keepdims=True)).sum(-1, keepdims=True),
+    ),
+    "rsqrt": ({"x": rng.random(3000) + 0.01}, lambda x: x.dtype.type(1) / np.sqrt(x)),
     "product": ({"a": rng.standard_normal((20, 30)), "b": rng.standard_normal((30, 10))}, lambda a, b: a @ b),
     "variance": ({"x": rng.standard_normal((30, 40)) + 3}, lambda x: np.var(x, axis=-1)),
     "logsumexp": ({"x": rng.standard_normal(200)}, lambda x: np.log(np.sum(np.exp(x)))),
-    "layer_norm": ({"x": rng.standard_normal((10, 64))}, lambda x: (x - x.mean(-1, keepdims=True)) / np.sqrt(np.square(x - x.mean(-1, keepdims=True)).mean(-1, keepdims=True) + x.dtype.type(1e-5))),
+    "layer_norm": (
+        {"x": rng.standard_normal((10, 64))},
+        lambda x: (
+            (x - x.mean(-1, keepdims=True)) / np.sqrt(np.square(x - x.mean(-1, keepdims=True)).mean(-1, keepdims=True) + x.dtype.type(1e-5))
+        ),
+    ),
 }
 
 

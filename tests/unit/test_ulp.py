@@ -24,7 +24,17 @@ def stored(values, dtype):
 def test_signed_zeros_are_zero_apart_and_counted(dtype):
     found = compare_pair(stored([0.0, -0.0, 0.0], dtype), stored([-0.0, 0.0, 0.0], dtype), dtype)
     assert found == PairStatistics(
-        elements=3, different=2, ulp_max=0, ulp_mean=0, ulp_p99=0, abs_max=0, rel_max=0, nan_mismatch=0, inf_mismatch=0, zero_sign=2, worst=0
+        elements=3,
+        different=2,
+        ulp_max=0,
+        ulp_mean=0,
+        ulp_p99=0,
+        abs_max=0,
+        rel_max=0,
+        nan_mismatch=0,
+        inf_mismatch=0,
+        zero_sign=2,
+        worst=0,
     )
 
 
@@ -132,7 +142,14 @@ def test_arrays_of_any_layout_give_what_their_copies_give(dtype):
     rng = np.random.default_rng(1)
     a = stored(rng.standard_normal((120, 700)), dtype)
     b = stored(a * (1 + 0.01 * rng.standard_normal(a.shape)), dtype)
-    for view in (lambda x: x[:, ::3], lambda x: x.T, lambda x: x[::-1], lambda x: x.astype(x.dtype.newbyteorder(">")), np.asfortranarray, unaligned):
+    for view in (
+        lambda x: x[:, ::3],
+        lambda x: x.T,
+        lambda x: x[::-1],
+        lambda x: x.astype(x.dtype.newbyteorder(">")),
+        np.asfortranarray,
+        unaligned,
+    ):
         left, right = view(a), view(b)
         expected = compare_pair(np.array(left, a.dtype, order="C"), np.array(right, a.dtype, order="C"), dtype)
         assert compare_pair(left, right, dtype) == expected

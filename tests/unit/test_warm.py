@@ -26,7 +26,14 @@ EXIT_LOST = 40
 
 def settings(folder, **changed):
     path = folder / "config.json"
-    path.write_text(json.dumps({"root": str(ROOT), "config": {"results": str(folder / "results"), "families": "gradients", "environments": "numpy-2.5"} | changed}))
+    path.write_text(
+        json.dumps(
+            {
+                "root": str(ROOT),
+                "config": {"results": str(folder / "results"), "families": "gradients", "environments": "numpy-2.5"} | changed,
+            }
+        )
+    )
     return path
 
 
@@ -101,7 +108,10 @@ def test_a_refusal_is_one_sentence_with_its_exit_code(server, tmp_path):
 
 
 def test_the_process_that_is_forked_has_no_threads(server, tmp_path):
-    assert step("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json").wait(timeout=PATIENCE) == 0
+    assert (
+        step("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json").wait(timeout=PATIENCE)
+        == 0
+    )
     assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) == 1
 
 
@@ -167,7 +177,18 @@ def _long(tmp_path, **more):
     (family / "impl_numpy.py").write_text("def waits(x):\n    return x\n")
     (family / "reference.py").write_text(REFERENCE.format(begun=str(begun), folder=str(family)))
     before = settings(tmp_path, experiments=str(tmp_path / "families"), families="waiting", cell_seconds=3000)
-    inputs = [sys.executable, "-m", "replab.steps", "inputs", "--config", before, "--name", "waiting", "--out", tmp_path / "results/inputs/waiting.json"]
+    inputs = [
+        sys.executable,
+        "-m",
+        "replab.steps",
+        "inputs",
+        "--config",
+        before,
+        "--name",
+        "waiting",
+        "--out",
+        tmp_path / "results/inputs/waiting.json",
+    ]
     assert subprocess.run(inputs, check=False).returncode == 0
     asked = step("truth", "--config", before, "--name", "waiting", "--out", tmp_path / "truth.json", **more)
     until(lambda: begun.exists() or asked.poll() is not None)

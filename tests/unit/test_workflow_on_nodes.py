@@ -46,13 +46,17 @@ def test_a_cluster_has_as_many_slots_as_jobs(cores: int | None, nodes: int | Non
     assert workflow.slots(SimpleNamespace(cores=cores, nodes=nodes)) == slots
 
 
-def test_a_file_system_without_locks_is_said_and_used(lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_system_without_locks_is_said_and_used(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def none_here(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none_here)
     workflow.claim(lab)
-    assert capsys.readouterr().err == f"replab: {lab.results}: this file system has no locks: start one workflow at a time on these results\n"
+    assert (
+        capsys.readouterr().err == f"replab: {lab.results}: this file system has no locks: start one workflow at a time on these results\n"
+    )
     with batch._alone(lab, "x"):
         pass
 
@@ -106,11 +110,26 @@ def test_jobs_compute_on_what_the_main_process_found(lab: Lab, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("words", "looks"),
     [
-        ("-n", True), ("-np", True), ("-pn", True), ("--dry-run", True), ("--dry", True), ("-c2 -kn", True), ("--summary", True), ("-S", True), ("--dag", True),
-        ("--cores 2", False), ("-c2", False), ("-sname", False), ("-j2 -p", False), ("-kp", False), ("--nolock", False), ("report", False),
-        ("--config results=-n", False), ("--rerun-incomplete", False),
+        ("-n", True),
+        ("-np", True),
+        ("-pn", True),
+        ("--dry-run", True),
+        ("--dry", True),
+        ("-c2 -kn", True),
+        ("--summary", True),
+        ("-S", True),
+        ("--dag", True),
+        ("--cores 2", False),
+        ("-c2", False),
+        ("-sname", False),
+        ("-j2 -p", False),
+        ("-kp", False),
+        ("--nolock", False),
+        ("report", False),
+        ("--config results=-n", False),
+        ("--rerun-incomplete", False),
     ],
-)  # fmt: skip
+)
 def test_looking_takes_nothing_away_however_it_is_asked_for(words: str, looks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["snakemake", *words.split()])
     assert workflow.is_dry_run() is looks

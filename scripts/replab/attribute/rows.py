@@ -39,12 +39,33 @@ class JudgedCell(Protocol):
 def row(case: Case, method: str, **found: Any) -> Row:
     """A row with everything that is not ``found`` left empty."""
     empty: Row = {
-        "family": case.family, "case": case.group, "pair": "", "factor": "", "share": NAN, "residual": NAN, "verdict_aligned": "",
-        "method": method, "axis": "", "dtype": "", "derivative": 0, "left": "", "right": "", "left_value": "", "right_value": "",
+        "family": case.family,
+        "case": case.group,
+        "pair": "",
+        "factor": "",
+        "share": NAN,
+        "residual": NAN,
+        "verdict_aligned": "",
+        "method": method,
+        "axis": "",
+        "dtype": "",
+        "derivative": 0,
+        "left": "",
+        "right": "",
+        "left_value": "",
+        "right_value": "",
         "aligned_value": "",
-        "verdict": "", "discrepancy": NAN, "discrepancy_aligned": NAN, "z_aligned": NAN, "sufficient": "", "evidence": "", "named": False,
-        "role": "control" if case.control else "result", "expect": case.control.factor if case.control else "", "note": "",
-    }  # fmt: skip
+        "verdict": "",
+        "discrepancy": NAN,
+        "discrepancy_aligned": NAN,
+        "z_aligned": NAN,
+        "sufficient": "",
+        "evidence": "",
+        "named": False,
+        "role": "control" if case.control else "result",
+        "expect": case.control.factor if case.control else "",
+        "note": "",
+    }
     unknown = set(found) - set(empty)
     if unknown:
         raise KeyError(f"attributions have no column {sorted(unknown)}")
@@ -57,16 +78,24 @@ def explained(
     """What the reference with other values of its factors says about one result (method ``hypothesis``)."""
     place = f"{cell.id.environment}:{cell.id.mode}"
     common: Row = {
-        "pair": f"{place} | reference", "axis": "truth", "dtype": cell.id.dtype, "derivative": cell.id.derivative, "left": str(cell.id),
-        "right": "reference", "verdict": str(verdict), "discrepancy": discrepancy,
-    }  # fmt: skip
+        "pair": f"{place} | reference",
+        "axis": "truth",
+        "dtype": cell.id.dtype,
+        "derivative": cell.id.derivative,
+        "left": str(cell.id),
+        "right": "reference",
+        "verdict": str(verdict),
+        "discrepancy": discrepancy,
+    }
     if not explanations:
         yield row(case, "hypothesis", **common, factor=UNKNOWN, note=f"none of {candidates} other values explains it")
         return
     names = distinct(explanations)
     best = explanations[0]
     yield row(
-        case, "hypothesis", **common,
+        case,
+        "hypothesis",
+        **common,
         factor=best.factor if len(names) == 1 else " or ".join(names),
         named=len(names) == 1,
         share=1.0 - best.left,
@@ -79,7 +108,7 @@ def explained(
         sufficient=best.factor,
         evidence=f"the reference with {', '.join(f'{name} = {value}' for name, value in sorted(best.changed.items()))}",
         note="" if len(names) == 1 else "these explain it equally well",
-    )  # fmt: skip
+    )
 
 
 def environment_pairs(environments: Iterable[Environment]) -> Iterator[tuple[str, str, str]]:
@@ -103,10 +132,7 @@ def environment_pairs(environments: Iterable[Environment]) -> Iterator[tuple[str
 
 
 def aligned(
-    cases: Sequence[Case],
-    cells: Mapping[str, Mapping[str, JudgedCell]],
-    pair_verdicts: Any,
-    environments: Sequence[Environment],
+    cases: Sequence[Case], cells: Mapping[str, Mapping[str, JudgedCell]], pair_verdicts: Any, environments: Sequence[Environment]
 ) -> Iterator[Row]:
     """Shares of the factors of a declared case (method ``subsets``).
 
@@ -139,15 +165,29 @@ def aligned(
             factor = base.factors[name]
             values = [str(factor.sides.get(frameworks[side], "its own default")) for side in (left, right)]
             yield row(
-                base, "subsets", pair=f"{left} | {right}", axis=axis, factor=name, share=share.get(name, 0.0),
-                residual=apart[players] / apart[nobody] if apart[nobody] else NAN, verdict=str(found[nobody]),
-                verdict_aligned=str(found[everybody]), dtype=first.id.dtype, derivative=first.id.derivative, left=str(runs[nobody][0].id),
-                right=str(runs[nobody][1].id), left_value=values[0], right_value=values[1],
-                aligned_value=str(factor.aligned), discrepancy=apart[nobody],
-                discrepancy_aligned=apart[everybody], sufficient="+".join(sorted(enough)) if enough is not None else "",
-                evidence=str(runs[enough if enough is not None else everybody][0].id), named=enough is not None and name in enough,
+                base,
+                "subsets",
+                pair=f"{left} | {right}",
+                axis=axis,
+                factor=name,
+                share=share.get(name, 0.0),
+                residual=apart[players] / apart[nobody] if apart[nobody] else NAN,
+                verdict=str(found[nobody]),
+                verdict_aligned=str(found[everybody]),
+                dtype=first.id.dtype,
+                derivative=first.id.derivative,
+                left=str(runs[nobody][0].id),
+                right=str(runs[nobody][1].id),
+                left_value=values[0],
+                right_value=values[1],
+                aligned_value=str(factor.aligned),
+                discrepancy=apart[nobody],
+                discrepancy_aligned=apart[everybody],
+                sufficient="+".join(sorted(enough)) if enough is not None else "",
+                evidence=str(runs[enough if enough is not None else everybody][0].id),
+                named=enough is not None and name in enough,
                 note="" if enough is not None else "not even all factors together explain it",
-            )  # fmt: skip
+            )
 
 
 def _distance(left: JudgedCell, right: JudgedCell) -> float:
@@ -169,9 +209,13 @@ def switched(
             if left.tensors[name].sha256 == right.tensors[name].sha256 or name not in left.verdicts or name not in right.verdicts:
                 continue
             common: Row = {
-                "pair": f"{left.id.environment}:{left.id.mode} | {right.id.environment}:{right.id.mode}", "axis": axis,
-                "dtype": left.id.dtype, "derivative": left.id.derivative, "left": str(left.id), "right": str(right.id),
-            }  # fmt: skip
+                "pair": f"{left.id.environment}:{left.id.mode} | {right.id.environment}:{right.id.mode}",
+                "axis": axis,
+                "dtype": left.id.dtype,
+                "derivative": left.id.derivative,
+                "left": str(left.id),
+                "right": str(right.id),
+            }
             restored = []
             for variant in variants:
                 sides = [by_variant.get((side.id.environment, side.id.mode, variant)) for side in (left, right)]
@@ -182,9 +226,18 @@ def switched(
                     restored.append((variant, a, b, sides))
             for variant, a, b, sides in restored:
                 yield row(
-                    case, "variant", **common, factor=variant, share=1.0, residual=0.0, verdict_aligned=str(Verdict.IDENTICAL),
-                    sufficient=variant, evidence=str((a if sides[0] is not None else b).id), named=True, note=f"output {name}",
-                )  # fmt: skip
+                    case,
+                    "variant",
+                    **common,
+                    factor=variant,
+                    share=1.0,
+                    residual=0.0,
+                    verdict_aligned=str(Verdict.IDENTICAL),
+                    sufficient=variant,
+                    evidence=str((a if sides[0] is not None else b).id),
+                    named=True,
+                    note=f"output {name}",
+                )
             if not restored and variants:
                 yield row(case, "variant", **common, factor=UNKNOWN, note=f"output {name}: none of the switches {', '.join(variants)}")
 

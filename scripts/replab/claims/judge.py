@@ -85,10 +85,18 @@ def _short(path: Path) -> str:
 def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> dict[str, Any]:
     """A claim whose rule has no answer."""
     return {
-        "id": claim.id, "kind": claim.kind, "source": claim.source, "statement": claim.statement, "verdict": MISSING,
-        "words": f"Not testable here. Its rule has no answer: {problem}.", "by_environment": {}, "rule": told["text"],
-        "needs": told["needs"], "evidence": [], "missing": "a rule that has an answer",
-    }  # fmt: skip
+        "id": claim.id,
+        "kind": claim.kind,
+        "source": claim.source,
+        "statement": claim.statement,
+        "verdict": MISSING,
+        "words": f"Not testable here. Its rule has no answer: {problem}.",
+        "by_environment": {},
+        "rule": told["text"],
+        "needs": told["needs"],
+        "evidence": [],
+        "missing": "a rule that has an answer",
+    }
 
 
 def findings(rule: Rule, tables: Tables) -> dict[str, Finding]:
@@ -106,9 +114,11 @@ def _checked(said: Any) -> Finding:
     if not isinstance(said, Finding):
         raise ClaimError(f"it returned {type(said).__name__}, and no finding")
     fields: list[tuple[Any, type | UnionType]] = [
-        *((text, str) for text in (said.words, said.unit, said.measured)), (said.number, float | int | None),
-        *((one, Evidence) for one in said.evidence), *((getattr(one, "id", None), str) for one in said.evidence),
-    ]  # fmt: skip
+        *((text, str) for text in (said.words, said.unit, said.measured)),
+        (said.number, float | int | None),
+        *((one, Evidence) for one in said.evidence),
+        *((getattr(one, "id", None), str) for one in said.evidence),
+    ]
     if not all(isinstance(value, kind) for value, kind in fields):
         raise ClaimError("it returned a finding whose fields are not what they should be")
     return said
@@ -154,10 +164,17 @@ def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mappin
                 raise ClaimError(f"the evidence does not exist: {one.kind} {name}", where=f"{rule.where}: {claim.id} in {environment}")
     verdict, words = overall(found)
     entry: dict[str, Any] = {
-        "id": claim.id, "kind": claim.kind, "source": claim.source, "statement": claim.statement, "verdict": verdict, "words": words,
+        "id": claim.id,
+        "kind": claim.kind,
+        "source": claim.source,
+        "statement": claim.statement,
+        "verdict": verdict,
+        "words": words,
         "by_environment": {environment: finding.json() for environment, finding in found.items()},
-        "rule": rule.text, "needs": rule.needs, "evidence": [one.json() for one in _telling(list(found.values()))],
-    }  # fmt: skip
+        "rule": rule.text,
+        "needs": rule.needs,
+        "evidence": [one.json() for one in _telling(list(found.values()))],
+    }
     for name in ("published", "truth", "untested"):
         if value := getattr(claim, name):
             entry[name] = value

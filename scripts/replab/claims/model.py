@@ -67,9 +67,12 @@ class Finding:
         """The finding as it is written; a number that is not finite is none."""
         number = self.number if self.number is not None and math.isfinite(self.number) else None
         return {
-            "verdict": self.verdict, "number": number, "unit": self.unit, "words": self.words,
+            "verdict": self.verdict,
+            "number": number,
+            "unit": self.unit,
+            "words": self.words,
             "evidence": [one.json() for one in self.evidence[:MOST_EVIDENCE]],
-        } | ({"measured": self.measured} if self.measured else {})  # fmt: skip
+        } | ({"measured": self.measured} if self.measured else {})
 
 
 def missing(words: str) -> Finding:

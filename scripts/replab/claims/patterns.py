@@ -187,9 +187,11 @@ def where_it_moves(apart: pd.DataFrame) -> str:
     beyond, flushed = plain[plain["verdict"].isin(BEYOND) & ~plain["flushes"]], plain[plain["flushes"]]
     within = plain[~plain["verdict"].isin(BEYOND) & ~plain["flushes"]]
     parts = (
-        ("beyond rounding", beyond), ("by flushing subnormal numbers on one side", flushed), ("at special values", apart[apart["special"]]),
+        ("beyond rounding", beyond),
+        ("by flushing subnormal numbers on one side", flushed),
+        ("at special values", apart[apart["special"]]),
         ("within rounding", within),
-    )  # fmt: skip
+    )
     return "; ".join(f"{what}: {len(rows)} ({named(rows)})" for what, rows in parts if len(rows))
 
 
@@ -211,6 +213,16 @@ def _finite(values: pd.Series) -> float | None:
 
 
 __all__ = [
-    "EXPLAINED", "Line", "as_published", "by_switch", "differ", "factor_shares", "grows", "lines", "moved", "right_results", "same_weights",
+    "EXPLAINED",
+    "Line",
+    "as_published",
+    "by_switch",
+    "differ",
+    "factor_shares",
+    "grows",
+    "lines",
+    "moved",
+    "right_results",
+    "same_weights",
     "where_it_moves",
-]  # fmt: skip
+]

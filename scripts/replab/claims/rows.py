@@ -11,9 +11,7 @@ import pandas as pd
 from replab.claims.model import Evidence
 from replab.model import Verdict
 
-SEVERITY = (
-    Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.INCONCLUSIVE, Verdict.ACCURACY, Verdict.SEMANTIC, Verdict.INCOMPARABLE,
-)  # fmt: skip
+SEVERITY = (Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.INCONCLUSIVE, Verdict.ACCURACY, Verdict.SEMANTIC, Verdict.INCOMPARABLE)
 """Verdicts, the mildest first."""
 SAME, OPEN = str(Verdict.IDENTICAL), str(Verdict.INCONCLUSIVE)
 EXPLAINED = (Verdict.IDENTICAL, Verdict.ROUNDING)

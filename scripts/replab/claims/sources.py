@@ -201,15 +201,26 @@ def _entry(name: str, rows: pd.DataFrame, whole: int, factors: list[str]) -> dic
         words += f"; factors: {listed(map(str, counts.index), MOST_NAMED)}"
     ulp = rows["ulp_max"].dropna()
     return {
-        "id": name, "title": source.title, "meaning": source.meaning, "remedy": source.remedy, "words": words, "count": len(rows),
-        "of": whole, "share": len(rows) / whole if whole else 0.0, "share_text": percent(len(rows) / whole) if whole else "",
-        "cases": len(cases), "median": median, "worst": worst, "unit": "relative difference of the worst element",
-        "median_ulp": float(ulp.median()) if len(ulp) else None, "factors": list(dict.fromkeys(factors))[:20],
+        "id": name,
+        "title": source.title,
+        "meaning": source.meaning,
+        "remedy": source.remedy,
+        "words": words,
+        "count": len(rows),
+        "of": whole,
+        "share": len(rows) / whole if whole else 0.0,
+        "share_text": percent(len(rows) / whole) if whole else "",
+        "cases": len(cases),
+        "median": median,
+        "worst": worst,
+        "unit": "relative difference of the worst element",
+        "median_ulp": float(ulp.median()) if len(ulp) else None,
+        "factors": list(dict.fromkeys(factors))[:20],
         "examples": [
             one.json() | {"family": str(row["family"]), "case": str(row["case"])}
             for row, one in _examples(pd.concat([order.head(2), middle]))
         ],
-    }  # fmt: skip
+    }
 
 
 def _examples(rows: pd.DataFrame) -> list[tuple[Mapping[Any, Any], Evidence]]:

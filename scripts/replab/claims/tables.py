@@ -22,10 +22,38 @@ OTHER = {"tensorflow": ("torch",), "torch": ("tensorflow",), "numpy": ("torch", 
 DEFAULTS = ("api", "parameter", "environment", "framework", "value", "status", "title", "group", "comparable", "note")
 PLACE = ["family", "case", "output", "dtype", "derivative"]
 NEEDED = (
-    "id", "family", "case", "output", "environment", "framework", "environment_order", "mode", "dtype", "derivative", "variant", "status",
-    "reason", "verdict", "why", "z_max", "z_limit", "ulp_max", "ulp_mean", "abs_max", "rel_max", "bits", "flushed", "worst_result",
-    "role", "special", "claims", "base", "aligned", "repeatable", "cause",
-)  # fmt: skip
+    "id",
+    "family",
+    "case",
+    "output",
+    "environment",
+    "framework",
+    "environment_order",
+    "mode",
+    "dtype",
+    "derivative",
+    "variant",
+    "status",
+    "reason",
+    "verdict",
+    "why",
+    "z_max",
+    "z_limit",
+    "ulp_max",
+    "ulp_mean",
+    "abs_max",
+    "rel_max",
+    "bits",
+    "flushed",
+    "worst_result",
+    "role",
+    "special",
+    "claims",
+    "base",
+    "aligned",
+    "repeatable",
+    "cause",
+)
 """The columns of cells that rules look at."""
 DRAWN = ("chance explains it", "another distribution")
 """How the reasons begin of verdicts on random draws, whose bits say nothing."""

@@ -127,12 +127,25 @@ def _target(truth: Truth, dtype: str) -> _Target:
         bound_ulp = bound / ulp_size
         fraction = ((high - wide) + low) / ulp_size
         return _Target(
-            high=high, low=low, bound=bound, sigma=sigma, reach=limit * sigma, limit=limit, expected=expected, wide=wide, finite=finite,
-            key=ordered_key(settled, dtype), ulp_size=ulp_size, fraction=np.where(np.abs(fraction) < 1, fraction, 0.0),
-            size=np.where(high != 0, np.abs(high), np.nan), negative=np.signbit(ieee), bound_ulp=bound_ulp,
-            uncertain=(bound_ulp > BOUND_ULP) & (bound > BOUND_SIGMA * sigma), unknown=open_ball & np.isinf(sigma),
+            high=high,
+            low=low,
+            bound=bound,
+            sigma=sigma,
+            reach=limit * sigma,
+            limit=limit,
+            expected=expected,
+            wide=wide,
+            finite=finite,
+            key=ordered_key(settled, dtype),
+            ulp_size=ulp_size,
+            fraction=np.where(np.abs(fraction) < 1, fraction, 0.0),
+            size=np.where(high != 0, np.abs(high), np.nan),
+            negative=np.signbit(ieee),
+            bound_ulp=bound_ulp,
+            uncertain=(bound_ulp > BOUND_ULP) & (bound > BOUND_SIGMA * sigma),
+            unknown=open_ball & np.isinf(sigma),
             envelope_ulp=float(np.median((sigma / ulp_size)[finite])) if finite.any() else NAN,
-        )  # fmt: skip
+        )
 
 
 def against_truth(values: NDArray[Any], dtype: str, truth: Truth) -> tuple[Finding, Distances | None]:
@@ -168,16 +181,30 @@ def against_truth(values: NDArray[Any], dtype: str, truth: Truth) -> tuple[Findi
     distances = Distances(difference, z, ulp, measured)
     problems = nan_mismatch | inf_mismatch
     counts: dict[str, Any] = {
-        "flushed": int(flushed.sum()), "nan_mismatch": int(nan_mismatch.sum()), "inf_mismatch": int(inf_mismatch.sum()),
-        "zero_sign": int(zero_sign.sum()), "uncertain": int((uncertain | target.unknown).sum()),
+        "flushed": int(flushed.sum()),
+        "nan_mismatch": int(nan_mismatch.sum()),
+        "inf_mismatch": int(inf_mismatch.sum()),
+        "zero_sign": int(zero_sign.sum()),
+        "uncertain": int((uncertain | target.unknown).sum()),
         "unknown": int(target.unknown.sum()),
-    }  # fmt: skip
+    }
     sound = not any(counts[name] for name in ("flushed", "nan_mismatch", "inf_mismatch", "zero_sign"))
     if not measured.any():
         return Finding(
-            elements=wide.size, identical=sound, z_max=0.0, z_limit=target.limit, ulp_max=0.0, ulp_mean=0.0, ulp_p99=0.0, abs_max=0.0,
-            rel_max=0.0, worst=int(np.argmax(problems)) if problems.any() else -1, bound_ulp=0.0, envelope_ulp=0.0, **counts,
-        ), distances  # fmt: skip
+            elements=wide.size,
+            identical=sound,
+            z_max=0.0,
+            z_limit=target.limit,
+            ulp_max=0.0,
+            ulp_mean=0.0,
+            ulp_p99=0.0,
+            abs_max=0.0,
+            rel_max=0.0,
+            worst=int(np.argmax(problems)) if problems.any() else -1,
+            bound_ulp=0.0,
+            envelope_ulp=0.0,
+            **counts,
+        ), distances
     outside = z > target.limit
     farthest = np.where(outside, ulp, ulp * 1e-300) if outside.any() else ulp
     apart = ulp if all_measured else ulp[measured]

@@ -26,6 +26,7 @@ class ApptainerEngine:
     """Finds what was built and observed; refuses to start anything, since that would be on the host."""
 
     name = "apptainer"
+
     def __init__(self) -> None:
         # Apptainer changes no user: who is root outside is root inside.
         self.promises: tuple[str, ...] = ("container", "root", "environment", *(("user",) if os.geteuid() != 0 else ()))
@@ -127,10 +128,27 @@ def inside_command(
     scratch = folder / ".scratch"
     pairs = [f"{name}={value}" for name, value in sorted(inside_variables(environment, variables, threads, folder).items())]
     words = [
-        "timeout", "--signal=KILL", str(load_policy().seconds), "env", "-i", *pairs, PYTHON, str(root / ALONE),
-        "--probe", str(root / "scripts/probe/main.py"), "--request", str(request), "--out", str(folder), "--done", str(done),
-        "--seconds", f"{limits.seconds:g}", "--memory-mb", str(limits.memory_mb),
-    ]  # fmt: skip
+        "timeout",
+        "--signal=KILL",
+        str(load_policy().seconds),
+        "env",
+        "-i",
+        *pairs,
+        PYTHON,
+        str(root / ALONE),
+        "--probe",
+        str(root / "scripts/probe/main.py"),
+        "--request",
+        str(request),
+        "--out",
+        str(folder),
+        "--done",
+        str(done),
+        "--seconds",
+        f"{limits.seconds:g}",
+        "--memory-mb",
+        str(limits.memory_mb),
+    ]
     where = "test -d /.singularity.d || { echo 'replab: this job runs on the host. Run snakemake with --sdm apptainer' >&2; exit 12; }"
     folders = shlex.join(["mkdir", "-p", str(scratch / "home"), str(scratch / "tmp")])
     return f"{where}; {folders}; {shlex.join(words)}"

@@ -31,8 +31,13 @@ _HARMLESS = re.compile(r"avx512.?(bitalg|vpopcntdq|vp2intersect|ifma|vbmi2?)|avx
 _FEATURES = ("flags", "features", "isa")
 """What /proc/cpuinfo calls the line of instruction sets: on x86, on Arm and others, on RISC-V."""
 _NAMES = (
-    ("vendor_id", "cpu family", "model"), ("cpu implementer", "cpu part"), ("cpu",), ("mvendorid", "marchid"), ("uarch",), ("model name",),
-)  # fmt: skip
+    ("vendor_id", "cpu family", "model"),
+    ("cpu implementer", "cpu part"),
+    ("cpu",),
+    ("mvendorid", "marchid"),
+    ("uarch",),
+    ("model name",),
+)
 """Lines that tell processors apart, on one kind of machine after another."""
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -194,9 +199,16 @@ class Engine(Protocol):
 
 
 def isolation(
-    engine: Engine, built: Built, *, variables: Mapping[str, str], threads: int, limits: Limits, writable: Path, readable: Sequence[Path],
+    engine: Engine,
+    built: Built,
+    *,
+    variables: Mapping[str, str],
+    threads: int,
+    limits: Limits,
+    writable: Path,
+    readable: Sequence[Path],
     gpus: Sequence[str] = (),
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """The entry ``isolation`` of a request: what the probe tries from inside, and what the engine promised.
 
     The arguments are those of ``Engine.command``.
@@ -285,9 +297,7 @@ def local_platform(built: Built) -> str:
     return f"{host_platform()} {compiler()[1] or 'no-compiler'}"
 
 
-def local_variables(
-    built: Built, variables: Mapping[str, str], threads: int, writable: Path, gpus: Sequence[str] = ()
-) -> dict[str, str]:
+def local_variables(built: Built, variables: Mapping[str, str], threads: int, writable: Path, gpus: Sequence[str] = ()) -> dict[str, str]:
     """All variables of a process on this host: a list of ours, so that nothing of the caller's shell changes numbers.
 
     Makes the folders they name: scratch inside ``writable``, compiled code inside the cache.

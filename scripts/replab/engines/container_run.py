@@ -28,7 +28,7 @@ from replab.engines.containers import (
     get_driver,
     launcher_label,
     reap,
-)  # fmt: skip
+)
 
 
 def main(arguments: list[str]) -> int:

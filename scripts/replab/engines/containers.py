@@ -385,13 +385,7 @@ def _variables(
     for folder in (home, temporary):
         folder.mkdir(parents=True, exist_ok=True)
     environment = built.environment
-    ours = {
-        **policy.fixed,
-        "PATH": search_path(built.python),
-        "HOME": str(home),
-        "TMPDIR": str(temporary),
-        MARK: str(writable),
-    }
+    ours = {**policy.fixed, "PATH": search_path(built.python), "HOME": str(home), "TMPDIR": str(temporary), MARK: str(writable)}
     if not gpus:
         ours["CUDA_VISIBLE_DEVICES"] = ""
     if "compile" in environment.modes:
@@ -407,6 +401,7 @@ def _variables(
 def image_variables(image: Image | None) -> Mapping[str, str]:
     """What the image sets for its processes, where it says so."""
     return getattr(image, "variables", None) or {}
+
 
 def outermost(paths: tuple[str, ...]) -> list[str]:
     """Paths of which none lies below another."""

@@ -342,5 +342,3 @@ def _inside(folder: Path, path: object) -> str:
     with contextlib.suppress(ValueError, TypeError):
         return Path(str(path)).relative_to(folder).as_posix()
     return str(path)
-
-

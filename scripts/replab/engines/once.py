@@ -15,9 +15,15 @@ def run_once(launch: Launch, seconds: float) -> tuple[int, str]:
     """Exit code, and what the process printed. Raises ``SandboxError`` when the engine itself failed."""
     try:
         done = subprocess.run(
-            launch.argv, env=dict(launch.env), cwd=launch.cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=seconds, check=False,
-        )  # fmt: skip
+            launch.argv,
+            env=dict(launch.env),
+            cwd=launch.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=seconds,
+            check=False,
+        )
         code, said = done.returncode, done.stdout.decode("utf-8", "replace")
     except subprocess.TimeoutExpired as stopped:
         code, said = TIMED_OUT, (stopped.stdout or b"").decode("utf-8", "replace")

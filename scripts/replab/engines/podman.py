@@ -15,9 +15,17 @@ from replab.engines.policy import POINTS
 from replab.engines.seccomp import seccomp_source, write_profile
 
 PODMAN_VARIABLES = (
-    "CONTAINERS_CONF", "CONTAINERS_REGISTRIES_CONF", "CONTAINERS_STORAGE_CONF", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME", "HOME", "USER", "TMPDIR",
-)  # fmt: skip
+    "CONTAINERS_CONF",
+    "CONTAINERS_REGISTRIES_CONF",
+    "CONTAINERS_STORAGE_CONF",
+    "REGISTRY_AUTH_FILE",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "HOME",
+    "USER",
+    "TMPDIR",
+)
 ANSWER_SECONDS = 60
 MOST_PROCESSES = 4096
 """Of the user inside, where the system allows that many."""
@@ -61,9 +69,14 @@ class PodmanDriver:
     def _call(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         try:
             done = subprocess.run(
-                [self.program, *words], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                timeout=ANSWER_SECONDS, check=False,
-            )  # fmt: skip
+                [self.program, *words],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=ANSWER_SECONDS,
+                check=False,
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EngineLost("podman does not answer") from error
         if check and done.returncode != 0:
@@ -136,16 +149,51 @@ def create_words(container: Container, labels: Mapping[str, str]) -> list[str]:
     temporary = "/tmp"  # noqa: S108 (inside, in memory)
     scratch = f"rw,noexec,nosuid,nodev,size={container.scratch_mb}m,mode=1777"
     words: Sequence[str] = (
-        "create", "--name", container.name, "--pull", "never", "--user", container.user, "--workdir", container.workdir,
-        "--entrypoint", container.command()[0], "--network", "none", "--ipc", "private", "--read-only", "--read-only-tmpfs=false",
-        "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-        "--memory", f"{container.memory_mb}m", "--memory-swap", f"{container.memory_mb}m",
-        "--cpus", f"{min(container.cpus, os.cpu_count() or 1):g}", "--pids-limit", str(container.processes),
-        "--shm-size", f"{container.scratch_mb}m", "--tmpfs", f"{temporary}:{scratch}", "--ulimit", "core=0:0",
-        "--ulimit", f"nofile={container.open_files}:{container.open_files}", "--ulimit", f"nproc={most}:{most}",
-        "--log-driver", "none", "--no-healthcheck",
-        "--mount", f"type=bind,source={container.writable},target={container.writable}",
-    )  # fmt: skip
+        "create",
+        "--name",
+        container.name,
+        "--pull",
+        "never",
+        "--user",
+        container.user,
+        "--workdir",
+        container.workdir,
+        "--entrypoint",
+        container.command()[0],
+        "--network",
+        "none",
+        "--ipc",
+        "private",
+        "--read-only",
+        "--read-only-tmpfs=false",
+        "--cap-drop",
+        "ALL",
+        "--security-opt",
+        "no-new-privileges",
+        "--memory",
+        f"{container.memory_mb}m",
+        "--memory-swap",
+        f"{container.memory_mb}m",
+        "--cpus",
+        f"{min(container.cpus, os.cpu_count() or 1):g}",
+        "--pids-limit",
+        str(container.processes),
+        "--shm-size",
+        f"{container.scratch_mb}m",
+        "--tmpfs",
+        f"{temporary}:{scratch}",
+        "--ulimit",
+        "core=0:0",
+        "--ulimit",
+        f"nofile={container.open_files}:{container.open_files}",
+        "--ulimit",
+        f"nproc={most}:{most}",
+        "--log-driver",
+        "none",
+        "--no-healthcheck",
+        "--mount",
+        f"type=bind,source={container.writable},target={container.writable}",
+    )
     found = list(words)
     if container.seccomp:
         found += ["--security-opt", f"seccomp={container.seccomp}"]

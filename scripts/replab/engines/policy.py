@@ -13,9 +13,20 @@ from replab.errors import ConfigError
 
 FILE = Path(__file__).resolve().parents[3] / "containers" / "policy.toml"
 POINTS = (
-    "container", "network", "root", "output", "inputs", "user", "capabilities", "privileges", "processes", "memory", "cpus", "pids",
+    "container",
+    "network",
+    "root",
+    "output",
+    "inputs",
+    "user",
+    "capabilities",
+    "privileges",
+    "processes",
+    "memory",
+    "cpus",
+    "pids",
     "environment",
-)  # fmt: skip
+)
 """Every point, each with a check of the same name in the probe (a test ties the two)."""
 
 

@@ -15,10 +15,25 @@ PLACES = (Path("/etc/containers/seccomp.json"), Path("/usr/share/containers/secc
 """Where podman's packages keep the list, first found first."""
 FORBIDDEN = frozenset(
     {
-        "unshare", "setns", "mount", "mount_setattr", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "umount",
-        "umount2", "pivot_root", "chroot", "keyctl", "add_key", "request_key",
+        "unshare",
+        "setns",
+        "mount",
+        "mount_setattr",
+        "move_mount",
+        "open_tree",
+        "fsopen",
+        "fsconfig",
+        "fsmount",
+        "fspick",
+        "umount",
+        "umount2",
+        "pivot_root",
+        "chroot",
+        "keyctl",
+        "add_key",
+        "request_key",
     }
-)  # fmt: skip
+)
 NAMESPACE_FLAGS = 0x7E020000
 """Flags of ``clone`` that make a namespace."""
 NO_SUCH_CALL = 38

@@ -167,9 +167,12 @@ def _build(built: Built, log: Log, device: str) -> installed.Marker:
         hint = "Look at the disk and at what else writes there"
         raise EnvironmentUnavailable(f"was built, but {installed.some(faults)}", where=environment.name, hint=hint)
     marker = installed.Marker(
-        environment=environment.name, identity=built.identity, files="", contents=contents,
+        environment=environment.name,
+        identity=built.identity,
+        files="",
+        contents=contents,
         interpreter=describe(partial / "bin" / "python", where=environment.name),
-    )  # fmt: skip
+    )
     marker = installed.finish(partial, marker, files)
     shutil.rmtree(folder, ignore_errors=True)  # one that was changed, or whose interpreter was
     partial.rename(folder)

@@ -234,12 +234,18 @@ def _readme(about: Mapping[str, Any]) -> str:
     """What the folder is, for somebody who meets it without its site."""
     version = about["version"]
     lines = [
-        f"# replab, results {version}", "", str(about["headline"]), "", *(f"> {notice}" for notice in about["notices"]),
+        f"# replab, results {version}",
+        "",
+        str(about["headline"]),
+        "",
+        *(f"> {notice}" for notice in about["notices"]),
         "Open `index.html` in a browser. `SHA256SUMS` has the hash of every file, `ro-crate-metadata.json` says what each is,",
-        "`workflow/` is the code that ran, `locks/` the environments it ran in.", "",
+        "`workflow/` is the code that ran, `locks/` the environments it ran in.",
+        "",
         f"    replab verify {version}     # every hash, and the signature if there is one",
-        f"    replab replay {version}     # builds the environments again, runs again, counts equal bits", "",
-    ]  # fmt: skip
+        f"    replab replay {version}     # builds the environments again, runs again, counts equal bits",
+        "",
+    ]
     return "\n".join(lines)
 
 

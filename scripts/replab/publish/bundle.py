@@ -101,9 +101,10 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[Mapping[str, Any]]
     store = Store(lab.results / "store")
     wanted = ids.normal_pattern(pattern)
     chosen = {
-        entry["key"]: entry for entry in entries
+        entry["key"]: entry
+        for entry in entries
         if entry["key"] and entry["status"] != Status.SKIPPED and not entry.get("again") and fnmatch.fnmatchcase(entry["id"], wanted)
-    }  # fmt: skip
+    }
     if not chosen:
         raise BundleError(f"no result matches {pattern!r}", where=str(lab.results), hint="See 'replab list cells', and run them first")
     cells: list[dict[str, str]] = []
@@ -120,11 +121,16 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[Mapping[str, Any]]
     places = {one.place(device) for one in lab.environments for device in one.devices if (one.name, device) in found}
     listed = {name: {"sha256": sums.of_file(path), "size": path.stat().st_size} for name, path in sorted(members.items())}
     head = {
-        "schema": SCHEMA, "replab": __version__, "commit": checks.git(lab.root, "describe", "--always", "--dirty", "--abbrev=12") or "",
-        "machine": host_platform(), "engine": lab.engine, "packed": datetime.now(UTC).replace(microsecond=0).isoformat(),
-        "environments": {place: _facts(lab, place) for place in sorted(places)}, "cells": cells,
+        "schema": SCHEMA,
+        "replab": __version__,
+        "commit": checks.git(lab.root, "describe", "--always", "--dirty", "--abbrev=12") or "",
+        "machine": host_platform(),
+        "engine": lab.engine,
+        "packed": datetime.now(UTC).replace(microsecond=0).isoformat(),
+        "environments": {place: _facts(lab, place) for place in sorted(places)},
+        "cells": cells,
         "files": listed,
-    }  # fmt: skip
+    }
     data = json.dumps(head, sort_keys=True).encode()
     first = {sums.SUMS: f"{hashlib.sha256(data).hexdigest()}  {HEAD}\n".encode()}
     first |= ({sums.SIGNATURE: _signature(first[sums.SUMS], key)} if key is not None else {}) | {HEAD: data}

@@ -84,9 +84,15 @@ def between(old: Published, new: Published) -> Changes:
                 found += [change] if change else []
                 same += change is None
     return Changes(
-        old=old.version, new=new.version, cells=tuple(sorted(found, key=_rank)), environments=tuple(_environments(there, here)),
-        added=dict(sorted(added.items())), removed=dict(sorted(removed.items())), same=same, moved=dict(sorted(moved.items())),
-    )  # fmt: skip
+        old=old.version,
+        new=new.version,
+        cells=tuple(sorted(found, key=_rank)),
+        environments=tuple(_environments(there, here)),
+        added=dict(sorted(added.items())),
+        removed=dict(sorted(removed.items())),
+        same=same,
+        moved=dict(sorted(moved.items())),
+    )
 
 
 def _cells(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
@@ -105,9 +111,13 @@ def _change(left: Mapping[str, Any], right: Mapping[str, Any], output: str) -> C
         return None
     sides = [{name: str(row[name] or "") for name in ("status", "reason", "verdict", "cause", "bits")} for row in (left, right)]
     return CellChange(
-        id=right["id"], output=output, what=tuple(what), old=sides[0], new=sides[1],
+        id=right["id"],
+        output=output,
+        what=tuple(what),
+        old=sides[0],
+        new=sides[1],
         unsteady="no" in (left.get("repeatable"), right.get("repeatable")),
-    )  # fmt: skip
+    )
 
 
 def _rank(change: CellChange) -> tuple[bool, int, int, str, str]:

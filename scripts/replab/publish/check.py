@@ -270,9 +270,13 @@ def version(where: Place, signers: Path | None = None, digest: str = "") -> Chec
     faults += [wrong] if wrong else []
     notices = about.get("notices", [])
     return Checked(
-        version=str(about.get("version") or where.name), files=len(listed), signer=signer, faults=tuple(faults),
-        notices=tuple(map(str, notices)) if isinstance(notices, list) else (), about=about,
-    )  # fmt: skip
+        version=str(about.get("version") or where.name),
+        files=len(listed),
+        signer=signer,
+        faults=tuple(faults),
+        notices=tuple(map(str, notices)) if isinstance(notices, list) else (),
+        about=about,
+    )
 
 
 def _signer(where: Place, data: bytes, signers: Path | None) -> tuple[str, str]:

@@ -20,24 +20,38 @@ from replab.publish.errors import PublishError
 from replab.requests import requests
 from replab.store import Store
 
-KINDS = {
-    "dirty": "the tree is dirty",
-    "missing": "cells are missing",
-    "pins": "pins are stale",
-    "controls": "controls failed",
-}
+KINDS = {"dirty": "the tree is dirty", "missing": "cells are missing", "pins": "pins are stale", "controls": "controls failed"}
 """What can be allowed by name, and what it is called in a message."""
 NAMED = 3
 """Examples that a reason names."""
 WORKFLOW = (
-    "Snakefile", "rules", "scripts", "experiments", "containers", "config", "profiles", "reports", "requirements.lock", "cluster.lock",
+    "Snakefile",
+    "rules",
+    "scripts",
+    "experiments",
+    "containers",
+    "config",
+    "profiles",
+    "reports",
+    "requirements.lock",
+    "cluster.lock",
     "pyproject.toml",
-)  # fmt: skip
+)
 """What results and their presentation depend on."""
 AFTERWARDS = (
-    "reports", "pyproject.toml", "scripts/replab/report", "scripts/replab/publish", "scripts/replab/commands", "scripts/replab/cli.py",
-    "scripts/replab/sbom.py", "scripts/replab/bench.py", "scripts/snakemake_logger_plugin_replab", "rules", "Snakefile", "profiles",
-)  # fmt: skip
+    "reports",
+    "pyproject.toml",
+    "scripts/replab/report",
+    "scripts/replab/publish",
+    "scripts/replab/commands",
+    "scripts/replab/cli.py",
+    "scripts/replab/sbom.py",
+    "scripts/replab/bench.py",
+    "scripts/snakemake_logger_plugin_replab",
+    "rules",
+    "Snakefile",
+    "profiles",
+)
 """What may change between the run and its publication: no number of a table depends on it, and pages are rendered anew."""
 
 

@@ -30,9 +30,12 @@ PARTS = {
     "workflow": ("Workflow", "The code that was run: rules, programs, experiments, environments."),
 }
 _MEDIA = {
-    ".md": "text/markdown", ".parquet": "application/vnd.apache.parquet", ".json": "application/json", ".html": "text/html",
+    ".md": "text/markdown",
+    ".parquet": "application/vnd.apache.parquet",
+    ".json": "application/json",
+    ".html": "text/html",
     ".cff": "text/yaml",
-}  # fmt: skip
+}
 _ALONE = ("publication.json", "CITATION.cff", "LICENSE", README)
 _AUTHORS, _PUBLISHER = "#authors", "#publisher"
 
@@ -60,9 +63,13 @@ def write(folder: Path, about: Mapping[str, Any], citation: Mapping[str, Any], s
         for address, (name, version) in PROFILES.items()
     ]
     workflow = crate.add_workflow(
-        folder / "workflow" / "Snakefile", "workflow/Snakefile", main=True, lang="snakemake", lang_version=about["snakemake"],
+        folder / "workflow" / "Snakefile",
+        "workflow/Snakefile",
+        main=True,
+        lang="snakemake",
+        lang_version=about["snakemake"],
         properties={"name": "replab", "description": "Runs numeric experiments in pinned environments and judges the results."},
-    )  # fmt: skip
+    )
     workflow["version"] = about["commit"] or about["replab"]
     workflow["encodingFormat"] = "text/plain"
     workflow["conformsTo"] = {"@id": WORKFLOW_PROFILE}
@@ -85,29 +92,38 @@ def write(folder: Path, about: Mapping[str, Any], citation: Mapping[str, Any], s
         text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
         parameter = crate.add(
             ContextEntity(
-                crate, f"#setting-{key}",
+                crate,
+                f"#setting-{key}",
                 properties={
-                    "@type": "FormalParameter", "additionalType": "Text", "name": key, "valueRequired": False,
+                    "@type": "FormalParameter",
+                    "additionalType": "Text",
+                    "name": key,
+                    "valueRequired": False,
                     "conformsTo": {"@id": "https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE"},
                 },
             )
-        )  # fmt: skip
+        )
         formal.append(parameter)
         worth = {"@type": "PropertyValue", "name": key, "value": text, "exampleOfWork": {"@id": f"#setting-{key}"}}
         values.append(crate.add(ContextEntity(crate, f"#value-{key}", properties=worth)))
     workflow["input"] = formal
     crate.add(
         ContextEntity(
-            crate, "#run",
+            crate,
+            "#run",
             properties={
-                "@type": "CreateAction", "name": f"The run that made {about['version']}",
+                "@type": "CreateAction",
+                "name": f"The run that made {about['version']}",
                 "description": f"{about['cells']} cells on {about['machine']}",
-                "instrument": {"@id": workflow.id}, "agent": {"@id": agent.id}, "endTime": about["ended"],
+                "instrument": {"@id": workflow.id},
+                "agent": {"@id": agent.id},
+                "endTime": about["ended"],
                 "actionStatus": "http://schema.org/CompletedActionStatus",
-                "object": [{"@id": one.id} for one in (*given, *values)], "result": [{"@id": one.id} for one in made],
+                "object": [{"@id": one.id} for one in (*given, *values)],
+                "result": [{"@id": one.id} for one in made],
             },
         )
-    )  # fmt: skip
+    )
     crate.root_dataset["mentions"] = {"@id": "#run"}
     data = crate.metadata.generate()
     data["@graph"].sort(key=lambda entity: (entity["@id"] != METADATA, entity["@id"] != "./", entity["@id"]))

@@ -13,10 +13,19 @@ from replab.publish import sums
 from replab.store import Store
 
 COLUMNS = {
-    "id": tables.TEXT, "key": tables.TEXT, "status": tables.TEXT, "reason": tables.TEXT, "output": tables.TEXT, "dtype": tables.TEXT,
-    "shape": tables.TEXT, "sha256": tables.TEXT, "file": tables.TEXT, "file_sha256": tables.TEXT, "observation": tables.TEXT,
+    "id": tables.TEXT,
+    "key": tables.TEXT,
+    "status": tables.TEXT,
+    "reason": tables.TEXT,
+    "output": tables.TEXT,
+    "dtype": tables.TEXT,
+    "shape": tables.TEXT,
+    "sha256": tables.TEXT,
+    "file": tables.TEXT,
+    "file_sha256": tables.TEXT,
+    "observation": tables.TEXT,
     "repeatable": tables.TEXT,
-}  # fmt: skip
+}
 """A row per output of a result, and one per cell without any; ``sha256`` is that of the output's bytes, ``file`` lies below the store."""
 PATH = Path("store") / "manifest.parquet"
 UNSTEADY = "repeated calls gave other bits"
@@ -45,9 +54,7 @@ def rows(store: Store, entries: Iterable[Mapping[str, Any]], unsteady: frozenset
         steady = not any(str(note).startswith(UNSTEADY) for note in result.record.get("notes", ()))
         row["repeatable"] = "" if steady and entry["id"] not in unsteady else "no"
         shapes = {output["name"]: "×".join(map(str, output["shape"])) for output in result.record["outputs"]}
-        outputs = [
-            {"output": one.name, "dtype": one.dtype, "shape": shapes[one.name], "sha256": one.sha256} for one in result.tensors
-        ]
+        outputs = [{"output": one.name, "dtype": one.dtype, "shape": shapes[one.name], "sha256": one.sha256} for one in result.tensors]
         found += [row | output for output in outputs] or [row]
     return found, wrong
 

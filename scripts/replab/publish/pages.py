@@ -25,9 +25,13 @@ WORDS = {
 
 def _render(template: str, target: Path, *, style: str, **values: Any) -> None:
     env = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
         keep_trailing_newline=True,
-    )  # fmt: skip
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(env.get_template(template).render(style=style, **values), encoding="utf-8", newline="\n")
 
@@ -59,9 +63,15 @@ def write_index(folder: Path, listed: Sequence[Mapping[str, Any]]) -> None:
     pairs = [(change_page(old, new), f"{old} → {new}") for b, new in enumerate(names) for old in names[:b]]
     newest = listed[-1] if listed else {}
     _render(
-        "index.html.j2", folder / "index.html", style=f"static/{STYLE}", title="Published results", notices=[],
-        versions=rows[::-1], newest=newest, pairs=pairs[::-1],
-    )  # fmt: skip
+        "index.html.j2",
+        folder / "index.html",
+        style=f"static/{STYLE}",
+        title="Published results",
+        notices=[],
+        versions=rows[::-1],
+        newest=newest,
+        pairs=pairs[::-1],
+    )
 
 
 def write_changes(folder: Path, found: Changes, notices: Sequence[str]) -> None:
@@ -73,10 +83,18 @@ def write_changes(folder: Path, found: Changes, notices: Sequence[str]) -> None:
         ("Cells that give other bits whenever they run", "unsteady", [one for one in found.cells if one.unsteady]),
     )
     _render(
-        "changes.html.j2", folder / change_page(found.old, found.new), style=f"../static/{STYLE}",
-        title=f"{found.old} → {found.new}", notices=notices, found=found, summary=summary(found), words=WORDS, by_case=by_case(found),
-        cases=sorted(found.added.keys() | found.removed.keys()), sections=_sections(groups),
-    )  # fmt: skip
+        "changes.html.j2",
+        folder / change_page(found.old, found.new),
+        style=f"../static/{STYLE}",
+        title=f"{found.old} → {found.new}",
+        notices=notices,
+        found=found,
+        summary=summary(found),
+        words=WORDS,
+        by_case=by_case(found),
+        cases=sorted(found.added.keys() | found.removed.keys()),
+        sections=_sections(groups),
+    )
 
 
 def summary(found: Changes) -> str:
@@ -107,9 +125,15 @@ def write_replay(folder: Path, found: Mapping[str, Any], lines: Sequence[str]) -
     )
     groups = [(title, kind, [one for one in found["cells"] if one["kind"] == kind]) for title, kind in kinds]
     _render(
-        "replay.html.j2", folder / "index.html", style=STYLE, title=f"Replay of {found['version']}", notices=found["notices"], found=found,
-        summary=lines, sections=_sections(groups),
-    )  # fmt: skip
+        "replay.html.j2",
+        folder / "index.html",
+        style=STYLE,
+        title=f"Replay of {found['version']}",
+        notices=found["notices"],
+        found=found,
+        summary=lines,
+        sections=_sections(groups),
+    )
 
 
 def _sections(groups: Any) -> list[tuple[str, str, Any, str]]:

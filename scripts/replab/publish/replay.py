@@ -96,9 +96,15 @@ def _rerun(folder: Path, out: Path, options: Options, say: Callable[[str], None]
     command = [sys.executable, "-m", "replab.publish.rerun", str(out / "request.json"), str(out / "answer.json")]
     last: list[str] = []
     with subprocess.Popen(
-        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root / "scripts")}, encoding="utf-8", errors="replace",
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as process:  # fmt: skip
+        command,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root / "scripts")},
+        encoding="utf-8",
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
         for line in process.stdout or ():
             last = [*last[-LAST_LINES:], line.rstrip()]
             say(f"  {line.rstrip()}")
@@ -133,18 +139,27 @@ def _found(published: versions.Published, answer: Mapping[str, Any], options: Op
         here += f": {one['here_reason']}" if one["here_reason"] else ""
         shown.append(
             {
-                "id": one["id"], "output": one["output"], "kind": one["kind"],
-                "published": f"{before} {one['published_bits'][:12]}".strip(), "here": f"{here} {one['here_bits'][:12]}".strip(),
+                "id": one["id"],
+                "output": one["output"],
+                "kind": one["kind"],
+                "published": f"{before} {one['published_bits'][:12]}".strip(),
+                "here": f"{here} {one['here_bits'][:12]}".strip(),
                 "reason": _reason(one, reasons.get(one["place"], [])),
             }
-        )  # fmt: skip
+        )
     counts = Counter(one["kind"] for one in cells)
     return {
-        "schema": 1, "version": published.version, "cells_asked": options.cells, "total": len(cells),
-        "counts": {kind: counts[kind] for kind in KINDS}, "environments": environments, "cells": shown,
-        "notices": list(published.about["notices"]), "machine": published.about["machine"],
+        "schema": 1,
+        "version": published.version,
+        "cells_asked": options.cells,
+        "total": len(cells),
+        "counts": {kind: counts[kind] for kind in KINDS},
+        "environments": environments,
+        "cells": shown,
+        "notices": list(published.about["notices"]),
+        "machine": published.about["machine"],
         "command": f"replab replay {published.version}" + (f" --cells '{options.cells}'" if options.cells != "*" else ""),
-    }  # fmt: skip
+    }
 
 
 def _verdicts(folder: Path) -> dict[tuple[str, str], str]:

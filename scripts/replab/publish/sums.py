@@ -68,8 +68,11 @@ def sign(folder: Path, key: Path) -> None:
         raise PublishError("there is no such key", where=str(key), hint="Name a private SSH key, such as ~/.ssh/id_ed25519")
     done = subprocess.run(
         ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", NAMESPACE, str(folder / SUMS)],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode or not (folder / SIGNATURE).is_file():
         said = " ".join(done.stderr.split()) or f"ssh-keygen ended with {done.returncode}"
         raise PublishError(f"could not sign: {said}", where=str(key), hint="A key with a passphrase needs an agent: ssh-add it first")

@@ -11,27 +11,12 @@ from replab.report.cells import CellView, Work, bit_classes, by_work
 from replab.report.claims import counted_words
 from replab.report.contrasts import Notes, less_accurate, not_comparable, other_functions, special_values
 from replab.report.figures import bar, class_picture
-from replab.report.findings import (
-    GOOD_CONTROLS,
-    control_score,
-    coverage,
-    crossings,
-    mode_sharing,
-    version_steps,
-)
+from replab.report.findings import GOOD_CONTROLS, control_score, coverage, crossings, mode_sharing, version_steps
 from replab.report.links import work_path
 from replab.report.pages import AnswerPage, Ranking
 from replab.report.parts import Finding, Link
 from replab.report.results import Results
-from replab.report.words import (
-    MISSING,
-    count,
-    framework_name,
-    listing,
-    number,
-    percent,
-    plural,
-)
+from replab.report.words import MISSING, count, framework_name, listing, number, percent, plural
 
 QUESTION = "When NumPy, TensorFlow and PyTorch give different numbers: how different are they, and why?"
 

@@ -19,11 +19,7 @@ HUES = 8
 MOST_BINS = 400
 """Bins drawn per line; finer curves are merged by neighbours, keeping the largest error."""
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-FRAMEWORK_COLOURS = {
-    "numpy": ("#6b8e23", "#8aa83a"),
-    "tensorflow": ("#a63c06", "#f0861a"),
-    "torch": ("#4338ca", "#8b8cf7"),
-}
+FRAMEWORK_COLOURS = {"numpy": ("#6b8e23", "#8aa83a"), "tensorflow": ("#a63c06", "#f0861a"), "torch": ("#4338ca", "#8b8cf7")}
 FRAMEWORK_DASHES = {"numpy": [2, 2], "tensorflow": [1, 0], "torch": [7, 3]}
 _FURTHER_DASHES = ([4, 3], [8, 2, 2, 2], [2, 4])
 """For the second class of an environment and those after it: its colour alone would not tell them apart."""

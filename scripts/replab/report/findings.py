@@ -12,16 +12,7 @@ from replab.report.contrasts import environments, frameworks
 from replab.report.links import work_path
 from replab.report.parts import Finding, Item, Link
 from replab.report.results import PairRow, Results
-from replab.report.words import (
-    count,
-    derivative_name,
-    framework_name,
-    listing,
-    number,
-    percent,
-    plural,
-    slug,
-)
+from replab.report.words import count, derivative_name, framework_name, listing, number, percent, plural, slug
 
 GOOD_CONTROLS = "Every control came out as expected"
 MOST_MOVED = 3

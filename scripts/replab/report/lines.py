@@ -49,13 +49,7 @@ def _number(value: float) -> float | None:
 
 
 def line_chart(
-    identity: str,
-    title: str,
-    summary: str,
-    x: tuple[str, Sequence[float]],
-    y: str,
-    lines: Sequence[Line],
-    band: Band | None = None,
+    identity: str, title: str, summary: str, x: tuple[str, Sequence[float]], y: str, lines: Sequence[Line], band: Band | None = None
 ) -> Chart | None:
     """``x`` is (title, places), ``y`` the title of a logarithmic axis; what is not positive is drawn at its foot. Nothing without data."""
     x_title, places = x

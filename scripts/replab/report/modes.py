@@ -237,7 +237,5 @@ def modes(results: Results, index: Index) -> ModesPage:
     elif rows:
         lede = f"{plural(len(rows), 'measurement')}, none of them of the time relative to eager execution."
     return ModesPage(
-        lede=lede,
-        summary=_overall(ratios, order),
-        cases=tuple(_case(results, index, key, grouped[key]) for key in sorted(grouped)),
+        lede=lede, summary=_overall(ratios, order), cases=tuple(_case(results, index, key, grouped[key]) for key in sorted(grouped))
     )

@@ -12,17 +12,7 @@ from replab.report.evidence import SIDES, Index, aligned_anchor
 from replab.report.links import case_title
 from replab.report.pages_causes import AlignedTable, FactorCase, FactorGroup, Part, Sharing
 from replab.report.results import AttributionRow, CellRow, Results
-from replab.report.words import (
-    MISSING,
-    OUTCOMES,
-    Outcome,
-    derivative_name,
-    listing,
-    natural,
-    number,
-    portion,
-    slug,
-)
+from replab.report.words import MISSING, OUTCOMES, Outcome, derivative_name, listing, natural, number, portion, slug
 
 METHOD = "subsets"
 OWN = "its own default"

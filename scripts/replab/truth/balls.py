@@ -137,37 +137,68 @@ def _round_to(x: Ball, name: str) -> Ball:
 UNARY: dict[str, Callable[..., Any]] = {
     name: _elementwise(function)
     for name, function in {
-        "arcsin": lambda x: x.asin(), "arccos": lambda x: x.acos(), "arctan": lambda x: x.atan(), "arcsinh": lambda x: x.asinh(),
-        "arccosh": lambda x: x.acosh(), "arctanh": lambda x: x.atanh(), "log2": lambda x: x.log() / arb.const_log2(),
-        "log10": lambda x: x.log() / arb.const_log10(), "exp2": lambda x: (x * arb.const_log2()).exp(), "cbrt": _cbrt,
-        "floor": _floor, "ceil": lambda x: x.ceil(), "trunc": truncated, "rint": _rint, "sign": _sign, "abs": _abs, "absolute": _abs,
-        "fabs": _abs, "square": lambda x: x * x, "reciprocal": lambda x: 1 / x,
-        "conj": lambda x: x, "conjugate": lambda x: x,
-        "exp": lambda x: _as_ball(x).exp(), "sqrt": lambda x: _as_ball(x).sqrt(), "log": lambda x: _as_ball(x).log(),
-        "sin": lambda x: x.sin(), "cos": lambda x: x.cos(), "tan": lambda x: x.tan(), "sinh": lambda x: x.sinh(),
-        "cosh": lambda x: x.cosh(), "tanh": lambda x: x.tanh(), "expm1": lambda x: x.expm1(), "log1p": lambda x: x.log1p(),
+        "arcsin": lambda x: x.asin(),
+        "arccos": lambda x: x.acos(),
+        "arctan": lambda x: x.atan(),
+        "arcsinh": lambda x: x.asinh(),
+        "arccosh": lambda x: x.acosh(),
+        "arctanh": lambda x: x.atanh(),
+        "log2": lambda x: x.log() / arb.const_log2(),
+        "log10": lambda x: x.log() / arb.const_log10(),
+        "exp2": lambda x: (x * arb.const_log2()).exp(),
+        "cbrt": _cbrt,
+        "floor": _floor,
+        "ceil": lambda x: x.ceil(),
+        "trunc": truncated,
+        "rint": _rint,
+        "sign": _sign,
+        "abs": _abs,
+        "absolute": _abs,
+        "fabs": _abs,
+        "square": lambda x: x * x,
+        "reciprocal": lambda x: 1 / x,
+        "conj": lambda x: x,
+        "conjugate": lambda x: x,
+        "exp": lambda x: _as_ball(x).exp(),
+        "sqrt": lambda x: _as_ball(x).sqrt(),
+        "log": lambda x: _as_ball(x).log(),
+        "sin": lambda x: x.sin(),
+        "cos": lambda x: x.cos(),
+        "tan": lambda x: x.tan(),
+        "sinh": lambda x: x.sinh(),
+        "cosh": lambda x: x.cosh(),
+        "tanh": lambda x: x.tanh(),
+        "expm1": lambda x: x.expm1(),
+        "log1p": lambda x: x.log1p(),
     }.items()
-}  # fmt: skip
+}
 PREDICATES: dict[str, Callable[[Ball], bool | None]] = {"isnan": _isnan, "isfinite": _isfinite, "isinf": _isinf}
 """Questions about one ball; None is no answer."""
 BINARY: dict[str, Callable[..., Any]] = {
-    "logaddexp": np.frompyfunc(_logaddexp, 2, 1), "arctan2": np.frompyfunc(_atan2, 2, 1), "power": np.frompyfunc(_power, 2, 1),
-    "maximum": np.frompyfunc(larger, 2, 1), "minimum": np.frompyfunc(smaller, 2, 1),
+    "logaddexp": np.frompyfunc(_logaddexp, 2, 1),
+    "arctan2": np.frompyfunc(_atan2, 2, 1),
+    "power": np.frompyfunc(_power, 2, 1),
+    "maximum": np.frompyfunc(larger, 2, 1),
+    "minimum": np.frompyfunc(smaller, 2, 1),
     "hypot": np.frompyfunc(lambda x, y: (_as_ball(x) ** 2 + _as_ball(y) ** 2).sqrt(), 2, 1),
     "floor_divide": np.frompyfunc(lambda x, y: (_as_ball(x) / y).floor(), 2, 1),
     "mod": np.frompyfunc(lambda x, y: x - y * (_as_ball(x) / y).floor(), 2, 1),
     "remainder": np.frompyfunc(lambda x, y: x - y * (_as_ball(x) / y).floor(), 2, 1),
     "fmod": np.frompyfunc(lambda x, y: x - y * truncated(_as_ball(x) / y), 2, 1),
     "copysign": np.frompyfunc(lambda x, y: _copysign(_as_ball(x), _as_ball(y)), 2, 1),
-}  # fmt: skip
+}
 SPECIAL: dict[str, Callable[..., Any]] = {
     name: _elementwise(function)
     for name, function in {
-        "erf": lambda x: x.erf(), "erfc": lambda x: x.erfc(), "erfinv": lambda x: x.erfinv(),
+        "erf": lambda x: x.erf(),
+        "erfc": lambda x: x.erfc(),
+        "erfinv": lambda x: x.erfinv(),
         "gammaln": lambda x: abs(x.gamma()).log() if x < 0 else x.lgamma(),
-        "psi": lambda x: x.digamma(), "digamma": lambda x: x.digamma(), "expit": _expit,
+        "psi": lambda x: x.digamma(),
+        "digamma": lambda x: x.digamma(),
+        "expit": _expit,
     }.items()
-}  # fmt: skip
+}
 
 
 def round_to(values: Any, name: str) -> Any:

@@ -172,9 +172,10 @@ def _first_decided(problem: Problem) -> list[Array]:
 def _open(error: Undecided) -> TruthError:
     """What no number of bits decides."""
     return TruthError(
-        f"{error}, with {PRECISIONS[-1]} bits as with {PRECISIONS[0]}", where=error.where,
+        f"{error}, with {PRECISIONS[-1]} bits as with {PRECISIONS[0]}",
+        where=error.where,
         hint="Let no branch, index or integer depend on numbers that are equal but for rounding",
-    )  # fmt: skip
+    )
 
 
 def _unmoved(problem: Problem, ieee: list[Array], found: list[Array]) -> None:

@@ -320,9 +320,13 @@ def _place(place: Any) -> Any:
 # --- comparisons -------------------------------------------------------------------------------------------------------------------------
 
 _NEGATIONS = {
-    "greater": np.less_equal, "greater_equal": np.less, "less": np.greater_equal, "less_equal": np.greater, "equal": np.not_equal,
+    "greater": np.less_equal,
+    "greater_equal": np.less,
+    "less": np.greater_equal,
+    "less_equal": np.greater,
+    "equal": np.not_equal,
     "not_equal": np.equal,
-}  # fmt: skip
+}
 
 
 def _is_nan(x: Any) -> bool:
@@ -461,10 +465,39 @@ def _moved(function: Callable[..., Any]) -> Rule:
 
 _FILLING = frozenset((np.diag, np.tril, np.triu, np.trace))
 _MOVING = (
-    np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.rollaxis, np.expand_dims, np.squeeze, np.broadcast_to, np.take,
-    np.roll, np.flip, np.flipud, np.fliplr, np.rot90, np.tile, np.repeat, np.diag, np.diagonal, np.tril, np.triu, np.delete, np.split,
-    np.array_split, np.hsplit, np.vsplit, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.copy, np.take_along_axis, np.trace,
-)  # fmt: skip
+    np.reshape,
+    np.ravel,
+    np.transpose,
+    np.swapaxes,
+    np.moveaxis,
+    np.rollaxis,
+    np.expand_dims,
+    np.squeeze,
+    np.broadcast_to,
+    np.take,
+    np.roll,
+    np.flip,
+    np.flipud,
+    np.fliplr,
+    np.rot90,
+    np.tile,
+    np.repeat,
+    np.diag,
+    np.diagonal,
+    np.tril,
+    np.triu,
+    np.delete,
+    np.split,
+    np.array_split,
+    np.hsplit,
+    np.vsplit,
+    np.atleast_1d,
+    np.atleast_2d,
+    np.atleast_3d,
+    np.copy,
+    np.take_along_axis,
+    np.trace,
+)
 RULES.update({function: _moved(function) for function in _MOVING})
 RULES[np.shape] = lambda a: a.shape
 RULES[np.ndim] = lambda a: a.ndim
@@ -547,10 +580,27 @@ def _fix(a: Any) -> Any:
     return np.trunc(a)
 
 
-POINTWISE = frozenset((
-    np.where, np.clip, np.round, np.around, np.fix, np.shape, np.ndim, np.size, np.iscomplexobj, np.real, np.real_if_close, np.result_type,
-    np.zeros_like, np.empty_like, np.ones_like, np.full_like, np.copy,
-))  # fmt: skip
+POINTWISE = frozenset(
+    (
+        np.where,
+        np.clip,
+        np.round,
+        np.around,
+        np.fix,
+        np.shape,
+        np.ndim,
+        np.size,
+        np.iscomplexobj,
+        np.real,
+        np.real_if_close,
+        np.result_type,
+        np.zeros_like,
+        np.empty_like,
+        np.ones_like,
+        np.full_like,
+        np.copy,
+    )
+)
 """Functions in which every element stays by itself."""
 
 # --- sums and choices --------------------------------------------------------------------------------------------------------------------
@@ -604,9 +654,13 @@ RULES[np.max] = RULES[np.amax] = _extreme(balls.larger)
 RULES[np.min] = RULES[np.amin] = _extreme(balls.smaller)
 RULES[np.any], RULES[np.all] = _answered(balls.larger, empty=False), _answered(balls.smaller, empty=True)
 _REDUCED = {
-    np.add: RULES[np.sum], np.multiply: RULES[np.prod], np.maximum: RULES[np.max], np.minimum: RULES[np.min],
-    np.logical_or: RULES[np.any], np.logical_and: RULES[np.all],
-}  # fmt: skip
+    np.add: RULES[np.sum],
+    np.multiply: RULES[np.prod],
+    np.maximum: RULES[np.max],
+    np.minimum: RULES[np.min],
+    np.logical_or: RULES[np.any],
+    np.logical_and: RULES[np.all],
+}
 
 
 def _before(x: Any, y: Any, what: str) -> bool:
@@ -770,13 +824,38 @@ METHODS: dict[str, Callable[..., Any]] = {
     **{
         name: _method(getattr(np, name))
         for name in (
-            "sum", "mean", "prod", "max", "min", "any", "all", "cumsum", "cumprod", "argmax", "argmin", "argsort", "ravel", "swapaxes",
-            "squeeze", "take", "clip", "repeat", "diagonal", "trace", "dot", "round", "searchsorted", "copy", "nonzero",
+            "sum",
+            "mean",
+            "prod",
+            "max",
+            "min",
+            "any",
+            "all",
+            "cumsum",
+            "cumprod",
+            "argmax",
+            "argmin",
+            "argsort",
+            "ravel",
+            "swapaxes",
+            "squeeze",
+            "take",
+            "clip",
+            "repeat",
+            "diagonal",
+            "trace",
+            "dot",
+            "round",
+            "searchsorted",
+            "copy",
+            "nonzero",
         )
     },
-    "flatten": np.ravel, "reshape": lambda a, *shape: np.reshape(a, shape[0] if len(shape) == 1 else shape),
-    "transpose": lambda a, *axes: np.transpose(a, (axes[0] if len(axes) == 1 else axes) if axes else None), "astype": _astype,
-}  # fmt: skip
+    "flatten": np.ravel,
+    "reshape": lambda a, *shape: np.reshape(a, shape[0] if len(shape) == 1 else shape),
+    "transpose": lambda a, *axes: np.transpose(a, (axes[0] if len(axes) == 1 else axes) if axes else None),
+    "astype": _astype,
+}
 for _name, _found in METHODS.items():
     setattr(Enclosed, _name, _found)
 for _name in ("item", "tolist", "tobytes", "view", "fill", "put", "sort", "partition"):

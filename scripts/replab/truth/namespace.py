@@ -44,10 +44,39 @@ OF_INTEGERS = frozenset(("square", "reciprocal", "power"))
 JOINING = frozenset(("concatenate", "stack", "hstack", "vstack", "column_stack"))
 """Functions of a list of arrays; to all others a list is an array."""
 STRICT = frozenset(
-    {function.__name__ for function in enclosed.RULES} | balls.UNARY.keys() | balls.BINARY.keys() | balls.PREDICATES.keys() | ROUNDED
-    | CREATION | JOINING | set("""add subtract multiply negative positive matmul greater greater_equal less less_equal equal not_equal
-    logical_and logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_xor invert array asarray full""".split())  # noqa: SIM905 (easier to read)
-)  # fmt: skip
+    {function.__name__ for function in enclosed.RULES}
+    | balls.UNARY.keys()
+    | balls.BINARY.keys()
+    | balls.PREDICATES.keys()
+    | ROUNDED
+    | CREATION
+    | JOINING
+    | {
+        "add",
+        "subtract",
+        "multiply",
+        "negative",
+        "positive",
+        "matmul",
+        "greater",
+        "greater_equal",
+        "less",
+        "less_equal",
+        "equal",
+        "not_equal",
+        "logical_and",
+        "logical_or",
+        "logical_not",
+        "logical_xor",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+        "invert",
+        "array",
+        "asarray",
+        "full",
+    }
+)
 """What a reference may use where truth is certified: what has a rule."""
 NUMBERS = {"inf": np.inf, "nan": np.nan, "newaxis": None}
 TYPES = frozenset(("bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"))

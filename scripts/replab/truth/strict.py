@@ -34,10 +34,26 @@ from replab.truth.perturbed import CONVERSION
 HELPER = "__replab__"
 IMPORTS = "numpy (as np), scipy.special, math, functools, itertools, typing"
 _OPERATORS: dict[type[ast.AST], str] = {
-    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.FloorDiv: "floordiv", ast.Mod: "mod", ast.Pow: "pow",
-    ast.MatMult: "matmul", ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor", ast.LShift: "lshift", ast.RShift: "rshift",
-    ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne",
-}  # fmt: skip
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "truediv",
+    ast.FloorDiv: "floordiv",
+    ast.Mod: "mod",
+    ast.Pow: "pow",
+    ast.MatMult: "matmul",
+    ast.BitAnd: "and_",
+    ast.BitOr: "or_",
+    ast.BitXor: "xor",
+    ast.LShift: "lshift",
+    ast.RShift: "rshift",
+    ast.Lt: "lt",
+    ast.LtE: "le",
+    ast.Gt: "gt",
+    ast.GtE: "ge",
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+}
 OURS = frozenset((Enclosed, ArrayBox))
 NUMBERS = (bool, int, float, np.bool_, np.number)
 
@@ -506,18 +522,43 @@ _MATH = {
     **{
         name: _of(np_, arrays)
         for name, arrays in {
-            "sqrt": "sqrt", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log1p": "log1p", "log2": "log2", "log10": "log10",
-            "sin": "sin", "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
-            "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
-            "fabs": "abs", "cbrt": "cbrt", "hypot": "hypot",
+            "sqrt": "sqrt",
+            "exp": "exp",
+            "exp2": "exp2",
+            "expm1": "expm1",
+            "log1p": "log1p",
+            "log2": "log2",
+            "log10": "log10",
+            "sin": "sin",
+            "cos": "cos",
+            "tan": "tan",
+            "asin": "arcsin",
+            "acos": "arccos",
+            "atan": "arctan",
+            "atan2": "arctan2",
+            "sinh": "sinh",
+            "cosh": "cosh",
+            "tanh": "tanh",
+            "asinh": "arcsinh",
+            "acosh": "arccosh",
+            "atanh": "arctanh",
+            "fabs": "abs",
+            "cbrt": "cbrt",
+            "hypot": "hypot",
         }.items()
     },
     "log": lambda value, *base: np_.log(value) / np_.log(base[0]) if base else np_.log(value),
-    "pow": Helper.pow, "prod": lambda values, start=1: functools.reduce(Helper.mul, values, start), "fsum": _sum,
-    "erf": _of(special_, "erf"), "erfc": _of(special_, "erfc"), "lgamma": _of(special_, "gammaln"),
-    "floor": _floor("floor"), "ceil": _floor("ceil"), "trunc": _floor("trunc"),
+    "pow": Helper.pow,
+    "prod": lambda values, start=1: functools.reduce(Helper.mul, values, start),
+    "fsum": _sum,
+    "erf": _of(special_, "erf"),
+    "erfc": _of(special_, "erfc"),
+    "lgamma": _of(special_, "gammaln"),
+    "floor": _floor("floor"),
+    "ceil": _floor("ceil"),
+    "trunc": _floor("trunc"),
     **{name: getattr(math, name) for name in ("gcd", "lcm", "isqrt", "factorial", "comb", "perm", "inf", "nan")},
-}  # fmt: skip
+}
 
 
 class _Math(_Module):
@@ -531,11 +572,14 @@ def _accumulate(values: Any, function: Any = None, *, initial: Any = None) -> It
 
 
 _MODULES: dict[str, Any] = {
-    "numpy": np_, "scipy": _Module("scipy", {"special": special_}), "scipy.special": special_, "math": _Math("math", _MATH),
+    "numpy": np_,
+    "scipy": _Module("scipy", {"special": special_}),
+    "scipy.special": special_,
+    "math": _Math("math", _MATH),
     "functools": _Module("functools", {name: getattr(functools, name) for name in ("reduce", "partial", "cache", "lru_cache", "wraps")}),
     "itertools": _Module("itertools", {**vars(itertools), "accumulate": _accumulate, "count": _steps}),
     "typing": _Module("typing", {name: getattr(typing, name) for name in typing.__all__}),
-}  # fmt: skip
+}
 
 
 def _import(name: str, _globals: Any = None, _locals: Any = None, wanted: Any = (), level: int = 0) -> Any:
@@ -552,13 +596,30 @@ ArithmeticError AssertionError AttributeError Exception IndexError KeyError Look
 StopIteration SystemExit TypeError ValueError ZeroDivisionError""".split()  # noqa: SIM905 (easier to read)
 BUILTINS: dict[str, Any] = {
     **{name: getattr(builtins, name) for name in _KEPT},
-    "__import__": _import, "__name__": "builtins", "float": Float, "int": Int, "str": Str, "type": _type, "sum": _sum, "pow": _pow,
-    "divmod": lambda a, b: (Helper.floordiv(a, b), Helper.mod(a, b)), "round": _round, "getattr": _getattr, "hasattr": _hasattr,
-    "isinstance": _isinstance, "len": _len, "repr": lambda value: repr(_shown(value)),
-}  # fmt: skip
+    "__import__": _import,
+    "__name__": "builtins",
+    "float": Float,
+    "int": Int,
+    "str": Str,
+    "type": _type,
+    "sum": _sum,
+    "pow": _pow,
+    "divmod": lambda a, b: (Helper.floordiv(a, b), Helper.mod(a, b)),
+    "round": _round,
+    "getattr": _getattr,
+    "hasattr": _hasattr,
+    "isinstance": _isinstance,
+    "len": _len,
+    "repr": lambda value: repr(_shown(value)),
+}
 """The built-in names that a reference has, those that would round among them in another form."""
 for _name, _function in {
-    "chain": _chain, "changed": _changed, "stored": _stored, "added": _added, "attribute": attribute, "shown": _shown,
-}.items():  # fmt: skip
+    "chain": _chain,
+    "changed": _changed,
+    "stored": _stored,
+    "added": _added,
+    "attribute": attribute,
+    "shown": _shown,
+}.items():
     setattr(Helper, _name, _function)
 __all__ = ["Undecided", "compiled", "module", "place"]

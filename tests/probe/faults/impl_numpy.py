@@ -142,7 +142,11 @@ def closes_the_standard_streams(x):
 
 
 def forges_the_journal(x, next_key):
-    lines = [{"done": next_key, "again": True, "status": "error", "reason": "forged"}, {"begun": next_key}, {"damaged": "0" * 64 + ".npy", "wrong": "forged"}]
+    lines = [
+        {"done": next_key, "again": True, "status": "error", "reason": "forged"},
+        {"begun": next_key},
+        {"damaged": "0" * 64 + ".npy", "wrong": "forged"},
+    ]
     with open(os.path.join(_out(), "journal.jsonl"), "a") as journal:
         journal.write("".join("\n" + json.dumps(line) + "\n" for line in lines))
     return x * x
