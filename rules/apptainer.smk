@@ -25,7 +25,7 @@ rule ask:
         lambda wildcards: lab_workflow.asked_from(LAB, wildcards.job),
         probe=PROBE,
         policy="containers/policy.toml",
-        code=["scripts/replab/inside.py", "scripts/replab/engines/apptainer.py"],
+        code=["scripts/replab/run/apptainer_jobs.py", "scripts/replab/engines/apptainer.py"],
     output:
         f"{RESULTS}/inside/{{job}}.json",
     log:
@@ -44,7 +44,7 @@ rule inside:
     input:
         request=f"{RESULTS}/inside/{{job}}.json",
         image=lambda wildcards: lab_workflow.sif(LAB, wildcards.job),
-        code="scripts/inside/alone.py",
+        code="scripts/sandbox/apptainer/supervisor.py",
     output:
         f"{RESULTS}/inside/{{job}}.done.json",
     log:

@@ -3,7 +3,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from replab import asks, ids, jobs, workflow as lab_workflow
+from replab import ids
+from replab.freshness import jobs
+from replab.workflow import resources, snakefile as lab_workflow
 
 LAB = lab_workflow.open_lab(config, Path(workflow.basedir))
 RESULTS = lab_workflow.relative(LAB, LAB.results)
@@ -13,8 +15,8 @@ REPORT = f"{RESULTS}/report/index.html"
 ENVIRONMENTS = [one.name for one in LAB.environments]
 FAMILIES = {one.name: one for one in LAB.families}
 BASES = ["containers/bases.toml", lab_workflow.relative(LAB, LAB.bases) if LAB.bases else "containers/bases.lock"]
-ASKS = asks.Asks(LAB)
-PROBE = sorted(str(path) for path in (LAB.root / "scripts/probe").glob("*.py"))
+ASKS = resources.Asks(LAB)
+PROBE = sorted(str(path) for path in (LAB.root / "scripts/sandbox/probe").glob("*.py"))
 
 
 def container_of(wildcards):

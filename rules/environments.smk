@@ -34,7 +34,7 @@ rule defaults:
         image=ancient(lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment)),
         atlas="experiments/defaults/atlas.toml",
         inside=lambda wildcards: lab_workflow.inside_done(LAB, f"defaults--{wildcards.environment}"),
-        code=[*lab_workflow.code_of(LAB, "defaults"), "scripts/atlas/introspect.py"],
+        code=[*lab_workflow.code_of(LAB, "defaults"), "scripts/sandbox/atlas/introspect.py"],
     output:
         f"{RESULTS}/defaults/{{environment}}.json",
     log:

@@ -1,4 +1,5 @@
-"""Runs a step of the workflow: in the process that has imported everything (``replab/warm.py``), or, where there is none, in its own.
+"""Runs a step of the workflow: in the process that has imported everything (``replab/workflow/fork_server.py``), or, where there is none,
+in its own.
 
 Once that process has said who runs the step, there is no second try: when it is gone, the step is, and with it this process. Nothing runs
 on without its workflow, whose number stands beside the name of the socket. Standard library only, and little of it: this file is started
@@ -85,7 +86,7 @@ def alone(arguments: list[str], workflow: int, started: str) -> int:
 
 def become(arguments: list[str]) -> NoReturn:
     """Be the step."""
-    os.execv(sys.executable, [sys.executable, "-m", "replab.steps", *arguments])  # noqa: S606 (no shell is wanted)
+    os.execv(sys.executable, [sys.executable, "-m", "replab.workflow.steps", *arguments])  # noqa: S606 (no shell is wanted)
 
 
 def _lives(pid: int, started: str) -> bool:
@@ -128,7 +129,7 @@ def _pass_on(pid: int, number: int) -> None:
 
 
 def main() -> NoReturn:
-    """Does what ``python -m replab.steps`` does with the same arguments."""
+    """Does what ``python -m replab.workflow.steps`` does with the same arguments."""
     words = os.environ.get(SOCKET, "").split()
     if len(words) != 3:  # a job of a scheduler, which ends it, or a step started by hand
         become(sys.argv[1:])

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from builders_why import claim, default, finding, hypothesis, measurement, source, subsets, switched
-from replab.report.results import (
+from replab.report.data.results import (
     AttributionRow,
     CellRow,
     CurveRow,
@@ -28,7 +28,7 @@ from replab.report.results import (
     ScriptRow,
     TrajectoryRow,
 )
-from replab.report.viewmodel import divided
+from replab.report.data.viewmodel import divided
 
 HOSTILE = '<script>alert("x")</script>'
 

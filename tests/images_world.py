@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import daemons
-from replab.environments import load_environments
+from replab.config.environments import load_environments
 from replab.images import local
 
 ROOT = Path(__file__).resolve().parents[1]

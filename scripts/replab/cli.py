@@ -345,7 +345,7 @@ def deploy(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench(context: typer.Context) -> None:
     """Measure the run against its floor, and the comparison against those of NumPy and PyTorch."""
-    from replab import bench as command
+    from replab.commands import bench as command
 
     command.main(context.args)
 

@@ -82,8 +82,8 @@ RELIED_ON = (
     "replab.truth.namespace",
     "replab.truth.perturbed",
     "replab.truth.reference",
-    "replab.store",
-    "replab.truths",
+    "replab.store.store",
+    "replab.truth.cache",
 )
 """Modules whose functions somebody's code may exchange, for all who come after it."""
 

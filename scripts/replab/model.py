@@ -101,7 +101,7 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Generator:
-    """How the bytes of one input are made: a kind (a function of ``replab.inputs``) and its options."""
+    """How the bytes of one input are made: a kind (a function of ``replab.run.inputs``) and its options."""
 
     name: str
     kind: str

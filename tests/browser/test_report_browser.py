@@ -13,13 +13,13 @@ import pytest
 
 from builders import Lab, cell, hostile, realistic
 from builders_learning import learning
-from replab.report import writer
-from replab.report.cells import shown
-from replab.report.matrix import matrix
-from replab.report.pages import Site
+from replab.report.data.cells import shown
+from replab.report.data.results import ScriptRow
+from replab.report.data.viewmodel import site
+from replab.report.pages import writer
+from replab.report.pages.pages import Site
 from replab.report.render import TEMPLATES, render
-from replab.report.results import ScriptRow
-from replab.report.viewmodel import site
+from replab.report.views.matrix import matrix
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = (

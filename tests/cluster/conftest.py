@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from replab.tables import TIMING
+from replab.store.tables import TIMING
 
 from .slurm import Cluster, missing
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import daemons
+from replab.config.environments import load_environments
 from replab.engines.base import isolation
 from replab.engines.registry import get_engine
-from replab.environments import load_environments
-from replab.inputs import write_array
 from replab.model import Environment, Limits
-from replab.requests import PROBE
-from replab.store import Store
-from replab.supervise import Summary, run_batch
+from replab.run.inputs import write_array
+from replab.run.requests import PROBE
+from replab.run.supervise import Summary, run_batch
+from replab.store.store import Store
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

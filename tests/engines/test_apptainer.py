@@ -14,13 +14,14 @@ from sandboxes import ENVIRONMENTS, Sandbox, statuses_of
 from workflows import Workflow
 
 import daemons
-from replab import platforms, sealed
+from replab import sealed
 from replab.engines.apptainer import ApptainerEngine, inside_command
 from replab.engines.base import Built
 from replab.engines.registry import get_engine
 from replab.errors import SandboxError
 from replab.model import Limits
-from replab.requests import PROBE
+from replab.run.requests import PROBE
+from replab.store import platforms
 
 MISSING = "" if shutil.which("apptainer") and shutil.which("mksquashfs") else "optional: apptainer or mksquashfs is not on PATH"
 
@@ -85,10 +86,10 @@ def test_nothing_is_started_from_the_host(root: Path, tmp_path: Path) -> None:
 
 
 def _alone(root: Path, folder: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """What ``scripts/inside/alone.py``, told that this host is a container, says about the cells that have no result of their own."""
+    """What ``scripts/sandbox/apptainer/supervisor.py``, told that this host is a container, says about the cells that have no result of their own."""
     (folder / "request.json").write_bytes(sealed.seal(request))
     python = get_engine("uv").build(ENVIRONMENTS["numpy-2.5"], root / ".replab", print).python
-    script = (root / "scripts/inside/alone.py").read_text().replace('MARKS = ("/.singularity.d"', f'MARKS = ("{folder}"')
+    script = (root / "scripts/sandbox/apptainer/supervisor.py").read_text().replace('MARKS = ("/.singularity.d"', f'MARKS = ("{folder}"')
     (folder / "alone.py").write_text(script)
     argv = [
         str(python),
@@ -129,7 +130,7 @@ ALONE_FAULTS = ("fine", "dies_by_a_signal", "leaves", "endless", "prints")
 
 
 def test_the_supervisor_inside_survives_its_cells(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``scripts/inside/alone.py`` on the host, told that this is a container: what befalls a cell is its record, and the others go on."""
+    """``scripts/sandbox/apptainer/supervisor.py`` on the host, told that this is a container: what befalls a cell is its record, and the others go on."""
     box = Sandbox("uv", ENVIRONMENTS["numpy-2.5"], root / ".replab", tmp_path)
     cells = box.cells(*ALONE_FAULTS)
     said = _alone(root, tmp_path, _request(box, cells))

@@ -100,7 +100,7 @@ def test_without_root_the_user_outside_is_the_user_inside() -> None:
 
 
 def test_every_point_of_the_policy_has_a_check_in_the_probe(root: Path) -> None:
-    tree = ast.parse((root / "scripts/probe/isolation.py").read_text())
+    tree = ast.parse((root / "scripts/sandbox/probe/isolation.py").read_text())
     table = next(node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "CHECKS")
     assert {key.value for key in table.keys} == set(POINTS) == set(load_policy().points)
 

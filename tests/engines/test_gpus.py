@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
-from replab import ids, plan, steps
-from replab.batch import run_batch_job
-from replab.config import load_lab
+from replab import ids
+from replab.config.loading import load_lab
 from replab.engines import gpus as machine
 from replab.errors import SandboxError
 from replab.model import Lab
+from replab.plan import planning
+from replab.run.batch import run_batch_job
+from replab.workflow import steps
 
 TWO = """\
 0, GPU-aaaa, NVIDIA A100-SXM4-80GB, 8.0, 550.54.14
@@ -104,12 +106,12 @@ def lab_of(root: Path, results: Path, devices: str) -> Lab:
 
 
 def test_cells_on_a_gpu_are_planned_where_there_is_one(root: Path, two: Path) -> None:
-    names = [ids.batch_id(batch) for batch in plan.batches(lab_of(root, two / "results", "auto"))]
+    names = [ids.batch_id(batch) for batch in planning.batches(lab_of(root, two / "results", "auto"))]
     assert [name for name in names if name.endswith("--cuda")] == [
         f"{name}--cuda" for name in names if name.startswith("torch-2.13") and "--cuda" not in name
     ]
     assert [ids.parse_batch_id(name).device for name in names if "cuda" in name] == ["cuda"]
-    assert not [batch for batch in plan.batches(lab_of(root, two / "results", "cpu")) if batch.device != "cpu"]
+    assert not [batch for batch in planning.batches(lab_of(root, two / "results", "cpu")) if batch.device != "cpu"]
 
 
 def test_a_gpu_that_an_environment_cannot_use_is_told_and_nothing_is_built(root: Path, two: Path) -> None:
@@ -129,7 +131,7 @@ def test_without_a_device_its_cells_are_skipped(root: Path, tmp_path: Path, monk
     lab = lab_of(root, tmp_path / "results", "cuda")
     steps.step_environment(lab, Namespace(name="torch-2.13@cuda", out=lab.results / "environments" / "torch-2.13@cuda.json"))
     steps.step_inputs(lab, Namespace(name="modes", out=lab.results / "inputs" / "modes.json"))
-    (batch,) = (one for one in plan.batches(lab) if one.device == "cuda")
+    (batch,) = (one for one in planning.batches(lab) if one.device == "cuda")
     manifest = run_batch_job(lab, batch, manifest=tmp_path / "m.json", log=tmp_path / "log")
     reasons = {cell["reason"] for cell in manifest["cells"] if not cell["reason"].startswith(("compile", "each", "torch", "only"))}
     assert "no CUDA device" in reasons

@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
-from replab import ids, plan, platforms, sealed, steps
-from replab.batch import environment_facts, input_index, run_batch_job
-from replab.config import load_lab
+from replab import ids, sealed
+from replab.config.loading import load_lab
 from replab.engines.registry import get_engine
 from replab.model import Lab
-from replab.requests import PROBE, requests
-from replab.store import Store
+from replab.plan import planning
+from replab.run.batch import environment_facts, input_index, run_batch_job
+from replab.run.requests import PROBE, requests
+from replab.store import platforms
+from replab.store.store import Store
+from replab.workflow import steps
 
 FAMILIES = "control_flow,randomness"
 
@@ -42,7 +45,7 @@ def run(lab: Lab) -> None:
         assert environment_facts(lab, environment.name)["status"] == "ok"
     for family in lab.families:
         steps.step_inputs(lab, Namespace(name=family.name, out=lab.results / "inputs" / f"{family.name}.json"))
-    for batch in plan.batches(lab):
+    for batch in planning.batches(lab):
         name = ids.batch_id(batch)
         run_batch_job(lab, batch, manifest=lab.results / "batches" / f"{name}.json", log=lab.results / "logs" / f"{name}.log")
 
@@ -71,8 +74,8 @@ def test_a_container_computes_the_bits_of_the_host(engine: str, local: Lab, root
 
 def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Path) -> None:
     """No engine, no supervisor: one process, started with the request alone."""
-    batch = next(one for one in plan.batches(local) if one.environment == "numpy-2.5")
-    environment, families, variant = plan.parts(local, batch)
+    batch = next(one for one in planning.batches(local) if one.environment == "numpy-2.5")
+    environment, families, variant = planning.parts(local, batch)
     facts = environment_facts(local, environment.name)
     built = get_engine("uv").build(environment, local.cache, print)
     identity = {key: facts[key] for key in ("identity", "platform", "engine")}
@@ -85,7 +88,7 @@ def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Pa
             variant,
             input_index(local, family.name),
             identity,
-            plan.cells(family, environment, variant, local.coverage),
+            planning.cells(family, environment, variant, local.coverage),
         )
         if one["key"]
     ]

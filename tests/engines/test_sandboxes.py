@@ -22,7 +22,7 @@ from replab.engines.base import isolation
 from replab.engines.registry import get_engine
 from replab.errors import SandboxError
 from replab.model import Environment, Limits
-from replab.store import Store
+from replab.store.store import Store
 
 
 @pytest.fixture

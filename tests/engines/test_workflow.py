@@ -15,7 +15,7 @@ from workflows import Workflow
 
 import daemons
 from replab.images import build_image
-from replab.ledger import Ledger
+from replab.store.ledger import Ledger
 
 
 def test_the_workflow_fills_the_report_from_containers(engine: str, bases: tuple[Path, str], cache: Path, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from replab import pins
+from replab.config.environments import load_environments
 from replab.engines.registry import get_engine
-from replab.environments import load_environments
 from replab.errors import EnvironmentUnavailable, PinError
+from replab.locks import pins
 from replab.model import Environment, Limits
 
 REPOSITORY = Path(__file__).parents[2]
@@ -97,7 +97,7 @@ def test_a_killed_build_leaves_nothing_half_used(small: Environment, tmp_path: P
     """Killed at several moments of the build, then built: the result works."""
     code = (
         "import sys; from pathlib import Path; from dataclasses import replace\n"
-        "from replab.environments import load_environments; from replab.engines.registry import get_engine\n"
+        "from replab.config.environments import load_environments; from replab.engines.registry import get_engine\n"
         f"e = next(e for e in load_environments(Path({str(REPOSITORY / 'containers')!r})) if e.name == 'numpy-1.26')\n"
         f"get_engine('uv').build(replace(e, folder=Path({str(small.folder)!r})), Path({str(tmp_path / 'cache')!r}), print)\n"
     )

@@ -16,18 +16,20 @@ from pathlib import Path
 
 import pytest
 
-from replab import ids, plan, steps
-from replab.batch import environment_facts, run_batch_job
+from replab import ids
 from replab.commands import verify
-from replab.config import load_lab
+from replab.config.environments import load_environments
+from replab.config.loading import load_lab
 from replab.engines import installed
 from replab.engines.base import Built
 from replab.engines.registry import get_engine
-from replab.environments import load_environments
 from replab.errors import EnvironmentUnavailable, SandboxError
 from replab.model import Environment, Lab
-from replab.publish import checks, rerun
-from replab.store import Store
+from replab.plan import planning
+from replab.publish import reasons, rerun
+from replab.run.batch import environment_facts, run_batch_job
+from replab.store.store import Store
+from replab.workflow import steps
 
 REPOSITORY = Path(__file__).parents[2]
 NUMPY: Environment = next(e for e in load_environments(REPOSITORY / "containers") if e.name == "numpy-2.5")
@@ -227,7 +229,7 @@ def test_a_rotten_byte_under_sound_times_is_found_by_verify_and_then_built_anew(
     assert found == {"numpy-2.5": [clause]}
     with pytest.raises(EnvironmentUnavailable, match=rf"^numpy-2\.5: is not what its lock says: .*{clause[-40:]}"):
         verify.demand(found)
-    assert [one for one in checks.reasons(lab, []) if f"numpy-2.5 is not what its lock says: {clause}" in one.text]
+    assert [one for one in reasons.reasons(lab, []) if f"numpy-2.5 is not what its lock says: {clause}" in one.text]
     rerun._verified(lab, "numpy-2.5")
     assert f"numpy-2.5 is not as it was built: {clause}" in capfd.readouterr().out
     world.build()
@@ -356,7 +358,7 @@ def run(lab: Lab) -> dict[str, str]:
     """Environment, inputs and the one batch; the status of each cell."""
     steps.step_environment(lab, Namespace(name="numpy-2.5", out=lab.results / "environments" / "numpy-2.5.json"))
     steps.step_inputs(lab, Namespace(name="writes", out=lab.results / "inputs" / "writes.json"))
-    (batch,) = plan.batches(lab)
+    (batch,) = planning.batches(lab)
     name = ids.batch_id(batch)
     manifest = run_batch_job(lab, batch, manifest=lab.results / "batches" / f"{name}.json", log=lab.results / "logs" / f"{name}.log")
     return {cell["id"].partition(":")[0]: cell["status"] for cell in manifest["cells"] if not ids.parse_cell_id(cell["id"]).grid}
@@ -385,11 +387,12 @@ def test_results_of_a_batch_that_changed_its_environment_are_not_kept(
 KILLED = """
 import json, sys
 from pathlib import Path
-from replab import ids, plan
-from replab.batch import run_batch_job
-from replab.config import load_lab
+from replab import ids
+from replab.plan import planning
+from replab.run.batch import run_batch_job
+from replab.config.loading import load_lab
 lab = load_lab(json.loads(sys.argv[1]), Path(sys.argv[2]))
-(batch,) = plan.batches(lab)
+(batch,) = planning.batches(lab)
 run_batch_job(lab, batch, manifest=lab.results / "m.json", log=lab.results / "log")
 """
 
@@ -429,7 +432,7 @@ def test_what_the_interpreter_is_stands_in_the_facts_and_another_one_is_observed
     file = lab.results / "environments" / "numpy-2.5.json"
     file.write_text(json.dumps(facts | {"interpreter": {**facts["interpreter"], "version": "3.13.99", "sha256": "0" * 64}}))
     shutil.rmtree(lab.results / "store" / "cells")
-    (batch,) = plan.batches(lab)
+    (batch,) = planning.batches(lab)
     with pytest.raises(EnvironmentUnavailable, match=r"since it was observed: Python 3\.13\.\d+ \(.*\) now, 3\.13\.99 \(.*\) then"):
         run_batch_job(lab, batch, manifest=tmp_path / "m.json", log=tmp_path / "log")
 

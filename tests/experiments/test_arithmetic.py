@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replab.config import Faults, load_family
+from replab.config.environments import load_environments
+from replab.config.loading import Faults, load_family
 from replab.engines.registry import get_engine
-from replab.environments import load_environments
 from replab.errors import EnvironmentUnavailable
-from replab.inputs import case_inputs, cotangent
 from replab.model import IMPL_FILE, Case, Family
+from replab.run.inputs import case_inputs, cotangent
 from replab.truth.reference import Problem
 
 ROOT = Path(__file__).parents[2]

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replab.config import Faults, load_family
+from replab.config.loading import Faults, load_family
 from replab.formats import FORMATS
-from replab.inputs import case_inputs
 from replab.model import IMPL_FILE, Case, Family
+from replab.run.inputs import case_inputs
 from replab.truth.certify import Truth, certify
 from replab.truth.reference import Problem
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from replab.config import Faults, load_family
+from replab.config.loading import Faults, load_family
 from replab.model import IMPL_FILE, Case, Family
 
 ROOT = Path(__file__).parents[2]

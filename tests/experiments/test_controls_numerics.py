@@ -21,10 +21,10 @@ from replab.attribute.hypotheses import Judgement, Search, distinct
 from replab.compare.escalation import escalate
 from replab.compare.metrics import Distances, Finding, against_truth
 from replab.compare.verdict import outside, verdict
-from replab.config import Faults, load_family
+from replab.config.loading import Faults, load_family
 from replab.formats import FORMATS, spacing
-from replab.inputs import case_inputs
 from replab.model import IMPL_FILE, Case, Verdict
+from replab.run.inputs import case_inputs
 from replab.truth.certify import Truth, certify
 from replab.truth.reference import Problem
 

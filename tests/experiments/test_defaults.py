@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replab.config import Faults, load_family
-from replab.defaults import ATLAS, load
-from replab.inputs import case_inputs
+from replab.config.loading import Faults, load_family
+from replab.defaults.atlas import ATLAS, load
 from replab.model import IMPL_FILE, Case
+from replab.run.inputs import case_inputs
 from replab.truth.reference import Problem
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replab.config import Faults, load_family
-from replab.inputs import case_inputs
+from replab.config.loading import Faults, load_family
 from replab.model import IMPL_FILE, Case, Family
+from replab.run.inputs import case_inputs
 from replab.truth.certify import Truth, certify
 from replab.truth.reference import Problem
 

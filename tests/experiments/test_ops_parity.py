@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from replab import config, environments, plan, requests, sealed
+from replab import sealed
+from replab.config import environments, loading
 from replab.model import IMPL_FILE, Case, Family, Variant
+from replab.plan import planning
+from replab.run import requests
 from replab.truth.reference import Problem
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,8 +61,8 @@ DIFFERENT: dict[str, dict[str, str]] = {
 @pytest.fixture(scope="module")
 def family() -> Family:
     """The checked family; no fault is allowed."""
-    faults = config.Faults()
-    found = config.load_family(FOLDER / "experiment.toml", ROOT, faults)
+    faults = loading.Faults()
+    found = loading.load_family(FOLDER / "experiment.toml", ROOT, faults)
     assert [str(fault) for fault in faults.found] == []
     assert found is not None
     return found
@@ -141,7 +144,7 @@ def test_implementations_compute_what_the_reference_defines(name: str, family: F
     index = requests.write_inputs(family, POINTS, tmp_path / "data", cases)
     cells = [
         cell
-        for cell in plan.cells(family, environment, Variant(name="default"))
+        for cell in planning.cells(family, environment, Variant(name="default"))
         if cell.case in cases and cell.mode == "eager" and cell.dtype == wide[cell.case.name] and not cell.grid and not cell.derivative
     ]
     built = {"identity": "test", "platform": "test", "engine": "test"}
@@ -177,7 +180,7 @@ def run(name: str, framework: str, asked: list[Any], folder: Path) -> dict[str, 
         "cells": [request for _, request in asked],
     }
     (folder / "request.json").write_bytes(sealed.seal(body))
-    command = [interpreters()[name], ROOT / "scripts" / "probe" / "main.py", "--request", folder / "request.json", "--out", out]
+    command = [interpreters()[name], ROOT / "scripts" / "sandbox" / "probe" / "main.py", "--request", folder / "request.json", "--out", out]
     settings = {"PATH": os.environ["PATH"], "HOME": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
     finished = subprocess.run([str(part) for part in command], env=settings, capture_output=True, text=True, timeout=500, check=False)
     assert finished.returncode == 0, finished.stderr[-2000:]

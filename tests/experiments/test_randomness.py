@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from replab.config import Faults, load_family
-from replab.inputs import case_inputs
+from replab.config.loading import Faults, load_family
 from replab.model import IMPL_FILE, Case
+from replab.run.inputs import case_inputs
 from replab.truth.reference import Problem
 
 ROOT = Path(__file__).parents[2]

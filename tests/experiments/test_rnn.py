@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replab.config import Faults, load_family
-from replab.inputs import case_inputs
+from replab.config.loading import Faults, load_family
 from replab.model import IMPL_FILE, Case, Family
+from replab.run.inputs import case_inputs
 from replab.truth.reference import Problem
 
 ROOT = Path(__file__).parents[2]

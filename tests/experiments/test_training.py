@@ -14,10 +14,10 @@ import autograd
 import numpy as np
 import pytest
 
-from replab.config import Faults, load_family
+from replab.config.loading import Faults, load_family
 from replab.formats import FORMATS
-from replab.inputs import case_inputs
 from replab.model import IMPL_FILE, Family
+from replab.run.inputs import case_inputs
 from replab.truth.reference import Problem, load
 
 ROOT = Path(__file__).parents[2]

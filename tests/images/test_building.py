@@ -25,7 +25,7 @@ from replab.model import Environment
 sys.path.insert(0, str(ROOT / "tests" / "probe"))
 import probe_requests
 
-PROBE = ROOT / "scripts" / "probe"
+PROBE = ROOT / "scripts" / "sandbox" / "probe"
 FAMILY = ROOT / "tests" / "probe" / "family"
 IMPL = {"numpy": "impl_numpy.py", "tensorflow": "impl_tf.py", "torch": "impl_torch.py"}
 MakeBases = Callable[..., Path]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from replab.tables import TIMING
+from replab.store.tables import TIMING
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = Path(__file__).parent / "families"

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from replab.store import Store, encode, read_cell
-from replab.tables import read
+from replab.store.store import Store, encode, read_cell
+from replab.store.tables import read
 
 from .conftest import ROOT, Workflow
 

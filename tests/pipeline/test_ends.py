@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from replab.errors import CellsFailed, ConfigError
-from replab.workflow import INTERRUPTED
+from replab.workflow.snakefile import INTERRUPTED
 
 from .conftest import CACHE, ROOT
 

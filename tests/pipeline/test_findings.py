@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from replab.environments import load_environments
+from replab.config.environments import load_environments
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = os.environ.get("REPLAB_CACHE", str(ROOT / ".replab"))

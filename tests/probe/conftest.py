@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from replab.config.environments import load_environments
 from replab.engines.registry import get_engine
-from replab.environments import load_environments
 from replab.errors import EnvironmentUnavailable
 
 ROOT = Path(__file__).parents[2]

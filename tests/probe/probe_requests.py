@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from replab import sealed
-from replab.inputs import write_array
-from replab.store import CellResult, read_cell
+from replab.run.inputs import write_array
+from replab.store.store import CellResult, read_cell
 
 HERE = Path(__file__).parent
-PROBE = HERE.parents[1] / "scripts" / "probe" / "main.py"
+PROBE = HERE.parents[1] / "scripts" / "sandbox" / "probe" / "main.py"
 IMPL = {"numpy": "impl_numpy.py", "tensorflow": "impl_tf.py", "torch": "impl_torch.py"}
 
 

@@ -12,8 +12,8 @@ from probe_requests import PROBE, RequestBuilder
 
 from replab.engines.base import Launch
 from replab.model import Limits, Status
-from replab.store import Store
-from replab.supervise import run_batch
+from replab.run.supervise import run_batch
+from replab.store.store import Store
 
 FAULTS = {"aborts": "crashed", "raises": "error", "eats_at_once": "oom", "eats_slowly": "oom", "sleeps": "timeout"}
 

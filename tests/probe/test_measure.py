@@ -13,7 +13,7 @@ import pytest
 from probe_requests import RequestBuilder, run_probe
 from scipy import stats
 
-PROBE = Path(__file__).parents[2] / "scripts" / "probe"
+PROBE = Path(__file__).parents[2] / "scripts" / "sandbox" / "probe"
 EVERYTHING = ["time", "body_runs", "retrace", "memory", "debug", "accumulate"]
 MODES = {
     "numpy-2.5": ("numpy", ("eager",)),

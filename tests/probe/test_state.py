@@ -12,8 +12,8 @@ from probe_requests import HERE, IMPL, PROBE, RequestBuilder
 
 from replab.engines.base import Launch
 from replab.model import Limits, Status
-from replab.store import Store
-from replab.supervise import Summary, run_batch
+from replab.run.supervise import Summary, run_batch
+from replab.store.store import Store
 
 OBSERVERS = ("found", "drawn")
 PUT_BACK = ("seeds", "warned", "errors")

@@ -13,7 +13,7 @@ import pytest
 from probe_requests import PROBE, RequestBuilder, run_probe
 
 from replab import sealed
-from replab.config import load_lab
+from replab.config.loading import load_lab
 from replab.engines.base import thread_variables
 from replab.model import Variant
 

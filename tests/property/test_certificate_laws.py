@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from mpmath import mpf
 
-from replab import truths
 from replab.errors import TruthError
+from replab.truth import cache
 from replab.truth.certify import Truth, certify
 from replab.truth.reference import Problem
 
@@ -358,8 +358,8 @@ def test_a_truth_that_was_stored_keeps_its_bound(data: st.DataObject) -> None:
     made = Truth(high=high, low=low, bound=bound, sigma=np.abs(high) * 1e-7, ieee=high, runs=32, method="ball arithmetic")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "truth.safetensors"
-        path.write_bytes(truths._encode([made], dtype))
-        (found,) = truths._read(path, dtype)
+        path.write_bytes(cache._encode([made], dtype))
+        (found,) = cache._read(path, dtype)
     for place in range(len(high)):
         apart = abs(Fraction(high[place]) + Fraction(low[place]) - Fraction(found.high[place]) - Fraction(found.low[place]))
         assert Fraction(bound[place]) + apart <= Fraction(found.bound[place])

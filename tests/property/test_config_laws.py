@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from replab import config, generators, inputs, plan
 from replab.commands.common import changes
+from replab.config import generators, loading
 from replab.errors import LabError
 from replab.model import Generator
+from replab.plan import planning
+from replab.run import inputs
 from replab.visible import visible
 
 BOUNDED = dt.timedelta(seconds=60)
@@ -144,18 +146,18 @@ def lay(root: Path, **changed: Any) -> Path:
 def ends(root: Path, asked: dict[str, Any]) -> bool:
     """Whether a lab came out; else there is a sentence that a terminal can show."""
     try:
-        lab = config.load_lab(asked, root)
+        lab = loading.load_lab(asked, root)
     except LabError as error:
         said = str(error)
         assert said.strip()
         assert visible(said) == said
         assert len(said) < 1_000_000
         return False
-    json.dumps({**config.DEFAULTS, **asked})  # the settings go to the steps as JSON
-    for batch in plan.batches(lab):
-        environment, families, variant = plan.parts(lab, batch)
+    json.dumps({**loading.DEFAULTS, **asked})  # the settings go to the steps as JSON
+    for batch in planning.batches(lab):
+        environment, families, variant = planning.parts(lab, batch)
         for family in families:
-            list(plan.cells(family, environment, variant, lab.coverage))
+            list(planning.cells(family, environment, variant, lab.coverage))
     return True
 
 
@@ -166,13 +168,13 @@ def test_the_small_lab_is_sound(base: Path) -> None:
 @LAW
 @given(st.data())
 def test_any_value_at_any_key_of_the_settings_ends_in_a_lab_or_a_sentence(base: Path, data: st.DataObject) -> None:
-    key = data.draw(st.sampled_from([*config.DEFAULTS, "unknown"]) | st.text(max_size=5) | st.none() | st.integers())
+    key = data.draw(st.sampled_from([*loading.DEFAULTS, "unknown"]) | st.text(max_size=5) | st.none() | st.integers())
     ends(lay(base), {key: data.draw(VALUE | st.none() | st.binary(max_size=3) | st.text(max_size=5))})
 
 
 @LAW
 @given(
-    st.sampled_from(list(config.DEFAULTS)),
+    st.sampled_from(list(loading.DEFAULTS)),
     st.text(max_size=20)
     | st.sampled_from(
         [

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from replab import ids, plan
-from replab.config import Faults, load_family
+from replab import ids
+from replab.config.loading import Faults, load_family
 from replab.model import MODES, Environment, Variant
+from replab.plan import planning
 
 pytestmark = pytest.mark.property
 
@@ -34,14 +35,14 @@ def written(folder, cases):
 def test_the_same_cases_in_another_order_are_the_same_cells_and_shards(tmp_path, cases, random):
     shuffled = random.sample(cases, len(cases))
     one, other = written(tmp_path / "ops", cases), written(tmp_path / "ops", shuffled)
-    cells = [{str(ids.cell_id(cell)) for cell in plan.cells(family, TORCH, Variant(name="default"))} for family in (one, other)]
+    cells = [{str(ids.cell_id(cell)) for cell in planning.cells(family, TORCH, Variant(name="default"))} for family in (one, other)]
     assert cells[0] == cells[1]
-    assert plan.shards(one) == plan.shards(other)
-    for shard in range(plan.shards(one)):
-        assert {case.name for case in plan.shard_cases(one, shard)} == {case.name for case in plan.shard_cases(other, shard)}
+    assert planning.shards(one) == planning.shards(other)
+    for shard in range(planning.shards(one)):
+        assert {case.name for case in planning.shard_cases(one, shard)} == {case.name for case in planning.shard_cases(other, shard)}
 
 
 @given(names)
 def test_every_id_of_a_plan_can_be_read_again(tmp_path, cases):
-    for cell in plan.cells(written(tmp_path / "ops", cases), TORCH, Variant(name="default")):
+    for cell in planning.cells(written(tmp_path / "ops", cases), TORCH, Variant(name="default")):
         assert ids.parse_cell_id(str(ids.cell_id(cell))) == ids.cell_id(cell)

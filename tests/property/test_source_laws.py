@@ -7,7 +7,7 @@ import itertools
 import pytest
 from hypothesis import given, strategies as st
 
-from replab import sources
+from replab.config import functions
 
 pytestmark = pytest.mark.property
 count = itertools.count()
@@ -51,7 +51,7 @@ def reached(table, name):
 def digest(folder, source, name):
     path = folder / f"impl_{next(count)}.py"
     path.write_text(source, encoding="utf-8")
-    return sources.digest(path, name)
+    return functions.digest(path, name)
 
 
 @given(programs(), st.sampled_from(FUNCTIONS), st.sampled_from(FUNCTIONS))
@@ -74,5 +74,5 @@ def test_what_readers_see_is_every_function_that_is_reached(tmp_path, program, l
     table, order = program
     path = tmp_path / f"impl_{next(count)}.py"
     path.write_text(text(table, order), encoding="utf-8")
-    shown = sources.text(path, looked_at)
+    shown = functions.text(path, looked_at)
     assert {name for name in FUNCTIONS if f"def {name}(" in shown} == reached(table, looked_at)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from replab.errors import StoreError
-from replab.store import DTYPE_OF, NUMPY_OF, SCHEMA, Store, encode, read_safetensors
+from replab.store.store import DTYPE_OF, NUMPY_OF, SCHEMA, Store, encode, read_safetensors
 
 pytestmark = pytest.mark.property
 KEY = "ab" * 32

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from replab.publish import check, sums
+from replab.publish import sums, verify
 from replab.publish.bundle import frame
 from replab.publish.errors import BundleError, DeployError, NotTrusted, ReplayError, TamperedError
 from replab.publish.site import Site
@@ -37,7 +37,7 @@ def copy(second: Path, tmp_path: Path) -> Path:
 
 def states(place: Path | str) -> list[tuple[str, tuple[str, ...]]]:
     """What a check of a site finds."""
-    return [(one.version, one.faults) for one in check.check(str(place))]
+    return [(one.version, one.faults) for one in verify.check(str(place))]
 
 
 def flip(path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_site_and_a_version_verify_at_an_address(laboratory: Laboratory, addre
 
 def test_a_tampered_file_is_noticed_at_an_address(copy: Path) -> None:
     flip(copy / "tables" / "pairs.parquet")
-    (found,) = check.check(copy.as_uri())
+    (found,) = verify.check(copy.as_uri())
     assert found.faults == ("tables/pairs.parquet does not have the hash that SHA256SUMS names",)
 
 

@@ -18,9 +18,9 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from crates import issues
-from replab.ledger import Ledger
-from replab.publish import check
+from replab.publish import verify
 from replab.publish.errors import PublishError, TamperedError
+from replab.store.ledger import Ledger
 
 from .conftest import FIRST, SECOND, Laboratory, assert_links_lead_somewhere
 
@@ -239,7 +239,7 @@ def visible(site: Path) -> tuple[set[str], list[str]]:
         "static",
     }
     for name in folders:
-        assert check.version(check.Folder(site / name)).faults == (), name
+        assert verify.version(verify.Folder(site / name)).faults == (), name
     if not (site / "versions.json").exists():
         assert not (site / "index.html").exists()
         return folders, []

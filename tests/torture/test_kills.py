@@ -34,9 +34,9 @@ def part(process: psutil.Process) -> str:
             return "probe"
         if "scripts/step.py" in told:
             return "client" if "/bin/bash" not in words[0] and Path(words[0]).name != "sh" else "shell"
-        if "replab.warm" in told:
+        if "replab.workflow.fork_server" in told:
             parent = process.parent()
-            return "step" if parent is not None and "replab.warm" in " ".join(parent.cmdline()) else "warm"
+            return "step" if parent is not None and "replab.workflow.fork_server" in " ".join(parent.cmdline()) else "warm"
     return "other"
 
 

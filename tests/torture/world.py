@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 
-from replab import tables
-from replab.ledger import Ledger
+from replab.store import tables
+from replab.store.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = float(os.environ.get("REPLAB_TORTURE") or 1)

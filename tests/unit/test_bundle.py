@@ -21,11 +21,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from replab import config, elsewhere, platforms, sealed
+from replab import sealed
+from replab.config import loading
 from replab.errors import LabError, StoreError
+from replab.judge import other_platforms
 from replab.publish import bundle, sums
 from replab.publish.errors import BundleError, NotTrusted, TamperedError
-from replab.store import Store, encode
+from replab.store import platforms
+from replab.store.store import Store, encode
 from replab.visible import visible
 
 ENV = 'framework = "numpy"\nversion = "2.4.1"\npython = "3.11"\norder = 1\nmodes = ["eager"]\nrequirements = ["numpy==2.4.1"]\n'
@@ -46,7 +49,7 @@ def lab_at(root: Path) -> Any:
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    lab = config.load_lab({"environments": "all"}, root)
+    lab = loading.load_lab({"environments": "all"}, root)
     store = Store(lab.results / "store")
     seen = json.dumps({"packages": {}}).encode()
     values = np.arange(3, dtype=np.float32)
@@ -341,7 +344,7 @@ def test_an_odd_file_of_elsewhere_is_passed_over_and_named(
     for place, data in ((path, ODD_FILES[kind]), (lab.results / "store" / platforms.PLATFORMS / "host--numpy-2.4.json", sound)):
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
-    assert [facts["engine"] for facts in elsewhere.known(lab)["numpy-2.4"]] == ["host"]
+    assert [facts["engine"] for facts in other_platforms.known(lab)["numpy-2.4"]] == ["host"]
     said = capsys.readouterr().err
     assert str(path) in said
     assert "passed over" in said

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from replab import cgroup, supervise
-from replab.cgroup import GROUPS, MOUNTS, oom_kills
+from replab.run import cgroup, supervise
+from replab.run.cgroup import GROUPS, MOUNTS, oom_kills
 
 V1_MOUNT = "35 31 0:32 {root} {place} rw,relatime shared:9 - cgroup cgroup rw,memory\n"
 V2_MOUNT = "41 31 0:38 {root} {place} rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n"
@@ -94,7 +94,7 @@ def small_group() -> Iterator[Path]:
 def test_a_kill_by_the_limit_of_the_job_is_counted(small_group: Path) -> None:
     """Real memory, a real limit, a real kill: the process in the group dies and its sibling there counts it."""
     program = (
-        "import subprocess, sys; from replab.cgroup import oom_kills; before = oom_kills()\n"
+        "import subprocess, sys; from replab.run.cgroup import oom_kills; before = oom_kills()\n"
         "code = subprocess.call([sys.executable, '-c', 'a = bytearray(400 * 2**20)'])\n"
         "print(code, oom_kills() - before)"
     )

@@ -23,13 +23,16 @@ from rich.text import Text
 
 import replab as package
 from builders import cell as made_cell
-from replab import config, ids, lab_lock, sealed, workflow
+from replab import ids, sealed
 from replab.cli import INTERRUPTED, main
 from replab.commands import common, explain, new
 from replab.commands.verify import check
+from replab.config import loading
 from replab.errors import ConfigError, ConfigErrors, LabError, StoreError, Unforeseen
-from replab.store import Store, _header, encode
+from replab.locks import lab_lock
+from replab.store.store import Store, _header, encode
 from replab.visible import visible
+from replab.workflow import snakefile
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -190,8 +193,8 @@ def test_a_setting_is_read_as_yaml() -> None:
 
 
 def test_a_new_family_is_one_that_loads(lab: Path) -> None:
-    faults = config.Faults()
-    family = config.load_family(lab / "experiments" / "mine" / "experiment.toml", lab, faults)
+    faults = loading.Faults()
+    family = loading.load_family(lab / "experiments" / "mine" / "experiment.toml", lab, faults)
     assert not faults.found
     assert family is not None
     assert [case.name for case in family.cases] == ["softsign"]
@@ -404,7 +407,7 @@ def test_exit_codes_are_unique_and_stand_in_one_table() -> None:
     text = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
     told = {int(code): name for code, name in re.findall(r"^\| (\d+) \| `?(\w*)`? ?\| \S", text, re.MULTILINE)}
     lost = re.search(r"^EXIT_LOST = (\d+)$", (ROOT / "scripts" / "step.py").read_text(), re.MULTILINE)
-    others = (0, 2, workflow.IN_USE, INTERRUPTED, int(lost[1]) if lost else -1)
+    others = (0, 2, snakefile.IN_USE, INTERRUPTED, int(lost[1]) if lost else -1)
     assert told == {kind.exit_code: kind.__name__ for kind in kinds} | dict.fromkeys(others, "")
 
 
@@ -566,13 +569,13 @@ class Asked:
 @pytest.mark.parametrize(("name", "option"), [("cores", "--cores"), ("nodes", "--jobs"), ("local_cores", "--local-cores")])
 @pytest.mark.parametrize("number", [0, -1])
 def test_no_number_of_jobs_means_all_or_none(capsys: pytest.CaptureFixture[str], name: str, option: str, number: int) -> None:
-    workflow.refuse_cores(Asked())
+    snakefile.refuse_cores(Asked())
     asked = Asked()
     setattr(asked, name, 3)
-    workflow.refuse_cores(asked)
+    snakefile.refuse_cores(asked)
     setattr(asked, name, number)
     with pytest.raises(SystemExit) as caught:
-        workflow.refuse_cores(asked)
+        snakefile.refuse_cores(asked)
     assert caught.value.code == ConfigError.exit_code
     assert capsys.readouterr().err == f"replab: {option}: {number} is no number of jobs at a time. Say a number from 1 up, or all\n"
 
@@ -580,7 +583,7 @@ def test_no_number_of_jobs_means_all_or_none(capsys: pytest.CaptureFixture[str],
 def test_results_that_cannot_be_written_are_a_sentence(lab: Path) -> None:
     """As an ordinary user: root may write everywhere."""
     (lab / "results").mkdir(mode=0o555)
-    claim = "import os, sys\nfrom pathlib import Path\nfrom replab import workflow\nfrom types import SimpleNamespace as S\nif os.getuid() == 0: os.setuid(65534)\nworkflow.claim(S(results=Path('results')))"
+    claim = "import os, sys\nfrom pathlib import Path\nfrom replab.workflow import snakefile\nfrom types import SimpleNamespace as S\nif os.getuid() == 0: os.setuid(65534)\nsnakefile.claim(S(results=Path('results')))"
     for folder in [lab, *lab.parents]:
         with contextlib.suppress(PermissionError):
             folder.chmod(folder.stat().st_mode | 0o055)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from replab import config
+from replab.config import loading
 from replab.errors import ConfigError, ConfigErrors
 
 ENV = 'framework = "numpy"\nversion = "2.4.1"\npython = "3.11"\norder = 1\nmodes = ["eager"]\nrequirements = ["numpy==2.4.1"]\n'
@@ -40,7 +40,7 @@ def family(root, text=EXPERIMENT, name="ops", reference=CODE, impl=CODE):
 
 def faults(root, **settings):
     with pytest.raises(ConfigErrors) as caught:
-        config.load_lab(settings, root)
+        loading.load_lab(settings, root)
     assert str(caught.value) == "\n".join(map(str, caught.value.faults))
     return str(caught.value).splitlines()
 
@@ -51,13 +51,13 @@ def cases(line):
 
 
 def test_a_good_configuration_becomes_a_lab(root):
-    lab = config.load_lab({}, root)
+    lab = loading.load_lab({}, root)
     assert [one.name for one in lab.environments] == ["numpy-2.4"]
     assert [case.name for case in lab.families[0].cases] == ["exp", "exp.special", "log"]
     special = lab.families[0].cases[1]
     assert (special.special, special.derivatives, special.function) == (True, 0, "exp")
     assert (lab.points, lab.results, lab.engine) == (2**15, root / "results", "uv")
-    assert config.load_lab({"coverage": "full"}, root).points == 1_000_000
+    assert loading.load_lab({"coverage": "full"}, root).points == 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_wrong_setting_is_one_sentence(root, settings, expected):
         ),
         (
             "exp = { inputs = { x = { shape = [3] } } }",
-            f"experiments/ops/experiment.toml: cases.exp: generators.x: needs a kind. Known: {', '.join(config.KINDS)}",
+            f"experiments/ops/experiment.toml: cases.exp: generators.x: needs a kind. Known: {', '.join(loading.KINDS)}",
         ),
         (
             'exp = { inputs = { x = "reals" }, dtypes = ["float31"] }',
@@ -338,21 +338,21 @@ def test_a_broken_settings_file_is_named(tmp_path, text, expected):
     path = tmp_path / "config.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        config.read_config(path)
+        loading.read_config(path)
     assert str(caught.value).startswith(f"{path}: {expected}")
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_or_empty_settings_file(tmp_path):
     with pytest.raises(ConfigError) as caught:
-        config.read_config(tmp_path / "config.yaml")
+        loading.read_config(tmp_path / "config.yaml")
     assert str(caught.value) == f"{tmp_path}/config.yaml: does not exist. Run from the root of the repository"
     (tmp_path / "config.yaml").write_text("", encoding="utf-8")
-    assert config.read_config(tmp_path / "config.yaml") == {}
+    assert loading.read_config(tmp_path / "config.yaml") == {}
 
 
 def test_names_may_be_written_in_three_ways():
-    assert config.words("a, b c") == config.words(["a", "b", "c"]) == ["a", "b", "c"]
+    assert loading.words("a, b c") == loading.words(["a", "b", "c"]) == ["a", "b", "c"]
 
 
 def test_declared_variants_are_checked(root):
@@ -371,14 +371,14 @@ def test_declared_variants_are_checked(root):
 def test_declared_variants_are_run_beside_the_default(root):
     (root / "config").mkdir(exist_ok=True)
     (root / "config" / "variants.toml").write_text('[two]\nthreads = 2\nframeworks = ["torch"]\n')
-    assert [one.name for one in config.load_lab({}, root).variants] == ["default", "two"]
-    assert [one.name for one in config.load_lab({"variants": "default"}, root).variants] == ["default"]
-    assert config.load_lab({"variants": "two"}, root).variants[1].frameworks == ("torch",)
+    assert [one.name for one in loading.load_lab({}, root).variants] == ["default", "two"]
+    assert [one.name for one in loading.load_lab({"variants": "default"}, root).variants] == ["default"]
+    assert loading.load_lab({"variants": "two"}, root).variants[1].frameworks == ("torch",)
 
 
 def test_infinities_and_nan_are_parameters_like_others(root):
     family(root, cases('exp = { inputs = { x = "reals" }, parameters = { ord = inf, other = -inf, none = nan, many = [1, [2.5, inf]] } }'))
-    given = config.load_lab({}, root).families[0].cases[0].parameters
+    given = loading.load_lab({}, root).families[0].cases[0].parameters
     assert (given["ord"], given["other"], given["many"]) == (float("inf"), float("-inf"), [1, [2.5, float("inf")]])
 
 
@@ -392,8 +392,8 @@ def test_a_place_for_results_that_leads_in_a_circle_is_named(root):
 )
 def test_a_path_is_data_whatever_its_letters_mean_to_a_shell(root, name):
     (root / name).mkdir()
-    assert config.path_fault(name) == ""
-    assert config.load_lab({"results": name, "cache": f"{name}/cache", "experiments": ["experiments", name]}, root).results == root / name
+    assert loading.path_fault(name) == ""
+    assert loading.load_lab({"results": name, "cache": f"{name}/cache", "experiments": ["experiments", name]}, root).results == root / name
 
 
 def test_deep_and_foreign_files_of_a_family_are_named(root):

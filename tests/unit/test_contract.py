@@ -17,9 +17,10 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "probe"))
 from probe_requests import Answers, RequestBuilder, run_probe  # noqa: E402 (its folder is on the path from here on)
 
-from replab import model, sealed, store  # noqa: E402
+from replab import model, sealed  # noqa: E402
+from replab.store import store  # noqa: E402
 
-PROBE = ROOT / "scripts" / "probe"
+PROBE = ROOT / "scripts" / "sandbox" / "probe"
 
 
 def schema(name: str) -> jsonschema.Draft202012Validator:

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 import builders_scale
-from replab import asks, config, costs, ids, plan
+from replab import ids
 from replab.commands import estimate
-from replab.costs import Cost, Costs, Origin
+from replab.config import loading
 from replab.errors import ConfigError
 from replab.model import Lab
+from replab.plan import planning
+from replab.workflow import costs, resources
+from replab.workflow.costs import Cost, Costs, Origin
 
 NAME = "torch-2.0--family0--default"
 
@@ -24,7 +27,7 @@ NAME = "torch-2.0--family0--default"
 def lab(tmp_path: Path) -> Lab:
     """Six environments, two families, 32 768 points."""
     root = builders_scale.write_lab(tmp_path / "lab", 6, 2)
-    return config.load_lab({"environments": "all", "coverage": "quick", "variants": "default", "results": str(tmp_path / "results")}, root)
+    return loading.load_lab({"environments": "all", "coverage": "quick", "variants": "default", "results": str(tmp_path / "results")}, root)
 
 
 def cost(**more: object) -> Cost:
@@ -32,7 +35,7 @@ def cost(**more: object) -> Cost:
 
 
 def test_what_was_measured_is_expected_again(lab: Lab) -> None:
-    costs.remember(lab, "batch", NAME, cost(cells=plan.counts(lab, ids.parse_batch_id(NAME))[0]))
+    costs.remember(lab, "batch", NAME, cost(cells=planning.counts(lab, ids.parse_batch_id(NAME))[0]))
     found = Costs(lab).expected("batch", NAME)
     assert (found.seconds, found.memory_mb, found.origin) == (100.0, 1000.0, Origin.MEASURED)
 
@@ -49,7 +52,7 @@ def test_a_batch_that_found_everything_there_says_nothing(lab: Lab) -> None:
 
 
 def test_a_batch_that_was_measured_in_part_is_scaled_to_its_size(lab: Lab) -> None:
-    cells, _ = plan.counts(lab, ids.parse_batch_id(NAME))
+    cells, _ = planning.counts(lab, ids.parse_batch_id(NAME))
     costs.remember(lab, "batch", NAME, cost(cells=cells // 2))
     assert Costs(lab).expected("batch", NAME).seconds == pytest.approx(200.0)
 
@@ -68,7 +71,7 @@ def test_other_sizes_of_inputs_say_nothing(lab: Lab) -> None:
 
 def test_a_batch_that_was_never_run_costs_what_its_family_did_elsewhere(lab: Lab) -> None:
     """torch-2.0 and torch-5.0 run the same cells of a family."""
-    cells, _ = plan.counts(lab, ids.parse_batch_id(NAME))
+    cells, _ = planning.counts(lab, ids.parse_batch_id(NAME))
     costs.remember(lab, "batch", NAME, cost(cells=cells, seconds=4.0 + cells * 0.5, bytes=cells * 100))
     known = Costs(lab)
     other = known.expected("batch", "torch-5.0--family0--default", look_around=True)
@@ -104,24 +107,24 @@ def test_a_missing_table_of_costs_is_one_sentence(lab: Lab, tmp_path: Path) -> N
 
 
 def test_requests_double_with_every_attempt_up_to_what_the_lab_itself_allows(lab: Lab) -> None:
-    costs.remember(lab, "batch", NAME, cost(cells=plan.counts(lab, ids.parse_batch_id(NAME))[0]))
-    found = asks.Asks(lab)
+    costs.remember(lab, "batch", NAME, cost(cells=planning.counts(lab, ids.parse_batch_id(NAME))[0]))
+    found = resources.Asks(lab)
     assert [found.memory_mb("batch", NAME, attempt) for attempt in (1, 2, 3, 4)] == [1800, 3500, 7000, 8700]
-    assert lab.limits.memory_mb + asks.LIMIT_MARGIN_MB < 8700
+    assert lab.limits.memory_mb + resources.LIMIT_MARGIN_MB < 8700
     assert [found.minutes("batch", NAME, attempt) for attempt in (1, 2, 3)] == [10, 20, 40]
 
 
 def test_little_jobs_ask_for_what_their_start_needs(lab: Lab) -> None:
     costs.remember(lab, "inputs", "family0", cost(cells=0, seconds=1.0, memory_mb=60.0))
-    found = asks.Asks(lab)
-    assert (found.memory_mb("inputs", "family0"), found.minutes("inputs", "family0")) == (asks.LEAST_MB, asks.LEAST_MINUTES)
+    found = resources.Asks(lab)
+    assert (found.memory_mb("inputs", "family0"), found.minutes("inputs", "family0")) == (resources.LEAST_MB, resources.LEAST_MINUTES)
 
 
 def test_a_variant_with_two_threads_asks_for_two_cpus(tmp_path: Path) -> None:
     root = builders_scale.write_lab(tmp_path / "lab", 3, 1)
     experiment = root / "experiments" / "family0" / "experiment.toml"
     experiment.write_text("variants = true\n" + experiment.read_text(encoding="utf-8"))
-    found = asks.Asks(config.load_lab({"environments": "all", "variants": "threads-2"}, root))
+    found = resources.Asks(loading.load_lab({"environments": "all", "variants": "threads-2"}, root))
     assert (found.cpus("torch-2.0--family0--default"), found.cpus("torch-2.0--family0--threads-2")) == (1, 2)
     assert found.gpus("torch-2.0--family0--default") == 0
 
@@ -130,12 +133,12 @@ def test_the_sum_of_a_plan_is_the_sum_of_its_jobs(lab: Lab) -> None:
     lines = estimate.lines_of(lab, Costs(lab))
     total = estimate.total_of(lines)
     assert total.jobs == len(list(estimate.jobs(lab))) == 6 + 6 * 0 + 2 + 12 + 2 + 2 + 4
-    assert total.cells == sum(plan.counts(lab, batch)[0] for batch in plan.batches(lab))
+    assert total.cells == sum(planning.counts(lab, batch)[0] for batch in planning.batches(lab))
     assert total.core_seconds == pytest.approx(sum(line.core_seconds for line in lines.values()))
 
 
 def test_a_plan_is_told_in_lines(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
-    costs.remember(lab, "batch", NAME, cost(cells=plan.counts(lab, ids.parse_batch_id(NAME))[0]))
+    costs.remember(lab, "batch", NAME, cost(cells=planning.counts(lab, ids.parse_batch_id(NAME))[0]))
     estimate.run(lab, estimate=True)
     said = capsys.readouterr().out
     assert (
@@ -163,7 +166,7 @@ def test_the_jobs_of_a_plan_are_those_that_ask_a_scheduler(lab: Lab) -> None:
 
 def test_steps_note_what_they_used(tmp_path: Path) -> None:
     """A real step leaves its cost behind, with the memory of its own process at least."""
-    from replab import steps
+    from replab.workflow import steps
 
     shutil.copytree(builders_scale.ROOT / "tests" / "cluster" / "families", tmp_path / "families")
     settings = {"experiments": [str(tmp_path / "families")], "environments": "numpy-2.5", "results": str(tmp_path / "results")}

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from replab import defaults
+from replab.defaults import atlas
 from replab.errors import ConfigErrors
 from replab.model import FRAMEWORKS, Environment
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "scripts" / "atlas" / "introspect.py"
+SCRIPT = ROOT / "scripts" / "sandbox" / "atlas" / "introspect.py"
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +33,11 @@ def environment(name: str, framework: str, order: int) -> Environment:
     return Environment(name=name, framework=framework, version="1.0", python="3.11", modes=("eager",), requirements=(), order=order)
 
 
-def atlas(tmp_path: Path, text: str) -> tuple[defaults.Api, ...]:
+def written(tmp_path: Path, text: str) -> tuple[atlas.Api, ...]:
     path = tmp_path / "atlas" / "atlas.toml"
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    return defaults.load(path)
+    return atlas.load(path)
 
 
 SMALL = """
@@ -55,7 +55,7 @@ weight = { torch = "source:weight" }
 
 
 def test_the_atlas_pairs_sixty_apis_at_least() -> None:
-    found = defaults.load(ROOT / defaults.ATLAS)
+    found = atlas.load(ROOT / atlas.ATLAS)
     assert len(found) >= 60
     assert len({api.name for api in found}) == len(found)
     paired = [p for api in found for p in api.parameters if len(p.readings) > 1]
@@ -65,17 +65,17 @@ def test_the_atlas_pairs_sixty_apis_at_least() -> None:
 
 
 def test_an_api_becomes_sides_parameters_and_readings(tmp_path: Path) -> None:
-    (api,) = atlas(tmp_path, SMALL)
-    assert api.sides["tensorflow"] == defaults.Side(names=("tf.keras.layers.Norm",))
+    (api,) = written(tmp_path, SMALL)
+    assert api.sides["tensorflow"] == atlas.Side(names=("tf.keras.layers.Norm",))
     assert api.sides["torch"].arguments == {"size": 4}
     epsilon, _, reduction, weight = api.parameters
-    assert epsilon.readings["torch"] == defaults.Reading(way="instance", names=("eps",))
-    assert reduction.readings["tensorflow"] == defaults.Reading(way="signature", names=("reduction", "reduce"))
-    assert weight.readings == {"torch": defaults.Reading(way="source", names=("weight",))}
+    assert epsilon.readings["torch"] == atlas.Reading(way="instance", names=("eps",))
+    assert reduction.readings["tensorflow"] == atlas.Reading(way="signature", names=("reduction", "reduce"))
+    assert weight.readings == {"torch": atlas.Reading(way="source", names=("weight",))}
 
 
 def test_a_request_says_where_to_look_and_nothing_of_what_values_mean(tmp_path: Path) -> None:
-    text = json.dumps(defaults.request(atlas(tmp_path, SMALL)))
+    text = json.dumps(atlas.request(written(tmp_path, SMALL)))
     assert "one_minus" not in text and "of the old" not in text
     request = json.loads(text)["apis"][0]
     assert request["sides"]["torch:source"]["names"] == ["torch.nn.Norm.reset_parameters"]
@@ -104,19 +104,19 @@ def test_a_request_says_where_to_look_and_nothing_of_what_values_mean(tmp_path: 
 def test_faults_of_the_atlas_are_told_with_their_place(tmp_path: Path, change: tuple[str, str], message: str) -> None:
     assert change[0] in SMALL
     with pytest.raises(ConfigErrors) as raised:
-        atlas(tmp_path, SMALL.replace(*change))
+        written(tmp_path, SMALL.replace(*change))
     assert message in str(raised.value)
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors) as raised:
-        atlas(tmp_path, SMALL.replace('title = "Normalisation"', "").replace("instance:eps", "by:eps"))
+        written(tmp_path, SMALL.replace('title = "Normalisation"', "").replace("instance:eps", "by:eps"))
     assert len(raised.value.faults) == 2
 
 
 def test_a_file_that_is_no_toml_is_one_fault(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors, match="is not valid TOML"):
-        atlas(tmp_path, "[norm")
+        written(tmp_path, "[norm")
 
 
 # --- reading, in this process: of NumPy and of plain Python ------------------------------------------------------------------------------
@@ -150,14 +150,14 @@ def test_numpy_is_read_by_the_real_program(tmp_path: Path) -> None:
     dtype = { numpy = "result:dtype" }
     values = { numpy = "result:result" }
     """
-    found = atlas(tmp_path, "\n".join(line.strip() for line in text.splitlines()))
-    (tmp_path / "request.json").write_text(json.dumps(defaults.request(found)))
+    found = written(tmp_path, "\n".join(line.strip() for line in text.splitlines()))
+    (tmp_path / "request.json").write_text(json.dumps(atlas.request(found)))
     out = tmp_path / "out.json"
     argv = [sys.executable, str(SCRIPT), "--atlas", str(tmp_path / "request.json"), "--framework", "numpy", "--out", str(out)]
     subprocess.run(argv, check=True, capture_output=True, text=True)
     answer = json.loads(out.read_text(encoding="utf-8"))
-    rows = {(row["api"], row["parameter"]): row for row in defaults.rows(found, environment("numpy-9", "numpy", 9), answer)}
-    assert set(next(iter(rows.values()))) == set(defaults.COLUMNS)
+    rows = {(row["api"], row["parameter"]): row for row in atlas.rows(found, environment("numpy-9", "numpy", 9), answer)}
+    assert set(next(iter(rows.values()))) == set(atlas.COLUMNS)
     assert rows["std", "ddof"]["value"] == "0"
     assert (rows["std", "ddof"]["api_name"], rows["std", "ddof"]["source"]) == ("numpy.std", "signature")
     assert (rows["std", "data"]["value"], rows["std", "data"]["status"]) == ("required", "required")
@@ -260,8 +260,8 @@ ENVIRONMENTS = [
 
 
 def table(tmp_path: Path, *answers: dict[str, Any]) -> list[dict[str, str]]:
-    found = atlas(tmp_path, SMALL)
-    return [row for one, each in zip(ENVIRONMENTS, answers, strict=True) for row in defaults.rows(found, one, each)]
+    found = written(tmp_path, SMALL)
+    return [row for one, each in zip(ENVIRONMENTS, answers, strict=True) for row in atlas.rows(found, one, each)]
 
 
 def test_drift_is_a_value_that_changes_comes_or_goes_between_neighbours(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_drift_is_a_value_that_changes_comes_or_goes_between_neighbours(tmp_path
         answer(epsilon="1e-05", momentum="0.1", reduction="required"),
         answer(epsilon="1e-05", momentum="0.1", reduction='"mean"'),
     )
-    found = [(step.parameter, step.older, step.newer, step.before, step.after) for step in defaults.drift(rows, ENVIRONMENTS)]
+    found = [(step.parameter, step.older, step.newer, step.before, step.after) for step in atlas.drift(rows, ENVIRONMENTS)]
     assert found == [
         ("epsilon", "tf-1", "tf-2", "0.001", "1e-05"),
         ("reduction", "tf-1", "tf-2", "absent", '"auto"'),
@@ -284,12 +284,12 @@ def test_drift_is_a_value_that_changes_comes_or_goes_between_neighbours(tmp_path
 
 def test_another_spelling_of_a_number_is_no_drift(tmp_path: Path) -> None:
     rows = table(tmp_path, answer(epsilon="1"), answer(epsilon="1.0"), answer(epsilon="1"), answer(), answer())
-    assert defaults.drift(rows, ENVIRONMENTS) == []
+    assert atlas.drift(rows, ENVIRONMENTS) == []
 
 
 def test_true_is_not_one(tmp_path: Path) -> None:
     rows = table(tmp_path, answer(epsilon="1"), answer(epsilon="true"), answer(epsilon="true"), answer(), answer())
-    assert [step.after for step in defaults.drift(rows, ENVIRONMENTS)] == ["true"]
+    assert [step.after for step in atlas.drift(rows, ENVIRONMENTS)] == ["true"]
 
 
 def test_differences_compare_the_newest_versions_in_one_convention(tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_differences_compare_the_newest_versions_in_one_convention(tmp_path: Pat
         answer(epsilon="7", momentum="0.99"),
         answer(epsilon="1e-05", momentum="0.1", reduction='"mean"'),
     )
-    found = {each.parameter: each for each in defaults.differences(rows, ENVIRONMENTS)}
+    found = {each.parameter: each for each in atlas.differences(rows, ENVIRONMENTS)}
     # the reductions mean the same; momentum 0.99 of the old statistics is 0.01 of the new ones
     assert sorted(found) == ["epsilon", "momentum"]
     assert (found["epsilon"].left, found["epsilon"].right) == ("tf-3", "torch-2")
@@ -310,9 +310,9 @@ def test_differences_compare_the_newest_versions_in_one_convention(tmp_path: Pat
 
 def test_equal_defaults_in_two_conventions_are_no_difference(tmp_path: Path) -> None:
     rows = table(tmp_path, answer(), answer(), answer(momentum="0.9"), answer(), answer(momentum="0.1"))
-    assert defaults.differences(rows, ENVIRONMENTS) == []
+    assert atlas.differences(rows, ENVIRONMENTS) == []
 
 
 def test_what_one_side_lacks_is_no_difference(tmp_path: Path) -> None:
     rows = table(tmp_path, answer(), answer(), answer(epsilon="0.001"), answer(epsilon="1"), answer())
-    assert defaults.differences(rows, ENVIRONMENTS) == []
+    assert atlas.differences(rows, ENVIRONMENTS) == []

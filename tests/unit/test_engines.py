@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from replab.engines import compilers, interpreters, uvtool
+from replab.engines import compilers, interpreters
 from replab.engines.base import Built, host_platform, local_platform, local_variables, thread_variables
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, EnvironmentUnavailable
+from replab.locks import uv_tool
 from replab.model import Environment, Limits
 
 LIMITS = Limits(seconds=1, memory_mb=100)
@@ -142,7 +143,7 @@ class TestHost:
 
 class TestUvVariables:
     def test_what_pip_was_told_holds_for_uv(self) -> None:
-        told = uvtool.variables({"PIP_FIND_LINKS": "/a /b", "PIP_INDEX_URL": "https://mirror/simple", "HOME": "/h"})
+        told = uv_tool.variables({"PIP_FIND_LINKS": "/a /b", "PIP_INDEX_URL": "https://mirror/simple", "HOME": "/h"})
         assert told == {
             "HOME": "/h",
             "UV_FIND_LINKS": "/a,/b",
@@ -152,10 +153,10 @@ class TestUvVariables:
         }
 
     def test_what_uv_was_told_comes_first(self) -> None:
-        assert uvtool.variables({"PIP_FIND_LINKS": "/a", "UV_FIND_LINKS": "/b"})["UV_FIND_LINKS"] == "/b"
+        assert uv_tool.variables({"PIP_FIND_LINKS": "/a", "UV_FIND_LINKS": "/b"})["UV_FIND_LINKS"] == "/b"
 
     def test_other_environments_do_not_matter(self) -> None:
-        assert uvtool.variables({"VIRTUAL_ENV": "/v", "PYTHONPATH": "/p", "UV_PYTHON": "3.9", "UV_CACHE_DIR": "/c"}) == {
+        assert uv_tool.variables({"VIRTUAL_ENV": "/v", "PYTHONPATH": "/p", "UV_PYTHON": "3.9", "UV_CACHE_DIR": "/c"}) == {
             "UV_CACHE_DIR": "/c",
             "UV_NO_PROGRESS": "1",
             "NO_COLOR": "1",
@@ -212,7 +213,7 @@ hint: Something long
     ids=["hash", "network", "network-older", "refused", "disk", "no-hash", "unsolved", "silent"],
 )
 def test_a_failure_of_uv_is_one_sentence(stderr: str, problem: str) -> None:
-    assert uvtool.explain(stderr).problem == problem
+    assert uv_tool.explain(stderr).problem == problem
 
 
 class TestInterpreters:

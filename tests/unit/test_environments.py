@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from replab.environments import load_environments, load_groups, select
+from replab.config.environments import load_environments, load_groups, select
 from replab.errors import ConfigErrors
 from replab.images.bases import load_bases
 from replab.model import Cuda

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from replab.config import Faults
-from replab.factors import aligned_cases, load_factors, subsets
+from replab.config.factors import aligned_cases, load_factors, subsets
+from replab.config.loading import Faults
 from replab.model import Case, Factor
 
 

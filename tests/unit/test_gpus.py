@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from replab.environments import load_environments
-from replab.gpus import gpu_refusal
+from replab.config.environments import load_environments
+from replab.config.gpu_support import gpu_refusal
 
 CARRIED = {e.name: e for e in load_environments(Path(__file__).parents[2] / "containers")}
 

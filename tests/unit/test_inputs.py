@@ -8,10 +8,11 @@ import inspect
 import numpy as np
 import pytest
 
-from replab import config, generators, inputs
+from replab.config import generators, loading
 from replab.errors import ConfigError
 from replab.formats import FORMATS, round_to
 from replab.model import Case, Generator
+from replab.run import inputs
 
 DTYPES = list(FORMATS)
 
@@ -30,7 +31,7 @@ def case(count, **more):
 
 
 def test_the_kinds_of_the_configuration_are_the_generators():
-    assert set(config.KINDS) == set(inputs.GENERATORS)
+    assert set(loading.KINDS) == set(inputs.GENERATORS)
 
 
 def test_the_options_of_the_configuration_are_the_arguments_of_the_generators():

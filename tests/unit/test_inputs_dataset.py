@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from replab import inputs
 from replab.errors import ConfigError
 from replab.formats import FORMATS
 from replab.model import Generator
+from replab.run import inputs
 
 GOLDEN = {
     ("digits", "x"): "23a53393488b04f9",

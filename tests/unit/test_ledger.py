@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from replab import code, jobs, ledger, tables
 from replab.errors import StoreError
-from replab.ledger import Ledger
+from replab.freshness import code, jobs
+from replab.store import ledger, tables
+from replab.store.ledger import Ledger
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import pytest
 
-from replab import cores
+from replab import parallel
 from replab.commands import doctor
-from replab.config import load_lab
+from replab.config.loading import load_lab
 from replab.engines.base import Built, host_platform, local_platform, read_processor
 from replab.publish.replay import different
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scripts" / "probe"))
+sys.path.insert(0, str(ROOT / "scripts" / "sandbox" / "probe"))
 
 import ask  # noqa: E402 (a module of the probe)
 import observe  # noqa: E402
@@ -184,7 +184,7 @@ def test_doctor_speaks_on_small_and_large_machines(
     assert lines["disk"].ok == (free > 4)
     assert lines["memory"].ok == (gigabytes * 1024 >= lab.limits.memory_mb)
     assert not lines["memory"].needed, "a small machine computes what fits"
-    assert cores.each(lambda item: item + 1, list(range(20))) == list(range(1, 21))
+    assert parallel.each(lambda item: item + 1, list(range(20))) == list(range(1, 21))
 
 
 def test_the_compiler_is_the_fifth_word(tmp_path: Path) -> None:

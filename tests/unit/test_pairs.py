@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from replab import ids
+from replab.compare.pairs import Judged, pairs
 from replab.model import Environment
-from replab.pairs import Judged, pairs
 
 
 def environment(name: str, framework: str, order: int) -> Environment:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from replab import lab_lock, pins
 from replab.commands import pin as command
-from replab.config import load_lab
-from replab.environments import load_environments
+from replab.config.environments import load_environments
+from replab.config.loading import load_lab
 from replab.errors import PinError
+from replab.locks import lab_lock, pins
 from replab.model import Environment
-from replab.publish import checks
+from replab.publish import reasons
 
 ROOT = Path(__file__).parents[2]
 CONTAINERS = ROOT / "containers"
@@ -151,10 +151,10 @@ def test_pin_check_and_publish_look_at_every_lock_of_the_lab(own: Path, lock: st
     for name in ("containers", "experiments", "config"):
         (own / name).symlink_to(ROOT / name)
     lab = load_lab({"environments": "numpy-2.5", "families": "controls", "cache": str(own / "cache")}, own)
-    assert [one for one in checks._stale(lab) if ".lock" in one.text] == []
+    assert [one for one in reasons._stale(lab) if ".lock" in one.text] == []
     command.run(["lab"], own, check=True)
     with (own / lock).open("a") as stream:
         stream.write("six==1.17.0\n")
-    assert [one.text for one in checks._stale(lab)] == [f"{lock}: the lock was edited by hand"]
+    assert [one.text for one in reasons._stale(lab)] == [f"{lock}: the lock was edited by hand"]
     with pytest.raises(PinError, match=rf"^{lock}: the lock was edited by hand\. Run 'replab pin lab'$"):
         command.run(["lab"], own, check=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from replab import ids, plan
+from replab import ids
 from replab.model import MODES, Batch, Case, Cell, Environment, Factor, Family, Generator, Lab, Limits, Variant
-from replab.requests import requests
+from replab.plan import planning
+from replab.run.requests import requests
 
 
 def case(name, **more):
@@ -60,7 +61,7 @@ NUMPY, TF, TORCH = environment("numpy-2.5", "numpy"), environment("tf-2.21", "te
 
 
 def test_a_batch_needs_an_implementation(folder):
-    found = plan.batches(lab(folder, [family(folder, [case("exp")])], [TORCH, TF, NUMPY]))
+    found = planning.batches(lab(folder, [family(folder, [case("exp")])], [TORCH, TF, NUMPY]))
     assert found == (
         Batch(environment="numpy-2.5", family="ops", variant="default"),
         Batch(environment="torch-2.13", family="ops", variant="default"),
@@ -69,13 +70,13 @@ def test_a_batch_needs_an_implementation(folder):
 
 def test_batches_do_not_depend_on_the_order_they_are_found_in(folder):
     families = [family(folder, [case("exp")], name=name, variants=True) for name in ("b", "a", "c")]
-    forward = plan.batches(lab(folder, families, [NUMPY, TORCH], ("default", "zeta", "alpha")))
-    assert forward == plan.batches(lab(folder, families[::-1], [TORCH, NUMPY], ("alpha", "zeta", "default")))
+    forward = planning.batches(lab(folder, families, [NUMPY, TORCH], ("default", "zeta", "alpha")))
+    assert forward == planning.batches(lab(folder, families[::-1], [TORCH, NUMPY], ("alpha", "zeta", "default")))
     assert len(forward) == 18
 
 
 def test_cells_come_mode_by_mode_with_the_expensive_one_last(folder):
-    cells = list(plan.cells(family(folder, [case("exp"), case("log")]), TORCH, Variant(name="default")))
+    cells = list(planning.cells(family(folder, [case("exp"), case("log")]), TORCH, Variant(name="default")))
     modes = [cell.mode for cell in cells]
     assert list(dict.fromkeys(modes)) == ["eager", "script", "compile"]
     assert modes == sorted(modes, key=["eager", "script", "compile"].index)
@@ -84,7 +85,7 @@ def test_cells_come_mode_by_mode_with_the_expensive_one_last(folder):
 
 def test_every_id_is_there_once(folder):
     cells = list(
-        plan.cells(
+        planning.cells(
             family(folder, [case("exp", derivatives=2), case("log", derivatives=1), case("log.special", special=True)]),
             TORCH,
             Variant(name="default"),
@@ -104,13 +105,13 @@ def test_every_id_is_there_once(folder):
     ],
 )
 def test_float32_is_followed_by_its_escalation_where_float64_is_there(dtypes, derivatives, expected):
-    assert list(plan.coordinates(case("exp", dtypes=dtypes, derivatives=derivatives))) == expected
+    assert list(planning.coordinates(case("exp", dtypes=dtypes, derivatives=derivatives))) == expected
 
 
 def test_what_is_left_out_says_why(folder):
     cases = [case("exp", compile="all", derivatives=2), case("log")]
     cells = list(
-        plan.cells(
+        planning.cells(
             family(folder, cases, leave_out={"compile": "each costs seconds", "script": "not today"}),
             TORCH,
             Variant(name="default"),
@@ -134,7 +135,7 @@ def test_what_is_left_out_says_why(folder):
 
 def reasons(folder, one, coverage="quick"):
     """(mode, dtype with grid, order) → why it is left out, of one case in PyTorch."""
-    cells = plan.cells(family(folder, [one]), TORCH, Variant(name="default"), coverage)
+    cells = planning.cells(family(folder, [one]), TORCH, Variant(name="default"), coverage)
     return {(cell.mode, f"{cell.dtype}/{cell.grid}".rstrip("/"), cell.derivative): cell.left_out for cell in cells}
 
 
@@ -154,8 +155,8 @@ def test_float64_can_be_run_on_the_numbers_of_float32_alone(folder):
         == "float64 is run on the numbers of float32 here, which tells rounding from other causes (coverage: quick)"
     )
     assert found["eager", "float64/float32", 0] == found["eager", "float32", 0] == ""
-    assert list(plan.judged(one, "quick")) == [("float32", 0)]
-    assert list(plan.judged(one, "full")) == [("float32", 0), ("float64", 0)]
+    assert list(planning.judged(one, "quick")) == [("float32", 0)]
+    assert list(planning.judged(one, "full")) == [("float32", 0), ("float64", 0)]
     assert reasons(folder, case("mlp", own_float64=False, dtypes=("float64",)))["eager", "float64", 0] == ""  # it has no other
 
 
@@ -164,13 +165,13 @@ def test_formats_of_16_bits_are_run_up_to_the_first_derivative(folder):
     found = reasons(folder, one)
     assert found["eager", "bfloat16", 1] == found["eager", "float32", 2] == ""
     assert found["eager", "bfloat16", 2] == "bfloat16 is run up to derivative 1 (coverage: quick)"
-    assert ("bfloat16", 2) not in plan.judged(one, "quick")
-    assert ("bfloat16", 2) in plan.judged(one, "full")
+    assert ("bfloat16", 2) not in planning.judged(one, "quick")
+    assert ("bfloat16", 2) in planning.judged(one, "full")
 
 
 def test_variants_are_for_families_that_ask_for_them(folder):
     plain, varied = family(folder, [case("exp")], name="ops"), family(folder, [case("exp")], name="arithmetic", variants=True)
-    found = [ids.batch_id(one) for one in plan.batches(lab(folder, [plain, varied], [TORCH], ("default", "threads-2")))]
+    found = [ids.batch_id(one) for one in planning.batches(lab(folder, [plain, varied], [TORCH], ("default", "threads-2")))]
     assert found == ["torch-2.13--arithmetic--default", "torch-2.13--arithmetic--threads-2", "torch-2.13--ops--default"]
 
 
@@ -179,7 +180,7 @@ def test_a_variant_is_only_where_it_means_something(folder):
     only = Variant(name="flush", frameworks=("torch",), environments=("torch-1.4",))
     assert not only.applies(TORCH) and not only.applies(NUMPY)
     elsewhere = dataclasses.replace(one, variants=(Variant(name="default"), Variant(name="flush", frameworks=("torch",))))
-    assert [ids.batch_id(batch) for batch in plan.batches(elsewhere)] == [
+    assert [ids.batch_id(batch) for batch in planning.batches(elsewhere)] == [
         "numpy-2.5--ops--default",
         "torch-2.13--ops--default",
         "torch-2.13--ops--flush",
@@ -189,23 +190,23 @@ def test_a_variant_is_only_where_it_means_something(folder):
 def test_repeats_share_one_process_for_all_families(folder):
     families = [family(folder, [case("exp", derivatives=2)], name="ops"), family(folder, [case("sum")], name="arithmetic", variants=True)]
     one = lab(folder, families, [TORCH], ("default", "repeat"))
-    assert ids.batch_id(plan.batches(one)[0]) == "torch-2.13--all--repeat"
-    assert plan.members(one, plan.batches(one)[0]) == tuple(families)
-    ops, arithmetic = ([str(ids.cell_id(cell)) for cell in plan.cells(family, TORCH, Variant(name="repeat"))] for family in families)
+    assert ids.batch_id(planning.batches(one)[0]) == "torch-2.13--all--repeat"
+    assert planning.members(one, planning.batches(one)[0]) == tuple(families)
+    ops, arithmetic = ([str(ids.cell_id(cell)) for cell in planning.cells(family, TORCH, Variant(name="repeat"))] for family in families)
     assert ops == ["ops.exp:float32:d0@torch-2.13:eager:repeat:cpu", "ops.exp:float32:d1@torch-2.13:eager:repeat:cpu"]
     assert len(arithmetic) == 3  # every mode
 
 
 def test_a_case_can_name_its_modes(folder):
     cells = list(
-        plan.cells(family(folder, [case("train", modes=("eager",), modes_note="a loop in Python")]), TORCH, Variant(name="default"))
+        planning.cells(family(folder, [case("train", modes=("eager",), modes_note="a loop in Python")]), TORCH, Variant(name="default"))
     )
     assert {cell.mode: cell.left_out for cell in cells} == {"eager": "", "script": "a loop in Python", "compile": "a loop in Python"}
 
 
 def test_cases_with_aligned_factors_are_run_eagerly_and_nowhere_else(folder):
     aligned = case("adam.aligned-epsilon", base="adam", aligned=("epsilon",), modes=("eager",))
-    cells = list(plan.cells(family(folder, [aligned]), TORCH, Variant(name="default")))
+    cells = list(planning.cells(family(folder, [aligned]), TORCH, Variant(name="default")))
     assert {cell.mode for cell in cells} == {"eager"}
 
 
@@ -213,33 +214,33 @@ def test_cases_with_aligned_factors_are_run_eagerly_and_nowhere_else(folder):
 def test_shards_share_the_cases_and_keep_special_values_with_their_case(folder, count):
     cases = [one for k in range(count) for one in (case(f"c{k}"), case(f"c{k}.special", base=f"c{k}", special=True))]
     whole = family(folder, cases)
-    parts = [plan.shard_cases(whole, shard) for shard in range(plan.shards(whole))]
+    parts = [planning.shard_cases(whole, shard) for shard in range(planning.shards(whole))]
     assert sorted(one.name for part in parts for one in part) == sorted(one.name for one in cases)
     for part in parts:
         names = {one.name for one in part}
         assert all((f"{name}.special" in names) for name in names if not name.endswith(".special"))
-    assert len(parts) == max(1, round(count / plan.CASES_PER_SHARD))
+    assert len(parts) == max(1, round(count / planning.CASES_PER_SHARD))
 
 
 def test_no_shard_is_empty(folder):
     for count in range(1, 200, 7):
         whole = family(folder, [one for k in range(count) for one in (case(f"c{k}"), case(f"c{k}.special", base=f"c{k}", special=True))])
-        assert all(plan.shard_cases(whole, shard) for shard in range(plan.shards(whole)))
+        assert all(planning.shard_cases(whole, shard) for shard in range(planning.shards(whole)))
 
 
 def test_planning_needs_no_numpy(tmp_path):
     import subprocess
     import sys
 
-    code = "import sys; from replab import plan, config; sys.exit('numpy' in sys.modules)"
+    code = "import sys; from replab.plan import planning; from replab.config import loading; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
 
 
 def test_partly_aligned_runs_are_made_in_float32_only():
     factors = {"a": Factor(aligned=1), "b": Factor(aligned=2)}
     partly, wholly = (case("adam.x", base="adam", factors=factors, aligned=aligned, derivatives=1) for aligned in (("a",), ("a", "b")))
-    assert list(plan.coordinates(partly)) == [("float32", "", 0), ("float32", "", 1)]
-    assert len(list(plan.coordinates(wholly))) == 6
+    assert list(planning.coordinates(partly)) == [("float32", "", 0), ("float32", "", 1)]
+    assert len(list(planning.coordinates(wholly))) == 6
 
 
 def test_a_whole_program_is_repeated_in_a_new_process_and_not_in_the_same(folder):

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 import builders_scale
-from replab import config, ids, plan, workflow
-from replab.asks import Asks
+from replab import ids
+from replab.config import loading
 from replab.model import Lab
+from replab.plan import planning
+from replab.workflow import snakefile
+from replab.workflow.resources import Asks
 
 SMALL, LARGE = 20, 100
 SLACK = 1.6
@@ -22,20 +25,20 @@ SLACK = 1.6
 
 def start(lab: Lab) -> int:
     """What a start of the workflow asks of the plan, for every batch and every family; how many batches there are."""
-    batches = plan.batches(lab)
+    batches = planning.batches(lab)
     wanted = Asks(lab)
     for batch in batches:
         name = ids.batch_id(batch)
-        plan.counts(lab, batch)
-        workflow.indices(lab, batch)
-        workflow.implementations(lab, batch)
+        planning.counts(lab, batch)
+        snakefile.indices(lab, batch)
+        snakefile.implementations(lab, batch)
         wanted.memory_mb("batch", name)
         wanted.cpus(name)
         wanted.gpus(name)
     for family in lab.families:
-        workflow.batches_of(lab, family)
-    workflow.any_batch(lab)
-    workflow.reported(lab)
+        snakefile.batches_of(lab, family)
+    snakefile.any_batch(lab)
+    snakefile.reported(lab)
     return len(batches)
 
 
@@ -62,7 +65,7 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Lab]:
     for size in (SMALL, LARGE):
         root = builders_scale.write_lab(tmp_path_factory.mktemp("scale") / str(size), size, size)
         settings = {"environments": "all", "variants": "default", "results": str(root / "results"), "cache": str(root / "cache")}
-        found[size] = config.load_lab(settings, root)
+        found[size] = loading.load_lab(settings, root)
     return found
 
 
@@ -83,18 +86,18 @@ def test_reading_the_configuration_is_linear(tmp_path: Path) -> None:
     count = {}
     for size in (10, 20):
         root = builders_scale.write_lab(tmp_path / str(size), size, size)
-        count[size] = operations(lambda root=root: config.load_lab({"environments": "all"}, root))
+        count[size] = operations(lambda root=root: loading.load_lab({"environments": "all"}, root))
     assert count[20] <= 2.5 * count[10]
 
 
 def test_the_expression_for_names_of_batches_does_not_grow_with_their_number(labs: dict[int, Lab]) -> None:
     """Snakemake reads it for every file of every job: it is as long as the lists of names, and matches batches and nothing else."""
-    text = workflow.any_batch(labs[LARGE])
+    text = snakefile.any_batch(labs[LARGE])
     assert len(text) < 30 * (LARGE + LARGE)
     expression = re.compile(text)
-    assert all(expression.fullmatch(ids.batch_id(batch)) for batch in plan.batches(labs[LARGE])[::97])
+    assert all(expression.fullmatch(ids.batch_id(batch)) for batch in planning.batches(labs[LARGE])[::97])
     assert not expression.fullmatch("numpy-0.0--family100--default")
-    real = config.load_lab({"environments": "all"}, builders_scale.ROOT)
-    assert any(batch.family == plan.LIGHT for batch in plan.batches(real))
-    assert all(re.fullmatch(workflow.any_batch(real), ids.batch_id(batch)) for batch in plan.batches(real))
+    real = loading.load_lab({"environments": "all"}, builders_scale.ROOT)
+    assert any(batch.family == planning.LIGHT for batch in planning.batches(real))
+    assert all(re.fullmatch(snakefile.any_batch(real), ids.batch_id(batch)) for batch in planning.batches(real))
     assert not expression.fullmatch("numpy-0.0--family1--default--again")

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from replab import sbom, tables
-from replab.publish import changes, check, checks, deploy, pages, replay, sums, versions
+from replab.locks import sbom
+from replab.publish import changes, deploy, reasons, replay, site_pages, sums, verify, versions
 from replab.publish.errors import DeployError, PublishError, TamperedError
 from replab.publish.site import Site
 from replab.publish.versions import Published
+from replab.store import tables
 from replab.visible import visible
 
 
@@ -38,23 +39,23 @@ def test_what_cannot_name_a_version_is_refused(wrong: object) -> None:
 
 
 def test_an_unknown_allowance_is_named_with_a_guess() -> None:
-    assert checks.allowed("dirty,missing") == {"dirty", "missing"}
-    assert checks.allowed(None) == frozenset()
+    assert reasons.allowed("dirty,missing") == {"dirty", "missing"}
+    assert reasons.allowed(None) == frozenset()
     with pytest.raises(PublishError, match=r"^allow: 'dirt' is nothing that can be allowed\. Did you mean 'dirty'\?$"):
-        checks.allowed("dirt")
+        reasons.allowed("dirt")
 
 
 def test_a_refusal_names_every_reason_and_the_way_around() -> None:
     found = [
-        checks.Reason(kind="dirty", text="a, b differ from the commit", hint="commit"),
-        checks.Reason(kind="pins", text="c is old", hint="pin"),
+        reasons.Reason(kind="dirty", text="a, b differ from the commit", hint="commit"),
+        reasons.Reason(kind="pins", text="c is old", hint="pin"),
     ]
     with pytest.raises(PublishError) as caught:
-        checks.judge(found, frozenset({"pins"}))
+        reasons.judge(found, frozenset({"pins"}))
     assert str(caught.value) == (
         "publish: the tree is dirty: a, b differ from the commit. Mend it (commit), or publish nevertheless with allow=dirty: every page will say so"
     )
-    assert checks.judge(found, frozenset({"pins", "dirty"})) == [
+    assert reasons.judge(found, frozenset({"pins", "dirty"})) == [
         "Published although the tree is dirty: a, b differ from the commit.",
         "Published although pins are stale: c is old.",
     ]
@@ -147,7 +148,7 @@ def site(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 def faults_of(place: Path | str) -> list[str]:
-    return [f"{one.version}: {fault}" for one in check.check(str(place)) for fault in one.faults]
+    return [f"{one.version}: {fault}" for one in verify.check(str(place)) for fault in one.faults]
 
 
 def test_a_sound_site_has_no_fault_in_its_folder_and_behind_an_address(site: Path) -> None:
@@ -202,7 +203,7 @@ def test_an_older_site_says_what_is_not_covered(site: Path) -> None:
     listed = json.loads((site / "versions.json").read_text())
     (site / "versions.json").write_text(json.dumps({**listed, "schema": 1}))
     (site / sums.SUMS).unlink()
-    found = check.check(str(site))
+    found = verify.check(str(site))
     assert faults_of(site) == []
     assert "are not covered: an older replab wrote them" in found[0].notices[0]
     (site / "versions.json").write_text(json.dumps(listed))
@@ -272,7 +273,7 @@ def test_a_tree_of_thousands_of_folders_is_a_sentence(site: Path) -> None:
 )
 def test_what_is_no_address_is_a_sentence(text: str) -> None:
     with pytest.raises(TamperedError) as caught:
-        check.check(text)
+        verify.check(text)
     assert visible(str(caught.value)) == str(caught.value)
 
 
@@ -338,12 +339,12 @@ def test_every_kind_of_change_is_told_and_nothing_else(tmp_path: Path) -> None:
         ("one-1", "re-pinned", ("numpy 2.5.4 → 2.5.5", "six 1.17 gone")),
     ]
     assert (found.added, found.removed, found.same, found.moved) == ({"ops.fresh": 1}, {"ops.gone": 1}, 1, {"new-1": 1, "old-1": 1})
-    pages.write_changes(tmp_path, found, ["1.1.0: <b>planted</b>"])
+    site_pages.write_changes(tmp_path, found, ["1.1.0: <b>planted</b>"])
     text = (tmp_path / "changes" / "1.0.0...1.1.0.html").read_text()
     assert "<script>alert(1)" not in text
     assert "<b>planted" not in text
     assert "&lt;script&gt;alert(1)" in text
-    assert pages.summary(found).startswith(
+    assert site_pages.summary(found).startswith(
         "2 results changed their verdict; 1 result changed its cause; 1 result changed its status; 2 results changed their bits; added: new-1"
     )
 
@@ -351,17 +352,17 @@ def test_every_kind_of_change_is_told_and_nothing_else(tmp_path: Path) -> None:
 def test_nothing_changed_is_said_so(tmp_path: Path) -> None:
     old = version(tmp_path / "old", "1.0.0", [cell("same")], {"one-1": ENVIRONMENT})
     found = changes.between(old, Published(folder=old.folder, about={**old.about, "version": "1.0.1"}))
-    assert pages.summary(found) == "Nothing changed. 1 results are the same."
+    assert site_pages.summary(found) == "Nothing changed. 1 results are the same."
 
 
 def test_a_large_difference_is_cut_on_the_page_and_whole_in_the_file(tmp_path: Path) -> None:
-    old = version(tmp_path / "old", "1.0.0", [cell(f"c{n}") for n in range(pages.SHOWN + 7)], {"one-1": ENVIRONMENT})
-    new = version(tmp_path / "new", "1.0.1", [cell(f"c{n}", bits="bb") for n in range(pages.SHOWN + 7)], {"one-1": ENVIRONMENT})
+    old = version(tmp_path / "old", "1.0.0", [cell(f"c{n}") for n in range(site_pages.SHOWN + 7)], {"one-1": ENVIRONMENT})
+    new = version(tmp_path / "new", "1.0.1", [cell(f"c{n}", bits="bb") for n in range(site_pages.SHOWN + 7)], {"one-1": ENVIRONMENT})
     found = changes.between(old, new)
-    pages.write_changes(tmp_path, found, [])
+    site_pages.write_changes(tmp_path, found, [])
     text = (tmp_path / "changes" / "1.0.0...1.0.1.html").read_text()
     assert "7 more stand in the JSON file." in text
-    assert len(found.table()["cells"]) == pages.SHOWN + 7
+    assert len(found.table()["cells"]) == site_pages.SHOWN + 7
 
 
 def test_other_machines_and_libraries_are_named_as_likely_reasons() -> None:

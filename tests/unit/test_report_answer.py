@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from builders import Lab, cell, pair, realistic
-from replab.report.answer import answer, lede
-from replab.report.cells import shown
-from replab.report.contrasts import less_accurate, not_comparable, other_functions, special_values
-from replab.report.findings import control_score, crossings, mode_sharing, version_steps
-from replab.report.parts import Finding
+from replab.report.data.cells import shown
+from replab.report.pages.parts import Finding
+from replab.report.views.accuracy_findings import less_accurate, not_comparable, other_functions, special_values
+from replab.report.views.answer import answer, lede
+from replab.report.views.findings import control_score, crossings, mode_sharing, version_steps
 
 
 def _ok(lab: Lab):

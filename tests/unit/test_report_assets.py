@@ -9,9 +9,9 @@ import altair as alt
 import pytest
 
 from builders import realistic
-from replab.report.cells import shown
-from replab.report.operations import operations
+from replab.report.data.cells import shown
 from replab.report.render import TEMPLATES
+from replab.report.views.operations import operations
 
 STATIC = TEMPLATES.parent / "static"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from replab.report.axis import WIDER, Axis
+from replab.report.charts.axis import WIDER, Axis
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -12,13 +12,13 @@ import pytest
 from builders import Lab, aligned_cell, cell, pair, realistic, sha, varied
 from builders_why import claim, hypothesis, source, subsets, switched
 from replab.attribute.score import score
-from replab.report.answer import answer
-from replab.report.causes import cause_sections, causes
-from replab.report.cells import result_pairs, shown
-from replab.report.evidence import Index
-from replab.report.explained import short_value
-from replab.report.pages_causes import CausesPage
-from replab.report.viewmodel import site
+from replab.report.data.cells import result_pairs, shown
+from replab.report.data.evidence import Index
+from replab.report.data.viewmodel import site
+from replab.report.pages.causes import CausesPage
+from replab.report.views.answer import answer
+from replab.report.views.causes import cause_sections, causes
+from replab.report.views.hypotheses import short_value
 
 
 def _page(lab: Lab) -> CausesPage:

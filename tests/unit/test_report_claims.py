@@ -6,11 +6,11 @@ import pytest
 
 from builders import Lab, cell
 from builders_why import claim, default, finding, hypothesis, measurement
-from replab.report.cells import shown
-from replab.report.claims import claims
-from replab.report.evidence import Index
-from replab.report.pages_claims import ClaimsPage
-from replab.report.words import CLAIM_VERDICTS
+from replab.report.data.cells import shown
+from replab.report.data.evidence import Index
+from replab.report.data.words import CLAIM_VERDICTS
+from replab.report.pages.claims import ClaimsPage
+from replab.report.views.claims import claims
 
 
 def _page(lab: Lab) -> ClaimsPage:

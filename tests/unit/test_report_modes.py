@@ -9,11 +9,11 @@ import pytest
 
 from builders import Lab, cell
 from builders_why import default, measurement
-from replab.report.atlas import defaults, python_text
-from replab.report.cells import shown
-from replab.report.evidence import Index
-from replab.report.modes import modes, sense
-from replab.report.pages_modes import DefaultsPage, ModesPage
+from replab.report.data.cells import shown
+from replab.report.data.evidence import Index
+from replab.report.pages.modes import DefaultsPage, ModesPage
+from replab.report.views.atlas import defaults, python_text
+from replab.report.views.modes import modes, sense
 
 
 def _modes(lab: Lab) -> ModesPage:

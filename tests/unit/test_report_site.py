@@ -13,11 +13,12 @@ import pytest
 
 from builders import HOSTILE, Lab, cell, hostile, realistic
 from replab.errors import StoreError
-from replab.report import viewmodel, writer
-from replab.report.pages import OperationPage
+from replab.report.data import viewmodel
+from replab.report.data.results import ReportError
+from replab.report.pages import writer
+from replab.report.pages.pages import OperationPage
+from replab.report.pages.writer import script_json
 from replab.report.render import TEMPLATES, render
-from replab.report.results import ReportError
-from replab.report.writer import script_json
 
 
 class Page(HTMLParser):

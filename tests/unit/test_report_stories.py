@@ -10,14 +10,14 @@ import pytest
 
 from builders import Lab
 from builders_learning import LOSSES, STEPS, learning
+from replab.judge.trajectories import steps_of
 from replab.model import Case
-from replab.report.cells import shown
-from replab.report.evidence import Index
-from replab.report.lines import Band, Line, line_chart
-from replab.report.pages_stories import RecurrentPage, TrainingPage
-from replab.report.recurrent import recurrent
-from replab.report.training import training
-from replab.trajectories import steps_of
+from replab.report.charts.curves import Band, Line, line_chart
+from replab.report.data.cells import shown
+from replab.report.data.evidence import Index
+from replab.report.pages.stories import RecurrentPage, TrainingPage
+from replab.report.views.recurrent import recurrent
+from replab.report.views.training import training
 
 
 def pages(lab: Lab) -> tuple[RecurrentPage, TrainingPage]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from math import inf, nan
 
 from builders import Lab, cell, curve, realistic, sha
-from replab.report.cells import bit_classes, shown
-from replab.report.elsewhere import elsewhere
-from replab.report.evidence import Index
-from replab.report.figures import class_picture, error_chart
-from replab.report.lab import controls, provenance
-from replab.report.matrix import matrix
-from replab.report.operations import operations
-from replab.report.pages import OperationPage, ProvenancePage
-from replab.report.results import ElsewhereRow, PlatformRow, Results
+from replab.report.charts.figures import class_picture, error_chart
+from replab.report.data.cells import bit_classes, shown
+from replab.report.data.evidence import Index
+from replab.report.data.results import ElsewhereRow, PlatformRow, Results
+from replab.report.pages.pages import OperationPage, ProvenancePage
+from replab.report.views.controls_and_provenance import controls, provenance
+from replab.report.views.matrix import matrix
+from replab.report.views.operations import operations
+from replab.report.views.other_platforms import elsewhere
 
 
 def _provenance(results: Results) -> ProvenancePage:

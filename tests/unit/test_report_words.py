@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from replab.model import Status, Verdict
-from replab.report import words
+from replab.report.data import words
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from replab import ids, jobs, plan
-from replab.batch import _entry
-from replab.config import load_lab
-from replab.ledger import Ledger
+from replab import ids
+from replab.config.loading import load_lab
+from replab.freshness import jobs
 from replab.model import Status
-from replab.requests import _backwards, requests, write_inputs
-from replab.store import Store
+from replab.plan import planning
+from replab.run.batch import _entry
+from replab.run.requests import _backwards, requests, write_inputs
+from replab.store.ledger import Ledger
+from replab.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,10 +25,10 @@ def test_repeats_run_backwards_within_each_mode(tmp_path: Path) -> None:
     """What depends on the cells before it does not repeat itself."""
     lab = load_lab({"families": "gradients", "environments": "numpy-2.5", "points": 16}, ROOT)
     (family,), (environment,) = lab.families, lab.environments
-    repeat = next(one for one in lab.variants if one.name == plan.REPEAT)
+    repeat = next(one for one in lab.variants if one.name == planning.REPEAT)
     index = write_inputs(family, 16, tmp_path)
     built = {"identity": "i", "platform": "p", "engine": "uv"}
-    cells = list(plan.cells(family, environment, repeat, lab.coverage))
+    cells = list(planning.cells(family, environment, repeat, lab.coverage))
     order = [one["id"] for _, one in requests(family, environment, repeat, index, built, iter(cells))]
     assert len(order) > 5
     assert order == [str(ids.cell_id(cell)) for cell in reversed(cells)]  # NumPy has one mode

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from replab import sources
+from replab.config import functions
 from replab.engines import interpreters
 from replab.errors import ConfigError
 
@@ -55,7 +55,7 @@ def digests(tmp_path):
     def of(text):
         path = tmp_path / f"impl_{next(count)}.py"
         path.write_text(text, encoding="utf-8")
-        return {name: sources.digest(path, name) for name in ("helper", "first", "second", "third", "fourth")}
+        return {name: functions.digest(path, name) for name in ("helper", "first", "second", "third", "fourth")}
 
     return of
 
@@ -99,33 +99,33 @@ def test_moving_the_file_changes_nothing(tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "impl.py").write_text(MODULE, encoding="utf-8")
-    assert sources.digest(tmp_path / "one" / "impl.py", "first") == sources.digest(tmp_path / "two" / "impl.py", "first")
+    assert functions.digest(tmp_path / "one" / "impl.py", "first") == functions.digest(tmp_path / "two" / "impl.py", "first")
 
 
 def test_an_edit_of_the_same_file_is_seen(tmp_path):
     path = tmp_path / "impl.py"
     path.write_text(MODULE, encoding="utf-8")
-    before = sources.digest(path, "first")
+    before = functions.digest(path, "first")
     path.write_text(MODULE.replace("slope=0.2", "slope=0.25"), encoding="utf-8")
-    assert sources.digest(path, "first") != before
+    assert functions.digest(path, "first") != before
 
 
 def test_functions_are_those_of_the_module(tmp_path):
     path = tmp_path / "impl.py"
     path.write_text(MODULE, encoding="utf-8")
-    assert {"helper", "first", "second", "third", "fourth"} <= sources.functions(path)
-    assert not {"np", "turn"} & sources.functions(path)
+    assert {"helper", "first", "second", "third", "fourth"} <= functions.functions(path)
+    assert not {"np", "turn"} & functions.functions(path)
 
 
 def test_faults_name_the_place(tmp_path):
     path = tmp_path / "impl.py"
     path.write_text("def f(x):\n    return (x\n", encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        sources.functions(path)
+        functions.functions(path)
     assert str(caught.value) == f"{path}:2: is not valid Python: '(' was never closed"
     path.write_text("def f(x):\n    return x\n", encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        sources.digest(path, "g")
+        functions.digest(path, "g")
     assert str(caught.value) == f"{path}: has no function 'g'"
 
 
@@ -156,37 +156,37 @@ MATTERS = {
 @pytest.mark.parametrize(("old", "new"), WORDS_ONLY.values(), ids=WORDS_ONLY)
 def test_words_and_layout_are_no_part_of_a_program(tmp_path, old, new):
     (tmp_path / "a.py").write_text(PROGRAM, encoding="utf-8")
-    first, function = sources.tree_digest(tmp_path), sources.digest(tmp_path / "a.py", "f")
+    first, function = functions.tree_digest(tmp_path), functions.digest(tmp_path / "a.py", "f")
     (tmp_path / "a.py").write_text(PROGRAM.replace(old, new), encoding="utf-8")
-    assert sources.tree_digest(tmp_path) == first
-    assert sources.digest(tmp_path / "a.py", "f") == function
+    assert functions.tree_digest(tmp_path) == first
+    assert functions.digest(tmp_path / "a.py", "f") == function
 
 
 @pytest.mark.parametrize(("old", "new"), MATTERS.values(), ids=MATTERS)
 def test_what_can_change_a_number_is(tmp_path, old, new):
     (tmp_path / "a.py").write_text(PROGRAM, encoding="utf-8")
-    first = sources.tree_digest(tmp_path)
+    first = functions.tree_digest(tmp_path)
     (tmp_path / "a.py").write_text(PROGRAM.replace(old, new), encoding="utf-8")
     assert PROGRAM.replace(old, new) != PROGRAM
-    assert sources.tree_digest(tmp_path) != first
+    assert functions.tree_digest(tmp_path) != first
 
 
 def test_files_of_a_program_have_names(tmp_path):
     (tmp_path / "a.py").write_text("x = 1\n", encoding="utf-8")
-    first = sources.tree_digest(tmp_path)
+    first = functions.tree_digest(tmp_path)
     (tmp_path / "a.py").rename(tmp_path / "b.py")
-    assert sources.tree_digest(tmp_path) != first
+    assert functions.tree_digest(tmp_path) != first
 
 
 def test_the_probe_and_the_truth_are_the_same_program_with_their_words_taken_out(tmp_path):
     """Their files as the formatter of another Python would write them: every key of every result stays what it was."""
-    for place in (ROOT / "scripts" / "probe", ROOT / "scripts" / "replab" / "truth"):
+    for place in (ROOT / "scripts" / "sandbox" / "probe", ROOT / "scripts" / "replab" / "truth"):
         bare = tmp_path / place.name
         for path in place.rglob("*.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             (bare / path.relative_to(place)).parent.mkdir(parents=True, exist_ok=True)
             (bare / path.relative_to(place)).write_text("# bare\n" + ast.unparse(tree), encoding="utf-8")
-        assert sources.tree_digest(bare) == sources.tree_digest(place)
+        assert functions.tree_digest(bare) == functions.tree_digest(place)
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
@@ -194,10 +194,10 @@ def test_every_version_of_python_that_runs_the_lab_says_the_same(python):
     """A key that the version decides would run everything again after an upgrade of Python."""
     interpreter, _ = interpreters.find_interpreter(python, where="this test")
     place = ROOT / "scripts" / "replab" / "truth"
-    told = "import sys, pathlib; from replab import sources; print(sources.tree_digest(pathlib.Path(sys.argv[1])))"
+    told = "import sys, pathlib; from replab.config import functions; print(functions.tree_digest(pathlib.Path(sys.argv[1])))"
     alone = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "PYTHONDONTWRITEBYTECODE": "1"}
     said = subprocess.run([interpreter, "-S", "-c", told, place], env=alone, capture_output=True, text=True, check=True).stdout.strip()
-    assert said == sources.tree_digest(place)
+    assert said == functions.tree_digest(place)
 
 
 CHANGED_INSIDE = {
@@ -229,7 +229,7 @@ def test_what_a_file_changes_inside_of_its_names_is_part_of_its_functions(name, 
     before, after = tmp_path / "before.py", tmp_path / "after.py"
     before.write_text(text)
     after.write_text(text.replace("2", "3"))
-    assert sources.digest(before, "f") != sources.digest(after, "f")
+    assert functions.digest(before, "f") != functions.digest(after, "f")
 
 
 def test_a_function_that_another_does_not_reach_is_no_part_of_it(tmp_path):
@@ -237,4 +237,4 @@ def test_a_function_that_another_does_not_reach_is_no_part_of_it(tmp_path):
     before, after = tmp_path / "before.py", tmp_path / "after.py"
     before.write_text(text)
     after.write_text(text.replace("2", "3"))
-    assert sources.digest(before, "f") == sources.digest(after, "f")
+    assert functions.digest(before, "f") == functions.digest(after, "f")

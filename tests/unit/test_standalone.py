@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from replab.model import Case, Family
-from replab.standalone import MOST_LINES, Problem, Unfit, _literal, chosen, write
+from replab.repro_scripts.script import MOST_LINES, Problem, Unfit, _literal, chosen, write
 
 IMPL = '''"""Implementations."""
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from property.test_store_laws import cell_file, made, placed
-from replab import batch
 from replab.errors import StoreError
 from replab.model import Limits
-from replab.store import SCHEMA, Store, encode
+from replab.run import batch
+from replab.store.store import SCHEMA, Store, encode
 
 KEY = "ab" * 32
 SMALL = {"out": ("F32", [3], 1), "other": ("BF16", [2], 2)}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from replab import texts
-from replab.judge import odd
-from replab.summary import _fit
+from replab.judge.cells import odd
+from replab.workflow.run_summary import _fit
 
 
 @given(st.text(st.characters(categories=None)))

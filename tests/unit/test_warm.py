@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from replab import warm
 from replab.errors import INTERRUPTED
+from replab.workflow import fork_server
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = ROOT / "scripts" / "step.py"
@@ -65,12 +65,12 @@ def children(pid):
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    monkeypatch.delenv(warm.SOCKET, raising=False)
-    process = warm.start(settings(tmp_path))
+    monkeypatch.delenv(fork_server.SOCKET, raising=False)
+    process = fork_server.start(settings(tmp_path))
     yield process
     process.stdin.close()
     process.wait(timeout=PATIENCE)
-    monkeypatch.delenv(warm.SOCKET, raising=False)
+    monkeypatch.delenv(fork_server.SOCKET, raising=False)
 
 
 def test_a_step_is_forked_and_writes_what_it_would_have_written(server, tmp_path, monkeypatch):
@@ -80,7 +80,7 @@ def test_a_step_is_forked_and_writes_what_it_would_have_written(server, tmp_path
     assert children(server.pid)
     assert forked.communicate(timeout=PATIENCE)[1] == ""
     assert forked.returncode == 0
-    monkeypatch.delenv(warm.SOCKET)
+    monkeypatch.delenv(fork_server.SOCKET)
     alone = step(*words, tmp_path / "alone.json")
     assert alone.wait(timeout=PATIENCE) == 0
     assert (tmp_path / "forked.json").read_bytes() == (tmp_path / "alone.json").read_bytes()
@@ -121,22 +121,22 @@ def test_nobody_is_answered_once_the_lab_was_edited(tmp_path, monkeypatch):
     for place in ("scripts", "config", "containers", "experiments"):
         shutil.copytree(ROOT / place, copy / place, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setenv("PYTHONPATH", str(copy / "scripts"))
-    monkeypatch.delenv(warm.SOCKET, raising=False)
-    process = warm.start(settings(tmp_path))
+    monkeypatch.delenv(fork_server.SOCKET, raising=False)
+    process = fork_server.start(settings(tmp_path))
     words = ("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json")
     until(lambda: len(list(Path(f"/proc/{process.pid}/task").iterdir())) == 1)
     first = step(*words)
     until(lambda: children(process.pid) or first.poll() is not None)
     assert children(process.pid)
     assert first.wait(timeout=PATIENCE) == 0
-    file = copy / "scripts" / "replab" / "steps.py"
+    file = copy / "scripts" / "replab" / "workflow" / "steps.py"
     file.write_text(file.read_text().replace("def main(", 'print("edited")\n\n\ndef main('))
     second = step(*words)
     assert second.communicate(timeout=PATIENCE)[0] == "edited\n"
     assert second.returncode == 0
     process.stdin.close()
     process.wait(timeout=PATIENCE)
-    monkeypatch.delenv(warm.SOCKET, raising=False)
+    monkeypatch.delenv(fork_server.SOCKET, raising=False)
 
 
 def test_who_asks_for_something_else_is_told_as_ever(server):
@@ -180,7 +180,7 @@ def _long(tmp_path, **more):
     inputs = [
         sys.executable,
         "-m",
-        "replab.steps",
+        "replab.workflow.steps",
         "inputs",
         "--config",
         before,
@@ -226,8 +226,8 @@ def _stranded(asked):
 
 
 def test_nothing_is_left_and_nothing_starts_when_the_workflow_is_gone(tmp_path, monkeypatch):
-    monkeypatch.delenv(warm.SOCKET, raising=False)
-    process = warm.start(settings(tmp_path))
+    monkeypatch.delenv(fork_server.SOCKET, raising=False)
+    process = fork_server.start(settings(tmp_path))
     asked = _long(tmp_path)
     until(lambda: children(process.pid))
     (pid,) = children(process.pid)
@@ -236,7 +236,7 @@ def test_nothing_is_left_and_nothing_starts_when_the_workflow_is_gone(tmp_path, 
     assert not alive(pid)
     assert "the workflow has ended, and this step with it" in _stranded(asked)
     assert not (tmp_path / "truth.json").exists()
-    monkeypatch.delenv(warm.SOCKET, raising=False)
+    monkeypatch.delenv(fork_server.SOCKET, raising=False)
 
 
 def test_a_killed_server_takes_its_steps_along(server, tmp_path):
@@ -266,7 +266,7 @@ def test_the_log_of_a_job_says_what_was_killed(server, tmp_path, victim):
 WORKFLOW = """
 import os, sys, time
 from pathlib import Path
-from replab import warm
+from replab.workflow import fork_server as warm
 from replab.errors import INTERRUPTED
 process = warm.start(Path(sys.argv[1]))
 print(process.pid, os.environ[warm.SOCKET], flush=True)
@@ -284,7 +284,7 @@ def _workflow(path):
 def test_a_main_process_killed_during_the_imports_takes_everything_along(tmp_path, monkeypatch):
     before = set(Path(tempfile.gettempdir()).glob("replab-*"))
     main, pid, place = _workflow(settings(tmp_path))
-    monkeypatch.setenv(warm.SOCKET, place)
+    monkeypatch.setenv(fork_server.SOCKET, place)
     words = ("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json")
     asked = step(*words)  # waits for an answer
     main.kill()
@@ -300,7 +300,7 @@ def test_a_step_of_its_own_ends_with_the_workflow(tmp_path, monkeypatch):
     """As after an edit of the lab, when the server answers nobody any more."""
     main, pid, place = _workflow(settings(tmp_path))
     os.kill(pid, signal.SIGKILL)
-    monkeypatch.setenv(warm.SOCKET, place)
+    monkeypatch.setenv(fork_server.SOCKET, place)
     asked = _long(tmp_path)
     until(lambda: children(asked.pid))
     (own,) = children(asked.pid)
@@ -315,7 +315,7 @@ def test_a_step_of_its_own_ends_with_the_workflow(tmp_path, monkeypatch):
 def test_without_the_process_a_step_starts_on_its_own(tmp_path, monkeypatch):
     main, pid, place = _workflow(settings(tmp_path))
     os.kill(pid, signal.SIGKILL)
-    monkeypatch.setenv(warm.SOCKET, place)
+    monkeypatch.setenv(fork_server.SOCKET, place)
     done = step("inputs", "--config", settings(tmp_path), "--name", "gradients", "--out", tmp_path / "x.json")
     assert done.wait(timeout=PATIENCE) == 0
     assert (tmp_path / "x.json").is_file()
@@ -324,7 +324,7 @@ def test_without_the_process_a_step_starts_on_its_own(tmp_path, monkeypatch):
 
 
 def test_a_step_without_a_workflow_is_a_process_like_any_other(tmp_path, monkeypatch):
-    monkeypatch.delenv(warm.SOCKET, raising=False)
+    monkeypatch.delenv(fork_server.SOCKET, raising=False)
     done = step("inputs", "--config", settings(tmp_path), "--name", "gradients", "--out", tmp_path / "x.json")
     assert done.wait(timeout=PATIENCE) == 0
 
@@ -333,7 +333,7 @@ def test_a_step_without_a_workflow_is_a_process_like_any_other(tmp_path, monkeyp
 def test_another_user_is_not_answered(server, tmp_path):
     (tmp_path / "config.json").chmod(0o644)
     words = ["inputs", "--config", str(tmp_path / "config.json"), "--name", "gradients", "--out", str(tmp_path / "x.json")]
-    asking = f"import sys; sys.path.insert(0, {str(STEP.parent)!r}); import os, step; os.setuid(65534); print(step.ask(os.environ[{warm.SOCKET!r}].split()[0], {words!r}))"
+    asking = f"import sys; sys.path.insert(0, {str(STEP.parent)!r}); import os, step; os.setuid(65534); print(step.ask(os.environ[{fork_server.SOCKET!r}].split()[0], {words!r}))"
     done = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.stdout == "None\n", done.stderr
     assert not (tmp_path / "x.json").exists()
@@ -343,7 +343,7 @@ def test_whoever_connects_and_says_nonsense_does_no_harm(server, tmp_path):
     import socket
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
-        stranger.connect(f"\0{os.environ[warm.SOCKET].split()[0]}")
+        stranger.connect(f"\0{os.environ[fork_server.SOCKET].split()[0]}")
         stranger.sendall(b"good evening")
     done = step("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json")
     assert done.wait(timeout=PATIENCE) == 0

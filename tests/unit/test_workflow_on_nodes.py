@@ -15,15 +15,17 @@ from types import SimpleNamespace
 import pytest
 
 import builders_scale
-from replab import batch, config, workflow
+from replab.config import loading
 from replab.errors import EnvironmentUnavailable
 from replab.model import Lab
+from replab.run import batch
+from replab.workflow import snakefile
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     root = builders_scale.write_lab(tmp_path / "lab", 3, 1)
-    return config.load_lab({"environments": "all", "results": str(tmp_path / "results")}, root)
+    return loading.load_lab({"environments": "all", "results": str(tmp_path / "results")}, root)
 
 
 @pytest.mark.parametrize(
@@ -38,12 +40,12 @@ def lab(tmp_path: Path) -> Lab:
 )
 def test_jobs_know_that_they_are_not_the_main_process(monkeypatch: pytest.MonkeyPatch, words: list[str], main: bool) -> None:
     monkeypatch.setattr(sys, "argv", words)
-    assert workflow.is_main_process() is main
+    assert snakefile.is_main_process() is main
 
 
 @pytest.mark.parametrize(("cores", "nodes", "slots"), [(4, None, 4), (None, 100, 100), (None, None, 1), (8, 1, 8)])
 def test_a_cluster_has_as_many_slots_as_jobs(cores: int | None, nodes: int | None, slots: int) -> None:
-    assert workflow.slots(SimpleNamespace(cores=cores, nodes=nodes)) == slots
+    assert snakefile.slots(SimpleNamespace(cores=cores, nodes=nodes)) == slots
 
 
 def test_a_file_system_without_locks_is_said_and_used(
@@ -53,7 +55,7 @@ def test_a_file_system_without_locks_is_said_and_used(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none_here)
-    workflow.claim(lab)
+    snakefile.claim(lab)
     assert (
         capsys.readouterr().err == f"replab: {lab.results}: this file system has no locks: start one workflow at a time on these results\n"
     )
@@ -95,15 +97,15 @@ def test_a_node_of_another_kind_is_refused_in_one_sentence(lab: Lab) -> None:
 def test_jobs_compute_on_what_the_main_process_found(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """`devices: auto` is decided once: a node with a GPU does not plan more than the submit node did, nor one without less."""
     settings = {"environments": "all", "results": str(lab.results)}
-    monkeypatch.setitem(os.environ, workflow.DEVICES, "cuda")
+    monkeypatch.setitem(os.environ, snakefile.DEVICES, "cuda")
     monkeypatch.setattr(sys, "argv", ["snakemake", "--mode", "remote"])
-    assert workflow.open_lab(settings, lab.root).cuda
+    assert snakefile.open_lab(settings, lab.root).cuda
     monkeypatch.setattr(sys, "argv", ["snakemake"])
-    found = workflow.open_lab({**settings, "devices": "cpu"}, lab.root)
+    found = snakefile.open_lab({**settings, "devices": "cpu"}, lab.root)
     assert not found.cuda
-    assert os.environ[workflow.DEVICES] == "cpu"
+    assert os.environ[snakefile.DEVICES] == "cpu"
     place = lab.results / "plan" / "config.json"
-    workflow.write_settings({**settings, "devices": "auto"}, found, place)
+    snakefile.write_settings({**settings, "devices": "auto"}, found, place)
     assert json.loads(place.read_text(encoding="utf-8"))["config"]["devices"] == "cpu"
 
 
@@ -132,4 +134,4 @@ def test_jobs_compute_on_what_the_main_process_found(lab: Lab, monkeypatch: pyte
 )
 def test_looking_takes_nothing_away_however_it_is_asked_for(words: str, looks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["snakemake", *words.split()])
-    assert workflow.is_dry_run() is looks
+    assert snakefile.is_dry_run() is looks

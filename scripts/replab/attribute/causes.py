@@ -12,12 +12,12 @@ from replab.attribute import rows
 from replab.attribute.hypotheses import Explanation, Judgement, Search
 from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, against_truth, widen
+from replab.compare.pairs import Judged, Row, pair_row
 from replab.compare.verdict import outside, verdict
+from replab.config.factors import is_partly_aligned
 from replab.errors import TruthError
-from replab.factors import is_partly_aligned
 from replab.model import Case, Cell, Environment, Family, Verdict
-from replab.pairs import Judged, Row, pair_row
-from replab.truths import Truths, judging_cell
+from replab.truth.cache import Truths, judging_cell
 
 WRONG = (Verdict.SEMANTIC, Verdict.INCOMPARABLE, Verdict.INCONCLUSIVE)
 RIGHT = (Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.ACCURACY)

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from replab.attribute.hypotheses import Explanation, distance, distinct
 from replab.attribute.shapley import involved, shares, sufficient
 from replab.compare.metrics import widen
-from replab.factors import alignable
+from replab.config.factors import alignable
 from replab.model import Case, Environment, Verdict
-from replab.store import Tensor
+from replab.store.store import Tensor
 
 Row = dict[str, Any]
 NAN = math.nan

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any
 
-from replab import contained, cores, texts
+from replab import contained, parallel, texts
 from replab.claims.load import LIST, claims, rule_files, rules
 from replab.claims.model import DEPENDS, MISSING, VERDICTS, Claim, ClaimError, Evidence, Finding, Rule
 from replab.claims.rows import attribution_id
@@ -17,7 +17,7 @@ from replab.claims.tables import Tables
 from replab.claims.words import listed, upper
 from replab.errors import LabError
 from replab.model import Limits
-from replab.requests import LIMITS
+from replab.run.requests import LIMITS
 
 EVIDENCE_OF_A_CLAIM = 8
 
@@ -49,7 +49,7 @@ def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMIT
 
     found: list[dict[str, Any]] = []
     chosen = list(known.values())
-    for claim, entry in zip(chosen, contained.each(judge, chosen, limits, count=cores.usable(len(chosen))), strict=True):
+    for claim, entry in zip(chosen, contained.each(judge, chosen, limits, count=parallel.usable(len(chosen))), strict=True):
         found.append(_unjudged(claim, {"text": "", "needs": ""}, entry.reason) if isinstance(entry, contained.Lost) else entry)
     return found
 
@@ -67,7 +67,7 @@ def _declared(files: Sequence[Path], limits: Limits) -> tuple[dict[str, list[dic
 
     declared: dict[str, list[dict[str, str]]] = {}
     broken: list[str] = []
-    for path, told in zip(files, contained.each(read, files, limits, count=cores.usable(len(files))), strict=True):
+    for path, told in zip(files, contained.each(read, files, limits, count=parallel.usable(len(files))), strict=True):
         if isinstance(told, contained.Lost) or "problem" in told:
             broken.append(f"{_short(path)}: {told.reason if isinstance(told, contained.Lost) else told['problem']}")
             sys.stderr.write(f"{texts.plain(broken[-1])}\n")

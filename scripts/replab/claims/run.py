@@ -13,8 +13,8 @@ from replab.claims.judge import judge_claims
 from replab.claims.sources import sources
 from replab.claims.tables import Tables
 from replab.model import Family, Limits
-from replab.requests import LIMITS
-from replab.store import write_atomically
+from replab.run.requests import LIMITS
+from replab.store.store import write_atomically
 
 CLAIMS, SOURCES = "claims.json", "sources.json"
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from replab.claims.model import ClaimError
 from replab.claims.rows import SEVERITY, kept, rank, select
 from replab.model import Status, Verdict
-from replab.tables import ATTRIBUTIONS, CELLS, MEASUREMENTS, PAIRS, read
+from replab.store.tables import ATTRIBUTIONS, CELLS, MEASUREMENTS, PAIRS, read
 
 FAILED = (Status.ERROR, Status.CRASHED, Status.TIMEOUT, Status.OOM)
 OTHER = {"tensorflow": ("torch",), "torch": ("tensorflow",), "numpy": ("torch", "tensorflow")}

@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from replab import workflow
 from replab.commands.common import console
 from replab.model import Lab
-from replab.publish import bundle, checks
-from replab.report.words import plural
+from replab.publish import bundle, reasons
+from replab.report.data.words import plural
+from replab.workflow import snakefile
 
 SHOWN = 10
 """Cells with other bits that are named."""
@@ -18,7 +18,7 @@ SHOWN = 10
 
 def pack(lab: Lab, pattern: str, out: Path, key: Path | None) -> None:
     """Pack results, sign them with ``key``, and say what was packed. Raises ``BundleError``, ``PublishError`` or ``StoreError``."""
-    cells, size = bundle.pack(lab, pattern, out, checks.entries_of(lab), key)
+    cells, size = bundle.pack(lab, pattern, out, reasons.entries_of(lab), key)
     console().print(f"wrote {out}: {plural(cells, 'result')}, {size / 1e6:.1f} MB{', signed' if key else ''}", markup=False)
 
 
@@ -28,7 +28,7 @@ def merge(lab: Lab, files: Sequence[Path], signers: Path | None, agreed: Callabl
     Raises ``TamperedError``, ``BundleError`` or ``StoreError``, and what ``agreed`` raises.
     """
     out = console()
-    workflow.claim(lab)
+    snakefile.claim(lab)
     for path in files:
         done = bundle.merge(path, lab.results, lambda line: out.print(line, markup=False), agreed, signers)
         out.print(f"{plural(done.new, 'result')} merged, {done.known} were here already", markup=False)

@@ -10,17 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from replab import ids, jobs, ledger, plan, steps, tables
-from replab.batch import run_batch_job
+from replab import ids
 from replab.commands.common import console, environment_of, planned, show
 from replab.engines.registry import get_engine
 from replab.errors import CellsFailed, ConfigError, EnvironmentUnavailable, StoreError
-from replab.judge import Judge
-from replab.ledger import Ledger
+from replab.freshness import jobs
+from replab.judge.cells import Judge
 from replab.model import Cell, Lab, Status
-from replab.report.words import number, plural, seconds
-from replab.requests import write_inputs
-from replab.store import write_atomically
+from replab.plan import planning
+from replab.report.data.words import number, plural, seconds
+from replab.run.batch import run_batch_job
+from replab.run.requests import write_inputs
+from replab.store import ledger, tables
+from replab.store.ledger import Ledger
+from replab.store.store import write_atomically
+from replab.workflow import steps
 
 FAILED = frozenset({Status.ERROR, Status.TIMEOUT, Status.OOM, Status.CRASHED})
 """Statuses of a cell that was run in vain; what is unsupported or skipped was never to give a result."""
@@ -48,14 +52,14 @@ def run(lab: Lab, pattern: str) -> None:
             status.update(f"inputs of {family.name}")
             index = write_inputs(family, small.points, small.results / "inputs" / "data", limits=small.limits)
             write_atomically(small.results / "inputs" / f"{family.name}.json", json.dumps(index, sort_keys=True).encode())
-        for batch in plan.batches(small):
+        for batch in planning.batches(small):
             name = ids.batch_id(batch)
             status.update(f"cells of {batch.family} in {batch.environment}")
             run_batch_job(small, batch, manifest=small.results / "batches" / f"{name}.json", log=small.results / "logs" / f"{name}.log")
         rows = []
         for family in small.families:
             status.update(f"truth and verdicts of {family.name}")
-            for shard in range(plan.shards(family)):
+            for shard in range(planning.shards(family)):
                 rows += Judge(small, family).run(shard).cells
     tables.write(small.results / "cells.parquet", rows, tables.CELLS, ["id", "output"])
     wanted = {str(ids.cell_id(cell)) for cell in cells}

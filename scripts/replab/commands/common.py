@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from replab import config, ids, plan
+from replab import ids
+from replab.config import loading
 from replab.errors import ConfigError
 from replab.model import Cell, Environment, Lab
+from replab.plan import planning
 from replab.publish.errors import NotTrusted
 from replab.visible import shown, visible
 
@@ -29,12 +31,12 @@ def open_lab(environments: str | None = None, families: str | None = None, setti
     Raises ``ConfigErrors`` or ``ConfigError``.
     """
     place = Path.cwd() if root is None else root
-    values = config.read_config(place / CONFIG) | changes(settings)
+    values = loading.read_config(place / CONFIG) | changes(settings)
     if environments is not None:
         values["environments"] = environments
     if families is not None:
         values["families"] = families
-    return config.load_lab(values, place)
+    return loading.load_lab(values, place)
 
 
 def changes(settings: Iterable[str]) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def changes(settings: Iterable[str]) -> dict[str, Any]:
         if not sign or not key:
             raise ConfigError(f"{shown(setting)} is not KEY=VALUE", where="--config", hint="For example --config points=1000")
         try:
-            table[key] = config.read_yaml(value)
+            table[key] = loading.read_yaml(value)
         except ConfigError:
             raise ConfigError(f"the value of {shown(key)} cannot be read: {shown(value)}", where="--config") from None
     return table
@@ -80,10 +82,10 @@ def planned(lab: Lab, pattern: str = "*") -> list[Cell]:
     wanted = ids.normal_pattern(pattern)
     return [
         cell
-        for batch in plan.batches(lab)
-        for environment, families, variant in [plan.parts(lab, batch)]
+        for batch in planning.batches(lab)
+        for environment, families, variant in [planning.parts(lab, batch)]
         for family in families
-        for cell in plan.cells(family, environment, variant, lab.coverage)
+        for cell in planning.cells(family, environment, variant, lab.coverage)
         if fnmatch.fnmatchcase(str(ids.cell_id(cell)), wanted)
     ]
 

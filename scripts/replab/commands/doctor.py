@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 from rich.text import Text
 
-from replab import lab_lock, pins
 from replab.commands.common import console
 from replab.engines import installed
 from replab.engines.base import host_platform
 from replab.engines.compilers import compiler
 from replab.engines.interpreters import find_interpreter, version_of
-from replab.engines.uvtool import find_uv, run_uv
 from replab.errors import EnvironmentUnavailable
+from replab.locks import lab_lock, pins
+from replab.locks.uv_tool import find_uv, run_uv
 from replab.model import Lab
 
 DISK_GB = {"numpy": 0.2, "tensorflow": 1.5, "torch": 1.5}

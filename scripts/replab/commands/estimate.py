@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from replab import defaults, ids, plan
-from replab.asks import JOB_SECONDS_SEEN
+from replab import ids
 from replab.commands.common import console, show
-from replab.costs import Cost, Costs, Origin
+from replab.defaults import atlas
 from replab.model import Lab
+from replab.plan import planning
+from replab.workflow.costs import Cost, Costs, Origin
+from replab.workflow.resources import JOB_SECONDS_SEEN
 
 WORDS = {
     Origin.MEASURED: "measured in these results",
@@ -79,9 +81,9 @@ def lines_of(lab: Lab, costs: Costs) -> dict[str, Line]:
         cpus = 1
         if step == BATCH:
             batch = ids.parse_batch_id(name)
-            cells, left_out = plan.counts(lab, batch)
+            cells, left_out = planning.counts(lab, batch)
             line.cells, line.left_out = line.cells + cells, line.left_out + left_out
-            cpus = plan.parts(lab, batch)[2].threads
+            cpus = planning.parts(lab, batch)[2].threads
         line.add(costs.expected(step, name, look_around=True), cpus)
     return lines
 
@@ -90,11 +92,11 @@ def jobs(lab: Lab) -> Iterator[tuple[str, str]]:
     """(step, name) of every job of a whole run, as the rules of the workflow make them."""
     environments = [one.name for one in lab.environments]
     yield from (("environment", name) for name in environments)
-    if defaults.is_wanted(lab):
+    if atlas.is_wanted(lab):
         yield from (("defaults", name) for name in environments)
     yield from (("inputs", family.name) for family in lab.families)
-    yield from ((BATCH, ids.batch_id(one)) for one in plan.batches(lab))
-    shards = [(family, f"{family.name}--{shard}") for family in lab.families for shard in range(plan.shards(family))]
+    yield from ((BATCH, ids.batch_id(one)) for one in planning.batches(lab))
+    shards = [(family, f"{family.name}--{shard}") for family in lab.families for shard in range(planning.shards(family))]
     yield from (("truth", name) for family, name in shards if not family.light)
     yield from (("judge", name) for _, name in shards)
     yield from ((name, "") for name in ("tables", "claims", "elsewhere", "report"))

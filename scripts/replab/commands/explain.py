@@ -45,7 +45,7 @@ def read(results: Path) -> list[Row]:
 
 
 def _table(path: Path) -> list[Row]:
-    from replab import tables
+    from replab.store import tables
 
     if not path.exists():
         return []

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from replab import environments, ids, plan
+from replab import ids
 from replab.commands.common import console, planned, show
+from replab.config import environments
 from replab.errors import ConfigError
 from replab.model import Lab
+from replab.plan import planning
 from replab.visible import visible
 
 KINDS = ("environments", "families", "cases", "cells")
@@ -40,7 +42,7 @@ def _overview(lab: Lab) -> None:
         ("environments", len(lab.environments), " ".join(environment.name for environment in lab.environments)),
         ("families", len(lab.families), " ".join(family.name for family in lab.families)),
         ("cases", cases, ""),
-        ("batches", len(plan.batches(lab)), "one process each"),
+        ("batches", len(planning.batches(lab)), "one process each"),
         ("cells", count["cells"], f"and {count['left out']} left out with a reason"),
     ]
     show(rows, ("what", "number", "names"), right=("number",))

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 from string import Template
 
-from replab import config, ids
+from replab import ids
+from replab.config import loading
 from replab.errors import ConfigError
 
 FILES = {
@@ -14,7 +15,7 @@ FILES = {
 title = "$title"
 question = "What do the frameworks disagree about?"
 
-[generators.reals]                 # how the bytes of an input are made; the kinds are functions of scripts/replab/inputs.py
+[generators.reals]                 # how the bytes of an input are made; the kinds are functions of scripts/replab/run/inputs.py
 kind = "float_range"
 zeros = [0.0]                      # places where the points lie closest
 
@@ -70,7 +71,7 @@ def run(name: str, folder: Path, root: Path) -> Path:
     """
     if (fault := ids.check_name(name, "a family")) is not None:
         raise fault
-    if problem := config.path_fault(str(folder)):
+    if problem := loading.path_fault(str(folder)):
         raise ConfigError(problem, where=f"--folder {folder}")
     target = folder / name
     if target.exists() or target.is_symlink():
@@ -84,7 +85,7 @@ def run(name: str, folder: Path, root: Path) -> Path:
         shutil.rmtree(target, ignore_errors=True)
         cure = "Mend the permissions, or choose --folder"
         raise ConfigError(f"cannot be written: {error.strerror}", where=str(target), hint=cure) from None
-    faults = config.Faults()
-    config.load_family(target / "experiment.toml", root, faults)
+    faults = loading.Faults()
+    loading.load_family(target / "experiment.toml", root, faults)
     faults.raise_all()
     return target

@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
-from replab import environments, lab_lock, pins
 from replab.commands.common import console
+from replab.config import environments
 from replab.errors import LabError, PinError
 from replab.images import bases, pinning
+from replab.locks import lab_lock, pins
 
 LAB = "lab"
 """The name of the lab itself among the environments: its own locks are ``requirements.lock`` and ``cluster.lock``."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.text import Text
 
 from replab.commands.common import console
-from replab.platforms import compare
+from replab.store.platforms import compare
 
 
 def run(left: Path, right: Path) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from replab import config, workflow
 from replab.commands.common import CONFIG, changes, console
-from replab.publish import check, run, versions
+from replab.config import loading
+from replab.publish import run, verify as verification, versions
 from replab.publish.errors import TamperedError
+from replab.workflow import snakefile
 
 NOBODY = "not signed"
 
@@ -16,11 +17,11 @@ NOBODY = "not signed"
 def publish(options: run.Options, settings: Sequence[str], root: Path) -> None:
     """Publish the results of the last run, which ``settings`` may name. Raises what ``replab.publish.run.publish`` raises."""
     versions.check(options.version)
-    asked = config.DEFAULTS | config.read_config(root / CONFIG) | changes(settings)
+    asked = loading.DEFAULTS | loading.read_config(root / CONFIG) | changes(settings)
     results = root / str(asked["results"])
     used = {**run.settings_of(results), "results": asked["results"], "cache": asked["cache"]}
-    lab = config.load_lab(used, root)
-    workflow.claim(lab)
+    lab = loading.load_lab(used, root)
+    snakefile.claim(lab)
     out = console()
     folder = run.publish(lab, used, options, lambda line: out.print(line, markup=False))
     out.print(f"published {folder}", markup=False)
@@ -29,7 +30,7 @@ def publish(options: run.Options, settings: Sequence[str], root: Path) -> None:
 def verify(text: str, signers: Path | None) -> None:
     """Print what was found about every version at ``text``. Raises ``TamperedError`` when anything is not as published."""
     out = console()
-    found = check.check(text, signers)
+    found = verification.check(text, signers)
     for one in found:
         told = f"{len(one.faults)} faults" if one.faults else "as published"
         out.print(f"{one.version}: {one.files} files, {told}{'' if one.own else f'; {one.signer or NOBODY}'}", markup=False)
@@ -37,7 +38,7 @@ def verify(text: str, signers: Path | None) -> None:
             out.print(f"  note: {notice}", markup=False)
     faults = [f"{one.version}: {fault}" for one in found for fault in one.faults]
     if faults:
-        more = f"; and {len(faults) - check.SHOWN} more" if len(faults) > check.SHOWN else ""
-        raise TamperedError("; ".join(faults[: check.SHOWN]) + more, where=text, hint="Get it again from where it was published")
+        more = f"; and {len(faults) - verification.SHOWN} more" if len(faults) > verification.SHOWN else ""
+        raise TamperedError("; ".join(faults[: verification.SHOWN]) + more, where=text, hint="Get it again from where it was published")
     if all(one.own for one in found):
         raise TamperedError("nothing has been published there", where=text)

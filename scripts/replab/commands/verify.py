@@ -12,16 +12,17 @@ from pathlib import Path
 
 from rich.progress import track
 
-from replab import files, pins, sealed
+from replab import files, sealed
 from replab.commands.common import console
 from replab.engines.installed import own_packages, some
 from replab.engines.registry import get_engine
 from replab.errors import EnvironmentUnavailable, StoreError
-from replab.ledger import Ledger
+from replab.locks import pins
 from replab.model import Lab
-from replab.platforms import MERGED, PLATFORMS
-from replab.report.words import plural
-from replab.store import Store, read_cell, read_safetensors
+from replab.report.data.words import plural
+from replab.store.ledger import Ledger
+from replab.store.platforms import MERGED, PLATFORMS
+from replab.store.store import Store, read_cell, read_safetensors
 
 LAB = "the lab itself"
 """The place of the packages that the lab computes truths and verdicts with."""

@@ -1,7 +1,8 @@
 """Engine ``apptainer``: Snakemake itself enters the image, through the rule's ``container:`` and ``--sdm apptainer``.
 
 The jobs that enter cannot use the lab's own Python, which is not in the image. So a batch is three jobs: one asks (which cells are
-missing), one runs inside (``scripts/inside/alone.py``), and one takes what came of it into the store. Nothing is started here.
+missing), one runs inside (``scripts/sandbox/apptainer/supervisor.py``), and one takes what came of it into the store. Nothing is started
+here.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from replab.model import Environment, Limits
 
 PYTHON = "/opt/lab/bin/python"
 """Where the recipe puts the environment (``replab.images.build``)."""
-ALONE = "scripts/inside/alone.py"
+ALONE = "scripts/sandbox/apptainer/supervisor.py"
 
 
 class ApptainerEngine:
@@ -137,7 +138,7 @@ def inside_command(
         PYTHON,
         str(root / ALONE),
         "--probe",
-        str(root / "scripts/probe/main.py"),
+        str(root / "scripts/sandbox/probe/main.py"),
         "--request",
         str(request),
         "--out",

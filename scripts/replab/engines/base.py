@@ -25,7 +25,7 @@ _NUMERIC = re.compile(
     r"|lsx|lasx|vx.*|nnpa|altivec.*|vsx.*|mma.*|rv\d.*"  # LoongArch, IBM, RISC-V
 )
 """Names of instructions that compute with floating-point numbers, by their kind: a processor of next year has some that nobody knows today,
-and libraries choose their kernels by them. `scripts/probe/observe.py` has the same, a test compares them."""
+and libraries choose their kernels by them. `scripts/sandbox/probe/observe.py` has the same, a test compares them."""
 _HARMLESS = re.compile(r"avx512.?(bitalg|vpopcntdq|vp2intersect|ifma|vbmi2?)|avx_ifma|sve(aes|bitperm|pmull|sha3|sm4)")
 """Such as count bits or encrypt: no number depends on them."""
 _FEATURES = ("flags", "features", "isa")

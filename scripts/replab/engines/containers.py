@@ -25,7 +25,7 @@ from replab.errors import EnvironmentUnavailable, LabError, SandboxError
 from replab.model import Environment, Limits
 
 LABEL_LAUNCHER = "org.replab.launcher"
-LABEL_BATCH = "org.replab.batch"
+LABEL_BATCH = "org.replab.run.batch"
 MARK = "REPLAB_SANDBOX"
 FIRST_SIGNAL = 128
 """An exit status above this is a signal that ended the process inside."""
@@ -270,7 +270,7 @@ class ContainerEngine:
 
     def platform(self, built: Built) -> str:
         """See ``Engine.platform``: the C library (and compiler) of the container, the processor of this host."""
-        from replab.engines.look import look  # noqa: PLC0415
+        from replab.engines.image_facts import look  # noqa: PLC0415
 
         seen = look(self, built)
         parts = [seen["machine"], seen["libc"], *host_processor()]

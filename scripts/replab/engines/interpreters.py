@@ -11,8 +11,8 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from replab.engines.uvtool import UvFailed, run_uv
 from replab.errors import EnvironmentUnavailable
+from replab.locks.uv_tool import UvFailed, run_uv
 
 # A Python compiled without these headers at hand starts, but NumPy cannot be imported in it.
 _WORKS = "import ctypes, hashlib, ssl, sys, zlib; print('%d.%d.%d' % sys.version_info[:3])"

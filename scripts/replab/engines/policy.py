@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from replab import resources
 from replab.errors import ConfigError
 
-FILE = Path(__file__).resolve().parents[3] / "containers" / "policy.toml"
+FILE = resources.ROOT / "containers" / "policy.toml"
 POINTS = (
     "container",
     "network",

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from replab import pins
-from replab.engines.uvtool import find_uv, run_uv
 from replab.errors import EnvironmentUnavailable, PinError
 from replab.images import bases, record, seal, wheels
 from replab.images.bases import Base, Pin
 from replab.images.builders import Builder
 from replab.images.record import Image, Record
 from replab.images.sbom import write_bill
+from replab.locks import pins
+from replab.locks.uv_tool import find_uv, run_uv
 from replab.model import Environment
 
 RECIPE = Path("containers") / "Dockerfile"

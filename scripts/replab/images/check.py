@@ -6,17 +6,17 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from replab import pins
+from replab import resources
 from replab.errors import EnvironmentUnavailable
 from replab.images import wheels
 from replab.images.builders import Builder
 from replab.images.record import Image
+from replab.locks import pins
 from replab.model import Environment
 
-INSIDE = Path(__file__).parents[2] / "inside" / "look.py"
+INSIDE = resources.SANDBOX / "image_check" / "facts.py"
 LIBC = (2, 41)
 """From this version on the C library refuses libraries that ask for an executable stack."""
 

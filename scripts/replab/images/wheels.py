@@ -18,9 +18,9 @@ from typing import Any
 from packaging.tags import Tag, cpython_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from replab import pins
-from replab.engines.uvtool import UvFailed, with_index
 from replab.errors import EnvironmentUnavailable
+from replab.locks import pins
+from replab.locks.uv_tool import UvFailed, with_index
 from replab.model import Environment
 
 BLOCK = 2**20

@@ -15,18 +15,23 @@ from typing import Any
 
 import yaml
 
-from replab import __version__, config, files, jobs, pins, sbom, sealed, tables
+from replab import __version__, files, sealed
+from replab.config import loading
 from replab.engines.base import host_platform
+from replab.freshness import jobs
 from replab.images.build import REVISION, revision
+from replab.locks import pins, sbom
 from replab.model import Environment, Lab
-from replab.publish import checks, crate, manifest, pages, sums
+from replab.publish import crate, manifest, reasons, site_pages, sums
 from replab.publish.errors import PublishError
 from replab.publish.versions import ABOUT
-from replab.report import viewmodel, writer
+from replab.report.data import viewmodel
+from replab.report.pages import writer
+from replab.store import tables
 
 TABLES = (*(f"{part}.parquet" for part in tables.PARTS), "defaults.parquet")
 FACTS = ("claims.json", "sources.json", "cases.json", "environments.json", "run.json")
-SOURCES = (*checks.WORKFLOW, "Makefile", "README.md", "LICENSE", "CITATION.cff")
+SOURCES = (*reasons.WORKFLOW, "Makefile", "README.md", "LICENSE", "CITATION.cff")
 """What the published workflow consists of: all that running it again needs."""
 MACHINE_OWN = ("results", "cache")
 """Settings that say where something lies on one machine."""
@@ -49,7 +54,7 @@ def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed:
         "headline": headline,
         "notices": list(notices),
         "allowed": sorted(allowed),
-        "commit": checks.commit(lab.root),
+        "commit": reasons.commit(lab.root),
         "run_commit": run.get("commit") or "",
         "replab": __version__,
         "snakemake": metadata.version("snakemake"),
@@ -122,7 +127,7 @@ def build(lab: Lab, settings: Mapping[str, Any], folder: Path, about: dict[str, 
         shutil.copyfile(lab.root / "LICENSE", folder / "LICENSE")
     _json(folder / ABOUT, about)
     (folder / crate.README).write_text(_readme(about), encoding="utf-8")
-    pages.write_version(folder, about)
+    site_pages.write_version(folder, about)
     crate.write(folder, about, citation, published)
 
 
@@ -133,7 +138,7 @@ def workflow(lab: Lab, settings: Mapping[str, Any], target: Path) -> dict[str, A
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(lab.root / name, place)
     places = []
-    for number, text in enumerate(config.words(settings.get("experiments", ["experiments"]))):
+    for number, text in enumerate(loading.words(settings.get("experiments", ["experiments"]))):
         source = (lab.root / text).resolve()
         if source.is_relative_to(lab.root.resolve()) and (target / source.relative_to(lab.root.resolve())).is_dir():
             places.append(source.relative_to(lab.root.resolve()).as_posix())
@@ -165,7 +170,7 @@ def workflow(lab: Lab, settings: Mapping[str, Any], target: Path) -> dict[str, A
 
 def _sources(root: Path) -> list[str]:
     """Paths of the workflow's own files: those that git knows or would add, or all that are there without git."""
-    listed = checks.git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *SOURCES)
+    listed = reasons.git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *SOURCES)
     if listed is None:
         found = [path for name in SOURCES for path in ([root / name] if (root / name).is_file() else (root / name).rglob("*"))]
         names = [path.relative_to(root).as_posix() for path in found if path.is_file()]

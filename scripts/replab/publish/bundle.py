@@ -30,10 +30,10 @@ from replab import __version__, files, ids, sealed
 from replab.engines.base import host_platform
 from replab.errors import ConfigError, StoreError
 from replab.model import Lab, Status
-from replab.platforms import MERGED, facts_fault
-from replab.publish import checks, sums
+from replab.publish import reasons, sums
 from replab.publish.errors import BundleError, TamperedError
-from replab.store import Store, read_cell, read_safetensors, write_atomically
+from replab.store.platforms import MERGED, facts_fault
+from replab.store.store import Store, read_cell, read_safetensors, write_atomically
 from replab.visible import shown
 
 HEAD = "bundle.json"
@@ -123,7 +123,7 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[Mapping[str, Any]]
     head = {
         "schema": SCHEMA,
         "replab": __version__,
-        "commit": checks.git(lab.root, "describe", "--always", "--dirty", "--abbrev=12") or "",
+        "commit": reasons.git(lab.root, "describe", "--always", "--dirty", "--abbrev=12") or "",
         "machine": host_platform(),
         "engine": lab.engine,
         "packed": datetime.now(UTC).replace(microsecond=0).isoformat(),

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from replab import ids, tables
+from replab import ids
 from replab.publish.versions import Published
+from replab.store import tables
 
 SPELLED = ("status", "verdict", "cause")
 _COLUMNS = ["id", "output", "environment", "family", "case", "status", "reason", "verdict", "cause", "bits", "repeatable"]

@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from replab import config
-from replab.publish import check, sums, versions
+from replab.config import loading
+from replab.publish import sums, verify, versions
 from replab.publish.errors import DeployError, TamperedError
 from replab.publish.site import ASIDE, LIST, LOCK, Site
 
@@ -31,15 +31,15 @@ def deploy(site: Site, to: str, root: Path, say: Callable[[str], None]) -> list[
     """
     if not site.versions():
         raise DeployError("nothing has been published", where=str(site.root), hint="Run 'replab publish VERSION' first")
-    for one in check.check(str(site.root)):
+    for one in verify.check(str(site.root)):
         if one.faults:
-            raise TamperedError("; ".join(one.faults[: check.SHOWN]), where=f"{site.root}/{one.version}")
+            raise TamperedError("; ".join(one.faults[: verify.SHOWN]), where=f"{site.root}/{one.version}")
     remote, sign, branch = to.rpartition("#")
     if not sign:
         target = Path(to)
         if target.resolve() == site.root.resolve():
             raise DeployError("a site cannot be deployed to itself", where=to)
-        if fault := config.path_fault(to) or config.folder_fault(target.absolute()) or _foreign(target):
+        if fault := loading.path_fault(to) or loading.folder_fault(target.absolute()) or _foreign(target):
             raise DeployError(fault, where=to, hint="Name the folder of a site, or one that is empty or not there yet")
         return bring(site, Site(root=target, links=False), say)
     if not remote or not branch or branch.startswith("-"):

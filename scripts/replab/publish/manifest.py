@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from replab import ids, tables
+from replab import ids
 from replab.errors import StoreError
 from replab.model import Status
 from replab.publish import sums
-from replab.store import Store
+from replab.store import tables
+from replab.store.store import Store
 
 COLUMNS = {
     "id": tables.TEXT,

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from replab import files, sealed, tables
-from replab.publish import check, pages, versions
+from replab import files, sealed
+from replab.publish import site_pages, verify, versions
 from replab.publish.changes import packages
 from replab.publish.errors import ReplayError, TamperedError
-from replab.report.words import count, plural
+from replab.report.data.words import count, plural
+from replab.store import tables
 
 KINDS = ("same", "within", "other", "unsteady")
 PLATFORM = ("machine", "C library", "processor", "instruction sets", "compiler")
@@ -46,9 +47,9 @@ def replay(folder: Path, options: Options, say: Callable[[str], None]) -> dict[s
     Raises ``TamperedError`` when the version is not as it was published, ``ReplayError`` when it cannot be run.
     """
     published = versions.read(folder)
-    checked = check.version(check.Folder(folder), options.signers)
+    checked = verify.version(verify.Folder(folder), options.signers)
     if checked.faults:
-        raise TamperedError("; ".join(checked.faults[: check.SHOWN]), where=str(folder), hint="Get it again from where it was published")
+        raise TamperedError("; ".join(checked.faults[: verify.SHOWN]), where=str(folder), hint="Get it again from where it was published")
     commit, machine = (published.about.get(name) or f"no {name}" for name in ("commit", "machine"))
     say(f"{published.version}: {checked.files} files as published at {commit} on {machine}; {checked.signer or 'nobody signed it'}")
     say("its code will run with your rights")
@@ -64,7 +65,7 @@ def replay(folder: Path, options: Options, say: Callable[[str], None]) -> dict[s
     aside = out / "page"
     shutil.rmtree(aside, ignore_errors=True)
     try:
-        pages.write_replay(aside, found, lines(found))
+        site_pages.write_replay(aside, found, lines(found))
         (aside / "replay.json").write_text(json.dumps(found, sort_keys=True, indent=1) + "\n", encoding="utf-8")
         for path in aside.iterdir():
             path.replace(out / path.name)

@@ -17,16 +17,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from replab import config, ids, plan, steps
-from replab.batch import environment_facts, run_batch_job
+from replab import ids
+from replab.config import loading
 from replab.engines.installed import some
 from replab.engines.registry import get_engine
 from replab.errors import LabError, StoreError
-from replab.judge import Judge
+from replab.judge.cells import Judge
 from replab.model import Batch, Lab, Status
+from replab.plan import planning
 from replab.publish import manifest, versions
-from replab.requests import write_inputs
-from replab.store import Store, write_atomically
+from replab.run.batch import environment_facts, run_batch_job
+from replab.run.requests import write_inputs
+from replab.store.store import Store, write_atomically
+from replab.workflow import steps
 
 Found = dict[str, Any]
 CONTAINERS = ("docker", "podman")
@@ -38,7 +41,7 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises ``LabError`` when nothing matches or the lab itself fails.
     """
-    lab = config.load_lab(request["settings"], Path(request["root"]))
+    lab = loading.load_lab(request["settings"], Path(request["root"]))
     published = [row for row in manifest.read(Path(request["version"])) if row["key"] and row["status"] != Status.SKIPPED]
     wanted = ids.normal_pattern(request["cells"])
     chosen = [row for row in published if fnmatch.fnmatchcase(row["id"], wanted)]
@@ -122,8 +125,10 @@ def _again(lab: Lab, request: Mapping[str, Any], cells: Iterable[Found], alike: 
 def _run(lab: Lab, request: Mapping[str, Any], names: set[str]) -> None:
     """Run the batches that have cells called ``names``, several at a time, and no other cases of them."""
     places = {(cell.environment, cell.variant, cell.device, cell.family) for cell in map(ids.parse_cell_id, names)}
-    places |= {(*place[:3], several) for place in places for several in (plan.ALL, plan.LIGHT)}  # batches that several families share
-    batches = [batch for batch in plan.batches(lab) if (batch.environment, batch.variant, batch.device, batch.family) in places]
+    places |= {
+        (*place[:3], several) for place in places for several in (planning.ALL, planning.LIGHT)
+    }  # batches that several families share
+    batches = [batch for batch in planning.batches(lab) if (batch.environment, batch.variant, batch.device, batch.family) in places]
     settings = {**request["settings"], "results": str(lab.results)}
     cases = {(cell.family, cell.case) for cell in map(ids.parse_cell_id, names)}
     wanted = ids.normal_pattern(request["cells"])
@@ -136,7 +141,7 @@ def _run(lab: Lab, request: Mapping[str, Any], names: set[str]) -> None:
 
 def _batch(settings: dict[str, Any], root: str, batch: Batch, wanted: str, cases: set[tuple[str, str]]) -> None:
     """One batch, in a process of its own."""
-    lab = config.load_lab(settings, Path(root))
+    lab = loading.load_lab(settings, Path(root))
     families = [replace(one, cases=tuple(case for case in one.cases if (one.name, case.name) in cases)) for one in lab.families]
     lab = replace(lab, families=tuple(family for family in families if family.cases))
     name = ids.batch_id(batch)
@@ -188,14 +193,14 @@ def _judge(lab: Lab, names: set[str]) -> dict[tuple[str, str], str]:
         small = replace(family, cases=chosen)
         _say(f"judging {len(chosen)} cases of {family.name}")
         judge = Judge(_written(replace(lab, families=tuple(small if one.name == family.name else one for one in lab.families))), small)
-        for shard in range(plan.shards(small)):
+        for shard in range(planning.shards(small)):
             found |= {(row["id"], row["output"]): row["verdict"] for row in judge.run(shard).cells}
     return found
 
 
 def _written(lab: Lab) -> Lab:
     """The lab; batches that were not chosen have an empty manifest, since judging reads all of them."""
-    for batch in plan.batches(lab):
+    for batch in planning.batches(lab):
         path = lab.results / "batches" / f"{ids.batch_id(batch)}.json"
         if not path.exists():
             write_atomically(path, json.dumps({"schema": 1, "cells": []}).encode())

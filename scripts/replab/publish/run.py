@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from replab import config
+from replab.config import loading
 from replab.model import Lab
-from replab.publish import build, checks, manifest, sums, versions
-from replab.publish.checks import Reason
+from replab.publish import build, manifest, reasons, sums, versions
 from replab.publish.errors import PublishError, TamperedError
+from replab.publish.reasons import Reason
 from replab.publish.site import Site
-from replab.store import Store
+from replab.store.store import Store
 
 SITE = "site"
 NAMED = 5
@@ -39,14 +39,14 @@ def publish(lab: Lab, settings: Mapping[str, Any], options: Options, say: Callab
 
     The same content a second time changes nothing. Raises ``PublishError``; whatever happens, what others see is whole.
     """
-    version, permitted = versions.check(options.version), checks.allowed(options.allow)
+    version, permitted = versions.check(options.version), reasons.allowed(options.allow)
     if not (lab.results / "cells.parquet").is_file():
         raise PublishError("there are no results", where=str(lab.results), hint="Run 'snakemake --cores all' first")
-    if fault := config.path_fault(str(options.site)):
+    if fault := loading.path_fault(str(options.site)):
         raise PublishError(fault, where=f"site: {options.site}", hint="Name another folder")
     site = Site(root=options.site if options.site.is_absolute() else lab.root / options.site)
     rows, notices = _checked(lab, permitted, say)
-    used = [one for one in sorted(permitted) if any(checks.KINDS[one] in notice for notice in notices)]
+    used = [one for one in sorted(permitted) if any(reasons.KINDS[one] in notice for notice in notices)]
     placed = False
     try:
         with site.alone(), site.aside() as aside:
@@ -78,15 +78,15 @@ def publish(lab: Lab, settings: Mapping[str, Any], options: Options, say: Callab
 
 def _checked(lab: Lab, permitted: frozenset[str], say: Callable[[str], None]) -> tuple[list[dict[str, Any]], list[str]]:
     """The rows of the store's manifest and the notices for every page. Raises ``PublishError`` with what speaks against publishing."""
-    entries = checks.entries_of(lab)
-    found = checks.reasons(lab, entries)
+    entries = reasons.entries_of(lab)
+    found = reasons.reasons(lab, entries)
     say(f"checking {len(entries)} results")
     rows, wrong = manifest.rows(Store(lab.results / "store"), entries, manifest.unsteady(lab.results))
     if wrong:
-        some = "; ".join(f"{name} {problem}" for name, problem in list(wrong.items())[: checks.NAMED])
+        some = "; ".join(f"{name} {problem}" for name, problem in list(wrong.items())[: reasons.NAMED])
         text = f"{len(wrong)} results are gone or damaged: {some}"
         found.append(Reason(kind="missing", text=text, hint="run 'snakemake --cores all', which makes them again"))
-    return rows, checks.judge(found, permitted)
+    return rows, reasons.judge(found, permitted)
 
 
 def _same(folder: Path, listed: Mapping[str, str]) -> None:

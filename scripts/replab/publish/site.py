@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import files, sealed
-from replab.publish import changes, pages, sums, versions
+from replab.publish import changes, site_pages, sums, versions
 from replab.publish.errors import PublishError, TamperedError
 from replab.publish.versions import Published
 from replab.visible import shown
@@ -130,11 +130,11 @@ class Site:
                 hint = "Bring back what was published: a version never changes"
                 raise TamperedError("was changed after it was published", where=str(self.root / one["version"]), hint=hint)
         with self.aside() as state:
-            pages.write_index(state, entries)
+            site_pages.write_index(state, entries)
             listed = json.dumps({"schema": SCHEMA, "versions": entries}, sort_keys=True, indent=1)
             (state / LIST).write_text(f"{listed}\n", encoding="utf-8")
             with self.aside() as fresh:
-                pages.write_style(fresh / STATIC)
+                site_pages.write_style(fresh / STATIC)
                 self._changes(fresh, found)
                 self._bring(fresh)
             (state / sums.SUMS).write_text(sums.text(self._own(state)), encoding="utf-8")
@@ -145,7 +145,7 @@ class Site:
 
     def _own(self, state: Path) -> dict[str, str]:
         """Path -> SHA-256 of the site's own files: those of ``state``, the sheet, and the pages on changes, which lie in their places."""
-        kept = [self.root / STATIC / pages.STYLE, *(path for path in (self.root / CHANGES).glob("*") if path.is_file())]
+        kept = [self.root / STATIC / site_pages.STYLE, *(path for path in (self.root / CHANGES).glob("*") if path.is_file())]
         found = {path.relative_to(self.root).as_posix(): sums.of_file(path) for path in kept}
         return found | {name: sums.of_file(state / name) for name in (LIST, INDEX)}
 
@@ -153,13 +153,13 @@ class Site:
         """Pages on every pair that has none yet."""
         for place, new in enumerate(found):
             for old in found[:place]:
-                page = pages.change_page(old.version, new.version)
+                page = site_pages.change_page(old.version, new.version)
                 files = (page, page.removesuffix(".html") + ".json")
                 if all((self.root / name).is_file() for name in files):
                     continue
                 difference = changes.between(old, new)
                 said = [f"{one.version}: {notice}" for one in (old, new) for notice in one.about["notices"]]
-                pages.write_changes(fresh, difference, said)
+                site_pages.write_changes(fresh, difference, said)
                 text = json.dumps(difference.table(), sort_keys=True, indent=1, ensure_ascii=False)
                 (fresh / files[1]).write_text(text + "\n", encoding="utf-8")
 

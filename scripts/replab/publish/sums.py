@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from replab import files
-from replab.ledger import hash_of
 from replab.publish.errors import PublishError, TamperedError
+from replab.store.ledger import hash_of
 from replab.visible import shown
 
 SUMS = "SHA256SUMS"

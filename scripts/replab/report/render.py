@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from replab.report import viewmodel, writer
+from replab import resources
+from replab.report.data import viewmodel
+from replab.report.pages import writer
 
-TEMPLATES = Path(__file__).resolve().parents[3] / "reports" / "templates"
+TEMPLATES = resources.ROOT / "reports" / "templates"
 
 
 def render(results: Path, out: Path, templates: Path = TEMPLATES) -> Path:

@@ -24,7 +24,7 @@ import numpy as np
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import Box
 
-from replab import sources
+from replab.config import functions
 from replab.errors import TruthError
 from replab.truth import linalg
 from replab.truth.enclosed import Enclosed, Undecided, mixes, whole
@@ -175,7 +175,7 @@ def compiled(path: Path, function: str) -> types.CodeType:
     Raises ``TruthError`` where that has what no reference may have.
     """
     body = ast.parse(path.read_text(encoding="utf-8"), str(path)).body
-    chosen: list[ast.stmt] = [body[number] for number in sources.places(path, function)]
+    chosen: list[ast.stmt] = [body[number] for number in functions.places(path, function)]
     try:
         tree = _Rewriter().visit(ast.Module(chosen, []))
         return compile(ast.fix_missing_locations(tree), str(path), "exec", dont_inherit=True)

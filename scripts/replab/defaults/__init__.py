@@ -1,0 +1,1 @@
+"""What frameworks do unasked: the atlas of defaults."""

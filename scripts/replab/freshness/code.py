@@ -1,0 +1,72 @@
+"""Which files of the lab each step of the workflow consists of: found by following imports, so that no list can be forgotten."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+PACKAGE = "replab"
+STEPS: dict[str, tuple[str, ...]] = {
+    "defaults": ("replab.defaults.atlas",),
+    "inputs": ("replab.run.requests", "replab.run.inputs"),
+    "truth": ("replab.truth.cache",),
+    "judge": ("replab.judge.cells", "replab.store.tables", "replab.repro_scripts.script", "replab.judge.trajectories"),
+    "tables": ("replab.workflow.run_summary", "replab.store.tables", "replab.defaults.atlas"),
+    "claims": ("replab.claims.run",),
+    "elsewhere": ("replab.judge.other_platforms", "replab.store.tables"),
+    "report": ("replab.report.render",),
+}
+"""The modules that a step calls."""
+APART = (
+    "replab.engines",
+    "replab.images",
+    "replab.run.supervise",
+    "replab.run.cgroup",
+    "replab.run.apptainer_jobs",
+    "replab.locks.pins",
+    "replab.config.loading",
+    "replab.config.environments",
+    "replab.progress",
+    "replab.parallel",
+)
+"""What is not followed: modules that build environments, start sandboxes, read the configuration or show progress. What they found
+reaches a step by files that are its inputs, or by the plan."""
+IMPORT = re.compile(rf"^[ \t]*(?:from ({PACKAGE}[\w.]*) import (?:\(([^)]*)\)|([^\n#]*))|import ({PACKAGE}[\w.]*))", re.MULTILINE)
+
+
+def of_step(scripts: Path, step: str) -> list[Path]:
+    """The files below the folder ``scripts`` that a step consists of, sorted."""
+    return closure(scripts, STEPS[step])
+
+
+def closure(scripts: Path, modules: Iterable[str]) -> list[Path]:
+    """The files that ``modules`` consist of and import, wherever in them an import stands; those ``APART`` end the way."""
+    found: dict[str, Path] = {}
+    queue = list(modules)
+    while queue:
+        name = queue.pop()
+        if name in found or any(name == one or name.startswith(f"{one}.") for one in APART):
+            continue
+        path = _file(scripts, name)
+        if path is None:  # not a module but a name in one
+            continue
+        found[name] = path
+        queue += [name.rpartition(".")[0]] if "." in name else []
+        queue += imports(path.read_text(encoding="utf-8"))
+    return sorted(set(found.values()))
+
+
+def imports(text: str) -> Iterator[str]:
+    """The modules of the lab that a source imports, and names in them, which may be modules too."""
+    for module, several, few, whole in IMPORT.findall(text):
+        if whole:
+            yield whole
+            continue
+        yield module
+        yield from (f"{module}.{name.split(' as ')[0].strip()}" for name in (several or few).replace("\n", ",").split(",") if name.strip())
+
+
+def _file(scripts: Path, module: str) -> Path | None:
+    stem = scripts / module.replace(".", "/")
+    return next((path for path in (stem / "__init__.py", stem.with_suffix(".py")) if path.is_file()), None)

@@ -1,0 +1,265 @@
+"""Every job of a run: what it makes, what it must have read, and on which settings it depends.
+
+The workflow wants all that is made here (rule ``all``), asks ``stale`` at its start what must be done again, and publishing asks the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from replab import ids
+from replab.defaults import atlas
+from replab.errors import LabError, StoreError
+from replab.model import Batch, Environment, Family, Lab
+from replab.plan import planning
+from replab.run.batch import input_index, limit_of, manifest_of
+from replab.store import ledger, platforms
+from replab.store.ledger import Ledger
+from replab.store.store import Store
+
+APPTAINER = "apptainer"
+IMAGE_ENGINES = ("docker", "podman", APPTAINER)
+"""Engines that start images which the rule ``image`` builds."""
+JUDGED = ("cells", "pairs", "curves", "attributions", "measurements", "scripts", "trajectories")
+"""The parts of ``tables.JUDGED``, named here since planning must not wait for what reads tables (a test ties the two)."""
+TABLES = (*(f"{part}.parquet" for part in JUDGED), "defaults.parquet", "environments.json", "cases.json", "run.json")
+"""What the step ``tables`` makes."""
+SHARDED = ("truth", "judge")
+"""Steps that are divided by cases."""
+SETTINGS = "settings"
+"""The job of the workflow itself, which writes the settings down for all others."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One job: a step, with the name and shard that it is started with."""
+
+    step: str
+    name: str = ""
+    shard: int | None = None
+    makes: tuple[Path, ...] = ()
+    needs: tuple[Path, ...] = ()
+    """Files of other jobs that it reads, where the plan decides which."""
+    together: tuple[Path, ...] = ()
+    """What must be made again with it, by jobs that have no note of their own."""
+
+    @property
+    def key(self) -> str:
+        """Its name in the ledger."""
+        return key_of(self.step, self.name, self.shard)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stale:
+    """A job that must be done again, and why."""
+
+    job: Job
+    reason: str
+
+
+def key_of(step: str, name: str = "", shard: int | None = None) -> str:
+    """The name of a job in the ledger."""
+    return "--".join(part for part in (step, name, "" if shard is None else str(shard)) if part)
+
+
+def builds(lab: Lab) -> list[tuple[Environment, str]]:
+    """Every environment with each device that it is built for in this run, the first of its devices first."""
+    return [
+        (environment, device)
+        for environment in lab.environments
+        for place, device in enumerate(environment.devices)
+        if place == 0 or device == "cpu" or lab.cuda
+    ]
+
+
+def shards(lab: Lab) -> Iterator[tuple[Family, int]]:
+    """Every family with the numbers of the jobs that judge it."""
+    for family in lab.families:
+        for shard in range(planning.shards(family)):
+            yield family, shard
+
+
+def judged(lab: Lab, family: Family, shard: int) -> dict[str, Path]:
+    """What judging one shard makes, part by part."""
+    return {part: lab.results / "judged" / f"{family.name}--{shard}.{part}.parquet" for part in JUDGED}
+
+
+def manifest(lab: Lab, batch: Batch) -> Path:
+    """What running a batch makes."""
+    return lab.results / "batches" / f"{ids.batch_id(batch)}.json"
+
+
+def claim_files(lab: Lab) -> list[Path]:
+    """The lists and rules of claims, beside the experiments."""
+    folders = dict.fromkeys(family.folder.parent for family in lab.families)
+    found = [*(folder / "claims.toml" for folder in folders), *(family.folder / "claims.py" for family in lab.families)]
+    return [path for path in found if path.is_file()]
+
+
+def planned(lab: Lab) -> Iterator[Job]:
+    """Every job that the configuration means, each after those whose files it reads."""
+    results = lab.results
+    for environment, device in builds(lab):
+        place = environment.place(device)
+        if lab.engine in IMAGE_ENGINES:
+            yield Job(step="image", name=place, makes=(results / "images" / f"{place}.json",))
+        inside = _inside(lab, f"observe--{place}")
+        yield Job(step="environment", name=place, makes=(results / "environments" / f"{place}.json",), together=inside)
+    if atlas.is_wanted(lab):
+        for environment in lab.environments:
+            inside = _inside(lab, f"defaults--{environment.name}")
+            yield Job(step="defaults", name=environment.name, makes=(results / "defaults" / f"{environment.name}.json",), together=inside)
+    for family in lab.families:
+        yield Job(step="inputs", name=family.name, makes=(results / "inputs" / f"{family.name}.json",))
+    for batch in planning.batches(lab):
+        indices = tuple(results / "inputs" / f"{family.name}.json" for family in planning.members(lab, batch))
+        name = ids.batch_id(batch)
+        yield Job(step="batch", name=name, makes=(manifest(lab, batch),), needs=indices, together=_inside(lab, name))
+    for family, shard in shards(lab):
+        manifests = tuple(manifest(lab, batch) for batch in planning.batches_with(lab, family))
+        if not family.light:
+            yield Job(step="truth", name=family.name, shard=shard, makes=(results / "truth" / f"{family.name}--{shard}.json",))
+        made = tuple(judged(lab, family, shard).values())
+        yield Job(step="judge", name=family.name, shard=shard, makes=made, needs=manifests)
+    merged = tuple(path for family, shard in shards(lab) for path in judged(lab, family, shard).values())
+    found = tuple(results / "environments" / f"{environment.name}.json" for environment in lab.environments)
+    yield Job(step="tables", makes=tuple(results / name for name in TABLES), needs=(*merged, *found))
+    yield Job(step="claims", makes=(results / "claims.json", results / "sources.json"), needs=tuple(claim_files(lab)))
+    compared = (results / "elsewhere.parquet", results / "platforms.parquet")
+    yield Job(step="elsewhere", makes=compared, needs=tuple(platforms.sources(lab)))
+    yield Job(step="report", makes=(results / "report" / "index.html",))
+
+
+def terms(lab: Lab, step: str, name: str = "") -> str:
+    """The settings that a step's files depend on, beside the files that it reads, as JSON."""
+    found: dict[str, Any] = {}
+    match step:
+        case "environment" | "defaults" | "image":
+            found = {"engine": lab.engine, "builder": lab.builder}
+        case "inputs":
+            found = {"points": lab.points, "limits": asdict(lab.limits)}
+        case "truth" | "judge":
+            found = {"coverage": lab.coverage, "limits": asdict(lab.limits)}
+        case "claims":
+            found = {"limits": asdict(lab.limits)}
+        case "batch":
+            variant = next(one for one in lab.variants if one.name == ids.parse_batch_id(name).variant)
+            found = {"coverage": lab.coverage, "engine": lab.engine, "variant": asdict(variant)}
+        case "tables":
+            found = {"coverage": lab.coverage, "points": lab.points, "engine": lab.engine, "variants": [one.name for one in lab.variants]}
+        case _:
+            pass
+    return json.dumps(found, sort_keys=True, default=str)
+
+
+def stale(lab: Lab, book: Ledger) -> Iterator[Stale]:
+    """Every planned job whose files are there and must not be believed, or are not there although it once ended.
+
+    Jobs that were never done are no news: the workflow does them. Writes nothing.
+    """
+    for job in planned(lab):
+        there = [path for path in job.makes if path.is_file()]
+        if not there and job.key not in book.notes:
+            continue
+        if reason := book.fault(job.key, terms(lab, job.step, job.name), job.needs) or _hollow(lab, job):
+            yield Stale(job=job, reason=reason)
+
+
+def forget(lab: Lab, book: Ledger) -> list[Stale]:
+    """Take away what ``stale`` names, so that the workflow has to make it again; results in the store stay."""
+    found = list(stale(lab, book))
+    for one in found:
+        for path in (*one.job.makes, *one.job.together):
+            path.unlink(missing_ok=True)
+        book.forget(one.job.key)
+    again = {one.job.key for one in found}
+    for job in planned(lab):
+        book.refresh(job.key)
+        if job.step == "batch" and job.key not in again:
+            _settle_times(lab, ids.parse_batch_id(job.name))
+    return found
+
+
+def _inside(lab: Lab, name: str) -> tuple[Path, ...]:
+    """What jobs of the engine apptainer leave for a job of the lab."""
+    folder = lab.results / "inside"
+    return (folder / f"{name}.json", folder / f"{name}.done.json") if lab.engine == APPTAINER else ()
+
+
+def _hollow(lab: Lab, job: Job) -> str:
+    """Why a job's file, sound in itself, names things that are not there any more; empty when all of them are."""
+    try:
+        match job.step:
+            case "inputs":
+                wanted = set(named(input_index(lab, job.name)))
+                data = lab.results / "inputs" / "data"
+                lost = [one for one in wanted if not (data / f"{one}.npy").is_file()]
+                return f"{len(lost)} of its inputs are missing" if lost else ""
+            case "truth":
+                listed = ledger.load_json(job.makes[0])
+                folder = lab.results / "store" / "truth"
+                keys = [one["key"] for one in listed if one["key"]]
+                lost = [key for key in keys if not (folder / key[:2] / f"{key}.safetensors").is_file()]
+                return f"{len(lost)} of its truths are missing" if lost else ""
+            case "batch":
+                return _changed(lab, ids.parse_batch_id(job.name))
+            case _:
+                return ""
+    except (StoreError, KeyError, TypeError, ValueError, AttributeError) as error:
+        return f"its file cannot be used: {error.problem if isinstance(error, LabError) else type(error).__name__}"
+
+
+def _changed(lab: Lab, batch: Batch) -> str:
+    """Why the results of a batch must be looked at again: files of the store that were touched, cells that never began."""
+    manifest, store = manifest_of(lab, batch), Store(lab.results / "store")
+    cells = manifest["cells"]
+    again = sum(bool(cell.get("again")) for cell in cells)
+    if again:
+        return f"{again} of its cells failed before they began"
+    stopped = sum(limit_of(cell["status"], lab.limits) > manifest["limits"].get(cell["status"], 0.0) for cell in cells)
+    if stopped:
+        return f"{stopped} of its cells were stopped at a lower limit"
+    lost = sum(not store.is_still(cell["key"], cell.get("record", "")) for cell in _touched(store, cells))
+    return f"{lost} of its results are missing or were changed" if lost else ""
+
+
+def _touched(store: Store, cells: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Cells of a manifest whose files have not the sizes and times that it noted: what they hold must be looked at."""
+    for cell in cells:
+        if not all(_untouched(f"{store.root}/{file}", *stat) for file, *stat in cell["files"]):
+            yield cell
+
+
+def _untouched(path: str, size: int, stamp: int) -> bool:
+    try:
+        stat = os.stat(path)  # noqa: PTH116 (tens of thousands at every start: a Path costs more than the call)
+    except OSError:
+        return False
+    return stat.st_size == size and stat.st_mtime_ns == stamp
+
+
+def _settle_times(lab: Lab, batch: Batch) -> None:
+    """Give results that were only touched the times that the manifest noted, so that they are not read at every start."""
+    store = Store(lab.results / "store")
+    with contextlib.suppress(StoreError, OSError, KeyError, TypeError, ValueError):
+        for cell in _touched(store, manifest_of(lab, batch)["cells"]):
+            for file, _, stamp in cell["files"]:
+                os.utime(store.root / file, ns=(stamp, stamp))
+
+
+def named(index: Any) -> Iterable[str]:
+    """The hashes of all input files that an index names."""
+    if isinstance(index, dict):
+        if isinstance(index.get("sha256"), str):
+            yield index["sha256"]
+        for value in index.values():
+            yield from named(value)
+    elif isinstance(index, list):
+        for value in index:
+            yield from named(value)

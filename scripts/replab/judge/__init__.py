@@ -1,0 +1,1 @@
+"""Verdicts of cells and pairs; trajectories; other engines and machines beside this one."""

@@ -1,0 +1,575 @@
+"""Cells and truths in, rows with verdicts out; the only place where results of different environments meet."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replab import contained, ids, texts
+from replab.attribute import rows as attributions
+from replab.attribute.causes import Causes
+from replab.compare.escalation import escalate
+from replab.compare.metrics import NAN, Distances, Finding, against_truth, widen
+from replab.compare.pairs import Judged, Row, is_plain, note_repeats, pair_row, pairs
+from replab.compare.verdict import outside, verdict
+from replab.config.factors import alignable
+from replab.errors import LabError, TruthError
+from replab.formats import FORMATS, ordered_key
+from replab.judge import trajectories
+from replab.model import Case, Environment, Family, Lab, Status, Verdict
+from replab.plan import planning
+from replab.progress import Progress
+from replab.repro_scripts import script
+from replab.run.batch import environment_facts, input_index, manifest_of
+from replab.run.requests import output_names
+from replab.store.store import CellResult, Store, Tensor
+from replab.truth.cache import Truths, judging_cell
+from replab.truth.certify import Truth
+
+BINS = 320
+NOTHING_COMPARED = "nothing was compared"
+WIDEST = 2**63
+Entries = dict[str, dict[tuple[str, str, int], list[tuple[ids.CellId, Row]]]]
+
+
+@dataclass(kw_only=True)
+class Rows:
+    """What judging produces."""
+
+    cells: list[Row] = field(default_factory=list)
+    pairs: list[Row] = field(default_factory=list)
+    curves: list[Row] = field(default_factory=list)
+    attributions: list[Row] = field(default_factory=list)
+    measurements: list[Row] = field(default_factory=list)
+    scripts: list[Row] = field(default_factory=list)
+    trajectories: list[Row] = field(default_factory=list)
+
+    def add(self, found: Mapping[str, list[Row]]) -> None:
+        """Take the rows that another process found."""
+        for part, rows in found.items():
+            getattr(self, part).extend(rows)
+
+    def told(self) -> dict[str, list[Row]]:
+        """All rows by part, as they leave the process in which they were made."""
+        return {part.name: getattr(self, part.name) for part in fields(self)}
+
+
+class Unusable(Exception):
+    """Why nothing can be judged by what a cell left, in words."""
+
+
+class Judge:
+    """Judges the cases of one family's shard."""
+
+    def __init__(self, lab: Lab, family: Family, facts: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """``facts`` stand for what was found in environments here, by name: for results that come from elsewhere."""
+        self.lab, self.family = lab, family
+        self.store = Store(lab.results / "store")
+        self.truths = Truths(lab.results / "store", lab.results / "inputs" / "data")
+        self.index = input_index(lab, family.name)
+        self.environments = {one.name: one for one in lab.environments}
+        self.facts = {name: environment_facts(lab, name) for name in self.environments} | dict(facts or {})
+        self.causes = Causes(family, self.truths, self.index)
+        self.rows = Rows()
+        self._kept: dict[tuple[str, int], tuple[list[str], dict[str, dict[str, Judged]]]] = {}
+        """Outputs and eager float32 cells of the cases with factors in hand: (dtype, order) → case → environment."""
+
+    def run(
+        self, shard: int, progress: Progress | None = None, *, known: Mapping[str, str] | None = None, illustrate: bool = False
+    ) -> Rows:
+        """All rows of a shard.
+
+        ``known``: references that have no answer, by name, and why. ``illustrate``: with the losses of trainings and stand-alone scripts.
+        Raises ``StoreError`` when a result is damaged (the next run of the workflow makes it again).
+        """
+        cases = planning.shard_cases(self.family, shard)
+        entries = _grouped(self._entries({case.name for case in cases}))
+        groups = [tuple(group) for _, group in itertools.groupby(cases, key=lambda case: case.group)]
+
+        def judge(group: tuple[Case, ...]) -> dict[str, list[Row]]:
+            self.rows = Rows()
+            for case in group:
+                self._case(case, entries.get(case.name, {}))
+            self._align(group)
+            if illustrate:
+                self._illustrate()
+            return self.rows.told()
+
+        self.rows = self._contained(judge, groups, entries, progress, known)
+        return self.rows
+
+    def judged(self, entries: Iterable[Row]) -> list[Row]:
+        """Rows of the cells of any ``entries`` of manifests, beside whatever else is judged. Raises ``StoreError``."""
+        found = _grouped(entries)
+        groups = [(case,) for case in self.family.cases if case.name in found]
+
+        def judge(group: tuple[Case, ...]) -> dict[str, list[Row]]:
+            self.rows = Rows()
+            for case in group:
+                self._case(case, found[case.name])
+            return self.rows.told()
+
+        self.rows = self._contained(judge, groups, found, None, None)
+        return self.rows.cells
+
+    def _contained(
+        self,
+        judge: Callable[[tuple[Case, ...]], dict[str, list[Row]]],
+        groups: Sequence[tuple[Case, ...]],
+        entries: Entries,
+        progress: Progress | None,
+        known: Mapping[str, str] | None,
+    ) -> Rows:
+        """Judge in another process, a declared case and those made from it at a time: references run there, and odd results are read."""
+        rows, done, total = Rows(), 0, sum(len(group) for group in groups)
+        for group, found in zip(groups, contained.each(judge, groups, self.lab.limits, known=known), strict=True):
+            if progress is not None:
+                progress.update(done, total, group[-1].name)
+            rows.add(self._unjudged(group, entries, f"it cannot be judged: {found.reason}") if isinstance(found, contained.Lost) else found)
+            done += len(group)
+        if progress is not None:
+            progress.finish()
+        return rows
+
+    def _unjudged(self, group: tuple[Case, ...], entries: Entries, reason: str) -> dict[str, list[Row]]:
+        """Rows of a case that could not be judged at all."""
+        self.rows = Rows()
+        for case in group:
+            for (_, grid, _), cells in entries.get(case.name, {}).items():
+                for cell, entry in cells if not grid else ():
+                    judged = Judged(id=cell, key=entry["key"], status=entry["status"], reason=entry["reason"], unusable=reason)
+                    self.rows.cells += self._cell_rows(case, judged, {}, {}, "")
+        told: dict[str, list[Row]] = texts.plain_values(self.rows.told())
+        return told
+
+    def _align(self, group: Sequence[Case]) -> None:
+        """Compare the runs in which factors of a case were aligned."""
+        plain = [one for one in group if not one.special]
+        for (dtype, order), (names, kept) in self._kept.items():
+            self.rows.attributions += self.causes.align(plain, dtype, order, kept, names, list(self.environments.values()))
+        self._kept.clear()
+
+    def _illustrate(self) -> None:
+        """What pages show of the cells that were judged."""
+        cells = self.rows.told()["cells"]
+        self.rows.scripts += script.rows(self.lab, cells, self.truths, {self.family.name: self.index})
+        self.rows.trajectories += trajectories.rows(self.lab, cells, self.truths, {self.family.name: self.index})
+
+    def _entries(self, names: set[str]) -> Iterator[Row]:
+        """Manifest entries of the cases ``names``."""
+        begin = ids.begin_of(self.family.name)
+        for batch in planning.batches_with(self.lab, self.family):
+            for entry in manifest_of(self.lab, batch)["cells"]:
+                # most entries of a batch of many families are not of this one: they are not read further
+                if entry["id"].startswith(begin) and ids.parse_cell_id(entry["id"]).case in names:
+                    yield entry
+
+    def _case(self, case: Case, entries: Mapping[tuple[str, str, int], list[tuple[ids.CellId, Row]]]) -> None:
+        for derivative in range(case.derivatives + 1):
+            singles: dict[tuple[str, str, str, str], Verdict] = {}
+            # float32 first: the other dtypes ask what it found.
+            for dtype in sorted(case.dtypes, key=lambda name: name != "float32"):
+                cells = [self._load(cell, entry) for cell, entry in entries.get((dtype, "", derivative), [])]
+                finer = entries.get(("float64", dtype, derivative), []) if dtype == "float32" else []
+                escalations = [self._load(cell, entry) for cell, entry in finer]
+                self._group(case, dtype, derivative, cells, escalations, singles)
+
+    def _load(self, cell: ids.CellId, entry: Row) -> Judged:
+        """A cell with its result; what cannot be used of it costs this cell alone."""
+        judged = Judged(id=cell, key=entry["key"], status=entry["status"], reason=str(entry["reason"]))
+        if judged.status not in set(Status):
+            judged.status, judged.reason = Status.ERROR, f"its result has the status {judged.status!r}, which there is not"
+        name = str(cell)
+        contained.note(name)
+        if judged.status != Status.OK:
+            return judged
+        try:
+            judged.record, judged.tensors = self._result(entry["key"], name)
+        except Unusable as error:
+            judged.status, judged.reason = Status.ERROR, str(error)
+        return judged
+
+    def _result(self, key: str, name: str) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+        """Record and outputs of a cell. Raises ``Unusable``, and ``StoreError`` where they are damaged."""
+        if reason := contained.lost(name):
+            raise Unusable(f"its result cannot be judged: {reason}")
+        try:
+            result: CellResult = self.store.read(key)
+            problem = odd(result.record)
+        except LabError:
+            raise
+        except Exception as error:  # a record may be anything that has the right hash
+            raise Unusable(f"its record is none: {contained.described(error)}") from error
+        if problem:
+            raise Unusable(problem)
+        return result.record, {tensor.name: tensor for tensor in result.tensors}
+
+    def _group(
+        self,
+        case: Case,
+        dtype: str,
+        derivative: int,
+        cells: list[Judged],
+        escalations: list[Judged],
+        singles: dict[tuple[str, str, str, str], Verdict],
+    ) -> None:
+        """All cells that share one truth."""
+        if not cells:
+            return
+        problem = ""
+        truths: list[Truth] = []
+        standing = judging_cell(case, dtype, "", derivative)
+        if any(cell.status == Status.OK for cell in cells):
+            try:
+                truths = self.truths.get(self.family, standing, self.index)
+            except TruthError as error:
+                problem = f"the reference has no answer: {error.problem}"
+        names = self._names(case, derivative, len(truths), dtype)
+        seen: dict[tuple[str, str], tuple[Finding, Distances | None]] = {}
+        for cell in (*cells, *escalations):
+            contained.note(str(cell.id))
+            self._compare(cell, names, truths, seen)
+        contained.note("")
+        higher = {(one.id.environment, one.id.mode): one for one in escalations if one.status == Status.OK}
+        note_repeats(cells)
+        inputs = {one["name"]: self.truths.array(one) for one in self._inputs(case, dtype, derivative)}
+        blank = _is_blank(inputs.values())
+        for cell in cells:
+            place = (cell.id.environment, cell.id.mode)
+            own, other = higher.get(place), higher.get((cell.id.environment, "eager"))
+            for output in cell.findings:
+                eager = (cell.id.environment, "eager", output, cell.id.variant)
+                # eager's float64 run can answer for another mode only where that mode has eager's trouble: else it says nothing about it
+                well = singles.get((cell.id.environment, "eager", output, "default")) in (Verdict.IDENTICAL, Verdict.ROUNDING)
+                escalation = own or (None if well else other)
+                single = singles.get((*place, output, cell.id.variant)) or singles.get(eager)
+                truth = dict(zip(names, truths, strict=True))[output]
+                if case.drawn:
+                    cell.verdicts[output] = _drawn_verdict(cell.findings[output][0])
+                    continue
+                cell.verdicts[output] = self._verdict(cell, output, truth, escalation if dtype == "float32" else None, single)
+                if blank and truth.exact is None and np.isnan(truth.ieee).all():
+                    cell.verdicts[output] = (Verdict.INCONCLUSIVE, f"{NOTHING_COMPARED}: every input is NaN", NAN)
+                if dtype == "float32":
+                    singles[(*place, output, cell.id.variant)] = cell.verdicts[output][0]
+        if case.factors and truths:
+            self.rows.attributions += self.causes.explain(case, dtype, derivative, cells, higher, names)
+        for cell in cells:
+            contained.note(str(cell.id))
+            self.rows.cells += self._cell_rows(case, cell, dict(zip(names, truths, strict=True)), inputs, problem)
+        contained.note("")
+        if truths:
+            self._pairs(case, cells, dict(zip(names, truths, strict=True)))
+            if alignable(case) and dtype == "float32":
+                kept = self._kept.setdefault((dtype, derivative), (names, {}))[1].setdefault(case.name, {})
+                kept.update({cell.id.environment: cell for cell in cells if is_plain(cell) and cell.id.mode == "eager"})
+            if case.elementwise and not case.special and derivative == 0 and dtype in FORMATS:
+                self._curves(case, dtype, cells, next(iter(inputs.values())))
+
+    def _names(self, case: Case, derivative: int, count: int, dtype: str) -> list[str]:
+        """Names of the ``count`` outputs of a case, as the probe gives them."""
+        if derivative:
+            return [f"grad_{one['name']}" for one in self._inputs(case, dtype, derivative) if one["differentiable"]][:count]
+        return output_names(case, count)
+
+    def _inputs(self, case: Case, dtype: str, derivative: int) -> list[Row]:
+        found: list[Row] = self.index[case.name][dtype]["derivative" if derivative else "value"]["inputs"]
+        return found
+
+    @staticmethod
+    def _compare(
+        cell: Judged, names: list[str], truths: list[Truth], seen: dict[tuple[str, str], tuple[Finding, Distances | None]]
+    ) -> None:
+        """Compare each output with its truth; equal bits are compared once."""
+        for name, truth in zip(names, truths, strict=True):
+            tensor = cell.tensors.get(name)
+            if tensor is None:
+                continue
+            if (name, tensor.sha256) not in seen:
+                seen[name, tensor.sha256] = against_truth(tensor.values, tensor.dtype, truth)
+            cell.findings[name] = seen[name, tensor.sha256]
+            if not cell.findings[name][0].problem and truth.exact is None and tensor.dtype != cell.id.dtype:
+                wrong = Finding(elements=int(tensor.values.size), problem=f"dtype {tensor.dtype}, expected {cell.id.dtype}")
+                cell.findings[name] = (wrong, None)
+
+    @staticmethod
+    def _verdict(cell: Judged, output: str, truth: Truth, escalation: Judged | None, single: Verdict | None) -> tuple[Verdict, str, float]:
+        """Verdict, reason and shrinking of one output."""
+        finding, distances = cell.findings[output]
+        seen = None
+        if distances is not None and escalation is not None and output in escalation.findings and outside(finding):
+            other = escalation.findings[output][1]
+            if other is not None:
+                seen = escalate(finding, distances, other, escalation.tensors[output].values, truth)
+        found, why = verdict(finding, dtype=cell.id.dtype, escalation=seen, single=None if cell.id.dtype == "float32" else single)
+        return found, why, NAN if seen is None else seen.shrink
+
+    def _cell_rows(
+        self, case: Case, cell: Judged, truths: Mapping[str, Truth], inputs: Mapping[str, NDArray[Any]], problem: str
+    ) -> Iterator[Row]:
+        environment: Environment = self.environments[cell.id.environment]
+        facts = self.facts[cell.id.environment]
+        base: Row = {
+            "key": cell.key,
+            "id": str(cell.id),
+            "family": case.family,
+            "experiment": case.family,
+            "case": case.name,
+            "title": case.title,
+            "output": "",
+            "environment": environment.name,
+            "framework": environment.framework,
+            "framework_version": found_version(facts, environment),
+            "environment_order": environment.order,
+            "mode": cell.id.mode,
+            "device": cell.id.device,
+            "dtype": cell.id.dtype,
+            "derivative": cell.id.derivative,
+            "variant": cell.id.variant,
+            "engine": facts.get("engine", ""),
+            "platform": facts.get("platform", ""),
+            "status": cell.status,
+            "reason": cell.reason,
+            "verdict": "",
+            "why": "",
+            "z_max": NAN,
+            "z_limit": NAN,
+            "ulp_max": NAN,
+            "ulp_mean": NAN,
+            "ulp_p99": NAN,
+            "abs_max": NAN,
+            "rel_max": NAN,
+            "bits": "",
+            "elements": 0,
+            "seconds": _seconds(cell, "seconds"),
+            "first_call_seconds": _seconds(cell, "first_call_seconds"),
+            "import_seconds": NAN,
+            "flushed": 0,
+            "nan_mismatch": 0,
+            "inf_mismatch": 0,
+            "zero_sign": 0,
+            "uncertain": 0,
+            "worst_index": "",
+            "worst_inputs": "",
+            "worst_result": "",
+            "worst_truth": "",
+            "truth_bound_ulp": NAN,
+            "truth_method": "",
+            "envelope_ulp": NAN,
+            "shrink": NAN,
+            "role": "control" if case.control else "result",
+            "expect": case.control.expect if case.control else "",
+            "factor": case.control.factor if case.control else "",
+            "elementwise": case.elementwise,
+            "special": case.special,
+            "claims": ",".join(case.claims),
+            "notes": "; ".join(cell.record.get("notes", ())),
+            "base": case.base,
+            "aligned": "+".join(sorted(case.aligned)),
+            "repeatable": cell.repeatable,
+            "cause": cell.cause,
+        }
+        for found in cell.record.get("measured", ()):
+            self.rows.measurements.append(_measurement(base, found))
+        if not cell.tensors:
+            nothing = cell.unusable or problem or f"{NOTHING_COMPARED}: the function returned no output"
+            yield base | ({"verdict": Verdict.INCONCLUSIVE, "why": nothing} if cell.status == Status.OK else {})
+            return
+        for name in truths:
+            if name not in cell.tensors:
+                yield base | {"output": name, "verdict": Verdict.INCOMPARABLE, "why": f"the function returned no output {name!r}"}
+        for name, tensor in cell.tensors.items():
+            row = base | {"output": name, "bits": tensor.sha256, "elements": int(tensor.values.size)}
+            if name not in cell.findings:
+                found = Verdict.INCONCLUSIVE if problem else Verdict.INCOMPARABLE
+                yield row | {"verdict": found, "why": problem or f"the reference has no output {name!r}"}
+                continue
+            finding, _ = cell.findings[name]
+            found, why, shrink = cell.verdicts[name]
+            row |= {
+                "verdict": found,
+                "why": why,
+                "z_max": finding.z_max,
+                "z_limit": finding.z_limit,
+                "ulp_max": finding.ulp_max,
+                "ulp_mean": finding.ulp_mean,
+                "ulp_p99": finding.ulp_p99,
+                "abs_max": finding.abs_max,
+                "rel_max": finding.rel_max,
+                "flushed": finding.flushed,
+                "nan_mismatch": finding.nan_mismatch,
+                "inf_mismatch": finding.inf_mismatch,
+                "zero_sign": finding.zero_sign,
+                "uncertain": finding.uncertain,
+                "truth_bound_ulp": finding.bound_ulp,
+                "truth_method": truths[name].method,
+                "envelope_ulp": finding.envelope_ulp,
+                "shrink": shrink,
+            }
+            yield row | _worst(case, finding, tensor, truths[name], inputs)
+
+    def _pairs(self, case: Case, cells: list[Judged], truths: Mapping[str, Truth]) -> None:
+        found = list(pairs([cell for cell in cells if cell.status == Status.OK], self.environments))
+        for left, right, axis in found:
+            for name in sorted(left.tensors.keys() & right.tensors.keys() & truths.keys()):
+                if name in left.verdicts and name in right.verdicts:
+                    self.rows.pairs.append(pair_row(case, left, right, axis, name, truths[name]))
+        varied = {(cell.id.environment, cell.id.mode, cell.id.variant): cell for cell in cells if cell.status == Status.OK}
+        if {variant for _, _, variant in varied} - {"default", "repeat"}:
+            steps = [pair for pair in found if pair[2] in ("mode", "version", "framework")]
+            repeatable = [pair for pair in steps if "no" not in (pair[0].repeatable, pair[1].repeatable)]
+            self.rows.attributions += attributions.switched(case, repeatable, varied)
+
+    def _curves(self, case: Case, dtype: str, cells: list[Judged], x: NDArray[Any]) -> None:
+        """Largest and mean error over bins of the first input, once per bit class."""
+        flat = x.reshape(-1).astype(np.float64)
+        keys = ordered_key(x.reshape(-1), dtype).astype(np.float64)
+        low, high = keys.min(), keys.max()
+        bins = np.minimum(((keys - low) / max(high - low, 1.0) * BINS).astype(int), BINS - 1)
+        order = np.argsort(bins, kind="stable")  # elements of a bin side by side: one pass for all bins
+        places, starts = np.unique(bins[order], return_index=True)
+        lowest, highest = np.minimum.reduceat(flat[order], starts), np.maximum.reduceat(flat[order], starts)
+        drawn: set[str] = set()
+        for cell in cells:
+            for name, (_, distances) in cell.findings.items():
+                sha256 = cell.tensors[name].sha256
+                if distances is None or sha256 in drawn:
+                    continue
+                drawn.add(sha256)
+                usable = distances.measured[order]
+                ulp = np.where(usable, distances.ulp[order], 0.0)
+                counts = np.add.reduceat(usable.astype(np.int64), starts)
+                largest, total = np.maximum.reduceat(ulp, starts), np.add.reduceat(ulp, starts)
+                for k in np.flatnonzero(counts):
+                    self.rows.curves.append(
+                        {
+                            "family": case.family,
+                            "case": case.name,
+                            "dtype": dtype,
+                            "output": name,
+                            "environment": cell.id.environment,
+                            "mode": cell.id.mode,
+                            "bits": sha256,
+                            "bin": int(places[k]),
+                            "x_lo": float(lowest[k]),
+                            "x_hi": float(highest[k]),
+                            "ulp_max": float(largest[k]),
+                            "ulp_mean": float(total[k] / counts[k]),
+                            "count": int(counts[k]),
+                        }
+                    )
+
+
+def _grouped(entries: Iterable[Row]) -> Entries:
+    """Entries of manifests by case and by (dtype, grid, order)."""
+    found: Entries = {}
+    for entry in entries:
+        cell = ids.parse_cell_id(entry["id"])
+        found.setdefault(cell.case, {}).setdefault((cell.dtype, cell.grid, cell.derivative), []).append((cell, entry))
+    return found
+
+
+def odd(record: Mapping[str, Any]) -> str:
+    """What is wrong with a record of a cell, beside its outputs, which the store looks at; empty where it is one."""
+    measured, notes = record.get("measured", []), record.get("notes", [])
+    sound = {
+        "seconds": all(_is_real(record.get(name, 0)) for name in ("seconds", "first_call_seconds")),
+        "notes": isinstance(notes, list) and all(isinstance(one, str) for one in notes),
+        "measured": isinstance(measured, list) and all(_is_measured(one) for one in measured),
+    }
+    wrong = [name for name, fine in sound.items() if not fine]
+    return f"its record is none: {' and '.join(wrong)} cannot be read" if wrong else ""
+
+
+def _is_measured(found: Any) -> bool:
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("name"), str)
+        and all(_is_real(found.get(name)) for name in ("value", "low", "high", "count"))
+    )
+
+
+def _is_real(value: Any) -> bool:
+    """A number that a table has room for, or none."""
+    return value is None or (isinstance(value, int | float) and (isinstance(value, float) or abs(value) < WIDEST))
+
+
+def _is_blank(inputs: Iterable[NDArray[Any]]) -> bool:
+    """Whether floating inputs are NaN and nothing else, so that nothing can come out that says anything."""
+    floating = [values for values in inputs if values.dtype.kind == "f" and values.size]
+    return bool(floating) and all(bool(np.isnan(values).all()) for values in floating)
+
+
+def _drawn_verdict(finding: Finding) -> tuple[Verdict, str, float]:
+    """Statistics of draws: within what chance explains, or another distribution."""
+    if finding.problem:
+        return Verdict.INCOMPARABLE, finding.problem, NAN
+    if outside(finding) or finding.nan_mismatch or finding.inf_mismatch:
+        return Verdict.SEMANTIC, f"another distribution: z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}", NAN
+    return Verdict.ROUNDING, f"chance explains it: z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}", NAN
+
+
+def _seconds(cell: Judged, name: str) -> float:
+    found = cell.record.get(name)
+    return NAN if found is None else found
+
+
+def _measurement(base: Row, found: Mapping[str, Any]) -> Row:
+    """A row of ``measurements.parquet``."""
+    names = ("id", "family", "case", "environment", "framework", "mode", "dtype", "derivative", "variant", "claims")
+    rest = {key: float(found.get(key, NAN) if found.get(key) is not None else NAN) for key in ("value", "low", "high")}
+    return (
+        {name: base[name] for name in names}
+        | rest
+        | {
+            "measurement": str(found["name"]),
+            "baseline": str(found.get("baseline", "")),
+            "count": int(found.get("count", 0) or 0),
+            "unit": str(found.get("unit", "")),
+            "note": str(found.get("note", "")),
+        }
+    )
+
+
+def _worst(case: Case, finding: Finding, tensor: Tensor, truth: Truth, inputs: Mapping[str, NDArray[Any]]) -> Row:
+    """The worst element: where, from which inputs, what came out and what is true."""
+    if finding.worst < 0 or not tensor.values.size:
+        return {}
+    place = np.unravel_index(finding.worst, tensor.values.shape)
+    value = widen(tensor.values, tensor.dtype).reshape(-1)[finding.worst]
+    if truth.exact is not None:
+        true: Any = truth.exact.reshape(-1)[finding.worst]
+    else:
+        true = truth.high.reshape(-1)[finding.worst]
+        true = truth.ieee.reshape(-1)[finding.worst] if np.isnan(true) else true
+    given = []
+    for name, values in inputs.items():
+        if values.shape == tensor.values.shape or (case.elementwise and values.size == tensor.values.size):
+            given.append(f"{name}={_number(values.reshape(-1)[finding.worst])}")
+        elif values.size == 1:
+            given.append(f"{name}={_number(values.reshape(-1)[0])}")
+    return {
+        "worst_index": ",".join(str(int(axis)) for axis in place),
+        "worst_inputs": ", ".join(given),
+        "worst_result": _number(value),
+        "worst_truth": _number(true),
+    }
+
+
+def _number(value: Any) -> str:
+    """A number in hexadecimal and decimal, or an integer."""
+    if np.asarray(value).dtype.kind in "iub":
+        return str(int(value))
+    return f"{float(value).hex()} ({float(value):.9g})"
+
+
+def found_version(facts: Mapping[str, Any], environment: Environment) -> str:
+    """The framework's version as observed inside (with the engine ``host`` it need not be the one asked for), else as asked."""
+    packages = facts.get("observed", {}).get("packages", {})
+    names = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow_cpu")}.get(environment.framework, (environment.framework,))
+    return next((str(packages[name]) for name in names if name in packages), environment.version)

@@ -1,0 +1,204 @@
+"""The same cells elsewhere: results in this store that came from another engine, or were merged from another machine.
+
+A key names engine, platform and pins, so results from elsewhere lie beside those of the run and replace none. Which of them belong to the
+cells of this run is found by computing their keys again, with what was observed there. Where they have the same bits there is nothing more
+to say; the others are judged by the same truths.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from replab import ids
+from replab.compare.pairs import Row
+from replab.errors import LabError, StoreError
+from replab.judge.cells import Judge
+from replab.model import Lab, Status
+from replab.plan import planning
+from replab.run.batch import environment_facts, manifest_of, planned
+from replab.store.platforms import IDENTITY, bits, differences, facts_fault, first, sources, told_by
+from replab.store.store import Store
+from replab.store.tables import CELLS, COUNT, TEXT
+from replab.visible import visible
+
+NAMED = 5
+"""So many cells with other bits are named in a line."""
+NOTHING_HERE = "not run here"
+COLUMNS = {**CELLS, "here": TEXT, "here_bits": TEXT}
+SORT = ["id", "engine", "platform", "output"]
+
+Facts = Mapping[str, Any]
+ODD = (LabError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What descriptions and results that others made may end in, after all checks: they are passed over."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Line:
+    """One environment on another platform."""
+
+    environment: str
+    device: str
+    engine: str
+    platform: str
+    same: int = 0
+    """Cells with the bits, or the failure, that they have here."""
+    other: int = 0
+    unrepeatable: int = 0
+    """Those of ``other`` that do not repeat anyway."""
+    only_there: int = 0
+    """Cells that gave a result there and none here."""
+    damaged: int = 0
+    named: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
+    """What was observed inside, where it differs; only said where bits do."""
+
+
+LINES = {
+    "environment": TEXT,
+    "device": TEXT,
+    "engine": TEXT,
+    "platform": TEXT,
+    "same": COUNT,
+    "other": COUNT,
+    "unrepeatable": COUNT,
+    "only_there": COUNT,
+    "damaged": COUNT,
+    "named": TEXT,
+    "differences": TEXT,
+}
+
+
+def known(lab: Lab) -> dict[str, list[Facts]]:
+    """What was found in the environments of this run elsewhere, by ``Environment.place``, each platform once."""
+    places = {one.place(device) for one in lab.environments for device in one.devices}
+    found: dict[tuple[str, ...], tuple[str, Facts]] = {}
+    for path in sources(lab):
+        try:
+            named = told_by(path)
+        except StoreError as error:
+            _pass_over(error)
+            continue
+        for place, facts in sorted(named.items()):
+            if fault := facts_fault(facts):
+                _pass_over(visible(f"{path}: {place}: {fault}"))
+            elif place in places and facts.get("status") == Status.OK and _is_other(facts, environment_facts(lab, place)):
+                found[place, *(facts[name] for name in IDENTITY)] = (place, facts)
+    grouped: dict[str, list[Facts]] = defaultdict(list)
+    for _, (place, facts) in sorted(found.items()):
+        grouped[place].append(facts)
+    return grouped
+
+
+def _pass_over(problem: object) -> None:
+    """Say what of elsewhere is left out: it came from others, and must not cost the results of this run."""
+    print(f"replab: {problem}: passed over", file=sys.stderr)  # noqa: T201 (for the log of the step)
+
+
+def _is_other(there: Facts, here: Facts) -> bool:
+    """Whether this is another platform. Other versions inside are no reason to keep silent: the line says that they differ."""
+    return any(there[name] != here.get(name) for name in IDENTITY)
+
+
+def rows(lab: Lab, unrepeatable: Iterable[str] = ()) -> tuple[list[Row], list[Row]]:
+    """Judged outputs of cells that are other elsewhere than here (or only there), and one line for each environment and platform.
+
+    ``unrepeatable``: ids of cells that give other bits when they run again. Raises ``StoreError``.
+    """
+    shaky = frozenset(unrepeatable)
+    judged: list[Row] = []
+    lines: list[Row] = []
+    named = {one.place(device): (one.name, device) for one in lab.environments for device in one.devices}
+    for place, others in known(lab).items():
+        environment, device = named[place]
+        here = _Here(lab, place, environment, device)
+        for facts in others:
+            line = Line(environment=environment, device=device, engine=facts["engine"], platform=facts["platform"])
+            try:
+                there, other = here.compare(facts, line, shaky)
+                if not there:
+                    continue
+                if line.other:
+                    line.differences = tuple(differences(here.facts["observed"], facts["observed"]))
+                judged += list(_judged(lab, environment, facts, there, other))
+            except ODD as error:
+                problem = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+                _pass_over(visible(f"what {line.engine} found in {environment} on {line.platform} ({problem})"))
+                continue
+            lines.append(asdict(line) | {"named": "; ".join(line.named), "differences": first(line.differences)})
+    return judged, lines
+
+
+class _Here:
+    """The cells of an environment of this run."""
+
+    def __init__(self, lab: Lab, place: str, environment: str, device: str) -> None:
+        self.lab, self.store, self.facts = lab, Store(lab.results / "store"), environment_facts(lab, place)
+        self.batches = [batch for batch in planning.batches(lab) if (batch.environment, batch.device) == (environment, device)]
+        self.entries: dict[str, Row] = {}
+        for batch in self.batches:
+            self.entries |= {entry["id"]: entry for entry in manifest_of(lab, batch)["cells"]}
+
+    def compare(self, facts: Facts, line: Line, shaky: frozenset[str]) -> tuple[list[Row], dict[str, tuple[str, dict[str, str]]]]:
+        """Entries (as in a manifest) of the results there; and of those that are other: status and hashes by output here.
+
+        Counts into ``line``.
+        """
+        there: list[Row] = []
+        other: dict[str, tuple[str, dict[str, str]]] = {}
+        for request in (one for batch in self.batches for _, one in planned(self.lab, batch, facts)):
+            name, key = request["id"], request["key"]
+            mine = self.entries.get(name)
+            if mine is None or not key or key == mine["key"] or not self.store.cell_path(key).is_file():
+                continue
+            if not mine["key"] and self.facts["status"] == Status.OK:  # left out here, with a reason that holds there too
+                continue
+            try:
+                record, _ = self.store.describe(key)
+            except (StoreError, OSError):
+                line.damaged += 1
+                continue
+            own, _ = self.store.describe(mine["key"]) if mine["key"] and not mine.get("again") else ({}, [])
+            same = bool(own) and bits(own) == bits(record)
+            if not same and not self.store.intact(key):
+                line.damaged += 1
+                continue
+            there.append({"id": name, "key": key, "status": record["status"], "reason": record["reason"]})
+            if ids.parse_cell_id(name).grid:  # a companion, which only helps to judge
+                continue
+            if same:
+                line.same += 1
+            elif own:
+                line.other += 1
+                line.unrepeatable += name in shaky
+                line.named = (*line.named, name)[:NAMED]
+                other[name] = (str(mine["status"]), {one["name"]: one["sha256"] for one in own["outputs"]})
+            else:
+                line.only_there += 1
+                other[name] = (NOTHING_HERE, {})
+        return there, other
+
+
+def _judged(
+    lab: Lab, environment: str, facts: Facts, there: Iterable[Row], other: Mapping[str, tuple[str, dict[str, str]]]
+) -> Iterator[Row]:
+    """Rows of the cells that are ``other``. What has the same bits is judged with them: a verdict may ask other precisions and modes."""
+    wanted = {_case(name) for name in other}
+    families: dict[str, list[Row]] = defaultdict(list)
+    for entry in there:
+        if (case := _case(entry["id"])) in wanted:
+            families[case[0]].append(entry)
+    for name, entries in sorted(families.items()):
+        family = next(one for one in lab.families if one.name == name)
+        for row in Judge(lab, family, {environment: facts}).judged(entries):
+            if row["id"] in other:
+                status, hashes = other[row["id"]]
+                yield row | {"here": status, "here_bits": hashes.get(row["output"], "")}
+
+
+def _case(name: str) -> tuple[str, str]:
+    cell = ids.parse_cell_id(name)
+    return cell.family, cell.case

@@ -1,0 +1,1 @@
+"""Pinned packages: of environments, of the lab itself, and as bills of materials."""

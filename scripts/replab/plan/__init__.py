@@ -1,0 +1,1 @@
+"""Which cells, batches and truths a lab means; pure and quick."""

@@ -1,0 +1,266 @@
+"""What speaks against publishing a run: a dirty tree, missing cells, stale pins, failed controls."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from replab import ids
+from replab.config import loading
+from replab.engines import installed
+from replab.engines.registry import get_engine
+from replab.errors import ConfigError, StoreError
+from replab.freshness import jobs
+from replab.locks import lab_lock, pins
+from replab.model import Lab, Status
+from replab.plan import planning
+from replab.publish.errors import PublishError
+from replab.run.batch import environment_facts, input_index, manifest_of
+from replab.run.requests import requests
+from replab.store import ledger, tables
+from replab.store.ledger import Ledger
+from replab.store.store import Store
+
+KINDS = {"dirty": "the tree is dirty", "missing": "cells are missing", "pins": "pins are stale", "controls": "controls failed"}
+"""What can be allowed by name, and what it is called in a message."""
+NAMED = 3
+"""Examples that a reason names."""
+WORKFLOW = (
+    "Snakefile",
+    "rules",
+    "scripts",
+    "experiments",
+    "containers",
+    "config",
+    "profiles",
+    "reports",
+    "requirements.lock",
+    "cluster.lock",
+    "pyproject.toml",
+)
+"""What results and their presentation depend on."""
+AFTERWARDS = (
+    "reports",
+    "pyproject.toml",
+    "scripts/replab/report",
+    "scripts/replab/publish",
+    "scripts/replab/commands",
+    "scripts/replab/cli.py",
+    "scripts/replab/locks/sbom.py",
+    "scripts/snakemake_logger_plugin_replab",
+    "rules",
+    "Snakefile",
+    "profiles",
+)
+"""What may change between the run and its publication: no number of a table depends on it, and pages are rendered anew."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """Something that speaks against publishing: a kind of ``KINDS``, a sentence about this run, and how to mend it."""
+
+    kind: str
+    text: str
+    hint: str
+
+
+def allowed(value: object) -> frozenset[str]:
+    """The kinds in a setting such as ``dirty,missing``. Raises ``PublishError``."""
+    try:
+        names = loading.words(value or "")
+    except ConfigError as error:
+        raise PublishError(error.problem, where="allow", hint=f"Known: {', '.join(KINDS)}") from None
+    for name in names:
+        if name not in KINDS:
+            raise PublishError(f"{name!r} is nothing that can be allowed", where="allow", hint=loading.nearest(name, KINDS))
+    return frozenset(names)
+
+
+def reasons(lab: Lab, entries: Iterable[Mapping[str, Any]]) -> list[Reason]:
+    """All that speaks against publishing what lies in the results; ``entries`` are the cells of all manifests."""
+    found = [*_dirty(lab), *_missing(lab, list(entries)), *_stale(lab), *_controls(lab)]
+    return sorted(found, key=lambda one: list(KINDS).index(one.kind))
+
+
+def judge(found: Iterable[Reason], permitted: frozenset[str]) -> list[str]:
+    """Sentences for the banner of every page: the reasons that were allowed. Raises ``PublishError`` naming every other."""
+    told = list(found)
+    refused = [one for one in told if one.kind not in permitted]
+    if refused:
+        kinds = list(dict.fromkeys(one.kind for one in refused))
+        problem = "; ".join(f"{KINDS[one.kind]}: {one.text}" for one in refused)
+        hints = list(dict.fromkeys(one.hint for one in refused if one.hint))
+        way = f"Mend it ({'; '.join(hints)}), or publish nevertheless with allow={','.join(kinds)}: every page will say so"
+        raise PublishError(problem, where="publish", hint=way)
+    return [f"Published although {KINDS[one.kind]}: {one.text}." for one in told]
+
+
+def entries_of(lab: Lab) -> list[dict[str, Any]]:
+    """The cells of every manifest, each with the ``batch`` it stands in; a batch that has not run has none."""
+    found: list[dict[str, Any]] = []
+    for batch in planning.batches(lab):
+        try:
+            found += [entry | {"batch": ids.batch_id(batch)} for entry in manifest_of(lab, batch)["cells"]]
+        except (StoreError, LookupError, TypeError):  # it is named as a step that must be done again
+            continue
+    return found
+
+
+def git(root: Path, *arguments: str) -> str | None:
+    """What git says about the repository at ``root``; ``None`` where it says nothing."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.rstrip("\n") if done.returncode == 0 else None
+
+
+def commit(root: Path) -> str:
+    """The commit at hand, or nothing."""
+    return git(root, "rev-parse", "HEAD") or ""
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first of many, and how many more there are."""
+    listed = list(names)
+    rest = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+    return ", ".join(listed[:NAMED]) + rest
+
+
+def _dirty(lab: Lab) -> Iterator[Reason]:
+    """The tree now, and the tree that the tables were made from."""
+    changed = git(lab.root, "status", "--porcelain", "--untracked-files=normal")
+    if changed is None or not commit(lab.root):
+        yield Reason(kind="dirty", text="this is no git checkout with a commit, so nothing names the code", hint="publish from a clone")
+        return
+    again = "run 'snakemake --cores all --forcerun tables'"
+    if changed:
+        files = [line[3:] for line in changed.splitlines()]
+        yield Reason(kind="dirty", text=f"{_some(files)} differ from the commit", hint="commit or remove what git status names")
+    made = str(_json(lab.results / "run.json").get("commit") or "")
+    if made.endswith("-dirty"):
+        yield Reason(kind="dirty", text=f"the tables were made from {made}", hint=again)
+        return
+    concerned = [*WORKFLOW, *(f":(exclude){name}" for name in AFTERWARDS)]
+    between = git(lab.root, "diff", "--name-only", made, "HEAD", "--", *concerned) if made else None
+    if between is None:
+        text = f"the tables name the commit {made!r}, which is not known here" if made else "the tables name no commit"
+        yield Reason(kind="dirty", text=text, hint=again)
+    elif between:
+        yield Reason(kind="dirty", text=f"since the tables were made (commit {made}), {_some(between.splitlines())} changed", hint=again)
+
+
+def _missing(lab: Lab, entries: list[Mapping[str, Any]]) -> Iterator[Reason]:
+    """Planned cells without a result, with the result of other sources or bytes, with a damaged one, or that the tables do not hold."""
+    again = "run 'snakemake --cores all'"
+    shut = {one.place(device): _facts(lab, one.place(device)) for one, device in jobs.builds(lab)}
+    for name, facts in shut.items():
+        if facts.get("status") not in (Status.OK, Status.SKIPPED):  # skipped: for a device that this machine lacks
+            reason = f"{name} was not available: {facts.get('reason') or 'it was never built'}"
+            yield Reason(kind="missing", text=reason, hint="replab doctor says what this machine lacks")
+    book = Ledger(lab.results, lab.root)
+    undone = [f"{one.job.key} ({one.reason})" for one in jobs.stale(lab, book) if one.job.step != "report"]  # pages are rendered anew
+    if undone:
+        yield Reason(kind="missing", text=f"{len(undone)} steps must be done again: {_some(undone)}", hint=again)
+    lost = [path.name for job in jobs.planned(lab) for path in job.makes if not path.is_file()]
+    if lost:
+        yield Reason(kind="missing", text=f"{len(lost)} files of the run are not there: {_some(lost)}", hint=again)
+    have = {entry["id"]: entry for entry in entries}
+    absent, other = [], []
+    for cell, key in _planned(lab, {name for name, facts in shut.items() if facts.get("status") == Status.OK}):
+        entry = have.get(cell)
+        if entry is None:
+            absent.append(cell)
+        elif entry["status"] != Status.SKIPPED and entry["key"] != key:
+            other.append(cell)
+    if absent:
+        yield Reason(kind="missing", text=f"{len(absent)} planned cells have not run: {_some(absent)}", hint=again)
+    if other:
+        yield Reason(kind="missing", text=f"{len(other)} results are those of other sources or inputs: {_some(other)}", hint=again)
+    held = {(row["id"], row["key"]) for row in _rows(lab.results / "cells.parquet")}
+    shown = [entry for entry in entries if not ids.parse_cell_id(entry["id"]).grid]
+    unlisted = [entry["id"] for entry in shown if (entry["id"], entry["key"]) not in held]
+    if unlisted:
+        yield Reason(kind="missing", text=f"the tables lack {len(unlisted)} results: {_some(unlisted)}", hint=again)
+
+
+def damaged(store: Store, entries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Any]]:
+    """Every entry with its checked result, or with the ``StoreError`` that says what is wrong with it."""
+    for entry in entries:
+        if entry["key"] and entry["status"] != Status.SKIPPED:
+            try:
+                yield entry, store.read(entry["key"])
+            except StoreError as error:
+                yield entry, error
+
+
+def _planned(lab: Lab, available: set[str]) -> Iterator[tuple[str, str]]:
+    """Id and key of every cell that should have run in the environments that are there."""
+    for batch in planning.batches(lab):
+        environment, families, variant = planning.parts(lab, batch)
+        if environment.place(batch.device) not in available:
+            continue
+        facts = environment_facts(lab, environment.place(batch.device))
+        built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
+        for family in families:
+            cells = list(planning.cells(family, environment, variant, lab.coverage, batch.device))
+            try:
+                found = requests(family, environment, variant, input_index(lab, family.name), built, iter(cells))
+            except (StoreError, KeyError):
+                found = []  # its inputs were never made
+                yield from ((str(ids.cell_id(cell)), "") for cell in cells if not cell.left_out)
+            yield from ((one["id"], one["key"]) for _, one in found if one["key"])
+
+
+def _stale(lab: Lab) -> Iterator[Reason]:
+    """Locks that were edited or are older than what they were made from, and results of another lock than the one at hand."""
+    problems = [problem for one in lab.environments for device in pins.locked_devices(one) for problem in pins.check(one, device)]
+    problems += [problem for lock in lab_lock.LOCKS for problem in lab_lock.check(lab.root, lock)]
+    if problems:
+        yield Reason(kind="pins", text=_some(problem.partition(". Run")[0] for problem in problems), hint="run 'replab pin'")
+    moved = []
+    engine = get_engine(lab.engine)
+    for one, device in jobs.builds(lab):
+        if faults := engine.verify(one, lab.cache, device):
+            text = f"{one.place(device)} is not what its lock says: {installed.some(faults)}"
+            yield Reason(kind="pins", text=text, hint="run 'replab build', which builds it anew, and 'snakemake --cores all'")
+    for one, device in jobs.builds(lab):
+        identity, lock = _facts(lab, one.place(device)).get("identity"), pins.lock_of(one, device)
+        if lab.engine == "uv" and identity and lock.is_file():
+            now = hashlib.sha256(lock.read_bytes() + one.python.encode()).hexdigest()
+            moved += [one.place(device)] if now != identity else []
+    if moved:
+        text = f"{_some(moved)} ran with another lock than the one at hand"
+        yield Reason(kind="pins", text=text, hint="run 'snakemake --cores all'")
+
+
+def _controls(lab: Lab) -> Iterator[Reason]:
+    scores = _json(lab.results / "run.json").get("controls") or {}
+    names = {"rounding": "known-equal rewrites", "semantic": "planted mistakes"}
+    for kind, (good, total) in sorted(scores.items()):
+        if good < total:
+            text = f"{total - good} of {total} {names.get(kind, kind)} came out otherwise"
+            yield Reason(kind="controls", text=text, hint="see the report's page Controls")
+
+
+def _facts(lab: Lab, name: str) -> dict[str, Any]:
+    return _json(lab.results / "environments" / f"{name}.json")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = ledger.load_json(path)
+    except StoreError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    found: list[dict[str, Any]] = tables.rows(path, ["id", "key"])
+    return found

@@ -1,0 +1,142 @@
+"""The pages about versions: the index of a site, a version's first page, what changed, and how a replay went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from replab import resources
+from replab.publish.changes import Changes, by_case
+from replab.report.data.words import count, plural
+
+TEMPLATES = resources.ROOT / "reports" / "publication"
+STYLE = "publication.css"
+SHOWN = 1000
+"""Rows of one table on a page; beyond that, the page points to the file that has all of them."""
+WORDS = {
+    "added": "added",
+    "removed": "removed",
+    "re-pinned": "pinned otherwise",
+    "elsewhere": "the same lock, on another machine or engine",
+}
+
+
+def _render(template: str, target: Path, *, style: str, **values: Any) -> None:
+    env = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(env.get_template(template).render(style=style, **values), encoding="utf-8", newline="\n")
+
+
+def write_style(folder: Path) -> None:
+    """The sheet that the pages of a site share."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / STYLE).write_bytes((TEMPLATES / STYLE).read_bytes())
+
+
+def write_version(folder: Path, about: Mapping[str, Any]) -> None:
+    """The first page of a version; it brings its own sheet, so that the folder can be taken away."""
+    write_style(folder)
+    _render("version.html.j2", folder / "index.html", style=STYLE, title=about["version"], notices=about["notices"], about=about)
+
+
+def change_page(old: str, new: str) -> str:
+    """Where the page on what changed from ``old`` to ``new`` lies, below the site."""
+    return f"changes/{old}...{new}.html"
+
+
+def write_index(folder: Path, listed: Sequence[Mapping[str, Any]]) -> None:
+    """The index of a site; ``listed`` are the entries of versions.json, the oldest first."""
+    names = [one["version"] for one in listed]
+    rows = []
+    for place, one in enumerate(listed):
+        page = [(change_page(names[place - 1], names[place]), f"since {names[place - 1]}")] if place else []
+        rows.append({**one, "changes": page})
+    pairs = [(change_page(old, new), f"{old} → {new}") for b, new in enumerate(names) for old in names[:b]]
+    newest = listed[-1] if listed else {}
+    _render(
+        "index.html.j2",
+        folder / "index.html",
+        style=f"static/{STYLE}",
+        title="Published results",
+        notices=[],
+        versions=rows[::-1],
+        newest=newest,
+        pairs=pairs[::-1],
+    )
+
+
+def write_changes(folder: Path, found: Changes, notices: Sequence[str]) -> None:
+    """The page on what changed between two versions, at its place below ``folder``."""
+    steady = [one for one in found.cells if not one.unsteady]
+    groups = (
+        ("Verdict, cause or status changed", "verdicts", [one for one in steady if one.what != ("bits",)]),
+        ("Only the bits changed", "bits", [one for one in steady if one.what == ("bits",)]),
+        ("Cells that give other bits whenever they run", "unsteady", [one for one in found.cells if one.unsteady]),
+    )
+    _render(
+        "changes.html.j2",
+        folder / change_page(found.old, found.new),
+        style=f"../static/{STYLE}",
+        title=f"{found.old} → {found.new}",
+        notices=notices,
+        found=found,
+        summary=summary(found),
+        words=WORDS,
+        by_case=by_case(found),
+        cases=sorted(found.added.keys() | found.removed.keys()),
+        sections=_sections(groups),
+    )
+
+
+def summary(found: Changes) -> str:
+    """What changed, in a sentence or two."""
+    steady = [one for one in found.cells if not one.unsteady]
+    parts = []
+    for kind in ("verdict", "cause", "status", "bits"):
+        number = sum(kind in one.what for one in steady)
+        parts += [f"{plural(number, 'result')} changed {'their' if number != 1 else 'its'} {kind}"] if number else []
+    for kind, text in WORDS.items():
+        names = [one.name for one in found.environments if one.what == kind]
+        parts += [f"{text}: {', '.join(names)}"] if names else []
+    added, removed = sum(found.added.values()), sum(found.removed.values())
+    parts += [f"{plural(added, 'cell')} of new cases or modes"] if added else []
+    parts += [f"{plural(removed, 'cell')} of cases or modes that are gone"] if removed else []
+    told = "; ".join(parts) if parts else "Nothing changed"
+    rest = f" {count(found.same)} results are the same." if found.same else ""
+    return f"{told[0].upper()}{told[1:]}.{rest}"
+
+
+def write_replay(folder: Path, found: Mapping[str, Any], lines: Sequence[str]) -> None:
+    """The page on how a replay went: ``index.html`` in ``folder``."""
+    write_style(folder)
+    kinds = (
+        ("Other bits, outside of the envelope, or another status", "other"),
+        ("Other bits, within the envelope", "within"),
+        ("Not repeatable: other bits were to be expected", "unsteady"),
+    )
+    groups = [(title, kind, [one for one in found["cells"] if one["kind"] == kind]) for title, kind in kinds]
+    _render(
+        "replay.html.j2",
+        folder / "index.html",
+        style=STYLE,
+        title=f"Replay of {found['version']}",
+        notices=found["notices"],
+        found=found,
+        summary=lines,
+        sections=_sections(groups),
+    )
+
+
+def _sections(groups: Any) -> list[tuple[str, str, Any, str]]:
+    """Groups of rows that have any, cut to what a page shows, with the number of those left out in words."""
+    return [(title, anchor, rows[:SHOWN], count(len(rows) - SHOWN) if len(rows) > SHOWN else "") for title, anchor, rows in groups if rows]

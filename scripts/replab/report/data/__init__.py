@@ -1,0 +1,1 @@
+"""What pages are made from: tables as rows, evidence, links and words."""

@@ -1,0 +1,172 @@
+"""Tables of a run → page objects. The only module of the report that reads tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from math import nan
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from replab.report.data.cells import shown
+from replab.report.data.evidence import Index
+from replab.report.data.results import (
+    AttributionRow,
+    CellRow,
+    CurveRow,
+    DefaultRow,
+    ElsewhereRow,
+    MeasurementRow,
+    PairRow,
+    PlatformRow,
+    ReportError,
+    Results,
+    ScriptRow,
+    TrajectoryRow,
+)
+from replab.report.data.words import CLAIM_VERDICTS, OUTCOMES, short_paths
+from replab.report.pages.pages import Site
+from replab.report.views.answer import answer
+from replab.report.views.atlas import defaults
+from replab.report.views.between import Between
+from replab.report.views.causes import cause_sections, causes
+from replab.report.views.claims import claims
+from replab.report.views.controls_and_provenance import controls, provenance
+from replab.report.views.matrix import matrix
+from replab.report.views.modes import modes
+from replab.report.views.operations import operations
+from replab.report.views.recurrent import recurrent
+from replab.report.views.training import training
+from replab.report.views.upgrade_and_port import port, upgrade
+from replab.report.views.what_to_set import settings
+from replab.store import ledger, tables
+
+Row = TypeVar(
+    "Row", CellRow, PairRow, CurveRow, AttributionRow, MeasurementRow, DefaultRow, TrajectoryRow, ScriptRow, ElsewhereRow, PlatformRow
+)
+TABLES = ("cells", "pairs", "curves", "attributions", "measurements", "defaults")
+FACTS = ("environments", "run", "cases", "claims", "sources")
+VARIED = ("repeat", "variant")
+PROSE = frozenset({"reason", "why", "notes", "note", "cause"})
+"""Columns in which a framework or a sandbox speaks, and may name files of the machine."""
+
+
+def _text(value: Any) -> str:
+    """A whole number in a column with gaps comes as a float; it is written without its point."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _column(frame: pd.DataFrame, name: str, kind: str, default: Any) -> list[Any]:
+    """A column as plain Python values of ``kind``, gaps filled with ``default``; a column that is not there is all gaps."""
+    if name not in frame.columns:
+        return [default] * len(frame)
+    column = frame[name]
+    if kind == "float":
+        return [float(value) for value in pd.to_numeric(column, errors="coerce").fillna(nan)]
+    if kind == "int":
+        return [int(value) for value in pd.to_numeric(column, errors="coerce").fillna(default)]
+    values = zip(column.to_numpy(object), column.isna().to_numpy(), strict=True)  # pandas iterates over its own arrays ten times as slowly
+    if kind == "bool":
+        return [default if gap else bool(value) for value, gap in values]
+    if isinstance(column.dtype, pd.StringDtype):
+        return [default if gap else value for value, gap in values]
+    return [default if gap else _text(value) for value, gap in values]
+
+
+def _rows(path: Path, row: type[Row]) -> tuple[Row, ...]:
+    frame = tables.read(path)
+    names = [field.name for field in fields(row)]
+    columns = [_column(frame, field.name, str(field.type), field.default) for field in fields(row)]
+    for name in PROSE & set(names):
+        at = names.index(name)
+        columns[at] = [short_paths(text) for text in columns[at]]
+    return tuple(row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True))
+
+
+def _optional(path: Path, row: type[Row]) -> tuple[Row, ...]:
+    """A table that only pages need: a folder of results may lack it, and then the pages lack what it shows."""
+    return _rows(path, row) if path.is_file() else ()
+
+
+def _without_paths(value: Any) -> Any:
+    """The same structure with the paths in its texts shortened."""
+    if isinstance(value, dict):
+        return {key: _without_paths(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_without_paths(member) for member in value]
+    return short_paths(value) if isinstance(value, str) else value
+
+
+def is_plain(row: CellRow) -> bool:
+    """A result as its case was declared, of the default variant."""
+    return row.variant in {"default", ""} and not row.aligned
+
+
+def divided(cells: Iterable[CellRow], pairs: Iterable[PairRow]) -> dict[str, Any]:
+    """Cells and pairs as ``Results`` takes them: results as declared apart from the runs that only explain them."""
+    cells, pairs = tuple(cells), tuple(pairs)
+    varied = tuple(row for row in cells if not is_plain(row))
+    others = {row.id for row in varied}
+    return {
+        "cells": tuple(row for row in cells if is_plain(row)),
+        "varied": varied,
+        "pairs": tuple(row for row in pairs if row.axis not in VARIED and row.left not in others and row.right not in others),
+        "varied_pairs": tuple(row for row in pairs if row.axis in VARIED),
+    }
+
+
+def load(results: Path) -> Results:
+    """The tables in a results folder.
+
+    Raises ``ReportError`` naming every file that is missing, and ``StoreError`` naming one that is damaged.
+    """
+    wanted = [*(f"{name}.parquet" for name in TABLES), *(f"{name}.json" for name in FACTS)]
+    missing = [name for name in wanted if not (results / name).is_file()]
+    if missing:
+        raise ReportError(f"no {', '.join(missing)} here", where=str(results), hint="Run `make run` first: it writes the tables.")
+    return Results(
+        **divided(_rows(results / "cells.parquet", CellRow), _rows(results / "pairs.parquet", PairRow)),
+        attributions=_rows(results / "attributions.parquet", AttributionRow),
+        measurements=_rows(results / "measurements.parquet", MeasurementRow),
+        defaults=_rows(results / "defaults.parquet", DefaultRow),
+        claims=tuple(_without_paths(ledger.load_json(results / "claims.json"))),
+        sources=tuple(_without_paths(ledger.load_json(results / "sources.json"))),
+        curves=_rows(results / "curves.parquet", CurveRow),
+        trajectories=_optional(results / "trajectories.parquet", TrajectoryRow),
+        scripts=_optional(results / "scripts.parquet", ScriptRow),
+        elsewhere=_optional(results / "elsewhere.parquet", ElsewhereRow),
+        platforms=_optional(results / "platforms.parquet", PlatformRow),
+        environments=_without_paths(ledger.load_json(results / "environments.json")),
+        run=_without_paths(ledger.load_json(results / "run.json")),
+        cases=ledger.load_json(results / "cases.json"),
+    )
+
+
+def site(results: Results) -> Site:
+    """Every page of the report."""
+    cells = shown(results)
+    index = Index(results, cells)
+    between = Between(results, cells)
+    version = str(results.run.get("version") or "")
+    commit = str(results.run.get("commit") or "")
+    return Site(
+        version=version,
+        footer=" · ".join(part for part in (f"replab {version}".strip(), f"commit {commit[:12]}" if commit else "") if part),
+        answer=answer(results, cells),
+        claims=claims(results, index),
+        causes=causes(results, index),
+        modes=modes(results, index),
+        defaults=defaults(results, index),
+        matrix=matrix(results, cells),
+        operations=operations(results, cells, cause_sections(results, index)),
+        upgrade=upgrade(between),
+        port=port(between, lambda ends: settings(results, index, ends)),
+        recurrent=recurrent(results, cells, index),
+        training=training(results, cells, index),
+        controls=controls(results),
+        provenance=provenance(results, cells, index),
+        outcomes=tuple(OUTCOMES.values()),
+        claim_outcomes=tuple(CLAIM_VERDICTS.values()),
+    )

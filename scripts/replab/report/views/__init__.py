@@ -1,0 +1,1 @@
+"""What each part of the report says, computed from rows."""

@@ -1,0 +1,131 @@
+"""The page of claims: every statement with its verdict, the number that decides it, and where that comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from replab.report.data.evidence import Index, claim_anchor
+from replab.report.data.results import Results
+from replab.report.data.words import CLAIM_VERDICTS, Outcome, listing, natural, number, plural
+from replab.report.pages.claims import ClaimCard, ClaimGroup, ClaimPlace, ClaimsPage
+from replab.report.pages.parts import Link
+
+UNKNOWN = CLAIM_VERDICTS["not testable here"]
+_KINDS = (
+    ("claim", "Claims", "What articles say about why TensorFlow, Keras, NumPy and PyTorch give different numbers."),
+    ("example", "Examples", "The programs with which they say it, run in every environment that can run them."),
+    ("", "Others", "Statements of another kind."),
+)
+
+
+def verdict(entry: Mapping[str, Any]) -> Outcome:
+    """The verdict of a claim, or of one environment on it."""
+    return CLAIM_VERDICTS.get(str(entry.get("verdict") or ""), UNKNOWN)
+
+
+def counted(claims: Sequence[Mapping[str, Any]]) -> tuple[tuple[Outcome, int], ...]:
+    """How many claims have each verdict; verdicts that do not occur are left out."""
+    found = [verdict(entry).name for entry in claims]
+    return tuple((outcome, found.count(name)) for name, outcome in CLAIM_VERDICTS.items() if name in found)
+
+
+def counted_words(claims: Sequence[Mapping[str, Any]]) -> str:
+    """``3 supported, 1 refuted``."""
+    return listing([f"{many} {outcome.name}" for outcome, many in counted(claims)])
+
+
+def _number(entry: Mapping[str, Any]) -> float | None:
+    value = entry.get("number")
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _place(environment: str, framework: str, entry: Mapping[str, Any], index: Index) -> ClaimPlace:
+    value, unit, outcome = _number(entry), str(entry.get("unit") or ""), verdict(entry)
+    said = f"{number(value)} {unit}".strip() if value is not None else ""
+    return ClaimPlace(
+        environment=environment,
+        framework=framework,
+        outcome=outcome,
+        number=said,
+        words=str(entry.get("words") or ""),
+        text=f"{environment}: {outcome.name}" + (f", {said}" if said else ""),
+        evidence=_links(entry, index),
+    )
+
+
+def _links(entry: Mapping[str, Any], index: Index) -> tuple[Link, ...]:
+    return tuple(dict.fromkeys(index.link(one) for one in entry.get("evidence") or [] if isinstance(one, Mapping)))
+
+
+def _figure(found: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:
+    """(the deciding number or its range, its unit, where the ends are), over the environments that were judged."""
+    values = [(value, str(entry.get("unit") or ""), name) for name, entry in found.items() if (value := _number(entry)) is not None]
+    units = {unit for _, unit, _ in values}
+    if not values or len(units) != 1:
+        return "", "", ""
+    low, high = min(values, key=lambda one: one[0]), max(values, key=lambda one: one[0])
+    unit = units.pop()
+    if number(low[0]) == number(high[0]):
+        return number(high[0]), unit, ""
+    return f"{number(low[0])} … {number(high[0])}", unit, f"least in {low[2]}, most in {high[2]}"
+
+
+def _card(entry: Mapping[str, Any], environments: Sequence[tuple[str, str]], index: Index) -> ClaimCard:
+    identity = str(entry.get("id") or "")
+    judged = entry.get("by_environment") or {}
+    found = {name: judged[name] for name, _ in environments if name in judged}
+    figure, unit, where = _figure(found)
+    outcome, statement = verdict(entry), str(entry.get("statement") or "")
+    return ClaimCard(
+        id=identity,
+        anchor=claim_anchor(identity),
+        source=str(entry.get("source") or ""),
+        statement=statement,
+        outcome=outcome,
+        words=str(entry.get("words") or entry.get("missing") or ""),
+        figure=figure,
+        unit=unit,
+        where=where,
+        rule=tuple(part for part in str(entry.get("rule") or "").split("\n\n") if part.strip()),
+        published=str(entry.get("published") or ""),
+        truth=str(entry.get("truth") or ""),
+        measured=str(entry.get("measured") or ""),
+        untested=str(entry.get("untested") or ""),
+        places=tuple(_place(name, framework, found[name], index) for name, framework in environments if name in found),
+        evidence=_links(entry, index),
+        search=f"{identity} {statement} {entry.get('words') or ''}".lower(),
+    )
+
+
+def _environments(results: Results) -> tuple[tuple[str, str], ...]:
+    """(environment, framework) of all that claims are judged in, oldest first within each framework."""
+    order = {row.environment: (row.framework, row.environment_order) for row in results.cells}
+    asked = {name: str((entry.get("asked") or {}).get("framework") or "") for name, entry in results.environments.items()}
+    names = {str(name) for entry in results.claims for name in entry.get("by_environment") or {}}
+    known = sorted(names, key=lambda name: (*order.get(name, (asked.get(name, ""), 0)), natural(name)))
+    return tuple((name, order.get(name, (asked.get(name, ""), 0))[0]) for name in known)
+
+
+def cards(results: Results, index: Index) -> tuple[ClaimCard, ...]:
+    """All claims, for pages that show some of them."""
+    environments = _environments(results)
+    return tuple(_card(entry, environments, index) for entry in results.claims)
+
+
+def claims(results: Results, index: Index) -> ClaimsPage:
+    """Every claim and example, in the order of their ids."""
+    environments = _environments(results)
+    groups = []
+    kinds = {kind for kind, *_ in _KINDS}
+    for kind, title, intro in _KINDS:
+        mine = [entry for entry in results.claims if (str(entry.get("kind") or "") if entry.get("kind") in kinds else "") == kind]
+        cards = tuple(_card(entry, environments, index) for entry in sorted(mine, key=lambda one: natural(str(one.get("id") or ""))))
+        if cards:
+            groups.append(ClaimGroup(title=title, anchor=kind or "others", intro=intro, cards=cards))
+    lede = "This run judged no claim: none is written down, or the step that judges them did not run."
+    if results.claims:
+        lede = f"Of {plural(len(results.claims), 'statement')}, {counted_words(results.claims)}."
+    judged = [{place.environment: place for place in card.places} for group in groups for card in group.cards]
+    overview = tuple((name, tuple(places.get(name) for places in judged)) for name, _ in environments)
+    return ClaimsPage(lede=lede, counts=counted(results.claims), groups=tuple(groups), environments=overview)

@@ -1,0 +1,156 @@
+"""What to set so that two environments of different frameworks agree, what stays apart then, and defaults whose effect nobody measured."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import Any
+
+from replab.defaults.atlas import ABSENT, REQUIRED
+from replab.report.data.evidence import SIDES, Index, default_anchor
+from replab.report.data.results import AttributionRow, DefaultRow, Results
+from replab.report.data.words import MISSING, derivative_name, number, portion
+from replab.report.views.atlas import python_text, same_text
+from replab.report.views.between import Ends
+from replab.report.views.factor_shares import METHOD as SUBSETS, OWN, known_outcome
+from replab.report.views.hypotheses import METHOD as HYPOTHESIS, short_value
+from replab.report.views.matrix import CODES
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Rows as the page shows them, the largest effect first."""
+
+    settings: tuple[Sequence[Any], ...]
+    """[case, page, what was measured, [[factor, API and value of each side, share]], effect, before, after, page of the run]."""
+    stays: tuple[Sequence[Any], ...]
+    """[case, page, what was measured, factors that were aligned, effect, left after aligning, before, after, note]."""
+    untried: tuple[Sequence[Any], ...]
+    """[API, parameter, name left, value left, name right, value right, page]."""
+
+
+class _Values:
+    """What each side does when nobody says: read from the environment, else found by the search for causes."""
+
+    def __init__(self, results: Results) -> None:
+        self._read: dict[tuple[str, str, str], DefaultRow] = {(row.api, row.parameter, row.environment): row for row in results.defaults}
+        self._apis = {row.api for row in results.defaults}
+        self._found: dict[tuple[str, str, str], dict[str, str]] = {}
+        self._truth: dict[tuple[str, str], dict[str, str]] = {}
+        for row in results.attributions:
+            if row.method == HYPOTHESIS and row.named:
+                environment = row.pair.partition(SIDES)[0].partition(":")[0]
+                self._found.setdefault((row.family, row.case, environment), {}).update(_assignments(row.left_value))
+                self._truth.setdefault((row.family, row.case), {}).update(_assignments(row.right_value))
+
+    def api(self, case: str, factor: str, environment: str) -> DefaultRow | None:
+        """The default that a factor of a case stands for, where the atlas has it: the API is named in the case."""
+        named = sorted((api for api in self._apis if f"_{api}_" in f"_{case}_"), key=lambda api: (-len(api), api))
+        return next((self._read[api, factor, environment] for api in named if (api, factor, environment) in self._read), None)
+
+    def sides(self, row: AttributionRow, factor: str, ends: Ends, told: Sequence[str]) -> list[str]:
+        """API and value of the left side, then of the right: as read where the atlas tells them apart, else as runs have shown."""
+        read = [self.api(row.case, factor, name) for name in ends]
+        apart = all(one is not None and one.status not in {ABSENT, REQUIRED} for one in read)
+        apart = apart and len({one.comparable for one in read if one}) > 1
+        made = []
+        for one, environment, said in zip(read, ends, told, strict=True):
+            if apart and one is not None:
+                made += [one.api_name, _value(one)]
+            else:
+                made += ["", self._shown(row, factor, environment, said)]
+        return made if made[1] != made[3] else ["", OWN, "", OWN]  # a search that finds the same on both sides does not tell them apart
+
+    def _shown(self, row: AttributionRow, factor: str, environment: str, told: str) -> str:
+        if told not in {"", OWN}:
+            return told
+        found = self._found.get((row.family, row.case, environment), {})
+        if factor in found:
+            return short_value(found[factor])
+        truth = self._truth.get((row.family, row.case), {})
+        return f"{short_value(truth[factor])} (as the reference)" if factor in truth else OWN
+
+
+def _value(row: DefaultRow) -> str:
+    """As Python writes it, with what it means where that is something else."""
+    value, meaning = python_text(row.value), python_text(row.comparable)
+    return value if same_text(row.comparable, row.value) else f"{value}, which is {meaning}"
+
+
+def _assignments(text: str) -> Mapping[str, str]:
+    """``epsilon = 1e-07, learning_rate = 0.001`` by name."""
+    parts = (part.partition(" = ") for part in text.split(", "))
+    return {name: value for name, equals, value in parts if equals}
+
+
+def _size(row: AttributionRow) -> float:
+    """What has no size (NaN, another type) counts as large."""
+    return 1e300 if isnan(row.discrepancy) else row.discrepancy
+
+
+def _measured(rows: Iterable[AttributionRow]) -> str:
+    return ", ".join(dict.fromkeys(f"{row.dtype} {derivative_name(row.derivative)}" for row in rows))
+
+
+def settings(results: Results, index: Index, ends: Ends) -> Settings:
+    """What the runs with aligned factors say about two environments, and which of their defaults differ beside that."""
+    wanted = {SIDES.join(ends), SIDES.join(reversed(ends))}
+    values = _Values(results)
+    groups: dict[tuple[str, str], dict[tuple[str, int], list[AttributionRow]]] = defaultdict(lambda: defaultdict(list))
+    for row in results.attributions:
+        if row.method == SUBSETS and row.axis == "framework" and row.role != "control" and row.pair in wanted:
+            groups[row.family, row.case][row.dtype, row.derivative].append(row)
+    enough: list[tuple[float, list[Any]]] = []
+    stays: list[tuple[float, list[Any]]] = []
+    used: set[tuple[str, str]] = set()
+    for (family, case), found in groups.items():
+        by_answer: dict[str, list[list[AttributionRow]]] = defaultdict(list)
+        for _, rows in sorted(found.items(), key=lambda item: (item[0][1], item[0][0] != "float32", item[0][0])):
+            by_answer[rows[0].sufficient].append(rows)
+        work = index.cause(family, case)
+        for sufficient, answers in by_answer.items():
+            rows = answers[0]
+            first = rows[0]
+            told = _measured(one[0] for one in answers)
+            size = max(_size(one[0]) for one in answers)
+            effect = number(size) if size < 1e300 else MISSING
+            verdicts = [CODES[known_outcome(name).name] for name in (first.verdict, first.verdict_aligned)]
+            if not sufficient:
+                names = ", ".join(sorted({row.factor for row in rows}))
+                left = number(first.discrepancy_aligned)
+                stays.append((size, [work.text, work.href, told, names, effect, left, *verdicts, first.note]))
+                continue
+            turned = first.pair != SIDES.join(ends)
+            parts = []
+            for row in sorted(rows, key=lambda row: (-row.share, row.factor)):
+                if row.factor in sufficient.split("+"):
+                    one, other = (row.right_value, row.left_value) if turned else (row.left_value, row.right_value)
+                    sides = values.sides(row, row.factor, ends, (one, other))
+                    parts.append([row.factor, *sides, portion(row.share), short_value(row.aligned_value)])
+                    read = values.api(case, row.factor, ends.left) or values.api(case, row.factor, ends.right)
+                    used |= {(read.api, read.parameter)} if read else set()
+            run = index.cell(first.evidence) if first.evidence else index.cell(first.left)
+            enough.append((size, [work.text, work.href, told, parts, effect, *verdicts, run.href]))
+    return Settings(
+        settings=tuple(row for _, row in sorted(enough, key=lambda item: (-item[0], item[1][0]))),
+        stays=tuple(row for _, row in sorted(stays, key=lambda item: (-item[0], item[1][0]))),
+        untried=_untried(results, ends, used),
+    )
+
+
+def _untried(results: Results, ends: Ends, used: set[tuple[str, str]]) -> tuple[Sequence[Any], ...]:
+    """Defaults that both sides have and that differ in their common convention, without those that a run has measured."""
+    places: dict[tuple[str, str], dict[str, DefaultRow]] = defaultdict(dict)
+    for row in results.defaults:
+        places[row.api, row.parameter][row.environment] = row
+    made = []
+    for (api, parameter), sides in sorted(places.items()):
+        left, right = sides.get(ends.left), sides.get(ends.right)
+        if left is None or right is None or (api, parameter) in used or {ABSENT, REQUIRED} & {left.status, right.status}:
+            continue
+        if left.comparable != right.comparable:
+            names = [left.api_name, _value(left), right.api_name, _value(right)]
+            made.append([left.title or api, parameter, *names, f"defaults.html#{default_anchor(api, parameter)}"])
+    return tuple(made)

@@ -1,0 +1,1 @@
+"""Scripts that show one difference by themselves, without the lab."""

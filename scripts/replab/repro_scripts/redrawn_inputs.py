@@ -1,0 +1,111 @@
+"""Inputs of a stand-alone script that are too many to write down: the expression that draws them again, tried before it is used.
+
+NumPy promises the stream of uniform doubles of PCG64 to stay as it is. Normal deviates are made from it by ``statistics.NormalDist``, which
+is in Python's standard library from 3.8 on; the lab itself has them from ``scipy.special.ndtri``, so that some differ in the last bits of
+float64. An expression is therefore evaluated here, and one that does not give the very bytes is not used.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replab.model import Generator
+from replab.run.inputs import seed_of, seed_of_generator
+
+MOST_NUMBERS = 2**17
+"""Larger arrays are not drawn again: a script should not take minutes."""
+HELPERS = {
+    "draw": ["def draw(seed, *shape):", "    return np.random.Generator(np.random.PCG64(seed)).random(shape)"],
+    "bell": [
+        "def bell(seed, *shape):",
+        "    even = np.clip(draw(seed, *shape).ravel(), 2.0**-54, 1 - 2.0**-53)",
+        "    return np.array([*map(NormalDist().inv_cdf, even)]).reshape(shape)",
+    ],
+    "narrow": [
+        "def narrow(x):  # to bfloat16, in float32",
+        '    bits = np.asarray(x, "float32").view("uint32")',
+        '    return (bits + 0x7FFF + (bits >> 16 & 1) >> 16 << 16).astype("uint32").view("float32")',
+    ],
+}
+NEEDS = {"draw": (), "bell": ("draw",), "narrow": ()}
+IMPORTS = {"bell": "from statistics import NormalDist"}
+OLDEST_PYTHON = {"bell": (3, 8)}
+
+
+def of_generator(generator: Generator, dtype: str) -> str:
+    """The expression for an input on the grid of ``dtype``; empty where there is none."""
+    options = generator.options
+    start = hex(seed_of_generator(generator))
+    sizes = list(options.get("shape", ()))
+    shape = ", ".join([start, *map(str, sizes)])
+    match generator.kind:
+        case "normal":
+            return _grid(_scaled(options.get("loc", 0.0), options.get("scale", 1.0), f"bell({shape})"), dtype)
+        case "uniform":
+            low, high = options.get("lo", 0.0), options.get("hi", 1.0)
+            return _grid(_scaled(low, high - low, f"draw({shape})"), dtype)
+        case "one_hot" if len(sizes) == 2:
+            return _grid(f"np.eye({sizes[1]})[np.floor(draw({start}, {sizes[0]}) * {sizes[1]}).astype(int)]", dtype)
+        case "ties":
+            levels = options.get("levels", 5)
+            return _grid(f"np.floor(draw({shape}) * {levels}) - {levels // 2}", dtype)
+        case "integers":
+            low, high = options["lo"], options["hi"]
+            return f'({low} + np.floor(draw({shape}) * {high - low})).astype("{options.get("dtype", "int64")}")'
+        case _:
+            return ""
+
+
+def of_cotangent(name: str, shape: Iterable[int], dtype: str) -> str:
+    """The expression for a cotangent: see ``replab.run.inputs.cotangent``."""
+    return _grid(f"0.5 + draw({', '.join([hex(seed_of(name)), *map(str, shape)])})", dtype)
+
+
+def _scaled(offset: Any, scale: Any, values: str) -> str:
+    product = values if scale == 1 else f"{scale!r} * {values}"
+    return product if offset == 0 else f"{offset!r} + {product}"
+
+
+def _grid(expression: str, dtype: str) -> str:
+    return f"narrow({expression})" if dtype == "bfloat16" else f'np.asarray({expression}, "{dtype}")'
+
+
+def helpers(expressions: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The definitions that expressions need, and their imports."""
+    wanted: list[str] = []
+    for expression in expressions:
+        for name in re.findall(rf"\b({'|'.join(HELPERS)})\(", expression):
+            wanted += [one for one in (*NEEDS[name], name) if one not in wanted]
+    ordered = [name for name in HELPERS if name in wanted]
+    return [line for name in ordered for line in HELPERS[name]], [IMPORTS[name] for name in ordered if name in IMPORTS]
+
+
+def too_old(expressions: Iterable[str], python: str) -> bool:
+    """Whether that version of Python lacks what the expressions need."""
+    version = tuple(int(part) for part in python.split(".")[:2])
+    return any(f"{name}(" in expression and version < oldest for expression in expressions for name, oldest in OLDEST_PYTHON.items())
+
+
+def gives(expression: str, values: NDArray[Any]) -> bool:
+    """Whether the expression gives exactly these values."""
+    if values.size > MOST_NUMBERS:
+        return False
+    found = _evaluated(expression)
+    return found.shape == values.shape and bool(np.array_equal(found, values.astype(found.dtype), equal_nan=found.dtype.kind == "f"))
+
+
+@functools.lru_cache(maxsize=256)
+def _evaluated(expression: str) -> NDArray[Any]:
+    lines, imports = helpers([expression])
+    scope: dict[str, Any] = {"np": np}
+    exec("\n".join([*imports, *lines]), scope)  # noqa: S102 (the constants above)
+    return np.asarray(eval(expression, scope))  # noqa: S307 (made of numbers by the functions above)
+
+
+__all__ = ["MOST_NUMBERS", "gives", "helpers", "of_cotangent", "of_generator", "too_old"]

@@ -1,0 +1,1 @@
+"""Running cells in sandboxes: inputs, requests, supervision, observation."""

@@ -1,0 +1,342 @@
+"""One batch: what is missing in the store is run in a sandbox, and a manifest says which cells the batch consists of."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import math
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from replab import ids
+from replab.engines.base import Built, Engine, isolation
+from replab.engines.gpus import lease, with_device
+from replab.engines.registry import get_engine
+from replab.errors import EnvironmentUnavailable, SandboxError
+from replab.model import Batch, Cell, Environment, Family, Lab, Limits, Status, Variant
+from replab.plan import planning
+from replab.progress import Progress
+from replab.run.requests import PROBE, requests
+from replab.run.supervise import Summary, run_batch
+from replab.store import ledger
+from replab.store.store import Store, write_atomically
+
+HELD = (errno.EWOULDBLOCK, errno.EACCES)
+"""What the kernel says when another process holds a lock; anything else means that this file system has none."""
+
+
+def input_index(lab: Lab, family: str) -> dict[str, Any]:
+    """What the rule ``inputs`` wrote for a family."""
+    loaded: dict[str, Any] = ledger.load_json(lab.results / "inputs" / f"{family}.json")
+    return loaded
+
+
+def environment_facts(lab: Lab, name: str) -> dict[str, Any]:
+    """What the rule ``environment`` found out; ``name`` is an environment, or ``Environment.place`` for another device of it."""
+    loaded: dict[str, Any] = ledger.load_json(lab.results / "environments" / f"{name}.json")
+    return loaded
+
+
+def manifest_of(lab: Lab, batch: Batch) -> dict[str, Any]:
+    """What the rule ``batch`` wrote: the cells that a batch consists of, and what running them took."""
+    loaded: dict[str, Any] = ledger.load_json(lab.results / "batches" / f"{ids.batch_id(batch)}.json")
+    return loaded
+
+
+def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: str = "*") -> dict[str, Any]:
+    """Run the missing cells of ``batch`` whose id matches ``only`` and write the manifest; returns it.
+
+    Raises ``LabError`` when the lab itself fails; cells that fail are records.
+    """
+    with _alone(lab, ids.batch_id(batch)):
+        return _run_batch_job(lab, batch, manifest=manifest, log=log, only=only)
+
+
+def _run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: str) -> dict[str, Any]:
+    store, begin = Store(lab.results / "store"), time.time()
+    _doubt_killed(lab, batch, store)
+    whole = plan_batch(lab, batch, store, only)
+    summary = Summary()
+    if whole.missing and lab.engine == "apptainer":
+        from replab.run import apptainer_jobs  # noqa: PLC0415 (that module plans batches too)
+
+        summary = apptainer_jobs.adopt(lab, ids.batch_id(batch), whole, store)
+    elif whole.missing:
+        with _device(batch.device) as gpus:
+            summary = _run(lab, whole, store, log, batch, gpus)
+    entries = [_entry(store, whole.facts, cell.left_out, one, summary.again.get(one["key"])) for cell, one in whole.planned]
+    effect = whole.variant.effect.get(whole.environment.framework, {})
+    if idle := _without_effect(store, effect, entries):
+        entries = [entry | {"status": Status.SKIPPED, "key": "", "reason": idle, "files": []} for entry in entries]
+    result = {
+        "schema": 1,
+        "batch": ids.batch_id(batch),
+        "cells": entries,
+        "began": begin,
+        "import_seconds": summary.import_seconds,
+        "cell_seconds": summary.cell_seconds,
+        "wall_seconds": summary.wall_seconds,
+        "sandboxes": summary.sandboxes,
+        "peak_mb": round(summary.peak_mb, 1),
+        "ran": dict(sorted(summary.statuses.items())),
+        "limits": {status: limit_of(status, lab.limits) for status in (Status.TIMEOUT, Status.OOM)},
+    }
+    write_atomically(manifest, json.dumps(result, sort_keys=True, indent=0).encode())
+    return result
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned:
+    """A batch, and what of it is missing in the store."""
+
+    environment: Environment
+    families: tuple[Family, ...]
+    variant: Variant
+    facts: dict[str, Any]
+    planned: list[tuple[Cell, dict[str, Any]]]
+    """Every cell with its request, those that are left out too."""
+    missing: list[dict[str, Any]]
+    """Requests of the cells that have no sound result, each key once."""
+
+
+def plan_batch(lab: Lab, batch: Batch, store: Store, only: str = "*") -> Planned:
+    """What a batch consists of, as far as its cells' ids match ``only``."""
+    environment, families, variant = planning.parts(lab, batch)
+    facts = environment_facts(lab, environment.place(batch.device))
+    cells = [(cell, one) for cell, one in planned(lab, batch, facts) if fnmatchcase(one["id"], only)]
+    missing: dict[str, dict[str, Any]] = {}
+    if facts["status"] == Status.OK:
+        missing = {one["key"]: one for _, one in cells if one["key"] and not _settled(store.sound(one["key"]), lab.limits)}
+    return Planned(environment=environment, families=families, variant=variant, facts=facts, planned=cells, missing=list(missing.values()))
+
+
+def limit_of(status: str, limits: Limits) -> float:
+    """The limit that a status is about, in seconds or MiB; 0 for the others."""
+    about: dict[str, float] = {Status.TIMEOUT: limits.seconds, Status.OOM: float(limits.memory_mb)}
+    return about.get(status, 0.0)
+
+
+def _settled(record: Mapping[str, Any] | None, limits: Limits) -> bool:
+    """Whether there is a result that need not be run again: a cell that was stopped at a lower limit than today's is."""
+    return record is not None and limit_of(record["status"], limits) <= record.get("limit", math.inf)
+
+
+def planned(lab: Lab, batch: Batch, facts: Mapping[str, Any]) -> list[tuple[Cell, dict[str, Any]]]:
+    """Every cell of a batch with its request; keys are those of the platform that ``facts`` (of the environment) tell of."""
+    environment, families, variant = planning.parts(lab, batch)
+    built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
+    return [
+        one
+        for family in families
+        for one in requests(
+            family,
+            environment,
+            variant,
+            input_index(lab, family.name),
+            built,
+            planning.cells(family, environment, variant, lab.coverage, batch.device),
+        )
+    ]
+
+
+@contextlib.contextmanager
+def _device(device: str) -> Iterator[tuple[str, ...]]:
+    """The indexes of the GPUs that a batch may use; held for as long as it runs."""
+    if device == "cpu":
+        yield ()
+        return
+    with lease(lambda line: print(line, flush=True)) as gpu:  # noqa: T201 - to the log of the job
+        yield (gpu.index,)
+
+
+def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: Sequence[str]) -> Summary:
+    environment, families, variant, cells = whole.environment, whole.families, whole.variant, whole.missing
+    engine, name = get_engine(lab.engine), ids.batch_id(batch)
+    built = engine.build(environment, lab.cache, lambda _: None, batch.device)
+    _check_platform(with_device(engine.platform(built), batch.device), whole.facts["platform"], environment, lab)
+    observed = lab.results / "environments" / f"{environment.place(batch.device)}.json"
+    _check_interpreter(built.interpreter, whole.facts, environment, observed)
+    staging = lab.results / "staging" / name
+    data = lab.results / "inputs" / "data"
+    variables = variant.variables.get(environment.framework, {})
+    readable = [PROBE, *(family.folder for family in families), data]
+    staging.mkdir(parents=True, exist_ok=True)
+    request = {
+        "schema": 1,
+        "environment": environment.name,
+        "framework": environment.framework,
+        "inputs": str(data),
+        "variant": variant.name,
+        "threads": variant.threads,
+        "switches": dict(variant.switches.get(environment.framework, {})),
+        "device": batch.device,
+        "cells": cells,
+        "isolation": isolation(
+            engine, built, variables=variables, threads=variant.threads, limits=lab.limits, writable=staging, readable=readable, gpus=gpus
+        ),
+    }
+
+    def launch(request_path: Path, folder: Path) -> Any:
+        return engine.command(
+            built,
+            [str(PROBE / "main.py"), "--request", str(request_path), "--out", str(folder)],
+            variables=variables,
+            threads=variant.threads,
+            limits=lab.limits,
+            writable=folder,
+            readable=readable,
+            gpus=gpus,
+        )
+
+    progress = Progress(lab.results / "progress" / f"{name}.json", name, total=len(cells))
+
+    computing = _computing(lab, name)
+    if built.installed:
+        write_atomically(computing, json.dumps({"installed": built.installed, "keys": [cell["key"] for cell in cells]}).encode())
+
+    def fail(cell: dict[str, Any], status: Status, reason: str, seconds: float) -> None:
+        store.write_failure(cell["key"], cell["id"], status, reason, seconds, limit_of(status, lab.limits))
+
+    try:
+        summary = run_batch(
+            launch,
+            request,
+            staging,
+            limits=lab.limits,
+            adopt=lambda key: store.adopt(key, staging, observed=True),
+            fail=fail,
+            progress=progress.update,
+            log=log,
+        )
+    finally:
+        progress.finish()
+        _check_untouched(engine, built, store, staging, cells)
+        computing.unlink(missing_ok=True)
+    shutil.rmtree(staging, ignore_errors=True)  # all of it is in the store now; after a failure it stays, and is adopted at the next start
+    return summary
+
+
+@contextlib.contextmanager
+def _alone(lab: Lab, name: str) -> Iterator[None]:
+    """Hold a batch: a job that a scheduler started twice, or one that outlived its workflow, is waited for, whatever node it runs on.
+
+    The kernel (of the file server, on a shared disk) lets go of it when the process ends, however. A file system without locks is used
+    without.
+    """
+    place = lab.results / "staging" / f".{name}.lock"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in HELD:
+                print(f"another process is at work on {name}: waiting for it", flush=True)  # noqa: T201 (the log of a job)
+                with contextlib.suppress(OSError):
+                    fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _check_platform(here: str, observed: str, environment: Environment, lab: Lab) -> None:
+    """Results are kept by the platform that the environment was observed on: another processor or C library would be filed as that one."""
+    words = here.split()  # a selection without torch.compile names no compiler, which stands last
+    if observed.split()[: len(words)] != words:
+        raise EnvironmentUnavailable(
+            f"this machine is {here}, and the environment was observed on {observed}",
+            where=environment.name,
+            hint="Ask the scheduler for nodes of one kind (docs/cluster.md), or remove "
+            f"{lab.results / 'environments' / environment.name}.json to compute on this kind",
+        )
+
+
+def _check_interpreter(here: Mapping[str, str], facts: Mapping[str, Any], environment: Environment, place: Path) -> None:
+    """Results are shown beside the interpreter that the environment was observed with: another one is observed first.
+
+    ``place``: what was observed, taken away where it holds no more.
+    """
+    before = facts.get("interpreter") or here
+    if here and before != here:
+        place.unlink(missing_ok=True)
+        raise EnvironmentUnavailable(
+            f"its interpreter is another one, or was changed, since it was observed: Python {here['version']} ({here['build']}) now, "
+            f"{before.get('version')} ({before.get('build')}) then",
+            where=environment.name,
+            hint="It is observed again at the next start",
+        )
+
+
+def _check_untouched(engine: Engine, built: Built, store: Store, staging: Path, cells: Sequence[Mapping[str, Any]]) -> None:
+    """An environment that was changed while cells ran in it has computed nothing: they are forgotten, and the batch has failed."""
+    if problem := engine.changed(built):
+        _forget(store, staging, [cell["key"] for cell in cells])
+        raise SandboxError(
+            f"was changed while cells ran in it ({problem}): their results are not kept",
+            where=built.environment.name,
+            hint="Find out what writes there: functions must not, nor pip. It is built anew when it is next used",
+        )
+
+
+def _doubt_killed(lab: Lab, batch: Batch, store: Store) -> None:
+    """A batch that was killed did not look at its environment again: where that is another build by now, its cells are forgotten."""
+    computing = _computing(lab, ids.batch_id(batch))
+    if not computing.is_file():
+        return
+    environment, _, _ = planning.parts(lab, batch)
+    try:
+        noted = json.loads(computing.read_text(encoding="utf-8"))
+        installed, keys = noted["installed"], list(noted["keys"])
+    except (ValueError, KeyError, TypeError):  # damaged: it may have been any of them
+        facts = environment_facts(lab, environment.place(batch.device))
+        installed, keys = "", [one["key"] for _, one in planned(lab, batch, facts) if one["key"]]
+    try:
+        same = get_engine(lab.engine).build(environment, lab.cache, lambda _: None, batch.device).installed == installed
+    except EnvironmentUnavailable:
+        same = False
+    if not same:
+        _forget(store, lab.results / "staging" / ids.batch_id(batch), keys)
+    computing.unlink()
+
+
+def _computing(lab: Lab, name: str) -> Path:
+    """Which cells a batch computes in which build of its environment; gone when it has ended."""
+    return lab.results / "staging" / f".{name}.computing.json"
+
+
+def _forget(store: Store, staging: Path, keys: Iterable[str]) -> None:
+    for key in keys:
+        store.cell_path(key).unlink(missing_ok=True)
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def _entry(
+    store: Store, facts: Mapping[str, Any], left_out: str, request: Mapping[str, Any], again: tuple[Status, str] | None
+) -> dict[str, Any]:
+    """One cell in the manifest: where its result is, or why there is none; ``again`` marks one that is to be tried at the next start."""
+    entry: dict[str, Any] = {"id": request["id"], "key": request["key"], "status": "", "reason": "", "files": []}
+    entry["again"] = again is not None
+    if again is not None:
+        return entry | {"status": again[0], "reason": again[1]}
+    if left_out:
+        return entry | {"status": Status.SKIPPED, "reason": left_out}
+    if facts["status"] != Status.OK:
+        reason = facts["reason"] if facts["status"] == Status.SKIPPED else f"the environment is not available here: {facts['reason']}"
+        return entry | {"status": Status.SKIPPED, "key": "", "reason": reason}
+    record, files, sealed = store.describe_sealed(request["key"])  # checked a moment ago, found intact or adopted: not hashed again
+    return entry | {"status": record["status"], "reason": record["reason"], "files": files, "record": sealed}
+
+
+def _without_effect(store: Store, effect: Mapping[str, Any], entries: list[dict[str, Any]]) -> str:
+    """Why the results of a variant say nothing: its switch had no effect, as the process observed of itself; empty when it had."""
+    done = next((entry for entry in entries if entry["status"] == Status.OK), None)
+    if not effect or done is None:
+        return ""
+    record, _ = store.describe(done["key"])
+    observed = json.loads(store.observation_path(record["observation"]).read_text(encoding="utf-8")).get("arithmetic", {})
+    wrong = [f"{name} is {observed.get(name)!r} instead of {wanted!r}" for name, wanted in effect.items() if observed.get(name) != wanted]
+    return f"the switch did not take effect here: {', '.join(wrong)}" if wrong else ""

@@ -1,0 +1,68 @@
+"""What an environment is, observed by the probe from inside a sandbox, apart from what was asked for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from replab import sealed
+from replab.engines.base import Built, Engine, isolation
+from replab.engines.gpus import gpus as local_gpus
+from replab.engines.run_once import TIMED_OUT, run_once
+from replab.errors import EnvironmentUnavailable, SandboxError
+from replab.model import Environment, Lab
+from replab.run.requests import PROBE
+from replab.run.supervise import IMPORT_SECONDS, JOURNAL, NOT_ISOLATED
+
+
+def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, device: str = "cpu") -> dict[str, Any]:
+    """Start a sandbox without cells and return its observation.
+
+    Raises ``EnvironmentUnavailable`` when the framework cannot be imported there.
+    """
+    gpus = tuple(gpu.index for gpu in local_gpus()[:1]) if device != "cpu" else ()  # looked at, not computed on: no lease
+    staging = lab.results / "staging" / f"observe--{environment.place(device)}"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    request = {
+        "schema": 1,
+        "environment": environment.name,
+        "framework": environment.framework,
+        "inputs": str(staging),
+        "variant": "default",
+        "threads": 1,
+        "switches": {},
+        "device": device,
+        "cells": [],
+        "isolation": isolation(engine, built, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE], gpus=gpus),
+    }
+    (staging / "request.json").write_bytes(sealed.seal(request))
+    argv = [str(PROBE / "main.py"), "--request", str(staging / "request.json"), "--out", str(staging)]
+    launch = engine.command(built, argv, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE], gpus=gpus)
+    code, said = run_once(launch, IMPORT_SECONDS)
+    last = said.strip().splitlines()[-1:] or [f"the process ended with {code} and without a word"]
+    if code == TIMED_OUT:
+        last = [f"it took more than {IMPORT_SECONDS:.0f} s"]
+    if (breach := _breach(staging / JOURNAL)) is not None:
+        raise SandboxError(f"the sandbox is not isolated as its engine promised: {breach}", where=environment.name, hint=NOT_ISOLATED)
+    seen = sorted((staging / "observations").glob("*.json"))
+    if not seen:
+        raise EnvironmentUnavailable(
+            f"{environment.framework} cannot be imported: {last[0]}",
+            where=environment.name,
+            hint="`replab doctor` says what this machine lacks",
+        )
+    observed: dict[str, Any] = json.loads(seen[0].read_text(encoding="utf-8"))
+    shutil.rmtree(staging, ignore_errors=True)
+    return observed
+
+
+def _breach(journal: Path) -> str | None:
+    """The promise of the engine that the probe found broken, if any."""
+    try:
+        entries = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError):
+        return None
+    return next((str(entry["breach"]) for entry in entries if "breach" in entry), None)

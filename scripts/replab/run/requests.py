@@ -1,0 +1,219 @@
+"""From planned cells to requests: the bytes they need, and the key that names everything their result depends on."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from replab import ids, resources, texts
+from replab.config import functions
+from replab.errors import LabError, StoreError, TruthError
+from replab.model import IMPL_FILE, Case, Cell, Environment, Family, Limits, Variant
+from replab.plan.planning import REPEAT
+
+SCHEMA = 1
+LIMITS = Limits(seconds=120, memory_mb=6144)
+"""What making the inputs of a case may take where nobody says: the lab's own settings."""
+PROBE = resources.SANDBOX / "probe"
+
+
+@functools.cache
+def probe_version() -> str:
+    """SHA-256 of the probe's own syntax."""
+    return functions.tree_digest(PROBE)
+
+
+def write_inputs(
+    family: Family, points: int, data: Path, cases: Iterable[Case] | None = None, limits: Limits = LIMITS, progress: Any = None
+) -> dict[str, Any]:
+    """Make all input and cotangent files of a family and return their index.
+
+    The index maps case → grid dtype → ``value`` and, where the case has derivatives, ``derivative``: each with ``inputs`` and
+    ``cotangents`` (one list per order), and with a ``problem`` where those cannot be made: cells that need them are left out, and say why.
+    ``limits`` hold for each case and dtype. ``progress(done, total, current)`` is told.
+    """
+    from replab import contained  # noqa: PLC0415 (nothing of this is needed to plan)
+    from replab.run import inputs  # noqa: PLC0415 (nothing of this is needed to plan)
+
+    chosen = list(cases if cases is not None else family.cases)
+    inputs.prepare(chosen)
+    places = [(case, dtype) for case in chosen for dtype in case.dtypes]
+    index: dict[str, Any] = {case.name: {} for case in chosen}
+    made = contained.each(lambda place: _entry(family, *place, points, data), places, limits)
+    for done, ((case, dtype), found) in enumerate(zip(places, made, strict=True)):
+        if progress is not None:
+            progress(done, len(places), f"{case.name} {dtype}")
+        if isinstance(found, contained.Lost):
+            nothing = {"inputs": [], "cotangents": [], "problem": f"its inputs cannot be made: {found.reason}"}
+            found = {"value": nothing, **({"derivative": nothing} if case.derivatives else {})}  # noqa: PLW2901 (what is said instead)
+        index[case.name][dtype] = found
+    return index
+
+
+def _entry(family: Family, case: Case, dtype: str, points: int, data: Path) -> dict[str, Any]:
+    """What the index says of one case and dtype."""
+    from replab import contained  # noqa: PLC0415
+
+    entry = {"value": _inputs(case, dtype, points, data, derivative=False)[0]}
+    if case.derivatives:
+        entry["derivative"], arrays = _inputs(case, dtype, points, data, derivative=True)
+        if "problem" not in entry["derivative"]:
+            try:
+                entry["derivative"]["cotangents"] = _cotangents(family, case, dtype, arrays, entry["derivative"]["inputs"], data)
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 (it may ask for any shape)
+                said = error.problem if isinstance(error, LabError) else contained.described(error)
+                sys.stderr.write(f"{case.family}.{case.name} {dtype}: {texts.plain(said)}\n")
+                entry["derivative"]["problem"] = f"the reference has no answer, so that nothing says what to differentiate: {said}"
+    return entry
+
+
+def _inputs(case: Case, dtype: str, points: int, data: Path, *, derivative: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The description of inputs, and the arrays; a generator that cannot make them costs its case."""
+    from replab import contained  # noqa: PLC0415
+    from replab.run import inputs  # noqa: PLC0415
+
+    try:
+        arrays = inputs.case_inputs(case, dtype, points=points, derivative=derivative)
+        return {"inputs": [_describe(case, name, array, dtype, data) for name, array in arrays.items()], "cotangents": []}, arrays
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001 (options of generators are the words of experiments)
+        said = str(error) if isinstance(error, LabError) else contained.described(error)
+        sys.stderr.write(f"{case.family}.{case.name} {dtype}: its inputs cannot be made: {texts.plain(said)}\n")
+        return {"inputs": [], "cotangents": [], "problem": f"its inputs cannot be made: {said}"}, {}
+
+
+def _describe(case: Case, name: str, array: Any, dtype: str, data: Path) -> dict[str, Any]:
+    from replab.run import inputs  # noqa: PLC0415
+
+    floating = array.dtype.kind == "f"
+    return {
+        "name": name,
+        "sha256": inputs.write_array(data, array),
+        "dtype": dtype if floating else str(array.dtype),
+        "shape": list(array.shape),
+        "differentiable": floating and name not in case.constants,
+    }
+
+
+def _cotangents(
+    family: Family, case: Case, dtype: str, arrays: Mapping[str, Any], described: Sequence[Mapping[str, Any]], data: Path
+) -> list[Any]:
+    """Cotangents of every order: first of the outputs, then of the gradients (whose shapes are those of the inputs)."""
+    from replab.run import inputs  # noqa: PLC0415
+    from replab.truth import cache  # noqa: PLC0415
+
+    values = cache.shaping(family, case, dtype, arrays)
+    names = output_names(case, len(values))
+    outputs = [(name, value.shape) for name, value in zip(names, values, strict=True) if value.dtype.kind == "f"]
+    gradients = [(f"grad_{one['name']}", tuple(one["shape"])) for one in described if one["differentiable"]]
+    levels = []
+    for order in range(case.derivatives):
+        level = []
+        for name, shape in outputs if order == 0 else gradients:
+            array = inputs.cotangent(cotangent_name(case, order, name), shape, dtype)
+            level.append({"name": name, "sha256": inputs.write_array(data, array), "dtype": dtype, "shape": list(shape)})
+        levels.append(level)
+    return levels
+
+
+def _measured(cell: Cell) -> Sequence[str]:
+    """What the probe measures of a cell: of float32, as the framework ships it."""
+    if cell.dtype != "float32" or cell.variant != "default":
+        return ()
+    case = cell.case
+    return case.measure_compiled if cell.mode == "compile" and case.measure_compiled is not None else case.measure
+
+
+def cotangent_name(case: Case, order: int, name: str) -> str:
+    """What the cotangent of the value or gradient ``name`` is drawn by; cases made from one another share it."""
+    return f"{case.group}:{order}:{name}"
+
+
+def output_names(case: Case, count: int) -> list[str]:
+    """Names of the ``count`` outputs of a case's function, as the probe gives them."""
+    if case.outputs:
+        return list(case.outputs)[:count]
+    return ["out"] if count == 1 else [f"out{place}" for place in range(count)]
+
+
+def bytes_of(cell: Cell, index: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Descriptions of a cell's inputs and cotangents.
+
+    Raises ``TruthError`` where they could not be made.
+    """
+    entry = index[cell.case.name][cell.grid or cell.dtype]
+    chosen = entry["derivative" if cell.derivative else "value"]
+    if problem := chosen.get("problem"):
+        raise TruthError(problem, where=f"{cell.case.family}.{cell.case.name}")
+    return chosen["inputs"], chosen["cotangents"][: cell.derivative]
+
+
+def _backwards(cells: Iterable[Cell]) -> list[Cell]:
+    """The same cells, the last one of each mode first: what depends on the cells before it does not repeat itself.
+
+    Modes keep their order, since those that build functions take longest and come last.
+    """
+    modes: dict[str, list[Cell]] = {}
+    for cell in cells:
+        modes.setdefault(cell.mode, []).append(cell)
+    return [cell for same in modes.values() for cell in reversed(same)]
+
+
+def requests(
+    family: Family, environment: Environment, variant: Variant, index: Mapping[str, Any], built: Mapping[str, str], cells: Iterable[Cell]
+) -> list[tuple[Cell, dict[str, Any]]]:
+    """Every cell of a batch with its request (``key`` included), in running order; left-out cells have an empty key.
+
+    ``built`` has ``identity``, ``platform`` and ``engine`` of the environment as it was found here.
+    """
+    impl = family.folder / IMPL_FILE[environment.framework]
+    common = {
+        "schema": SCHEMA,
+        "probe": probe_version(),
+        "framework": environment.framework,
+        "variant": variant.name,
+        "threads": variant.threads,
+        "variables": dict(variant.variables.get(environment.framework, {})),
+        "switches": dict(variant.switches.get(environment.framework, {})),
+        "python": environment.python,
+        **built,
+    }
+    found = []
+    for cell in _backwards(cells) if variant.name == REPEAT else cells:
+        try:
+            inputs, cotangents = bytes_of(cell, index)
+        except TruthError as error:
+            inputs, cotangents = [], []
+            cell = cell if cell.left_out else replace(cell, left_out=error.problem)  # noqa: PLW2901 (the same cell, not run)
+        request: dict[str, Any] = {
+            "id": str(ids.cell_id(cell)),
+            "case": cell.case.name,
+            "function": cell.case.function,
+            "impl": str(impl),
+            "parameters": cell.case.given(environment.framework),
+            "dtype": cell.dtype,
+            "mode": cell.mode,
+            "derivative": cell.derivative,
+            "outputs": list(cell.case.outputs),
+            "inputs": inputs,
+            "cotangents": cotangents,
+            # What serves to judge another run need not be asked whether it repeats itself within its process; neither need a whole
+            # program, which is asked whether it does in a new one.
+            "once": bool(cell.grid) or cell.variant == REPEAT or (cell.case.program and not cell.case.aligned and cell.mode == "eager"),
+            "measure": list(_measured(cell)),
+            "drawn": cell.case.drawn,
+        }
+        identity = {key: value for key, value in request.items() if key not in ("id", "case", "impl")}
+        identity |= {**common, "device": cell.device, "source": functions.digest(impl, cell.case.function)}
+        request["key"] = "" if cell.left_out else hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        found.append((cell, request))
+    return found

@@ -1,0 +1,1 @@
+"""Results on disk: cells, tables, and the notes of what each step read and made."""

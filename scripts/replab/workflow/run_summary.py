@@ -1,0 +1,134 @@
+"""What the report says about the run as a whole: environments, cases with their code, counts, and time against the floor."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from replab import __version__, texts
+from replab.config import functions
+from replab.errors import LabError
+from replab.model import IMPL_FILE, Case, Family, Lab
+from replab.plan import planning
+from replab.run.batch import environment_facts, manifest_of
+
+STARTED = "started.json"
+
+
+def environments(lab: Lab) -> dict[str, Any]:
+    """What was asked for and what was found, per environment."""
+    return _fit({one.name: environment_facts(lab, one.name) for one in lab.environments})
+
+
+def cases(lab: Lab) -> dict[str, Any]:
+    """Titles, parameters and the code of each side, per family and case."""
+    found = {
+        family.name: {
+            "title": family.title,
+            "question": family.question,
+            "cases": {
+                case.name: {
+                    "title": case.title,
+                    "function": case.function,
+                    "parameters": dict(case.parameters),
+                    "note": case.note,
+                    "claims": list(case.claims),
+                    "sources": _sources(family, case),
+                }
+                for case in family.cases
+            },
+        }
+        for family in lab.families
+    }
+    return _fit(found)
+
+
+def _fit(found: dict[str, Any]) -> dict[str, Any]:
+    """What was found, in words and numbers that JSON and pages have."""
+    written: dict[str, Any] = texts.numbers_written(texts.plain_values(found))
+    return written
+
+
+def _sources(family: Family, case: Case) -> dict[str, str]:
+    files = {"reference": "reference.py", **IMPL_FILE}
+    return {side: _source(family.folder / file, case.function) for side, file in files.items() if (family.folder / file).is_file()}
+
+
+def _source(path: Path, function: str) -> str:
+    """The code of a function, or why it cannot be shown."""
+    try:
+        return functions.text(path, function)
+    except (LabError, OSError, ValueError, RecursionError, MemoryError) as error:
+        return f"# it cannot be shown: {type(error).__name__}: {error}"
+
+
+def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
+    """Counts, the controls' score, and the time that this run took beside what it could not avoid.
+
+    The floor is (imports + time inside cells) / cores, from the batches that ran since the workflow was started.
+    """
+    try:
+        started = json.loads((lab.results / "progress" / STARTED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        started = {"time": None, "cores": os.cpu_count() or 1}
+    imports = inside = 0.0
+    for batch in planning.batches(lab):
+        manifest = manifest_of(lab, batch)
+        if started["time"] is not None and manifest["began"] >= started["time"]:
+            imports += manifest["import_seconds"]
+            inside += manifest["cell_seconds"]
+    wall = time.time() - started["time"] if started["time"] is not None else 0.0
+    unique = {row["id"]: row["status"] for row in cells.select(["id", "status"]).to_pylist()}
+    return {
+        "schema": 1,
+        "version": __version__,
+        "environments": [one.name for one in lab.environments],
+        "families": [family.name for family in lab.families],
+        "variants": {one.name: {"title": one.title, "question": one.question} for one in lab.variants},
+        "engine": lab.engine,
+        "coverage": lab.coverage,
+        "points": lab.points,
+        "counts": dict(sorted(Counter(unique.values()).items())),
+        "wall_seconds": round(wall, 1),
+        "floor_seconds": round((imports + inside) / started["cores"], 1),
+        "import_seconds": round(imports, 1),
+        "seconds_in_cells": round(inside, 1),
+        "cores": started["cores"],
+        "command": texts.plain(started.get("command", "snakemake --cores all")),
+        "controls": controls(cells),
+        "machine": {
+            "system": platform.system(),
+            "machine": platform.machine(),
+            "libc": " ".join(platform.libc_ver()),
+            "python": platform.python_version(),
+        },
+        "commit": _commit(lab),
+    }
+
+
+def controls(cells: pa.Table) -> dict[str, list[int]]:
+    """Per expectation, how many control cells came out as they must, and how many there are.
+
+    A known-equal rewrite must be ``identical`` or ``rounding``; a planted mistake must be ``semantic``.
+    """
+    accepted = {"rounding": ("identical", "rounding"), "semantic": ("semantic",)}
+    score = {expect: [0, 0] for expect in accepted}
+    for row in cells.select(["role", "status", "expect", "verdict"]).to_pylist():
+        if row["role"] == "control" and row["status"] == "ok":
+            score[row["expect"]][1] += 1
+            score[row["expect"]][0] += row["verdict"] in accepted[row["expect"]]
+    return score
+
+
+def _commit(lab: Lab) -> str:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    done = subprocess.run(command, cwd=lab.root, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""

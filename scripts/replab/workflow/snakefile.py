@@ -1,0 +1,447 @@
+"""What the Snakefile needs from Python: the lab, its settings on disk, names as wildcards. No rule logic lives here."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import secrets
+import shlex
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from replab import ids
+from replab.config import loading
+from replab.defaults import atlas
+from replab.engines.installed import RUN
+from replab.errors import INTERRUPTED, ConfigError, LabError, StoreError
+from replab.freshness import code, jobs
+from replab.freshness.jobs import APPTAINER, IMAGE_ENGINES
+from replab.locks import pins
+from replab.model import IMPL_FILE, Batch, Family, Lab
+from replab.plan import planning
+from replab.publish import versions
+from replab.run.batch import HELD
+from replab.store import platforms
+from replab.store.ledger import Ledger
+from replab.store.store import write_atomically
+from replab.workflow import fork_server
+from replab.workflow.run_summary import STARTED
+
+DEVICES = "REPLAB_DEVICES"
+"""Variable that tells jobs what the main process found for `devices: auto`: nodes of a cluster differ, the plan must not."""
+IN_USE = 10
+"""Exit code when another workflow holds the results."""
+LOOKS = (
+    "--dry-run",
+    "--dryrun",
+    "--lint",
+    "--summary",
+    "--detailed-summary",
+    "--dag",
+    "--rulegraph",
+    "--filegraph",
+    "--d3dag",
+    "--list",
+    "--list-rules",
+    "--list-target-rules",
+    "--lt",
+    "--list-changes",
+    "--lc",
+    "--list-untracked",
+    "--lu",
+    "--unlock",
+    "--archive",
+    "--cleanup-metadata",
+    "--cm",
+    "--containerize",
+    "--print-compilation",
+    "--generate-unit-tests",
+)
+"""Options of Snakemake with which no job runs."""
+LOOKING_LETTERS, OTHER_LETTERS = "nSDl", "pkFfiqvtrh"
+"""Letters of such options, and of others that have no value."""
+SHORTEST = 4
+"""Letters, dashes included, below which a shortened option may mean anything."""
+REPORT = "report"
+"""The target that is a rule with an output."""
+NAMED = 20
+"""So many jobs that are done again are named."""
+ENDING = "Will exit after finishing currently running jobs"
+"""How Snakemake says that it starts no other job; the display knows it by these words."""
+_held: list[IO[str]] = []
+_interrupts: list[int] = []
+_running: list[object] = []
+"""Processes that end with this one: they read a pipe that it holds."""
+NOT_SETTINGS = ("version", "allow", "site", "sign")
+"""Keys of the workflow's configuration that are no settings of the lab."""
+
+
+def open_lab(settings: Mapping[str, Any], root: Path) -> Lab:
+    """The checked lab; on faults, prints each as one sentence and leaves with its exit code (a traceback would help nobody)."""
+    given = _settings(settings)
+    if not is_main_process() and DEVICES in os.environ:
+        given["devices"] = os.environ[DEVICES]
+    try:
+        lab = loading.load_lab(given, root)
+        os.environ[DEVICES] = _devices(lab)
+        return lab
+    except LabError as error:
+        print(f"replab: {error}".replace("\n", "\nreplab: "), file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+
+
+def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in NOT_SETTINGS}
+
+
+def _devices(lab: Lab) -> str:
+    return "cuda" if lab.cuda else "cpu"
+
+
+def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
+    """Put the settings where the steps read them; untouched when nothing changed."""
+    decided = {**_settings(settings), "devices": _devices(lab)}
+    text = json.dumps({"root": str(lab.root), "config": decided}, sort_keys=True, indent=1).encode()
+    if not path.exists() or path.read_bytes() != text:
+        write_atomically(path, text)
+    Ledger(lab.results, lab.root).write(jobs.SETTINGS, read={}, made=[path])
+    counts = {ids.batch_id(batch): planning.counts(lab, batch)[0] for batch in planning.batches(lab)}
+    write_atomically(lab.results / "progress" / "plan.json", json.dumps({"cells": counts}).encode())
+
+
+def forget_stale(lab: Lab) -> None:
+    """Have the workflow do again what is no longer as its sources say; says what and why."""
+    book = Ledger(lab.results, lab.root)
+    found = list(jobs.stale(lab, book)) if is_dry_run() else jobs.forget(lab, book)
+    for one in found[:NAMED]:
+        print(f"replab: {one.job.key} is done again: {one.reason}", file=sys.stderr)
+    if len(found) > NAMED:
+        print(f"replab: and {len(found) - NAMED} more", file=sys.stderr)
+    if found and REPORT in sys.argv and not is_dry_run():  # a target with an output of its own: with it, nothing would be looked at before
+        (lab.results / "report" / "index.html").unlink(missing_ok=True)
+
+
+def reported(lab: Lab) -> list[str]:
+    """Every file that a run leaves before its report.
+
+    Targets name them all: of a file between two steps that is lost Snakemake thinks that nobody needs it as long as later ones are there.
+    """
+    return [relative(lab, path) for job in jobs.planned(lab) if job.step != "report" for path in job.makes]
+
+
+def forget_missing_images(lab: Lab) -> None:
+    """Let images be built again that were deleted since."""
+    from replab.images import find_image  # noqa: PLC0415 - only the target `images` needs it
+
+    for environment, device in jobs.builds(lab):
+        note = lab.results / "images" / f"{environment.place(device)}.json"
+        if note.is_file():
+            try:
+                there = find_image(environment, lab.cache, lab.builder, device) is not None
+            except LabError as error:
+                print(f"replab: {error}", file=sys.stderr)
+                there = False
+            if not there:
+                note.unlink()
+
+
+def note_start(lab: Lab, *, cores: int) -> None:
+    """Note when the workflow started, for the time that the report shows."""
+    command = " ".join(["snakemake", *sys.argv[1:]])
+    write_atomically(lab.results / "progress" / STARTED, json.dumps({"time": time.time(), "cores": cores, "command": command}).encode())
+
+
+def sweep_temporary(lab: Lab, workflow: Any) -> None:
+    """Remove the folder for temporary files of a workflow on these results that was killed together with all who would have done so."""
+    note, mine = lab.results / "progress" / "temporary.txt", workflow.snakemake_tmp_dir
+    with contextlib.suppress(OSError, ValueError):
+        left = Path(note.read_text(encoding="utf-8"))
+        if left != mine and left.parent == mine.parent and left.name.startswith("snakemake"):
+            shutil.rmtree(left, ignore_errors=True)
+    write_atomically(note, str(mine).encode())
+
+
+def stop_polling(workflow: Any) -> None:
+    """On this machine jobs are limited by cores alone, so that nothing has to be looked at again before one of them ends.
+
+    For its limit of jobs per time Snakemake looks at all that is ready again and again, once more for each job that has ended: a tenth of a
+    core in a run of a few hundred jobs. The profile's limit holds where jobs are submitted.
+    """
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
+
+
+def ignore_times(workflow: Any) -> None:
+    """Have no job fail since an input seems younger than what was just made of it: contents decide, and clocks may be wrong."""
+
+    async def believe(_job: object, _made: object) -> None:
+        pass
+
+    workflow.dag.check_output_mtime = believe
+
+
+def warm_up(workflow: Any, settings: Path) -> None:
+    """Have the steps of this machine forked from one process that has imported everything; submitted jobs start on their own."""
+    os.environ[RUN] = secrets.token_hex(8)
+    if workflow.local_exec and is_main_process():
+        _running.append(fork_server.start(settings, workflow.snakemake_tmp_dir))
+
+
+def slots(settings: Any) -> int:
+    """How many jobs run at once: cores of this machine, or jobs on a cluster (each has one core of its own)."""
+    return int(settings.cores or settings.nodes or 1)
+
+
+def claim(lab: Lab) -> None:
+    """Hold the results folder for this process; a second workflow on it is refused.
+
+    The kernel lets go of it when the process ends, however.
+    """
+    try:
+        lab.results.mkdir(parents=True, exist_ok=True)
+        handle = os.fdopen(os.open(lab.results / ".lock", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666), "a")
+    except OSError as error:
+        hint = "Mend the permissions, or name other results"
+        fault = StoreError(f"cannot be written: {error.strerror}", where=str(lab.results), hint=hint)
+        print(f"replab: {fault}", file=sys.stderr)
+        raise SystemExit(fault.exit_code) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in HELD:
+            print(f"replab: {lab.results}: this file system has no locks: start one workflow at a time on these results", file=sys.stderr)
+            return
+        print(
+            f"replab: {lab.results}: another workflow is at work on these results. "
+            "Wait for it, or give other results: --config results=PATH",
+            file=sys.stderr,
+        )
+        raise SystemExit(IN_USE) from None
+    _held.append(handle)
+
+
+def refuse_cores(settings: Any) -> None:
+    """Leave with a sentence where no job could ever start (``--cores 0``), or all of them at once (a negative number).
+
+    ``settings`` are Snakemake's of resources; what was not given is None there.
+    """
+    asked = {"--cores": settings.cores, "--jobs": settings.nodes, "--local-cores": settings.local_cores}
+    for option, number in asked.items():
+        if number is not None and number < 1:
+            fault = ConfigError(f"{number} is no number of jobs at a time", where=option, hint="Say a number from 1 up, or all")
+            print(f"replab: {fault}", file=sys.stderr)
+            raise SystemExit(fault.exit_code)
+
+
+def note_interrupt(workflow: Any) -> None:
+    """Let Ctrl-C end a workflow in order, and be known again when it has ended.
+
+    A terminal sends it to the jobs as well, which end; Snakemake starts no other, and leaves. By itself it would be interrupted wherever
+    it stands, with whatever errors that gives there. Elsewhere than on this machine jobs must be cancelled, which Snakemake does by itself;
+    and a second Ctrl-C is one for Snakemake.
+    """
+
+    def end() -> None:  # in a thread of its own: a handler may stand in the middle of what it would lock
+        from snakemake.logging import logger  # noqa: PLC0415 (only where Snakemake runs)
+
+        logger.info(f"{ENDING} (Ctrl-C)")
+        workflow.scheduler.exit_gracefully()
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        _interrupts.append(number)
+        if workflow.scheduler is None:  # nothing has begun
+            end_interrupted()
+        if len(_interrupts) > 1 or not workflow.local_exec:
+            signal.default_int_handler(number, frame)
+        threading.Thread(target=end, daemon=True).start()
+
+    signal.signal(signal.SIGINT, interrupted)
+
+
+def end_interrupted() -> None:
+    """After a run that did not end well: where Ctrl-C was the reason, say so, and leave with the exit code that shells expect."""
+    if _interrupts:
+        print("replab: interrupted; finished cells are kept", file=sys.stderr, flush=True)
+        raise SystemExit(INTERRUPTED)
+
+
+def is_dry_run() -> bool:
+    """Whether nothing will be run, so that looking needs no claim, and takes nothing away."""
+    return any(_only_looks(word) for word in sys.argv[1:])
+
+
+def _only_looks(word: str) -> bool:
+    """Whether a word of Snakemake's command line asks it to tell something; letters may stand together, and long names be shortened."""
+    if word.startswith("--"):
+        name = word.partition("=")[0]
+        return name in LOOKS or (len(name) > SHORTEST and any(one.startswith(name) for one in LOOKS))
+    for letter in word[1:] if word.startswith("-") else "":
+        if letter in LOOKING_LETTERS:
+            return True
+        if letter not in OTHER_LETTERS:  # the rest is its value
+            return False
+    return False
+
+
+def is_main_process() -> bool:
+    """False in the jobs that Snakemake starts as processes of its own, which parse the workflow again."""
+    return not any(word == "--mode" or word.startswith("--mode=") for word in sys.argv)
+
+
+def one_of(names: Iterable[str]) -> str:
+    """A regular expression that matches exactly the given names."""
+    return "|".join(map(re.escape, sorted(names))) or "(?!)"
+
+
+def any_batch(lab: Lab) -> str:
+    """A regular expression for names of batches, as long as the lists of environments, families and variants.
+
+    Not the list of batches: Snakemake reads the expression for every job, and would read a text as long as the plan for each part of it.
+    """
+    batches = planning.batches(lab)
+    parts = ({one.environment for one in batches}, {one.family for one in batches}, {one.variant for one in batches})
+    devices = one_of({f"--{one.device}" for one in batches if one.device != "cpu"})
+    return "--".join(f"(?:{one_of(names)})" for names in parts) + f"(?:{devices})?"
+
+
+def lock_file(lab: Lab, place: str) -> list[str]:
+    """The lock of an environment and device, where its packages do not come with an image."""
+    environment, device = next((one, device) for one, device in jobs.builds(lab) if one.place(device) == place)
+    return [relative(lab, path)] if (path := pins.lock_of(environment, device)).is_file() else []
+
+
+def facts_file(lab: Lab, batch: Batch) -> str:
+    """What is known about the environment of a batch, on its device."""
+    return relative(lab, lab.results / "environments" / f"{place_of(lab, batch)}.json")
+
+
+def place_of(lab: Lab, batch: Batch) -> str:
+    """The name of a batch's environment on its device."""
+    return next(one for one in lab.environments if one.name == batch.environment).place(batch.device)
+
+
+def image_notes(lab: Lab, environment: str) -> list[str]:
+    """What the rule ``image`` writes for an environment, where the engine needs one: another image is another environment."""
+    return [relative(lab, lab.results / "images" / f"{environment}.json")] if lab.engine in IMAGE_ENGINES else []
+
+
+def inside_done(lab: Lab, job: str) -> list[str]:
+    """What a job inside an image leaves when it has ended, for the engine whose jobs Snakemake starts there."""
+    return [relative(lab, lab.results / "inside" / f"{job}.done.json")] if lab.engine == APPTAINER else []
+
+
+def inside_command(lab: Lab, job: str) -> str:
+    """The shell line of a job inside an image."""
+    from replab.run import apptainer_jobs  # noqa: PLC0415 - no other engine needs it
+
+    return apptainer_jobs.command(lab, job)
+
+
+def sif(lab: Lab, job: str) -> str:
+    """The file that Apptainer enters for a job."""
+    environment = job.partition("--")[2] if job.startswith(("observe--", "defaults--")) else ids.parse_batch_id(job).environment
+    return relative(lab, lab.results / "images" / f"{environment}.sif")
+
+
+def asked_from(lab: Lab, job: str) -> list[str]:
+    """What the request of a job inside an image is made from."""
+    if job.startswith(("observe--", "defaults--")):
+        return ["experiments/defaults/atlas.toml"] if job.startswith("defaults--") else []
+    batch = ids.parse_batch_id(job)
+    return [facts_file(lab, batch), *indices(lab, batch), *implementations(lab, batch)]
+
+
+def entered(lab: Lab, wildcards: Any) -> str | None:
+    """The image that Snakemake enters for a job; None for a job of the lab itself."""
+    job = getattr(wildcards, "job", "")
+    return sif(lab, job) if lab.engine == APPTAINER and job else None
+
+
+def demand_deployment(lab: Lab, workflow: Any) -> None:
+    """Leave with a sentence where jobs that belong inside an image would be started on the host."""
+    methods = {str(getattr(one, "name", one)).lower() for one in workflow.deployment_settings.deployment_method}
+    if lab.engine == APPTAINER and APPTAINER not in methods:
+        print("replab: engine: the engine 'apptainer' is entered by Snakemake itself. Run it with: --sdm apptainer", file=sys.stderr)
+        raise SystemExit(ConfigError.exit_code)
+
+
+def implementations(lab: Lab, batch: Batch) -> list[str]:
+    """The implementation files of a batch, as paths below the root where possible."""
+    environment, families, _ = planning.parts(lab, batch)
+    return [relative(lab, family.folder / IMPL_FILE[environment.framework]) for family in families]
+
+
+def indices(lab: Lab, batch: Batch) -> list[str]:
+    """What the rule ``inputs`` writes for the families of a batch."""
+    folder = relative(lab, lab.results / "inputs")
+    return [f"{folder}/{family.name}.json" for family in planning.members(lab, batch)]
+
+
+def batches_of(lab: Lab, family: Family) -> list[str]:
+    """The manifests in which cells of a family stand."""
+    folder = relative(lab, lab.results / "batches")
+    return [f"{folder}/{ids.batch_id(batch)}.json" for batch in planning.batches_with(lab, family)]
+
+
+def code_of(lab: Lab, step: str) -> list[str]:
+    """The lab's own code that a step consists of."""
+    return [relative(lab, path) for path in code.of_step(lab.root / "scripts", step)]
+
+
+def judged(lab: Lab) -> list[str]:
+    """Every table that judging makes."""
+    return [relative(lab, path) for family, shard in jobs.shards(lab) for path in jobs.judged(lab, family, shard).values()]
+
+
+def certified(lab: Lab, family: Family, shard: str) -> list[str]:
+    """Truths that are ready, or what they are made from: those of a light family take less time than a job that makes them."""
+    if family.light:
+        return [relative(lab, family.folder / "reference.py"), *code_of(lab, "truth")]
+    return [f"{relative(lab, lab.results)}/truth/{family.name}--{shard}.json"]
+
+
+def reads_defaults(lab: Lab) -> bool:
+    """Whether the atlas of defaults is part of this run."""
+    return atlas.is_wanted(lab)
+
+
+def known_elsewhere(lab: Lab) -> list[str]:
+    """What says where other results in the store come from; a merged bundle, or a run with another engine, brings more."""
+    return [relative(lab, path) for path in platforms.sources(lab)]
+
+
+def claim_files(lab: Lab) -> list[str]:
+    """The lists and rules of claims, beside the experiments."""
+    return [relative(lab, path) for path in jobs.claim_files(lab)]
+
+
+def publication(settings: Mapping[str, Any]) -> str:
+    """How to publish, as one word of a shell; a version that cannot be one ends the workflow before anything runs."""
+    if "publish" in sys.argv and is_main_process():
+        from replab.publish import reasons  # noqa: PLC0415 (tables are slow to import, and few runs publish)
+
+        try:
+            versions.check(settings.get("version"))
+            reasons.allowed(settings.get("allow"))
+            if fault := loading.path_fault(str(settings.get("site") or "site")):
+                raise ConfigError(fault, where=f"site: {settings.get('site')}", hint="Name another folder")
+        except LabError as error:
+            print(f"replab: {error}", file=sys.stderr)
+            raise SystemExit(error.exit_code) from None
+    asked = {"version": settings.get("version", ""), "allow": settings.get("allow") or "", "site": str(settings.get("site") or "site")}
+    return shlex.quote(json.dumps(asked | {"sign": str(settings.get("sign") or "")}, sort_keys=True))
+
+
+def relative(lab: Lab, path: Path) -> str:
+    """``path`` as the workflow names it."""
+    return path.relative_to(lab.root).as_posix() if path.is_relative_to(lab.root) else str(path)
