@@ -1,9 +1,8 @@
-"""Runs a step of the workflow: in the process that has imported everything (``replab/workflow/fork_server.py``), or, where there is none,
-in its own.
+"""Runs a step of the workflow: in the process that has imported everything, or, where there is none, in its own.
 
-Once that process has said who runs the step, there is no second try: when it is gone, the step is, and with it this process. Nothing runs
-on without its workflow, whose number stands beside the name of the socket. Standard library only, and little of it: this file is started
-for every job.
+Once that process (``replab/workflow/fork_server.py``) has said who runs the step, there is no second try: when it is gone, so is the step,
+and with it this process. Nothing runs on without its workflow, whose number stands beside the name of the socket. Standard library only,
+and little of it: this file is started for every job.
 """
 
 import json

@@ -9,6 +9,8 @@ from replab.errors import ConfigError
 from replab.model import Batch, Cell
 from replab.visible import shown
 
+ALL, LIGHT = "all", "light"
+"""Stand for families in the name of a batch: all of them, whose repeats need one process per environment, and those that are ``light``."""
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 """What families, cases, environments and variants may be called: their names become file names."""
 NAME_LIMIT = 60

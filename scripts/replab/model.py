@@ -243,6 +243,10 @@ class Variant:
         return environment.framework in self.frameworks and (not self.environments or environment.name in self.environments)
 
 
+IMPORT_SECONDS = 180.0
+"""How long a sandbox may take until it has imported its framework."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
     """What one cell may use before its sandbox is stopped."""

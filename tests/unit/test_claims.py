@@ -11,9 +11,9 @@ import pytest
 
 from claims_world import TF, TORCH, World
 from replab.claims import DEPENDS, MISSING, REFUTED, SUPPORTED, Evidence, Finding, missing
+from replab.claims.evidence import ClaimError
 from replab.claims.judge import judge_claims, overall
 from replab.claims.load import claims, rule_files, rules
-from replab.claims.model import ClaimError
 from replab.claims.rows import SEVERITY
 from replab.claims.run import write
 from replab.claims.statistics import growth

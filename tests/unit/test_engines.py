@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from replab.engines import compilers, interpreters
+from replab.engines import compilers
 from replab.engines.base import Built, host_platform, local_platform, local_variables, thread_variables
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, EnvironmentUnavailable
-from replab.locks import uv_tool
+from replab.locks import interpreters, uv_tool
 from replab.model import Environment, Limits
 
 LIMITS = Limits(seconds=1, memory_mb=100)

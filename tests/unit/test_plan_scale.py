@@ -98,6 +98,6 @@ def test_the_expression_for_names_of_batches_does_not_grow_with_their_number(lab
     assert all(expression.fullmatch(ids.batch_id(batch)) for batch in planning.batches(labs[LARGE])[::97])
     assert not expression.fullmatch("numpy-0.0--family100--default")
     real = loading.load_lab({"environments": "all"}, builders_scale.ROOT)
-    assert any(batch.family == planning.LIGHT for batch in planning.batches(real))
+    assert any(batch.family == ids.LIGHT for batch in planning.batches(real))
     assert all(re.fullmatch(snakefile.any_batch(real), ids.batch_id(batch)) for batch in planning.batches(real))
     assert not expression.fullmatch("numpy-0.0--family1--default--again")

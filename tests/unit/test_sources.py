@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from replab.config import functions
-from replab.engines import interpreters
 from replab.errors import ConfigError
+from replab.locks import interpreters
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,7 +15,8 @@ interval or equality of bits, never a tolerance. Where there is nothing to judge
 
 from __future__ import annotations
 
-from replab.claims.model import DEPENDS, MISSING, REFUTED, SUPPORTED, Evidence, Finding, missing, rule
+from replab.claims.evidence import Evidence
+from replab.claims.model import DEPENDS, MISSING, REFUTED, SUPPORTED, Finding, missing, rule
 from replab.claims.tables import Tables
 
 __all__ = ["DEPENDS", "MISSING", "REFUTED", "SUPPORTED", "Evidence", "Finding", "Tables", "missing", "rule"]

@@ -10,8 +10,9 @@ from types import UnionType
 from typing import Any
 
 from replab import contained, parallel, texts
+from replab.claims.evidence import ClaimError, Evidence
 from replab.claims.load import LIST, claims, rule_files, rules
-from replab.claims.model import DEPENDS, MISSING, VERDICTS, Claim, ClaimError, Evidence, Finding, Rule
+from replab.claims.model import DEPENDS, MISSING, VERDICTS, Claim, Finding, Rule
 from replab.claims.rows import attribution_id
 from replab.claims.tables import Tables
 from replab.claims.words import listed, upper

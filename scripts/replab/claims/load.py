@@ -10,7 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from replab import files
-from replab.claims.model import Claim, ClaimError, Rule
+from replab.claims.evidence import ClaimError
+from replab.claims.model import Claim, Rule
 from replab.errors import ConfigError
 
 LIST, RULES = "claims.toml", "claims.py"

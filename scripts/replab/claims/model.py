@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from replab.errors import LabError
+from replab.claims.evidence import Evidence
 from replab.model import FRAMEWORKS
 
 if TYPE_CHECKING:
@@ -19,29 +19,6 @@ MISSING = "not testable here"
 VERDICTS = (SUPPORTED, REFUTED, DEPENDS, MISSING)
 MOST_EVIDENCE = 6
 """So many pieces of evidence are kept: the most telling, which a rule gives first."""
-
-
-class ClaimError(LabError):
-    """A claim without a rule, a rule without a claim, or a rule that names evidence which does not exist."""
-
-    exit_code = 11
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A row of a public table: ``kind`` says of which, ``id`` names it as that table does.
-
-    A cell by its id; a pair by ``left | right`` with its axis; an attribution by ``family.case | method | pair | factor``; a
-    measurement by ``id | measurement``; a default by ``api.parameter @ environment``.
-    """
-
-    kind: str
-    id: str
-    axis: str = ""
-
-    def json(self) -> dict[str, str]:
-        """The evidence as it is written."""
-        return {"kind": self.kind, "id": self.id} | ({"axis": self.axis} if self.axis else {})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

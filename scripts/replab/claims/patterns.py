@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from replab.claims.model import DEPENDS, REFUTED, SUPPORTED, Evidence, Finding, missing
+from replab.claims.evidence import Evidence
+from replab.claims.model import DEPENDS, REFUTED, SUPPORTED, Finding, missing
 from replab.claims.rows import (
     ANOTHER_FUNCTION,
     BEYOND,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from replab.claims.model import Evidence
+from replab.claims.evidence import Evidence
 from replab.model import Verdict
 
 SEVERITY = (Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.INCONCLUSIVE, Verdict.ACCURACY, Verdict.SEMANTIC, Verdict.INCOMPARABLE)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from replab.claims.model import Evidence
+from replab.claims.evidence import Evidence
 from replab.claims.rows import BEYOND, SAME, pairs_evidence
 from replab.claims.tables import Tables
 from replab.claims.words import listed, named, number, percent, share

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from replab.claims.model import ClaimError
+from replab.claims.evidence import ClaimError
 from replab.claims.rows import SEVERITY, kept, rank, select
 from replab.model import Status, Verdict
 from replab.store.tables import ATTRIBUTIONS, CELLS, MEASUREMENTS, PAIRS, read

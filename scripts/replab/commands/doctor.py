@@ -15,9 +15,9 @@ from replab.commands.common import console
 from replab.engines import installed
 from replab.engines.base import host_platform
 from replab.engines.compilers import compiler
-from replab.engines.interpreters import find_interpreter, version_of
 from replab.errors import EnvironmentUnavailable
 from replab.locks import lab_lock, pins
+from replab.locks.interpreters import find_interpreter, version_of
 from replab.locks.uv_tool import find_uv, run_uv
 from replab.model import Lab
 

@@ -18,7 +18,6 @@ from replab.engines.gpus import gpus
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, ConfigErrors, LabError
 from replab.model import DTYPES, FRAMEWORKS, IMPL_FILE, MODES, Case, Control, Factor, Family, Generator, Lab, Limits, Variant
-from replab.plan import planning
 from replab.visible import shown, visible
 
 POINTS = {"quick": 2**15, "full": 1_000_000}
@@ -465,7 +464,7 @@ def load_family(path: Path, root: Path, faults: Faults, *, checked: bool = False
     name = path.parent.name
     if fault := ids.check_name(name, "a family"):
         faults.found.append(fault.within(place))
-    if name in (planning.ALL, planning.LIGHT):
+    if name in (ids.ALL, ids.LIGHT):
         faults.add(f"a family cannot be called {name!r}", where=place, hint="The word stands for several families in the names of batches")
     try:
         data = files.read_toml(path, where=place)

@@ -1,8 +1,8 @@
 """The defaults atlas: what the frameworks do when they are not told, read in every environment and compared.
 
 ``experiments/defaults/atlas.toml`` declares paired APIs; ``scripts/sandbox/atlas/introspect.py`` reads the real values inside a
-sandbox; this module checks the first, runs the second, and makes rows, steps between versions and differences between frameworks of what was
-found.
+sandbox; this module checks the first, runs the second, and makes rows of what was found, steps between versions and differences between
+frameworks.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from replab.config.loading import Faults, nearest
 from replab.engines.base import Built, Engine
 from replab.engines.run_once import TIMED_OUT, run_once
 from replab.errors import ConfigError, EnvironmentUnavailable, LabError
-from replab.model import FRAMEWORKS, Environment, Lab
-from replab.run.supervise import IMPORT_SECONDS
+from replab.model import FRAMEWORKS, IMPORT_SECONDS, Environment, Lab
 from replab.store import ledger
 
 ATLAS = Path("experiments/defaults/atlas.toml")

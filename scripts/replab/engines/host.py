@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from replab.engines.base import Built, Launch, Log, local_platform, local_variables
-from replab.engines.interpreters import describe, told
 from replab.errors import EnvironmentUnavailable
+from replab.locks.interpreters import describe, told
 from replab.model import Environment, Limits
 
 # For any Python 3: the folders that record installed packages are named name-version.dist-info (or .egg-info).

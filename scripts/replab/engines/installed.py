@@ -26,7 +26,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from replab.engines import interpreters
+from replab.locks import interpreters
 
 RUN = "REPLAB_RUN"
 """Variable that names the run of the workflow which a job belongs to."""

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from replab.engines import installed
 from replab.engines.base import Built, Launch, Log, local_platform, local_variables
-from replab.engines.interpreters import describe, find_interpreter, told, touched
 from replab.errors import EnvironmentUnavailable
+from replab.locks.interpreters import describe, find_interpreter, told, touched
 from replab.locks.pins import check, index_of, lock_of, named
 from replab.locks.uv_tool import UvFailed, run_uv, with_index
 from replab.model import Environment, Limits

@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from replab.engines.interpreters import find_interpreter
 from replab.errors import ConfigError, EnvironmentUnavailable
 from replab.images import bases, registry
 from replab.images.bases import Base, Pin
 from replab.images.seal import CREATED, EPOCH
+from replab.locks.interpreters import find_interpreter
 
 COMMAND = "replab bases build"
 LIBRARIES = (

@@ -23,10 +23,10 @@ from replab.formats import FORMATS, ordered_key
 from replab.judge import trajectories
 from replab.model import Case, Environment, Family, Lab, Status, Verdict
 from replab.plan import planning
+from replab.plan.outputs import output_names
 from replab.progress import Progress
 from replab.repro_scripts import script
 from replab.run.batch import environment_facts, input_index, manifest_of
-from replab.run.requests import output_names
 from replab.store.store import CellResult, Store, Tensor
 from replab.truth.cache import Truths, judging_cell
 from replab.truth.certify import Truth

@@ -11,7 +11,7 @@ import numpy as np
 from replab.compare.metrics import widen
 from replab.errors import StoreError, TruthError
 from replab.model import Case, Family, Lab, Status
-from replab.run.requests import output_names
+from replab.plan.outputs import output_names
 from replab.store.store import Store
 from replab.truth.cache import Truths, judging_cell
 

@@ -1,1 +1,1 @@
-"""Pinned packages: of environments, of the lab itself, and as bills of materials."""
+"""Pinned packages: of environments, of the lab itself, as bills of materials, and the interpreters that they are installed for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from replab import ids
 from replab.config.factors import is_partly_aligned
 from replab.model import DTYPES, IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab, Variant
 
@@ -31,8 +32,6 @@ SHORT, SHORT_ORDER = ("float16", "bfloat16"), 1
 """Formats of 16 bits, and the highest order for which quick coverage runs them."""
 REPEAT = "repeat"
 """The variant that changes nothing: the same cells in a new process."""
-ALL, LIGHT = "all", "light"
-"""Stand for families in the name of a batch: all of them, whose repeats need one process per environment, and those that are ``light``."""
 CASES_PER_SHARD = 64
 """Judging is split by case, so that all cores have work."""
 
@@ -54,11 +53,11 @@ class _Index:
                 if not variant.applies(environment):
                     continue
                 if variant.name == REPEAT:
-                    names = [ALL] if there else []  # everything once more, in one new process
+                    names = [ids.ALL] if there else []  # everything once more, in one new process
                 else:
                     alone = [family for family in there.values() if variant.name != "default" or not family.light]
                     names = [family.name for family in alone if family.variants or variant.name == "default"]
-                    names += [LIGHT] if len(alone) < len(there) else []
+                    names += [ids.LIGHT] if len(alone) < len(there) else []
                 devices = [device for device in environment.devices if device == "cpu" or (lab.cuda and variant.name == "default")]
                 place, chosen = environment.name, variant.name
                 found += [Batch(environment=place, family=name, variant=chosen, device=device) for name in names for device in devices]
@@ -91,7 +90,7 @@ def batches(lab: Lab) -> tuple[Batch, ...]:
 def batches_with(lab: Lab, family: Family) -> tuple[Batch, ...]:
     """The batches in which cells of a family stand, sorted."""
     found = _index(lab).by_family
-    there = [batch for name in (family.name, ALL, LIGHT) for batch in found.get(name, ()) if holds(batch, family)]
+    there = [batch for name in (family.name, ids.ALL, ids.LIGHT) for batch in found.get(name, ()) if holds(batch, family)]
     return tuple(sorted(there, key=_order))
 
 
@@ -105,16 +104,16 @@ def members(lab: Lab, batch: Batch) -> tuple[Family, ...]:
     """The families whose cells a batch runs."""
     index = _index(lab)
     there = index.families[index.environments[batch.environment].framework]
-    if batch.family in (ALL, LIGHT):
+    if batch.family in (ids.ALL, ids.LIGHT):
         return tuple(family for family in there.values() if holds(batch, family))
     return tuple(there[name] for name in (batch.family,) if name in there)
 
 
 def holds(batch: Batch, family: Family) -> bool:
     """Whether cells of ``family`` are run by ``batch``, where there is an implementation."""
-    if batch.family == LIGHT:
+    if batch.family == ids.LIGHT:
         return family.light
-    return batch.family == ALL or (batch.family == family.name and not (family.light and batch.variant == "default"))
+    return batch.family == ids.ALL or (batch.family == family.name and not (family.light and batch.variant == "default"))
 
 
 def counts(lab: Lab, batch: Batch, only: Family | None = None) -> tuple[int, int]:

@@ -125,9 +125,7 @@ def _again(lab: Lab, request: Mapping[str, Any], cells: Iterable[Found], alike: 
 def _run(lab: Lab, request: Mapping[str, Any], names: set[str]) -> None:
     """Run the batches that have cells called ``names``, several at a time, and no other cases of them."""
     places = {(cell.environment, cell.variant, cell.device, cell.family) for cell in map(ids.parse_cell_id, names)}
-    places |= {
-        (*place[:3], several) for place in places for several in (planning.ALL, planning.LIGHT)
-    }  # batches that several families share
+    places |= {(*place[:3], several) for place in places for several in (ids.ALL, ids.LIGHT)}  # batches that several families share
     batches = [batch for batch in planning.batches(lab) if (batch.environment, batch.variant, batch.device, batch.family) in places]
     settings = {**request["settings"], "results": str(lab.results)}
     cases = {(cell.family, cell.case) for cell in map(ids.parse_cell_id, names)}

@@ -26,8 +26,8 @@ from replab.contained import described
 from replab.errors import LabError, StoreError
 from replab.formats import FORMATS, round_to, spacing
 from replab.model import IMPL_FILE, Case, Family, Lab, Status, Verdict
+from replab.plan.outputs import cotangent_name, output_names
 from replab.repro_scripts import redrawn_inputs
-from replab.run.requests import cotangent_name, output_names
 from replab.store.store import Store
 from replab.truth.cache import Truths, judging_cell
 

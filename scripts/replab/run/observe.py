@@ -12,9 +12,9 @@ from replab.engines.base import Built, Engine, isolation
 from replab.engines.gpus import gpus as local_gpus
 from replab.engines.run_once import TIMED_OUT, run_once
 from replab.errors import EnvironmentUnavailable, SandboxError
-from replab.model import Environment, Lab
+from replab.model import IMPORT_SECONDS, Environment, Lab
 from replab.run.requests import PROBE
-from replab.run.supervise import IMPORT_SECONDS, JOURNAL, NOT_ISOLATED
+from replab.run.supervise import JOURNAL, NOT_ISOLATED
 
 
 def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, device: str = "cpu") -> dict[str, Any]:

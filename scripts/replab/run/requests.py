@@ -15,6 +15,7 @@ from replab import ids, resources, texts
 from replab.config import functions
 from replab.errors import LabError, StoreError, TruthError
 from replab.model import IMPL_FILE, Case, Cell, Environment, Family, Limits, Variant
+from replab.plan.outputs import bytes_of, cotangent_name, output_names
 from replab.plan.planning import REPEAT
 
 SCHEMA = 1
@@ -131,30 +132,6 @@ def _measured(cell: Cell) -> Sequence[str]:
         return ()
     case = cell.case
     return case.measure_compiled if cell.mode == "compile" and case.measure_compiled is not None else case.measure
-
-
-def cotangent_name(case: Case, order: int, name: str) -> str:
-    """What the cotangent of the value or gradient ``name`` is drawn by; cases made from one another share it."""
-    return f"{case.group}:{order}:{name}"
-
-
-def output_names(case: Case, count: int) -> list[str]:
-    """Names of the ``count`` outputs of a case's function, as the probe gives them."""
-    if case.outputs:
-        return list(case.outputs)[:count]
-    return ["out"] if count == 1 else [f"out{place}" for place in range(count)]
-
-
-def bytes_of(cell: Cell, index: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
-    """Descriptions of a cell's inputs and cotangents.
-
-    Raises ``TruthError`` where they could not be made.
-    """
-    entry = index[cell.case.name][cell.grid or cell.dtype]
-    chosen = entry["derivative" if cell.derivative else "value"]
-    if problem := chosen.get("problem"):
-        raise TruthError(problem, where=f"{cell.case.family}.{cell.case.name}")
-    return chosen["inputs"], chosen["cotangents"][: cell.derivative]
 
 
 def _backwards(cells: Iterable[Cell]) -> list[Cell]:

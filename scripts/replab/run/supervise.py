@@ -31,7 +31,7 @@ import psutil
 
 from replab import sealed, termination, texts
 from replab.errors import LabError, SandboxError
-from replab.model import Limits, Status
+from replab.model import IMPORT_SECONDS, Limits, Status
 from replab.run.cgroup import oom_kills
 
 JOURNAL = "journal.jsonl"
@@ -40,7 +40,6 @@ MARK = "REPLAB_SANDBOX"
 MARK_LIMIT, MARK_BASE, MARK_BYTES = resource.RLIMIT_RTTIME, 2**60, 6
 """The same mark as a limit that bounds nothing (time of real-time scheduling, in microseconds): it is inherited by processes that clear
 their variables and leave their session, and can be read from outside."""
-IMPORT_SECONDS = 180.0
 ATTEMPTS = 2
 """How often a sandbox may end before the function of a cell was called, until what is concerned is given up for now."""
 POLL_SECONDS = 0.05

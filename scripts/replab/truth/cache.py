@@ -19,7 +19,7 @@ from replab.errors import LabError, StoreError, TruthError
 from replab.formats import FORMATS, spacing
 from replab.model import Case, Cell, Family
 from replab.plan import planning
-from replab.run.requests import bytes_of
+from replab.plan.outputs import bytes_of
 from replab.store.store import encode, read_safetensors, write_atomically
 from replab.truth.certify import Truth, certify
 from replab.truth.reference import Problem

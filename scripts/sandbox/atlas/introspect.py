@@ -2,8 +2,8 @@
 
     python introspect.py --atlas ATLAS.json --framework torch --out FILE.json
 
-Runs inside a sandbox like ``main.py``, on its own. The atlas (see ``replab/defaults/atlas.py``) says which names and parameters to look at; what
-is written down is what was found, with the way it was found, and a reason where nothing was.
+Runs inside a sandbox like ``main.py``, on its own. The atlas (``replab/defaults/atlas.py``) says which names and parameters to look at;
+what is written down is what was found, with the way it was found, and a reason where nothing was.
 """
 
 import argparse
