@@ -36,13 +36,30 @@ def test_no_document_names_an_index_or_a_machine(path: Path) -> None:
     assert not re.search(r"pypi\.org|pythonhosted|(?<![\w.])/(root|work|home)/", text)
 
 
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+DECISION = re.compile(r"# (?P<number>\d{4}) (?P<title>[^\n]+)\n\n(?P<status>Accepted|Superseded by \d{4}), (?P<date>\d{4}-\d\d-\d\d)\.\n\n")
+
+
 def test_decisions_are_numbered_without_gaps() -> None:
-    numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs" / "decisions").glob("*.md"))
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
 
 
-def test_a_decision_says_context_choice_and_price() -> None:
-    for path in (ROOT / "docs" / "decisions").glob("*.md"):
-        text = path.read_text(encoding="utf-8")
-        for part in ("**Context.**", "**Choice.**", "**Price"):
-            assert part in text, f"{path.name} lacks {part}"
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_says_its_status_and_context_choice_and_price(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    head = DECISION.match(text)
+    assert head, "begins with: # NNNN Title, a blank line, and: Accepted, YYYY-MM-DD."
+    assert head["number"] == path.name[:4]
+    for part in ("**Context.**", "**Choice.**", "**Price"):
+        assert part in text, f"lacks {part}"
+
+
+def test_the_index_of_decisions_is_that_of_the_files() -> None:
+    """A line each, as the file says it."""
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
+    lines = []
+    for path in DECISIONS:
+        head = DECISION.match(path.read_text(encoding="utf-8"))
+        assert head
+        lines.append(f"| {head['number']} | [{head['title']}]({path.name}) | {head['status'].lower()} | {head['date']} |")
+    assert [line for line in index.splitlines() if line.startswith("| 0")] == lines
