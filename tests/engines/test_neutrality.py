@@ -88,7 +88,7 @@ def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Pa
             variant,
             input_index(local, family.name),
             identity,
-            planning.cells(family, environment, variant, local.coverage),
+            planning.cells(family, environment, variant, local.coverage, batch.device),
         )
         if one["key"]
     ]

@@ -35,7 +35,10 @@ def written(folder, cases):
 def test_the_same_cases_in_another_order_are_the_same_cells_and_shards(tmp_path, cases, random):
     shuffled = random.sample(cases, len(cases))
     one, other = written(tmp_path / "ops", cases), written(tmp_path / "ops", shuffled)
-    cells = [{str(ids.cell_id(cell)) for cell in planning.cells(family, TORCH, Variant(name="default"))} for family in (one, other)]
+    cells = [
+        {str(ids.cell_id(cell)) for cell in planning.cells(family, TORCH, Variant(name="default"), "full", "cpu")}
+        for family in (one, other)
+    ]
     assert cells[0] == cells[1]
     assert planning.shards(one) == planning.shards(other)
     for shard in range(planning.shards(one)):
@@ -44,5 +47,5 @@ def test_the_same_cases_in_another_order_are_the_same_cells_and_shards(tmp_path,
 
 @given(names)
 def test_every_id_of_a_plan_can_be_read_again(tmp_path, cases):
-    for cell in planning.cells(written(tmp_path / "ops", cases), TORCH, Variant(name="default")):
+    for cell in planning.cells(written(tmp_path / "ops", cases), TORCH, Variant(name="default"), "full", "cpu"):
         assert ids.parse_cell_id(str(ids.cell_id(cell))) == ids.cell_id(cell)

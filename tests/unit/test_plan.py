@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from replab import ids
-from replab.model import MODES, Batch, Case, Cell, Environment, Factor, Family, Generator, Lab, Limits, Variant
+from replab.commands.common import planned
+from replab.model import MODES, Batch, Case, Cell, Cuda, Environment, Factor, Family, Generator, Lab, Limits, Variant
 from replab.plan import planning
 from replab.run.requests import requests
 
@@ -76,7 +77,7 @@ def test_batches_do_not_depend_on_the_order_they_are_found_in(folder):
 
 
 def test_cells_come_mode_by_mode_with_the_expensive_one_last(folder):
-    cells = list(planning.cells(family(folder, [case("exp"), case("log")]), TORCH, Variant(name="default")))
+    cells = list(planning.cells(family(folder, [case("exp"), case("log")]), TORCH, Variant(name="default"), "full", "cpu"))
     modes = [cell.mode for cell in cells]
     assert list(dict.fromkeys(modes)) == ["eager", "script", "compile"]
     assert modes == sorted(modes, key=["eager", "script", "compile"].index)
@@ -89,6 +90,8 @@ def test_every_id_is_there_once(folder):
             family(folder, [case("exp", derivatives=2), case("log", derivatives=1), case("log.special", special=True)]),
             TORCH,
             Variant(name="default"),
+            "full",
+            "cpu",
         )
     )
     names = [str(ids.cell_id(cell)) for cell in cells]
@@ -116,6 +119,7 @@ def test_what_is_left_out_says_why(folder):
             TORCH,
             Variant(name="default"),
             "quick",
+            "cpu",
         )
     )
     reasons = {str(ids.cell_id(cell)): cell.left_out for cell in cells}
@@ -135,7 +139,7 @@ def test_what_is_left_out_says_why(folder):
 
 def reasons(folder, one, coverage="quick"):
     """(mode, dtype with grid, order) → why it is left out, of one case in PyTorch."""
-    cells = planning.cells(family(folder, [one]), TORCH, Variant(name="default"), coverage)
+    cells = planning.cells(family(folder, [one]), TORCH, Variant(name="default"), coverage, "cpu")
     return {(cell.mode, f"{cell.dtype}/{cell.grid}".rstrip("/"), cell.derivative): cell.left_out for cell in cells}
 
 
@@ -192,21 +196,25 @@ def test_repeats_share_one_process_for_all_families(folder):
     one = lab(folder, families, [TORCH], ("default", "repeat"))
     assert ids.batch_id(planning.batches(one)[0]) == "torch-2.13--all--repeat"
     assert planning.members(one, planning.batches(one)[0]) == tuple(families)
-    ops, arithmetic = ([str(ids.cell_id(cell)) for cell in planning.cells(family, TORCH, Variant(name="repeat"))] for family in families)
+    ops, arithmetic = (
+        [str(ids.cell_id(cell)) for cell in planning.cells(family, TORCH, Variant(name="repeat"), "full", "cpu")] for family in families
+    )
     assert ops == ["ops.exp:float32:d0@torch-2.13:eager:repeat:cpu", "ops.exp:float32:d1@torch-2.13:eager:repeat:cpu"]
     assert len(arithmetic) == 3  # every mode
 
 
 def test_a_case_can_name_its_modes(folder):
     cells = list(
-        planning.cells(family(folder, [case("train", modes=("eager",), modes_note="a loop in Python")]), TORCH, Variant(name="default"))
+        planning.cells(
+            family(folder, [case("train", modes=("eager",), modes_note="a loop in Python")]), TORCH, Variant(name="default"), "full", "cpu"
+        )
     )
     assert {cell.mode: cell.left_out for cell in cells} == {"eager": "", "script": "a loop in Python", "compile": "a loop in Python"}
 
 
 def test_cases_with_aligned_factors_are_run_eagerly_and_nowhere_else(folder):
     aligned = case("adam.aligned-epsilon", base="adam", aligned=("epsilon",), modes=("eager",))
-    cells = list(planning.cells(family(folder, [aligned]), TORCH, Variant(name="default")))
+    cells = list(planning.cells(family(folder, [aligned]), TORCH, Variant(name="default"), "full", "cpu"))
     assert {cell.mode for cell in cells} == {"eager"}
 
 
@@ -272,3 +280,15 @@ def test_what_costs_a_compilation_each_time_can_be_measured_elsewhere_only(folde
     assert measured(chain, "eager") == measured(chain, "script") == ["time", "retrace"]
     assert measured(chain, "compile") == ["time"]
     assert measured(case("mlp", measure=("time", "retrace")), "compile") == ["time", "retrace"]
+
+
+def test_what_can_be_listed_and_run_singly_is_what_the_batches_run_on_every_device(folder):
+    """A command that asks for cells sees each of the processor and each of the GPU once."""
+    both = dataclasses.replace(TORCH, devices=("cpu", "cuda"), cuda=Cuda(architectures=("8.0",), driver="525"))
+    one = dataclasses.replace(lab(folder, [family(folder, [case("exp", dtypes=("float32",))])], [both, NUMPY]), cuda=True)
+    names = [str(ids.cell_id(cell)) for cell in planned(one)]
+    modes = [("numpy-2.5", "eager", "cpu"), *(("torch-2.13", mode, device) for device in ("cpu", "cuda") for mode in MODES["torch"])]
+    assert names == [f"ops.exp:float32:d0@{name}:{mode}:default:{device}" for name, mode, device in modes]
+    assert [str(ids.cell_id(cell)) for cell in planned(one, "ops.exp@torch-2.13:*:default:cuda")] == [
+        name for name in names if name.endswith(":cuda")
+    ]

@@ -28,7 +28,7 @@ def test_repeats_run_backwards_within_each_mode(tmp_path: Path) -> None:
     repeat = next(one for one in lab.variants if one.name == planning.REPEAT)
     index = write_inputs(family, 16, tmp_path)
     built = {"identity": "i", "platform": "p", "engine": "uv"}
-    cells = list(planning.cells(family, environment, repeat, lab.coverage))
+    cells = list(planning.cells(family, environment, repeat, lab.coverage, "cpu"))
     order = [one["id"] for _, one in requests(family, environment, repeat, index, built, iter(cells))]
     assert len(order) > 5
     assert order == [str(ids.cell_id(cell)) for cell in reversed(cells)]  # NumPy has one mode

@@ -85,7 +85,7 @@ def planned(lab: Lab, pattern: str = "*") -> list[Cell]:
         for batch in planning.batches(lab)
         for environment, families, variant in [planning.parts(lab, batch)]
         for family in families
-        for cell in planning.cells(family, environment, variant, lab.coverage)
+        for cell in planning.cells(family, environment, variant, lab.coverage, batch.device)
         if fnmatch.fnmatchcase(str(ids.cell_id(cell)), wanted)
     ]
 

@@ -132,7 +132,7 @@ def counts(lab: Lab, batch: Batch, only: Family | None = None) -> tuple[int, int
     return total, left
 
 
-def cells(family: Family, environment: Environment, variant: Variant, coverage: str = "full", device: str = "cpu") -> Iterator[Cell]:
+def cells(family: Family, environment: Environment, variant: Variant, coverage: str, device: str) -> Iterator[Cell]:
     """The cells of one batch in the order in which they run: case by case, cheap modes first."""
     modes = [mode for mode in ("eager", "session", "function", "script", "xla", "compile") if mode in environment.modes]
     if variant.modes:
