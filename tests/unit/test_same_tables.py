@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 import same_tables
 
 CELL = {"id": "f.a:float32:d0@numpy-2.5:eager:default:cpu", "output": "out", "status": "ok", "bits": "aa", "verdict": "rounding"}
