@@ -1,0 +1,141 @@
+"""Which cause is named for a result that is another function: a row per sentence of docs/causes.md, on numbers that are made up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from made_up import World
+from replab.attribute.causes import Causes
+from replab.model import Factor, Verdict
+
+X = np.linspace(0.5, 4.0, 16)
+NORM = """
+def f(x, epsilon=1e-3, place="inside", scale=1.0):
+    centred = x - np.mean(x)
+    square = np.mean(centred * centred)
+    if place == "inside":
+        return scale * centred / np.sqrt(square + epsilon)
+    return scale * centred / (np.sqrt(square) + epsilon)
+"""
+
+
+def norm(x: Any, epsilon: float = 1e-3, place: str = "inside", scale: float = 1.0) -> Any:
+    """The same in float64: what an implementation with these choices would give."""
+    centred = x - x.mean()
+    square = (centred * centred).mean()
+    return scale * centred / (np.sqrt(square + epsilon) if place == "inside" else np.sqrt(square) + epsilon)
+
+
+EPSILON = Factor(aligned=1e-3, alternatives=(1e-5,))
+PLACE = Factor(aligned="inside", alternatives=("outside",))
+SCALE = Factor(aligned=1.0, fit=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """What an implementation did, and what is to be said of it."""
+
+    factors: dict[str, Factor]
+    gave: Callable[[Any], Any]
+    named: str
+    """The factor that is named; ``unknown``, or two joined by ``or``."""
+    values: str = ""
+    dtype: str = "float64"
+
+
+STORIES = {
+    "each alternative of each factor is tried": Story(
+        factors={"epsilon": EPSILON, "place": PLACE}, gave=lambda x: norm(x, epsilon=1e-5), named="epsilon", values="epsilon = 1e-05"
+    ),
+    "also in float32": Story(
+        factors={"epsilon": EPSILON, "place": PLACE},
+        gave=lambda x: norm(x, place="outside"),
+        named="place",
+        values="place = outside",
+        dtype="float32",
+    ),
+    "a real factor is fitted, with as few digits as the fit allows": Story(
+        factors={"place": PLACE, "scale": SCALE}, gave=lambda x: norm(x, scale=1.25), named="scale", values="scale = 1.25"
+    ),
+    "in float64, a number that went through float32": Story(
+        factors={"scale": replace(SCALE, aligned=1.1), "place": PLACE},
+        gave=lambda x: norm(x, scale=float(np.float32(1.1))),
+        named="scale",
+        values="scale = float32(1.1)",
+    ),
+    "two factors where no single one explains it": Story(
+        factors={"epsilon": EPSILON, "place": PLACE},
+        gave=lambda x: norm(x, epsilon=1e-5, place="outside"),
+        named="epsilon+place",
+        values="epsilon = 1e-05, place = outside",
+    ),
+    "what nobody declared is unknown": Story(factors={"epsilon": EPSILON, "place": PLACE}, gave=lambda x: norm(x) ** 3, named="unknown"),
+    "the sign of a fitted number does not change": Story(factors={"scale": SCALE}, gave=lambda x: norm(x, scale=-1.0), named="unknown"),
+}
+
+
+def told(folder: Path, story: Story, *cells: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    """The rows and the cells after a search; ``cells``: fields of each, one plain cell where none is given."""
+    world = World(folder, NORM, {"x": X}, story.factors)
+    x = X.astype(story.dtype).astype(np.float64)
+    made = [world.cell(story.gave(x).astype(story.dtype), **fields) for fields in (cells or ({},))]
+    return Causes(world.family, world.truths, world.index).explain(world.case, story.dtype, 0, made, {}, ["out"]), made
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+def test_the_cause_of_a_difference(tmp_path: Path, story: Story) -> None:
+    (row,), (cell,) = told(tmp_path, story)
+    assert row["factor"] == story.named
+    assert row["left_value"] == story.values
+    assert cell.cause == ("" if story.named == "unknown" else story.named)
+    if story.named != "unknown":
+        assert row["named"]
+        assert row["verdict_aligned"] in (Verdict.IDENTICAL, Verdict.ROUNDING)
+        assert row["z_aligned"] < 20
+
+
+def test_two_that_explain_equally_well_are_not_named(tmp_path: Path) -> None:
+    """A factor of two in the input, or in the output of a function that scales alike."""
+    reference = "def f(x, before=1.0, after=1.0):\n    return after * (before * x)\n"
+    factors = {"before": Factor(aligned=1.0, alternatives=(2.0,)), "after": Factor(aligned=1.0, alternatives=(2.0,))}
+    world = World(tmp_path, reference, {"x": X}, factors)
+    (row,) = Causes(world.family, world.truths, world.index).explain(world.case, "float64", 0, [world.cell(2.0 * X)], {}, ["out"])
+    assert not row["named"]
+    assert set(row["factor"].split(" or ")) == {"before", "after"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"repeatable": "no"}, {"variant": "threads-2"}, {"verdict": Verdict.ROUNDING}, {"verdict": Verdict.ACCURACY}],
+    ids=["not repeatable", "another variant", "rounding", "accuracy"],
+)
+def test_what_is_left_alone(tmp_path: Path, fields: dict[str, Any]) -> None:
+    rows, (cell,) = told(tmp_path, STORIES["each alternative of each factor is tried"], fields)
+    assert rows == []
+    assert cell.cause == ""
+
+
+def test_equal_bits_are_explained_once_and_told_of_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = []
+    search = Causes._search
+    monkeypatch.setattr(Causes, "_search", lambda self, *given: searched.append(given) or search(self, *given))
+    rows, cells = told(tmp_path, STORIES["each alternative of each factor is tried"], {}, {"environment": "tf-2.21"})
+    assert len(searched) == 1
+    assert [row["left"] for row in rows] == [str(cell.id) for cell in cells]
+
+
+def test_a_short_format_has_the_cause_of_its_float32_companion(tmp_path: Path) -> None:
+    story = replace(STORIES["each alternative of each factor is tried"], dtype="float32")
+    world = World(tmp_path, NORM, {"x": X}, story.factors, dtypes=("float32", "float16"))
+    causes = Causes(world.family, world.truths, world.index)
+    for dtype in ("float32", "float16"):
+        cell = world.cell(story.gave(X.astype(dtype).astype(np.float64)).astype(dtype))
+        rows = causes.explain(world.case, dtype, 0, [cell], {}, ["out"])
+        assert cell.cause == "epsilon"
+        assert len(rows) == (dtype == "float32")
