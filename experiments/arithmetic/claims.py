@@ -4,7 +4,7 @@ import pandas as pd
 
 from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
 from replab.claims.patterns import by_switch, grows, lines, moved, where_it_moves
-from replab.claims.rows import BEYOND, SAME, SEVERITY, cells_evidence, pairs_evidence, versus_evidence, worst_first
+from replab.claims.rows import BEYOND, EXPLAINED, SAME, cells_evidence, pairs_evidence, versus_evidence, worst_first
 from replab.claims.words import listed, named, number, share
 
 HARDWARE = ("isa", "mkl-cbwr", "xla-sse")
@@ -48,7 +48,7 @@ def _other_order(tables: Tables, environment: str) -> Finding:
     both = pd.concat(same)
     apart = both[both["bits_x"] != both["bits_y"]]
     rows = tables.versus("K19", environment, dtype=("float32", "float64"))
-    rows = worst_first(rows[rows["kind"].isin([*SEVERITY[:2], *BEYOND])], "kind", "ulp")
+    rows = worst_first(rows[rows["kind"].isin([*EXPLAINED, *BEYOND])], "kind", "ulp")
     others = rows[rows["kind"] != SAME]
     if both.empty and rows.empty:
         return missing(f"neither a variant nor the same sum in another order in {environment}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -35,6 +35,42 @@ class Verdict(StrEnum):
     SEMANTIC = "semantic"
     INCOMPARABLE = "incomparable"
     INCONCLUSIVE = "inconclusive"
+
+    @property
+    def severity(self) -> int:
+        """The place in the one order of verdicts; the worst of several results is the one of the highest severity.
+
+        ``inconclusive`` says that nobody knows. It is worse than what rounding explains, since it is no proof of that, and milder than
+        every difference that is proved: a result that is open must not hide one that is known to be another function. ``incomparable``
+        is the worst, because there is not even a distance.
+        """
+        return SEVERITY.index(self)
+
+    @property
+    def explained(self) -> bool:
+        """Whether nothing but rounding is needed to explain the result."""
+        return self.severity <= Verdict.ROUNDING.severity
+
+    @property
+    def same_function(self) -> bool:
+        """Whether the function is shown to be the right one, however coarsely it is computed."""
+        return self.explained or self is Verdict.ACCURACY
+
+
+SEVERITY = (Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.INCONCLUSIVE, Verdict.ACCURACY, Verdict.SEMANTIC, Verdict.INCOMPARABLE)
+"""Verdicts, the mildest first."""
+EXPLAINED = frozenset(verdict for verdict in Verdict if verdict.explained)
+SAME_FUNCTION = frozenset(verdict for verdict in Verdict if verdict.same_function)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The worst of several verdicts, of which there is at least one."""
+    return max(verdicts, key=lambda verdict: verdict.severity)
+
+
+def is_as_expected(expect: str, verdict: str) -> bool:
+    """Whether a control came out as it must. A known-equal rewrite may hit the very bits of the truth."""
+    return verdict in EXPLAINED if expect == Verdict.ROUNDING else verdict == expect
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,15 +16,11 @@ from replab.compare.pairs import Judged, Row, pair_row
 from replab.compare.verdict import outside, verdict
 from replab.config.factors import is_partly_aligned
 from replab.errors import TruthError
-from replab.model import Case, Cell, Environment, Family, Verdict
+from replab.model import Case, Cell, Environment, Family, Verdict, worst
 from replab.truth.cache import Truths, judging_cell
 
-WRONG = (Verdict.SEMANTIC, Verdict.INCOMPARABLE, Verdict.INCONCLUSIVE)
-RIGHT = (Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.ACCURACY)
 REMEMBERED = 2**16
 """Values of the reference of up to so many elements are kept while other results of the same case are looked at."""
-GRAVITY = list(Verdict)
-"""From harmless to grave; ``inconclusive`` last."""
 
 
 class Causes:
@@ -57,7 +53,7 @@ class Causes:
             return []
         if dtype not in ("float32", "float64"):
             for cell in cells:
-                if any(one in WRONG for one, _, _ in cell.verdicts.values()) and cell.id.variant == "default":
+                if any(not one.same_function for one, _, _ in cell.verdicts.values()) and cell.id.variant == "default":
                     cell.cause = self._named.get((case.name, derivative, cell.id.environment, cell.id.mode), "")
             return []
         standing = judging_cell(case, dtype, "", derivative)
@@ -66,7 +62,7 @@ class Causes:
         candidates = sum(len(factor.alternatives) + factor.fit for factor in case.factors.values())
         found: list[Row] = []
         for cell in cells:
-            wrong = [one for one, _, _ in cell.verdicts.values() if one in WRONG]
+            wrong = [one for one, _, _ in cell.verdicts.values() if not one.same_function]
             if not wrong or cell.repeatable == "no" or set(cell.verdicts) != set(names) or cell.id.variant != "default":
                 continue
             bits = tuple(cell.tensors[name].sha256 for name in names)
@@ -74,7 +70,7 @@ class Causes:
                 escalation = finer.get((cell.id.environment, cell.id.mode)) if dtype == "float32" else None
                 known[bits] = self._search(standing, cell, escalation, names)
             apart, explanations = known[bits]
-            told = list(rows.explained(case, cell, max(wrong, key=GRAVITY.index), apart, explanations, candidates))
+            told = list(rows.explained(case, cell, worst(wrong), apart, explanations, candidates))
             cell.cause = "" if told[0]["factor"] == rows.UNKNOWN else told[0]["factor"]
             if dtype == "float32":
                 self._named[case.name, derivative, cell.id.environment, cell.id.mode] = cell.cause
@@ -104,10 +100,10 @@ class Causes:
                 found.append(verdict(finding, dtype=cell.id.dtype, escalation=seen, single=None)[0])
             every = np.concatenate(z)
             return Judgement(
-                verdict=str(max(found, key=GRAVITY.index)),
+                verdict=str(worst(found)),
                 z=float(every.max()),
                 rms=float(np.sqrt(np.mean(np.square(every)))),
-                explains=all(one in RIGHT for one in found),
+                explains=all(one.same_function for one in found),
             )
 
         def plain(changed: Mapping[str, Any]) -> list[NDArray[Any]]:
@@ -149,6 +145,6 @@ class Causes:
         def verdict_of(left: Judged, right: Judged) -> Verdict:
             common = left.verdicts.keys() & right.verdicts.keys()
             found = [pair_row(cases[0], left, right, "", name, by_output[name])["verdict"] for name in sorted(common)]
-            return max(found, key=GRAVITY.index) if found else Verdict.INCOMPARABLE
+            return worst(found) if found else Verdict.INCOMPARABLE
 
         return list(rows.aligned(cases, cells, verdict_of, environments))

@@ -16,7 +16,6 @@ from replab.store.store import Tensor
 
 Row = dict[str, Any]
 NAN = math.nan
-EXPLAINED = (Verdict.IDENTICAL, Verdict.ROUNDING)
 UNKNOWN = "unknown"
 
 
@@ -152,12 +151,12 @@ def aligned(
         if nobody not in runs or everybody not in runs:
             continue
         found = {subset: pair_verdicts(*pair) for subset, pair in runs.items()}
-        if found[nobody] in EXPLAINED:
+        if found[nobody].explained:
             continue
         apart = {subset: _distance(*pair) for subset, pair in runs.items()}
         if not math.isfinite(apart[nobody]):  # another shape, or NaN on one side: only whether it is explained can be counted
-            apart = {subset: 0.0 if found[subset] in EXPLAINED else 1.0 for subset in runs}
-        explained_by = {subset: verdict in EXPLAINED for subset, verdict in found.items()}
+            apart = {subset: 0.0 if found[subset].explained else 1.0 for subset in runs}
+        explained_by = {subset: verdict.explained for subset, verdict in found.items()}
         enough, players = sufficient(explained_by), involved(names, explained_by)
         share = shares(sorted(players), {subset: value for subset, value in apart.items() if subset <= players})
         first = runs[nobody][0]
@@ -242,4 +241,4 @@ def switched(
                 yield row(case, "variant", **common, factor=UNKNOWN, note=f"output {name}: none of the switches {', '.join(variants)}")
 
 
-__all__ = ["EXPLAINED", "UNKNOWN", "aligned", "environment_pairs", "explained", "row", "switched"]
+__all__ = ["UNKNOWN", "aligned", "environment_pairs", "explained", "row", "switched"]

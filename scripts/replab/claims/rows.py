@@ -9,20 +9,17 @@ import numpy as np
 import pandas as pd
 
 from replab.claims.evidence import Evidence
-from replab.model import Verdict
+from replab.model import EXPLAINED, SEVERITY, Verdict
 
-SEVERITY = (Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.INCONCLUSIVE, Verdict.ACCURACY, Verdict.SEMANTIC, Verdict.INCOMPARABLE)
-"""Verdicts, the mildest first."""
 SAME, OPEN = str(Verdict.IDENTICAL), str(Verdict.INCONCLUSIVE)
-EXPLAINED = (Verdict.IDENTICAL, Verdict.ROUNDING)
 ANOTHER_FUNCTION = (Verdict.SEMANTIC, Verdict.INCOMPARABLE)
 BEYOND = (Verdict.ACCURACY, *ANOTHER_FUNCTION)
 """Verdicts of differences that rounding does not explain."""
 
 
 def rank(verdicts: pd.Series) -> pd.Series:
-    """The place of verdicts in ``SEVERITY``."""
-    return verdicts.map({str(name): place for place, name in enumerate(SEVERITY)}).astype(float)
+    """The severity of verdicts."""
+    return verdicts.map({str(verdict): verdict.severity for verdict in Verdict}).astype(float)
 
 
 def select(rows: pd.DataFrame, **where: Any) -> pd.DataFrame:
@@ -83,3 +80,24 @@ def worst_first(rows: pd.DataFrame, kind: str, size: str) -> pd.DataFrame:
     """Rows by verdict and then by size, the worst first."""
     order = rows.assign(_rank=rank(rows[kind]), _size=rows[size].fillna(0.0))
     return order.sort_values(["_rank", "_size"], ascending=False, kind="stable").drop(columns=["_rank", "_size"])
+
+
+__all__ = [
+    "ANOTHER_FUNCTION",
+    "BEYOND",
+    "EXPLAINED",
+    "OPEN",
+    "SAME",
+    "SEVERITY",
+    "attribution_id",
+    "causes_evidence",
+    "cells_evidence",
+    "defaults_evidence",
+    "kept",
+    "measured_evidence",
+    "pairs_evidence",
+    "rank",
+    "select",
+    "versus_evidence",
+    "worst_first",
+]

@@ -193,7 +193,11 @@ class Tables:
                 continue
             rows = both[PLACE].assign(left=both["id"], right=both["id_other"], other=other)
             sides = [rank(both["verdict"]), rank(both["verdict_other"])]
-            worse = pd.concat([*sides, pd.Series(1, index=both.index)], axis=1).max(axis=1).map(dict(enumerate(map(str, SEVERITY))))
+            worse = (
+                pd.concat([*sides, pd.Series(Verdict.ROUNDING.severity, index=both.index)], axis=1)
+                .max(axis=1)
+                .map(dict(enumerate(map(str, SEVERITY))))
+            )
             rows["kind"] = worse.where(both["bits"] != both["bits_other"], str(Verdict.IDENTICAL))
             rows["ulp"] = both[["ulp_max", "ulp_max_other"]].max(axis=1).where(rows["kind"] != Verdict.IDENTICAL, 0.0)
             rows["discrepancy"] = both[["rel_max", "rel_max_other"]].max(axis=1).where(rows["kind"] != Verdict.IDENTICAL, 0.0)

@@ -153,7 +153,7 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
 
 def _cause(found: Verdict, left: Judged, right: Judged, output: str) -> str:
     """What the comparison with the truth already proves about a difference; ``unknown`` is an answer."""
-    if found in (Verdict.IDENTICAL, Verdict.ROUNDING):
+    if found.explained:
         return ""
     shaky = [f"{cell.id.environment} ({cell.id.mode})" for cell in (left, right) if cell.repeatable == "no"]
     if shaky:

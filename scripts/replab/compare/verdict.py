@@ -48,7 +48,7 @@ def verdict(finding: Finding, *, dtype: str, escalation: Escalation | None, sing
         return _escalated(beyond, escalation, finding.z_limit)
     if single is Verdict.SEMANTIC:
         return Verdict.SEMANTIC, f"{beyond}, and float32 shows another function as well"
-    if single in (Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.ACCURACY):
+    if single is not None and single.same_function:
         return Verdict.ACCURACY, f"{beyond}, but float32 computes the right function ({single})"
     if dtype == "float64" and finding.z_max * SINGLE_TO_DOUBLE <= finding.z_limit:
         return Verdict.ACCURACY, f"{beyond}, but within what float32 would round"

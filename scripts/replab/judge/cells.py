@@ -21,7 +21,7 @@ from replab.config.factors import alignable
 from replab.errors import LabError, TruthError
 from replab.formats import FORMATS, ordered_key
 from replab.judge import trajectories
-from replab.model import Case, Environment, Family, Lab, Status, Verdict
+from replab.model import EXPLAINED, Case, Environment, Family, Lab, Status, Verdict
 from replab.plan import planning
 from replab.plan.outputs import output_names
 from replab.progress import Progress
@@ -245,7 +245,7 @@ class Judge:
             for output in cell.findings:
                 eager = (cell.id.environment, "eager", output, cell.id.variant)
                 # eager's float64 run can answer for another mode only where that mode has eager's trouble: else it says nothing about it
-                well = singles.get((cell.id.environment, "eager", output, "default")) in (Verdict.IDENTICAL, Verdict.ROUNDING)
+                well = singles.get((cell.id.environment, "eager", output, "default")) in EXPLAINED
                 escalation = own or (None if well else other)
                 single = singles.get((*place, output, cell.id.variant)) or singles.get(eager)
                 truth = dict(zip(names, truths, strict=True))[output]

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from replab import ids
+from replab.model import SEVERITY
 from replab.publish.versions import Published
 from replab.store import tables
 
 SPELLED = ("status", "verdict", "cause")
 _COLUMNS = ["id", "output", "environment", "family", "case", "status", "reason", "verdict", "cause", "bits", "repeatable"]
-_ORDER = ("semantic", "incomparable", "inconclusive", "accuracy", "rounding", "identical")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,8 +124,8 @@ def _change(left: Mapping[str, Any], right: Mapping[str, Any], output: str) -> C
 def _rank(change: CellChange) -> tuple[bool, int, int, str, str]:
     """Verdicts before causes before bits, the gravest first; what never repeats at the end."""
     first = min(("status", "verdict", "cause", "bits").index(name) for name in change.what)
-    verdicts = [_ORDER.index(side["verdict"]) if side["verdict"] in _ORDER else len(_ORDER) for side in (change.old, change.new)]
-    return change.unsteady, first, min(verdicts), change.id, change.output
+    gravest = max(SEVERITY.index(side["verdict"]) if side["verdict"] in SEVERITY else -1 for side in (change.old, change.new))
+    return change.unsteady, first, -gravest, change.id, change.output
 
 
 def _environments(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[EnvironmentChange]:

@@ -23,7 +23,7 @@ from replab.engines.installed import some
 from replab.engines.registry import get_engine
 from replab.errors import LabError, StoreError
 from replab.judge.cells import Judge
-from replab.model import Batch, Lab, Status
+from replab.model import EXPLAINED, Batch, Lab, Status
 from replab.plan import planning
 from replab.publish import manifest, versions
 from replab.run.batch import environment_facts, run_batch_job
@@ -79,7 +79,7 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
     verdicts = _judge(lab, differing)
     for one in cells:
         one["here_verdict"] = verdicts.get((one["id"], one["output"]), "")
-        if one["kind"] == "other" and one["here_verdict"] in ("identical", "rounding"):
+        if one["kind"] == "other" and one["here_verdict"] in EXPLAINED:
             one["kind"] = "within"
     return {"environments": environments, "cells": cells}
 

@@ -39,7 +39,6 @@ COPIES = 64
 """An elementwise function gets so many copies of its worst input: enough for vector kernels to take their usual way."""
 AS_HEX = 24
 """Arrays of at most so many numbers are written as hexadecimal floats, larger ones as their bytes."""
-SEVERITY = (Verdict.SEMANTIC, Verdict.INCOMPARABLE, Verdict.ACCURACY, Verdict.INCONCLUSIVE, Verdict.ROUNDING, Verdict.IDENTICAL)
 OTHER = {"tensorflow": ("torch", "numpy"), "torch": ("tensorflow", "numpy"), "numpy": ("torch", "tensorflow")}
 """Whose result stands beside that of a framework."""
 Row = Mapping[str, Any]
@@ -123,7 +122,7 @@ def chosen(cells: Sequence[Row]) -> list[Row]:
 
 def _order(cell: Row) -> tuple[int, float, str, str]:
     """The worst verdict first, then the largest distance, then eager before the other modes."""
-    place = SEVERITY.index(Verdict(cell["verdict"])) if cell["verdict"] else len(SEVERITY)
+    place = -Verdict(cell["verdict"]).severity if cell["verdict"] else 1
     size = cell["ulp_max"] if cell["ulp_max"] == cell["ulp_max"] else -1.0
     return (place, -size, "" if cell["mode"] == "eager" else cell["mode"], cell["id"] + cell["output"])
 

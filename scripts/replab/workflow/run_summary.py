@@ -16,7 +16,7 @@ import pyarrow as pa
 from replab import __version__, texts
 from replab.config import functions
 from replab.errors import LabError
-from replab.model import IMPL_FILE, Case, Family, Lab
+from replab.model import IMPL_FILE, Case, Family, Lab, is_as_expected
 from replab.plan import planning
 from replab.run.batch import environment_facts, manifest_of
 
@@ -119,12 +119,11 @@ def controls(cells: pa.Table) -> dict[str, list[int]]:
 
     A known-equal rewrite must be ``identical`` or ``rounding``; a planted mistake must be ``semantic``.
     """
-    accepted = {"rounding": ("identical", "rounding"), "semantic": ("semantic",)}
-    score = {expect: [0, 0] for expect in accepted}
+    score = {"rounding": [0, 0], "semantic": [0, 0]}
     for row in cells.select(["role", "status", "expect", "verdict"]).to_pylist():
         if row["role"] == "control" and row["status"] == "ok":
             score[row["expect"]][1] += 1
-            score[row["expect"]][0] += row["verdict"] in accepted[row["expect"]]
+            score[row["expect"]][0] += is_as_expected(row["expect"], row["verdict"])
     return score
 
 

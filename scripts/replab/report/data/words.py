@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import isinf, isnan
 from typing import Any
 
-from replab.model import Status, Verdict
+from replab.model import EXPLAINED, Status, Verdict
 
 FRAMEWORK_NAMES = {"numpy": "NumPy", "tensorflow": "TensorFlow", "torch": "PyTorch"}
 DERIVATIVE_NAMES = {0: "value", 1: "1st derivative", 2: "2nd derivative", 3: "3rd derivative"}
@@ -29,6 +29,11 @@ class Outcome:
     severity: int
     """The worse of two outcomes has the higher number."""
 
+    @property
+    def explained(self) -> bool:
+        """Whether it is a verdict that rounding explains."""
+        return self.name in EXPLAINED
+
 
 _OUTCOMES = (
     Outcome(
@@ -36,7 +41,7 @@ _OUTCOMES = (
         glyph="=",
         css="identical",
         short="same bits",
-        severity=0,
+        severity=Verdict.IDENTICAL.severity,
         meaning="Every element has exactly the bits of the correctly rounded truth (or, for a pair, of the other side).",
     ),
     Outcome(
@@ -44,7 +49,7 @@ _OUTCOMES = (
         glyph="≈",
         css="rounding",
         short="rounding explains it",
-        severity=1,
+        severity=Verdict.ROUNDING.severity,
         meaning="The bits differ, but by no more than rounding alone can move this computation in this precision.",
     ),
     Outcome(
@@ -52,7 +57,7 @@ _OUTCOMES = (
         glyph="?",
         css="inconclusive",
         short="open",
-        severity=2,
+        severity=Verdict.INCONCLUSIVE.severity,
         meaning="The truth could not be certified closely enough to judge.",
     ),
     Outcome(
@@ -60,7 +65,7 @@ _OUTCOMES = (
         glyph="▲",
         css="accuracy",
         short="less accurate",
-        severity=3,
+        severity=Verdict.ACCURACY.severity,
         meaning="Further off than rounding explains, yet the same computation in float64 agrees with the truth: an approximate kernel.",
     ),
     Outcome(
@@ -68,7 +73,7 @@ _OUTCOMES = (
         glyph="≠",
         css="semantic",
         short="another function",
-        severity=4,
+        severity=Verdict.SEMANTIC.severity,
         meaning="The difference stays in float64 as well: something else is computed.",
     ),
     Outcome(
@@ -76,7 +81,7 @@ _OUTCOMES = (
         glyph="⊘",
         css="incomparable",
         short="not comparable",
-        severity=5,
+        severity=Verdict.INCOMPARABLE.severity,
         meaning="The shape, the type, or the places of NaN and infinity differ.",
     ),
     Outcome(
@@ -110,7 +115,7 @@ _OUTCOMES = (
     Outcome(name=Status.ERROR, glyph="!", css="failed", short="error", severity=15, meaning="The cell raised an error."),
 )
 OUTCOMES = {outcome.name: outcome for outcome in _OUTCOMES}
-VERDICTS = tuple(OUTCOMES[name] for name in ("identical", "rounding", "accuracy", "semantic", "incomparable", "inconclusive"))
+VERDICTS = tuple(OUTCOMES[name] for name in Verdict)
 NO_RESULT = 10
 """Severity from which an outcome is the end of a cell without a result."""
 

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from math import isnan
 from typing import NamedTuple
 
+from replab.model import SAME_FUNCTION
 from replab.report.data.cells import CellView, Work, by_work
 from replab.report.data.links import case_path, cell_path, work_path
 from replab.report.data.words import count, derivative_name, framework_name, listing, number, plural
 from replab.report.pages.parts import Finding, Item, Link
 
-FINE = frozenset({"identical", "rounding"})
-SAME_FUNCTION = FINE | {"accuracy"}
 FURTHER = 10.0
 """So many times further from the truth than the best other framework, on average and at the worst, is worth telling."""
 MOST_FURTHER, MOST_FUNCTIONS, MOST_ASTRAY = 8, 12, 8
@@ -105,7 +104,7 @@ def _history(found: _Distance) -> str:
         by[cell.place.environment].append(cell)
     names = list(by)
     near = FURTHER * max(found.peer.ulp if found.peer else _HALF, _HALF)
-    good = [all(cell.outcome.name in FINE or (cell.outcome.name == "accuracy" and cell.ulp < near) for cell in by[name]) for name in names]
+    good = [all(cell.outcome.explained or (cell.outcome.name == "accuracy" and cell.ulp < near) for cell in by[name]) for name in names]
     within = {name: number(max((cell.ulp for cell in by[name] if not isnan(cell.ulp)), default=float("nan"))) for name in names}
     at = names.index(found.top.place.environment)
     mended = next((name for name, fine in zip(names[at + 1 :], good[at + 1 :], strict=True) if fine), "")
@@ -124,7 +123,7 @@ def _reach(found: _Distance, ok: Sequence[CellView]) -> str:
     off = f"is up to {number(found.top.ulp)} ULP off"
     if found.peer is None:
         return off
-    verb = "is within" if found.peer.outcome.name in FINE else "reaches"
+    verb = "is within" if found.peer.outcome.explained else "reaches"
     return f"{off} where {_named(found.peer, ok)} {verb} {number(found.peer.ulp)}"
 
 

@@ -13,12 +13,11 @@ from itertools import pairwise
 from math import isfinite, isnan, log2
 from typing import NamedTuple
 
+from replab.model import EXPLAINED
 from replab.report.data.cells import CellView, Work, by_work, result_pairs
 from replab.report.data.results import PairRow, Results
 from replab.report.data.words import OUTCOMES, Outcome
 
-KINDS = {"semantic": 5, "incomparable": 4, "accuracy": 3, "inconclusive": 2, "rounding": 1, "identical": 0}
-"""The first part of a weight: what kind of difference it is."""
 TURNED = 0.5
 """Added to a weight where the verdict against the truth is another one on the other side."""
 SPAN = 53
@@ -68,9 +67,9 @@ class Difference:
 
     @property
     def weight(self) -> float:
-        """How much the difference matters: kind + ½ if the verdict turns + up to ½ for its size on a logarithmic scale."""
+        """How much the difference matters: severity + ½ if the verdict turns + up to ½ for its size on a logarithmic scale."""
         size = max(1 + log2(self.size) / SPAN, 0.0) if self.size > 0 else 0.0
-        return KINDS[self.outcome.name] + TURNED * self.turned + size / 2
+        return self.outcome.severity + TURNED * self.turned + size / 2
 
 
 def frameworks(results: Results) -> dict[str, list[str]]:
@@ -162,7 +161,7 @@ def _outcome(pair: PairRow) -> Outcome:
 
 
 def _worst(rows: Iterable[PairRow]) -> PairRow:
-    return max(rows, key=lambda row: (KINDS[_outcome(row).name], -1.0 if isnan(row.ulp_max) else row.ulp_max, row.output))
+    return max(rows, key=lambda row: (_outcome(row).severity, -1.0 if isnan(row.ulp_max) else row.ulp_max, row.output))
 
 
 def _proved(left: CellView, right: CellView, steps: Sequence[PairRow]) -> tuple[Outcome, float]:
@@ -170,9 +169,9 @@ def _proved(left: CellView, right: CellView, steps: Sequence[PairRow]) -> tuple[
     chain = sum(step.ulp_max for step in steps) if steps else float("nan")
     bounds = [bound for bound in (chain, left.ulp + right.ulp) if isfinite(bound)]
     names = {left.outcome.name, right.outcome.name}
-    if len(names) == 1 and not names <= {"identical", "rounding"}:
+    if len(names) == 1 and not names <= EXPLAINED:
         names = {"inconclusive"}  # both depart from the truth: whether to the same place, only a comparison can tell
-    if steps and all(_outcome(step).name in {"identical", "rounding"} for step in steps):
+    if steps and all(_outcome(step).explained for step in steps):
         verdict = "rounding"
     else:
         verdict = next((name for name in ("incomparable", "semantic", "inconclusive", "accuracy") if name in names), "rounding")

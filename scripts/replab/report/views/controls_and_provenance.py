@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from replab.model import is_as_expected
 from replab.report.data.cells import CellView, places_in_words, views
 from replab.report.data.evidence import Index, control_anchor
 from replab.report.data.links import case_title
@@ -16,17 +17,11 @@ from replab.report.views.other_platforms import elsewhere
 
 MOST_MISSES = 8
 """Cells of one control that are listed when it did not come out as expected."""
-ACCEPTED = {"rounding": frozenset({"identical", "rounding"}), "semantic": frozenset({"semantic"})}
-"""A known-equal rewrite may of course hit the very bits of the truth."""
 
 _KINDS = {
     "rounding": ("Known-equal rewrites", "The same function, written another way: only rounding may separate it from the reference."),
     "semantic": ("Planted mistakes", "A small mistake, made on purpose: the verdict must be that another function is computed."),
 }
-
-
-def _good(cell: CellView, expect: str) -> bool:
-    return cell.outcome.name in ACCEPTED.get(expect, {expect})
 
 
 def controls(results: Results) -> ControlsPage:
@@ -41,12 +36,12 @@ def controls(results: Results) -> ControlsPage:
         idle += len(cells) - len(ran)
         expect = cells[0].worst.expect or "rounding"
         found = Counter(cell.outcome.name for cell in ran)
-        good = sum(_good(cell, expect) for cell in ran)
+        good = sum(is_as_expected(expect, cell.outcome.name) for cell in ran)
         misses = [
             f"{cell.place.label}, {cell.work.dtype}, derivative {cell.work.derivative}: {cell.outcome.name}, z {number(cell.worst.z_max)} "
             f"(limit {number(cell.worst.z_limit)})"
             for cell in ran
-            if not _good(cell, expect)
+            if not is_as_expected(expect, cell.outcome.name)
         ]
         made.append(
             ControlRow(

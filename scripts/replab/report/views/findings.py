@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
+from replab.model import SAME_FUNCTION
 from replab.report.data.cells import COMPILERS, CellView, Work, result_pairs
 from replab.report.data.links import work_path
 from replab.report.data.results import PairRow, Results
@@ -118,7 +119,7 @@ def _moved(left: Mapping[Work, CellView], right: Mapping[Work, CellView], both: 
         if work.derivative == 0
         and not left[work].worst.special
         and "accuracy" in {left[work].outcome.name, right[work].outcome.name}
-        and {left[work].outcome.name, right[work].outcome.name} <= {"identical", "rounding", "accuracy"}
+        and {left[work].outcome.name, right[work].outcome.name} <= SAME_FUNCTION
         and _ratio(left[work].ulp, right[work].ulp) > 1
     ]
     moved = [work for work in moved if work.dtype == "float32"] or moved

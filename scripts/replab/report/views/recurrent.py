@@ -22,7 +22,6 @@ from replab.report.views.claims import cards
 FAMILY = "rnn"
 MODE = "eager"
 DTYPE = "float32"
-GOOD = frozenset({"identical", "rounding"})
 _LENGTH = re.compile(r"(?P<network>.+)_length_(?P<length>[0-9]+)")
 
 
@@ -166,7 +165,7 @@ def _lede(by_case: Mapping[str, Sequence[CellView]]) -> str:
     ran = {case: members for case, members in ran.items() if members}
     if not ran:
         return "This run holds no recurrent layers: the family rnn did not run."
-    good = [case for case, members in ran.items() if all(cell.outcome.name in GOOD for cell in members)]
+    good = [case for case, members in ran.items() if all(cell.outcome.explained for cell in members)]
     other = [case for case, members in ran.items() if any(cell.outcome.name == "semantic" for cell in members)]
     return (
         f"With the same weights, {plural(len(good), 'case')} of {len(ran)} agree with the truth within rounding in every environment; "

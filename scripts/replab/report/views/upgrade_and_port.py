@@ -10,6 +10,7 @@ from math import isnan
 from typing import Any
 from urllib.parse import urlencode
 
+from replab.model import EXPLAINED
 from replab.report.charts.figures import bar
 from replab.report.data.links import case_path, cell_path
 from replab.report.data.words import MISSING, OUTCOMES, count, derivative_name, framework_name, listing, number, percent, plural, slug
@@ -18,7 +19,6 @@ from replab.report.views.between import Between, Difference, Ends
 from replab.report.views.matrix import CODES
 from replab.report.views.what_to_set import Settings
 
-SERIOUS = frozenset({"semantic", "incomparable", "accuracy", "inconclusive"})
 _EXPLAINED = {
     "semantic": "computes another function than the reference",
     "incomparable": "has other special values, shape or type than the truth",
@@ -63,7 +63,7 @@ def port_sense(one: Difference) -> str:
             return f"each side {said}"
         if verdict in names:
             return f"{names[verdict]} {said}"
-    return "both agree with the truth within rounding" if set(names) <= {"identical", "rounding"} else ""
+    return "both agree with the truth within rounding" if set(names) <= EXPLAINED else ""
 
 
 def _details(found: Sequence[Difference]) -> str:
@@ -152,7 +152,7 @@ def _summary(found: Sequence[Difference], *, step: bool) -> tuple[str, ...]:
         worse = sum(upgrade_sense(one) == "worse" for one in turned)
         said.append(f"{plural(len(turned), 'result changes', 'results change')} verdict, {count(worse)} for the worse.")
     else:
-        beyond = sorted((one for one in apart if one.outcome.name in SERIOUS and not one.special), key=lambda one: (-one.weight, one.work))
+        beyond = sorted((one for one in apart if not one.outcome.explained and not one.special), key=lambda one: (-one.weight, one.work))
         cases = list(dict.fromkeys(one.work.label for one in beyond))
         said.append(f"{plural(len(cases), 'case differs', 'cases differ')} beyond rounding{': ' + listing(cases, 5) if cases else ''}.")
     known = sum(bool(one.cause) for one in apart if one.outcome.name != "rounding")
