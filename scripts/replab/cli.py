@@ -16,16 +16,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from replab import __version__, calling
 from replab.errors import INTERRUPTED, ConfigError, LabError, Unforeseen
 from replab.visible import shown, visible
 
 app = typer.Typer(
-    name="replab",
-    help="A reproducibility lab: the same numeric experiments in pinned environments, judged against certified truth.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    name="replab", no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
 )
 TRACEBACK = "REPLAB_TRACEBACK"
 """Variable with which what nobody foresaw is told with all its calls."""
@@ -52,8 +48,45 @@ def _path(text: str | Path) -> Path:
     return Path(text)
 
 
+def _version(asked: bool) -> None:  # noqa: FBT001 (how Typer calls back)
+    if asked:
+        _say(f"replab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def lab(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version of the lab.")] = False,
+) -> None:
+    """A reproducibility lab: the same numeric experiments in pinned environments, judged against certified truth."""
+
+
+def _places(typed: str) -> list[str]:
+    """Environments and groups that may follow what was typed after ``-e``, of which the last word is not ended."""
+    from replab.config import environments
+
+    before, comma, last = typed.rpartition(",")
+    folder = Path.cwd() / "containers"
+    with contextlib.suppress(LabError):  # a shell that completes can show no message
+        names = [*environments.load_groups(folder), *(one.name for one in environments.load_environments(folder))]
+        return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
+    return []
+
+
+def _kinds(typed: str) -> list[str]:
+    from replab.commands import listing
+
+    return [kind for kind in listing.KINDS if kind.startswith(typed)]
+
+
 Environments = Annotated[
-    str | None, typer.Option("--environments", "-e", help="Environments and groups, separated by commas, instead of those in config.yaml.")
+    str | None,
+    typer.Option(
+        "--environments",
+        "-e",
+        autocompletion=_places,
+        help="Environments and groups, separated by commas, instead of those in config.yaml.",
+    ),
 ]
 Families = Annotated[str | None, typer.Option("--families", "-f", help="Families, separated by commas.")]
 Settings = Annotated[
@@ -65,7 +98,9 @@ Trust = Annotated[bool, typer.Option("--trust", help="Take what nobody signed wh
 
 @app.command("list")
 def list_(
-    kind: Annotated[str, typer.Argument(help="environments, families, cases or cells; nothing gives an overview.")] = "",
+    kind: Annotated[
+        str, typer.Argument(autocompletion=_kinds, help="environments, families, cases, cells or generators; or nothing: all counted.")
+    ] = "",
     pattern: Annotated[str, typer.Argument(callback=_given, help="Only cases or cells that match, such as 'ops.exp*@tf-*'.")] = "*",
     environments: Environments = None,
     families: Families = None,
@@ -118,12 +153,16 @@ def explain(
     name: Annotated[
         str, typer.Argument(callback=_given, metavar="CELL", help="The id of a cell, or a pattern that only one cell matches.")
     ],
+    environments: Environments = None,
+    families: Families = None,
     config: Settings = None,
 ) -> None:
     """Tell one result of the last run in words: its verdict, the numbers that decide it, and who shares its bits."""
     from replab.commands import common, explain as command
 
-    command.run(common.open_lab(settings=config or ()).results, name)
+    lab = common.open_lab(environments, families, config or ())
+    within = None if environments is None else {one.name for one in lab.environments}
+    command.run(lab.results, name, environments=within, families=None if families is None else {one.name for one in lab.families})
 
 
 @app.command()
@@ -132,10 +171,14 @@ def new(
     folder: Annotated[Path, typer.Option(parser=_path, metavar="PATH", help="Where families lie.")] = Path("experiments"),
 ) -> None:
     """Write the folder of a new family, with one case that works."""
-    from replab.commands import new as command
+    from replab.commands import common, new as command
 
     made = command.run(family, folder, Path.cwd())
-    _say(f"wrote {made}/; try it with: uv run replab cell '{family}.*'")
+    if (Path.cwd() / common.CONFIG).is_file():
+        _say(f"wrote {made}/; try it with: {calling.program()} cell '{family}.*'{common.finds(folder, Path.cwd())}")
+    else:
+        found = calling.setting("experiments", str(folder.resolve()))
+        _say(f"wrote {made.resolve()}/; no lab lies here. From the root of one, try it with: replab cell '{family}.*'{found}")
 
 
 @app.command()
@@ -143,12 +186,15 @@ def pin(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[ENVIRONMENT|GROUP|bases|lab]...", help="What to pin; all by default.")
     ] = None,
+    environments: Annotated[
+        str | None, typer.Option("--environments", "-e", callback=_given, help="The same as further words: separated by commas.")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Only say which locks are stale or were edited.")] = False,
 ) -> None:
     """Resolve the newest versions that the requirements allow, and write the locks."""
     from replab.commands import pin as command
 
-    command.run(names or [], Path.cwd(), check=check)
+    command.run([*(names or ()), *(environments or "").replace(",", " ").split()], Path.cwd(), check=check)
 
 
 @app.command()
@@ -162,7 +208,7 @@ def images(
     from replab.commands import common, images as command
 
     if action not in ("list", "check", "save", "load"):
-        raise LabError(f"unknown action '{action}'", where="replab images", hint="Known: list, check, save, load")
+        raise ConfigError(f"unknown action {shown(action)}", where="replab images", hint="Known: list, check, save, load")
     if not command.run(common.open_lab(environments, settings=config or ()), action, folder):
         raise typer.Exit(1)
 
@@ -192,7 +238,7 @@ def bases(
     from replab.commands import bases as command, common
 
     if action != "build":
-        raise LabError(f"unknown action '{action}'", where="replab bases", hint="Known: build")
+        raise ConfigError(f"unknown action {shown(action)}", where="replab bases", hint="Known: build")
     command.run(common.open_lab(environments, settings=config or ()), registry, out, mirror)
 
 
@@ -223,6 +269,7 @@ def verify(
             help="Whose signatures count, as OpenSSH's allowed_signers; a version needs one of theirs.",
         ),
     ] = None,
+    environments: Environments = None,
     config: Settings = None,
 ) -> None:
     """Check every stored result, or everything that was published, against its hashes."""
@@ -240,7 +287,7 @@ def verify(
     else:
         from replab.commands import verify as command
 
-        lab = common.open_lab(settings=config or ())
+        lab = common.open_lab(environments, settings=config or ())
         changed = command.environments(lab)
         command.run(lab.results, remove=remove)
         command.demand(changed)
@@ -307,12 +354,13 @@ def bundle(
     ] = "*",
     out: Annotated[Path, typer.Option(parser=_path, metavar="PATH", help="The file to write.")] = Path("results.bundle"),
     sign: Annotated[Path | None, typer.Option(parser=_path, metavar="KEY", help="Sign the bundle with this SSH key.")] = None,
+    environments: Environments = None,
     config: Settings = None,
 ) -> None:
     """Pack results of this machine into one file, with hashes and where they come from."""
     from replab.commands import bundle as command, common
 
-    command.pack(common.open_lab(settings=config or ()), pattern, out, sign)
+    command.pack(common.open_lab(environments, settings=config or ()), pattern, out, sign)
 
 
 @app.command()

@@ -23,13 +23,14 @@ from rich.text import Text
 
 import replab as package
 from builders import cell as made_cell
-from replab import ids, sealed
+from replab import __version__, calling, ids, sealed
 from replab.cli import INTERRUPTED, main
 from replab.commands import common, explain, new
 from replab.commands.verify import check
 from replab.config import loading
 from replab.errors import ConfigError, ConfigErrors, LabError, StoreError, Unforeseen
 from replab.locks import lab_lock
+from replab.locks.uv_tool import find_uv
 from replab.store.store import Store, _header, encode
 from replab.visible import visible
 from replab.workflow import snakefile
@@ -86,6 +87,16 @@ ERRORS = (
     ("list", "--config", "points=0", "--config", "variants=fast", "-e", "nothing"),
     ("cell", "mine.softsin"),
     ("cell", "mine.softsign:float8"),
+    ("cell", "mein.softsign"),
+    ("cell", "nowhere.softsign"),
+    ("list", "cells", "zzz*"),
+    ("list", "cases", "mein.*"),
+    ("list", "generators", "zzz*"),
+    ("images", "chek"),
+    ("images", "save"),
+    ("bases", "bild", "--registry", "localhost:1"),
+    ("list", "--config", "experiments=[]"),
+    ("list", "--config", "experiments=my families"),
     ("explain", "mine.softsign"),
     ("new", "mine"),
     ("new", "../mine"),
@@ -104,7 +115,8 @@ def test_golden_messages_of_every_kind_of_mistake(lab: Path, here: Here) -> None
     said = []
     for arguments in ERRORS:
         done = here(*arguments)
-        said.append(f"$ replab {' '.join(arguments)}\n{done.stdout}{done.stderr}exit code {done.returncode}\n".replace(str(lab), "HERE"))
+        whole = f"$ replab {' '.join(arguments)}\n{done.stdout}{done.stderr}exit code {done.returncode}\n"
+        said.append(whole.replace(str(lab), "HERE").replace(calling.program(), "PROGRAM"))
         assert done.returncode > 2, said[-1]
         assert "Traceback" not in done.stderr
     text = "\n".join(said)
@@ -155,6 +167,104 @@ def test_list_counts_what_the_configuration_asks_for(lab: Path, here: Here) -> N
 def test_list_cells_prints_one_id_a_line(lab: Path, here: Here) -> None:
     said = here("list", "cells", "mine.softsign:float32:d0@tf-1.15").stdout
     assert said == "mine.softsign:float32:d0@tf-1.15:eager:default:cpu\nmine.softsign:float32:d0@tf-1.15:session:default:cpu\n"
+
+
+def test_list_cells_has_a_heading_over_what_is_left_out_and_why(lab: Path, here: Here) -> None:
+    """Lines for other programs are those that begin with no `#`."""
+    lines = here("list", "cells", "mine.softsign@torch-2.13:compile", "-e", "torch-2.13").stdout.splitlines()
+    first = next(at for at, line in enumerate(lines) if line.startswith("#"))
+    assert all("@torch-2.13:compile" in line for line in lines[: first - 1])
+    assert lines[first - 1] == ""
+    heading = re.fullmatch(r"# left out, (\d+): compile .*\(coverage: quick\)", lines[first])
+    assert heading is not None
+    below = lines[first + 1 :]
+    assert sum(line.startswith("# mine.softsign:") for line in below[: int(heading[1])]) == int(heading[1])
+
+
+def test_list_generators_says_kind_shape_and_who_uses_them(lab: Path, here: Here) -> None:
+    file = lab / "experiments" / "mine" / "experiment.toml"
+    square = 'square = { function = "softsign", inputs = { x = { kind = "normal", shape = [3, 4], scale = 2.0 } } }\n'
+    file.write_text(file.read_text() + square)
+    said = here("list", "generators").stdout
+    assert [line.split() for line in said.splitlines() if "reals" in line] == [
+        ["mine", "reals", "float_range", "zeros", "[0.0]", "1", "softsign"]
+    ]
+    assert re.search(r"^mine +\S+ +normal +shape \[3, 4\], scale 2\.0 +1 +square", said, re.MULTILINE)
+    assert "float_range" not in here("list", "generators", "mine.square*").stdout
+
+
+def test_the_hint_of_a_new_family_finds_it_and_needs_no_uv(lab: Path, tmp_path: Path) -> None:
+    """What is printed is copied into a shell, and finds the cells."""
+    for folder in ("experiments", str(tmp_path / "my families")):
+        done = replab("new", "fresh", "--folder", folder)
+        hint = done.stdout.partition("try it with: ")[2].strip()
+        assert "uv run" not in hint
+        looked = subprocess.run(hint.replace(" cell ", " list cells "), shell=True, capture_output=True, text=True, check=False)
+        assert looked.returncode == 0, (hint, looked.stderr)
+        assert looked.stdout.startswith("fresh.softsign:")
+        shutil.rmtree(lab / folder / "fresh")
+
+
+def test_a_new_family_where_no_lab_lies_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = replab("new", "fresh").stdout
+    assert said.startswith(
+        f"wrote {tmp_path}/experiments/fresh/; no lab lies here. From the root of one, try it with: replab cell 'fresh.*'"
+    )
+    assert said.endswith(f" --config experiments={tmp_path}/experiments\n")
+
+
+def test_the_lab_is_called_as_it_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / ".venv" / "bin"
+    place.mkdir(parents=True)
+    started = place / "replab"
+    started.write_text("#!/bin/sh\n")
+    started.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.delenv(calling.UV, raising=False)
+    monkeypatch.setattr("sys.argv", [str(started), "list"])
+    assert calling.program() == ".venv/bin/replab"
+    monkeypatch.chdir(place / "..")
+    assert calling.program() == "bin/replab"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert calling.program() == str(started)
+    monkeypatch.setenv("PATH", f"{place}:/usr/bin:/bin")
+    assert calling.program() == "replab"
+    monkeypatch.setenv(calling.UV, "1")
+    assert calling.program() == "uv run replab"
+
+
+def test_uv_run_is_known_to_the_program_that_it_starts(lab: Path) -> None:
+    ask = [find_uv() or "uv", "run", "--no-project", "--python", sys.executable, "python", "-c"]
+    done = subprocess.run([*ask, f"import os; print('{calling.UV}' in os.environ)"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
+def test_version(lab: Path, here: Here) -> None:
+    assert here("--version").stdout == f"replab {__version__}\n"
+
+
+def test_shells_complete_commands_options_and_environments(lab: Path) -> None:
+    """What a shell is told, and what it asks when the tab key is pressed."""
+    path = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    zsh = subprocess.run(["replab"], capture_output=True, text=True, check=True, env={**path, "_REPLAB_COMPLETE": "source_zsh"})
+    assert "#compdef replab" in zsh.stdout
+    typed = {"_REPLAB_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "replab list --envi"}
+    assert "--environments" in subprocess.run(["replab"], capture_output=True, text=True, check=True, env=path | typed).stdout
+    press = 'COMP_WORDS=(replab "$@"); COMP_CWORD=$#; _replab_completion replab; echo "${COMPREPLY[@]}"'
+    for words, expected in (("expl", "explain"), ("list gener", "generators"), ("list -e numpy-2.5,tf-2.2", "numpy-2.5,tf-2.21")):
+        script = f'eval "$(replab --show-completion)"; {press}'
+        done = subprocess.run(["bash", "-c", script, "bash", *words.split()], capture_output=True, text=True, check=True, env=path)
+        assert done.stdout.split() == [expected], done.stderr
+
+
+def test_completion_is_installed_for_the_shell_at_hand(lab: Path, tmp_path: Path) -> None:
+    path = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    done = subprocess.run(["bash", "-c", "replab --install-completion; exit $?"], capture_output=True, text=True, check=False, env=path)
+    assert done.returncode == 0, done.stderr
+    assert "replab" in (tmp_path / ".bashrc").read_text()
 
 
 def test_list_environments_marks_the_selected_ones(lab: Path, here: Here) -> None:

@@ -153,7 +153,10 @@ def test_every_case_has_a_page_and_the_command_of_its_worst_cell() -> None:
     results = realistic(names=("sigmoid", "exp")).results()
     pages = made(results)
     assert [page.path for page in pages] == ["op/ops.exp.html", "op/ops.sigmoid.html"]
-    assert pages[1].panels[0].command == "uv run replab cell 'ops.sigmoid:float32:d0@tf-1.15:eager:default:cpu'"
+    assert pages[1].panels[0].command == ".venv/bin/replab cell 'ops.sigmoid:float32:d0@tf-1.15:eager:default:cpu'"
+    results.run["experiments"] = ["/of/mine", "experiments"]
+    command = made(results)[1].panels[0].command
+    assert command.endswith("@tf-1.15:eager:default:cpu' --config experiments=/of/mine,experiments"), "it finds the family again"
 
 
 def test_a_control_that_misses_says_where_and_by_how_much() -> None:

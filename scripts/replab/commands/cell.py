@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from replab import ids
-from replab.commands.common import console, environment_of, planned, show
+from replab.commands.common import console, environment_of, nothing_matches, planned, show
 from replab.engines.registry import get_engine
-from replab.errors import CellsFailed, ConfigError, EnvironmentUnavailable, StoreError
+from replab.errors import CellsFailed, EnvironmentUnavailable, StoreError
 from replab.freshness import jobs
 from replab.judge.cells import Judge
 from replab.model import Cell, Lab, Status
@@ -40,7 +39,7 @@ def run(lab: Lab, pattern: str) -> None:
     cells = planned(lab, pattern)
     cells = [cell for cell in cells if cell.variant == "default"] or cells  # variants only when they are asked for
     if not cells:
-        raise ConfigError(f"no cell matches {pattern!r} in the selected environments", hint=_hint(lab, pattern))
+        raise nothing_matches(lab, pattern)
     small = restrict(lab, cells)
     _share_store(lab.results, small.results)
     out = console()
@@ -69,16 +68,6 @@ def run(lab: Lab, pattern: str) -> None:
     if Status.OK not in statuses and statuses & FAILED:
         names = {row["id"] for row in told if row["status"] in FAILED}
         raise CellsFailed(f"none of {plural(len(wanted), 'cell')} gave a result, {len(names)} failed", hint="The reasons stand above")
-
-
-def _hint(lab: Lab, pattern: str) -> str:
-    """What a pattern that matches nothing may have meant."""
-    case = pattern.partition("@")[0].partition(":")[0]
-    cases = [f"{family.name}.{each.name}" for family in lab.families for each in family.cases]
-    close = difflib.get_close_matches(case, cases, n=1)
-    if case in cases or not close:
-        return f"'replab list cells {case}' names those there are" if case in cases else "See 'replab list cases'"
-    return f"Did you mean {close[0]!r}?"
 
 
 def restrict(lab: Lab, cells: Iterable[Cell]) -> Lab:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from replab import ids
+from replab import calling, ids
 from replab.config import loading
 from replab.errors import ConfigError
 from replab.model import Cell, Environment, Lab
@@ -37,6 +39,16 @@ def open_lab(environments: str | None = None, families: str | None = None, setti
     if families is not None:
         values["families"] = families
     return loading.load_lab(values, place)
+
+
+def finds(folder: Path, root: Path) -> str:
+    """What a command needs besides to find families in ``folder``: nothing where the configuration at ``root`` names it."""
+    try:
+        named = loading.folders(loading.read_config(root / CONFIG).get("experiments", loading.DEFAULTS["experiments"]))
+    except ConfigError:
+        named = []
+    known = {(root / name).resolve() for name in named}
+    return "" if (root / folder).resolve() in known else calling.setting("experiments", str(folder))
 
 
 def changes(settings: Iterable[str]) -> dict[str, Any]:
@@ -88,6 +100,29 @@ def planned(lab: Lab, pattern: str = "*") -> list[Cell]:
         for cell in planning.cells(family, environment, variant, lab.coverage, batch.device)
         if fnmatch.fnmatchcase(str(ids.cell_id(cell)), wanted)
     ]
+
+
+def nothing_matches(lab: Lab, pattern: str) -> ConfigError:
+    """Why no cell of the plan has an id that ``pattern`` matches, and what it may have meant."""
+    case = pattern.partition("@")[0].partition(":")[0]
+    family, dot, _ = case.partition(".")
+    names = [one.name for one in lab.families]
+    if dot and not fnmatch.filter(names, family):
+        close = difflib.get_close_matches(family, names, n=1)
+        cure = (
+            f"Did you mean {close[0]!r}?"
+            if close
+            else f"Known: {', '.join(names)}; one of another folder needs --config experiments=FOLDER"
+        )
+        return ConfigError(f"no cell matches {shown(pattern)}: there is no family {shown(family)}", hint=cure)
+    cases = [f"{one.name}.{each.name}" for one in lab.families for each in one.cases]
+    close = difflib.get_close_matches(case, cases, n=1)
+    hint = f"See '{calling.program()} list cases'"
+    if fnmatch.filter(cases, case):
+        hint = f"'{calling.program()} list cells {shlex.quote(case)}' names those there are"
+    elif close:
+        hint = f"Did you mean {close[0]!r}?"
+    return ConfigError(f"no cell matches {shown(pattern)} in the selected environments", hint=hint)
 
 
 class Plain(Console):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
-from replab import ids
+from replab import calling, ids
 from replab.commands.common import console
 from replab.errors import ConfigError, StoreError
 from replab.model import Status
@@ -22,13 +22,15 @@ SHOWN = 8
 """Names that a list gives before it counts."""
 
 
-def run(results: Path, wanted: str) -> None:
-    """Print what is known of the cell ``wanted`` (an id, or a pattern that one cell matches).
+def run(results: Path, wanted: str, *, environments: Collection[str] | None = None, families: Collection[str] | None = None) -> None:
+    """Print what is known of the cell ``wanted`` (an id, or a pattern that one cell matches), of some ``environments`` or ``families``.
 
     Raises ``StoreError`` when there are no tables and ``ConfigError`` when no cell, or more than one, is meant.
     """
     rows = read(results)
-    chosen = find(rows, wanted)
+    within = {"environment": environments, "family": families}
+    asked = [row for row in rows if all(names is None or row[column] in names for column, names in within.items())]
+    chosen = find(asked, wanted)
     out = console()
     for line in explain(rows, chosen):
         out.print(Text(line, style="bold" if line == chosen else ""))
@@ -62,7 +64,8 @@ def find(rows: Sequence[Row], wanted: str) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise ConfigError(f"no cell of the last run matches {wanted!r}", hint="'replab list cells' names those of the configuration")
+        hint = f"'{calling.program()} list cells' names those of the configuration"
+        raise ConfigError(f"no cell of the last run matches {wanted!r}", hint=hint)
     listed = "".join(f"\n  {name}" for name in found[:SHOWN]) + (f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
     raise ConfigError(f"{len(found)} cells match {wanted!r}, one is wanted:{listed}")
 
@@ -82,6 +85,8 @@ def explain(rows: Sequence[Row], cell: str) -> Iterator[str]:
         yield f"output {row['output']}: {row['verdict']}"
         yield from (f"  {line}" for line in _numbers(row))
         yield from (f"  {line}" for line in _worst(row))
+        if cause := _text(row, "cause"):
+            yield f"  cause: {cause}"
         yield f"  {_company(rows, row)}"
     if notes := _text(first, "notes"):
         yield f"notes: {notes}"

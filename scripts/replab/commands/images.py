@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from replab.commands.common import console, show
-from replab.errors import EnvironmentUnavailable, LabError
+from replab.errors import ConfigError, EnvironmentUnavailable, LabError
 from replab.images import archives, bases, check, find_image
 from replab.model import Lab
 
@@ -31,7 +31,7 @@ def run(lab: Lab, action: str, folder: Path | None) -> bool:
             say(problem, style="red")
         return not wrong
     if folder is None:
-        raise LabError(f"where are the archives? Say 'replab images {action} FOLDER'")
+        raise ConfigError(f"where are the archives? Say 'replab images {action} FOLDER'")
     step = archives.save if action == "save" else archives.load
     step(lab.environments, lab.cache, lab.builder, folder, say)
     return True

@@ -299,6 +299,16 @@ def words(value: object) -> list[str]:
     raise ConfigError(f"must be a name or a list of names, not {shown(value)}")
 
 
+def folders(value: object) -> list[str]:
+    """The setting ``experiments``: a path, several with commas between them, or a list of paths; blanks are parts of paths."""
+    found = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(found, list | tuple) or not all(isinstance(part, str) for part in found) or len(found) > environments.MOST:
+        raise ConfigError(f"must be a folder or a list of folders, not {shown(value)}", where="experiments")
+    if not found:
+        raise ConfigError("names no folder", where="experiments", hint="Say where families lie: experiments=FOLDER")
+    return list(found)
+
+
 def _load_variants(wanted: object, path: Path, faults: Faults) -> tuple[Variant, ...]:
     known = {"default": Variant(name="default", title="as the framework ships it, one thread"), **_declared_variants(path, faults)}
     try:
@@ -424,14 +434,14 @@ def value_fault(value: object, depth: int = 0) -> str:
 
 def _load_families(settings: Mapping[str, Any], root: Path, faults: Faults, *, checked: bool) -> tuple[Family, ...]:
     try:
-        folders = words(settings["experiments"])
+        places = folders(settings["experiments"])
         wanted = words(settings["families"])
     except ConfigError as error:
         faults.found.append(error.within("config"))
         return ()
     found: dict[str, Family] = {}
     there: dict[str, Path] = {}
-    for text in dict.fromkeys(folders):
+    for text in dict.fromkeys(places):
         if fault := path_fault(text):
             faults.add(fault, where=f"config: experiments: {text}")
             continue

@@ -92,6 +92,7 @@ def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
         "version": __version__,
         "environments": [one.name for one in lab.environments],
         "families": [family.name for family in lab.families],
+        "experiments": sorted({_below(lab, family.folder.parent) for family in lab.families}),
         "variants": {one.name: {"title": one.title, "question": one.question} for one in lab.variants},
         "engine": lab.engine,
         "coverage": lab.coverage,
@@ -125,6 +126,11 @@ def controls(cells: pa.Table) -> dict[str, list[int]]:
             score[row["expect"]][1] += 1
             score[row["expect"]][0] += is_as_expected(row["expect"], row["verdict"])
     return score
+
+
+def _below(lab: Lab, path: Path) -> str:
+    """A path as the configuration may name it."""
+    return path.relative_to(lab.root).as_posix() if path.is_relative_to(lab.root) else str(path)
 
 
 def _commit(lab: Lab) -> str:

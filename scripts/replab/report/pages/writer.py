@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from replab import parallel
+from replab import calling, parallel
 from replab.report.data.words import VERDICTS, count
 from replab.report.pages.pages import OperationPage, Site
 
@@ -64,6 +64,7 @@ def _environment(templates: Path, notices: Sequence[str] = ()) -> Environment:
     env.filters["coded"] = coded
     env.globals["navigation"] = NAVIGATION
     env.globals["verdicts"] = VERDICTS
+    env.globals["snakemake"] = calling.anywhen("snakemake")
     env.globals["notices"] = tuple(notices)
     return env
 

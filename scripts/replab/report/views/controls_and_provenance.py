@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from replab import calling
 from replab.model import is_as_expected
 from replab.report.data.cells import CellView, places_in_words, views
 from replab.report.data.evidence import Index, control_anchor
@@ -199,13 +200,14 @@ def _steps(run: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     commit = str(run.get("commit") or "").removesuffix("-dirty")
     options = [
         f"{key}={','.join(str(one) for one in run[key])}" if isinstance(run.get(key), list) else f"{key}={run[key]}"
-        for key in ("environments", "families", "coverage", "points", "engine")
-        if run.get(key)
+        for key in ("environments", "families", "experiments", "coverage", "points", "engine")
+        if run.get(key) and run[key] != [key]  # families lie in `experiments` by themselves
     ]
     steps = [("the code as it was", f"git checkout {commit}")] if commit else []
     steps += [("the lab itself, from its lock", "make setup")]
-    steps += [("the whole run", f"uv run snakemake --cores all{' --config ' + ' '.join(options) if options else ''}")]
-    return (*steps, ("one cell", "uv run replab cell 'ops.exp:float32:d0@*'"), ("what this machine can run", "uv run replab doctor"))
+    steps += [("the whole run", f"{calling.anywhen('snakemake')} --cores all{' --config ' + ' '.join(options) if options else ''}")]
+    lab = calling.anywhen()
+    return (*steps, ("one cell", f"{lab} cell 'ops.exp:float32:d0@*'"), ("what this machine can run", f"{lab} doctor"))
 
 
 def _times(run: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,7 @@ from functools import partial
 from math import isfinite, log2
 from typing import Any
 
+from replab import calling
 from replab.report.charts.figures import class_picture, error_chart, hues
 from replab.report.data.cells import UNJUDGED, BitClass, CellView, Work, bit_classes, by_work, places_in_words
 from replab.report.data.links import anchor, case_entry, case_path, case_title
@@ -17,6 +18,8 @@ from replab.report.pages.causes import CauseSection
 from replab.report.pages.pages import OperationPage, Panel, ResultRow, Script, Worst
 from replab.report.pages.parts import Chart, Link
 
+EXPERIMENTS = "experiments"
+"""The folder of families that every laboratory has."""
 LEAST_ULP = 0.25
 """Where the bars of errors begin: half of what correct rounding may leave."""
 _SOURCE_ORDER = ("reference", "numpy", "tensorflow", "torch")
@@ -171,7 +174,17 @@ def _scripts(cells: Sequence[CellView], known: Mapping[str, ScriptRow]) -> tuple
     )
 
 
-def _panel(work: Work, cells: Sequence[CellView], curves: Sequence[CurveRow], scripts: Mapping[str, ScriptRow]) -> Panel:
+def _again(run: Mapping[str, Any], cell: str) -> str:
+    """The command that runs one cell of this run once more: families of other folders are found by a setting."""
+    told = run.get("experiments")
+    folders = [str(folder) for folder in told] if isinstance(told, list) else [EXPERIMENTS]
+    found = "" if folders == [EXPERIMENTS] else calling.setting("experiments", ",".join(folders))
+    return f"{calling.anywhen()} cell {_quoted(cell)}{found}"
+
+
+def _panel(
+    work: Work, cells: Sequence[CellView], curves: Sequence[CurveRow], scripts: Mapping[str, ScriptRow], run: Mapping[str, Any]
+) -> Panel:
     ok = [cell for cell in cells if cell.ok]
     classes = bit_classes(ok)
     most = largest(row.ulp_max for cell in ok for row in cell.rows)
@@ -197,7 +210,7 @@ def _panel(work: Work, cells: Sequence[CellView], curves: Sequence[CurveRow], sc
         several_outputs=any(len(cell.rows) > 1 for cell in cells),
         worst=_worst(classes, hue),
         reasons=_reasons(cells),
-        command=f"uv run replab cell {_quoted(top.id)}",
+        command=_again(run, top.id),
         scripts=_scripts(cells, scripts),
     )
 
@@ -244,7 +257,8 @@ def operations(
         sources = entry.get("sources") or {}
         claims = entry.get("claims") or []
         panels = tuple(
-            _panel(work, members, curves.get((family, case, work.dtype), ()), scripts) for work, members in grouped[family, case].items()
+            _panel(work, members, curves.get((family, case, work.dtype), ()), scripts, results.run)
+            for work, members in grouped[family, case].items()
         )
         return OperationPage(
             path=case_path(family, case),
