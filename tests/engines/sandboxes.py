@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import daemons
 from replab.config.environments import load_environments
 from replab.engines.base import isolation
 from replab.engines.registry import get_engine
+from replab.engines.sandbox import Launch, Sandbox
 from replab.model import Environment, Limits
 from replab.run.inputs import write_array
 from replab.run.requests import PROBE
@@ -28,7 +30,7 @@ ENVIRONMENTS = {one.name: one for one in load_environments(ROOT / "containers")}
 IMPL = HERE / "faults" / "impl_numpy.py"
 
 
-class Sandbox:
+class SandboxedBatch:
     """A batch of the functions in ``faults/impl_numpy.py``, one cell each."""
 
     def __init__(self, engine: str, environment: Environment, cache: Path, folder: Path) -> None:
@@ -75,6 +77,7 @@ class Sandbox:
         read = [PROBE, IMPL.parent, self.data] if readable is None else readable
         staging = writable or self.staging
         staging.mkdir(parents=True, exist_ok=True)
+        sandbox = Sandbox(built=built, limits=limits, writable=staging, readable=tuple(read))
         request = {
             "schema": 1,
             "environment": self.environment.name,
@@ -85,13 +88,13 @@ class Sandbox:
             "switches": {},
             "device": "cpu",
             "cells": self.cells(*functions),
-            "isolation": isolation(engine, built, variables={}, threads=1, limits=limits, writable=staging, readable=read),
+            "isolation": isolation(engine, sandbox),
         }
         names = {cell["key"]: cell["case"] for cell in request["cells"]}
 
-        def launch(request_path: Path, folder: Path) -> Any:
-            argv = [str(PROBE / "main.py"), "--request", str(request_path), "--out", str(folder)]
-            return engine.command(built, argv, variables={}, threads=1, limits=limits, writable=folder, readable=read)
+        def launch(request_path: Path, folder: Path) -> Launch:
+            argv = (str(PROBE / "main.py"), "--request", str(request_path), "--out", str(folder))
+            return engine.command(replace(sandbox, argv=argv, writable=folder))
 
         def adopt(key: str) -> None:
             self.store.adopt(key, staging)

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandboxes import ENVIRONMENTS, Sandbox, statuses_of
+from sandboxes import ENVIRONMENTS, SandboxedBatch, statuses_of
 from workflows import Workflow
 
 import daemons
 from replab import sealed
 from replab.engines.apptainer import ApptainerEngine, inside_command
-from replab.engines.base import Built
 from replab.engines.registry import get_engine
+from replab.engines.sandbox import Built, Sandbox
 from replab.errors import SandboxError
 from replab.model import Limits
 from replab.run.requests import PROBE
@@ -79,7 +79,7 @@ def test_nothing_is_started_from_the_host(root: Path, tmp_path: Path) -> None:
         environment=ENVIRONMENTS["numpy-2.5"], engine="apptainer", python=Path("/p"), folder=Path("/"), identity="", cache=tmp_path
     )
     with pytest.raises(SandboxError) as caught:
-        ApptainerEngine().command(built, [], variables={}, threads=1, limits=Limits(seconds=1, memory_mb=1), writable=tmp_path, readable=[])
+        ApptainerEngine().command(Sandbox(built=built, limits=Limits(seconds=1, memory_mb=1), writable=tmp_path))
     assert str(caught.value) == (
         "numpy-2.5: only Snakemake can start this engine. Run 'snakemake --sdm apptainer --config engine=apptainer', or choose another engine"
     )
@@ -112,7 +112,7 @@ def _alone(root: Path, folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {path.name.partition(".")[0]: json.loads(path.read_text()) for path in (folder / "out").glob("*.failure.json")}
 
 
-def _request(box: Sandbox, cells: list[dict[str, Any]]) -> dict[str, Any]:
+def _request(box: SandboxedBatch, cells: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "schema": 1,
         "environment": "numpy-2.5",
@@ -131,7 +131,7 @@ ALONE_FAULTS = ("fine", "dies_by_a_signal", "leaves", "endless", "prints")
 
 def test_the_supervisor_inside_survives_its_cells(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``scripts/sandbox/apptainer/supervisor.py`` on the host, told that this is a container: what befalls a cell is its record, and the others go on."""
-    box = Sandbox("uv", ENVIRONMENTS["numpy-2.5"], root / ".replab", tmp_path)
+    box = SandboxedBatch("uv", ENVIRONMENTS["numpy-2.5"], root / ".replab", tmp_path)
     cells = box.cells(*ALONE_FAULTS)
     said = _alone(root, tmp_path, _request(box, cells))
     found = {cell["case"]: (said[cell["key"]]["status"], said[cell["key"]]["reason"]) if cell["key"] in said else "ok" for cell in cells}
@@ -147,7 +147,7 @@ def test_the_supervisor_inside_survives_its_cells(root: Path, tmp_path: Path, mo
 
 @pytest.mark.parametrize("text", ["import no_such_module", "import os\nos._exit(0)"])
 def test_a_broken_file_inside_has_no_results_and_touches_no_other(root: Path, tmp_path: Path, text: str) -> None:
-    box = Sandbox("uv", ENVIRONMENTS["numpy-2.5"], root / ".replab", tmp_path)
+    box = SandboxedBatch("uv", ENVIRONMENTS["numpy-2.5"], root / ".replab", tmp_path)
     cells = box.cells("fine", "leaves", "prints")
     (tmp_path / "impl_broken.py").write_text(text)
     cells[1]["impl"] = str(tmp_path / "impl_broken.py")

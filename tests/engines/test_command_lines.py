@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from replab.engines import containers, seccomp
-from replab.engines.containers import Container, container_name, is_abandoned, launcher_label
-from replab.engines.docker import arguments
-from replab.engines.podman import create_words
+from replab.engines.container import Container, container_name
+from replab.engines.drivers.docker import arguments
+from replab.engines.drivers.podman import create_words
+from replab.engines.launchers import is_abandoned, launcher_label
 from replab.engines.policy import POINTS, load_policy
 from replab.engines.registry import ENGINES, get_engine
 from replab.errors import ConfigError
@@ -24,8 +25,7 @@ CONTAINER = Container(
     argv=("/opt/lab/bin/python", "/r/probe/main.py"),
     user="1000:1000",
     env={"LANG": "C.UTF-8"},
-    workdir="/r/out",
-    writable="/r/out",
+    folder="/r/out",
     readable=("/r/probe", "/r/data", "/r/data/deeper"),
     memory_mb=512,
     cpus=1.0,
@@ -33,7 +33,6 @@ CONTAINER = Container(
     seconds=99,
     scratch_mb=16,
     open_files=1024,
-    batch="/r/out",
 )
 
 

@@ -15,22 +15,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sandboxes import Sandbox, containers_left
+from sandboxes import SandboxedBatch, containers_left
 
 from replab.engines import containers
 from replab.engines.base import isolation
 from replab.engines.registry import get_engine
+from replab.engines.sandbox import Sandbox
 from replab.errors import SandboxError
 from replab.model import Environment, Limits
 from replab.store.store import Store
 
 
 @pytest.fixture
-def sandbox(engine: str, environment: Environment, cache: Path, tmp_path: Path) -> Sandbox:
-    return Sandbox(engine, environment, cache, tmp_path)
+def sandbox(engine: str, environment: Environment, cache: Path, tmp_path: Path) -> SandboxedBatch:
+    return SandboxedBatch(engine, environment, cache, tmp_path)
 
 
-def test_every_point_of_the_policy_holds_inside(sandbox: Sandbox) -> None:
+def test_every_point_of_the_policy_holds_inside(sandbox: SandboxedBatch) -> None:
     sandbox.run("fine", "reaches_out", "prints")
     assert {status for status, _ in sandbox.statuses.values()} == {"ok"}
     seen = next((sandbox.store.root / "observations").glob("*.json"))
@@ -42,7 +43,7 @@ def test_every_point_of_the_policy_holds_inside(sandbox: Sandbox) -> None:
     assert containers_left(sandbox.engine) == []
 
 
-def test_what_befalls_a_cell_is_its_record_and_the_others_go_on(sandbox: Sandbox) -> None:
+def test_what_befalls_a_cell_is_its_record_and_the_others_go_on(sandbox: SandboxedBatch) -> None:
     sandbox.run("fine", "too_much_memory", "dies_by_a_signal", "aborts", "leaves", "prints", memory_mb=300)
     assert sandbox.statuses == {
         "fine": ("ok", ""),
@@ -55,7 +56,7 @@ def test_what_befalls_a_cell_is_its_record_and_the_others_go_on(sandbox: Sandbox
     assert containers_left(sandbox.engine) == []
 
 
-def test_a_child_killed_for_its_memory_does_not_end_the_sandbox(sandbox: Sandbox) -> None:
+def test_a_child_killed_for_its_memory_does_not_end_the_sandbox(sandbox: SandboxedBatch) -> None:
     """Docker then says ``OOMKilled`` beside exit code 0."""
     summary = sandbox.run("child_over_the_limit", memory_mb=200)
     assert sandbox.statuses == {"child_over_the_limit": ("ok", "")}
@@ -63,23 +64,23 @@ def test_a_child_killed_for_its_memory_does_not_end_the_sandbox(sandbox: Sandbox
     assert summary.sandboxes == 1
 
 
-def test_a_fork_bomb_meets_the_limit_and_leaves_nothing(sandbox: Sandbox) -> None:
+def test_a_fork_bomb_meets_the_limit_and_leaves_nothing(sandbox: SandboxedBatch) -> None:
     sandbox.run("forks_without_end", "fine", seconds=60, memory_mb=2000)
     assert sandbox.statuses == {"forks_without_end": ("ok", ""), "fine": ("ok", "")}
     assert containers_left(sandbox.engine) == []
 
 
-def test_what_ignores_sigterm_is_ended_all_the_same(sandbox: Sandbox) -> None:
+def test_what_ignores_sigterm_is_ended_all_the_same(sandbox: SandboxedBatch) -> None:
     sandbox.run("ignores_sigterm", "fine", seconds=2)
     assert sandbox.statuses == {"ignores_sigterm": ("timeout", "took longer than the limit of 2 s"), "fine": ("ok", "")}
     assert containers_left(sandbox.engine) == []
 
 
-def test_a_promise_that_does_not_hold_stops_the_run(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_promise_that_does_not_hold_stops_the_run(sandbox: SandboxedBatch, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine gives more memory than it was told to."""
     whole = containers.ContainerEngine.container
     monkeypatch.setattr(
-        containers.ContainerEngine, "container", lambda self, *a, **k: replace(whole(self, *a, **k), memory_mb=2 * k["limits"].memory_mb)
+        containers.ContainerEngine, "container", lambda self, sandbox: replace(whole(self, sandbox), memory_mb=2 * sandbox.limits.memory_mb)
     )
     with pytest.raises(SandboxError) as caught:
         sandbox.run("fine")
@@ -92,7 +93,7 @@ def test_a_promise_that_does_not_hold_stops_the_run(sandbox: Sandbox, monkeypatc
 
 
 def test_an_engine_without_containers_promises_less_and_notes_the_rest(environment: Environment, root: Path, tmp_path: Path) -> None:
-    box = Sandbox("uv", environment, root / ".replab", tmp_path)
+    box = SandboxedBatch("uv", environment, root / ".replab", tmp_path)
     box.run("fine")
     assert box.statuses == {"fine": ("ok", "")}
     held = json.loads(next((box.store.root / "observations").glob("*.json")).read_text())["isolation"]
@@ -104,7 +105,7 @@ def test_an_engine_without_containers_promises_less_and_notes_the_rest(environme
     assert held["network"] == "a socket to another machine can be opened"
 
 
-def test_a_disk_that_is_full_stops_the_run_and_costs_nothing_that_was_finished(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_disk_that_is_full_stops_the_run_and_costs_nothing_that_was_finished(sandbox: SandboxedBatch, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(small)], check=False, capture_output=True).returncode:
@@ -129,13 +130,13 @@ def test_a_disk_that_is_full_stops_the_run_and_costs_nothing_that_was_finished(s
 SUPERVISE = """
 import sys; from pathlib import Path
 sys.path[:0] = {path!r}
-from sandboxes import ENVIRONMENTS, Sandbox
-Sandbox({engine!r}, ENVIRONMENTS["numpy-2.5"], Path({cache!r}), Path({folder!r})).run("fine", "endless", seconds=300)
+from sandboxes import ENVIRONMENTS, SandboxedBatch
+SandboxedBatch({engine!r}, ENVIRONMENTS["numpy-2.5"], Path({cache!r}), Path({folder!r})).run("fine", "endless", seconds=300)
 """
 
 
 @pytest.mark.parametrize("victim", ["launcher", "supervisor", "both"])
-def test_whoever_is_killed_no_container_is_left(sandbox: Sandbox, victim: str, tmp_path: Path) -> None:
+def test_whoever_is_killed_no_container_is_left(sandbox: SandboxedBatch, victim: str, tmp_path: Path) -> None:
     with supervised(sandbox, tmp_path) as process:
         launcher = min(launchers(tmp_path))  # the other one is its guard
         assert len(containers_left(sandbox.engine)) == 1
@@ -149,7 +150,7 @@ def test_whoever_is_killed_no_container_is_left(sandbox: Sandbox, victim: str, t
 
 
 @contextlib.contextmanager
-def supervised(sandbox: Sandbox, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def supervised(sandbox: SandboxedBatch, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A supervisor of its own, in the middle of a cell that does not end."""
     code = SUPERVISE.format(path=sys.path, engine=sandbox.engine, cache=str(sandbox.cache), folder=str(folder))
     process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -176,7 +177,7 @@ def until(happened: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
-def test_a_container_whose_launcher_is_gone_is_removed_at_the_next_start(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_container_whose_launcher_is_gone_is_removed_at_the_next_start(sandbox: SandboxedBatch, tmp_path: Path) -> None:
     """Launcher and guard killed at once, as a scheduler does."""
     with supervised(sandbox, tmp_path / "other") as process:
         for number in (signal.SIGSTOP, signal.SIGKILL):
@@ -189,9 +190,9 @@ def test_a_container_whose_launcher_is_gone_is_removed_at_the_next_start(sandbox
     assert containers_left(sandbox.engine) == []
 
 
-def test_an_image_deleted_in_the_middle_is_told_in_one_sentence(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_deleted_in_the_middle_is_told_in_one_sentence(sandbox: SandboxedBatch, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, gone = containers.ContainerEngine.container, f"sha256:{'0' * 64}"
-    monkeypatch.setattr(containers.ContainerEngine, "container", lambda self, *a, **k: replace(whole(self, *a, **k), image=gone))
+    monkeypatch.setattr(containers.ContainerEngine, "container", lambda self, sandbox: replace(whole(self, sandbox), image=gone))
     with pytest.raises(SandboxError) as caught:
         sandbox.run("fine")
     assert str(caught.value) == f"{sandbox.engine}: the image sha256:{'0' * 64} is not there. Build it again with 'snakemake images'"
@@ -199,7 +200,7 @@ def test_an_image_deleted_in_the_middle_is_told_in_one_sentence(sandbox: Sandbox
 
 
 def test_two_batches_run_side_by_side(engine: str, environment: Environment, cache: Path, tmp_path: Path) -> None:
-    boxes = [Sandbox(engine, environment, cache, tmp_path / name) for name in ("a", "b")]
+    boxes = [SandboxedBatch(engine, environment, cache, tmp_path / name) for name in ("a", "b")]
     threads = [threading.Thread(target=box.run, args=("fine", "slow")) for box in boxes]
     for thread in threads:
         thread.start()
@@ -214,9 +215,8 @@ def test_what_the_probe_is_asked_to_check_is_what_the_container_gets(
 ) -> None:
     made = get_engine(engine)
     built = made.build(environment, cache, print)
-    wanted = isolation(
-        made, built, variables={"A": "1"}, threads=2, limits=Limits(seconds=1, memory_mb=100), writable=tmp_path, readable=[]
-    )
+    limits = Limits(seconds=1, memory_mb=100)
+    wanted = isolation(made, Sandbox(built=built, variables={"A": "1"}, threads=2, limits=limits, writable=tmp_path))
     assert wanted["memory_mb"] == 100
     assert wanted["cpus"] == 2.0
     assert {"A", "HOME", "OMP_NUM_THREADS", "PYTHONHASHSEED"} <= set(wanted["variables"])

@@ -14,6 +14,7 @@ import pytest
 
 from replab.config.environments import load_environments
 from replab.engines.registry import get_engine
+from replab.engines.sandbox import Sandbox
 from replab.errors import EnvironmentUnavailable, PinError
 from replab.locks import pins
 from replab.model import Environment, Limits
@@ -46,7 +47,7 @@ def test_each_environment_holds_the_version_it_promises(name: str, tmp_path: Pat
     engine = get_engine("uv")
     built = engine.build(environment, CACHE, print)
     say = f"import sys, numpy, {MODULE[environment.framework]} as it; print(it.__version__, '%d.%d' % sys.version_info[:2], sys.prefix)"
-    launch = engine.command(built, ["-c", say], variables={}, threads=1, limits=LIMITS, writable=tmp_path, readable=[])
+    launch = engine.command(Sandbox(built=built, argv=("-c", say), limits=LIMITS, writable=tmp_path))
     done = subprocess.run(launch.argv, env=dict(launch.env), cwd=launch.cwd, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     version, python, prefix = done.stdout.split()

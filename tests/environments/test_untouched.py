@@ -21,8 +21,8 @@ from replab.commands import verify
 from replab.config.environments import load_environments
 from replab.config.loading import load_lab
 from replab.engines import installed
-from replab.engines.base import Built
 from replab.engines.registry import get_engine
+from replab.engines.sandbox import Built
 from replab.errors import EnvironmentUnavailable, SandboxError
 from replab.model import Environment, Lab
 from replab.plan import planning

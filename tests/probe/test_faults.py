@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from probe_requests import PROBE, RequestBuilder
 
-from replab.engines.base import Launch
+from replab.engines.sandbox import Launch
 from replab.model import Limits, Status
 from replab.run.supervise import run_batch
 from replab.store.store import Store

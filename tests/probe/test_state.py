@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from probe_requests import HERE, IMPL, PROBE, RequestBuilder
 
-from replab.engines.base import Launch
+from replab.engines.sandbox import Launch
 from replab.model import Limits, Status
 from replab.run.supervise import Summary, run_batch
 from replab.store.store import Store

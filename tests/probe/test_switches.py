@@ -14,7 +14,7 @@ from probe_requests import PROBE, RequestBuilder, run_probe
 
 from replab import sealed
 from replab.config.loading import load_lab
-from replab.engines.base import thread_variables
+from replab.engines.variables import thread_variables
 from replab.model import Variant
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from replab.engines import compilers
-from replab.engines.base import Built, host_platform, local_platform, local_variables, thread_variables
+from replab.engines.processor import host_platform, local_platform
 from replab.engines.registry import get_engine
+from replab.engines.sandbox import Built, Sandbox
+from replab.engines.variables import local_variables, thread_variables
 from replab.errors import ConfigError, EnvironmentUnavailable
 from replab.locks import interpreters, uv_tool
 from replab.model import Environment, Limits
@@ -37,7 +39,7 @@ def built(tmp_path: Path, **changes: object) -> Built:
 def test_nothing_of_the_shell_reaches_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PYTHONPATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "MKL_CBWR", "TF_ENABLE_ONEDNN_OPTS", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.setenv(name, "7")
-    env = local_variables(built(tmp_path), {}, 1, tmp_path)
+    env = local_variables(Sandbox(built=built(tmp_path), limits=LIMITS, writable=tmp_path))
     assert env == {
         "PATH": f"{tmp_path}/e/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": f"{tmp_path}/.scratch/home",
@@ -62,12 +64,14 @@ def test_nothing_of_the_shell_reaches_a_process(tmp_path: Path, monkeypatch: pyt
 
 def test_a_variant_wins_over_the_environment_and_the_thread_count_over_both(tmp_path: Path) -> None:
     it = built(tmp_path, variables={"A": "environment", "B": "environment"})
-    env = local_variables(it, {"B": "variant", "OMP_NUM_THREADS": "9"}, 2, tmp_path)
+    env = local_variables(
+        Sandbox(built=it, variables={"B": "variant", "OMP_NUM_THREADS": "9"}, threads=2, limits=LIMITS, writable=tmp_path)
+    )
     assert (env["A"], env["B"], env["OMP_NUM_THREADS"]) == ("environment", "variant", "2")
 
 
 def test_compiled_code_is_kept_in_the_cache(tmp_path: Path) -> None:
-    env = local_variables(built(tmp_path, modes=("eager", "compile")), {}, 1, tmp_path)
+    env = local_variables(Sandbox(built=built(tmp_path, modes=("eager", "compile")), limits=LIMITS, writable=tmp_path))
     kept = Path(env["TORCHINDUCTOR_CACHE_DIR"])
     assert kept.parent == tmp_path / "cache" / "compiled"
     assert kept.name.startswith("e-000000000000-")
@@ -79,7 +83,8 @@ def test_compiled_code_is_kept_apart_for_the_switches_of_a_variant(tmp_path: Pat
     """PyTorch does not: it takes code for AVX-512 from its cache where its own switch says AVX2."""
     it = built(tmp_path, modes=("eager", "compile"))
     switches: tuple[dict[str, str], ...] = ({}, {"ATEN_CPU_CAPABILITY": "avx2"})
-    assert len({local_variables(it, one, 1, tmp_path)["TORCHINDUCTOR_CACHE_DIR"] for one in switches}) == 2
+    sandboxes = [Sandbox(built=it, variables=variables, limits=LIMITS, writable=tmp_path) for variables in switches]
+    assert len({local_variables(sandbox)["TORCHINDUCTOR_CACHE_DIR"] for sandbox in sandboxes}) == 2
 
 
 def test_the_platform_names_the_c_library_and_the_processor_but_no_engine(tmp_path: Path) -> None:
@@ -101,9 +106,8 @@ def test_one_count_for_every_library() -> None:
 
 
 def test_a_launch_runs_the_environments_python(tmp_path: Path) -> None:
-    launch = get_engine("uv").command(
-        built(tmp_path), ["probe", "request.json"], variables={}, threads=1, limits=LIMITS, writable=tmp_path, readable=[]
-    )
+    sandbox = Sandbox(built=built(tmp_path), argv=("probe", "request.json"), limits=LIMITS, writable=tmp_path)
+    launch = get_engine("uv").command(sandbox)
     assert launch.argv == (f"{tmp_path}/e/bin/python", "probe", "request.json")
     assert launch.cwd == tmp_path
 
@@ -122,9 +126,8 @@ class TestHost:
         assert any(name.startswith("numpy-") for name in it.found)
         assert len(it.identity) == 64
         assert len(log) == 1
-        launch = engine.command(
-            it, ["-c", "import numpy, os; print(os.getcwd())"], variables={}, threads=1, limits=LIMITS, writable=tmp_path, readable=[]
-        )
+        say = "import numpy, os; print(os.getcwd())"
+        launch = engine.command(Sandbox(built=it, argv=("-c", say), limits=LIMITS, writable=tmp_path))
         done = subprocess.run(launch.argv, env=dict(launch.env), cwd=launch.cwd, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == str(tmp_path)
 

@@ -12,7 +12,8 @@ import pytest
 from replab import parallel
 from replab.commands import doctor
 from replab.config.loading import load_lab
-from replab.engines.base import Built, host_platform, local_platform, read_processor
+from replab.engines.processor import host_platform, local_platform, read_processor
+from replab.engines.sandbox import Built
 from replab.publish.replay import different
 
 ROOT = Path(__file__).parents[2]

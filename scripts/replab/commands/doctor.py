@@ -13,8 +13,8 @@ from rich.text import Text
 
 from replab.commands.common import console
 from replab.engines import installed
-from replab.engines.base import host_platform
 from replab.engines.compilers import compiler
+from replab.engines.processor import host_platform
 from replab.errors import EnvironmentUnavailable
 from replab.locks import lab_lock, pins
 from replab.locks.interpreters import find_interpreter, version_of

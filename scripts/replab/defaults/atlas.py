@@ -19,8 +19,9 @@ from typing import Any
 
 from replab import contained, files, ids, resources, texts
 from replab.config.loading import Faults, nearest
-from replab.engines.base import Built, Engine
+from replab.engines.base import Engine
 from replab.engines.run_once import TIMED_OUT, run_once
+from replab.engines.sandbox import Built, Sandbox
 from replab.errors import ConfigError, EnvironmentUnavailable, LabError
 from replab.model import FRAMEWORKS, IMPORT_SECONDS, Environment, Lab
 from replab.store import ledger
@@ -289,8 +290,8 @@ def _ask(engine: Engine, built: Built, lab: Lab, environment: Environment, atlas
     staging.mkdir(parents=True)
     (staging / "atlas.json").write_text(json.dumps(request(atlas)))
     out = staging / "defaults.json"
-    argv = [str(SCRIPT), "--atlas", str(staging / "atlas.json"), "--framework", environment.framework, "--out", str(out)]
-    launch = engine.command(built, argv, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[SCRIPT.parent])
+    argv = (str(SCRIPT), "--atlas", str(staging / "atlas.json"), "--framework", environment.framework, "--out", str(out))
+    launch = engine.command(Sandbox(built=built, argv=argv, limits=lab.limits, writable=staging, readable=(SCRIPT.parent,)))
     code, said = run_once(launch, IMPORT_SECONDS)
     last = said.strip().splitlines()[-1:] or [f"the process ended with {code} and without a word"]
     if code == TIMED_OUT:

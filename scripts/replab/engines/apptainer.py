@@ -13,8 +13,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from replab.engines.base import Built, Launch, Log, host_processor, search_path, thread_variables
 from replab.engines.policy import load_policy
+from replab.engines.processor import host_processor
+from replab.engines.sandbox import Built, Launch, Log, Sandbox
+from replab.engines.variables import search_path, thread_variables
 from replab.errors import EnvironmentUnavailable, SandboxError
 from replab.model import Environment, Limits
 
@@ -67,22 +69,10 @@ class ApptainerEngine:
         del built
         return " ".join(host_processor())
 
-    def command(
-        self,
-        built: Built,
-        argv: Sequence[str],
-        *,
-        variables: Mapping[str, str],
-        threads: int,
-        limits: Limits,
-        writable: Path,
-        readable: Sequence[Path],
-        gpus: Sequence[str] = (),
-    ) -> Launch:
+    def command(self, sandbox: Sandbox) -> Launch:
         """See ``Engine.command``: raises ``SandboxError``, since whatever is started from here is started on the host."""
-        del argv, variables, threads, limits, writable, readable, gpus
         hint = "Run 'snakemake --sdm apptainer --config engine=apptainer', or choose another engine"
-        raise SandboxError("only Snakemake can start this engine", where=built.environment.name, hint=hint)
+        raise SandboxError("only Snakemake can start this engine", where=sandbox.built.environment.name, hint=hint)
 
 
 def inside_platform(observed: Mapping[str, object], compiler: str, modes: Sequence[str]) -> str:

@@ -16,19 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from replab import termination
-from replab.engines.containers import (
-    ENDING_BYTES,
-    EXIT_BROKEN,
-    LABEL_BATCH,
-    LABEL_LAUNCHER,
-    Container,
-    Driver,
-    EngineLost,
-    EngineRefused,
-    get_driver,
-    launcher_label,
-    reap,
-)
+from replab.engines.container import ENDING_BYTES, EXIT_BROKEN, LABEL_BATCH, LABEL_LAUNCHER, Container, Driver, EngineLost, EngineRefused
+from replab.engines.drivers.registry import get_driver
+from replab.engines.launchers import launcher_label, reap
 
 
 def main(arguments: list[str]) -> int:
@@ -60,7 +50,7 @@ def main(arguments: list[str]) -> int:
 def run(driver: Driver, container: Container, check: Callable[[], None]) -> dict[str, Any]:
     """Create, follow and remove; how it ended."""
     driver.remove(container.name)  # of an earlier supervisor of the same folder
-    driver.create(container, {LABEL_LAUNCHER: launcher_label(), LABEL_BATCH: container.batch})
+    driver.create(container, {LABEL_LAUNCHER: launcher_label(), LABEL_BATCH: container.folder})
     try:
         for piece in driver.run(container):
             check()

@@ -1,4 +1,4 @@
-"""What the engines that start containers share: a container as data, its life, and how it is found and removed whatever happens.
+"""What the engines that start containers share: how a sandbox becomes a container, and how that is steered from outside.
 
 The process that the supervisor starts is a small launcher on the host (`container_run`). It creates the container under the policy, passes
 its output on and removes it. The container carries labels that say who launched it; whoever finds one whose launcher is gone removes it.
@@ -12,182 +12,55 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
-import psutil
-
-from replab.engines.base import Built, Ending, Image, Launch, Log, host_processor, search_path, thread_variables
-from replab.engines.policy import POINTS, Policy, load_policy
+from replab.engines.container import ENDING_BYTES, FIRST_SIGNAL, Container, Driver, EngineLost, container_name
+from replab.engines.drivers.registry import get_driver
+from replab.engines.launchers import reap
+from replab.engines.policy import POINTS, load_policy
+from replab.engines.processor import host_processor
+from replab.engines.sandbox import Built, Ending, Image, Launch, Log, Sandbox
+from replab.engines.variables import container_variables, make_scratch, scratch_folder, search_path
 from replab.errors import EnvironmentUnavailable, LabError, SandboxError
-from replab.model import Environment, Limits
+from replab.model import Environment
 
-LABEL_LAUNCHER = "org.replab.launcher"
-LABEL_BATCH = "org.replab.run.batch"
 MARK = "REPLAB_SANDBOX"
-FIRST_SIGNAL = 128
-"""An exit status above this is a signal that ended the process inside."""
-EXIT_BROKEN = 70
-"""Exit status of the launcher when the engine failed; the sentence is in its ending file."""
-KILLED = 137
-ENDING_BYTES = 4096
-"""Room for how a container ended."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Container:
-    """One container to be started, whichever engine does it."""
-
-    name: str
-    image: str
-    argv: tuple[str, ...]
-    user: str
-    """``uid:gid``."""
-    env: Mapping[str, str]
-    """All that the process gets: what the image sets is wiped first."""
-    workdir: str
-    writable: str
-    readable: tuple[str, ...]
-    memory_mb: int
-    cpus: float
-    processes: int
-    seconds: int
-    scratch_mb: int
-    open_files: int
-    batch: str
-    """The output folder: one batch, one folder."""
-    gpus: tuple[str, ...] = ()
-    keep_id: bool = False
-    """Without root: the user outside is the same user inside."""
-    seccomp: str = ""
-    """A file with the system calls that are allowed; empty for the engine's own list."""
-
-    def command(self) -> list[str]:
-        """What runs as the first process: it bounds the life of the sandbox, waits for orphans, and wipes the image's own variables."""
-        # Not the interpreter itself: a first process is immune to signals that end any other one, and some faults of cells are signals.
-        pairs = [f"{name}={value}" for name, value in sorted(self.env.items())]
-        return ["timeout", "--signal=KILL", str(self.seconds), "env", "-i", *pairs, *self.argv]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class State:
-    """How a container ended, as its engine says."""
-
-    code: int
-    oom: bool
-
-
-class EngineLost(Exception):
-    """The engine does not answer, or no longer knows the container; the message is one clause."""
-
-
-class EngineRefused(Exception):
-    """The engine cannot start the container; the message is one clause, ``hint`` how to mend it."""
-
-    def __init__(self, problem: str, hint: str = "") -> None:
-        super().__init__(problem)
-        self.problem, self.hint = problem, hint
-
-
-class Driver(Protocol):
-    """Talks to one engine. Every method raises ``EngineLost`` when the engine does not answer."""
-
-    def create(self, container: Container, labels: Mapping[str, str]) -> None:
-        """Make it, not started. Raises ``EngineRefused``."""
-
-    def run(self, container: Container) -> Iterator[bytes]:
-        """Start it and give what it prints until it ends. Raises ``EngineRefused``."""
-
-    def state(self, name: str) -> State:
-        """How it ended; waits for that."""
-
-    def pause(self, name: str, *, on: bool) -> None:
-        """Freeze or thaw it; where the engine cannot, nothing happens."""
-
-    def remove(self, name: str) -> None:
-        """End and remove it; also when it is not there."""
-
-    def ours(self) -> list[tuple[str, str]]:
-        """Name and launcher label of every container with such a label."""
-
-
-def launcher_label() -> str:
-    """Who this process is, so that others can tell whether it still lives: boot, process namespace, process id, start."""
-    return f"{_machine()} {os.getpid()} {psutil.Process().create_time():.2f}"
-
-
-def is_abandoned(label: str) -> bool:
-    """Whether the launcher of that label was on this very machine and is gone."""
-    machine, _, rest = label.partition(" ")
-    pid, _, started = rest.partition(" ")
-    if machine != _machine() or not pid.isdigit():
-        return False  # another machine shares the engine: not ours to judge
-    try:
-        process = psutil.Process(int(pid))
-        return process.status() == psutil.STATUS_ZOMBIE or bool(abs(process.create_time() - float(started)) > 1.0)
-    except psutil.NoSuchProcess:
-        return True
-    except (psutil.Error, ValueError):
-        return False
-
-
-def reap(driver: Driver) -> list[str]:
-    """Remove every container whose launcher is gone; returns their names."""
-    gone = [name for name, label in driver.ours() if is_abandoned(label)]
-    for name in gone:
-        driver.remove(name)
-    return gone
-
-
-def _machine() -> str:
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
-
-
-def container_name(batch: Path) -> str:
-    """One name for each output folder: a second container on the same folder is refused by the engine."""
-    return f"replab-{hashlib.sha256(str(batch).encode()).hexdigest()[:20]}"
-
-
-@dataclass(slots=True)
+@dataclass(kw_only=True)
 class ContainerHold:
     """Steers a container from the process that supervises its launcher."""
 
-    engine: str
-    settings: Mapping[str, str]
+    where: str
+    """See ``Hold.where``."""
+    limits_memory: bool
+    """See ``Hold.limits_memory``."""
     container: str
     ending_file: Path
     spec_file: Path
-    limits_memory: bool = True
-    """See ``Hold.limits_memory``."""
-    _driver: list[Driver] = field(default_factory=list)
+    connect: Callable[[], Driver]
 
-    def _engine(self) -> Driver:
-        if not self._driver:
-            self._driver.append(get_driver(self.engine, self.settings))
-        return self._driver[0]
-
-    @property
-    def where(self) -> str:
-        """See ``Hold.where``."""
-        return self.engine
+    @cached_property
+    def _driver(self) -> Driver:
+        return self.connect()
 
     def freeze(self) -> None:
         """See ``Hold.freeze``."""
         with contextlib.suppress(EngineLost):
-            self._engine().pause(self.container, on=True)
+            self._driver.pause(self.container, on=True)
 
     def thaw(self) -> None:
         """See ``Hold.thaw``."""
         with contextlib.suppress(EngineLost):
-            self._engine().pause(self.container, on=False)
+            self._driver.pause(self.container, on=False)
 
     def end(self) -> None:
         """See ``Hold.end``: an engine that does not answer is found out by the launcher, which says so."""
         with contextlib.suppress(EngineLost):
-            self._engine().remove(self.container)
+            self._driver.remove(self.container)
 
     def ending(self, code: int) -> Ending:
         """See ``Hold.ending``: the launcher wrote it down, beside the folder that the container can write to."""
@@ -199,17 +72,6 @@ class ContainerHold:
             file.unlink(missing_ok=True)
         status = int(said["code"])
         return Ending(code=FIRST_SIGNAL - status if status > FIRST_SIGNAL else status, oom=bool(said["oom"]), broken=str(said["broken"]))
-
-
-def get_driver(engine: str, settings: Mapping[str, str]) -> Driver:
-    """The driver of an engine; ``settings`` are variables that say where the engine is."""
-    if engine == "docker":
-        from replab.engines.docker import DockerDriver  # noqa: PLC0415 (the SDK costs a quarter of a second)
-
-        return DockerDriver(settings)
-    from replab.engines.podman import PodmanDriver  # noqa: PLC0415
-
-    return PodmanDriver(settings)
 
 
 def beside(writable: Path, kind: str) -> Path:
@@ -258,11 +120,15 @@ class ContainerEngine:
     def check(self) -> None:
         """Remove what abandoned launchers left. Raises ``SandboxError`` when the engine does not answer: no environment can go on then."""
         try:
-            reap(get_driver(self.name, self.settings()))
+            reap(self.driver())
         except EngineLost as lost:
             raise SandboxError(str(lost), where=self.name, hint=self.mend) from None
 
     mend = ""
+
+    def driver(self) -> Driver:
+        """Whoever talks to the engine. Raises ``EngineLost``."""
+        return get_driver(self.name, self.settings())
 
     def settings(self) -> dict[str, str]:
         """The caller's variables that concern this engine."""
@@ -278,73 +144,56 @@ class ContainerEngine:
             parts.append(seen["compiler"] or "no-compiler")
         return " ".join(part for part in parts if part)
 
-    def command(
-        self,
-        built: Built,
-        argv: Sequence[str],
-        *,
-        variables: Mapping[str, str],
-        threads: int,
-        limits: Limits,
-        writable: Path,
-        readable: Sequence[Path],
-        gpus: Sequence[str] = (),
-    ) -> Launch:
+    def command(self, sandbox: Sandbox) -> Launch:
         """See ``Engine.command``."""
-        container = self.container(
-            built, argv, variables=variables, threads=threads, limits=limits, writable=writable, readable=readable, gpus=gpus
-        )
-        spec, ending = beside(writable, "container"), beside(writable, "ending")
+        container = self.container(sandbox)
+        folder = sandbox.writable
+        spec, ending = beside(folder, "container"), beside(folder, "ending")
+        shutil.rmtree(scratch_folder(folder), ignore_errors=True)  # a sandbox that was killed may have left half a compiled file
+        make_scratch(folder)
         try:
             ending.write_text(" " * ENDING_BYTES, encoding="utf-8")  # room for the last word, should the disk be full by then
             spec.write_text(json.dumps(asdict(container), sort_keys=True, indent=1), encoding="utf-8")
             spec.chmod(0o600)
         except OSError as error:
             raise SandboxError(f"cannot be written: {error.strerror}", where=str(spec), hint="Free some space") from None
-        hand_over(writable, container.user)
-        settings = self.settings()
-        env = {"PATH": os.environ.get("PATH", search_path(sys.executable)), "PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8", **settings}
-        hold = ContainerHold(self.name, settings, container.name, ending, spec, limits_memory="memory" in self.promises)
+        hand_over(folder, container.user)
+        env = {"PATH": os.environ.get("PATH", search_path(sys.executable)), "PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8", **self.settings()}
+        hold = ContainerHold(
+            where=self.name,
+            limits_memory="memory" in self.promises,
+            container=container.name,
+            ending_file=ending,
+            spec_file=spec,
+            connect=self.driver,
+        )
         launch = (sys.executable, "-m", "replab.engines.container_run", self.name, str(spec), str(ending))
-        return Launch(argv=launch, env=env, cwd=writable, hold=hold, inside=container.env)
+        return Launch(argv=launch, env=env, cwd=folder, hold=hold, inside=container.env)
 
-    def container(
-        self,
-        built: Built,
-        argv: Sequence[str],
-        *,
-        variables: Mapping[str, str],
-        threads: int,
-        limits: Limits,
-        writable: Path,
-        readable: Sequence[Path],
-        gpus: Sequence[str] = (),
-    ) -> Container:
-        """The container of a sandbox, complete; pure but for the folders that its variables name."""
-        if built.image is None:
-            raise LabError("was built by an engine without images", where=built.environment.name)
-        policy, image = load_policy(), built.image
-        folder = writable.absolute()
-        keep = self.rootless()
+    def container(self, sandbox: Sandbox) -> Container:
+        """The container of a sandbox, complete."""
+        image, policy = sandbox.built.image, load_policy()
+        if image is None:
+            raise LabError("was built by an engine without images", where=sandbox.built.environment.name)
+        folder = sandbox.writable.absolute()
+        inside = replace(sandbox, writable=folder)
         return Container(
             name=container_name(folder),
             image=image.reference,
-            argv=(image.python, *argv),
-            user=user_of(image, keep=keep),
-            env=_variables(policy, built, variables, threads, folder, gpus),
-            workdir=str(folder),
-            writable=str(folder),
-            readable=tuple(dict.fromkeys(str(path.absolute()) for path in readable if path.absolute() != folder)),
-            memory_mb=limits.memory_mb,
-            cpus=float(max(threads, 1)),
+            argv=(image.python, *sandbox.argv),
+            user=user_of(image),
+            env={MARK: str(folder), **container_variables(inside)},
+            folder=str(folder),
+            readable=tuple(dict.fromkeys(str(path.absolute()) for path in sandbox.readable if path.absolute() != folder)),
+            memory_mb=sandbox.limits.memory_mb,
+            cpus=float(max(sandbox.threads, 1)),
             processes=policy.processes,
             seconds=policy.seconds,
             scratch_mb=policy.scratch_mb,
             open_files=policy.open_files,
-            batch=str(folder),
-            gpus=tuple(gpus),
-            keep_id=keep,
-            seccomp=self.system_calls(built.cache),
+            gpus=sandbox.gpus,
+            keep_id=self.rootless(),
+            seccomp=self.system_calls(sandbox.built.cache),
         )
 
     def system_calls(self, cache: Path) -> str:
@@ -357,11 +206,10 @@ class ContainerEngine:
         return False
 
 
-def user_of(image: Image, *, keep: bool) -> str:
+def user_of(image: Image) -> str:
     """Who the process is: the caller, whose files the results are; root never, it becomes the image's own user."""
     if os.geteuid() == 0:
         return f"{image.uid}:{image.gid}"
-    del keep
     return f"{os.getuid()}:{os.getgid()}"
 
 
@@ -373,36 +221,3 @@ def hand_over(writable: Path, user: str) -> None:
     for path in (writable, *writable.rglob("*")):
         with contextlib.suppress(FileNotFoundError):
             os.lchown(path, uid, gid)
-
-
-def _variables(
-    policy: Policy, built: Built, variables: Mapping[str, str], threads: int, writable: Path, gpus: Sequence[str]
-) -> dict[str, str]:
-    """All variables of the process inside; makes the folders that they name anew."""
-    scratch = writable / ".scratch"
-    shutil.rmtree(scratch, ignore_errors=True)  # a sandbox that was killed may have left half a compiled file
-    home, temporary = scratch / "home", scratch / "tmp"
-    for folder in (home, temporary):
-        folder.mkdir(parents=True, exist_ok=True)
-    environment = built.environment
-    ours = {**policy.fixed, "PATH": search_path(built.python), "HOME": str(home), "TMPDIR": str(temporary), MARK: str(writable)}
-    if not gpus:
-        ours["CUDA_VISIBLE_DEVICES"] = ""
-    if "compile" in environment.modes:
-        ours |= {
-            "TORCHINDUCTOR_CACHE_DIR": str(scratch / "compiled"),
-            "TORCHINDUCTOR_COMPILE_THREADS": "1",
-            "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
-        }
-    ours |= {name: value for name, value in image_variables(built.image).items() if name in policy.from_image}
-    return ours | dict(environment.variables) | dict(variables) | thread_variables(threads)
-
-
-def image_variables(image: Image | None) -> Mapping[str, str]:
-    """What the image sets for its processes, where it says so."""
-    return getattr(image, "variables", None) or {}
-
-
-def outermost(paths: tuple[str, ...]) -> list[str]:
-    """Paths of which none lies below another."""
-    return [path for path in sorted(set(paths)) if not any(path != other and Path(path).is_relative_to(other) for other in paths)]

@@ -6,13 +6,14 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from replab.engines.base import Built, Launch, Log, local_platform, local_variables
+from replab.engines.processor import local_platform
+from replab.engines.sandbox import Built, Launch, Log, Sandbox
+from replab.engines.variables import local_variables
 from replab.errors import EnvironmentUnavailable
 from replab.locks.interpreters import describe, told
-from replab.model import Environment, Limits
+from replab.model import Environment
 
 # For any Python 3: the folders that record installed packages are named name-version.dist-info (or .egg-info).
 _LOOK = """
@@ -71,18 +72,6 @@ class HostEngine:
         """See ``Engine.platform``."""
         return local_platform(built)
 
-    def command(
-        self,
-        built: Built,
-        argv: Sequence[str],
-        *,
-        variables: Mapping[str, str],
-        threads: int,
-        limits: Limits,  # noqa: ARG002 - the supervisor watches processes of this host
-        writable: Path,
-        readable: Sequence[Path],  # noqa: ARG002 - all of this host can be read
-        gpus: Sequence[str] = (),
-    ) -> Launch:
-        """See ``Engine.command``."""
-        env = local_variables(built, variables, threads, writable, gpus)
-        return Launch(argv=(str(built.python), *argv), env=env, cwd=writable)
+    def command(self, sandbox: Sandbox) -> Launch:
+        """See ``Engine.command``: its limits are the supervisor's to watch, and all of this host can be read."""
+        return Launch(argv=(str(sandbox.built.python), *sandbox.argv), env=local_variables(sandbox), cwd=sandbox.writable)

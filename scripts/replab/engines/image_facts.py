@@ -7,8 +7,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from replab.engines.base import Built, Engine
+from replab.engines.base import Engine
 from replab.engines.run_once import run_once
+from replab.engines.sandbox import Built, Sandbox
 from replab.errors import EnvironmentUnavailable
 from replab.model import Limits
 
@@ -30,7 +31,7 @@ def look(engine: Engine, built: Built) -> dict[str, str]:
     built.cache.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="look-", dir=built.cache))
     try:
-        launch = engine.command(built, ["-c", _LOOK], variables={}, threads=1, limits=LIMITS, writable=folder, readable=[])
+        launch = engine.command(Sandbox(built=built, argv=("-c", _LOOK), limits=LIMITS, writable=folder))
         code, said = run_once(launch, LIMITS.seconds)
         if code != 0:
             last = said.strip().splitlines()[-1:] or ["without a word"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from replab.engines.apptainer import ApptainerEngine
 from replab.engines.base import Engine
+from replab.engines.docker import DockerEngine
 from replab.engines.host import HostEngine
 from replab.engines.podman import PodmanEngine
 from replab.engines.uv import UvEngine
@@ -26,8 +27,6 @@ def get_engine(name: str, *, python: Path | None = None) -> Engine:
         case "host":
             return HostEngine(python)
         case "docker":
-            from replab.engines.docker import DockerEngine  # noqa: PLC0415 (its SDK costs a quarter of a second at every start)
-
             return DockerEngine()
         case "podman":
             return PodmanEngine()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from replab.engines.base import Launch
+from replab.engines.sandbox import Launch
 from replab.errors import SandboxError
 
 TIMED_OUT = -999

@@ -9,17 +9,19 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from replab.engines import installed
-from replab.engines.base import Built, Launch, Log, local_platform, local_variables
+from replab.engines.processor import local_platform
+from replab.engines.sandbox import Built, Launch, Log, Sandbox
+from replab.engines.variables import local_variables
 from replab.errors import EnvironmentUnavailable
 from replab.locks.interpreters import describe, find_interpreter, told, touched
 from replab.locks.pins import check, index_of, lock_of, named
 from replab.locks.uv_tool import UvFailed, run_uv, with_index
-from replab.model import Environment, Limits
+from replab.model import Environment
 
 
 class UvEngine:
@@ -83,21 +85,9 @@ class UvEngine:
         """See ``Engine.platform``: the wheels call this host's C library."""
         return local_platform(built)
 
-    def command(
-        self,
-        built: Built,
-        argv: Sequence[str],
-        *,
-        variables: Mapping[str, str],
-        threads: int,
-        limits: Limits,  # noqa: ARG002 - the supervisor watches processes of this host
-        writable: Path,
-        readable: Sequence[Path],  # noqa: ARG002 - all of this host can be read
-        gpus: Sequence[str] = (),
-    ) -> Launch:
-        """See ``Engine.command``."""
-        env = local_variables(built, variables, threads, writable, gpus)
-        return Launch(argv=(str(built.python), *argv), env=env, cwd=writable)
+    def command(self, sandbox: Sandbox) -> Launch:
+        """See ``Engine.command``: its limits are the supervisor's to watch, and all of this host can be read."""
+        return Launch(argv=(str(sandbox.built.python), *sandbox.argv), env=local_variables(sandbox), cwd=sandbox.writable)
 
 
 def _planned(environment: Environment, cache: Path, device: str) -> Built:

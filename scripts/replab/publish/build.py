@@ -17,7 +17,7 @@ import yaml
 
 from replab import __version__, files, sealed
 from replab.config import loading
-from replab.engines.base import host_platform
+from replab.engines.processor import host_platform
 from replab.freshness import jobs
 from replab.images.build import REVISION, revision
 from replab.locks import pins, sbom

@@ -27,7 +27,7 @@ from typing import Any
 import pyarrow as pa
 
 from replab import __version__, files, ids, sealed
-from replab.engines.base import host_platform
+from replab.engines.processor import host_platform
 from replab.errors import ConfigError, StoreError
 from replab.model import Lab, Status
 from replab.publish import reasons, sums

@@ -18,6 +18,7 @@ from replab.defaults import atlas
 from replab.engines.apptainer import PYTHON, inside_command, inside_variables
 from replab.engines.base import promised
 from replab.engines.registry import get_engine
+from replab.engines.sandbox import Sandbox
 from replab.errors import EnvironmentUnavailable, LabError, SandboxError
 from replab.model import Environment, Lab, Status, Variant
 from replab.run.batch import Planned, limit_of, plan_batch
@@ -102,6 +103,8 @@ def ask(lab: Lab, job: str) -> None:
         planned = plan_batch(lab, ids.parse_batch_id(job), Store(lab.results / "store"))
         cells = planned.missing
         readable += [*(family.folder for family in planned.families), data]
+    built = engine.build(environment, lab.cache, lambda _: None)
+    sandbox = Sandbox(built=built, threads=variant.threads, limits=lab.limits, writable=folder, readable=tuple(readable))
     request = {
         "schema": 1,
         "environment": environment.name,
@@ -112,7 +115,7 @@ def ask(lab: Lab, job: str) -> None:
         "switches": dict(variant.switches.get(environment.framework, {})),
         "device": "cpu",
         "cells": cells,
-        "isolation": promised(engine, names, threads=variant.threads, limits=lab.limits, writable=folder, readable=readable),
+        "isolation": promised(engine, sandbox, names),
         "asked": time.time(),  # asked twice, it is run twice, also where the question is the same
     }
     write_atomically(request_file(lab, job), sealed.seal(request))

@@ -10,15 +10,16 @@ import math
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from replab import ids
-from replab.engines.base import Built, Engine, isolation
+from replab.engines.base import Engine, isolation
 from replab.engines.gpus import lease, with_device
 from replab.engines.registry import get_engine
+from replab.engines.sandbox import Built, Launch, Sandbox
 from replab.errors import EnvironmentUnavailable, SandboxError
 from replab.model import Batch, Cell, Environment, Family, Lab, Limits, Status, Variant
 from replab.plan import planning
@@ -165,9 +166,16 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     _check_interpreter(built.interpreter, whole.facts, environment, observed)
     staging = lab.results / "staging" / name
     data = lab.results / "inputs" / "data"
-    variables = variant.variables.get(environment.framework, {})
-    readable = [PROBE, *(family.folder for family in families), data]
     staging.mkdir(parents=True, exist_ok=True)
+    sandbox = Sandbox(
+        built=built,
+        variables=variant.variables.get(environment.framework, {}),
+        threads=variant.threads,
+        limits=lab.limits,
+        writable=staging,
+        readable=(PROBE, *(family.folder for family in families), data),
+        gpus=tuple(gpus),
+    )
     request = {
         "schema": 1,
         "environment": environment.name,
@@ -178,22 +186,12 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
         "switches": dict(variant.switches.get(environment.framework, {})),
         "device": batch.device,
         "cells": cells,
-        "isolation": isolation(
-            engine, built, variables=variables, threads=variant.threads, limits=lab.limits, writable=staging, readable=readable, gpus=gpus
-        ),
+        "isolation": isolation(engine, sandbox),
     }
 
-    def launch(request_path: Path, folder: Path) -> Any:
-        return engine.command(
-            built,
-            [str(PROBE / "main.py"), "--request", str(request_path), "--out", str(folder)],
-            variables=variables,
-            threads=variant.threads,
-            limits=lab.limits,
-            writable=folder,
-            readable=readable,
-            gpus=gpus,
-        )
+    def launch(request_path: Path, folder: Path) -> Launch:
+        argv = (str(PROBE / "main.py"), "--request", str(request_path), "--out", str(folder))
+        return engine.command(replace(sandbox, argv=argv, writable=folder))
 
     progress = Progress(lab.results / "progress" / f"{name}.json", name, total=len(cells))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from replab import sealed
-from replab.engines.base import Built, Engine, isolation
+from replab.engines.base import Engine, isolation
 from replab.engines.gpus import gpus as local_gpus
 from replab.engines.run_once import TIMED_OUT, run_once
+from replab.engines.sandbox import Built, Sandbox
 from replab.errors import EnvironmentUnavailable, SandboxError
 from replab.model import IMPORT_SECONDS, Environment, Lab
 from replab.run.requests import PROBE
@@ -26,6 +28,7 @@ def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, de
     staging = lab.results / "staging" / f"observe--{environment.place(device)}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
+    sandbox = Sandbox(built=built, limits=lab.limits, writable=staging, readable=(PROBE,), gpus=gpus)
     request = {
         "schema": 1,
         "environment": environment.name,
@@ -36,12 +39,11 @@ def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, de
         "switches": {},
         "device": device,
         "cells": [],
-        "isolation": isolation(engine, built, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE], gpus=gpus),
+        "isolation": isolation(engine, sandbox),
     }
     (staging / "request.json").write_bytes(sealed.seal(request))
-    argv = [str(PROBE / "main.py"), "--request", str(staging / "request.json"), "--out", str(staging)]
-    launch = engine.command(built, argv, variables={}, threads=1, limits=lab.limits, writable=staging, readable=[PROBE], gpus=gpus)
-    code, said = run_once(launch, IMPORT_SECONDS)
+    argv = (str(PROBE / "main.py"), "--request", str(staging / "request.json"), "--out", str(staging))
+    code, said = run_once(engine.command(replace(sandbox, argv=argv)), IMPORT_SECONDS)
     last = said.strip().splitlines()[-1:] or [f"the process ended with {code} and without a word"]
     if code == TIMED_OUT:
         last = [f"it took more than {IMPORT_SECONDS:.0f} s"]

@@ -22,14 +22,15 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 
 from replab import sealed, termination, texts
+from replab.engines.sandbox import Hold, Launch
 from replab.errors import LabError, SandboxError
 from replab.model import IMPORT_SECONDS, Limits, Status
 from replab.run.cgroup import oom_kills
@@ -69,66 +70,6 @@ END_SECONDS = 5.0
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 _LIBC = ctypes.CDLL(None, use_errno=True)
 FAILED = frozenset(Status) - {Status.OK}
-
-
-class Ending(Protocol):
-    """How a sandbox ended, as its engine knows it (`replab.engines.base.Ending`)."""
-
-    @property
-    def code(self) -> int:
-        """Exit code; negative for a signal."""
-
-    @property
-    def oom(self) -> bool:
-        """The limit on memory killed it."""
-
-    @property
-    def broken(self) -> str:
-        """Why the engine itself failed."""
-
-
-class Hold(Protocol):
-    """Steers a sandbox from outside (`replab.engines.base.Hold`)."""
-
-    @property
-    def where(self) -> str:
-        """The engine, for messages."""
-
-    @property
-    def limits_memory(self) -> bool:
-        """Whether the engine enforces the limit on memory; where not, the processes of the sandbox are found by their mark."""
-
-    def freeze(self) -> None:
-        """Stop it where it is."""
-
-    def thaw(self) -> None:
-        """Let it go on."""
-
-    def end(self) -> None:
-        """Nothing of it is left."""
-
-    def ending(self, code: int) -> Ending:
-        """How it ended."""
-
-
-class Launch(Protocol):
-    """What an engine says about starting a process (`replab.engines.base.Launch`)."""
-
-    @property
-    def argv(self) -> tuple[str, ...]:
-        """The command line."""
-
-    @property
-    def env(self) -> Mapping[str, str]:
-        """The whole environment of the process."""
-
-    @property
-    def cwd(self) -> Path:
-        """The folder it starts in."""
-
-    @property
-    def hold(self) -> Hold | None:
-        """How to steer a sandbox that is no child of the process; None when the process is the sandbox."""
 
 
 LaunchFactory = Callable[[Path, Path], Launch]

@@ -1,0 +1,1 @@
+"""Those who talk to an engine that starts containers, one each."""
