@@ -8,10 +8,10 @@ from replab.freshness import jobs
 from replab.workflow import resources, snakefile as lab_workflow
 
 LAB = lab_workflow.open_lab(config, Path(workflow.basedir))
-RESULTS = lab_workflow.relative(LAB, LAB.results)
-SETTINGS = f"{RESULTS}/plan/config.json"
+RESULTS = lab_workflow.relative(LAB, LAB.results.root)
+SETTINGS = lab_workflow.relative(LAB, LAB.results.settings)
 STEP = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(LAB.root / 'scripts/step.py'))}"
-REPORT = f"{RESULTS}/report/index.html"
+REPORT = lab_workflow.relative(LAB, LAB.results.report)
 ENVIRONMENTS = [one.name for one in LAB.environments]
 FAMILIES = {one.name: one for one in LAB.families}
 BASES = ["containers/bases.toml", lab_workflow.relative(LAB, LAB.bases) if LAB.bases else "containers/bases.lock"]

@@ -162,7 +162,7 @@ def explain(
 
     lab = common.open_lab(environments, families, config or ())
     within = None if environments is None else {one.name for one in lab.environments}
-    command.run(lab.results, name, environments=within, families=None if families is None else {one.name for one in lab.families})
+    command.run(lab.results.root, name, environments=within, families=None if families is None else {one.name for one in lab.families})
 
 
 @app.command()
@@ -289,7 +289,7 @@ def verify(
 
         lab = common.open_lab(environments, settings=config or ())
         changed = command.environments(lab)
-        command.run(lab.results, remove=remove)
+        command.run(lab.results.root, remove=remove)
         command.demand(changed)
 
 

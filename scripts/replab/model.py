@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
+from replab.results_folder import ResultsFolder
+
 FRAMEWORKS = ("numpy", "tensorflow", "torch")
 IMPL_FILE = {"numpy": "impl_numpy.py", "tensorflow": "impl_tf.py", "torch": "impl_torch.py"}
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -296,7 +298,7 @@ class Lab:
     """The whole configuration, checked."""
 
     root: Path
-    results: Path
+    results: ResultsFolder
     cache: Path
     engine: str
     environments: tuple[Environment, ...]

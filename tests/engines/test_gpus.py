@@ -119,7 +119,7 @@ def test_a_gpu_that_an_environment_cannot_use_is_told_and_nothing_is_built(root:
     program.write_text("#!/bin/sh\necho '0, GPU-dddd, NVIDIA K80, 3.7, 470.10'\n")
     machine.gpus.cache_clear()
     lab = lab_of(root, two / "results", "auto")
-    out = lab.results / "environments" / "torch-2.13@cuda.json"
+    out = lab.results.root / "environments" / "torch-2.13@cuda.json"
     steps.step_environment(lab, Namespace(name="torch-2.13@cuda", out=out))
     facts = json.loads(out.read_text())
     assert facts["status"] == "skipped"
@@ -129,8 +129,8 @@ def test_a_gpu_that_an_environment_cannot_use_is_told_and_nothing_is_built(root:
 def test_without_a_device_its_cells_are_skipped(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "gpus", tuple)
     lab = lab_of(root, tmp_path / "results", "cuda")
-    steps.step_environment(lab, Namespace(name="torch-2.13@cuda", out=lab.results / "environments" / "torch-2.13@cuda.json"))
-    steps.step_inputs(lab, Namespace(name="modes", out=lab.results / "inputs" / "modes.json"))
+    steps.step_environment(lab, Namespace(name="torch-2.13@cuda", out=lab.results.root / "environments" / "torch-2.13@cuda.json"))
+    steps.step_inputs(lab, Namespace(name="modes", out=lab.results.root / "inputs" / "modes.json"))
     (batch,) = (one for one in planning.batches(lab) if one.device == "cuda")
     manifest = run_batch_job(lab, batch, manifest=tmp_path / "m.json", log=tmp_path / "log")
     reasons = {cell["reason"] for cell in manifest["cells"] if not cell["reason"].startswith(("compile", "each", "torch", "only"))}

@@ -41,13 +41,13 @@ def lab_of(root: Path, cache: Path, results: Path, engine: str) -> Lab:
 def run(lab: Lab) -> None:
     """Environments, inputs and batches, without judging."""
     for environment in lab.environments:
-        steps.step_environment(lab, Namespace(name=environment.name, out=lab.results / "environments" / f"{environment.name}.json"))
+        steps.step_environment(lab, Namespace(name=environment.name, out=lab.results.root / "environments" / f"{environment.name}.json"))
         assert environment_facts(lab, environment.name)["status"] == "ok"
     for family in lab.families:
-        steps.step_inputs(lab, Namespace(name=family.name, out=lab.results / "inputs" / f"{family.name}.json"))
+        steps.step_inputs(lab, Namespace(name=family.name, out=lab.results.root / "inputs" / f"{family.name}.json"))
     for batch in planning.batches(lab):
         name = ids.batch_id(batch)
-        run_batch_job(lab, batch, manifest=lab.results / "batches" / f"{name}.json", log=lab.results / "logs" / f"{name}.log")
+        run_batch_job(lab, batch, manifest=lab.results.root / "batches" / f"{name}.json", log=lab.results.root / "logs" / f"{name}.log")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def local(root: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_a_container_computes_the_bits_of_the_host(engine: str, local: Lab, root: Path, cache: Path, tmp_path: Path) -> None:
     lab = lab_of(root, cache, tmp_path, engine)
     run(lab)
-    found = {one.environment: one for one in platforms.compare(local.results, lab.results)}
+    found = {one.environment: one for one in platforms.compare(local.results.root, lab.results.root)}
     assert set(found) == {one.name for one in lab.environments}
     for one in found.values():
         moved = [cell for cell in one.other if ":compile:" not in cell]  # machine code of another compiler is another platform
@@ -96,7 +96,7 @@ def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Pa
         "schema": 1,
         "environment": environment.name,
         "framework": "numpy",
-        "inputs": str(local.results / "inputs/data"),
+        "inputs": str(local.results.root / "inputs/data"),
         "variant": "default",
         "threads": 1,
         "switches": {},
@@ -107,7 +107,7 @@ def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Pa
     argv = [str(built.python), str(PROBE / "main.py"), "--request", str(tmp_path / "request.json"), "--out", str(tmp_path)]
     env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # switches of somebody's shell move bits
     subprocess.run(argv, check=True, capture_output=True, timeout=120, env=env)
-    store, compared = Store(local.results / "store"), 0
+    store, compared = Store(local.results.root / "store"), 0
     for cell in cells:
         by_lab = store.read(cell["key"])
         by_hand = Store(tmp_path / "by-hand")
@@ -137,12 +137,12 @@ def test_a_difference_is_told_with_what_differs_there(tmp_path: Path) -> None:
 
 def test_switching_the_engine_keeps_what_is_there(engine: str, local: Lab, root: Path, cache: Path) -> None:
     """Both engines use one folder of results: nothing of the other is run again or overwritten."""
-    before = {path: path.stat().st_mtime_ns for path in (local.results / "store" / "cells").rglob("*.safetensors")}
-    lab = lab_of(root, cache, local.results, engine)
+    before = {path: path.stat().st_mtime_ns for path in (local.results.root / "store" / "cells").rglob("*.safetensors")}
+    lab = lab_of(root, cache, local.results.root, engine)
     run(lab)
-    after = {path: path.stat().st_mtime_ns for path in (local.results / "store" / "cells").rglob("*.safetensors")}
+    after = {path: path.stat().st_mtime_ns for path in (local.results.root / "store" / "cells").rglob("*.safetensors")}
     assert {path: after[path] for path in before} == before
     assert len(after) > len(before)
     run(local)
-    manifests = [json.loads(path.read_text()) for path in (local.results / "batches").glob("*.json")]
+    manifests = [json.loads(path.read_text()) for path in (local.results.root / "batches").glob("*.json")]
     assert sum(one["sandboxes"] for one in manifests) == 0, "everything of the first engine was there"

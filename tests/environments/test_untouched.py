@@ -356,11 +356,13 @@ def settings_of(folder: Path, cache: Path) -> dict[str, str]:
 
 def run(lab: Lab) -> dict[str, str]:
     """Environment, inputs and the one batch; the status of each cell."""
-    steps.step_environment(lab, Namespace(name="numpy-2.5", out=lab.results / "environments" / "numpy-2.5.json"))
-    steps.step_inputs(lab, Namespace(name="writes", out=lab.results / "inputs" / "writes.json"))
+    steps.step_environment(lab, Namespace(name="numpy-2.5", out=lab.results.root / "environments" / "numpy-2.5.json"))
+    steps.step_inputs(lab, Namespace(name="writes", out=lab.results.root / "inputs" / "writes.json"))
     (batch,) = planning.batches(lab)
     name = ids.batch_id(batch)
-    manifest = run_batch_job(lab, batch, manifest=lab.results / "batches" / f"{name}.json", log=lab.results / "logs" / f"{name}.log")
+    manifest = run_batch_job(
+        lab, batch, manifest=lab.results.root / "batches" / f"{name}.json", log=lab.results.root / "logs" / f"{name}.log"
+    )
     return {cell["id"].partition(":")[0]: cell["status"] for cell in manifest["cells"] if not ids.parse_cell_id(cell["id"]).grid}
 
 
@@ -374,8 +376,8 @@ def test_results_of_a_batch_that_changed_its_environment_are_not_kept(
         f"numpy-2.5: was changed while cells ran in it ({INIT} was changed): their results are not kept. "
         "Find out what writes there: functions must not, nor pip. It is built anew when it is next used"
     )
-    assert list(Store(lab.results / "store").root.glob("cells/*/*.safetensors")) == []
-    assert not list((lab.results / "batches").glob("*.json"))
+    assert list(Store(lab.results.root / "store").root.glob("cells/*/*.safetensors")) == []
+    assert not list((lab.results.root / "batches").glob("*.json"))
     capfd.readouterr()
     assert run(lab_of(tmp_path, world.cache, WRITES[: WRITES.index("    with")] + "    return x * 2\n")) == {
         "writes.before": "ok",
@@ -393,7 +395,7 @@ from replab.run.batch import run_batch_job
 from replab.config.loading import load_lab
 lab = load_lab(json.loads(sys.argv[1]), Path(sys.argv[2]))
 (batch,) = planning.batches(lab)
-run_batch_job(lab, batch, manifest=lab.results / "m.json", log=lab.results / "log")
+run_batch_job(lab, batch, manifest=lab.results.root / "m.json", log=lab.results.root / "log")
 """
 
 
@@ -403,10 +405,10 @@ def test_a_batch_that_was_killed_keeps_what_a_sound_environment_gave_and_nothing
     sound = WRITES[: WRITES.index("    with")] + "    return x * 2\n"
     code = WRITES.replace("    return x * 2\n", wait) if writes else sound.replace("    return x * 2\n", wait)
     lab = lab_of(tmp_path, world.cache, code)
-    steps.step_environment(lab, Namespace(name="numpy-2.5", out=lab.results / "environments" / "numpy-2.5.json"))
-    steps.step_inputs(lab, Namespace(name="writes", out=lab.results / "inputs" / "writes.json"))
+    steps.step_environment(lab, Namespace(name="numpy-2.5", out=lab.results.root / "environments" / "numpy-2.5.json"))
+    steps.step_inputs(lab, Namespace(name="writes", out=lab.results.root / "inputs" / "writes.json"))
     before = (world.folder / INIT).stat().st_size
-    cells = lab.results / "store" / "cells"
+    cells = lab.results.root / "store" / "cells"
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, json.dumps(settings_of(tmp_path, world.cache)), str(REPOSITORY)], start_new_session=True
     )
@@ -429,9 +431,9 @@ def test_what_the_interpreter_is_stands_in_the_facts_and_another_one_is_observed
     facts = environment_facts(lab, "numpy-2.5")
     assert facts["interpreter"] == dict(world.build().interpreter)
     assert facts["interpreter"]["build"] == facts["observed"]["python"]["build"]
-    file = lab.results / "environments" / "numpy-2.5.json"
+    file = lab.results.root / "environments" / "numpy-2.5.json"
     file.write_text(json.dumps(facts | {"interpreter": {**facts["interpreter"], "version": "3.13.99", "sha256": "0" * 64}}))
-    shutil.rmtree(lab.results / "store" / "cells")
+    shutil.rmtree(lab.results.root / "store" / "cells")
     (batch,) = planning.batches(lab)
     with pytest.raises(EnvironmentUnavailable, match=r"since it was observed: Python 3\.13\.\d+ \(.*\) now, 3\.13\.99 \(.*\) then"):
         run_batch_job(lab, batch, manifest=tmp_path / "m.json", log=tmp_path / "log")

@@ -50,7 +50,7 @@ def lab_at(root: Path) -> Any:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     lab = loading.load_lab({"environments": "all"}, root)
-    store = Store(lab.results / "store")
+    store = Store(lab.results.root / "store")
     seen = json.dumps({"packages": {}}).encode()
     values = np.arange(3, dtype=np.float32)
     digest = hashlib.sha256(values.tobytes()).hexdigest()
@@ -340,8 +340,8 @@ def test_an_odd_file_of_elsewhere_is_passed_over_and_named(
 ) -> None:
     lab = lab_at(tmp_path)
     sound = sealed.seal({**FACTS, "engine": "host", "platform": "there"})
-    path = lab.results / "store" / folder / "docker--numpy-2.4.json"
-    for place, data in ((path, ODD_FILES[kind]), (lab.results / "store" / platforms.PLATFORMS / "host--numpy-2.4.json", sound)):
+    path = lab.results.root / "store" / folder / "docker--numpy-2.4.json"
+    for place, data in ((path, ODD_FILES[kind]), (lab.results.root / "store" / platforms.PLATFORMS / "host--numpy-2.4.json", sound)):
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
     assert [facts["engine"] for facts in other_platforms.known(lab)["numpy-2.4"]] == ["host"]

@@ -693,7 +693,7 @@ def test_no_number_of_jobs_means_all_or_none(capsys: pytest.CaptureFixture[str],
 def test_results_that_cannot_be_written_are_a_sentence(lab: Path) -> None:
     """As an ordinary user: root may write everywhere."""
     (lab / "results").mkdir(mode=0o555)
-    claim = "import os, sys\nfrom pathlib import Path\nfrom replab.workflow import snakefile\nfrom types import SimpleNamespace as S\nif os.getuid() == 0: os.setuid(65534)\nsnakefile.claim(S(results=Path('results')))"
+    claim = "import os, sys\nfrom pathlib import Path\nfrom replab.workflow import snakefile\nfrom types import SimpleNamespace as S\nfrom replab.results_folder import ResultsFolder\nif os.getuid() == 0: os.setuid(65534)\nsnakefile.claim(S(results=ResultsFolder(Path('results'))))"
     for folder in [lab, *lab.parents]:
         with contextlib.suppress(PermissionError):
             folder.chmod(folder.stat().st_mode | 0o055)

@@ -56,7 +56,7 @@ def test_a_good_configuration_becomes_a_lab(root):
     assert [case.name for case in lab.families[0].cases] == ["exp", "exp.special", "log"]
     special = lab.families[0].cases[1]
     assert (special.special, special.derivatives, special.function) == (True, 0, "exp")
-    assert (lab.points, lab.results, lab.engine) == (2**15, root / "results", "uv")
+    assert (lab.points, lab.results.root, lab.engine) == (2**15, root / "results", "uv")
     assert loading.load_lab({"coverage": "full"}, root).points == 1_000_000
 
 
@@ -393,7 +393,10 @@ def test_a_place_for_results_that_leads_in_a_circle_is_named(root):
 def test_a_path_is_data_whatever_its_letters_mean_to_a_shell(root, name):
     (root / name).mkdir()
     assert loading.path_fault(name) == ""
-    assert loading.load_lab({"results": name, "cache": f"{name}/cache", "experiments": ["experiments", name]}, root).results == root / name
+    assert (
+        loading.load_lab({"results": name, "cache": f"{name}/cache", "experiments": ["experiments", name]}, root).results.root
+        == root / name
+    )
 
 
 def test_deep_and_foreign_files_of_a_family_are_named(root):

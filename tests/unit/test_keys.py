@@ -12,9 +12,21 @@ from replab.run import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = {
-    ("numpy-2.5", "default", "small.square:float32:d2@numpy-2.5:eager:default:cpu"): "8917aed2fc9e959c1a0cd8c723cd18ea2a88744d850fa3e54fcb8dca2a86128e",
-    ("tf-2.21", "default", "small.square:float32:d1@tf-2.21:function:default:cpu"): "a1eadf2fa6ef89739b141420f048c1ea6699d41b36f6d569814140607e2c44f9",
-    ("numpy-2.5", "repeat", "small.tanh:float32:d1@numpy-2.5:eager:repeat:cpu"): "f488f059c9e07130a61a335368a655ea68d127898c48d923a7e83bbeb3b60bf4",
+    (
+        "numpy-2.5",
+        "default",
+        "small.square:float32:d2@numpy-2.5:eager:default:cpu",
+    ): "8917aed2fc9e959c1a0cd8c723cd18ea2a88744d850fa3e54fcb8dca2a86128e",
+    (
+        "tf-2.21",
+        "default",
+        "small.square:float32:d1@tf-2.21:function:default:cpu",
+    ): "a1eadf2fa6ef89739b141420f048c1ea6699d41b36f6d569814140607e2c44f9",
+    (
+        "numpy-2.5",
+        "repeat",
+        "small.tanh:float32:d1@numpy-2.5:eager:repeat:cpu",
+    ): "f488f059c9e07130a61a335368a655ea68d127898c48d923a7e83bbeb3b60bf4",
 }
 
 

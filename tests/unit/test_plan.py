@@ -11,6 +11,7 @@ from replab import ids
 from replab.commands.common import planned
 from replab.model import MODES, Batch, Case, Cell, Cuda, Environment, Factor, Family, Generator, Lab, Limits, Variant
 from replab.plan import planning
+from replab.results_folder import ResultsFolder
 from replab.run.requests import requests
 
 
@@ -46,7 +47,7 @@ def folder(tmp_path):
 def lab(folder, families, environments, variants=("default",)):
     return Lab(
         root=folder,
-        results=folder / "results",
+        results=ResultsFolder(folder / "results"),
         cache=folder / "cache",
         engine="uv",
         environments=tuple(environments),

@@ -57,7 +57,8 @@ def test_a_file_system_without_locks_is_said_and_used(
     monkeypatch.setattr(fcntl, "flock", none_here)
     snakefile.claim(lab)
     assert (
-        capsys.readouterr().err == f"replab: {lab.results}: this file system has no locks: start one workflow at a time on these results\n"
+        capsys.readouterr().err
+        == f"replab: {lab.results.root}: this file system has no locks: start one workflow at a time on these results\n"
     )
     with batch._alone(lab, "x"):
         pass
@@ -90,13 +91,13 @@ def test_a_node_of_another_kind_is_refused_in_one_sentence(lab: Lab) -> None:
         batch._check_platform("x86_64 glibc-2.36 B", "x86_64 glibc-2.36 A", torch, lab)
     assert str(caught.value) == (
         "torch-2.0: this machine is x86_64 glibc-2.36 B, and the environment was observed on x86_64 glibc-2.36 A. "
-        f"Ask the scheduler for nodes of one kind (docs/cluster.md), or remove {lab.results}/environments/torch-2.0.json to compute on this kind"
+        f"Ask the scheduler for nodes of one kind (docs/cluster.md), or remove {lab.results.root}/environments/torch-2.0.json to compute on this kind"
     )
 
 
 def test_jobs_compute_on_what_the_main_process_found(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """`devices: auto` is decided once: a node with a GPU does not plan more than the submit node did, nor one without less."""
-    settings = {"environments": "all", "results": str(lab.results)}
+    settings = {"environments": "all", "results": str(lab.results.root)}
     monkeypatch.setitem(os.environ, snakefile.DEVICES, "cuda")
     monkeypatch.setattr(sys, "argv", ["snakemake", "--mode", "remote"])
     assert snakefile.open_lab(settings, lab.root).cuda
@@ -104,7 +105,7 @@ def test_jobs_compute_on_what_the_main_process_found(lab: Lab, monkeypatch: pyte
     found = snakefile.open_lab({**settings, "devices": "cpu"}, lab.root)
     assert not found.cuda
     assert os.environ[snakefile.DEVICES] == "cpu"
-    place = lab.results / "plan" / "config.json"
+    place = lab.results.root / "plan" / "config.json"
     snakefile.write_settings({**settings, "devices": "auto"}, found, place)
     assert json.loads(place.read_text(encoding="utf-8"))["config"]["devices"] == "cpu"
 

@@ -13,10 +13,9 @@ from replab.claims.judge import judge_claims
 from replab.claims.sources import sources
 from replab.claims.tables import Tables
 from replab.model import Family, Limits
+from replab.results_folder import ResultsFolder
 from replab.run.requests import LIMITS
 from replab.store.store import write_atomically
-
-CLAIMS, SOURCES = "claims.json", "sources.json"
 
 
 def write(lab_root: Path, results: Path, where: Iterable[Path] | None = None, limits: Limits = LIMITS) -> None:
@@ -27,8 +26,8 @@ def write(lab_root: Path, results: Path, where: Iterable[Path] | None = None, li
     """
     tables = Tables.read(results)
     chosen = [lab_root / "experiments"] if where is None else list(where)
-    _write(results / CLAIMS, judge_claims(tables, chosen, limits))
-    _write(results / SOURCES, sources(tables))
+    _write(ResultsFolder(results).summary("claims"), judge_claims(tables, chosen, limits))
+    _write(ResultsFolder(results).summary("sources"), sources(tables))
 
 
 def folders(families: Iterable[Family]) -> list[Path]:

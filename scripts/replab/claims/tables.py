@@ -14,6 +14,7 @@ import pyarrow as pa
 from replab.claims.evidence import ClaimError
 from replab.claims.rows import SEVERITY, kept, rank, select
 from replab.model import Status, Verdict
+from replab.results_folder import ResultsFolder
 from replab.store.tables import ATTRIBUTIONS, CELLS, MEASUREMENTS, PAIRS, read
 
 FAILED = (Status.ERROR, Status.CRASHED, Status.TIMEOUT, Status.OOM)
@@ -84,7 +85,7 @@ class Tables:
         Raises ``ClaimError`` where there is no table of cells or of pairs.
         """
         names = ("cells", "pairs", "attributions", "measurements", "defaults")
-        paths = {name: results / f"{name}.parquet" for name in names}
+        paths = {name: ResultsFolder(results).table(name) for name in names}
         for name in ("cells", "pairs"):
             if not paths[name].is_file():
                 raise ClaimError("there is no such table", where=str(paths[name]), hint="Run `snakemake` first")

@@ -21,6 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from replab.results_folder import ResultsFolder
+
 ELEMENTS = 100_000_000
 QUICK_ELEMENTS = 10_000_000
 REPEATS = 5
@@ -80,10 +82,10 @@ def comparison(root: Path, elements: int, repeats: int) -> Iterator[str]:
 def last_run(results: Path) -> Iterator[str]:
     """Lines about the wall time of the last run and its floor."""
     try:
-        run = json.loads((results / "run.json").read_text(encoding="utf-8"))
+        run = json.loads(ResultsFolder(results).summary("run").read_text(encoding="utf-8"))
         wall, floor = float(run["wall_seconds"]), float(run["floor_seconds"])
     except (OSError, ValueError, KeyError, TypeError):
-        yield f"  not measured: {results / 'run.json'} does not tell; run `make run` first"
+        yield f"  not measured: {ResultsFolder(results).summary('run')} does not tell; run `make run` first"
         return
     parts = f"(imports {run.get('import_seconds', 0):.0f} s + cells {run.get('seconds_in_cells', 0):.0f} s) / {run.get('cores', '?')} cores"
     yield f"  wall time {wall:.1f} s, floor {floor:.1f} s = {parts}"
@@ -95,11 +97,11 @@ def last_run(results: Path) -> Iterator[str]:
 
 def idle(root: Path, results: Path) -> Iterator[str]:
     """Lines about the time of a run for which everything is there."""
-    if not (results / "report").exists():
-        yield f"  not measured: there is no {results / 'report'}; run `make run` first"
+    if not ResultsFolder(results).report.parent.exists():
+        yield f"  not measured: there is no {ResultsFolder(results).report.parent}; run `make run` first"
         return
     try:
-        settings = shlex.split(json.loads((results / "run.json").read_text(encoding="utf-8"))["command"])[1:]
+        settings = shlex.split(json.loads(ResultsFolder(results).summary("run").read_text(encoding="utf-8"))["command"])[1:]
     except (OSError, ValueError, KeyError, TypeError):
         settings = ["--cores", "all"]
     command = [sys.executable, "-m", "snakemake", *settings]

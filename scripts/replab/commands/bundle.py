@@ -30,7 +30,7 @@ def merge(lab: Lab, files: Sequence[Path], signers: Path | None, agreed: Callabl
     out = console()
     snakefile.claim(lab)
     for path in files:
-        done = bundle.merge(path, lab.results, lambda line: out.print(line, markup=False), agreed, signers)
+        done = bundle.merge(path, lab.results.root, lambda line: out.print(line, markup=False), agreed, signers)
         out.print(f"{plural(done.new, 'result')} merged, {done.known} were here already", markup=False)
         for name in done.other[:SHOWN]:
             out.print(f"  here already with other bits, which stay: {name}", markup=False)

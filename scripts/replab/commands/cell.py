@@ -18,6 +18,7 @@ from replab.judge.cells import Judge
 from replab.model import Cell, Lab, Status
 from replab.plan import planning
 from replab.report.data.words import number, plural, seconds
+from replab.results_folder import ResultsFolder
 from replab.run.batch import run_batch_job
 from replab.run.requests import write_inputs
 from replab.store import ledger, tables
@@ -27,8 +28,6 @@ from replab.workflow import steps
 
 FAILED = frozenset({Status.ERROR, Status.TIMEOUT, Status.OOM, Status.CRASHED})
 """Statuses of a cell that was run in vain; what is unsupported or skipped was never to give a result."""
-FOLDER = "cell"
-"""Below the results: what this command writes, apart from what the workflow answers for."""
 
 
 def run(lab: Lab, pattern: str) -> None:
@@ -41,7 +40,7 @@ def run(lab: Lab, pattern: str) -> None:
     if not cells:
         raise nothing_matches(lab, pattern)
     small = restrict(lab, cells)
-    _share_store(lab.results, small.results)
+    lab.results.share("store", small.results)
     out = console()
     with out.status("preparing") as status:
         for environment in small.environments:
@@ -49,18 +48,18 @@ def run(lab: Lab, pattern: str) -> None:
             _prepare(lab, small.results, environment.name)
         for family in small.families:
             status.update(f"inputs of {family.name}")
-            index = write_inputs(family, small.points, small.results / "inputs" / "data", limits=small.limits)
-            write_atomically(small.results / "inputs" / f"{family.name}.json", json.dumps(index, sort_keys=True).encode())
+            index = write_inputs(family, small.points, small.results.input_data, limits=small.limits)
+            write_atomically(small.results.inputs(family.name), json.dumps(index, sort_keys=True).encode())
         for batch in planning.batches(small):
             name = ids.batch_id(batch)
             status.update(f"cells of {batch.family} in {batch.environment}")
-            run_batch_job(small, batch, manifest=small.results / "batches" / f"{name}.json", log=small.results / "logs" / f"{name}.log")
+            run_batch_job(small, batch, manifest=small.results.manifest(ids.batch_id(batch)), log=small.results.log(name))
         rows = []
         for family in small.families:
             status.update(f"truth and verdicts of {family.name}")
             for shard in range(planning.shards(family)):
                 rows += Judge(small, family).run(shard).cells
-    tables.write(small.results / "cells.parquet", rows, tables.CELLS, ["id", "output"])
+    tables.write(small.results.table("cells"), rows, tables.CELLS, ["id", "output"])
     wanted = {str(ids.cell_id(cell)) for cell in cells}
     told = [row for row in sorted(rows, key=lambda row: (row["id"], row["output"])) if row["id"] in wanted]
     _print(told)
@@ -89,32 +88,22 @@ def restrict(lab: Lab, cells: Iterable[Cell]) -> Lab:
             families.append(replace(family, cases=tuple(cases)))
     return replace(
         lab,
-        results=lab.results / FOLDER,
+        results=lab.results.single_cells,
         environments=tuple(replace(e, modes=tuple(m for m in e.modes if m in modes[e.name])) for e in lab.environments if e.name in modes),
         families=tuple(families),
         variants=tuple(one for one in lab.variants if one.name in {"default", *(cell.variant for cell in chosen)}),
     )
 
 
-def _share_store(results: Path, folder: Path) -> None:
-    """One store for both: what the workflow has computed is not computed again, and the other way round."""
-    (results / "store").mkdir(parents=True, exist_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    link = folder / "store"
-    if not link.exists():
-        link.unlink(missing_ok=True)
-        link.symlink_to(Path("..") / "store", target_is_directory=True)
-
-
-def _prepare(lab: Lab, folder: Path, name: str) -> None:
+def _prepare(lab: Lab, folder: ResultsFolder, name: str) -> None:
     """What the environment is, observed again only when it, or this machine, is not the one observed before."""
-    out = folder / "environments" / f"{name}.json"
-    known = _known(lab, name, out, lab.results / "environments" / f"{name}.json")
+    out = folder.environment(name)
+    known = _known(lab, name, out, lab.results.environment(name))
     if known is None:
         steps.step_environment(lab, Namespace(name=name, out=out))
     else:
         write_atomically(out, json.dumps(known, sort_keys=True, indent=1).encode())
-    Ledger(folder, lab.root).write(jobs.key_of("environment", name), read={}, made=[out])
+    Ledger(folder.root, lab.root).write(jobs.key_of("environment", name), read={}, made=[out])
 
 
 def _known(lab: Lab, name: str, *places: Path) -> dict[str, Any] | None:
@@ -160,4 +149,4 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
             reasons.setdefault(f"{row['status']}: {row['reason']}", []).append(row["id"])
     for reason, names in sorted(reasons.items()):
         out.print(f"{len(names)} {reason}", markup=False)
-    out.print(f"'replab explain CELL' tells one of them in words; logs lie in {FOLDER}/logs below the results", markup=False)
+    out.print("'replab explain CELL' tells one of them in words; logs lie in cell/logs below the results", markup=False)

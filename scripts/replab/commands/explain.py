@@ -14,10 +14,9 @@ from replab import calling, ids
 from replab.commands.common import console
 from replab.errors import ConfigError, StoreError
 from replab.model import Status
+from replab.results_folder import ResultsFolder
 
 Row = Mapping[str, Any]
-CELL_FOLDER = "cell"
-"""Where ``replab cell`` writes, below the results."""
 SHOWN = 8
 """Names that a list gives before it counts."""
 
@@ -38,7 +37,7 @@ def run(results: Path, wanted: str, *, environments: Collection[str] | None = No
 
 def read(results: Path) -> list[Row]:
     """All rows of the last run, and those that ``replab cell`` made and the last run has not; raises ``StoreError``."""
-    ran, tried = results / "cells.parquet", results / CELL_FOLDER / "cells.parquet"
+    ran, tried = ResultsFolder(results).table("cells"), ResultsFolder(results).single_cells.table("cells")
     if not ran.exists() and not tried.exists():
         raise StoreError("there are no results yet", where=str(ran), hint="Run 'make run' first")
     rows = _table(ran)

@@ -16,7 +16,7 @@ def main(settings: Sequence[str]) -> None:
     except LabError as error:
         print(f"replab: {error}", file=sys.stderr)  # noqa: T201 (as the command line does)
         raise SystemExit(error.exit_code) from None
-    print(results.resolve() / "report" / "index.html")  # noqa: T201 (this is its output)
+    print(results.report.resolve())  # noqa: T201 (this is its output)
 
 
 if __name__ == "__main__":

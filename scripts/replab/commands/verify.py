@@ -20,6 +20,7 @@ from replab.errors import EnvironmentUnavailable, StoreError
 from replab.locks import pins
 from replab.model import Lab
 from replab.report.data.words import plural
+from replab.results_folder import ResultsFolder
 from replab.store.ledger import Ledger
 from replab.store.platforms import MERGED, PLATFORMS
 from replab.store.store import Store, read_cell, read_safetensors
@@ -48,12 +49,12 @@ def run(results: Path, *, remove: bool) -> Findings:
 
     Raises ``StoreError`` when something is damaged and stays where it is, or when there is no store.
     """
-    store = Store(results / "store")
+    store = Store(ResultsFolder(results).store)
     if not store.root.is_dir():
         cure = "Run 'make run' first, or name the folder with --config results=…"
         raise StoreError("there are no results", where=str(store.root), hint=cure)
     found = check(store)
-    check_inputs(results / "inputs" / "data", found)
+    check_inputs(ResultsFolder(results).input_data, found)
     check_steps(Ledger(results), found)
     out = console()
     counts = ", ".join(plural(number, name) for name, number in found.checked.items())

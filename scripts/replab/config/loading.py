@@ -18,6 +18,7 @@ from replab.engines.gpus import gpus
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, ConfigErrors, LabError
 from replab.model import DTYPES, FRAMEWORKS, IMPL_FILE, MODES, Case, Control, Factor, Family, Generator, Lab, Limits, Variant
+from replab.results_folder import ResultsFolder
 from replab.visible import shown, visible
 
 POINTS = {"quick": 2**15, "full": 1_000_000}
@@ -251,7 +252,7 @@ def load_lab(config: Mapping[str, Any], root: Path, *, checked: bool = False) ->
     faults.raise_all()
     return Lab(
         root=root,
-        results=root / settings["results"],
+        results=ResultsFolder(root / settings["results"]),
         cache=root / settings["cache"],
         engine=settings["engine"],
         environments=chosen,

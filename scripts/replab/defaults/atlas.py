@@ -285,7 +285,7 @@ def read_in(engine: Engine, built: Built, lab: Lab, environment: Environment, at
 
 def _ask(engine: Engine, built: Built, lab: Lab, environment: Environment, atlas: Iterable[Api]) -> dict[str, Any]:
     """The answer of ``introspect.py``. Raises ``EnvironmentUnavailable`` when it gives none."""
-    staging = lab.results / "staging" / f"defaults--{environment.name}"
+    staging = lab.results.staging(f"defaults--{environment.name}")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     (staging / "atlas.json").write_text(json.dumps(request(atlas)))
@@ -314,7 +314,7 @@ def table(lab: Lab) -> list[dict[str, str]]:
         return []
     atlas, found = load(lab.root / ATLAS), []
     for environment in lab.environments:
-        answer = ledger.load_json(lab.results / "defaults" / f"{environment.name}.json")
+        answer = ledger.load_json(lab.results.defaults(environment.name))
         if "rows" in answer:  # not where the environment is not available, or could not answer
             found += [{name: texts.plain(text) for name, text in row.items()} for row in rows(atlas, environment, answer)]
     return found

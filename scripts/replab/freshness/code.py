@@ -29,9 +29,10 @@ APART = (
     "replab.config.environments",
     "replab.progress",
     "replab.parallel",
+    "replab.results_folder",
 )
-"""What is not followed: modules that build environments, start sandboxes, read the configuration or show progress. What they found
-reaches a step by files that are its inputs, or by the plan."""
+"""What is not followed: modules that build environments, start sandboxes, read the configuration, show progress or know where files lie.
+What they found reaches a step by files that are its inputs, or by the plan."""
 IMPORT = re.compile(rf"^[ \t]*(?:from ({PACKAGE}[\w.]*) import (?:\(([^)]*)\)|([^\n#]*))|import ({PACKAGE}[\w.]*))", re.MULTILINE)
 
 

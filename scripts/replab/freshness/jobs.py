@@ -28,7 +28,7 @@ IMAGE_ENGINES = ("docker", "podman", APPTAINER)
 """Engines that start images which the rule ``image`` builds."""
 JUDGED = ("cells", "pairs", "curves", "attributions", "measurements", "scripts", "trajectories")
 """The parts of ``tables.JUDGED``, named here since planning must not wait for what reads tables (a test ties the two)."""
-TABLES = (*(f"{part}.parquet" for part in JUDGED), "defaults.parquet", "environments.json", "cases.json", "run.json")
+TABLES, SUMMARIES = (*JUDGED, "defaults"), ("environments", "cases", "run")
 """What the step ``tables`` makes."""
 SHARDED = ("truth", "judge")
 """Steps that are divided by cases."""
@@ -87,12 +87,12 @@ def shards(lab: Lab) -> Iterator[tuple[Family, int]]:
 
 def judged(lab: Lab, family: Family, shard: int) -> dict[str, Path]:
     """What judging one shard makes, part by part."""
-    return {part: lab.results / "judged" / f"{family.name}--{shard}.{part}.parquet" for part in JUDGED}
+    return {part: lab.results.judged(family.name, shard, part) for part in JUDGED}
 
 
 def manifest(lab: Lab, batch: Batch) -> Path:
     """What running a batch makes."""
-    return lab.results / "batches" / f"{ids.batch_id(batch)}.json"
+    return lab.results.manifest(ids.batch_id(batch))
 
 
 def claim_files(lab: Lab) -> list[Path]:
@@ -108,32 +108,32 @@ def planned(lab: Lab) -> Iterator[Job]:
     for environment, device in builds(lab):
         place = environment.place(device)
         if lab.engine in IMAGE_ENGINES:
-            yield Job(step="image", name=place, makes=(results / "images" / f"{place}.json",))
+            yield Job(step="image", name=place, makes=(results.image(place),))
         inside = _inside(lab, f"observe--{place}")
-        yield Job(step="environment", name=place, makes=(results / "environments" / f"{place}.json",), together=inside)
+        yield Job(step="environment", name=place, makes=(results.environment(place),), together=inside)
     if atlas.is_wanted(lab):
         for environment in lab.environments:
             inside = _inside(lab, f"defaults--{environment.name}")
-            yield Job(step="defaults", name=environment.name, makes=(results / "defaults" / f"{environment.name}.json",), together=inside)
+            yield Job(step="defaults", name=environment.name, makes=(results.defaults(environment.name),), together=inside)
     for family in lab.families:
-        yield Job(step="inputs", name=family.name, makes=(results / "inputs" / f"{family.name}.json",))
+        yield Job(step="inputs", name=family.name, makes=(results.inputs(family.name),))
     for batch in planning.batches(lab):
-        indices = tuple(results / "inputs" / f"{family.name}.json" for family in planning.members(lab, batch))
+        indices = tuple(results.inputs(family.name) for family in planning.members(lab, batch))
         name = ids.batch_id(batch)
         yield Job(step="batch", name=name, makes=(manifest(lab, batch),), needs=indices, together=_inside(lab, name))
     for family, shard in shards(lab):
         manifests = tuple(manifest(lab, batch) for batch in planning.batches_with(lab, family))
         if not family.light:
-            yield Job(step="truth", name=family.name, shard=shard, makes=(results / "truth" / f"{family.name}--{shard}.json",))
+            yield Job(step="truth", name=family.name, shard=shard, makes=(results.truths(family.name, shard),))
         made = tuple(judged(lab, family, shard).values())
         yield Job(step="judge", name=family.name, shard=shard, makes=made, needs=manifests)
     merged = tuple(path for family, shard in shards(lab) for path in judged(lab, family, shard).values())
-    found = tuple(results / "environments" / f"{environment.name}.json" for environment in lab.environments)
-    yield Job(step="tables", makes=tuple(results / name for name in TABLES), needs=(*merged, *found))
-    yield Job(step="claims", makes=(results / "claims.json", results / "sources.json"), needs=tuple(claim_files(lab)))
-    compared = (results / "elsewhere.parquet", results / "platforms.parquet")
+    found = tuple(results.environment(environment.name) for environment in lab.environments)
+    yield Job(step="tables", makes=(*map(results.table, TABLES), *map(results.summary, SUMMARIES)), needs=(*merged, *found))
+    yield Job(step="claims", makes=(results.summary("claims"), results.summary("sources")), needs=tuple(claim_files(lab)))
+    compared = (results.table("elsewhere"), results.table("platforms"))
     yield Job(step="elsewhere", makes=compared, needs=tuple(platforms.sources(lab)))
-    yield Job(step="report", makes=(results / "report" / "index.html",))
+    yield Job(step="report", makes=(results.report,))
 
 
 def terms(lab: Lab, step: str, name: str = "") -> str:
@@ -188,8 +188,7 @@ def forget(lab: Lab, book: Ledger) -> list[Stale]:
 
 def _inside(lab: Lab, name: str) -> tuple[Path, ...]:
     """What jobs of the engine apptainer leave for a job of the lab."""
-    folder = lab.results / "inside"
-    return (folder / f"{name}.json", folder / f"{name}.done.json") if lab.engine == APPTAINER else ()
+    return (lab.results.inside_request(name), lab.results.inside_done(name)) if lab.engine == APPTAINER else ()
 
 
 def _hollow(lab: Lab, job: Job) -> str:
@@ -198,12 +197,12 @@ def _hollow(lab: Lab, job: Job) -> str:
         match job.step:
             case "inputs":
                 wanted = set(named(input_index(lab, job.name)))
-                data = lab.results / "inputs" / "data"
+                data = lab.results.input_data
                 lost = [one for one in wanted if not (data / f"{one}.npy").is_file()]
                 return f"{len(lost)} of its inputs are missing" if lost else ""
             case "truth":
                 listed = ledger.load_json(job.makes[0])
-                folder = lab.results / "store" / "truth"
+                folder = lab.results.store / "truth"
                 keys = [one["key"] for one in listed if one["key"]]
                 lost = [key for key in keys if not (folder / key[:2] / f"{key}.safetensors").is_file()]
                 return f"{len(lost)} of its truths are missing" if lost else ""
@@ -217,7 +216,7 @@ def _hollow(lab: Lab, job: Job) -> str:
 
 def _changed(lab: Lab, batch: Batch) -> str:
     """Why the results of a batch must be looked at again: files of the store that were touched, cells that never began."""
-    manifest, store = manifest_of(lab, batch), Store(lab.results / "store")
+    manifest, store = manifest_of(lab, batch), Store(lab.results.store)
     cells = manifest["cells"]
     again = sum(bool(cell.get("again")) for cell in cells)
     if again:
@@ -246,7 +245,7 @@ def _untouched(path: str, size: int, stamp: int) -> bool:
 
 def _settle_times(lab: Lab, batch: Batch) -> None:
     """Give results that were only touched the times that the manifest noted, so that they are not read at every start."""
-    store = Store(lab.results / "store")
+    store = Store(lab.results.store)
     with contextlib.suppress(StoreError, OSError, KeyError, TypeError, ValueError):
         for cell in _touched(store, manifest_of(lab, batch)["cells"]):
             for file, _, stamp in cell["files"]:

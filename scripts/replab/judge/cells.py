@@ -69,8 +69,8 @@ class Judge:
     def __init__(self, lab: Lab, family: Family, facts: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         """``facts`` stand for what was found in environments here, by name: for results that come from elsewhere."""
         self.lab, self.family = lab, family
-        self.store = Store(lab.results / "store")
-        self.truths = Truths(lab.results / "store", lab.results / "inputs" / "data")
+        self.store = Store(lab.results.store)
+        self.truths = Truths(lab.results.store, lab.results.input_data)
         self.index = input_index(lab, family.name)
         self.environments = {one.name: one for one in lab.environments}
         self.facts = {name: environment_facts(lab, name) for name in self.environments} | dict(facts or {})

@@ -136,7 +136,7 @@ class _Here:
     """The cells of an environment of this run."""
 
     def __init__(self, lab: Lab, place: str, environment: str, device: str) -> None:
-        self.lab, self.store, self.facts = lab, Store(lab.results / "store"), environment_facts(lab, place)
+        self.lab, self.store, self.facts = lab, Store(lab.results.store), environment_facts(lab, place)
         self.batches = [batch for batch in planning.batches(lab) if (batch.environment, batch.device) == (environment, device)]
         self.entries: dict[str, Row] = {}
         for batch in self.batches:

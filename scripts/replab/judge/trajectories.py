@@ -36,7 +36,7 @@ def rows(lab: Lab, cells: Sequence[Mapping[str, Any]], truths: Truths, indices: 
     for cell in cells:
         if cell["output"] == OUTPUT and cell["status"] == Status.OK and cell["variant"] == "default":
             wanted[cell["family"], cell["case"]].append(cell)
-    store = Store(lab.results / "store")
+    store = Store(lab.results.store)
     for family in lab.families:
         cases = {case.name: case for case in family.cases} if any(name == family.name for name, _ in wanted) else {}
         for case in cases.values():

@@ -7,7 +7,7 @@ import platform
 import shutil
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -29,8 +29,8 @@ from replab.report.data import viewmodel
 from replab.report.pages import writer
 from replab.store import tables
 
-TABLES = (*(f"{part}.parquet" for part in tables.PARTS), "defaults.parquet")
-FACTS = ("claims.json", "sources.json", "cases.json", "environments.json", "run.json")
+TABLES = (*tables.PARTS, "defaults")
+FACTS = ("claims", "sources", "cases", "environments", "run")
 SOURCES = (*reasons.WORKFLOW, "Makefile", "README.md", "LICENSE", "CITATION.cff")
 """What the published workflow consists of: all that running it again needs."""
 MACHINE_OWN = ("results", "cache")
@@ -43,9 +43,9 @@ ELSEWHERE = "elsewhere"
 
 def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed: Sequence[str], headline: str) -> dict[str, Any]:
     """What a version says of itself."""
-    run, claims = _made(lab.results / "run.json", dict), _made(lab.results / "claims.json", list)
-    ended = datetime.fromtimestamp(int((lab.results / "run.json").stat().st_mtime), UTC)
-    verdicts = Counter(row["verdict"] for row in tables.rows(lab.results / "cells.parquet", ["verdict", "variant"]) if row["verdict"])
+    run, claims = _made(lab.results.summary("run"), dict), _made(lab.results.summary("claims"), list)
+    ended = datetime.fromtimestamp(int(lab.results.summary("run").stat().st_mtime), UTC)
+    verdicts = Counter(row["verdict"] for row in tables.rows(lab.results.table("cells"), ["verdict", "variant"]) if row["verdict"])
     return {
         "schema": 1,
         "version": version,
@@ -86,7 +86,7 @@ def _made(path: Path, kind: type[Any]) -> Any:
 
 def _environment(lab: Lab, asked: Environment, device: str) -> dict[str, Any]:
     """What is known of an environment as it was built for a device."""
-    place = lab.results / "environments" / f"{asked.place(device)}.json"
+    place = lab.results.environment(asked.place(device))
     seen = _made(place, dict) if files.is_there(place) else {}
     observed, lock = seen.get("observed") or {}, pins.lock_of(asked, device)
     return {
@@ -112,8 +112,8 @@ def build(lab: Lab, settings: Mapping[str, Any], folder: Path, about: dict[str, 
 
     ``settings`` are those of the run, ``rows`` those of the store's manifest. Equal results, sources and ``about`` give equal bytes.
     """
-    _copy(lab.results, [*TABLES, *FACTS], folder / "tables")
-    site = viewmodel.site(viewmodel.load(lab.results))
+    _copy([*map(lab.results.table, TABLES), *map(lab.results.summary, FACTS)], folder / "tables")
+    site = viewmodel.site(viewmodel.load(lab.results.root))
     about["headline"] = site.answer.lede
     writer.publish(site, folder / "report", lab.root / "reports" / "templates", notices=about["notices"])
     _locks(lab, folder / "locks")
@@ -180,12 +180,12 @@ def _sources(root: Path) -> list[str]:
     return sorted(name for name in {*names} - {*hidden} if (root / name).is_file() and not (root / name).is_symlink())
 
 
-def _copy(source: Path, names: Sequence[str], target: Path) -> None:
+def _copy(sources: Iterable[Path], target: Path) -> None:
     target.mkdir(parents=True)
-    for name in names:
-        if not (source / name).is_file():
-            raise PublishError(f"the run left no {name}", where=str(source), hint="Run 'snakemake --cores all' first")
-        shutil.copyfile(source / name, target / name)
+    for path in sources:
+        if not path.is_file():
+            raise PublishError(f"the run left no {path.name}", where=str(path.parent), hint="Run 'snakemake --cores all' first")
+        shutil.copyfile(path, target / path.name)
 
 
 def _locks(lab: Lab, target: Path) -> None:

@@ -32,6 +32,7 @@ from replab.errors import ConfigError, StoreError
 from replab.model import Lab, Status
 from replab.publish import reasons, sums
 from replab.publish.errors import BundleError, TamperedError
+from replab.results_folder import ResultsFolder
 from replab.store.platforms import MERGED, facts_fault
 from replab.store.store import Store, read_cell, read_safetensors, write_atomically
 from replab.visible import shown
@@ -98,7 +99,7 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[Mapping[str, Any]]
         raise BundleError("is a folder, not a file", where=str(out), hint="Name a file: --out results.bundle")
     if out.exists() and not out.is_file():
         raise BundleError("is a device or a pipe, which stays as it is", where=str(out), hint="Name a file: --out results.bundle")
-    store = Store(lab.results / "store")
+    store = Store(lab.results.store)
     wanted = ids.normal_pattern(pattern)
     chosen = {
         entry["key"]: entry
@@ -106,7 +107,7 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[Mapping[str, Any]]
         if entry["key"] and entry["status"] != Status.SKIPPED and not entry.get("again") and fnmatch.fnmatchcase(entry["id"], wanted)
     }
     if not chosen:
-        raise BundleError(f"no result matches {pattern!r}", where=str(lab.results), hint="See 'replab list cells', and run them first")
+        raise BundleError(f"no result matches {pattern!r}", where=str(lab.results.root), hint="See 'replab list cells', and run them first")
     cells: list[dict[str, str]] = []
     members: dict[str, Path] = {}
     for name in sorted(chosen):
@@ -194,7 +195,7 @@ def _add(archive: tarfile.TarFile, name: str, file: Any, size: int) -> None:
 def _facts(lab: Lab, place: str) -> dict[str, Any]:
     """Where the results of an environment on a device come from, without paths of this machine."""
     try:
-        path = lab.results / "environments" / f"{place}.json"
+        path = lab.results.environment(place)
         found = sealed.decoded(files.read_bytes(path, limit=sealed.LIMIT, kind=StoreError)) or {}
     except (FileNotFoundError, StoreError):
         return {}
@@ -444,8 +445,8 @@ def merge(path: Path, results: Path, say: Callable[[str], None], agreed: Callabl
     ``agreed`` is asked before anything is taken that nobody of ``signers`` signed, and raises ``NotTrusted``. Results that are here already
     stay as they are. Raises ``TamperedError``, ``BundleError`` or ``StoreError``.
     """
-    store = Store(results / "store")
-    with unpacked(path, results / "staging", signers) as bundle:
+    store = Store(ResultsFolder(results).store)
+    with unpacked(path, ResultsFolder(results).all_staging, signers) as bundle:
         head, folder = bundle.head, bundle.folder
         say(f"{path.name}: {bundle.told()}")
         if signers is None:

@@ -10,6 +10,7 @@ from replab import ids
 from replab.errors import StoreError
 from replab.model import Status
 from replab.publish import sums
+from replab.results_folder import ResultsFolder
 from replab.store import tables
 from replab.store.store import Store
 
@@ -72,7 +73,7 @@ def read(version: Path) -> list[dict[str, Any]]:
 
 def unsteady(results: Path) -> frozenset[str]:
     """The cells that judging found not repeatable, and their repeats."""
-    path = results / "cells.parquet"
+    path = ResultsFolder(results).table("cells")
     if not path.is_file():
         return frozenset()
     marked = {row["id"] for row in tables.rows(path, ["id", "repeatable"]) if row.get("repeatable") == "no"}

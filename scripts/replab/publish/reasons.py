@@ -141,7 +141,7 @@ def _dirty(lab: Lab) -> Iterator[Reason]:
     if changed:
         files = [line[3:] for line in changed.splitlines()]
         yield Reason(kind="dirty", text=f"{_some(files)} differ from the commit", hint="commit or remove what git status names")
-    made = str(_json(lab.results / "run.json").get("commit") or "")
+    made = str(_json(lab.results.summary("run")).get("commit") or "")
     if made.endswith("-dirty"):
         yield Reason(kind="dirty", text=f"the tables were made from {made}", hint=again)
         return
@@ -162,7 +162,7 @@ def _missing(lab: Lab, entries: list[Mapping[str, Any]]) -> Iterator[Reason]:
         if facts.get("status") not in (Status.OK, Status.SKIPPED):  # skipped: for a device that this machine lacks
             reason = f"{name} was not available: {facts.get('reason') or 'it was never built'}"
             yield Reason(kind="missing", text=reason, hint="replab doctor says what this machine lacks")
-    book = Ledger(lab.results, lab.root)
+    book = Ledger(lab.results.root, lab.root)
     undone = [f"{one.job.key} ({one.reason})" for one in jobs.stale(lab, book) if one.job.step != "report"]  # pages are rendered anew
     if undone:
         yield Reason(kind="missing", text=f"{len(undone)} steps must be done again: {_some(undone)}", hint=again)
@@ -181,7 +181,7 @@ def _missing(lab: Lab, entries: list[Mapping[str, Any]]) -> Iterator[Reason]:
         yield Reason(kind="missing", text=f"{len(absent)} planned cells have not run: {_some(absent)}", hint=again)
     if other:
         yield Reason(kind="missing", text=f"{len(other)} results are those of other sources or inputs: {_some(other)}", hint=again)
-    held = {(row["id"], row["key"]) for row in _rows(lab.results / "cells.parquet")}
+    held = {(row["id"], row["key"]) for row in _rows(lab.results.table("cells"))}
     shown = [entry for entry in entries if not ids.parse_cell_id(entry["id"]).grid]
     unlisted = [entry["id"] for entry in shown if (entry["id"], entry["key"]) not in held]
     if unlisted:
@@ -239,7 +239,7 @@ def _stale(lab: Lab) -> Iterator[Reason]:
 
 
 def _controls(lab: Lab) -> Iterator[Reason]:
-    scores = _json(lab.results / "run.json").get("controls") or {}
+    scores = _json(lab.results.summary("run")).get("controls") or {}
     names = {"rounding": "known-equal rewrites", "semantic": "planted mistakes"}
     for kind, (good, total) in sorted(scores.items()):
         if good < total:
@@ -248,7 +248,7 @@ def _controls(lab: Lab) -> Iterator[Reason]:
 
 
 def _facts(lab: Lab, name: str) -> dict[str, Any]:
-    return _json(lab.results / "environments" / f"{name}.json")
+    return _json(lab.results.environment(name))
 
 
 def _json(path: Path) -> dict[str, Any]:

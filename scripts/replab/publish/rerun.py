@@ -58,14 +58,14 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
     for name in names.values():
         if lab.engine in CONTAINERS:
             _say(f"image of {name}")
-            steps.step_image(lab, Namespace(name=name, out=lab.results / "images" / f"{name}.json"))
+            steps.step_image(lab, Namespace(name=name, out=lab.results.image(name)))
         _say(f"environment {name}")
         _verified(lab, name)
-        steps.step_environment(lab, Namespace(name=name, out=lab.results / "environments" / f"{name}.json"))
+        steps.step_environment(lab, Namespace(name=name, out=lab.results.environment(name)))
         environments[name] = environment_facts(lab, name)
     for family in lab.families:
-        index = write_inputs(family, lab.points, lab.results / "inputs" / "data", limits=lab.limits)
-        write_atomically(lab.results / "inputs" / f"{family.name}.json", json.dumps(index, sort_keys=True).encode())
+        index = write_inputs(family, lab.points, lab.results.input_data, limits=lab.limits)
+        write_atomically(lab.results.inputs(family.name), json.dumps(index, sort_keys=True).encode())
     _run(lab, request, {row["id"] for row in chosen})
     results = _results(lab)
     cells = [_compare(row, results.get(row["id"])) for row in chosen]
@@ -110,10 +110,9 @@ def _again(lab: Lab, request: Mapping[str, Any], cells: Iterable[Found], alike: 
     open_ = [one for one in open_ if one["place"] in alike]
     if not open_:
         return
-    second = replace(lab, results=lab.results / "again")
-    second.results.mkdir(parents=True, exist_ok=True)
+    second = replace(lab, results=lab.results.again)
     for name in ("environments", "inputs"):
-        (second.results / name).symlink_to(Path("..") / name, target_is_directory=True)
+        lab.results.share(name, second.results)
     _run(second, request, {one["id"] for one in open_})
     results = _results(second)
     for one in open_:
@@ -127,7 +126,7 @@ def _run(lab: Lab, request: Mapping[str, Any], names: set[str]) -> None:
     places = {(cell.environment, cell.variant, cell.device, cell.family) for cell in map(ids.parse_cell_id, names)}
     places |= {(*place[:3], several) for place in places for several in (ids.ALL, ids.LIGHT)}  # batches that several families share
     batches = [batch for batch in planning.batches(lab) if (batch.environment, batch.variant, batch.device, batch.family) in places]
-    settings = {**request["settings"], "results": str(lab.results)}
+    settings = {**request["settings"], "results": str(lab.results.root)}
     cases = {(cell.family, cell.case) for cell in map(ids.parse_cell_id, names)}
     wanted = ids.normal_pattern(request["cells"])
     with ProcessPoolExecutor(max_workers=int(request["cores"]) or len(os.sched_getaffinity(0))) as pool:
@@ -143,14 +142,14 @@ def _batch(settings: dict[str, Any], root: str, batch: Batch, wanted: str, cases
     families = [replace(one, cases=tuple(case for case in one.cases if (one.name, case.name) in cases)) for one in lab.families]
     lab = replace(lab, families=tuple(family for family in families if family.cases))
     name = ids.batch_id(batch)
-    run_batch_job(lab, batch, manifest=lab.results / "batches" / f"{name}.json", log=lab.results / "logs" / f"{name}.log", only=wanted)
+    run_batch_job(lab, batch, manifest=lab.results.manifest(ids.batch_id(batch)), log=lab.results.log(name), only=wanted)
 
 
 def _results(lab: Lab) -> dict[str, Found]:
     """Status, reason and hash of each output, by cell."""
-    store = Store(lab.results / "store")
+    store = Store(lab.results.store)
     found: dict[str, Found] = {}
-    for path in sorted((lab.results / "batches").glob("*.json")):
+    for path in lab.results.manifests():
         for entry in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             one: Found = {"status": entry["status"], "reason": entry["reason"], "outputs": {}, "steady": True}
             if entry["status"] != Status.SKIPPED and not entry.get("again"):
@@ -199,7 +198,7 @@ def _judge(lab: Lab, names: set[str]) -> dict[tuple[str, str], str]:
 def _written(lab: Lab) -> Lab:
     """The lab; batches that were not chosen have an empty manifest, since judging reads all of them."""
     for batch in planning.batches(lab):
-        path = lab.results / "batches" / f"{ids.batch_id(batch)}.json"
+        path = lab.results.manifest(ids.batch_id(batch))
         if not path.exists():
             write_atomically(path, json.dumps({"schema": 1, "cells": []}).encode())
     return lab

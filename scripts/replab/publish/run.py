@@ -15,6 +15,7 @@ from replab.publish import build, manifest, reasons, sums, versions
 from replab.publish.errors import PublishError, TamperedError
 from replab.publish.reasons import Reason
 from replab.publish.site import Site
+from replab.results_folder import ResultsFolder
 from replab.store.store import Store
 
 SITE = "site"
@@ -40,8 +41,8 @@ def publish(lab: Lab, settings: Mapping[str, Any], options: Options, say: Callab
     The same content a second time changes nothing. Raises ``PublishError``; whatever happens, what others see is whole.
     """
     version, permitted = versions.check(options.version), reasons.allowed(options.allow)
-    if not (lab.results / "cells.parquet").is_file():
-        raise PublishError("there are no results", where=str(lab.results), hint="Run 'snakemake --cores all' first")
+    if not lab.results.table("cells").is_file():
+        raise PublishError("there are no results", where=str(lab.results.root), hint="Run 'snakemake --cores all' first")
     if fault := loading.path_fault(str(options.site)):
         raise PublishError(fault, where=f"site: {options.site}", hint="Name another folder")
     site = Site(root=options.site if options.site.is_absolute() else lab.root / options.site)
@@ -81,7 +82,7 @@ def _checked(lab: Lab, permitted: frozenset[str], say: Callable[[str], None]) ->
     entries = reasons.entries_of(lab)
     found = reasons.reasons(lab, entries)
     say(f"checking {len(entries)} results")
-    rows, wrong = manifest.rows(Store(lab.results / "store"), entries, manifest.unsteady(lab.results))
+    rows, wrong = manifest.rows(Store(lab.results.store), entries, manifest.unsteady(lab.results.root))
     if wrong:
         some = "; ".join(f"{name} {problem}" for name, problem in list(wrong.items())[: reasons.NAMED])
         text = f"{len(wrong)} results are gone or damaged: {some}"
@@ -111,7 +112,7 @@ def _recheck(folder: Path, listed: Mapping[str, str]) -> None:
 
 def settings_of(results: Path) -> dict[str, Any]:
     """The settings with which the workflow ran last on these results. Raises ``PublishError``."""
-    path = results / "plan" / "config.json"
+    path = ResultsFolder(results).settings
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["config"]
     except (OSError, ValueError, KeyError, TypeError):

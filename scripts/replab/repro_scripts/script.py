@@ -89,7 +89,7 @@ def rows(lab: Lab, cells: Sequence[Row], truths: Truths, indices: Mapping[str, A
             if cell["mode"] == "eager" and (before is None or before["environment_order"] < cell["environment_order"]):
                 newest[(*work, cell["framework"])] = cell
     families = {family.name: family for family in lab.families}
-    store = Store(lab.results / "store")
+    store = Store(lab.results.store)
     pythons = {environment.name: environment.python for environment in lab.environments}
     for key, members in sorted(groups.items()):
         family = families.get(key[0])

@@ -48,17 +48,17 @@ def _parts(lab: Lab, job: str) -> tuple[Environment, Variant]:
 
 def request_file(lab: Lab, job: str) -> Path:
     """What a job is asked."""
-    return lab.results / "inside" / f"{job}.json"
+    return lab.results.inside_request(job)
 
 
 def done_file(lab: Lab, job: str) -> Path:
     """What appears when a job has ended."""
-    return lab.results / "inside" / f"{job}.done.json"
+    return lab.results.inside_done(job)
 
 
 def staging(lab: Lab, job: str) -> Path:
     """The output folder of a job."""
-    return lab.results / "staging" / job
+    return lab.results.staging(job)
 
 
 def command(lab: Lab, job: str) -> str:
@@ -93,14 +93,14 @@ def ask(lab: Lab, job: str) -> None:
     if job.startswith(DEFAULTS):
         _write(request_file(lab, job), atlas.request(atlas.load(lab.root / atlas.ATLAS)))
         return
-    folder, data = staging(lab, job), lab.results / "inputs" / "data"
+    folder, data = staging(lab, job), lab.results.input_data
     engine = get_engine(lab.engine)
     variables = variant.variables.get(environment.framework, {})
     names = inside_variables(environment, variables, variant.threads, folder)
     cells: list[dict[str, Any]] = []
     readable = [PROBE]
     if not job.startswith(OBSERVE):
-        planned = plan_batch(lab, ids.parse_batch_id(job), Store(lab.results / "store"))
+        planned = plan_batch(lab, ids.parse_batch_id(job), Store(lab.results.store))
         cells = planned.missing
         readable += [*(family.folder for family in planned.families), data]
     built = engine.build(environment, lab.cache, lambda _: None)

@@ -35,19 +35,19 @@ HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 def input_index(lab: Lab, family: str) -> dict[str, Any]:
     """What the rule ``inputs`` wrote for a family."""
-    loaded: dict[str, Any] = ledger.load_json(lab.results / "inputs" / f"{family}.json")
+    loaded: dict[str, Any] = ledger.load_json(lab.results.inputs(family))
     return loaded
 
 
 def environment_facts(lab: Lab, name: str) -> dict[str, Any]:
     """What the rule ``environment`` found out; ``name`` is an environment, or ``Environment.place`` for another device of it."""
-    loaded: dict[str, Any] = ledger.load_json(lab.results / "environments" / f"{name}.json")
+    loaded: dict[str, Any] = ledger.load_json(lab.results.environment(name))
     return loaded
 
 
 def manifest_of(lab: Lab, batch: Batch) -> dict[str, Any]:
     """What the rule ``batch`` wrote: the cells that a batch consists of, and what running them took."""
-    loaded: dict[str, Any] = ledger.load_json(lab.results / "batches" / f"{ids.batch_id(batch)}.json")
+    loaded: dict[str, Any] = ledger.load_json(lab.results.manifest(ids.batch_id(batch)))
     return loaded
 
 
@@ -61,7 +61,7 @@ def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: st
 
 
 def _run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: str) -> dict[str, Any]:
-    store, begin = Store(lab.results / "store"), time.time()
+    store, begin = Store(lab.results.store), time.time()
     _doubt_killed(lab, batch, store)
     whole = plan_batch(lab, batch, store, only)
     summary = Summary()
@@ -162,10 +162,10 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     engine, name = get_engine(lab.engine), ids.batch_id(batch)
     built = engine.build(environment, lab.cache, lambda _: None, batch.device)
     _check_platform(with_device(engine.platform(built), batch.device), whole.facts["platform"], environment, lab)
-    observed = lab.results / "environments" / f"{environment.place(batch.device)}.json"
+    observed = lab.results.environment(environment.place(batch.device))
     _check_interpreter(built.interpreter, whole.facts, environment, observed)
-    staging = lab.results / "staging" / name
-    data = lab.results / "inputs" / "data"
+    staging = lab.results.staging(name)
+    data = lab.results.input_data
     staging.mkdir(parents=True, exist_ok=True)
     sandbox = Sandbox(
         built=built,
@@ -193,7 +193,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
         argv = (str(PROBE / "main.py"), "--request", str(request_path), "--out", str(folder))
         return engine.command(replace(sandbox, argv=argv, writable=folder))
 
-    progress = Progress(lab.results / "progress" / f"{name}.json", name, total=len(cells))
+    progress = Progress(lab.results.progress(name), name, total=len(cells))
 
     computing = _computing(lab, name)
     if built.installed:
@@ -228,7 +228,7 @@ def _alone(lab: Lab, name: str) -> Iterator[None]:
     The kernel (of the file server, on a shared disk) lets go of it when the process ends, however. A file system without locks is used
     without.
     """
-    place = lab.results / "staging" / f".{name}.lock"
+    place = lab.results.batch_lock(name)
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("a") as handle:
         try:
@@ -249,7 +249,7 @@ def _check_platform(here: str, observed: str, environment: Environment, lab: Lab
             f"this machine is {here}, and the environment was observed on {observed}",
             where=environment.name,
             hint="Ask the scheduler for nodes of one kind (docs/cluster.md), or remove "
-            f"{lab.results / 'environments' / environment.name}.json to compute on this kind",
+            f"{lab.results.environment(environment.name)} to compute on this kind",
         )
 
 
@@ -297,13 +297,13 @@ def _doubt_killed(lab: Lab, batch: Batch, store: Store) -> None:
     except EnvironmentUnavailable:
         same = False
     if not same:
-        _forget(store, lab.results / "staging" / ids.batch_id(batch), keys)
+        _forget(store, lab.results.staging(ids.batch_id(batch)), keys)
     computing.unlink()
 
 
 def _computing(lab: Lab, name: str) -> Path:
     """Which cells a batch computes in which build of its environment; gone when it has ended."""
-    return lab.results / "staging" / f".{name}.computing.json"
+    return lab.results.computing(name)
 
 
 def _forget(store: Store, staging: Path, keys: Iterable[str]) -> None:

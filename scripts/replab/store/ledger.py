@@ -16,9 +16,9 @@ from typing import Any
 
 from replab import sealed
 from replab.errors import StoreError
+from replab.results_folder import ResultsFolder
 from replab.store.store import write_atomically
 
-FOLDER = "ledger"
 HERE = "@/"
 """Begins the name of a file below the results, which may be moved as a whole."""
 BLOCK = 2**20
@@ -63,7 +63,9 @@ class Ledger:
     def notes(self) -> dict[str, Note]:
         """Every note that can be read, by job; a damaged one counts as none, so that its job is done again."""
         if self._notes is None:
-            self._notes = {note.job: note for path in sorted((self.results / FOLDER).glob("*.json")) if (note := _read(path)) is not None}
+            self._notes = {
+                note.job: note for path in sorted(ResultsFolder(self.results).ledger.glob("*.json")) if (note := _read(path)) is not None
+            }
         return self._notes
 
     def name(self, path: Path) -> str:
@@ -159,7 +161,7 @@ class Ledger:
 
     def damaged(self) -> Iterator[tuple[Path, str]]:
         """Every file that a job made and that is no longer as it was, with what is wrong; all are hashed anew."""
-        for path in sorted((self.results / FOLDER).glob("*.json")):
+        for path in sorted(ResultsFolder(self.results).ledger.glob("*.json")):
             if _read(path) is None:
                 yield path, "is damaged"
         for note in self.notes.values():
@@ -182,7 +184,7 @@ class Ledger:
         return self._makers
 
     def _file(self, job: str) -> Path:
-        return self.results / FOLDER / f"{job}.json"
+        return ResultsFolder(self.results).ledger / f"{job}.json"
 
 
 def check(path: Path) -> bytes:
@@ -220,7 +222,7 @@ def _book(path: Path) -> Ledger | None:
     """The notes that may tell of a file: those of the folder of results that it lies in."""
     for results in path.absolute().parents[:3]:
         try:
-            stamp = (results / FOLDER).stat().st_mtime_ns
+            stamp = ResultsFolder(results).ledger.stat().st_mtime_ns
         except OSError:
             continue
         if results not in _books or _books[results][0] != stamp:

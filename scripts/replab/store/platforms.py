@@ -15,6 +15,7 @@ from typing import Any
 from replab import files, sealed
 from replab.errors import StoreError
 from replab.model import Lab, Status
+from replab.results_folder import ResultsFolder
 from replab.store.store import Store, write_atomically
 from replab.visible import shown
 
@@ -40,7 +41,7 @@ def remember(store: Path, place: str, facts: Mapping[str, Any]) -> None:
 
 def sources(lab: Lab) -> list[Path]:
     """Files that say where results of elsewhere come from: notes of other engines, and heads of merged bundles."""
-    store = lab.results / "store"
+    store = lab.results.store
     notes = [path for path in (store / PLATFORMS).glob("*.json") if path.name.partition("--")[0] != lab.engine]
     return sorted([*notes, *(store / MERGED).glob("*.json")])
 
@@ -134,9 +135,9 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 def _cells(results: Path) -> dict[str, tuple[str, ...]]:
     """Id -> status and the hashes of all outputs, for every cell that was run. Raises ``StoreError``."""
-    store = Store(results / "store")
+    store = Store(ResultsFolder(results).store)
     found = {}
-    for path in sorted((results / "batches").glob("*.json")):
+    for path in ResultsFolder(results).manifests():
         manifest = sealed.decoded(files.read_bytes(path, limit=sealed.LIMIT, kind=StoreError))
         try:
             for cell in (manifest or {})["cells"]:
@@ -161,7 +162,7 @@ def _is_time(name: str) -> bool:
 
 def _observed(results: Path, environment: str) -> dict[str, Any]:
     try:
-        facts = sealed.decoded(files.read_bytes(results / "environments" / f"{environment}.json", limit=sealed.LIMIT, kind=StoreError))
+        facts = sealed.decoded(files.read_bytes(ResultsFolder(results).environment(environment), limit=sealed.LIMIT, kind=StoreError))
     except (FileNotFoundError, StoreError):
         return {}
     observed = (facts or {}).get("observed")

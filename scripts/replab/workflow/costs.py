@@ -22,7 +22,6 @@ from replab.plan import planning
 from replab.store.store import write_atomically
 
 DECLARED = Path("config/costs.toml")
-FOLDER = "costs"
 
 
 class Origin(StrEnum):
@@ -162,7 +161,7 @@ class Costs:
 
 def path(lab: Lab, step: str, name: str) -> Path:
     """Where the cost of a job lies."""
-    return lab.results / FOLDER / f"{'--'.join(part for part in (step, name) if part)}.json"
+    return lab.results.cost("--".join(part for part in (step, name) if part))
 
 
 def read(file: Path) -> Cost | None:

@@ -20,8 +20,6 @@ from replab.model import IMPL_FILE, Case, Family, Lab, is_as_expected
 from replab.plan import planning
 from replab.run.batch import environment_facts, manifest_of
 
-STARTED = "started.json"
-
 
 def environments(lab: Lab) -> dict[str, Any]:
     """What was asked for and what was found, per environment."""
@@ -76,7 +74,7 @@ def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
     The floor is (imports + time inside cells) / cores, from the batches that ran since the workflow was started.
     """
     try:
-        started = json.loads((lab.results / "progress" / STARTED).read_text(encoding="utf-8"))
+        started = json.loads(lab.results.started.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         started = {"time": None, "cores": os.cpu_count() or 1}
     imports = inside = 0.0

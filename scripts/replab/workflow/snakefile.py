@@ -35,7 +35,6 @@ from replab.store import platforms
 from replab.store.ledger import Ledger
 from replab.store.store import write_atomically
 from replab.workflow import fork_server
-from replab.workflow.run_summary import STARTED
 
 DEVICES = "REPLAB_DEVICES"
 """Variable that tells jobs what the main process found for `devices: auto`: nodes of a cluster differ, the plan must not."""
@@ -114,21 +113,21 @@ def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
     text = json.dumps({"root": str(lab.root), "config": decided}, sort_keys=True, indent=1).encode()
     if not path.exists() or path.read_bytes() != text:
         write_atomically(path, text)
-    Ledger(lab.results, lab.root).write(jobs.SETTINGS, read={}, made=[path])
+    Ledger(lab.results.root, lab.root).write(jobs.SETTINGS, read={}, made=[path])
     counts = {ids.batch_id(batch): planning.counts(lab, batch)[0] for batch in planning.batches(lab)}
-    write_atomically(lab.results / "progress" / "plan.json", json.dumps({"cells": counts}).encode())
+    write_atomically(lab.results.cell_counts, json.dumps({"cells": counts}).encode())
 
 
 def forget_stale(lab: Lab) -> None:
     """Have the workflow do again what is no longer as its sources say; says what and why."""
-    book = Ledger(lab.results, lab.root)
+    book = Ledger(lab.results.root, lab.root)
     found = list(jobs.stale(lab, book)) if is_dry_run() else jobs.forget(lab, book)
     for one in found[:NAMED]:
         print(f"replab: {one.job.key} is done again: {one.reason}", file=sys.stderr)
     if len(found) > NAMED:
         print(f"replab: and {len(found) - NAMED} more", file=sys.stderr)
     if found and REPORT in sys.argv and not is_dry_run():  # a target with an output of its own: with it, nothing would be looked at before
-        (lab.results / "report" / "index.html").unlink(missing_ok=True)
+        lab.results.report.unlink(missing_ok=True)
 
 
 def reported(lab: Lab) -> list[str]:
@@ -144,7 +143,7 @@ def forget_missing_images(lab: Lab) -> None:
     from replab.images import find_image  # noqa: PLC0415 - only the target `images` needs it
 
     for environment, device in jobs.builds(lab):
-        note = lab.results / "images" / f"{environment.place(device)}.json"
+        note = lab.results.image(environment.place(device))
         if note.is_file():
             try:
                 there = find_image(environment, lab.cache, lab.builder, device) is not None
@@ -158,12 +157,12 @@ def forget_missing_images(lab: Lab) -> None:
 def note_start(lab: Lab, *, cores: int) -> None:
     """Note when the workflow started, for the time that the report shows."""
     command = " ".join(["snakemake", *sys.argv[1:]])
-    write_atomically(lab.results / "progress" / STARTED, json.dumps({"time": time.time(), "cores": cores, "command": command}).encode())
+    write_atomically(lab.results.started, json.dumps({"time": time.time(), "cores": cores, "command": command}).encode())
 
 
 def sweep_temporary(lab: Lab, workflow: Any) -> None:
     """Remove the folder for temporary files of a workflow on these results that was killed together with all who would have done so."""
-    note, mine = lab.results / "progress" / "temporary.txt", workflow.snakemake_tmp_dir
+    note, mine = lab.results.temporary, workflow.snakemake_tmp_dir
     with contextlib.suppress(OSError, ValueError):
         left = Path(note.read_text(encoding="utf-8"))
         if left != mine and left.parent == mine.parent and left.name.startswith("snakemake"):
@@ -208,21 +207,23 @@ def claim(lab: Lab) -> None:
     The kernel lets go of it when the process ends, however.
     """
     try:
-        lab.results.mkdir(parents=True, exist_ok=True)
-        handle = os.fdopen(os.open(lab.results / ".lock", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666), "a")
+        lab.results.root.mkdir(parents=True, exist_ok=True)
+        handle = os.fdopen(os.open(lab.results.lock, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666), "a")
     except OSError as error:
         hint = "Mend the permissions, or name other results"
-        fault = StoreError(f"cannot be written: {error.strerror}", where=str(lab.results), hint=hint)
+        fault = StoreError(f"cannot be written: {error.strerror}", where=str(lab.results.root), hint=hint)
         print(f"replab: {fault}", file=sys.stderr)
         raise SystemExit(fault.exit_code) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in HELD:
-            print(f"replab: {lab.results}: this file system has no locks: start one workflow at a time on these results", file=sys.stderr)
+            print(
+                f"replab: {lab.results.root}: this file system has no locks: start one workflow at a time on these results", file=sys.stderr
+            )
             return
         print(
-            f"replab: {lab.results}: another workflow is at work on these results. "
+            f"replab: {lab.results.root}: another workflow is at work on these results. "
             "Wait for it, or give other results: --config results=PATH",
             file=sys.stderr,
         )
@@ -322,7 +323,7 @@ def lock_file(lab: Lab, place: str) -> list[str]:
 
 def facts_file(lab: Lab, batch: Batch) -> str:
     """What is known about the environment of a batch, on its device."""
-    return relative(lab, lab.results / "environments" / f"{place_of(lab, batch)}.json")
+    return relative(lab, lab.results.environment(place_of(lab, batch)))
 
 
 def place_of(lab: Lab, batch: Batch) -> str:
@@ -332,12 +333,12 @@ def place_of(lab: Lab, batch: Batch) -> str:
 
 def image_notes(lab: Lab, environment: str) -> list[str]:
     """What the rule ``image`` writes for an environment, where the engine needs one: another image is another environment."""
-    return [relative(lab, lab.results / "images" / f"{environment}.json")] if lab.engine in IMAGE_ENGINES else []
+    return [relative(lab, lab.results.image(environment))] if lab.engine in IMAGE_ENGINES else []
 
 
 def inside_done(lab: Lab, job: str) -> list[str]:
     """What a job inside an image leaves when it has ended, for the engine whose jobs Snakemake starts there."""
-    return [relative(lab, lab.results / "inside" / f"{job}.done.json")] if lab.engine == APPTAINER else []
+    return [relative(lab, lab.results.inside_done(job))] if lab.engine == APPTAINER else []
 
 
 def inside_command(lab: Lab, job: str) -> str:
@@ -350,7 +351,7 @@ def inside_command(lab: Lab, job: str) -> str:
 def sif(lab: Lab, job: str) -> str:
     """The file that Apptainer enters for a job."""
     environment = job.partition("--")[2] if job.startswith(("observe--", "defaults--")) else ids.parse_batch_id(job).environment
-    return relative(lab, lab.results / "images" / f"{environment}.sif")
+    return relative(lab, lab.results.sif(environment))
 
 
 def asked_from(lab: Lab, job: str) -> list[str]:
@@ -383,14 +384,12 @@ def implementations(lab: Lab, batch: Batch) -> list[str]:
 
 def indices(lab: Lab, batch: Batch) -> list[str]:
     """What the rule ``inputs`` writes for the families of a batch."""
-    folder = relative(lab, lab.results / "inputs")
-    return [f"{folder}/{family.name}.json" for family in planning.members(lab, batch)]
+    return [relative(lab, lab.results.inputs(family.name)) for family in planning.members(lab, batch)]
 
 
 def batches_of(lab: Lab, family: Family) -> list[str]:
     """The manifests in which cells of a family stand."""
-    folder = relative(lab, lab.results / "batches")
-    return [f"{folder}/{ids.batch_id(batch)}.json" for batch in planning.batches_with(lab, family)]
+    return [relative(lab, jobs.manifest(lab, batch)) for batch in planning.batches_with(lab, family)]
 
 
 def code_of(lab: Lab, step: str) -> list[str]:
@@ -407,7 +406,7 @@ def certified(lab: Lab, family: Family, shard: str) -> list[str]:
     """Truths that are ready, or what they are made from: those of a light family take less time than a job that makes them."""
     if family.light:
         return [relative(lab, family.folder / "reference.py"), *code_of(lab, "truth")]
-    return [f"{relative(lab, lab.results)}/truth/{family.name}--{shard}.json"]
+    return [relative(lab, lab.results.truths(family.name, shard))]
 
 
 def reads_defaults(lab: Lab) -> bool:

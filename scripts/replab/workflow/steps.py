@@ -72,7 +72,7 @@ def step_environment(lab: Lab, options: argparse.Namespace) -> None:
         facts |= {"status": "unavailable", "reason": str(error), "identity": "", "platform": "", "lock_sha256": "", "observed": {}}
         print(f"{environment.name} is not available here: {error}", file=sys.stderr)
     facts["build_seconds"] = round(time.monotonic() - begin, 3)
-    platforms.remember(lab.results / "store", options.name, facts)
+    platforms.remember(lab.results.store, options.name, facts)
     _write_json(options.out, facts)
 
 
@@ -140,7 +140,7 @@ def step_inputs(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
     from replab.run.requests import write_inputs  # noqa: PLC0415
 
     family = next(one for one in lab.families if one.name == options.name)
-    data = lab.results / "inputs" / "data"
+    data = lab.results.input_data
     index = write_inputs(family, lab.points, data, limits=lab.limits)
     _write_json(options.out, index)
     return {"made": [data / f"{name}.npy" for name in sorted(set(jobs.named(index)))]}
@@ -164,10 +164,10 @@ def step_truth(lab: Lab, options: argparse.Namespace) -> None:
     from replab.truth.cache import Truths, wanted  # noqa: PLC0415
 
     family = next(one for one in lab.families if one.name == options.name)
-    truths = Truths(lab.results / "store", lab.results / "inputs" / "data")
+    truths = Truths(lab.results.store, lab.results.input_data)
     index = input_index(lab, family.name)
     cells = list(wanted(planning.shard_cases(family, options.shard), lab.coverage))
-    shown = lab.results / "progress" / f"truth--{family.name}--{options.shard}.json"
+    shown = lab.results.progress(f"truth--{family.name}--{options.shard}")
     progress = Progress(shown, f"truth of {family.name}", total=len(cells))
     found = []
     made = contained.each(lambda cell: truths.told(family, cell, index), cells, lab.limits)
@@ -193,7 +193,7 @@ def step_judge(lab: Lab, options: argparse.Namespace) -> None:
 
     family = next(one for one in lab.families if one.name == options.name)
     cases = planning.shard_cases(family, options.shard)
-    shown = lab.results / "progress" / f"judge--{family.name}--{options.shard}.json"
+    shown = lab.results.progress(f"judge--{family.name}--{options.shard}")
     progress = Progress(shown, f"verdicts of {family.name}", total=len(cases))
     rows = Judge(lab, family).run(options.shard, progress, known=_without_truth(lab, family, options.shard), illustrate=True)
     from replab.store import tables  # noqa: PLC0415 (what it imports starts threads, and a process is forked above)
@@ -209,7 +209,7 @@ def _without_truth(lab: Lab, family: Family, shard: int) -> dict[str, str]:
 
     if family.light:
         return {}
-    told = ledger.load_json(lab.results / "truth" / f"{family.name}--{shard}.json")
+    told = ledger.load_json(lab.results.truths(family.name, shard))
     cases = {case.name: case for case in family.cases}
     return {
         name_of(judging_cell(cases[one["case"]], one["dtype"], "", one["derivative"])): one["problem"] for one in told if one["problem"]
@@ -222,17 +222,16 @@ def step_tables(lab: Lab, options: argparse.Namespace) -> None:
     from replab.store import tables  # noqa: PLC0415
     from replab.workflow import run_summary  # noqa: PLC0415
 
-    folder = lab.results / "judged"
-    names = [f"{family.name}--{shard}" for family in lab.families for shard in range(planning.shards(family))]
+    judged = [jobs.judged(lab, family, shard) for family, shard in jobs.shards(lab)]
     merged = {
-        part: tables.merge([folder / f"{name}.{part}.parquet" for name in names], lab.results / f"{part}.parquet", columns, sort)
+        part: tables.merge([files[part] for files in judged], lab.results.table(part), columns, sort)
         for part, (columns, sort) in tables.JUDGED.items()
     }
     cells = merged["cells"]
-    tables.write(lab.results / "defaults.parquet", atlas.table(lab), dict.fromkeys(atlas.COLUMNS, tables.TEXT), list(atlas.SORT))
-    _write_json(lab.results / "environments.json", run_summary.environments(lab))
-    _write_json(lab.results / "cases.json", run_summary.cases(lab))
-    _write_json(lab.results / "run.json", run_summary.run(lab, cells))
+    tables.write(lab.results.table("defaults"), atlas.table(lab), dict.fromkeys(atlas.COLUMNS, tables.TEXT), list(atlas.SORT))
+    _write_json(lab.results.summary("environments"), run_summary.environments(lab))
+    _write_json(lab.results.summary("cases"), run_summary.cases(lab))
+    _write_json(lab.results.summary("run"), run_summary.run(lab, cells))
     print(f"{cells.num_rows} rows: {dict(Counter(cells['status'].to_pylist()))}")
     del options
 
@@ -241,7 +240,7 @@ def step_claims(lab: Lab, options: argparse.Namespace) -> None:
     """Judge every claim by the tables."""
     from replab.claims import run  # noqa: PLC0415
 
-    run.write(lab.root, lab.results, run.folders(lab.families), lab.limits)
+    run.write(lab.root, lab.results.root, run.folders(lab.families), lab.limits)
     del options
 
 
@@ -250,17 +249,17 @@ def step_elsewhere(lab: Lab, options: argparse.Namespace) -> None:
     from replab.judge import other_platforms  # noqa: PLC0415
     from replab.store import tables  # noqa: PLC0415
 
-    table = tables.read(lab.results / "cells.parquet")
+    table = tables.read(lab.results.table("cells"))
     cells, lines = other_platforms.rows(lab, table.loc[table.repeatable == "no", "id"])
     tables.write(options.out, cells, other_platforms.COLUMNS, other_platforms.SORT)
-    tables.write(lab.results / "platforms.parquet", lines, other_platforms.LINES, ["environment", "engine", "platform"])
+    tables.write(lab.results.table("platforms"), lines, other_platforms.LINES, ["environment", "engine", "platform"])
 
 
 def step_report(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
     """Render the tables."""
     from replab.report.render import render  # noqa: PLC0415
 
-    render(lab.results, options.out.parent, lab.root / "reports" / "templates")
+    render(lab.results.root, options.out.parent, lab.root / "reports" / "templates")
     return {"made": [options.out.parent]}
 
 
@@ -314,7 +313,7 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOT
     began = time.monotonic()
     try:
         lab = known.get(options.config.absolute()) or load(options.config)
-        book = Ledger(lab.results, lab.root)
+        book = Ledger(lab.results.root, lab.root)
         read = {book.name(path): book.check(path) for path in options.reads}
         used = STEPS[options.step](lab, options) or {}
         made = [*options.makes, *used.pop("made", [])]

@@ -41,6 +41,7 @@ from replab.report.views.recurrent import recurrent
 from replab.report.views.training import training
 from replab.report.views.upgrade_and_port import port, upgrade
 from replab.report.views.what_to_set import settings
+from replab.results_folder import ResultsFolder
 from replab.store import ledger, tables
 
 Row = TypeVar(
@@ -122,25 +123,26 @@ def load(results: Path) -> Results:
 
     Raises ``ReportError`` naming every file that is missing, and ``StoreError`` naming one that is damaged.
     """
-    wanted = [*(f"{name}.parquet" for name in TABLES), *(f"{name}.json" for name in FACTS)]
-    missing = [name for name in wanted if not (results / name).is_file()]
+    folder = ResultsFolder(results)
+    wanted = [*map(folder.table, TABLES), *map(folder.summary, FACTS)]
+    missing = [path.name for path in wanted if not path.is_file()]
     if missing:
         raise ReportError(f"no {', '.join(missing)} here", where=str(results), hint="Run `make run` first: it writes the tables.")
     return Results(
-        **divided(_rows(results / "cells.parquet", CellRow), _rows(results / "pairs.parquet", PairRow)),
-        attributions=_rows(results / "attributions.parquet", AttributionRow),
-        measurements=_rows(results / "measurements.parquet", MeasurementRow),
-        defaults=_rows(results / "defaults.parquet", DefaultRow),
-        claims=tuple(_without_paths(ledger.load_json(results / "claims.json"))),
-        sources=tuple(_without_paths(ledger.load_json(results / "sources.json"))),
-        curves=_rows(results / "curves.parquet", CurveRow),
-        trajectories=_optional(results / "trajectories.parquet", TrajectoryRow),
-        scripts=_optional(results / "scripts.parquet", ScriptRow),
-        elsewhere=_optional(results / "elsewhere.parquet", ElsewhereRow),
-        platforms=_optional(results / "platforms.parquet", PlatformRow),
-        environments=_without_paths(ledger.load_json(results / "environments.json")),
-        run=_without_paths(ledger.load_json(results / "run.json")),
-        cases=ledger.load_json(results / "cases.json"),
+        **divided(_rows(folder.table("cells"), CellRow), _rows(folder.table("pairs"), PairRow)),
+        attributions=_rows(folder.table("attributions"), AttributionRow),
+        measurements=_rows(folder.table("measurements"), MeasurementRow),
+        defaults=_rows(folder.table("defaults"), DefaultRow),
+        claims=tuple(_without_paths(ledger.load_json(folder.summary("claims")))),
+        sources=tuple(_without_paths(ledger.load_json(folder.summary("sources")))),
+        curves=_rows(folder.table("curves"), CurveRow),
+        trajectories=_optional(folder.table("trajectories"), TrajectoryRow),
+        scripts=_optional(folder.table("scripts"), ScriptRow),
+        elsewhere=_optional(folder.table("elsewhere"), ElsewhereRow),
+        platforms=_optional(folder.table("platforms"), PlatformRow),
+        environments=_without_paths(ledger.load_json(folder.summary("environments"))),
+        run=_without_paths(ledger.load_json(folder.summary("run"))),
+        cases=ledger.load_json(folder.summary("cases")),
     )
 
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from replab import ids
-from replab.model import Batch
-
-JUDGED = ("cells", "pairs", "curves", "attributions", "measurements", "scripts", "trajectories")
-"""The parts of ``tables.JUDGED``, named here since planning must not wait for what reads tables (a test ties the two)."""
-
 
 @dataclass(frozen=True, slots=True)
 class ResultsFolder:
-    """One folder of results. A ``place`` is an environment on one of its devices (``Environment.place``)."""
+    """One folder of results.
+
+    A ``place`` is an environment on one of its devices (``Environment.place``), a ``batch`` the id of one (``ids.batch_id``).
+    """
 
     root: Path
 
@@ -53,9 +50,9 @@ class ResultsFolder:
         """The folder of all input files, each named by the hash of its array."""
         return self.root / "inputs" / "data"
 
-    def manifest(self, batch: Batch) -> Path:
+    def manifest(self, batch: str) -> Path:
         """What a batch consists of, and what came of it (``replab.store.manifest``)."""
-        return self.root / "batches" / f"{ids.batch_id(batch)}.json"
+        return self.root / "batches" / f"{batch}.json"
 
     def manifests(self) -> list[Path]:
         """The manifests of all batches that have been run."""
