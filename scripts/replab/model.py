@@ -183,6 +183,7 @@ class Case:
     name: str
     title: str
     function: str
+    """Its function in ``reference.py``; in the implementations too, unless these call it otherwise."""
     inputs: Mapping[str, Generator]
     parameters: Mapping[str, Any]
     dtypes: tuple[str, ...]
@@ -216,6 +217,13 @@ class Case:
     drawn: bool = False
     """Outputs are statistics of random draws: the reference gives their exact values and the standard deviations of the samples."""
     note: str = ""
+    implemented_as: str = ""
+    """Its function in the implementations, where several cases share one function of the reference."""
+
+    @property
+    def implementation(self) -> str:
+        """Its function in the implementations."""
+        return self.implemented_as or self.function
 
     def given(self, framework: str) -> dict[str, Any]:
         """The keyword arguments that the implementation of a framework gets."""

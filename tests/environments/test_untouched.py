@@ -224,7 +224,9 @@ def test_a_rotten_byte_under_sound_times_is_found_by_verify_and_then_built_anew(
     installed.write(world.folder, replace(marker, stamp=installed.stamp(world.folder)))
     world.build()
     assert world.log == []
-    lab = load_lab({"environments": "numpy-2.5", "families": "controls", "cache": str(world.cache), "results": str(tmp_path)}, REPOSITORY)
+    lab = load_lab(
+        {"environments": "numpy-2.5", "families": "controls_arithmetic", "cache": str(world.cache), "results": str(tmp_path)}, REPOSITORY
+    )
     found = verify.environments(lab)
     assert found == {"numpy-2.5": [clause]}
     with pytest.raises(EnvironmentUnavailable, match=rf"^numpy-2\.5: is not what its lock says: .*{clause[-40:]}"):

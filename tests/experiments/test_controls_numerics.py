@@ -29,7 +29,7 @@ from replab.truth.certify import Truth, certify
 from replab.truth.reference import Problem
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "experiments" / "controls"
+FOLDERS = sorted((ROOT / "experiments").glob("controls_*"))
 FAR = 20.0
 """So many envelopes must lie between any two hypotheses about a result."""
 RUNS = 6
@@ -65,19 +65,21 @@ for name in sorted({key.split("/")[0] for key in arrays}):
     results.update({"{}/{}".format(name, place): lower(value) for place, value in enumerate(values)})
 np.savez(found, **results)
 """
-"""Runs every control of one implementation file eagerly, inside of an environment; Python 3.7."""
+"""Runs controls of one implementation file eagerly, inside of an environment; Python 3.7."""
 
 
 def load() -> tuple[dict[str, Case], dict[str, list[str]]]:
     """The cases by name, and the names of those that share a subject."""
-    family = load_family(FOLDER / "experiment.toml", ROOT, Faults())
-    assert family is not None
-    declared = tomllib.loads((FOLDER / "experiment.toml").read_text(encoding="utf-8"))["cases"]
+    cases: dict[str, Case] = {}
     subjects: dict[str, list[str]] = {}
-    for case in family.cases:
-        if subject := declared[case.name].get("candidates"):
-            subjects.setdefault(subject, []).append(case.name)
-    return {case.name: case for case in family.cases}, subjects
+    for folder in FOLDERS:
+        family = load_family(folder / "experiment.toml", ROOT, Faults())
+        assert family is not None
+        cases.update((case.name, case) for case in family.cases)
+        for name, fields in tomllib.loads((folder / "experiment.toml").read_text(encoding="utf-8"))["cases"].items():
+            if "subject" in fields:
+                subjects.setdefault(fields["subject"], []).append(name)
+    return cases, subjects
 
 
 CASES, SUBJECTS = load()
@@ -102,7 +104,7 @@ def inputs(name: str, dtype: str) -> Arrays:
 def problem(name: str, dtype: str, changed: Change) -> Problem:
     case = CASES[name]
     return Problem(
-        path=FOLDER / "reference.py",
+        path=folder_of(case) / "reference.py",
         function=case.function,
         parameters=case.true(**dict(changed)),
         inputs=inputs(name, dtype),
@@ -117,9 +119,13 @@ def truths(name: str, dtype: str, changed: Change) -> list[Truth]:
     return certify(problem(name, dtype, changed), dtype, elementwise=CASES[name].elementwise)
 
 
+def folder_of(case: Case) -> Path:
+    return ROOT / "experiments" / case.family
+
+
 @functools.cache
-def implementation() -> Any:
-    spec = importlib.util.spec_from_file_location("controls_impl_numpy", FOLDER / "impl_numpy.py")
+def implementation(folder: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"{folder.name}_impl_numpy", folder / "impl_numpy.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -129,7 +135,7 @@ def implementation() -> Any:
 def results(name: str, grid: str, dtype: str) -> Values:
     """What NumPy gives for the inputs on one grid, computed in ``dtype``."""
     given = [values.astype(dtype) for values in inputs(name, grid).values()]
-    result = getattr(implementation(), CASES[name].function)(*given)
+    result = getattr(implementation(folder_of(CASES[name])), name)(*given)
     return list(result) if isinstance(result, tuple) else [result]
 
 
@@ -263,30 +269,33 @@ def test_mistakes_are_named(name: str) -> None:
         assert best == value or abs(best - value) <= 1e-4 * abs(value), f"{factor} = {best!r}"
 
 
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_frameworks_plant_the_same_mistakes(environment: str, tmp_path: Path) -> None:
+def test_frameworks_plant_the_same_mistakes(environment: str, folder: Path, tmp_path: Path) -> None:
     pythons = sorted((ROOT / ".replab" / "environments").glob(f"{environment}-*/bin/python"))
     if not pythons:
         pytest.skip(f"the environment {environment} is not built here")
     kinds = (("float32", "float32"), ("float32", "float64"), ("float64", "float64"))
+    cases = {name: case for name, case in CASES.items() if folder_of(case) == folder}
+    assert cases
     given = {
-        f"{case.function}:{grid}:{dtype}/{place:02}": values.astype(dtype)
-        for case in CASES.values()
+        f"{case.implementation}:{grid}:{dtype}/{place:02}": values.astype(dtype)
+        for case in cases.values()
         for grid, dtype in kinds
         for place, values in enumerate(inputs(case.name, grid).values())
     }
     np.savez(tmp_path / "given.npz", **given)
     framework = {"np": "numpy", "tf": "tensorflow", "to": "torch", "nu": "numpy"}[environment[:2]]
-    command = [pythons[-1], "-c", RUNNER, FOLDER / IMPL_FILE[framework], tmp_path / "given.npz", tmp_path / "found.npz"]
+    command = [pythons[-1], "-c", RUNNER, folder / IMPL_FILE[framework], tmp_path / "given.npz", tmp_path / "found.npz"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     with np.load(tmp_path / "found.npz") as stored:
         found = dict(stored)
     faults = []
-    for name, case in CASES.items():
+    for name, case in cases.items():
         columns = []
         for grid, dtype in kinds:
-            prefix = f"{case.function}:{grid}:{dtype}/"
+            prefix = f"{case.implementation}:{grid}:{dtype}/"
             columns.append([found[key] for key in sorted(key for key in found if key.startswith(prefix))])
         right = {one for column in verdicts(name, planted(case), *columns).values() for one in column}
         if not right <= {Verdict.IDENTICAL, Verdict.ROUNDING}:

@@ -19,7 +19,7 @@ from replab.model import Variant
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORK = {"numpy-1.26": "numpy", "numpy-2.5": "numpy", "tf-1.15": "tensorflow", "tf-2.21": "tensorflow", "torch-2.13": "torch"}
-VARIANTS = {variant.name: variant for variant in load_lab({"families": "controls"}, ROOT).variants}
+VARIANTS = {variant.name: variant for variant in load_lab({"families": "controls_arithmetic"}, ROOT).variants}
 DECLARED = [
     (environment, name)
     for environment, framework in FRAMEWORK.items()

@@ -44,14 +44,14 @@ reals = { kind = "float_range", lo = -3.0, hi = 5.0, zeros = [0.0], positive = f
 table = { kind = "normal", shape = [3, 2], scale = 1.0 }
 few = { kind = "values", values = [1.0, "0x1p-3"], shape = [2], dtype = "float64" }
 whole = { kind = "integers", shape = [3], lo = 0, hi = 3, dtype = "int32" }
-[factors.some]
+[subjects.some.factors]
 eps = { aligned = 1e-5, alternatives = [1e-3], fit = true, torch = 1e-3 }
 [leave_out]
 compile = "slow"
 [defaults]
 dtypes = ["float32"]
 [cases]
-f = { title = "t", function = "f", inputs = { x = "reals", t = "table" }, parameters = { a = 1.0, b = [1, 2] }, derivatives = 1, elementwise = true, special = true, compile = "values", constants = ["t"], outputs = ["out"], claims = ["K1"], control = { expect = "semantic", factor = "eps", value = 2 }, note = "n", candidates = "some", modes = ["eager"], modes_note = "n", measure = ["time"], measure_compiled = ["time"], drawn = false, program = false, own_float64 = true }
+f = { title = "t", function = "f", inputs = { x = "reals", t = "table" }, parameters = { a = 1.0, b = [1, 2] }, derivatives = 1, elementwise = true, special = true, compile = "values", constants = ["t"], outputs = ["out"], claims = ["K1"], plant = { eps = 2 }, note = "n", subject = "some", modes = ["eager"], modes_note = "n", measure = ["time"], measure_compiled = ["time"], drawn = false, program = false, own_float64 = true }
 g = { inputs = { x = { kind = "uniform", shape = [4], lo = 0.0, hi = 1.0 } }, factors = { beta = { aligned = true, numpy = false } } }
 """
 CODE = "def f(x, t, a=1.0, b=(), eps=0, beta=0):\n    return x\n\n\ng = f\n"
@@ -157,7 +157,7 @@ def ends(root: Path, asked: dict[str, Any]) -> bool:
     for batch in planning.batches(lab):
         environment, families, variant = planning.parts(lab, batch)
         for family in families:
-            list(planning.cells(family, environment, variant, lab.coverage))
+            list(planning.cells(family, environment, variant, lab.coverage, batch.device))
     return True
 
 

@@ -178,8 +178,8 @@ def test_a_wrong_setting_is_one_sentence(root, settings, expected):
             "experiments/ops/experiment.toml: cases.exp: compile must be true, false or \"values\", not 'value'",
         ),
         (
-            'exp = { inputs = { x = "reals" }, candidates = "adam" }',
-            "experiments/ops/experiment.toml: cases.exp: there are no candidates 'adam'. Known: ",
+            'exp = { inputs = { x = "reals" }, subject = "adam" }',
+            "experiments/ops/experiment.toml: cases.exp: there is no subject 'adam'. Declare it as a table of [subjects]",
         ),
         (
             'exp = { inputs = { x = "reals" }, factors = { beta = 3 } }',
@@ -258,7 +258,7 @@ def test_a_wrong_case_is_one_sentence(root, line, expected):
     [
         ('title = "T"', "", "experiments/ops/experiment.toml: needs a title"),
         ('question = "Q"', "question = 3", "experiments/ops/experiment.toml: needs a question"),
-        ('title = "T"', 'title = "T"\nauthor = "x"', "experiments/ops/experiment.toml: unknown key 'author'. Did you mean 'factors'?"),
+        ('title = "T"', 'title = "T"\nsubject = "x"', "experiments/ops/experiment.toml: unknown key 'subject'. Did you mean 'subjects'?"),
         (
             "[cases]",
             "[leave_out]\ncompil = 'x'\n[cases]",

@@ -50,17 +50,6 @@ def load_factors(data: Mapping[str, Any], where: str, faults: Faults) -> dict[st
     return found
 
 
-def load_subjects(data: Mapping[str, Any], where: str, faults: Faults) -> dict[str, dict[str, Factor]]:
-    """The tables ``[factors.<subject>]`` of a family: sets of candidates that several cases share."""
-    found = {}
-    for subject, factors in data.items():
-        if isinstance(factors, dict):
-            found[subject] = load_factors(factors, f"{where}: factors.{subject}", faults)
-        else:
-            faults.add("must be a table of factors", where=f"{where}: factors.{subject}")
-    return found
-
-
 def same(a: Any, b: Any) -> bool:
     """Whether two declared values are the same; ``true`` is not 1."""
     return type(a) is type(b) and bool(a == b) if isinstance(a, bool) or isinstance(b, bool) else bool(a == b)

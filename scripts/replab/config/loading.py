@@ -13,11 +13,11 @@ from typing import Any, Literal
 import yaml
 
 from replab import files, ids
-from replab.config import environments, factors as factor_tables, functions, generators as kinds
+from replab.config import environments, factors as factor_tables, functions, generators as kinds, subjects as subject_tables
 from replab.engines.gpus import gpus
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, ConfigErrors, LabError
-from replab.model import DTYPES, FRAMEWORKS, IMPL_FILE, MODES, Case, Control, Factor, Family, Generator, Lab, Limits, Variant
+from replab.model import DTYPES, FRAMEWORKS, IMPL_FILE, MODES, Case, Control, Family, Generator, Lab, Limits, Variant
 from replab.results_folder import ResultsFolder
 from replab.visible import shown, visible
 
@@ -39,7 +39,7 @@ DEVICES = ("auto", "cpu", "cuda")
 """What the key ``devices`` may say."""
 MEASUREMENTS = ("time", "body_runs", "retrace", "memory", "debug", "accumulate")
 """What the probe can measure beside the outputs of a cell."""
-FAMILY_FIELDS = ("title", "question", "generators", "factors", "defaults", "leave_out", "variants", "light", "shards", "cases")
+FAMILY_FIELDS = ("title", "question", "generators", "subjects", "defaults", "leave_out", "variants", "light", "shards", "cases")
 COMPILE: dict[object, Literal["", "values", "all"]] = {False: "", True: "all", "values": "values"}
 """What the field ``compile`` of a case may say."""
 KINDS = tuple(kinds.KINDS)
@@ -87,6 +87,7 @@ BUILDERS = ("docker", "podman")
 CASE_FIELDS: dict[str, type | tuple[type, ...]] = {
     "title": str,
     "function": str,
+    "reference": str,
     "inputs": dict,
     "parameters": dict,
     "dtypes": list,
@@ -102,7 +103,8 @@ CASE_FIELDS: dict[str, type | tuple[type, ...]] = {
     "control": dict,
     "note": str,
     "factors": dict,
-    "candidates": str,
+    "subject": str,
+    "plant": dict,
     "modes": list,
     "modes_note": str,
     "measure": list,
@@ -500,7 +502,7 @@ def load_family(path: Path, root: Path, faults: Faults, *, checked: bool = False
     for key in ("title", "question"):
         if not isinstance(data.get(key), str):
             faults.add(f"needs a {key}", where=place)
-    for key in ("generators", "factors", "defaults", "leave_out", "cases"):
+    for key in ("generators", "subjects", "defaults", "leave_out", "cases"):
         if not isinstance(data.get(key, {}), dict):
             faults.add("must be a table", where=f"{place}: {key}")
             return None
@@ -513,7 +515,7 @@ def load_family(path: Path, root: Path, faults: Faults, *, checked: bool = False
             faults.add(f"needs a reason in words, not {shown(reason)}", where=f"{place}: leave_out.{mode}")
     if not data.get("cases"):
         faults.add("has no cases", where=place)
-    subjects = factor_tables.load_subjects(data.get("factors", {}), place, faults)
+    subjects = subject_tables.load_subjects(data.get("subjects", {}), place, CASE_FIELDS, faults)
     cases: list[Case] = []
     for case_name, fields in data.get("cases", {}).items():
         where = f"{place}: cases.{case_name}"
@@ -555,7 +557,7 @@ def _load_case(
     fields: object,
     defaults: Mapping[str, Any],
     generators: Mapping[str, Generator],
-    subjects: Mapping[str, Mapping[str, Factor]],
+    subjects: Mapping[str, subject_tables.Subject],
     where: str,
     faults: Faults,
 ) -> list[Case]:
@@ -566,7 +568,8 @@ def _load_case(
     if not isinstance(fields, dict):
         faults.add("must be a table", where=where)
         return []
-    merged = {**defaults, **fields}
+    completed, shared_factors = subject_tables.complete(fields, defaults, subjects, where, faults)
+    merged: dict[str, Any] = completed
     for key, value in merged.items():
         if key not in CASE_FIELDS:
             faults.add(f"unknown key {shown(key)}", where=where, hint=nearest(key, CASE_FIELDS))
@@ -604,8 +607,8 @@ def _load_case(
     for constant in merged.get("constants", []):
         if constant not in merged.get("inputs", {}):
             faults.add(f"constants names no input {constant!r}", where=where)
-    for key in ("function", "title"):
-        if key in merged and not (merged[key].isidentifier() if key == "function" else merged[key]):
+    for key in ("function", "reference", "title"):
+        if key in merged and not (merged[key] if key == "title" else merged[key].isidentifier()):
             faults.add(f"{key} cannot be {shown(merged[key])}", where=where)
     for output in merged.get("outputs", ()):
         if not output.isidentifier():
@@ -626,9 +629,7 @@ def _load_case(
         if measurement not in MEASUREMENTS:
             faults.add(f"cannot measure {measurement!r}", where=where, hint=nearest(str(measurement), MEASUREMENTS))
     factors = factor_tables.load_factors(merged.get("factors", {}), f"{where}: factors", faults)
-    if (subject := merged.get("candidates", "")) and subject not in subjects:
-        faults.add(f"there are no candidates {subject!r}", where=where, hint=nearest(subject, subjects))
-    factors = {**subjects.get(subject, {}), **factors}
+    factors = {**shared_factors, **factors}
     if len(factors) > FACTORS:
         faults.add(f"has {len(factors)} factors, and may have {FACTORS}", where=where)
     for factor, choice in factors.items():
@@ -637,11 +638,13 @@ def _load_case(
                 faults.add(problem, where=f"{where}: factors.{factor}")
     if len(faults.found) > before:
         return []
+    function = merged.get("function", name)
     case = Case(
         family=family,
         name=name,
         title=merged.get("title", name.replace("_", " ")),
-        function=merged.get("function", name),
+        function=merged.get("reference", function),
+        implemented_as=function if merged.get("reference", function) != function else "",
         inputs=inputs,
         parameters=merged.get("parameters", {}),
         dtypes=tuple(merged.get("dtypes", DTYPES)),
@@ -709,7 +712,9 @@ def _load_control(fields: Mapping[str, Any], where: str, faults: Faults) -> Cont
 
 def _check_functions(folder: Path, cases: Iterable[Case], place: str, faults: Faults) -> None:
     """Every case needs its function in the reference and in each implementation file that exists."""
-    wanted = {case.function: case.name for case in reversed(list(cases))}
+    last_first = list(cases)[::-1]
+    of_reference = {case.function: case.name for case in last_first}
+    of_implementations = {case.implementation: case.name for case in last_first}
     for file in ("reference.py", *IMPL_FILE.values()):
         path = folder / file
         if not files.is_there(path):
@@ -724,6 +729,7 @@ def _check_functions(folder: Path, cases: Iterable[Case], place: str, faults: Fa
         except LabError as error:
             faults.found.append(error)
             continue
+        wanted = of_reference if file == "reference.py" else of_implementations
         for function in sorted(set(wanted) - there):
             hint = f"The case {wanted[function]!r} of {place} needs it"
             faults.add(f"has no function {function!r}", where=str(folder.name + "/" + file), hint=hint)

@@ -242,8 +242,8 @@ def write(problem: Problem) -> str:
     cell, case = problem.cell, problem.case
     path = problem.family.folder / IMPL_FILE[str(cell["framework"])]
     try:
-        bodies = _bodies(path, case.function)
-        needed = [line for line in functions.imports(path, case.function) if line not in _IMPORTS]
+        bodies = _bodies(path, case.implementation)
+        needed = [line for line in functions.imports(path, case.implementation) if line not in _IMPORTS]
     except (LabError, OSError, KeyError, ValueError, RecursionError, MemoryError):  # it is no UTF-8, or no Python can be read so deep
         raise Unfit("the source of its implementation is not there, or cannot be read") from None
     fewest = math.inf
@@ -424,7 +424,7 @@ def _call(framework: str, problem: Problem) -> list[str]:
     cell = problem.cell
     calls = {"numpy": _numpy, "tensorflow": _tensorflow, "torch": _torch}
     given = ", **PARAMETERS" if problem.case.given(framework) else ""
-    return calls[framework](problem.case.function, given, cell)
+    return calls[framework](problem.case.implementation, given, cell)
 
 
 _LISTED = "list(found) if isinstance(found, (list, tuple)) else [found]"

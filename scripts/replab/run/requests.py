@@ -174,7 +174,7 @@ def requests(
         request: dict[str, Any] = {
             "id": str(ids.cell_id(cell)),
             "case": cell.case.name,
-            "function": cell.case.function,
+            "function": cell.case.implementation,
             "impl": str(impl),
             "parameters": cell.case.given(environment.framework),
             "dtype": cell.dtype,
@@ -190,7 +190,7 @@ def requests(
             "drawn": cell.case.drawn,
         }
         identity = {key: value for key, value in request.items() if key not in ("id", "case", "impl")}
-        identity |= {**common, "device": cell.device, "source": functions.digest(impl, cell.case.function)}
+        identity |= {**common, "device": cell.device, "source": functions.digest(impl, cell.case.implementation)}
         request["key"] = "" if cell.left_out else hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         found.append((cell, request))
     return found

@@ -35,7 +35,7 @@ def cases(lab: Lab) -> dict[str, Any]:
             "cases": {
                 case.name: {
                     "title": case.title,
-                    "function": case.function,
+                    "function": case.implementation,
                     "parameters": dict(case.parameters),
                     "note": case.note,
                     "claims": list(case.claims),
@@ -56,8 +56,9 @@ def _fit(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sources(family: Family, case: Case) -> dict[str, str]:
-    files = {"reference": "reference.py", **IMPL_FILE}
-    return {side: _source(family.folder / file, case.function) for side, file in files.items() if (family.folder / file).is_file()}
+    implementations = {side: (family.folder / file, case.implementation) for side, file in IMPL_FILE.items()}
+    sides = {"reference": (family.folder / "reference.py", case.function), **implementations}
+    return {side: _source(path, function) for side, (path, function) in sides.items() if path.is_file()}
 
 
 def _source(path: Path, function: str) -> str:
