@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
+from packaging.specifiers import SpecifierSet
+
 from replab.results_folder import ResultsFolder
 
 FRAMEWORKS = ("numpy", "tensorflow", "torch")
@@ -272,9 +274,8 @@ class Variant:
     title: str = ""
     question: str = ""
     threads: int = 1
-    frameworks: tuple[str, ...] = FRAMEWORKS
-    environments: tuple[str, ...] = ()
-    """Environments in which the switch exists; empty for all of its frameworks."""
+    frameworks: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(FRAMEWORKS, ""))
+    """Frameworks in which the switch exists, each with the range of its versions (PEP 440, such as ``>=2.9``); empty for all of them."""
     modes: tuple[str, ...] = ()
     """Modes it can matter to; empty for all."""
     variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -286,7 +287,8 @@ class Variant:
 
     def applies(self, environment: Environment) -> bool:
         """Whether the variant means something in an environment."""
-        return environment.framework in self.frameworks and (not self.environments or environment.name in self.environments)
+        versions = self.frameworks.get(environment.framework)
+        return versions is not None and SpecifierSet(versions).contains(environment.version, prereleases=True)
 
 
 IMPORT_SECONDS = 180.0

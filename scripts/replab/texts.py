@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -50,3 +51,12 @@ def numbers_written(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [numbers_written(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+LONGEST = 255
+"""Characters of a word that is looked for among known ones: comparing costs the square."""
+
+
+def closest(word: object, known: Sequence[str]) -> str:
+    """The known word that an unknown one may have meant; nothing where none is close."""
+    return next(iter(difflib.get_close_matches(word[:LONGEST] if isinstance(word, str) else "", known, n=1)), "")

@@ -144,7 +144,7 @@ def test_implementations_compute_what_the_reference_defines(name: str, family: F
     index = requests.write_inputs(family, POINTS, tmp_path / "data", cases)
     cells = [
         cell
-        for cell in planning.cells(family, environment, Variant(name="default"))
+        for cell in planning.cells(family, environment, Variant(name="default"), "full", "cpu")
         if cell.case in cases and cell.mode == "eager" and cell.dtype == wide[cell.case.name] and not cell.grid and not cell.derivative
     ]
     built = {"identity": "test", "platform": "test", "engine": "test"}

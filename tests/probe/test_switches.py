@@ -13,6 +13,7 @@ import pytest
 from probe_requests import PROBE, RequestBuilder, run_probe
 
 from replab import sealed
+from replab.config.environments import load_environments
 from replab.config.loading import load_lab
 from replab.engines.variables import thread_variables
 from replab.model import Variant
@@ -20,12 +21,13 @@ from replab.model import Variant
 ROOT = Path(__file__).parents[2]
 FRAMEWORK = {"numpy-1.26": "numpy", "numpy-2.5": "numpy", "tf-1.15": "tensorflow", "tf-2.21": "tensorflow", "torch-2.13": "torch"}
 VARIANTS = {variant.name: variant for variant in load_lab({"families": "controls_arithmetic"}, ROOT).variants}
+ENVIRONMENTS = {environment.name: environment for environment in load_environments(ROOT / "containers")}
 DECLARED = [
     (environment, name)
     for environment, framework in FRAMEWORK.items()
     if environment != "numpy-1.26"  # looked at below
     for name, variant in VARIANTS.items()
-    if variant.effect.get(framework) and (not variant.environments or environment in variant.environments)
+    if variant.effect.get(framework) and variant.applies(ENVIRONMENTS[environment])
 ]
 
 

@@ -32,7 +32,7 @@ LAW = settings(
 )
 
 ENV = 'framework = "numpy"\nversion = "2.4.1"\npython = "3.11"\norder = 1\nmodes = ["eager"]\nrequirements = ["numpy==2.4.1"]\nnote = "n"\nvariables = { A = "1" }\n'
-VARIANTS = '[fast]\ntitle = "t"\nthreads = 2\nframeworks = ["numpy"]\nenvironments = ["numpy-2.4"]\nmodes = ["eager"]\nvariables.numpy = { A = "1" }\nswitches.torch = { mkldnn = false }\neffect.numpy = { threads = 2 }\n'
+VARIANTS = '[fast]\ntitle = "t"\nthreads = 2\nframeworks = ["numpy>=2.0"]\nmodes = ["eager"]\nvariables.numpy = { A = "1" }\nswitches.torch = { mkldnn = false }\neffect.numpy = { threads = 2 }\n'
 EXPERIMENT = """
 title = "T"
 question = "Q"

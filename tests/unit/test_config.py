@@ -368,12 +368,29 @@ def test_declared_variants_are_checked(root):
     ]
 
 
+@pytest.mark.parametrize(
+    ("frameworks", "expected"),
+    [
+        ('["pytorch>=1.8"]', "frameworks: there is no framework 'pytorch'. Did you mean 'torch'?"),
+        ('["torch 1.8"]', "frameworks: '1.8' is no range of versions. Such as tensorflow>=2.9, or torch>=1.5,<2.0"),
+        ('["torch>=new"]', "frameworks: '>=new' is no range of versions. Such as tensorflow>=2.9, or torch>=1.5,<2.0"),
+        ('["torch<1.5", "torch>=2.0"]', "frameworks: torch stands there more than once. Say a range with commas, such as torch>=1.5,<2.0"),
+        ('["torch"]\nenvironments = ["torch-1.4"]', "unknown key 'environments'. "),
+    ],
+)
+def test_where_a_switch_exists_is_said_by_frameworks_and_versions(root, frameworks, expected):
+    (root / "config").mkdir(exist_ok=True)
+    (root / "config" / "variants.toml").write_text(f"[two]\nframeworks = {frameworks}\n")
+    (line,) = faults(root)
+    assert line.startswith(f"config/variants.toml: two: {expected}")
+
+
 def test_declared_variants_are_run_beside_the_default(root):
     (root / "config").mkdir(exist_ok=True)
     (root / "config" / "variants.toml").write_text('[two]\nthreads = 2\nframeworks = ["torch"]\n')
     assert [one.name for one in loading.load_lab({}, root).variants] == ["default", "two"]
     assert [one.name for one in loading.load_lab({"variants": "default"}, root).variants] == ["default"]
-    assert loading.load_lab({"variants": "two"}, root).variants[1].frameworks == ("torch",)
+    assert loading.load_lab({"variants": "two"}, root).variants[1].frameworks == {"torch": ""}
 
 
 def test_infinities_and_nan_are_parameters_like_others(root):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import shlex
 import sys
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from replab import calling, ids
+from replab import calling, ids, texts
 from replab.config import loading
 from replab.errors import ConfigError
 from replab.model import Cell, Environment, Lab
@@ -108,20 +107,18 @@ def nothing_matches(lab: Lab, pattern: str) -> ConfigError:
     family, dot, _ = case.partition(".")
     names = [one.name for one in lab.families]
     if dot and not fnmatch.filter(names, family):
-        close = difflib.get_close_matches(family, names, n=1)
+        close = texts.closest(family, names)
         cure = (
-            f"Did you mean {close[0]!r}?"
-            if close
-            else f"Known: {', '.join(names)}; one of another folder needs --config experiments=FOLDER"
+            f"Did you mean {close!r}?" if close else f"Known: {', '.join(names)}; one of another folder needs --config experiments=FOLDER"
         )
         return ConfigError(f"no cell matches {shown(pattern)}: there is no family {shown(family)}", hint=cure)
     cases = [f"{one.name}.{each.name}" for one in lab.families for each in one.cases]
-    close = difflib.get_close_matches(case, cases, n=1)
+    close = texts.closest(case, cases)
     hint = f"See '{calling.program()} list cases'"
     if fnmatch.filter(cases, case):
         hint = f"'{calling.program()} list cells {shlex.quote(case)}' names those there are"
     elif close:
-        hint = f"Did you mean {close[0]!r}?"
+        hint = f"Did you mean {close!r}?"
     return ConfigError(f"no cell matches {shown(pattern)} in the selected environments", hint=hint)
 
 

@@ -8,6 +8,7 @@ from string import Template
 
 from replab import ids
 from replab.config import loading
+from replab.config.faults import Faults
 from replab.errors import ConfigError
 
 FILES = {
@@ -85,7 +86,7 @@ def run(name: str, folder: Path, root: Path) -> Path:
         shutil.rmtree(target, ignore_errors=True)
         cure = "Mend the permissions, or choose --folder"
         raise ConfigError(f"cannot be written: {error.strerror}", where=str(target), hint=cure) from None
-    faults = loading.Faults()
+    faults = Faults()
     loading.load_family(target / "experiment.toml", root, faults)
     faults.raise_all()
     return target

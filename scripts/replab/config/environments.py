@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from replab import files
+from replab.config.faults import nearest_of_all
+from replab.config.values import MOST
 from replab.errors import ConfigError, ConfigErrors, LabError
 from replab.model import FRAMEWORKS, MODES, Cuda, Environment
 from replab.visible import shown
@@ -19,15 +20,11 @@ EVERYTHING = "all"
 
 DEVICES = ("cpu", "cuda")
 
-LONGEST = 200
-"""Characters of a word that is looked for among known ones: comparing costs the square."""
 HIGHEST_ORDER = 10**6
-MOST = 1000
-"""Entries of a list: each is looked up, and told when it is wrong."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")  # a name is part of ids and of file names
 _PYTHON = re.compile(r"3\.\d{1,2}")
-_VERSION = re.compile(r"\d+(\.\d+)+\w*")
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+)+((a|b|rc)[0-9]+)?(\.?(post|dev)[0-9]+)?")  # what ranges of versions are compared with
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _REQUIREMENT = re.compile(r"--no-binary [A-Za-z0-9._-]+|[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]]+\])?\s*([<>=!~]=?.*)?")
 _BASE = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -83,7 +80,7 @@ def select(environments: Sequence[Environment], groups: Mapping[str, Sequence[st
     known = {e.name: (e.name,) for e in environments} | {name: tuple(members) for name, members in groups.items()}
     faults: list[LabError] = [_unknown(word, known) for word in dict.fromkeys(words) if word not in known]
     if not words:
-        faults.append(ConfigError("no environment is asked for", where="environments", hint=_known("", known)))
+        faults.append(ConfigError("no environment is asked for", where="environments", hint=nearest_of_all("", known)))
     if faults:
         raise ConfigErrors(faults)
     chosen = {name for word in words for name in known[word]}
@@ -91,15 +88,7 @@ def select(environments: Sequence[Environment], groups: Mapping[str, Sequence[st
 
 
 def _unknown(word: str, known: Iterable[str]) -> ConfigError:
-    return ConfigError(f"unknown environment or group {shown(word)}", where="environments", hint=_known(word, known))
-
-
-def _known(word: str, known: Iterable[str]) -> str:
-    """The hint to an unknown word: what it may have meant, and what there is."""
-    names = list(known)
-    close = difflib.get_close_matches(word[:LONGEST], names, n=1)
-    listed = f"Known: {', '.join(names)}"
-    return f"Did you mean '{close[0]}'? {listed}" if close else listed
+    return ConfigError(f"unknown environment or group {shown(word)}", where="environments", hint=nearest_of_all(word, known))
 
 
 def _where(file: Path) -> str:
@@ -201,7 +190,7 @@ def _groups(containers: Path, environments: Sequence[Environment], faults: list[
         members = keys.texts(name, _NAME, "the name of an environment")
         for member in members if complete else ():
             if member not in known:
-                keys.fault(name, f"unknown environment '{member}'", _known(member, known))
+                keys.fault(name, f"unknown environment '{member}'", nearest_of_all(member, known))
         groups.setdefault(name, members)
     return groups
 
@@ -220,7 +209,7 @@ class _Keys:
         known = (*required, *optional)
         for key in self.table:
             if key not in known:
-                self.fault(key, "unknown key", _known(key, known))
+                self.fault(key, "unknown key", nearest_of_all(key, known))
         for key in required:
             if key not in self.table:
                 self.fault(key, "this key is missing")
@@ -238,7 +227,7 @@ class _Keys:
         if isinstance(value, str) and value in allowed:
             return value
         if key in self.table:
-            self.fault(key, f"unknown value {shown(value)}", _known(str(value), allowed))
+            self.fault(key, f"unknown value {shown(value)}", nearest_of_all(str(value), allowed))
         return ""
 
     def texts(self, key: str, pattern: re.Pattern[str], expected: str) -> tuple[str, ...]:
@@ -263,7 +252,7 @@ class _Keys:
         values = self.texts(key, re.compile(r"\S+"), "one word")
         for value in values:
             if allowed and value not in allowed:
-                self.fault(key, f"unknown value {shown(value)}", _known(value, allowed))
+                self.fault(key, f"unknown value {shown(value)}", nearest_of_all(value, allowed))
         return values
 
     def whole_number(self, key: str) -> int:

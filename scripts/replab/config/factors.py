@@ -6,13 +6,11 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from replab.config.faults import Faults
 from replab.model import FRAMEWORKS, Case, Factor
 from replab.visible import shown
-
-if TYPE_CHECKING:
-    from replab.config.loading import Faults
 
 EXHAUSTIVE = 5
 """Up to so many factors every subset is run: 32 runs. Beyond, each factor alone and all but each."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shutil
 import stat
 from collections.abc import Iterable, Mapping
@@ -14,27 +13,18 @@ import yaml
 
 from replab import files, ids
 from replab.config import environments, factors as factor_tables, functions, generators as kinds, subjects as subject_tables
+from replab.config.faults import Faults, nearest
+from replab.config.values import MOST, NAME_BYTES, check_texts, value_fault
+from replab.config.variants import FILE as VARIANTS, load_variants
 from replab.engines.gpus import gpus
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, ConfigErrors, LabError
-from replab.model import DTYPES, FRAMEWORKS, IMPL_FILE, MODES, Case, Control, Family, Generator, Lab, Limits, Variant
+from replab.model import DTYPES, IMPL_FILE, MODES, Case, Control, Family, Generator, Lab, Limits, Variant
 from replab.results_folder import ResultsFolder
 from replab.visible import shown, visible
 
 POINTS = {"quick": 2**15, "full": 1_000_000}
 """Elements of an elementwise input: a first run has its answer in minutes, the whole matrix looks closely."""
-VARIANTS = Path("config/variants.toml")
-VARIANT_FIELDS: dict[str, type | tuple[type, ...]] = {
-    "title": str,
-    "question": str,
-    "threads": int,
-    "frameworks": list,
-    "environments": list,
-    "modes": list,
-    "variables": dict,
-    "switches": dict,
-    "effect": dict,
-}
 DEVICES = ("auto", "cpu", "cuda")
 """What the key ``devices`` may say."""
 MEASUREMENTS = ("time", "body_runs", "retrace", "memory", "debug", "accumulate")
@@ -58,13 +48,8 @@ FACTORS = 32
 INPUTS = 64
 SPECIAL_INPUTS = 5
 """Inputs of a case with special values: all combinations of them are tried, 32 768 with five."""
-THREADS = 1024
-NESTED = 4
-"""Depth of lists in a parameter: paddings are lists of pairs."""
-TEXT = 10_000
-"""Characters of a text that is a parameter or a variable."""
-PATH_BYTES, NAME_BYTES = 1024, 255
-"""Bytes of a path and of one name in it: file systems end at 4096 and 255, and the lab's own names, of up to 200 bytes, come below."""
+PATH_BYTES = 1024
+"""Bytes of a path: file systems end at 4096, and the lab's own names, of up to 200 bytes, come below."""
 INTEGER_DTYPES = ("int32", "int64", "bool")
 DEFAULTS: dict[str, Any] = {
     "environments": "core",
@@ -111,30 +96,6 @@ CASE_FIELDS: dict[str, type | tuple[type, ...]] = {
     "measure_compiled": list,
     "drawn": bool,
 }
-
-
-class Faults:
-    """Collects faults so that a reader sees all of them at once."""
-
-    def __init__(self) -> None:
-        self.found: list[LabError] = []
-
-    def add(self, problem: str, *, where: str, hint: str = "") -> None:
-        """Note one fault."""
-        self.found.append(ConfigError(problem, where=where, hint=hint))
-
-    def raise_all(self) -> None:
-        """Raise ``ConfigErrors`` when there is any fault."""
-        if self.found:
-            raise ConfigErrors(self.found)
-
-
-def nearest(word: object, known: Iterable[str]) -> str:
-    """A hint that names the closest known word, or all of them."""
-    choices = sorted(known)
-    word = word[:NAME_BYTES] if isinstance(word, str) else ""
-    close = difflib.get_close_matches(word, choices, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(choices)}"
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -297,7 +258,7 @@ def _check_path(value: object, root: Path, where: str, faults: Faults, *, folder
 def words(value: object) -> list[str]:
     """A setting that may be one word, several words in one string, or a list of words."""
     found = value.replace(",", " ").split() if isinstance(value, str) else value
-    if isinstance(found, list | tuple) and all(isinstance(word, str) for word in found) and len(found) <= environments.MOST:
+    if isinstance(found, list | tuple) and all(isinstance(word, str) for word in found) and len(found) <= MOST:
         return list(found)
     raise ConfigError(f"must be a name or a list of names, not {shown(value)}")
 
@@ -305,7 +266,7 @@ def words(value: object) -> list[str]:
 def folders(value: object) -> list[str]:
     """The setting ``experiments``: a path, several with commas between them, or a list of paths; blanks are parts of paths."""
     found = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-    if not isinstance(found, list | tuple) or not all(isinstance(part, str) for part in found) or len(found) > environments.MOST:
+    if not isinstance(found, list | tuple) or not all(isinstance(part, str) for part in found) or len(found) > MOST:
         raise ConfigError(f"must be a folder or a list of folders, not {shown(value)}", where="experiments")
     if not found:
         raise ConfigError("names no folder", where="experiments", hint="Say where families lie: experiments=FOLDER")
@@ -313,7 +274,7 @@ def folders(value: object) -> list[str]:
 
 
 def _load_variants(wanted: object, path: Path, faults: Faults) -> tuple[Variant, ...]:
-    known = {"default": Variant(name="default", title="as the framework ships it, one thread"), **_declared_variants(path, faults)}
+    known = load_variants(path, faults)
     try:
         names = words(wanted)
     except ConfigError as error:
@@ -324,115 +285,6 @@ def _load_variants(wanted: object, path: Path, faults: Faults) -> tuple[Variant,
         if name not in known:
             faults.add(f"there is no variant {shown(name)}", where="config: variants", hint=nearest(name, known))
     return tuple(known[name] for name in names if name in known)
-
-
-def _declared_variants(path: Path, faults: Faults) -> dict[str, Variant]:
-    """The variants of ``config/variants.toml``; a laboratory without that file has only the default."""
-    try:
-        data = files.read_toml(path, where=str(VARIANTS))
-    except FileNotFoundError:
-        return {}
-    except LabError as error:
-        faults.found.append(error)
-        return {}
-    found = {}
-    for name, fields in data.items():
-        where = f"{VARIANTS}: {name}"
-        before = len(faults.found)
-        if fault := ids.check_name(name, "a variant"):
-            faults.found.append(fault.within(where))
-        if not isinstance(fields, dict) or name == "default":
-            faults.add("must be a table, and `default` cannot be declared", where=where)
-            continue
-        _check_variant(fields, where, faults)
-        if len(faults.found) == before:
-            lists = {key: tuple(value) for key, value in {"frameworks": FRAMEWORKS, **fields}.items() if isinstance(value, list | tuple)}
-            rest: dict[str, Any] = {**fields, **lists}
-            found[name] = Variant(name=name, **rest)
-    return found
-
-
-def _check_variant(fields: Mapping[str, Any], where: str, faults: Faults) -> None:
-    """The fields of one table of ``variants.toml``."""
-    for key, value in fields.items():
-        if key not in VARIANT_FIELDS:
-            faults.add(f"unknown key {shown(key)}", where=where, hint=nearest(key, VARIANT_FIELDS))
-        elif not isinstance(value, VARIANT_FIELDS[key]) or isinstance(value, bool):
-            faults.add(f"{key} must be a {getattr(VARIANT_FIELDS[key], '__name__', 'value')}, not {shown(value)}", where=where)
-        elif isinstance(value, list):
-            _check_texts(value, f"{where}: {key}", faults)
-        elif key == "threads" and not kinds.is_whole(value, 1, THREADS):
-            faults.add(f"threads must be 1 to {THREADS}, not {shown(value)}", where=where)
-        elif isinstance(value, dict):
-            for framework, table in value.items():
-                _check_switches(key, framework, table, f"{where}: {key}", faults)
-    for framework in _strings(fields.get("frameworks", ())):
-        if framework not in FRAMEWORKS:
-            faults.add(f"there is no framework {shown(framework)}", where=f"{where}: frameworks", hint=nearest(framework, FRAMEWORKS))
-
-
-def _check_switches(key: str, framework: str, table: object, where: str, faults: Faults) -> None:
-    """What a variant sets, or must be found to have set, in one framework."""
-    if framework not in FRAMEWORKS:
-        faults.add(f"there is no framework {shown(framework)}", where=where, hint=nearest(framework, FRAMEWORKS))
-    elif not isinstance(table, dict):
-        faults.add(f"must be a table, not {shown(table)}", where=f"{where}.{framework}")
-    else:
-        for name, value in table.items():
-            fault = "" if name.isprintable() and name and "=" not in name else "is no name"
-            fault = fault or (variable_fault(value) if key == "variables" else value_fault(value))
-            if fault:
-                faults.add(fault, where=f"{where}.{framework}.{name}")
-
-
-def _strings(value: object) -> list[str]:
-    """The texts of a list; what is none is told elsewhere."""
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []
-
-
-def _check_texts(value: object, where: str, faults: Faults) -> None:
-    """A list of different texts."""
-    seen = set()
-    if isinstance(value, list) and len(value) > environments.MOST:
-        faults.add(f"has {len(value)} entries, and may have {environments.MOST}", where=where)
-        return
-    for one in value if isinstance(value, list) else ():
-        if not isinstance(one, str) or not one or len(one) > NAME_BYTES:
-            faults.add(f"must be a list of names, not of {shown(one)}", where=where)
-        elif one in seen:
-            faults.add(f"{shown(one)} stands there more than once", where=where)
-        else:
-            seen.add(one)
-
-
-def variable_fault(value: object) -> str:
-    """Why a value cannot be that of an environment variable."""
-    if not isinstance(value, str) or len(value) > TEXT:
-        return f"must be a text of at most {TEXT} characters, not {shown(value)}"
-    return "" if value.isprintable() else f"has characters that a variable cannot carry: {shown(value)}"
-
-
-def value_fault(value: object, depth: int = 0) -> str:
-    """Why a value cannot go from a configuration to reference and implementations; nothing when it can.
-
-    It travels as JSON, where infinities and NaN have a form of their own, and is part of keys: so numbers of 64 bits, texts, true and
-    false, and lists of these. Not dates and times, which JSON lacks, and not tables, whose order frameworks would have to know.
-    """
-    match value:
-        case bool() | float():
-            return ""
-        case int():
-            return "" if -kinds.INT64 <= value < kinds.INT64 else f"is {shown(value)}, and a whole number has 64 bits"
-        case str():
-            if len(value) > TEXT or any("\ud800" <= one <= "\udfff" for one in value):
-                return f"must be a text of at most {TEXT} characters without lone surrogates, not {shown(value)}"
-            return ""
-        case list():
-            if depth >= NESTED:
-                return f"has lists in more than {NESTED} levels"
-            return next((fault for one in value if (fault := value_fault(one, depth + 1))), "")
-        case _:
-            return f"is a {type(value).__name__}, which cannot be passed on: numbers, texts, true, false and lists of these can"
 
 
 def _load_families(settings: Mapping[str, Any], root: Path, faults: Faults, *, checked: bool) -> tuple[Family, ...]:
@@ -576,7 +428,7 @@ def _load_case(
         elif not isinstance(value, CASE_FIELDS[key]) or (isinstance(value, bool) and CASE_FIELDS[key] is int):
             faults.add(f"{key} must be a {getattr(CASE_FIELDS[key], '__name__', 'value')}, not {shown(value)}", where=where)
         elif isinstance(value, list):
-            _check_texts(value, f"{where}: {key}", faults)
+            check_texts(value, f"{where}: {key}", faults)
     if len(faults.found) > before:
         return []
     inputs: dict[str, Generator] = {}

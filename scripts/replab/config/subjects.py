@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from replab.config import factors as factor_tables
+from replab.config.faults import Faults, nearest
 from replab.model import Factor
 from replab.visible import shown
-
-if TYPE_CHECKING:
-    from replab.config.loading import Faults
 
 OWN = frozenset({"title", "subject", "plant", "control"})
 """Fields that every case says for itself."""
@@ -35,8 +32,6 @@ NOTHING = Subject()
 
 def load_subjects(data: Mapping[str, object], place: str, known: Collection[str], faults: Faults) -> dict[str, Subject]:
     """The tables ``[subjects.<name>]`` of a family; ``known`` are the fields of a case."""
-    from replab.config.loading import nearest  # noqa: PLC0415 (it reads subjects)
-
     subjects = {}
     for name, fields in data.items():
         where = f"{place}: subjects.{name}"
@@ -67,8 +62,6 @@ def complete(
 
     ``plant = { gate_order = "figo" }`` becomes the control that it stands for; so nobody else need know of ``subject`` and ``plant``.
     """
-    from replab.config.loading import nearest  # noqa: PLC0415 (it reads subjects)
-
     subject = NOTHING
     name = fields.get("subject", defaults.get("subject"))
     if isinstance(name, str) and name not in subjects:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import contained, files, ids, resources, texts
-from replab.config.loading import Faults, nearest
+from replab.config.faults import Faults, nearest
 from replab.engines.base import Engine
 from replab.engines.run_once import TIMED_OUT, run_once
 from replab.engines.sandbox import Built, Sandbox

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
+from replab import texts
 from replab.engines.apptainer import ApptainerEngine
 from replab.engines.base import Engine
 from replab.engines.docker import DockerEngine
@@ -33,6 +33,6 @@ def get_engine(name: str, *, python: Path | None = None) -> Engine:
         case "apptainer":
             return ApptainerEngine()
         case _:
-            close = difflib.get_close_matches(name, ENGINES, n=1)
-            guess = f"Did you mean '{close[0]}'? " if close else ""
+            close = texts.closest(name, ENGINES)
+            guess = f"Did you mean '{close}'? " if close else ""
             raise ConfigError(f"unknown engine '{name}'", where="engine", hint=f"{guess}Known: {', '.join(ENGINES)}")

@@ -11,6 +11,7 @@ from typing import Any
 
 from replab import ids
 from replab.config import loading
+from replab.config.faults import nearest
 from replab.engines import installed
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, StoreError
@@ -76,7 +77,7 @@ def allowed(value: object) -> frozenset[str]:
         raise PublishError(error.problem, where="allow", hint=f"Known: {', '.join(KINDS)}") from None
     for name in names:
         if name not in KINDS:
-            raise PublishError(f"{name!r} is nothing that can be allowed", where="allow", hint=loading.nearest(name, KINDS))
+            raise PublishError(f"{name!r} is nothing that can be allowed", where="allow", hint=nearest(name, KINDS))
     return frozenset(names)
 
 
