@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 import tomllib
@@ -57,6 +58,12 @@ def walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
             yield name, entry
             if entry.is_dir(follow_symlinks=False):
                 waiting.append((f"{name}/", depth + 1))
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, read piece by piece. Raises ``OSError``."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_file(path: Path) -> bool:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from replab.run import cgroup, supervise
+from replab.run import cgroup
 from replab.run.cgroup import GROUPS, MOUNTS, oom_kills
+from replab.run.supervise.sandbox import FROM_OUTSIDE
 
 V1_MOUNT = "35 31 0:32 {root} {place} rw,relatime shared:9 - cgroup cgroup rw,memory\n"
 V2_MOUNT = "41 31 0:38 {root} {place} rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n"
@@ -105,4 +106,4 @@ def test_a_kill_by_the_limit_of_the_job_is_counted(small_group: Path) -> None:
 
 
 def test_signals_of_schedulers_are_looked_at_twice() -> None:
-    assert set(supervise.FROM_OUTSIDE) == {signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP}
+    assert set(FROM_OUTSIDE) == {signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP}

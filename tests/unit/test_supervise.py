@@ -21,7 +21,10 @@ from probe_requests import PROBE, RequestBuilder  # its folder is on the path fr
 from replab import sealed
 from replab.errors import SandboxError
 from replab.model import Limits, Status
-from replab.run.supervise import MARK, OUTPUT_MB, REPLACED, TWICE, Summary, run_batch
+from replab.run.supervise import Summary, run_batch
+from replab.run.supervise.batch import TWICE
+from replab.run.supervise.processes import MARK
+from replab.run.supervise.sandbox import OUTPUT_MB, REPLACED
 from replab.store.store import Store
 
 LIMITS = Limits(seconds=1.5, memory_mb=600)
@@ -159,7 +162,7 @@ def test_a_cell_killed_by_a_limit_of_the_job_is_not_blamed(bench: Bench, monkeyp
     """The kernel counts a process killed for memory while the sandbox ran: the batch ends with an error, the cell has no record."""
     killed = bench.cell("kills_itself")
     counts = iter([0, 1])
-    monkeypatch.setattr("replab.run.supervise.oom_kills", lambda: next(counts))
+    monkeypatch.setattr("replab.run.supervise.sandbox.oom_kills", lambda: next(counts))
     with pytest.raises(SandboxError) as caught:
         bench.run()
     assert str(caught.value) == (

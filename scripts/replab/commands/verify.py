@@ -183,9 +183,7 @@ def _truth_fault(path: Path) -> str:
 
 def _name_fault(path: Path) -> str:
     """The same of a file that is named by the hash of its bytes."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return "" if digest == path.stem else "does not have the hash that it is named by"
+    return "" if files.sha256_of(path) == path.stem else "does not have the hash that it is named by"
 
 
 def _seal_fault(path: Path) -> str:

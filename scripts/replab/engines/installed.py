@@ -26,6 +26,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from replab.files import sha256_of
 from replab.locks import interpreters
 
 RUN = "REPLAB_RUN"
@@ -193,7 +194,7 @@ def list_files(folder: Path) -> Files:
         else:
             found[name] = [0, _ODD]
     with ThreadPoolExecutor(min(READERS, len(os.sched_getaffinity(0)))) as pool:
-        hashed = pool.map(lambda one: _sha256(folder / one[0]), regular)
+        hashed = pool.map(lambda one: sha256_of(folder / one[0]), regular)
         found |= {name: [size, digest] for (name, size), digest in zip(regular, hashed, strict=True)}
     return dict(sorted(found.items()))
 
@@ -255,7 +256,7 @@ def own_packages(folder: Path) -> list[str]:
 
     def problem(path: str) -> str:
         try:
-            file = [0, _sha256(Path(path))]
+            file = [0, sha256_of(Path(path))]
         except OSError:
             return f"{_inside(folder, path)} is gone"
         return "" if any(_as_said(Path(path), file, one) for one in named[path]) else f"{_inside(folder, path)} was changed"
@@ -284,11 +285,6 @@ def _walk(folder: Path) -> Iterator[Path]:
         here = Path(top)
         yield from (here / name for name in names if here != folder or name not in (MARKER, LIST))
         yield from (here / name for name in folders if (here / name).is_symlink())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _rows(record: Path) -> list[tuple[str, str]]:

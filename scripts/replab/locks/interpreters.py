@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from replab.errors import EnvironmentUnavailable
+from replab.files import sha256_of
 from replab.locks.uv_tool import UvFailed, run_uv
 
 # A Python compiled without these headers at hand starts, but NumPy cannot be imported in it.
@@ -80,8 +81,8 @@ def describe(python: Path, *, where: str) -> dict[str, str]:
         done = subprocess.run([str(python), "-I", "-c", _DESCRIBE], capture_output=True, text=True, timeout=60, check=True)
         found: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
         found["name"] = Path(found["path"]).name
-        found["sha256"] = _sha256(found["path"])
-        found["library_sha256"] = _sha256(found["library_path"]) if found["library_path"] else ""
+        found["sha256"] = sha256_of(Path(found["path"]))
+        found["library_sha256"] = sha256_of(Path(found["library_path"])) if found["library_path"] else ""
         found["modules_sha256"] = _modules(found["modules_path"])
         found["touched"] = touched(found)
     except (OSError, subprocess.SubprocessError, ValueError, LookupError) as error:
@@ -109,7 +110,7 @@ def another(python: Path, before: Mapping[str, str], *, thorough: bool = False) 
             return ""
         else:
             library = before["library_path"]
-            same = _sha256(here) == before["sha256"] and (not library or _sha256(library) == before["library_sha256"])
+            same = sha256_of(Path(here)) == before["sha256"] and (not library or sha256_of(Path(library)) == before["library_sha256"])
             same = same and _modules(before["modules_path"]) == before["modules_sha256"]
     except (OSError, KeyError, EnvironmentUnavailable):
         same = False
@@ -133,7 +134,7 @@ def _modules(folder: str) -> str:
     """Of the standard library: a digest of its sources and compiled modules."""
     total = hashlib.sha256()
     for path in _module_files(folder):
-        total.update(f"{path.relative_to(folder)} {_sha256(path)}\n".encode("utf-8", "surrogateescape"))
+        total.update(f"{path.relative_to(folder)} {sha256_of(path)}\n".encode("utf-8", "surrogateescape"))
     return total.hexdigest()
 
 
@@ -141,11 +142,6 @@ def _module_files(folder: str) -> Iterator[Path]:
     for top, folders, names in os.walk(folder):
         folders[:] = sorted(set(folders) - _NOT_ITS_OWN)
         yield from (Path(top, name) for name in sorted(names) if name.endswith((".py", ".so")))
-
-
-def _sha256(path: str | Path) -> str:
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _candidates(python: str, shell: Mapping[str, str]) -> Iterator[Path]:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from replab import files
+from replab.files import sha256_of
 from replab.publish.errors import PublishError, TamperedError
-from replab.store.ledger import hash_of
 from replab.visible import shown
 
 SUMS = "SHA256SUMS"
@@ -22,7 +22,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 def of_file(path: Path) -> str:
     """SHA-256 of a file, read in blocks."""
-    return hash_of(path)
+    return sha256_of(path)
 
 
 def of_folder(folder: Path) -> dict[str, str]:

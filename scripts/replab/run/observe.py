@@ -16,7 +16,8 @@ from replab.engines.sandbox import Built, Sandbox
 from replab.errors import EnvironmentUnavailable, SandboxError
 from replab.model import IMPORT_SECONDS, Environment, Lab
 from replab.run.requests import PROBE
-from replab.run.supervise import JOURNAL, NOT_ISOLATED
+from replab.run.supervise.journal import JOURNAL
+from replab.run.supervise.sandbox import NOT_ISOLATED
 
 
 def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, device: str = "cpu") -> dict[str, Any]:

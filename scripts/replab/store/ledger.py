@@ -16,6 +16,7 @@ from typing import Any
 
 from replab import sealed
 from replab.errors import StoreError
+from replab.files import sha256_of
 from replab.results_folder import ResultsFolder
 from replab.store.store import write_atomically
 
@@ -92,7 +93,7 @@ class Ledger:
         full = path.absolute()
         if full not in self._hashes:
             try:
-                self._hashes[full] = hash_of(full)
+                self._hashes[full] = sha256_of(full)
             except OSError:
                 self._hashes[full] = ""
         return self._hashes[full]
@@ -231,12 +232,6 @@ def _book(path: Path) -> Ledger | None:
     return None
 
 
-def hash_of(path: Path) -> str:
-    """SHA-256 (hex) of a file. Raises ``OSError``."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
@@ -249,7 +244,7 @@ def _made(path: Path) -> Made:
     stat = _stat(path)
     if stat is None:
         raise StoreError("was not made", where=str(path))
-    return Made(sha256=hash_of(path), stat=stat)
+    return Made(sha256=sha256_of(path), stat=stat)
 
 
 def _stat(path: Path) -> Stat | None:

@@ -1,0 +1,116 @@
+"""The processes of a sandbox: how they are bound when they begin, marked, found again, and ended whatever they did to hide."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import re
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from replab.model import Limits
+
+MARK = "REPLAB_SANDBOX"
+"""Environment variable that names the staging folder: marks every process of a sandbox, also those that left its process group."""
+MARK_LIMIT, MARK_BASE, MARK_BYTES = resource.RLIMIT_RTTIME, 2**60, 6
+"""The same mark as a limit that bounds nothing (time of real-time scheduling, in microseconds): it is inherited by processes that clear
+their variables and leave their session, and can be read from outside."""
+ADDRESS_MARGIN_MB = 2048
+"""Data segments may exceed the memory limit by this: thread stacks and reserved, never touched memory count there."""
+END_SECONDS = 5.0
+"""How long processes that make others are hunted."""
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def bound_child(limits: Limits, parent: int, *, bound_memory: bool, mark: int | None) -> Callable[[], None]:
+    """What the child does before it becomes the sandbox: die with its supervisor, no core files, no allocation far beyond the limit."""
+    data = (limits.memory_mb + ADDRESS_MARGIN_MB) * 2**20
+
+    def prepare() -> None:
+        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the line above
+            os._exit(1)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if mark is not None:
+            with contextlib.suppress(OSError, ValueError):  # somebody has set it lower: the variable is the only mark then
+                resource.setrlimit(MARK_LIMIT, (mark, mark))
+        if bound_memory:  # GPU runtimes reserve far more than they use
+            resource.setrlimit(resource.RLIMIT_DATA, (data, data))
+
+    return prepare
+
+
+def sweep(staging: Path, *, reap: bool = False) -> None:
+    """Kill what is left of earlier sandboxes of this staging folder: processes that a supervisor killed at once could not end.
+
+    ``reap``: those that lost their own parent have become children of this process, which waits for them.
+    """
+    end, killed = time.monotonic() + END_SECONDS, set[int]()
+    while (found := marked(staging)) and time.monotonic() < end:
+        for pid in found:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        killed.update(found)
+        time.sleep(0.005)
+    while reap and killed and time.monotonic() < end:
+        killed = {pid for pid in killed if _is_child(pid)}
+        time.sleep(0.005 if killed else 0.0)
+
+
+def _is_child(pid: int) -> bool:
+    """Whether a process is a child of this one that has not ended yet; one that has is waited for."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == 0
+    except ChildProcessError:
+        return False
+
+
+def limit_of(staging: Path) -> int:
+    """The limit that marks the processes of a staging folder."""
+    return MARK_BASE + int.from_bytes(hashlib.sha256(os.fsencode(staging)).digest()[:MARK_BYTES], "big")
+
+
+def limit_mark(pid: int) -> int:
+    """The mark of a process of a sandbox; 0 for any other process, and for one that has ended."""
+    with contextlib.suppress(OSError, ValueError):
+        found = re.search(r"^Max realtime timeout +\S+ +(\d+) ", Path(f"/proc/{pid}/limits").read_text(encoding="ascii"), re.MULTILINE)
+        if found is not None and MARK_BASE <= int(found[1]) < MARK_BASE + 256**MARK_BYTES and _runs(pid):
+            return int(found[1])
+    return 0
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process has not ended; one that nobody has waited for is still listed."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0] not in "ZX"
+
+
+def marked(staging: Path) -> list[int]:
+    """Processes of sandboxes of this staging folder, but this one."""
+    variable, number = f"{MARK}={staging}".encode(), limit_of(staging)
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
+        variables: list[bytes] = []
+        with contextlib.suppress(OSError):
+            variables = (folder / "environ").read_bytes().split(b"\0")
+        if pid != os.getpid() and (variable in variables or limit_mark(pid) == number):
+            found.append(pid)
+    return found
+
+
+@contextlib.contextmanager
+def orphans_come_here() -> Iterator[None]:
+    """Processes of a sandbox that lose their parent become children of this process, and not of the first one of the machine."""
+    before = ctypes.c_int()
+    _LIBC.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
+    _LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        _LIBC.prctl(PR_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)

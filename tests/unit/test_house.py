@@ -1,0 +1,90 @@
+"""How the house is built: no module needs itself on the way through others."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGES = ("replab", "snakemake_logger_plugin_replab")
+KNOWN = (
+    frozenset({"replab.config.factors", "replab.config.loading"}),
+    frozenset({"replab.run.apptainer_jobs", "replab.run.batch"}),
+    frozenset({"snakemake_logger_plugin_replab.messages", "snakemake_logger_plugin_replab.state"}),
+)
+"""Circles that are still there."""
+
+
+def modules_of(folder: Path) -> dict[str, Path]:
+    """Every module below ``folder`` by its dotted name."""
+    found: dict[str, Path] = {}
+    for package in PACKAGES:
+        for path in sorted((folder / package).rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(module: str, path: Path, known: Mapping[str, Path]) -> Iterator[str]:
+    """The modules that a file imports, wherever in it the statement stands; a package only where the name is one of its own."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            above = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            source = ".".join(part for part in (above, node.module) if part)
+            for alias in node.names:
+                name = f"{source}.{alias.name}"
+                if name in known:
+                    yield name
+                elif source in known:
+                    yield source
+
+
+def circles(arrows: Mapping[str, set[str]]) -> list[list[str]]:
+    """One circle after the other, each opened at its last arrow before the next is looked for."""
+    left = {module: set(others) for module, others in arrows.items()}
+    found: list[list[str]] = []
+    while True:
+        try:
+            TopologicalSorter(left).prepare()
+        except CycleError as error:
+            circle: list[str] = error.args[1][::-1]  # each imports the next one
+            found.append(circle)
+            left[circle[-2]].discard(circle[-1])
+        else:
+            return found
+
+
+@pytest.fixture(scope="module")
+def arrows(root: Path) -> dict[str, set[str]]:
+    """Which module imports which."""
+    known = modules_of(root / "scripts")
+    assert {name.partition(".")[0] for name in known} == set(PACKAGES)
+    return {name: set(imported(name, path, known)) - {name} for name, path in known.items()}
+
+
+def test_no_module_needs_itself(arrows: dict[str, set[str]]) -> None:
+    unknown = [circle for circle in circles(arrows) if frozenset(circle) not in KNOWN]
+    assert not unknown, "\n".join(" -> ".join(circle) for circle in unknown)
+
+
+def test_a_circle_that_was_opened_is_known_no_more(arrows: dict[str, set[str]]) -> None:
+    assert {frozenset(circle) for circle in circles(arrows)} >= set(KNOWN)
+
+
+def test_a_circle_is_found_also_where_an_import_waits_inside_of_a_function(tmp_path: Path) -> None:
+    package = tmp_path / PACKAGES[0]
+    (package / "deep").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "deep" / "__init__.py").write_text("")
+    (package / "a.py").write_text("import os\nfrom replab.deep import b\n")
+    (package / "deep" / "b.py").write_text("def late():\n    from .c import word\n    return word\n")
+    (package / "deep" / "c.py").write_text("word = 1\nfrom .. import a\n")
+    known = modules_of(tmp_path)
+    found = circles({name: set(imported(name, path, known)) for name, path in known.items()})
+    assert [frozenset(circle) for circle in found] == [frozenset({"replab.a", "replab.deep.b", "replab.deep.c"})]
