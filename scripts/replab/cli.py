@@ -141,11 +141,16 @@ def cell(
     environments: Environments = None,
     families: Families = None,
     config: Settings = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Tell only what failed, and results that rounding does not explain.")] = False,
+    form: Annotated[str, typer.Option("--format", metavar="table|json|csv", help="For readers, or for programs.")] = "table",
+    wide: Annotated[bool, typer.Option("--wide", help="Whole ids, times and bits, however narrow the terminal is.")] = False,
 ) -> None:
     """Run the matching cells now, and only these, and say how far they are from the truth."""
     from replab.commands import cell as command, common
+    from replab.commands.cell_results import Asked
 
-    command.run(common.open_lab(environments, families, config or ()), pattern)
+    asked = Asked(format=form, failed=failed, wide=wide)
+    command.run(common.open_lab(environments, families, config or ()), pattern, asked)
 
 
 @app.command()

@@ -90,6 +90,6 @@ class Unforeseen(LabError):
 
 
 class CellsFailed(LabError):
-    """Cells were run, and none of them gave a result."""
+    """Cells were run, and one of them at least failed."""
 
     exit_code = 15

@@ -99,19 +99,39 @@ def test_no_cores_and_fewer_are_refused_before_anything_starts(command: list[str
     assert not (tmp_path / "results").exists()
 
 
-def test_cells_that_all_fail_have_a_code_of_their_own_and_one_that_does_not_is_enough(command: list[str], tmp_path: Path) -> None:
+def cell(command: list[str], pattern: str, *more: str) -> list[str]:
+    """The command that runs cells of the same lab with no workflow."""
     given = [word for setting in command[command.index("--config") + 1 :] for word in ("-c", setting)]
+    return [sys.executable, "-m", "replab.cli", "cell", pattern, *given, *more]
+
+
+def test_a_cell_that_fails_gives_a_code_of_its_own_whatever_the_others_do(command: list[str], tmp_path: Path) -> None:
     impl = tmp_path / "experiments" / "waits" / "impl_numpy.py"
     impl.write_text("def quick(x):\n    raise ValueError('\\x1b[2J no')\n\n\ndef slow(x):\n    return x\n")
-    for pattern, code in (("waits.quick", CellsFailed.exit_code), ("waits.*", 0)):
-        done = subprocess.run(
-            [sys.executable, "-m", "replab.cli", "cell", pattern, *given],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    for pattern, code, said in (
+        ("waits.quick", CellsFailed.exit_code, "1 of 1 cell failed"),
+        ("waits.slow", 0, ""),
+        ("waits.*", CellsFailed.exit_code, "1 of 2 cells failed"),
+    ):
+        done = subprocess.run(cell(command, pattern), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == code, done.stdout + done.stderr
+        assert said in done.stderr
         assert "\x1b" not in done.stdout + done.stderr
     assert "1 error: ValueError" in done.stdout
+    assert done.stdout.splitlines()[1].startswith("waits.quick:"), "the worst comes first"
+
+
+def test_ctrl_c_in_a_single_cell_keeps_what_is_finished_and_says_so(command: list[str], tmp_path: Path) -> None:
+    with start(cell(command, "waits.*")) as process:
+        assert process.stdout is not None
+        end = time.monotonic() + 300
+        while not [*(tmp_path / "results" / "store" / "cells").rglob("*.safetensors")]:
+            assert process.poll() is None, process.stdout.read()
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED, said
+    assert said.splitlines()[-1] == "replab: interrupted; finished cells are kept"
+    assert "Traceback" not in said
+    assert len([*(tmp_path / "results" / "store" / "cells").rglob("*.safetensors")]) == 1

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from rich.text import Text
 
@@ -106,6 +107,11 @@ ERRORS = (
     ("new", "x" * 61),
     ("new", "family", "--folder", "config/config.yaml"),
     ("pin", "tf-9", "--check"),
+    ("pin", "-e", "tf-9", "--check"),
+    ("verify", "-e", "tf-9"),
+    ("explain", "mine.softsign", "-e", "tf-9"),
+    ("explain", "mine.softsign", "-f", "yours"),
+    ("bundle", "-e", "tf-9"),
     ("verify",),
 )
 
@@ -495,6 +501,20 @@ def test_explain_wants_one_cell() -> None:
         explain.find(rows(), "ops.exp@tf-2.4")
     with pytest.raises(ConfigError, match=r"^no cell of the last run matches 'ops\.sin'"):
         explain.find(rows(), "ops.sin")
+
+
+def test_explain_looks_among_some_environments_and_families(lab: Path, here: Here) -> None:
+    (lab / "results").mkdir()
+    pd.DataFrame(rows()).to_parquet(lab / "results" / "cells.parquet")
+    both = here("explain", "ops.exp@*:eager")
+    assert "2 cells match 'ops.exp@*:eager'" in both.stderr
+    assert here("explain", "ops.exp@*:eager", "-e", "tf-1.15").stdout.startswith("ops.exp:float32:d0@tf-1.15:eager:default:cpu\n")
+    assert "no cell of the last run matches" in here("explain", "ops.exp@*:eager", "-f", "mine").stderr
+
+
+def test_explain_names_the_cause(lab: Path, here: Here) -> None:
+    rows_ = [row | {"cause": "epsilon = 1e-05"} for row in rows()]
+    assert "  cause: epsilon = 1e-05" in explain.explain(rows_, "ops.exp:float32:d0@tf-1.15:eager:default:cpu")
 
 
 def test_help_does_not_wait_for_the_heavy_libraries() -> None:

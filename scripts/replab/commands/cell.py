@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from replab import ids
-from replab.commands.common import console, environment_of, nothing_matches, planned, show
+from replab.commands.cell_results import FAILED, Asked, Row, tell
+from replab.commands.common import doing, environment_of, nothing_matches, planned
 from replab.engines.registry import get_engine
 from replab.errors import CellsFailed, EnvironmentUnavailable, StoreError
 from replab.freshness import jobs
 from replab.judge.cells import Judge
 from replab.model import Cell, Lab, Status
 from replab.plan import planning
-from replab.report.data.words import number, plural, seconds
+from replab.report.data.words import plural
 from replab.results_folder import ResultsFolder
 from replab.run.batch import run_batch_job
 from replab.run.requests import write_inputs
@@ -26,47 +27,46 @@ from replab.store.ledger import Ledger
 from replab.store.store import write_atomically
 from replab.workflow import steps
 
-FAILED = frozenset({Status.ERROR, Status.TIMEOUT, Status.OOM, Status.CRASHED})
-"""Statuses of a cell that was run in vain; what is unsupported or skipped was never to give a result."""
 
+def run(lab: Lab, pattern: str, asked: Asked) -> None:
+    """Run the cells that match ``pattern`` and are not in the store, and tell what came of each.
 
-def run(lab: Lab, pattern: str) -> None:
-    """Run the cells that match ``pattern`` and are not in the store, and print a line for each with its verdict.
-
-    Raises ``ConfigError`` when nothing matches, ``CellsFailed`` when no cell gave a result, and what the steps of the workflow raise.
+    Raises ``ConfigError`` when nothing matches, ``CellsFailed`` when a cell failed, and what the steps of the workflow raise.
     """
+    asked.check()
     cells = planned(lab, pattern)
     cells = [cell for cell in cells if cell.variant == "default"] or cells  # variants only when they are asked for
     if not cells:
         raise nothing_matches(lab, pattern)
     small = restrict(lab, cells)
     lab.results.share("store", small.results)
-    out = console()
-    with out.status("preparing") as status:
+    with doing("preparing") as say:
         for environment in small.environments:
-            status.update(f"environment {environment.name}")
+            say(f"environment {environment.name}")
             _prepare(lab, small.results, environment.name)
         for family in small.families:
-            status.update(f"inputs of {family.name}")
+            say(f"inputs of {family.name}")
             index = write_inputs(family, small.points, small.results.input_data, limits=small.limits)
             write_atomically(small.results.inputs(family.name), json.dumps(index, sort_keys=True).encode())
         for batch in planning.batches(small):
             name = ids.batch_id(batch)
-            status.update(f"cells of {batch.family} in {batch.environment}")
+            say(f"cells of {batch.family} in {batch.environment}")
             run_batch_job(small, batch, manifest=small.results.manifest(ids.batch_id(batch)), log=small.results.log(name))
-        rows = []
+        rows, pairs = list[Row](), list[Row]()
         for family in small.families:
-            status.update(f"truth and verdicts of {family.name}")
+            say(f"truth and verdicts of {family.name}")
             for shard in range(planning.shards(family)):
-                rows += Judge(small, family).run(shard).cells
+                judged = Judge(small, family).run(shard)
+                rows += judged.cells
+                pairs += judged.pairs
     tables.write(small.results.table("cells"), rows, tables.CELLS, ["id", "output"])
     wanted = {str(ids.cell_id(cell)) for cell in cells}
-    told = [row for row in sorted(rows, key=lambda row: (row["id"], row["output"])) if row["id"] in wanted]
-    _print(told)
-    statuses = {row["status"] for row in told}
-    if Status.OK not in statuses and statuses & FAILED:
-        names = {row["id"] for row in told if row["status"] in FAILED}
-        raise CellsFailed(f"none of {plural(len(wanted), 'cell')} gave a result, {len(names)} failed", hint="The reasons stand above")
+    told = [row for row in rows if row["id"] in wanted]
+    ported = {one.name for one in lab.environments if one.framework != "numpy"}  # who moves a model moves it between the other two
+    met = [row for row in pairs if row["axis"] == "framework" and {row["left_environment"], row["right_environment"]} <= ported]
+    tell(told, [row for row in met if {row["left"], row["right"]} <= wanted], asked)
+    if failed := {row["id"] for row in told if row["status"] in FAILED}:
+        raise CellsFailed(f"{len(failed)} of {plural(len(wanted), 'cell')} failed", hint="The reasons stand above")
 
 
 def restrict(lab: Lab, cells: Iterable[Cell]) -> Lab:
@@ -125,28 +125,3 @@ def _read(path: Path) -> dict[str, Any]:
     except StoreError:
         return {}
     return facts if isinstance(facts, dict) else {}
-
-
-def _print(rows: Sequence[Mapping[str, Any]]) -> None:
-    several = len({row["output"] for row in rows if row["output"]}) > 1
-    shown = [
-        (
-            f"{row['id']} {row['output']}" if several else row["id"],
-            row["verdict"] or row["status"],
-            number(row["ulp_max"]),
-            number(row["z_max"]),
-            number(row["z_limit"]),
-            seconds(row["seconds"]) if row["status"] == Status.OK else "",
-            row["bits"][:8],
-        )
-        for row in rows
-    ]
-    show(shown, ("cell", "verdict", "max ULP", "z", "limit", "time", "bits"), right=("max ULP", "z", "limit", "time"))
-    out = console()
-    reasons: dict[str, list[str]] = {}
-    for row in rows:
-        if row["status"] != Status.OK:
-            reasons.setdefault(f"{row['status']}: {row['reason']}", []).append(row["id"])
-    for reason, names in sorted(reasons.items()):
-        out.print(f"{len(names)} {reason}", markup=False)
-    out.print("'replab explain CELL' tells one of them in words; logs lie in cell/logs below the results", markup=False)

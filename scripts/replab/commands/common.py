@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,8 @@ from replab.publish.errors import NotTrusted
 from replab.visible import shown, visible
 
 CONFIG = Path("config") / "config.yaml"
+INTERVAL = 5.0
+"""Seconds between two lines that say what a command is at."""
 WIDE = 220
 """Columns of a table that goes to a file or a pipe."""
 
@@ -141,6 +146,33 @@ def console() -> Console:
     """Where results of commands go: as wide as the terminal, wide enough for any table elsewhere."""
     plain = Plain(highlight=False, soft_wrap=True)
     return plain if plain.is_terminal else Plain(highlight=False, soft_wrap=True, width=WIDE)
+
+
+@contextlib.contextmanager
+def doing(first: str, *, interval: float = INTERVAL) -> Iterator[Callable[[str], None]]:
+    """Say on stderr what a command is at, from ``first`` on: a spinner on a terminal, elsewhere a line every ``interval`` seconds.
+
+    Yields the function that is told what it is at now.
+    """
+    out = Plain(stderr=True, highlight=False, soft_wrap=True)
+    if out.is_terminal:
+        with out.status(visible(first)) as status:
+            yield lambda text: status.update(visible(text))
+        return
+    now, over = [(first, time.monotonic())], threading.Event()
+
+    def tick() -> None:
+        while not over.wait(interval):
+            text, since = now[-1]
+            out.print(f"replab: {text} ({time.monotonic() - since:.0f} s)", markup=False)
+
+    thread = threading.Thread(target=tick, name="replab-doing", daemon=True)
+    thread.start()
+    try:
+        yield lambda text: now.append((text, time.monotonic()))
+    finally:
+        over.set()
+        thread.join()
 
 
 def show(rows: Iterable[Sequence[object]], columns: Sequence[str], *, right: Sequence[str] = (), fold: bool = True) -> None:
