@@ -1,0 +1,123 @@
+"""How the columns of a public table are declared: a field of a row class each, with unit and meaning beside its type."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import itertools
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, cast
+
+Row = TypeVar("Row")
+KINDS: Mapping[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+"""What the annotation of a column may say."""
+READ_AS: Mapping[type, frozenset[type]] = {
+    str: frozenset({str}),
+    int: frozenset({int}),
+    float: frozenset({float, int}),
+    bool: frozenset({bool}),
+}
+"""Types of JSON values that a column of each kind takes: a whole number may stand where a real one belongs."""
+WIDEST = 2**63
+"""Columns of whole numbers have 64 bits."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One column of a public table."""
+
+    name: str
+    kind: type
+    """``str``, ``int``, ``float`` or ``bool``."""
+    empty: str | float
+    """What stands in a row that says nothing about it, and in all rows of a table that lacks the column."""
+    unit: str
+    meaning: str
+
+
+def text(meaning: str, *, empty: str = "") -> str:
+    """A column of texts."""
+    found: str = field(default=empty, metadata={"unit": "", "meaning": meaning})
+    return found
+
+
+def real(meaning: str, unit: str = "") -> float:
+    """A column of float64 numbers; NaN where there is none."""
+    found: float = field(default=math.nan, metadata={"unit": unit, "meaning": meaning})
+    return found
+
+
+def whole(meaning: str, unit: str = "") -> int:
+    """A column of whole numbers."""
+    found: int = field(default=0, metadata={"unit": unit, "meaning": meaning})
+    return found
+
+
+def flag(meaning: str) -> bool:
+    """A column of truth values."""
+    found: bool = field(default=False, metadata={"unit": "", "meaning": meaning})
+    return found
+
+
+@functools.cache
+def columns_of(row: Hashable) -> tuple[Column, ...]:
+    """The columns that a row class declares, in their order."""
+    made = []
+    for one in fields(cast("Any", row)):
+        empty: Any = one.default
+        made.append(Column(name=one.name, kind=KINDS[str(one.type)], empty=empty, **one.metadata))
+    return tuple(made)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table(Generic[Row]):
+    """A public table: a file of the results, its rows and their order."""
+
+    name: str
+    row: type[Row]
+    sort: tuple[str, ...]
+    """The columns by which rows are ordered."""
+    about: str
+    """What a row is, in a sentence."""
+
+    @property
+    def file(self) -> str:
+        """The name of the file."""
+        return f"{self.name}.parquet"
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What the row class declares."""
+        return columns_of(cast("Hashable", self.row))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all columns."""
+        return [column.name for column in self.columns]
+
+    def by_column(self, rows: Iterable[Row]) -> dict[str, list[Any]]:
+        """The values of rows, column by column."""
+        values = list(zip(*map(attrgetter(*self.names), rows), strict=True)) or [()] * len(self.names)
+        return {name: list(column) for name, column in zip(self.names, values, strict=True)}
+
+    def rows(self, told: object) -> list[Row]:
+        """Rows of values that came column by column from another process, which may say anything.
+
+        Raises ``ValueError`` where they are no rows of this table.
+        """
+        if not isinstance(told, dict) or list(told) != self.names or not all(isinstance(values, list) for values in told.values()):
+            raise ValueError(f"these are no rows of {self.file}: other columns")
+        for column in self.columns:
+            values = told[column.name]
+            if not READ_AS[column.kind].issuperset(map(type, values)):
+                raise ValueError(f"these are no rows of {self.file}: {column.name} holds something else than {column.kind.__name__}")
+            if column.kind is int and values and not -WIDEST <= min(values) <= max(values) < WIDEST:
+                raise ValueError(f"these are no rows of {self.file}: {column.name} holds a number too large")
+        made = [self.row.__new__(self.row) for _ in told[self.names[0]]]
+        for name, values in told.items():
+            place = getattr(self.row, name)  # where an object holds it: a tenth of the time that its constructor takes
+            collections.deque(itertools.starmap(place.__set__, zip(made, values, strict=True)), maxlen=0)
+        return made
