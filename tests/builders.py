@@ -15,7 +15,9 @@ from typing import Any
 import pandas as pd
 
 from builders_why import claim, default, finding, hypothesis, measurement, source, subsets, switched
-from replab.report.data.results import (
+from replab.report.data.results import Results
+from replab.report.data.viewmodel import divided
+from replab.store.rows import (
     AttributionRow,
     CellRow,
     CurveRow,
@@ -24,11 +26,9 @@ from replab.report.data.results import (
     MeasurementRow,
     PairRow,
     PlatformRow,
-    Results,
     ScriptRow,
     TrajectoryRow,
 )
-from replab.report.data.viewmodel import divided
 
 HOSTILE = '<script>alert("x")</script>'
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from builders import STACKS, Lab, case_facts, cell, environment
 from builders_why import claim, subsets
-from replab.report.data.results import CellRow, TrajectoryRow
+from replab.store.rows import CellRow, TrajectoryRow
 
 STEPS = (0, 1, 20, 50, 100, 200)
 LOSSES = (2.3, 2.1, 1.0, 0.5, 0.25, 0.1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from replab.report.data.results import AttributionRow, CellRow, DefaultRow, MeasurementRow
+from replab.store.rows import AttributionRow, CellRow, DefaultRow, MeasurementRow
 
 
 def hypothesis(row: CellRow, factor: str = "unknown", value: str = "", truth: str = "", **more: Any) -> AttributionRow:

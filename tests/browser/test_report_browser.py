@@ -14,12 +14,12 @@ import pytest
 from builders import Lab, cell, hostile, realistic
 from builders_learning import learning
 from replab.report.data.cells import shown
-from replab.report.data.results import ScriptRow
 from replab.report.data.viewmodel import site
 from replab.report.pages import writer
 from replab.report.pages.pages import Site
 from replab.report.render import TEMPLATES, render
 from replab.report.views.matrix import matrix
+from replab.store.rows import ScriptRow
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = (

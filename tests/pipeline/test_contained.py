@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from replab.store.rows import JUDGED
 from replab.store.store import Store, encode
-from replab.store.tables import JUDGED
 
 from .conftest import FAMILIES, Workflow
 

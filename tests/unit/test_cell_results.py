@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import threading
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -15,13 +14,14 @@ from builders import cell
 from replab.commands import cell_results, common
 from replab.commands.cell_results import Asked, tell
 from replab.errors import ConfigError
+from replab.store.rows import CellRow, PairRow
 
 LONG = "hard_swish_scaled"
 
 
-def rows() -> list[dict[str, Any]]:
+def rows() -> list[CellRow]:
     """One result of each kind."""
-    made = [
+    return [
         cell(LONG, environment="torch-2.13", mode="compile", dtype="bfloat16", verdict="rounding", ulp_max=0.5, z_max=1.0),
         cell(LONG, environment="tf-2.21", verdict="semantic", ulp_max=3.9e46, z_max=3.9e46, cause="epsilon+flatten_order"),
         cell("exp", environment="torch-2.13", verdict="accuracy", ulp_max=39.0, z_max=31.5),
@@ -29,20 +29,19 @@ def rows() -> list[dict[str, Any]]:
         cell("exp", environment="tf-2.21", mode="xla", status="skipped", reason="xla is slow", verdict=""),
         cell("exp", environment="tf-2.21", mode="session", status="error", reason="ValueError: no", verdict=""),
     ]
-    return [asdict(row) for row in made]
 
 
-PAIR = {
-    "axis": "framework",
-    "left": "ops.exp:float32:d0@tf-2.21:eager:default:cpu",
-    "right": "ops.exp:float32:d0@torch-2.13:eager:default:cpu",
-    "output": "out",
-    "verdict": "semantic",
-    "cause": "slope",
-    "ulp_max": 22.0,
-    "z_max": float("nan"),
-    "rel_max": 1e-6,
-}
+PAIR = PairRow(
+    axis="framework",
+    left="ops.exp:float32:d0@tf-2.21:eager:default:cpu",
+    right="ops.exp:float32:d0@torch-2.13:eager:default:cpu",
+    output="out",
+    verdict="semantic",
+    cause="slope",
+    ulp_max=22.0,
+    z_max=float("nan"),
+    rel_max=1e-6,
+)
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TTY_COMPATIBLE", raising=False)
 
 
-def said(capsys: pytest.CaptureFixture[str], *, pairs: tuple[dict[str, Any], ...] = (PAIR,), **asked: Any) -> str:
+def said(capsys: pytest.CaptureFixture[str], *, pairs: tuple[PairRow, ...] = (PAIR,), **asked: Any) -> str:
     tell(rows(), pairs, Asked(**asked))
     return "".join(part for part in capsys.readouterr().out.split("\x1b[0m") if part).replace("\x1b[1m", "")
 

@@ -15,6 +15,7 @@ import pytest
 from replab.defaults import atlas
 from replab.errors import ConfigErrors
 from replab.model import FRAMEWORKS, Environment
+from replab.store.rows import DefaultRow
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "sandbox" / "atlas" / "introspect.py"
@@ -156,14 +157,13 @@ def test_numpy_is_read_by_the_real_program(tmp_path: Path) -> None:
     argv = [sys.executable, str(SCRIPT), "--atlas", str(tmp_path / "request.json"), "--framework", "numpy", "--out", str(out)]
     subprocess.run(argv, check=True, capture_output=True, text=True)
     answer = json.loads(out.read_text(encoding="utf-8"))
-    rows = {(row["api"], row["parameter"]): row for row in atlas.rows(found, environment("numpy-9", "numpy", 9), answer)}
-    assert set(next(iter(rows.values()))) == set(atlas.COLUMNS)
-    assert rows["std", "ddof"]["value"] == "0"
-    assert (rows["std", "ddof"]["api_name"], rows["std", "ddof"]["source"]) == ("numpy.std", "signature")
-    assert (rows["std", "data"]["value"], rows["std", "data"]["status"]) == ("required", "required")
-    assert (rows["std", "lost"]["value"], rows["std", "lost"]["reason"]) == ("absent", "numpy.std has no gone nor away")
-    assert rows["gone", "x"]["reason"] == "there is no numpy.one nor numpy.other"
-    assert (rows["floats", "dtype"]["value"], rows["floats", "values"]["value"]) == ('"float64"', "[1.0, 2.0]")
+    rows = {(row.api, row.parameter): row for row in atlas.rows(found, environment("numpy-9", "numpy", 9), answer)}
+    assert rows["std", "ddof"].value == "0"
+    assert (rows["std", "ddof"].api_name, rows["std", "ddof"].source) == ("numpy.std", "signature")
+    assert (rows["std", "data"].value, rows["std", "data"].status) == ("required", "required")
+    assert (rows["std", "lost"].value, rows["std", "lost"].reason) == ("absent", "numpy.std has no gone nor away")
+    assert rows["gone", "x"].reason == "there is no numpy.one nor numpy.other"
+    assert (rows["floats", "dtype"].value, rows["floats", "values"].value) == ('"float64"', "[1.0, 2.0]")
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ ENVIRONMENTS = [
 ]
 
 
-def table(tmp_path: Path, *answers: dict[str, Any]) -> list[dict[str, str]]:
+def table(tmp_path: Path, *answers: dict[str, Any]) -> list[DefaultRow]:
     found = written(tmp_path, SMALL)
     return [row for one, each in zip(ENVIRONMENTS, answers, strict=True) for row in atlas.rows(found, one, each)]
 

@@ -13,6 +13,7 @@ from replab.errors import StoreError
 from replab.freshness import code, jobs
 from replab.store import ledger, tables
 from replab.store.ledger import Ledger
+from replab.store.rows import JUDGED
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -139,7 +140,7 @@ def test_a_table_that_travels_alone_never_gives_other_rows(tmp_path_factory: pyt
 
 def test_parts_that_judging_writes_have_one_list() -> None:
     """Planning names them without importing what reads tables."""
-    assert tuple(tables.JUDGED) == jobs.JUDGED
+    assert tuple(JUDGED) == jobs.JUDGED
 
 
 def test_the_code_of_a_step_is_all_that_it_imports() -> None:

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from replab.publish.errors import DeployError, PublishError, TamperedError
 from replab.publish.site import Site
 from replab.publish.versions import Published
 from replab.store import tables
+from replab.store.rows import CELLS, CellRow
 from replab.visible import visible
 
 
@@ -96,16 +98,12 @@ ENVIRONMENT = {
 
 def version(folder: Path, name: str, cells: list[dict[str, Any]], environments: dict[str, Any]) -> Published:
     """A made-up version with these cells."""
-    rows = [
-        dict.fromkeys(tables.CELLS)
-        | {"status": "ok", "verdict": "rounding", "reason": "", "cause": "", "bits": "aa", "output": "out", "repeatable": ""}
-        | one
-        for one in cells
-    ]
-    for row in rows:
-        row["family"], row["case"] = row["id"].split(":")[0].split(".", 1)
-        row["environment"] = row["id"].split("@")[1].split(":")[0]
-    tables.write(folder / "tables" / "cells.parquet", rows, tables.CELLS, ["id", "output"])
+    rows = []
+    for one in cells:
+        family, case = one["id"].split(":")[0].split(".", 1)
+        row = CellRow(status="ok", verdict="rounding", bits="aa", output="out", family=family, case=case)
+        rows.append(replace(row, environment=one["id"].split("@")[1].split(":")[0], **one))
+    tables.write(folder / "tables" / "cells.parquet", rows, CELLS)
     return Published(folder=folder, about={"version": name, "environments": environments, "notices": []})
 
 

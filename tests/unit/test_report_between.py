@@ -10,12 +10,12 @@ import pytest
 from builders import Lab, cell, pair, realistic, subsets
 from replab.report.data.cells import shown
 from replab.report.data.evidence import Index
-from replab.report.data.results import CellRow, DefaultRow
 from replab.report.pages.between import BetweenPair
 from replab.report.views.between import Between, Difference, Ends
 from replab.report.views.matrix import CODES
 from replab.report.views.upgrade_and_port import port, upgrade
 from replab.report.views.what_to_set import Settings, settings
+from replab.store.rows import CellRow, DefaultRow
 
 ORDERS = {"tf-1.15": 0, "tf-2.4": 1, "tf-2.21": 2, "torch-1.4": 0, "torch-2.13": 1, "numpy-2.4": 0}
 NAMES = {code: name for name, code in CODES.items()}

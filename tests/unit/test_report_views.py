@@ -8,12 +8,13 @@ from builders import Lab, cell, curve, realistic, sha
 from replab.report.charts.figures import class_picture, error_chart
 from replab.report.data.cells import bit_classes, shown
 from replab.report.data.evidence import Index
-from replab.report.data.results import ElsewhereRow, PlatformRow, Results
+from replab.report.data.results import Results
 from replab.report.pages.pages import OperationPage, ProvenancePage
 from replab.report.views.controls_and_provenance import controls, provenance
 from replab.report.views.matrix import matrix
 from replab.report.views.operations import operations
 from replab.report.views.other_platforms import elsewhere
+from replab.store.rows import ElsewhereRow, PlatformRow
 
 
 def _provenance(results: Results) -> ProvenancePage:

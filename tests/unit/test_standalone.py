@@ -13,6 +13,7 @@ import pytest
 
 from replab.model import Case, Family
 from replab.repro_scripts.script import MOST_LINES, Problem, Unfit, _literal, chosen, write
+from replab.store.rows import CellRow
 
 IMPL = '''"""Implementations."""
 
@@ -88,11 +89,11 @@ def problem(family: Family, function: str = "halved", *, size: int = 100, elemen
     return Problem(
         family=family,
         case=case,
-        cell=cell,
+        cell=CellRow(**cell),
         inputs=[("x", "float32", values, True)],
         cotangents=[],
         low=0.0,
-        recorded=[("numpy-2.5 eager", str(cell["worst_result"]).split()[0]), ("torch-2.13 eager", "0x1.8p+1")],
+        recorded=[("numpy-2.5 eager", cell["worst_result"].split()[0]), ("torch-2.13 eager", "0x1.8p+1")],
     )
 
 
@@ -145,8 +146,8 @@ def test_values_that_no_distance_describes_are_printed_plainly(family: Family, t
 
 
 def test_the_newest_is_shown_and_an_older_one_where_it_is_much_worse() -> None:
-    def at(order: int, ulp: float, verdict: str = "accuracy", mode: str = "eager") -> dict[str, Any]:
-        return {"environment_order": order, "ulp_max": ulp, "verdict": verdict, "mode": mode, "id": f"{order}{mode}", "output": "out"}
+    def at(order: int, ulp: float, verdict: str = "accuracy", mode: str = "eager") -> CellRow:
+        return CellRow(environment_order=order, ulp_max=ulp, verdict=verdict, mode=mode, id=f"{order}{mode}", output="out")
 
     new = at(2, 5.0)
     assert chosen([at(1, 9.0), new, at(2, 5.0, mode="xla")]) == [new]

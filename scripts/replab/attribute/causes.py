@@ -12,11 +12,12 @@ from replab.attribute import rows
 from replab.attribute.hypotheses import Explanation, Judgement, Search
 from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, against_truth, widen
-from replab.compare.pairs import Judged, Row, pair_row
+from replab.compare.pairs import Judged, pair_row
 from replab.compare.verdict import outside, verdict
 from replab.config.factors import is_partly_aligned
 from replab.errors import TruthError
 from replab.model import Case, Cell, Environment, Family, Verdict, worst
+from replab.store.rows import AttributionRow
 from replab.truth.cache import Truths, judging_cell
 
 REMEMBERED = 2**16
@@ -43,7 +44,7 @@ class Causes:
         cells: Sequence[Judged],
         finer: Mapping[tuple[str, str], Judged],
         names: Sequence[str],
-    ) -> list[Row]:
+    ) -> list[AttributionRow]:
         """Try the factors of the reference on every result that is another function, and note the cause on the cell.
 
         ``finer``: the float64 run of a float32 cell by (environment, mode). Equal bits are explained once; what is not repeatable is left
@@ -60,7 +61,7 @@ class Causes:
         self._evaluated.clear()
         known: dict[tuple[str, ...], tuple[float, list[Explanation]]] = {}
         candidates = sum(len(factor.alternatives) + factor.fit for factor in case.factors.values())
-        found: list[Row] = []
+        found: list[AttributionRow] = []
         for cell in cells:
             wrong = [one for one, _, _ in cell.verdicts.values() if not one.same_function]
             if not wrong or cell.repeatable == "no" or set(cell.verdicts) != set(names) or cell.id.variant != "default":
@@ -71,7 +72,7 @@ class Causes:
                 known[bits] = self._search(standing, cell, escalation, names)
             apart, explanations = known[bits]
             told = list(rows.explained(case, cell, worst(wrong), apart, explanations, candidates))
-            cell.cause = "" if told[0]["factor"] == rows.UNKNOWN else told[0]["factor"]
+            cell.cause = "" if told[0].factor == rows.UNKNOWN else told[0].factor
             if dtype == "float32":
                 self._named[case.name, derivative, cell.id.environment, cell.id.mode] = cell.cause
             found += told
@@ -131,7 +132,7 @@ class Causes:
         cells: Mapping[str, Mapping[str, Judged]],
         names: Sequence[str],
         environments: Sequence[Environment],
-    ) -> list[Row]:
+    ) -> list[AttributionRow]:
         """Shares of the factors of ``cases[0]``, from the runs of ``cases`` in which some of them were aligned.
 
         ``cells``: case → environment → its eager cell of this dtype and order.
@@ -144,7 +145,7 @@ class Causes:
 
         def verdict_of(left: Judged, right: Judged) -> Verdict:
             common = left.verdicts.keys() & right.verdicts.keys()
-            found = [pair_row(cases[0], left, right, "", name, by_output[name])["verdict"] for name in sorted(common)]
+            found = [Verdict(pair_row(cases[0], left, right, "", name, by_output[name]).verdict) for name in sorted(common)]
             return worst(found) if found else Verdict.INCOMPARABLE
 
         return list(rows.aligned(cases, cells, verdict_of, environments))

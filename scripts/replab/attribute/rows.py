@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from replab.attribute.hypotheses import Explanation, distance, distinct
@@ -12,9 +13,9 @@ from replab.attribute.shapley import involved, shares, sufficient
 from replab.compare.metrics import widen
 from replab.config.factors import alignable
 from replab.model import Case, Environment, Verdict
+from replab.store.rows import AttributionRow
 from replab.store.store import Tensor
 
-Row = dict[str, Any]
 NAN = math.nan
 UNKNOWN = "unknown"
 
@@ -35,66 +36,40 @@ class JudgedCell(Protocol):
         """Verdict, reason and shrinking by output."""
 
 
-def row(case: Case, method: str, **found: Any) -> Row:
-    """A row with everything that is not ``found`` left empty."""
-    empty: Row = {
-        "family": case.family,
-        "case": case.group,
-        "pair": "",
-        "factor": "",
-        "share": NAN,
-        "residual": NAN,
-        "verdict_aligned": "",
-        "method": method,
-        "axis": "",
-        "dtype": "",
-        "derivative": 0,
-        "left": "",
-        "right": "",
-        "left_value": "",
-        "right_value": "",
-        "aligned_value": "",
-        "verdict": "",
-        "discrepancy": NAN,
-        "discrepancy_aligned": NAN,
-        "z_aligned": NAN,
-        "sufficient": "",
-        "evidence": "",
-        "named": False,
-        "role": "control" if case.control else "result",
-        "expect": case.control.factor if case.control else "",
-        "note": "",
-    }
-    unknown = set(found) - set(empty)
-    if unknown:
-        raise KeyError(f"attributions have no column {sorted(unknown)}")
-    return empty | found
+def row(case: Case, method: str) -> AttributionRow:
+    """A row about a case that says nothing yet."""
+    return AttributionRow(
+        family=case.family,
+        case=case.group,
+        method=method,
+        role="control" if case.control else "result",
+        expect=case.control.factor if case.control else "",
+    )
 
 
 def explained(
     case: Case, cell: JudgedCell, verdict: Verdict, discrepancy: float, explanations: Sequence[Explanation], candidates: int
-) -> Iterator[Row]:
+) -> Iterator[AttributionRow]:
     """What the reference with other values of its factors says about one result (method ``hypothesis``)."""
     place = f"{cell.id.environment}:{cell.id.mode}"
-    common: Row = {
-        "pair": f"{place} | reference",
-        "axis": "truth",
-        "dtype": cell.id.dtype,
-        "derivative": cell.id.derivative,
-        "left": str(cell.id),
-        "right": "reference",
-        "verdict": str(verdict),
-        "discrepancy": discrepancy,
-    }
+    common = replace(
+        row(case, "hypothesis"),
+        pair=f"{place} | reference",
+        axis="truth",
+        dtype=cell.id.dtype,
+        derivative=cell.id.derivative,
+        left=str(cell.id),
+        right="reference",
+        verdict=str(verdict),
+        discrepancy=discrepancy,
+    )
     if not explanations:
-        yield row(case, "hypothesis", **common, factor=UNKNOWN, note=f"none of {candidates} other values explains it")
+        yield replace(common, factor=UNKNOWN, note=f"none of {candidates} other values explains it")
         return
     names = distinct(explanations)
     best = explanations[0]
-    yield row(
-        case,
-        "hypothesis",
-        **common,
+    yield replace(
+        common,
         factor=best.factor if len(names) == 1 else " or ".join(names),
         named=len(names) == 1,
         share=1.0 - best.left,
@@ -132,7 +107,7 @@ def environment_pairs(environments: Iterable[Environment]) -> Iterator[tuple[str
 
 def aligned(
     cases: Sequence[Case], cells: Mapping[str, Mapping[str, JudgedCell]], pair_verdicts: Any, environments: Sequence[Environment]
-) -> Iterator[Row]:
+) -> Iterator[AttributionRow]:
     """Shares of the factors of a declared case (method ``subsets``).
 
     ``cases``: the declared case and those with aligned factors; ``cells``: case → environment → its eager cell of one dtype and order.
@@ -163,9 +138,8 @@ def aligned(
         for name in names:
             factor = base.factors[name]
             values = [str(factor.sides.get(frameworks[side], "its own default")) for side in (left, right)]
-            yield row(
-                base,
-                "subsets",
+            yield replace(
+                row(base, "subsets"),
                 pair=f"{left} | {right}",
                 axis=axis,
                 factor=name,
@@ -197,7 +171,7 @@ def _distance(left: JudgedCell, right: JudgedCell) -> float:
 
 def switched(
     case: Case, pairs: Iterable[tuple[JudgedCell, JudgedCell, str]], by_variant: Mapping[tuple[str, str, str], JudgedCell]
-) -> Iterator[Row]:
+) -> Iterator[AttributionRow]:
     """Which arithmetic switch makes two results agree bit for bit that differ by default (method ``variant``).
 
     ``by_variant``: (environment, mode, variant) → cell, the default included. A side on which a switch does not exist stays as it is.
@@ -207,14 +181,15 @@ def switched(
         for name in sorted(left.tensors.keys() & right.tensors.keys()):
             if left.tensors[name].sha256 == right.tensors[name].sha256 or name not in left.verdicts or name not in right.verdicts:
                 continue
-            common: Row = {
-                "pair": f"{left.id.environment}:{left.id.mode} | {right.id.environment}:{right.id.mode}",
-                "axis": axis,
-                "dtype": left.id.dtype,
-                "derivative": left.id.derivative,
-                "left": str(left.id),
-                "right": str(right.id),
-            }
+            common = replace(
+                row(case, "variant"),
+                pair=f"{left.id.environment}:{left.id.mode} | {right.id.environment}:{right.id.mode}",
+                axis=axis,
+                dtype=left.id.dtype,
+                derivative=left.id.derivative,
+                left=str(left.id),
+                right=str(right.id),
+            )
             restored = []
             for variant in variants:
                 sides = [by_variant.get((side.id.environment, side.id.mode, variant)) for side in (left, right)]
@@ -224,10 +199,8 @@ def switched(
                 if name in a.tensors and name in b.tensors and a.tensors[name].sha256 == b.tensors[name].sha256:
                     restored.append((variant, a, b, sides))
             for variant, a, b, sides in restored:
-                yield row(
-                    case,
-                    "variant",
-                    **common,
+                yield replace(
+                    common,
                     factor=variant,
                     share=1.0,
                     residual=0.0,
@@ -238,7 +211,7 @@ def switched(
                     note=f"output {name}",
                 )
             if not restored and variants:
-                yield row(case, "variant", **common, factor=UNKNOWN, note=f"output {name}: none of the switches {', '.join(variants)}")
+                yield replace(common, factor=UNKNOWN, note=f"output {name}: none of the switches {', '.join(variants)}")
 
 
 __all__ = ["UNKNOWN", "aligned", "environment_pairs", "explained", "row", "switched"]

@@ -9,18 +9,18 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from replab.claims.evidence import ClaimError
 from replab.claims.rows import SEVERITY, kept, rank, select
 from replab.model import Status, Verdict
 from replab.results_folder import ResultsFolder
-from replab.store.tables import ATTRIBUTIONS, CELLS, MEASUREMENTS, PAIRS, read
+from replab.store.columns import Table
+from replab.store.rows import ATTRIBUTIONS, CELLS, DEFAULTS, MEASUREMENTS, PAIRS
+from replab.store.tables import read
 
 FAILED = (Status.ERROR, Status.CRASHED, Status.TIMEOUT, Status.OOM)
 OTHER = {"tensorflow": ("torch",), "torch": ("tensorflow",), "numpy": ("torch", "tensorflow")}
 """What a framework's results are held against: the newest version of these."""
-DEFAULTS = ("api", "parameter", "environment", "framework", "value", "status", "title", "group", "comparable", "note")
 PLACE = ["family", "case", "output", "dtype", "derivative"]
 NEEDED = (
     "id",
@@ -75,7 +75,7 @@ class Tables:
         self.pairs = _complete(pairs, PAIRS)
         self.attributions = _complete(attributions, ATTRIBUTIONS)
         self.measurements = _complete(measurements, MEASUREMENTS)
-        self.defaults = _complete(defaults, dict.fromkeys(DEFAULTS, pa.string()))
+        self.defaults = _complete(defaults, DEFAULTS)
         self._describe()
 
     @classmethod
@@ -287,15 +287,12 @@ def _meaning(rows: pd.DataFrame, suffix: str) -> pd.Series:
     return cast("pd.Series", comparable.where(comparable != "", rows[f"value{suffix}"]))
 
 
-def _complete(frame: pd.DataFrame | None, columns: Mapping[str, pa.DataType]) -> pd.DataFrame:
+def _complete(frame: pd.DataFrame | None, table: Table[Any]) -> pd.DataFrame:
     """A copy with every declared column: an older run may lack some."""
     found = pd.DataFrame() if frame is None else frame.copy()
-    for name, kind in columns.items():
-        if name not in found:
-            empty: Any = (
-                False if pa.types.is_boolean(kind) else "" if pa.types.is_string(kind) else 0 if pa.types.is_integer(kind) else float("nan")
-            )
-            found[name] = pd.Series(empty, index=found.index, dtype=object if empty == "" else None)
-        elif pa.types.is_string(kind):
-            found[name] = found[name].fillna("").astype(object)
+    for column in table.columns:
+        if column.name not in found:
+            found[column.name] = pd.Series(column.kind(column.empty), index=found.index, dtype=object if column.kind is str else None)
+        elif column.kind is str:
+            found[column.name] = found[column.name].fillna("").astype(object)
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import ids
-from replab.commands.cell_results import FAILED, Asked, Row, tell
+from replab.commands.cell_results import FAILED, Asked, tell
 from replab.commands.common import doing, environment_of, nothing_matches, planned
 from replab.engines.registry import get_engine
 from replab.errors import CellsFailed, EnvironmentUnavailable, StoreError
@@ -24,6 +24,7 @@ from replab.run.batch import run_batch_job
 from replab.run.requests import write_inputs
 from replab.store import ledger, tables
 from replab.store.ledger import Ledger
+from replab.store.rows import CELLS, CellRow, PairRow
 from replab.store.store import write_atomically
 from replab.workflow import steps
 
@@ -52,20 +53,20 @@ def run(lab: Lab, pattern: str, asked: Asked) -> None:
             name = ids.batch_id(batch)
             say(f"cells of {batch.family} in {batch.environment}")
             run_batch_job(small, batch, manifest=small.results.manifest(ids.batch_id(batch)), log=small.results.log(name))
-        rows, pairs = list[Row](), list[Row]()
+        rows, pairs = list[CellRow](), list[PairRow]()
         for family in small.families:
             say(f"truth and verdicts of {family.name}")
             for shard in range(planning.shards(family)):
                 judged = Judge(small, family).run(shard)
                 rows += judged.cells
                 pairs += judged.pairs
-    tables.write(small.results.table("cells"), rows, tables.CELLS, ["id", "output"])
+    tables.write(small.results.table("cells"), rows, CELLS)
     wanted = {str(ids.cell_id(cell)) for cell in cells}
-    told = [row for row in rows if row["id"] in wanted]
+    told = [row for row in rows if row.id in wanted]
     ported = {one.name for one in lab.environments if one.framework != "numpy"}  # who moves a model moves it between the other two
-    met = [row for row in pairs if row["axis"] == "framework" and {row["left_environment"], row["right_environment"]} <= ported]
-    tell(told, [row for row in met if {row["left"], row["right"]} <= wanted], asked)
-    if failed := {row["id"] for row in told if row["status"] in FAILED}:
+    met = [row for row in pairs if row.axis == "framework" and {row.left_environment, row.right_environment} <= ported]
+    tell(told, [row for row in met if {row.left, row.right} <= wanted], asked)
+    if failed := {row.id for row in told if row.status in FAILED}:
         raise CellsFailed(f"{len(failed)} of {plural(len(wanted), 'cell')} failed", hint="The reasons stand above")
 
 

@@ -7,7 +7,7 @@ import json
 import math
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,9 @@ from replab.commands.common import console, show
 from replab.errors import ConfigError
 from replab.model import Status
 from replab.report.data.words import OUTCOMES, number, outcome_of, seconds
+from replab.store.rows import CellRow, PairRow
 from replab.visible import shown
 
-Row = Mapping[str, Any]
 FORMATS = ("table", "json", "csv")
 FIELDS = ("id", "output", "environment", "status", "reason", "verdict", "why", "cause", "ulp_max", "z_max", "z_limit", "seconds", "bits")
 """Columns of ``cells.parquet`` that programs are given."""
@@ -46,16 +46,16 @@ class Asked:
             raise ConfigError(f"there is no format {shown(self.format)}", where="--format", hint=f"Known: {', '.join(FORMATS)}")
 
 
-def is_trouble(row: Row) -> bool:
+def is_trouble(row: CellRow) -> bool:
     """Whether a cell failed, or has a result that rounding does not explain."""
-    return row["status"] in FAILED or (row["status"] == Status.OK and not outcome_of(row["status"], row["verdict"]).explained)
+    return row.status in FAILED or (row.status == Status.OK and not outcome_of(row.status, row.verdict).explained)
 
 
-def tell(rows: Iterable[Row], pairs: Iterable[Row], asked: Asked) -> None:
+def tell(rows: Iterable[CellRow], pairs: Iterable[PairRow], asked: Asked) -> None:
     """Print the rows of cells, the worst first, and how TensorFlow and PyTorch compare."""
     every = sorted(rows, key=_badness)
     ordered = [row for row in every if not asked.failed or is_trouble(row)]
-    compared = sorted(pairs, key=lambda row: (-outcome_of(Status.OK, row["verdict"]).severity, row["left"], row["output"]))
+    compared = sorted(pairs, key=lambda row: (-outcome_of(Status.OK, row.verdict).severity, row.left, row.output))
     if asked.format == "json":
         told = {"cells": [_plain(row, FIELDS) for row in ordered], "pairs": [_plain(row, PAIR_FIELDS) for row in compared]}
         print(json.dumps(told, indent=1, allow_nan=False))  # noqa: T201 (for other programs)
@@ -67,23 +67,23 @@ def tell(rows: Iterable[Row], pairs: Iterable[Row], asked: Asked) -> None:
         _tables(ordered, every, compared, asked)
 
 
-def _badness(row: Row) -> tuple[float, float, str, str]:
+def _badness(row: CellRow) -> tuple[float, float, str, str]:
     """The order of rows: what failed, then by verdict and distance; what was never to run comes last."""
-    ran = row["status"] in FAILED or row["status"] == Status.OK
-    severity = outcome_of(row["status"], row["verdict"]).severity if ran else -1
-    ulp = row["ulp_max"]
-    return -severity, -ulp if ulp is not None and not math.isnan(ulp) else 0.0, row["id"], row["output"]
+    ran = row.status in FAILED or row.status == Status.OK
+    severity = outcome_of(row.status, row.verdict).severity if ran else -1
+    return -severity, 0.0 if math.isnan(row.ulp_max) else -row.ulp_max, row.id, row.output
 
 
-def _plain(row: Row, names: Sequence[str]) -> dict[str, Any]:
+def _plain(row: CellRow | PairRow, names: Sequence[str]) -> dict[str, Any]:
     """Some fields of a row; what is no number is nothing, since JSON has no NaN."""
-    return {name: None if isinstance(row[name], float) and not math.isfinite(row[name]) else row[name] for name in names}
+    values = {name: getattr(row, name) for name in names}
+    return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()}
 
 
-def _tables(rows: Sequence[Row], every: Sequence[Row], pairs: Sequence[Row], asked: Asked) -> None:
+def _tables(rows: Sequence[CellRow], every: Sequence[CellRow], pairs: Sequence[PairRow], asked: Asked) -> None:
     """Lines of ``rows`` and ``pairs``; counts of ``every`` row."""
     out = console()
-    listed = [row for row in rows if row["status"] == Status.OK or row["status"] in FAILED]
+    listed = [row for row in rows if row.status == Status.OK or row.status in FAILED]
     wide = asked.wide or not out.is_terminal
     columns = ("cell", "verdict", "max ULP", "z", "limit", *(("time", "bits") if wide else ()))
     if listed:
@@ -92,59 +92,59 @@ def _tables(rows: Sequence[Row], every: Sequence[Row], pairs: Sequence[Row], ask
         out.print("no cell failed, and rounding explains every result")
     if pairs:
         out.print()
-        show([_pair(row) for row in pairs], ("pair", "verdict", "max ULP", "z"), right=NUMBERS)
-    for row in pairs:
-        if row["cause"]:
-            out.print(f"{_between(row)}: cause {row['cause']}", markup=False)
+        show([_pair(pair) for pair in pairs], ("pair", "verdict", "max ULP", "z"), right=NUMBERS)
+    for pair in pairs:
+        if pair.cause:
+            out.print(f"{_between(pair)}: cause {pair.cause}", markup=False)
     out.print()
     _summary(every)
     reasons: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        if row["status"] != Status.OK:
-            reasons[f"{row['status']}: {row['reason']}"].add(row["id"])
+        if row.status != Status.OK:
+            reasons[f"{row.status}: {row.reason}"].add(row.id)
     for reason, names in sorted(reasons.items()):
         out.print(f"{len(names)} {reason}", markup=False)
     if listed:
-        example = listed[0]["id"].removesuffix(USUAL)
+        example = listed[0].id.removesuffix(USUAL)
         out.print(
             f"'{calling.program()} explain {example}' tells one of them in words; logs lie in cell/logs below the results", markup=False
         )
 
 
-def _lines(rows: Sequence[Row], *, wide: bool) -> Iterable[tuple[str, ...]]:
+def _lines(rows: Sequence[CellRow], *, wide: bool) -> Iterable[tuple[str, ...]]:
     """Lines of the table; where it is narrow, cells stand below the name of their case, the case with the worst one first."""
-    several = len({row["output"] for row in rows if row["output"]}) > 1
-    cases: dict[str, list[Row]] = defaultdict(list)
+    several = len({row.output for row in rows if row.output}) > 1
+    cases: dict[str, list[CellRow]] = defaultdict(list)
     for row in rows:
-        cases["" if wide else row["id"].partition(":")[0]].append(row)
+        cases["" if wide else row.id.partition(":")[0]].append(row)
     for case, members in cases.items():
         if case:
             yield case, "", "", "", ""
         for row in members:
-            name = f"  {row['id'].partition(':')[2].removesuffix(USUAL)}" if case else row["id"]
-            numbers = (number(row["ulp_max"]), number(row["z_max"]), number(row["z_limit"]))
-            more = (seconds(row["seconds"]) if row["status"] == Status.OK else "", row["bits"][:8]) if wide else ()
-            verdict = (row["verdict"] or row["status"]) + (f" ({row['cause']})" if wide and row["cause"] else "")
-            yield f"{name} {row['output']}" if several and row["output"] else name, verdict, *numbers, *more
-            if row["cause"] and not wide:
-                yield f"    cause: {row['cause']}", "", "", "", ""
+            name = f"  {row.id.partition(':')[2].removesuffix(USUAL)}" if case else row.id
+            numbers = (number(row.ulp_max), number(row.z_max), number(row.z_limit))
+            more = (seconds(row.seconds) if row.status == Status.OK else "", row.bits[:8]) if wide else ()
+            verdict = (row.verdict or row.status) + (f" ({row.cause})" if wide and row.cause else "")
+            yield f"{name} {row.output}" if several and row.output else name, verdict, *numbers, *more
+            if row.cause and not wide:
+                yield f"    cause: {row.cause}", "", "", "", ""
 
 
-def _pair(row: Row) -> tuple[str, str, str, str]:
-    return _between(row), row["verdict"], number(row["ulp_max"]), number(row["z_max"])
+def _pair(row: PairRow) -> tuple[str, str, str, str]:
+    return _between(row), row.verdict, number(row.ulp_max), number(row.z_max)
 
 
-def _between(row: Row) -> str:
+def _between(row: PairRow) -> str:
     """Which two cells a pair is of, in few letters: frameworks are compared in eager mode."""
-    left, right = (ids.parse_cell_id(row[side]) for side in ("left", "right"))
-    return f"{left.family}.{left.case}:{left.dtype}:d{left.derivative} {row['output']}, {left.environment} and {right.environment}"
+    left, right = (ids.parse_cell_id(name) for name in (row.left, row.right))
+    return f"{left.family}.{left.case}:{left.dtype}:d{left.derivative} {row.output}, {left.environment} and {right.environment}"
 
 
-def _summary(rows: Sequence[Row]) -> None:
+def _summary(rows: Sequence[CellRow]) -> None:
     """How many cells of each environment came to which end; a cell of several outputs counts as its worst one."""
     ends: dict[str, dict[str, str]] = defaultdict(dict)
     for row in rows:  # the worst of a cell comes first
-        ends[row["environment"]].setdefault(row["id"], outcome_of(row["status"], row["verdict"]).name)
+        ends[row.environment].setdefault(row.id, outcome_of(row.status, row.verdict).name)
     names = sorted({name for cells in ends.values() for name in cells.values()}, key=lambda name: OUTCOMES[name].severity)
     counted = {environment: Counter(cells.values()) for environment, cells in sorted(ends.items())}
     lines = [(environment, sum(counts.values()), *(counts[name] or "" for name in names)) for environment, counts in counted.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,12 @@ from replab.compare.verdict import pair_verdict
 from replab.formats import FORMATS
 from replab.model import Case, Environment, Status, Verdict
 from replab.plan import planning
+from replab.store.rows import PairRow
 from replab.store.store import Tensor
 from replab.truth.certify import Truth
 
 PAIR_ENVELOPE = np.sqrt(2.0)
 """Two results that are both off by σ are off from each other by √2·σ."""
-Row = dict[str, Any]
 
 
 @dataclass(kw_only=True)
@@ -90,44 +90,43 @@ def pairs(cells: list[Judged], environments: Mapping[str, Environment]) -> Itera
         yield by_place[left, "eager"], by_place[right, "eager"], "framework"
 
 
-def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, truth: Truth) -> Row:
+def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, truth: Truth) -> PairRow:
     """A row of ``pairs.parquet``: one output of two cells of a case."""
     a, b = left.tensors[output], right.tensors[output]
-    row: Row = {
-        "left": str(left.id),
-        "right": str(right.id),
-        "axis": axis,
-        "family": case.family,
-        "case": case.name,
-        "output": output,
-        "dtype": left.id.dtype,
-        "derivative": left.id.derivative,
-        "left_environment": left.id.environment,
-        "right_environment": right.id.environment,
-        "left_mode": left.id.mode,
-        "right_mode": right.id.mode,
-        "variant": right.id.variant,
-        "verdict": Verdict.IDENTICAL,
-        "z_max": 0.0,
-        "ulp_max": 0.0,
-        "abs_max": 0.0,
-        "rel_max": 0.0,
-        "cause": "",
-    }
+    same = PairRow(
+        left=str(left.id),
+        right=str(right.id),
+        axis=axis,
+        family=case.family,
+        case=case.name,
+        output=output,
+        dtype=left.id.dtype,
+        derivative=left.id.derivative,
+        left_environment=left.id.environment,
+        right_environment=right.id.environment,
+        left_mode=left.id.mode,
+        right_mode=right.id.mode,
+        variant=right.id.variant,
+        verdict=Verdict.IDENTICAL,
+        z_max=0.0,
+        ulp_max=0.0,
+        abs_max=0.0,
+        rel_max=0.0,
+    )
     if not a.values.size and not b.values.size:
-        return row | {"verdict": Verdict.INCONCLUSIVE, "cause": "nothing was compared"}
+        return replace(same, verdict=Verdict.INCONCLUSIVE, cause="nothing was compared")
     if a.sha256 == b.sha256 and a.dtype == b.dtype:
-        return row
+        return same
     verdicts = (left.verdicts[output][0], right.verdicts[output][0])
     if a.values.shape != b.values.shape or a.dtype != b.dtype:
         unlike = "another shape or dtype"
-        return row | {"verdict": Verdict.INCOMPARABLE, "z_max": NAN, "ulp_max": NAN, "abs_max": NAN, "rel_max": NAN, "cause": unlike}
+        return replace(same, verdict=Verdict.INCOMPARABLE, z_max=NAN, ulp_max=NAN, abs_max=NAN, rel_max=NAN, cause=unlike)
     x, y = widen(a.values, a.dtype), widen(b.values, b.dtype)
     if truth.exact is not None or a.dtype not in FORMATS:
         gap = float(np.abs(x.astype(np.float64) - y.astype(np.float64)).max(initial=0.0))
         found = Verdict.SEMANTIC if gap else Verdict.IDENTICAL
         cause = _cause(found, left, right, output)
-        return row | {"verdict": found, "z_max": NAN, "ulp_max": NAN, "abs_max": gap, "rel_max": NAN, "cause": cause}
+        return replace(same, verdict=found, z_max=NAN, ulp_max=NAN, abs_max=gap, rel_max=NAN, cause=cause)
     statistics = compare_pair(x, y, a.dtype)
     with np.errstate(all="ignore"):
         difference = np.abs(x.astype(np.float64) - y.astype(np.float64))
@@ -141,14 +140,15 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         left=verdicts[0],
         right=verdicts[1],
     )
-    return row | {
-        "verdict": found,
-        "z_max": z_max,
-        "ulp_max": statistics.ulp_max,
-        "abs_max": statistics.abs_max,
-        "rel_max": statistics.rel_max,
-        "cause": _cause(found, left, right, output),
-    }
+    return replace(
+        same,
+        verdict=found,
+        z_max=z_max,
+        ulp_max=statistics.ulp_max,
+        abs_max=statistics.abs_max,
+        rel_max=statistics.rel_max,
+        cause=_cause(found, left, right, output),
+    )
 
 
 def _cause(found: Verdict, left: Judged, right: Judged, output: str) -> str:

@@ -13,7 +13,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +25,12 @@ from replab.engines.sandbox import Built, Sandbox
 from replab.errors import ConfigError, EnvironmentUnavailable, LabError
 from replab.model import FRAMEWORKS, IMPORT_SECONDS, Environment, Lab
 from replab.store import ledger
+from replab.store.rows import DEFAULTS, DefaultRow
 
 ATLAS = Path("experiments/defaults/atlas.toml")
 """Where the atlas lies, below the root of the lab."""
 SCRIPT = resources.SANDBOX / "atlas" / "introspect.py"
 """What reads the defaults; apart from the probe, whose every change makes all results stale."""
-COLUMNS = (
-    "api",
-    "parameter",
-    "environment",
-    "framework",
-    "value",
-    "status",
-    "source",
-    "title",
-    "group",
-    "api_name",
-    "comparable",
-    "note",
-    "reason",
-)
-"""Columns of ``results/defaults.parquet``, all of them texts."""
-SORT = ("api", "parameter", "framework", "environment")
 WAYS = ("signature", "config", "instance", "result", "source")
 """How a value may be read; the functions of the same names are in ``introspect.py``."""
 CALLED = ("config", "instance", "result")
@@ -270,8 +254,8 @@ def read_in(engine: Engine, built: Built, lab: Lab, environment: Environment, at
     def ask(_: None) -> dict[str, Any]:
         try:
             answer = _ask(engine, built, lab, environment, atlas)
-            found: list[Mapping[str, Any]] = list(rows(atlas, environment, answer))
-            odd = [name for row in found for name, text in row.items() if not isinstance(text, str)]
+            found = DEFAULTS.by_column(rows(atlas, environment, answer))
+            odd = [name for name, values in found.items() if not all(isinstance(text, str) for text in values)]
         except LabError as error:
             return {"problem": error.problem}
         return {"problem": f"it answered with something else than texts: {odd[0]}"} if odd else answer
@@ -308,7 +292,7 @@ def is_wanted(lab: Lab) -> bool:
     return any(family.folder == lab.root / ATLAS.parent for family in lab.families)
 
 
-def table(lab: Lab) -> list[dict[str, str]]:
+def table(lab: Lab) -> list[DefaultRow]:
     """All rows of ``defaults.parquet``, from what the rule ``defaults`` found in every environment."""
     if not is_wanted(lab):
         return []
@@ -316,15 +300,16 @@ def table(lab: Lab) -> list[dict[str, str]]:
     for environment in lab.environments:
         answer = ledger.load_json(lab.results.defaults(environment.name))
         if "rows" in answer:  # not where the environment is not available, or could not answer
-            found += [{name: texts.plain(text) for name, text in row.items()} for row in rows(atlas, environment, answer)]
+            told = (asdict(row) for row in rows(atlas, environment, answer))
+            found += [DefaultRow(**{name: texts.plain(text) for name, text in row.items()}) for row in told]
     return found
 
 
 # --- rows and what follows from them -----------------------------------------------------------------------------------------------------
 
 
-def rows(atlas: Iterable[Api], environment: Environment, answer: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Rows of the table for one environment, with the columns ``COLUMNS``.
+def rows(atlas: Iterable[Api], environment: Environment, answer: Mapping[str, Any]) -> Iterator[DefaultRow]:
+    """Rows of the table for one environment.
 
     ``value`` is canonical JSON, or ``required`` or ``absent`` without quotes; ``comparable`` is the value in the convention that the
     parameter has in all frameworks, as JSON, and empty where there is none.
@@ -335,21 +320,21 @@ def rows(atlas: Iterable[Api], environment: Environment, answer: Mapping[str, An
             if environment.framework not in parameter.readings:
                 continue
             row = found[api.name, parameter.name]
-            yield {
-                "api": api.name,
-                "parameter": parameter.name,
-                "environment": environment.name,
-                "framework": environment.framework,
-                "value": row["value"] if row["status"] == READ else row["status"],
-                "status": row["status"],
-                "source": row["source"],
-                "title": api.title,
-                "group": api.group,
-                "api_name": row["api_name"],
-                "comparable": _comparable(row["value"], parameter.compare.get(environment.framework)) if row["status"] == READ else "",
-                "note": parameter.note,
-                "reason": row["reason"],
-            }
+            yield DefaultRow(
+                api=api.name,
+                parameter=parameter.name,
+                environment=environment.name,
+                framework=environment.framework,
+                value=row["value"] if row["status"] == READ else row["status"],
+                status=row["status"],
+                source=row["source"],
+                title=api.title,
+                group=api.group,
+                api_name=row["api_name"],
+                comparable=_comparable(row["value"], parameter.compare.get(environment.framework)) if row["status"] == READ else "",
+                note=parameter.note,
+                reason=row["reason"],
+            )
 
 
 def _comparable(value: str, how: Any) -> str:
@@ -380,7 +365,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def drift(table: Iterable[Mapping[str, str]], environments: Sequence[Environment]) -> list[Step]:
+def drift(table: Iterable[DefaultRow], environments: Sequence[Environment]) -> list[Step]:
     """Every default that changed, came or went between neighbouring versions of one framework, older steps first.
 
     An API that is absent in both versions makes no step; nor does a value that is only written in another way (1 and 1.0).
@@ -401,14 +386,14 @@ def drift(table: Iterable[Mapping[str, str]], environments: Sequence[Environment
                         framework=framework,
                         older=older.name,
                         newer=newer.name,
-                        before=before["value"],
-                        after=after["value"],
+                        before=before.value,
+                        after=after.value,
                     )
                 )
     return steps
 
 
-def differences(table: Iterable[Mapping[str, str]], environments: Sequence[Environment]) -> list[Difference]:
+def differences(table: Iterable[DefaultRow], environments: Sequence[Environment]) -> list[Difference]:
     """Defaults that differ between the newest version of each two frameworks, where both have one, by API.
 
     Values are compared in their common convention (``comparable``). ``None`` against a number counts: the note of the parameter says what
@@ -419,7 +404,7 @@ def differences(table: Iterable[Mapping[str, str]], environments: Sequence[Envir
     for (api, parameter), sides in _by_place(table).items():
         for left, right in itertools.combinations([newest[name] for name in FRAMEWORKS if name in newest], 2):
             one, other = sides.get(left.name), sides.get(right.name)
-            if one is None or other is None or ABSENT in (one["status"], other["status"]) or _meaning(one) == _meaning(other):
+            if one is None or other is None or ABSENT in (one.status, other.status) or _meaning(one) == _meaning(other):
                 continue
             found.append(
                 Difference(
@@ -427,21 +412,21 @@ def differences(table: Iterable[Mapping[str, str]], environments: Sequence[Envir
                     parameter=parameter,
                     left=left.name,
                     right=right.name,
-                    left_value=one["value"],
-                    right_value=other["value"],
-                    note=one["note"],
+                    left_value=one.value,
+                    right_value=other.value,
+                    note=one.note,
                 )
             )
     return found
 
 
-def _meaning(row: Mapping[str, str]) -> str:
-    return row["comparable"] if row["status"] == READ else row["status"]
+def _meaning(row: DefaultRow) -> str:
+    return row.comparable if row.status == READ else row.status
 
 
-def _by_place(table: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], dict[str, Mapping[str, str]]]:
+def _by_place(table: Iterable[DefaultRow]) -> dict[tuple[str, str], dict[str, DefaultRow]]:
     """Rows by API and parameter, then by environment."""
-    found: dict[tuple[str, str], dict[str, Mapping[str, str]]] = {}
+    found: dict[tuple[str, str], dict[str, DefaultRow]] = {}
     for row in table:
-        found.setdefault((row["api"], row["parameter"]), {})[row["environment"]] = row
+        found.setdefault((row.api, row.parameter), {})[row.environment] = row
     return found

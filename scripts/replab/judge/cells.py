@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -14,49 +13,32 @@ from replab import contained, ids, texts
 from replab.attribute import rows as attributions
 from replab.attribute.causes import Causes
 from replab.compare.escalation import escalate
-from replab.compare.metrics import NAN, Distances, Finding, against_truth, widen
-from replab.compare.pairs import Judged, Row, is_plain, note_repeats, pair_row, pairs
+from replab.compare.metrics import NAN, Distances, Finding, against_truth
+from replab.compare.pairs import Judged, is_plain, note_repeats, pair_row, pairs
 from replab.compare.verdict import outside, verdict
 from replab.config.factors import alignable
 from replab.errors import LabError, TruthError
-from replab.formats import FORMATS, ordered_key
+from replab.formats import FORMATS
 from replab.judge import trajectories
-from replab.model import EXPLAINED, Case, Environment, Family, Lab, Status, Verdict
+from replab.judge.curves import curve_rows
+from replab.judge.rows import NOTHING_COMPARED, Rows, blank_row, cell_rows, measurement_rows
+from replab.model import EXPLAINED, Case, Family, Lab, Status, Verdict
 from replab.plan import planning
 from replab.plan.outputs import output_names
 from replab.progress import Progress
 from replab.repro_scripts import script
 from replab.run.batch import environment_facts, input_index, manifest_of
+from replab.store.columns import WIDEST
+from replab.store.rows import CellRow
 from replab.store.store import CellResult, Store, Tensor
 from replab.truth.cache import Truths, judging_cell
 from replab.truth.certify import Truth
 
-BINS = 320
-NOTHING_COMPARED = "nothing was compared"
-WIDEST = 2**63
-Entries = dict[str, dict[tuple[str, str, int], list[tuple[ids.CellId, Row]]]]
-
-
-@dataclass(kw_only=True)
-class Rows:
-    """What judging produces."""
-
-    cells: list[Row] = field(default_factory=list)
-    pairs: list[Row] = field(default_factory=list)
-    curves: list[Row] = field(default_factory=list)
-    attributions: list[Row] = field(default_factory=list)
-    measurements: list[Row] = field(default_factory=list)
-    scripts: list[Row] = field(default_factory=list)
-    trajectories: list[Row] = field(default_factory=list)
-
-    def add(self, found: Mapping[str, list[Row]]) -> None:
-        """Take the rows that another process found."""
-        for part, rows in found.items():
-            getattr(self, part).extend(rows)
-
-    def told(self) -> dict[str, list[Row]]:
-        """All rows by part, as they leave the process in which they were made."""
-        return {part.name: getattr(self, part.name) for part in fields(self)}
+Told = dict[str, dict[str, list[Any]]]
+"""Rows as they leave the process in which they were made."""
+Entry = Mapping[str, Any]
+"""A cell in the manifest of a batch: id, key, status, reason."""
+Entries = dict[str, dict[tuple[str, str, int], list[tuple[ids.CellId, Entry]]]]
 
 
 class Unusable(Exception):
@@ -91,7 +73,7 @@ class Judge:
         entries = _grouped(self._entries({case.name for case in cases}))
         groups = [tuple(group) for _, group in itertools.groupby(cases, key=lambda case: case.group)]
 
-        def judge(group: tuple[Case, ...]) -> dict[str, list[Row]]:
+        def judge(group: tuple[Case, ...]) -> Told:
             self.rows = Rows()
             for case in group:
                 self._case(case, entries.get(case.name, {}))
@@ -103,12 +85,12 @@ class Judge:
         self.rows = self._contained(judge, groups, entries, progress, known)
         return self.rows
 
-    def judged(self, entries: Iterable[Row]) -> list[Row]:
+    def judged(self, entries: Iterable[Entry]) -> list[CellRow]:
         """Rows of the cells of any ``entries`` of manifests, beside whatever else is judged. Raises ``StoreError``."""
         found = _grouped(entries)
         groups = [(case,) for case in self.family.cases if case.name in found]
 
-        def judge(group: tuple[Case, ...]) -> dict[str, list[Row]]:
+        def judge(group: tuple[Case, ...]) -> Told:
             self.rows = Rows()
             for case in group:
                 self._case(case, found[case.name])
@@ -119,7 +101,7 @@ class Judge:
 
     def _contained(
         self,
-        judge: Callable[[tuple[Case, ...]], dict[str, list[Row]]],
+        judge: Callable[[tuple[Case, ...]], Told],
         groups: Sequence[tuple[Case, ...]],
         entries: Entries,
         progress: Progress | None,
@@ -130,22 +112,28 @@ class Judge:
         for group, found in zip(groups, contained.each(judge, groups, self.lab.limits, known=known), strict=True):
             if progress is not None:
                 progress.update(done, total, group[-1].name)
-            rows.add(self._unjudged(group, entries, f"it cannot be judged: {found.reason}") if isinstance(found, contained.Lost) else found)
+            try:
+                rows.add(self._unjudged(group, entries, found.reason) if isinstance(found, contained.Lost) else Rows.heard(found))
+            except ValueError as error:
+                rows.add(self._unjudged(group, entries, str(error)))
             done += len(group)
         if progress is not None:
             progress.finish()
         return rows
 
-    def _unjudged(self, group: tuple[Case, ...], entries: Entries, reason: str) -> dict[str, list[Row]]:
+    def _unjudged(self, group: tuple[Case, ...], entries: Entries, reason: str) -> Rows:
         """Rows of a case that could not be judged at all."""
-        self.rows = Rows()
+        rows = Rows()
         for case in group:
             for (_, grid, _), cells in entries.get(case.name, {}).items():
                 for cell, entry in cells if not grid else ():
-                    judged = Judged(id=cell, key=entry["key"], status=entry["status"], reason=entry["reason"], unusable=reason)
-                    self.rows.cells += self._cell_rows(case, judged, {}, {}, "")
-        told: dict[str, list[Row]] = texts.plain_values(self.rows.told())
-        return told
+                    told, why = (texts.plain(str(text)) for text in (entry["reason"], f"it cannot be judged: {reason}"))
+                    judged = Judged(id=cell, key=entry["key"], status=entry["status"], reason=told, unusable=why)
+                    rows.cells += cell_rows(self._blank(case, judged), case, judged, {}, {}, "")
+        return rows
+
+    def _blank(self, case: Case, cell: Judged) -> CellRow:
+        return blank_row(case, cell, self.environments[cell.id.environment], self.facts[cell.id.environment])
 
     def _align(self, group: Sequence[Case]) -> None:
         """Compare the runs in which factors of a case were aligned."""
@@ -156,11 +144,11 @@ class Judge:
 
     def _illustrate(self) -> None:
         """What pages show of the cells that were judged."""
-        cells = self.rows.told()["cells"]
+        cells = self.rows.cells
         self.rows.scripts += script.rows(self.lab, cells, self.truths, {self.family.name: self.index})
         self.rows.trajectories += trajectories.rows(self.lab, cells, self.truths, {self.family.name: self.index})
 
-    def _entries(self, names: set[str]) -> Iterator[Row]:
+    def _entries(self, names: set[str]) -> Iterator[Entry]:
         """Manifest entries of the cases ``names``."""
         begin = ids.begin_of(self.family.name)
         for batch in planning.batches_with(self.lab, self.family):
@@ -169,7 +157,7 @@ class Judge:
                 if entry["id"].startswith(begin) and ids.parse_cell_id(entry["id"]).case in names:
                     yield entry
 
-    def _case(self, case: Case, entries: Mapping[tuple[str, str, int], list[tuple[ids.CellId, Row]]]) -> None:
+    def _case(self, case: Case, entries: Mapping[tuple[str, str, int], list[tuple[ids.CellId, Entry]]]) -> None:
         for derivative in range(case.derivatives + 1):
             singles: dict[tuple[str, str, str, str], Verdict] = {}
             # float32 first: the other dtypes ask what it found.
@@ -179,7 +167,7 @@ class Judge:
                 escalations = [self._load(cell, entry) for cell, entry in finer]
                 self._group(case, dtype, derivative, cells, escalations, singles)
 
-    def _load(self, cell: ids.CellId, entry: Row) -> Judged:
+    def _load(self, cell: ids.CellId, entry: Entry) -> Judged:
         """A cell with its result; what cannot be used of it costs this cell alone."""
         judged = Judged(id=cell, key=entry["key"], status=entry["status"], reason=str(entry["reason"]))
         if judged.status not in set(Status):
@@ -261,7 +249,9 @@ class Judge:
             self.rows.attributions += self.causes.explain(case, dtype, derivative, cells, higher, names)
         for cell in cells:
             contained.note(str(cell.id))
-            self.rows.cells += self._cell_rows(case, cell, dict(zip(names, truths, strict=True)), inputs, problem)
+            row = self._blank(case, cell)
+            self.rows.measurements += measurement_rows(row, cell)
+            self.rows.cells += cell_rows(row, case, cell, dict(zip(names, truths, strict=True)), inputs, problem)
         contained.note("")
         if truths:
             self._pairs(case, cells, dict(zip(names, truths, strict=True)))
@@ -269,7 +259,7 @@ class Judge:
                 kept = self._kept.setdefault((dtype, derivative), (names, {}))[1].setdefault(case.name, {})
                 kept.update({cell.id.environment: cell for cell in cells if is_plain(cell) and cell.id.mode == "eager"})
             if case.elementwise and not case.special and derivative == 0 and dtype in FORMATS:
-                self._curves(case, dtype, cells, next(iter(inputs.values())))
+                self.rows.curves += curve_rows(case, dtype, cells, next(iter(inputs.values())))
 
     def _names(self, case: Case, derivative: int, count: int, dtype: str) -> list[str]:
         """Names of the ``count`` outputs of a case, as the probe gives them."""
@@ -277,8 +267,8 @@ class Judge:
             return [f"grad_{one['name']}" for one in self._inputs(case, dtype, derivative) if one["differentiable"]][:count]
         return output_names(case, count)
 
-    def _inputs(self, case: Case, dtype: str, derivative: int) -> list[Row]:
-        found: list[Row] = self.index[case.name][dtype]["derivative" if derivative else "value"]["inputs"]
+    def _inputs(self, case: Case, dtype: str, derivative: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.index[case.name][dtype]["derivative" if derivative else "value"]["inputs"]
         return found
 
     @staticmethod
@@ -309,110 +299,6 @@ class Judge:
         found, why = verdict(finding, dtype=cell.id.dtype, escalation=seen, single=None if cell.id.dtype == "float32" else single)
         return found, why, NAN if seen is None else seen.shrink
 
-    def _cell_rows(
-        self, case: Case, cell: Judged, truths: Mapping[str, Truth], inputs: Mapping[str, NDArray[Any]], problem: str
-    ) -> Iterator[Row]:
-        environment: Environment = self.environments[cell.id.environment]
-        facts = self.facts[cell.id.environment]
-        base: Row = {
-            "key": cell.key,
-            "id": str(cell.id),
-            "family": case.family,
-            "experiment": case.family,
-            "case": case.name,
-            "title": case.title,
-            "output": "",
-            "environment": environment.name,
-            "framework": environment.framework,
-            "framework_version": found_version(facts, environment),
-            "environment_order": environment.order,
-            "mode": cell.id.mode,
-            "device": cell.id.device,
-            "dtype": cell.id.dtype,
-            "derivative": cell.id.derivative,
-            "variant": cell.id.variant,
-            "engine": facts.get("engine", ""),
-            "platform": facts.get("platform", ""),
-            "status": cell.status,
-            "reason": cell.reason,
-            "verdict": "",
-            "why": "",
-            "z_max": NAN,
-            "z_limit": NAN,
-            "ulp_max": NAN,
-            "ulp_mean": NAN,
-            "ulp_p99": NAN,
-            "abs_max": NAN,
-            "rel_max": NAN,
-            "bits": "",
-            "elements": 0,
-            "seconds": _seconds(cell, "seconds"),
-            "first_call_seconds": _seconds(cell, "first_call_seconds"),
-            "import_seconds": NAN,
-            "flushed": 0,
-            "nan_mismatch": 0,
-            "inf_mismatch": 0,
-            "zero_sign": 0,
-            "uncertain": 0,
-            "worst_index": "",
-            "worst_inputs": "",
-            "worst_result": "",
-            "worst_truth": "",
-            "truth_bound_ulp": NAN,
-            "truth_method": "",
-            "envelope_ulp": NAN,
-            "shrink": NAN,
-            "role": "control" if case.control else "result",
-            "expect": case.control.expect if case.control else "",
-            "factor": case.control.factor if case.control else "",
-            "elementwise": case.elementwise,
-            "special": case.special,
-            "claims": ",".join(case.claims),
-            "notes": "; ".join(cell.record.get("notes", ())),
-            "base": case.base,
-            "aligned": "+".join(sorted(case.aligned)),
-            "repeatable": cell.repeatable,
-            "cause": cell.cause,
-        }
-        for found in cell.record.get("measured", ()):
-            self.rows.measurements.append(_measurement(base, found))
-        if not cell.tensors:
-            nothing = cell.unusable or problem or f"{NOTHING_COMPARED}: the function returned no output"
-            yield base | ({"verdict": Verdict.INCONCLUSIVE, "why": nothing} if cell.status == Status.OK else {})
-            return
-        for name in truths:
-            if name not in cell.tensors:
-                yield base | {"output": name, "verdict": Verdict.INCOMPARABLE, "why": f"the function returned no output {name!r}"}
-        for name, tensor in cell.tensors.items():
-            row = base | {"output": name, "bits": tensor.sha256, "elements": int(tensor.values.size)}
-            if name not in cell.findings:
-                found = Verdict.INCONCLUSIVE if problem else Verdict.INCOMPARABLE
-                yield row | {"verdict": found, "why": problem or f"the reference has no output {name!r}"}
-                continue
-            finding, _ = cell.findings[name]
-            found, why, shrink = cell.verdicts[name]
-            row |= {
-                "verdict": found,
-                "why": why,
-                "z_max": finding.z_max,
-                "z_limit": finding.z_limit,
-                "ulp_max": finding.ulp_max,
-                "ulp_mean": finding.ulp_mean,
-                "ulp_p99": finding.ulp_p99,
-                "abs_max": finding.abs_max,
-                "rel_max": finding.rel_max,
-                "flushed": finding.flushed,
-                "nan_mismatch": finding.nan_mismatch,
-                "inf_mismatch": finding.inf_mismatch,
-                "zero_sign": finding.zero_sign,
-                "uncertain": finding.uncertain,
-                "truth_bound_ulp": finding.bound_ulp,
-                "truth_method": truths[name].method,
-                "envelope_ulp": finding.envelope_ulp,
-                "shrink": shrink,
-            }
-            yield row | _worst(case, finding, tensor, truths[name], inputs)
-
     def _pairs(self, case: Case, cells: list[Judged], truths: Mapping[str, Truth]) -> None:
         found = list(pairs([cell for cell in cells if cell.status == Status.OK], self.environments))
         for left, right, axis in found:
@@ -425,47 +311,8 @@ class Judge:
             repeatable = [pair for pair in steps if "no" not in (pair[0].repeatable, pair[1].repeatable)]
             self.rows.attributions += attributions.switched(case, repeatable, varied)
 
-    def _curves(self, case: Case, dtype: str, cells: list[Judged], x: NDArray[Any]) -> None:
-        """Largest and mean error over bins of the first input, once per bit class."""
-        flat = x.reshape(-1).astype(np.float64)
-        keys = ordered_key(x.reshape(-1), dtype).astype(np.float64)
-        low, high = keys.min(), keys.max()
-        bins = np.minimum(((keys - low) / max(high - low, 1.0) * BINS).astype(int), BINS - 1)
-        order = np.argsort(bins, kind="stable")  # elements of a bin side by side: one pass for all bins
-        places, starts = np.unique(bins[order], return_index=True)
-        lowest, highest = np.minimum.reduceat(flat[order], starts), np.maximum.reduceat(flat[order], starts)
-        drawn: set[str] = set()
-        for cell in cells:
-            for name, (_, distances) in cell.findings.items():
-                sha256 = cell.tensors[name].sha256
-                if distances is None or sha256 in drawn:
-                    continue
-                drawn.add(sha256)
-                usable = distances.measured[order]
-                ulp = np.where(usable, distances.ulp[order], 0.0)
-                counts = np.add.reduceat(usable.astype(np.int64), starts)
-                largest, total = np.maximum.reduceat(ulp, starts), np.add.reduceat(ulp, starts)
-                for k in np.flatnonzero(counts):
-                    self.rows.curves.append(
-                        {
-                            "family": case.family,
-                            "case": case.name,
-                            "dtype": dtype,
-                            "output": name,
-                            "environment": cell.id.environment,
-                            "mode": cell.id.mode,
-                            "bits": sha256,
-                            "bin": int(places[k]),
-                            "x_lo": float(lowest[k]),
-                            "x_hi": float(highest[k]),
-                            "ulp_max": float(largest[k]),
-                            "ulp_mean": float(total[k] / counts[k]),
-                            "count": int(counts[k]),
-                        }
-                    )
 
-
-def _grouped(entries: Iterable[Row]) -> Entries:
+def _grouped(entries: Iterable[Entry]) -> Entries:
     """Entries of manifests by case and by (dtype, grid, order)."""
     found: Entries = {}
     for entry in entries:
@@ -512,64 +359,3 @@ def _drawn_verdict(finding: Finding) -> tuple[Verdict, str, float]:
     if outside(finding) or finding.nan_mismatch or finding.inf_mismatch:
         return Verdict.SEMANTIC, f"another distribution: z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}", NAN
     return Verdict.ROUNDING, f"chance explains it: z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}", NAN
-
-
-def _seconds(cell: Judged, name: str) -> float:
-    found = cell.record.get(name)
-    return NAN if found is None else found
-
-
-def _measurement(base: Row, found: Mapping[str, Any]) -> Row:
-    """A row of ``measurements.parquet``."""
-    names = ("id", "family", "case", "environment", "framework", "mode", "dtype", "derivative", "variant", "claims")
-    rest = {key: float(found.get(key, NAN) if found.get(key) is not None else NAN) for key in ("value", "low", "high")}
-    return (
-        {name: base[name] for name in names}
-        | rest
-        | {
-            "measurement": str(found["name"]),
-            "baseline": str(found.get("baseline", "")),
-            "count": int(found.get("count", 0) or 0),
-            "unit": str(found.get("unit", "")),
-            "note": str(found.get("note", "")),
-        }
-    )
-
-
-def _worst(case: Case, finding: Finding, tensor: Tensor, truth: Truth, inputs: Mapping[str, NDArray[Any]]) -> Row:
-    """The worst element: where, from which inputs, what came out and what is true."""
-    if finding.worst < 0 or not tensor.values.size:
-        return {}
-    place = np.unravel_index(finding.worst, tensor.values.shape)
-    value = widen(tensor.values, tensor.dtype).reshape(-1)[finding.worst]
-    if truth.exact is not None:
-        true: Any = truth.exact.reshape(-1)[finding.worst]
-    else:
-        true = truth.high.reshape(-1)[finding.worst]
-        true = truth.ieee.reshape(-1)[finding.worst] if np.isnan(true) else true
-    given = []
-    for name, values in inputs.items():
-        if values.shape == tensor.values.shape or (case.elementwise and values.size == tensor.values.size):
-            given.append(f"{name}={_number(values.reshape(-1)[finding.worst])}")
-        elif values.size == 1:
-            given.append(f"{name}={_number(values.reshape(-1)[0])}")
-    return {
-        "worst_index": ",".join(str(int(axis)) for axis in place),
-        "worst_inputs": ", ".join(given),
-        "worst_result": _number(value),
-        "worst_truth": _number(true),
-    }
-
-
-def _number(value: Any) -> str:
-    """A number in hexadecimal and decimal, or an integer."""
-    if np.asarray(value).dtype.kind in "iub":
-        return str(int(value))
-    return f"{float(value).hex()} ({float(value):.9g})"
-
-
-def found_version(facts: Mapping[str, Any], environment: Environment) -> str:
-    """The framework's version as observed inside (with the engine ``host`` it need not be the one asked for), else as asked."""
-    packages = facts.get("observed", {}).get("packages", {})
-    names = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow_cpu")}.get(environment.framework, (environment.framework,))
-    return next((str(packages[name]) for name in names if name in packages), environment.version)

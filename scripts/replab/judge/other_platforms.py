@@ -14,22 +14,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from replab import ids
-from replab.compare.pairs import Row
 from replab.errors import LabError, StoreError
-from replab.judge.cells import Judge
+from replab.judge.cells import Entry, Judge
 from replab.model import Lab, Status
 from replab.plan import planning
 from replab.run.batch import environment_facts, manifest_of, planned
 from replab.store.platforms import IDENTITY, bits, differences, facts_fault, first, sources, told_by
+from replab.store.rows import CELLS, ElsewhereRow, PlatformRow
 from replab.store.store import Store
-from replab.store.tables import CELLS, COUNT, TEXT
 from replab.visible import visible
 
 NAMED = 5
 """So many cells with other bits are named in a line."""
 NOTHING_HERE = "not run here"
-COLUMNS = {**CELLS, "here": TEXT, "here_bits": TEXT}
-SORT = ["id", "engine", "platform", "output"]
 
 Facts = Mapping[str, Any]
 ODD = (LabError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
@@ -56,20 +53,9 @@ class Line:
     differences: tuple[str, ...] = ()
     """What was observed inside, where it differs; only said where bits do."""
 
-
-LINES = {
-    "environment": TEXT,
-    "device": TEXT,
-    "engine": TEXT,
-    "platform": TEXT,
-    "same": COUNT,
-    "other": COUNT,
-    "unrepeatable": COUNT,
-    "only_there": COUNT,
-    "damaged": COUNT,
-    "named": TEXT,
-    "differences": TEXT,
-}
+    def row(self) -> PlatformRow:
+        """As a row of ``platforms.parquet``."""
+        return PlatformRow(**(asdict(self) | {"named": "; ".join(self.named), "differences": first(self.differences)}))
 
 
 def known(lab: Lab) -> dict[str, list[Facts]]:
@@ -103,14 +89,14 @@ def _is_other(there: Facts, here: Facts) -> bool:
     return any(there[name] != here.get(name) for name in IDENTITY)
 
 
-def rows(lab: Lab, unrepeatable: Iterable[str] = ()) -> tuple[list[Row], list[Row]]:
+def rows(lab: Lab, unrepeatable: Iterable[str] = ()) -> tuple[list[ElsewhereRow], list[PlatformRow]]:
     """Judged outputs of cells that are other elsewhere than here (or only there), and one line for each environment and platform.
 
     ``unrepeatable``: ids of cells that give other bits when they run again. Raises ``StoreError``.
     """
     shaky = frozenset(unrepeatable)
-    judged: list[Row] = []
-    lines: list[Row] = []
+    judged: list[ElsewhereRow] = []
+    lines: list[PlatformRow] = []
     named = {one.place(device): (one.name, device) for one in lab.environments for device in one.devices}
     for place, others in known(lab).items():
         environment, device = named[place]
@@ -128,7 +114,7 @@ def rows(lab: Lab, unrepeatable: Iterable[str] = ()) -> tuple[list[Row], list[Ro
                 problem = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
                 _pass_over(visible(f"what {line.engine} found in {environment} on {line.platform} ({problem})"))
                 continue
-            lines.append(asdict(line) | {"named": "; ".join(line.named), "differences": first(line.differences)})
+            lines.append(line.row())
     return judged, lines
 
 
@@ -138,16 +124,16 @@ class _Here:
     def __init__(self, lab: Lab, place: str, environment: str, device: str) -> None:
         self.lab, self.store, self.facts = lab, Store(lab.results.store), environment_facts(lab, place)
         self.batches = [batch for batch in planning.batches(lab) if (batch.environment, batch.device) == (environment, device)]
-        self.entries: dict[str, Row] = {}
+        self.entries: dict[str, Entry] = {}
         for batch in self.batches:
             self.entries |= {entry["id"]: entry for entry in manifest_of(lab, batch)["cells"]}
 
-    def compare(self, facts: Facts, line: Line, shaky: frozenset[str]) -> tuple[list[Row], dict[str, tuple[str, dict[str, str]]]]:
+    def compare(self, facts: Facts, line: Line, shaky: frozenset[str]) -> tuple[list[Entry], dict[str, tuple[str, dict[str, str]]]]:
         """Entries (as in a manifest) of the results there; and of those that are other: status and hashes by output here.
 
         Counts into ``line``.
         """
-        there: list[Row] = []
+        there: list[Entry] = []
         other: dict[str, tuple[str, dict[str, str]]] = {}
         for request in (one for batch in self.batches for _, one in planned(self.lab, batch, facts)):
             name, key = request["id"], request["key"]
@@ -183,20 +169,21 @@ class _Here:
 
 
 def _judged(
-    lab: Lab, environment: str, facts: Facts, there: Iterable[Row], other: Mapping[str, tuple[str, dict[str, str]]]
-) -> Iterator[Row]:
+    lab: Lab, environment: str, facts: Facts, there: Iterable[Entry], other: Mapping[str, tuple[str, dict[str, str]]]
+) -> Iterator[ElsewhereRow]:
     """Rows of the cells that are ``other``. What has the same bits is judged with them: a verdict may ask other precisions and modes."""
     wanted = {_case(name) for name in other}
-    families: dict[str, list[Row]] = defaultdict(list)
+    families: dict[str, list[Entry]] = defaultdict(list)
     for entry in there:
         if (case := _case(entry["id"])) in wanted:
             families[case[0]].append(entry)
     for name, entries in sorted(families.items()):
         family = next(one for one in lab.families if one.name == name)
         for row in Judge(lab, family, {environment: facts}).judged(entries):
-            if row["id"] in other:
-                status, hashes = other[row["id"]]
-                yield row | {"here": status, "here_bits": hashes.get(row["output"], "")}
+            if row.id in other:
+                status, hashes = other[row.id]
+                there_too = {name: getattr(row, name) for name in CELLS.names}
+                yield ElsewhereRow(**there_too, here=status, here_bits=hashes.get(row.output, ""))
 
 
 def _case(name: str) -> tuple[str, str]:

@@ -12,12 +12,12 @@ from replab.compare.metrics import widen
 from replab.errors import StoreError, TruthError
 from replab.model import Case, Family, Lab, Status
 from replab.plan.outputs import output_names
+from replab.store.rows import CellRow, TrajectoryRow
 from replab.store.store import Store
 from replab.truth.cache import Truths, judging_cell
 
 OUTPUT = "losses"
 """Outputs of this name are drawn as curves."""
-Row = dict[str, Any]
 
 
 def steps_of(case: Case, points: int) -> list[int]:
@@ -27,15 +27,15 @@ def steps_of(case: Case, points: int) -> list[int]:
     return marks if len(marks) == points else list(range(points))
 
 
-def rows(lab: Lab, cells: Sequence[Mapping[str, Any]], truths: Truths, indices: Mapping[str, Any]) -> Iterator[Row]:
+def rows(lab: Lab, cells: Sequence[CellRow], truths: Truths, indices: Mapping[str, Any]) -> Iterator[TrajectoryRow]:
     """Every loss of the default variant, of cases as declared and with all factors aligned; ``cells`` are judged ones.
 
     ``indices``: what the rule ``inputs`` wrote, by family.
     """
-    wanted: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    wanted: dict[tuple[str, str], list[CellRow]] = defaultdict(list)
     for cell in cells:
-        if cell["output"] == OUTPUT and cell["status"] == Status.OK and cell["variant"] == "default":
-            wanted[cell["family"], cell["case"]].append(cell)
+        if cell.output == OUTPUT and cell.status == Status.OK and cell.variant == "default":
+            wanted[cell.family, cell.case].append(cell)
     store = Store(lab.results.store)
     for family in lab.families:
         cases = {case.name: case for case in family.cases} if any(name == family.name for name, _ in wanted) else {}
@@ -46,19 +46,19 @@ def rows(lab: Lab, cells: Sequence[Mapping[str, Any]], truths: Truths, indices: 
 
 
 def _case(
-    family: Family, base: Case, case: Case, cells: Sequence[Mapping[str, Any]], store: Store, truths: Truths, index: Mapping[str, Any]
-) -> Iterator[Row]:
-    for dtype in sorted({cell["dtype"] for cell in cells}):
+    family: Family, base: Case, case: Case, cells: Sequence[CellRow], store: Store, truths: Truths, index: Mapping[str, Any]
+) -> Iterator[TrajectoryRow]:
+    for dtype in sorted({cell.dtype for cell in cells}):
         try:
             known = truths.get(family, judging_cell(base, dtype, "", 0), index)
             truth = dict(zip(output_names(base, len(known)), known, strict=True)).get(OUTPUT)
         except (TruthError, KeyError):
             truth = None
         for cell in cells:
-            if cell["dtype"] != dtype or cell["derivative"]:
+            if cell.dtype != dtype or cell.derivative:
                 continue
             try:
-                tensor = next(one for one in store.read(cell["key"]).tensors if one.name == OUTPUT)
+                tensor = next(one for one in store.read(cell.key).tensors if one.name == OUTPUT)
             except (StoreError, StopIteration):
                 continue
             values = widen(tensor.values, tensor.dtype).astype(np.float64).ravel()
@@ -66,15 +66,21 @@ def _case(
                 continue
             marks = steps_of(case, values.size)
             for place, (value, high, sigma) in enumerate(zip(values, truth.high.ravel(), truth.sigma.ravel(), strict=True)):
-                yield {
-                    **{name: cell[name] for name in ("id", "family", "dtype", "environment", "framework", "environment_order", "mode")},
-                    "case": case.group,
-                    "aligned": "+".join(case.aligned),
-                    "verdict": cell["verdict"],
-                    "place": place,
-                    "step": marks[place],
-                    "value": float(value),
-                    "truth": float(high),
-                    "sigma": float(sigma),
-                    "z_limit": cell["z_limit"],
-                }
+                yield TrajectoryRow(
+                    id=cell.id,
+                    family=cell.family,
+                    case=case.group,
+                    dtype=cell.dtype,
+                    environment=cell.environment,
+                    framework=cell.framework,
+                    environment_order=cell.environment_order,
+                    mode=cell.mode,
+                    aligned="+".join(case.aligned),
+                    verdict=cell.verdict,
+                    place=place,
+                    step=marks[place],
+                    value=float(value),
+                    truth=float(high),
+                    sigma=float(sigma),
+                    z_limit=cell.z_limit,
+                )

@@ -28,8 +28,9 @@ from replab.publish.versions import ABOUT
 from replab.report.data import viewmodel
 from replab.report.pages import writer
 from replab.store import tables
+from replab.store.rows import DEFAULTS, PARTS, ManifestRow
 
-TABLES = (*tables.PARTS, "defaults")
+TABLES = (*(table.name for table in PARTS), DEFAULTS.name)
 FACTS = ("claims", "sources", "cases", "environments", "run")
 SOURCES = (*reasons.WORKFLOW, "Makefile", "README.md", "LICENSE", "CITATION.cff")
 """What the published workflow consists of: all that running it again needs."""
@@ -107,7 +108,7 @@ def _environment(lab: Lab, asked: Environment, device: str) -> dict[str, Any]:
     }
 
 
-def build(lab: Lab, settings: Mapping[str, Any], folder: Path, about: dict[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+def build(lab: Lab, settings: Mapping[str, Any], folder: Path, about: dict[str, Any], rows: Sequence[ManifestRow]) -> None:
     """Write every file of a version but the list of hashes and its signature into ``folder``, which is empty.
 
     ``settings`` are those of the run, ``rows`` those of the store's manifest. Equal results, sources and ``about`` give equal bytes.

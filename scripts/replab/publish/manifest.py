@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,63 +13,51 @@ from replab.model import Status
 from replab.publish import sums
 from replab.results_folder import ResultsFolder
 from replab.store import tables
+from replab.store.rows import MANIFEST, ManifestRow
 from replab.store.store import Store
 
-COLUMNS = {
-    "id": tables.TEXT,
-    "key": tables.TEXT,
-    "status": tables.TEXT,
-    "reason": tables.TEXT,
-    "output": tables.TEXT,
-    "dtype": tables.TEXT,
-    "shape": tables.TEXT,
-    "sha256": tables.TEXT,
-    "file": tables.TEXT,
-    "file_sha256": tables.TEXT,
-    "observation": tables.TEXT,
-    "repeatable": tables.TEXT,
-}
-"""A row per output of a result, and one per cell without any; ``sha256`` is that of the output's bytes, ``file`` lies below the store."""
 PATH = Path("store") / "manifest.parquet"
 UNSTEADY = "repeated calls gave other bits"
 
 
-def rows(store: Store, entries: Iterable[Mapping[str, Any]], unsteady: frozenset[str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def rows(store: Store, entries: Iterable[Mapping[str, Any]], unsteady: frozenset[str]) -> tuple[list[ManifestRow], dict[str, str]]:
     """The rows of the manifest, and what is wrong with results that are missing or damaged (id → sentence).
 
     Every byte of every result is read and checked. ``unsteady`` has the ids of the cells that judging found not repeatable.
     """
-    found: list[dict[str, Any]] = []
+    found: list[ManifestRow] = []
     wrong: dict[str, str] = {}
     for entry in entries:
-        row = dict.fromkeys(COLUMNS, "") | {key: str(entry[key]) for key in ("id", "key", "status", "reason")}
+        row = ManifestRow(**{name: str(entry[name]) for name in ("id", "key", "status", "reason")})
         if entry["status"] == Status.SKIPPED or not entry["key"]:
             found.append(row)
             continue
         path = store.cell_path(entry["key"])
         try:
             result = store.read(entry["key"])
-            row |= {"file": path.relative_to(store.root).as_posix(), "file_sha256": sums.of_file(path)}
+            row = replace(row, file=path.relative_to(store.root).as_posix(), file_sha256=sums.of_file(path))
         except (StoreError, OSError) as error:
             wrong[entry["id"]] = error.problem if isinstance(error, StoreError) else str(error.strerror)
             continue
-        row["observation"] = str(result.record.get("observation") or "")
         steady = not any(str(note).startswith(UNSTEADY) for note in result.record.get("notes", ()))
-        row["repeatable"] = "" if steady and entry["id"] not in unsteady else "no"
+        row = replace(
+            row, observation=str(result.record.get("observation") or ""), repeatable="" if steady and entry["id"] not in unsteady else "no"
+        )
         shapes = {output["name"]: "×".join(map(str, output["shape"])) for output in result.record["outputs"]}
-        outputs = [{"output": one.name, "dtype": one.dtype, "shape": shapes[one.name], "sha256": one.sha256} for one in result.tensors]
-        found += [row | output for output in outputs] or [row]
+        found += [replace(row, output=one.name, dtype=one.dtype, shape=shapes[one.name], sha256=one.sha256) for one in result.tensors] or [
+            row
+        ]
     return found, wrong
 
 
-def write(path: Path, found: Iterable[Mapping[str, Any]]) -> None:
+def write(path: Path, found: Iterable[ManifestRow]) -> None:
     """Write the manifest."""
-    tables.write(path, found, COLUMNS, ["id", "output"])
+    tables.write(path, found, MANIFEST)
 
 
 def read(version: Path) -> list[dict[str, Any]]:
     """The manifest of a published version."""
-    return tables.rows(version / PATH, list(COLUMNS))
+    return tables.rows(version / PATH, MANIFEST.names)
 
 
 def unsteady(results: Path) -> frozenset[str]:

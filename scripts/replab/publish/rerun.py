@@ -191,7 +191,7 @@ def _judge(lab: Lab, names: set[str]) -> dict[tuple[str, str], str]:
         _say(f"judging {len(chosen)} cases of {family.name}")
         judge = Judge(_written(replace(lab, families=tuple(small if one.name == family.name else one for one in lab.families))), small)
         for shard in range(planning.shards(small)):
-            found |= {(row["id"], row["output"]): row["verdict"] for row in judge.run(shard).cells}
+            found |= {(row.id, row.output): row.verdict for row in judge.run(shard).cells}
     return found
 
 

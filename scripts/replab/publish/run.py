@@ -16,6 +16,7 @@ from replab.publish.errors import PublishError, TamperedError
 from replab.publish.reasons import Reason
 from replab.publish.site import Site
 from replab.results_folder import ResultsFolder
+from replab.store.rows import ManifestRow
 from replab.store.store import Store
 
 SITE = "site"
@@ -77,7 +78,7 @@ def publish(lab: Lab, settings: Mapping[str, Any], options: Options, say: Callab
     return site.root / version
 
 
-def _checked(lab: Lab, permitted: frozenset[str], say: Callable[[str], None]) -> tuple[list[dict[str, Any]], list[str]]:
+def _checked(lab: Lab, permitted: frozenset[str], say: Callable[[str], None]) -> tuple[list[ManifestRow], list[str]]:
     """The rows of the store's manifest and the notices for every page. Raises ``PublishError`` with what speaks against publishing."""
     entries = reasons.entries_of(lab)
     found = reasons.reasons(lab, entries)

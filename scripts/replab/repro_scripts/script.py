@@ -28,6 +28,7 @@ from replab.formats import FORMATS, round_to, spacing
 from replab.model import IMPL_FILE, Case, Family, Lab, Status, Verdict
 from replab.plan.outputs import cotangent_name, output_names
 from replab.repro_scripts import redrawn_inputs
+from replab.store.rows import CellRow, ScriptRow
 from replab.store.store import Store
 from replab.truth.cache import Truths, judging_cell
 
@@ -41,7 +42,6 @@ AS_HEX = 24
 """Arrays of at most so many numbers are written as hexadecimal floats, larger ones as their bytes."""
 OTHER = {"tensorflow": ("torch", "numpy"), "torch": ("tensorflow", "numpy"), "numpy": ("torch", "tensorflow")}
 """Whose result stands beside that of a framework."""
-Row = Mapping[str, Any]
 Array = NDArray[Any]
 
 
@@ -55,7 +55,7 @@ class Problem:
 
     family: Family
     case: Case
-    cell: Row
+    cell: CellRow
     """The row that judging found, of the output with the worst verdict."""
     inputs: Sequence[tuple[str, str, Array, bool]]
     """(name, dtype, values, differentiable), each."""
@@ -73,21 +73,21 @@ class Problem:
     """The same for the cotangents."""
 
 
-def rows(lab: Lab, cells: Sequence[Row], truths: Truths, indices: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def rows(lab: Lab, cells: Sequence[CellRow], truths: Truths, indices: Mapping[str, Any]) -> Iterator[ScriptRow]:
     """Rows per case, precision, derivative and framework: the script of a result, or why there is none.
 
     ``indices``: what the rule ``inputs`` wrote, by family.
     """
-    groups: dict[tuple[str, str, str, int, str], list[Row]] = defaultdict(list)
-    newest: dict[tuple[str, str, str, int, str], Row] = {}
-    for cell in sorted(cells, key=lambda one: (one["id"], one["output"])):
-        plain = cell["variant"] == "default" and cell["role"] == "result" and not cell["aligned"]
-        if plain and cell["status"] == Status.OK:
-            work = (cell["family"], cell["case"], cell["dtype"], cell["derivative"])
-            groups[(*work, cell["framework"])].append(cell)
-            before = newest.get((*work, cell["framework"]))
-            if cell["mode"] == "eager" and (before is None or before["environment_order"] < cell["environment_order"]):
-                newest[(*work, cell["framework"])] = cell
+    groups: dict[tuple[str, str, str, int, str], list[CellRow]] = defaultdict(list)
+    newest: dict[tuple[str, str, str, int, str], CellRow] = {}
+    for cell in sorted(cells, key=lambda one: (one.id, one.output)):
+        plain = cell.variant == "default" and cell.role == "result" and not cell.aligned
+        if plain and cell.status == Status.OK:
+            work = (cell.family, cell.case, cell.dtype, cell.derivative)
+            groups[(*work, cell.framework)].append(cell)
+            before = newest.get((*work, cell.framework))
+            if cell.mode == "eager" and (before is None or before.environment_order < cell.environment_order):
+                newest[(*work, cell.framework)] = cell
     families = {family.name: family for family in lab.families}
     store = Store(lab.results.store)
     pythons = {environment.name: environment.python for environment in lab.environments}
@@ -99,54 +99,52 @@ def rows(lab: Lab, cells: Sequence[Row], truths: Truths, indices: Mapping[str, A
         others = [newest[(*key[:4], name)] for name in OTHER.get(key[4], ()) if (*key[:4], name) in newest][:1]
         for cell in chosen(members):
             try:
-                text = write(_problem(family, cell, index, others, store, truths, pythons.get(str(cell["environment"]), "")))
-                yield {"id": cell["id"], "script": text, "reason": ""}
+                text = write(_problem(family, cell, index, others, store, truths, pythons.get(cell.environment, "")))
+                yield ScriptRow(id=cell.id, script=text)
             except Unfit as reason:
-                yield {"id": cell["id"], "script": "", "reason": str(reason)}
+                yield ScriptRow(id=cell.id, reason=str(reason))
             except Exception as error:  # noqa: BLE001 (an illustration costs no verdict, whatever is odd about what it shows)
-                yield {"id": cell["id"], "script": "", "reason": f"it could not be written: {described(error)}"}
+                yield ScriptRow(id=cell.id, reason=f"it could not be written: {described(error)}")
 
 
 MUCH_WORSE = 10.0
 """An older environment has a script of its own where its error is so many times that of the newest."""
 
 
-def chosen(cells: Sequence[Row]) -> list[Row]:
+def chosen(cells: Sequence[CellRow]) -> list[CellRow]:
     """Of one framework's results the worst of its newest environment, and the worst of all where an older one is much worse."""
-    newest = max(cell["environment_order"] for cell in cells)
-    worst = min((cell for cell in cells if cell["environment_order"] == newest), key=_order)
+    newest = max(cell.environment_order for cell in cells)
+    worst = min((cell for cell in cells if cell.environment_order == newest), key=_order)
     before = min(cells, key=_order)
     one, other = _order(before), _order(worst)
     return [worst, before] if one[0] < other[0] or (one[0] == other[0] and one[1] < MUCH_WORSE * other[1]) else [worst]
 
 
-def _order(cell: Row) -> tuple[int, float, str, str]:
+def _order(cell: CellRow) -> tuple[int, float, str, str]:
     """The worst verdict first, then the largest distance, then eager before the other modes."""
-    place = -Verdict(cell["verdict"]).severity if cell["verdict"] else 1
-    size = cell["ulp_max"] if cell["ulp_max"] == cell["ulp_max"] else -1.0
-    return (place, -size, "" if cell["mode"] == "eager" else cell["mode"], cell["id"] + cell["output"])
+    place = -Verdict(cell.verdict).severity if cell.verdict else 1
+    size = cell.ulp_max if cell.ulp_max == cell.ulp_max else -1.0
+    return (place, -size, "" if cell.mode == "eager" else cell.mode, cell.id + cell.output)
 
 
 def _problem(
-    family: Family, cell: Row, index: Mapping[str, Any], others: Sequence[Row], store: Store, truths: Truths, python: str
+    family: Family, cell: CellRow, index: Mapping[str, Any], others: Sequence[CellRow], store: Store, truths: Truths, python: str
 ) -> Problem:
-    case = next((one for one in family.cases if one.name == cell["case"]), None)
+    case = next((one for one in family.cases if one.name == cell.case), None)
     if case is None:
         raise Unfit("the case is no longer part of the experiment")
-    if cell["verdict"] == Verdict.IDENTICAL:
+    if cell.verdict == Verdict.IDENTICAL:
         raise Unfit("there is no difference to show: these are the bits of the certified value")
     if case.drawn:
         raise Unfit("its outputs are statistics of random draws: there is no single number to show")
-    if not cell["worst_index"] and not cell["worst_result"]:
+    if not cell.worst_index and not cell.worst_result:
         raise Unfit("no single element shows the difference (another shape or type)")
     try:
-        described = index[case.name][cell["dtype"]]["derivative" if cell["derivative"] else "value"]
-        levels = described["cotangents"][: cell["derivative"]]
-        drawn = [
-            "" if case.special else redrawn_inputs.of_generator(case.inputs[one["name"]], cell["dtype"]) for one in described["inputs"]
-        ]
+        described = index[case.name][cell.dtype]["derivative" if cell.derivative else "value"]
+        levels = described["cotangents"][: cell.derivative]
+        drawn = ["" if case.special else redrawn_inputs.of_generator(case.inputs[one["name"]], cell.dtype) for one in described["inputs"]]
         weights = [
-            [redrawn_inputs.of_cotangent(cotangent_name(case, order, one["name"]), one["shape"], cell["dtype"]) for one in level]
+            [redrawn_inputs.of_cotangent(cotangent_name(case, order, one["name"]), one["shape"], cell.dtype) for one in level]
             for order, level in enumerate(levels)
         ]
         every = zip(described["inputs"], drawn, strict=True)
@@ -162,7 +160,7 @@ def _problem(
         inputs=given,
         cotangents=cotangents,
         low=0.0,
-        recorded=[(_where(one), (str(one["worst_result"]).split() or [""])[0]) for one in (cell, *others)],
+        recorded=[(_where(one), (one.worst_result.split() or [""])[0]) for one in (cell, *others)],
         python=python,
         drawn=drawn,
         drawn_weights=weights,
@@ -171,10 +169,10 @@ def _problem(
     return replace(made, low=_low(made, index, truths), recorded=[made.recorded[0], *_others(cell, others, store)])
 
 
-def _refuse_long(case: Case, cell: Row, described: Sequence[Mapping[str, Any]]) -> None:
+def _refuse_long(case: Case, cell: CellRow, described: Sequence[Mapping[str, Any]]) -> None:
     """Before anything is read: inputs that can only be written down and would fill a script. An elementwise function needs one element."""
     numbers = sum(math.prod(one["shape"]) for one in described)
-    if not case.elementwise and numbers * FORMATS[_grid(cell["dtype"])].precision / 8 > MOST_LINES * DATA_COLUMNS:
+    if not case.elementwise and numbers * FORMATS[_grid(cell.dtype)].precision / 8 > MOST_LINES * DATA_COLUMNS:
         raise Unfit(f"{numbers:,} numbers of input are all needed: more than {MOST_LINES} lines")
 
 
@@ -189,33 +187,33 @@ def _grid(dtype: str) -> str:
 def _low(problem: Problem, index: Mapping[str, Any], truths: Truths) -> float:
     """What the certified value has beyond float64; told where float64 itself is tested."""
     cell = problem.cell
-    if cell["dtype"] != "float64":
+    if cell.dtype != "float64":
         return 0.0
     try:
-        known = truths.get(problem.family, judging_cell(problem.case, cell["dtype"], "", cell["derivative"]), index)
-        names = _names(problem.case, problem.inputs, cell["derivative"], len(known))
-        low = float(known[names.index(cell["output"])].low[_element(cell)])
+        known = truths.get(problem.family, judging_cell(problem.case, cell.dtype, "", cell.derivative), index)
+        names = _names(problem.case, problem.inputs, cell.derivative, len(known))
+        low = float(known[names.index(cell.output)].low[_element(cell)])
     except (LabError, ValueError, IndexError, TypeError):
         return 0.0
     return low if math.isfinite(low) else 0.0
 
 
-def _others(cell: Row, others: Sequence[Row], store: Store) -> Iterator[tuple[str, str]]:
+def _others(cell: CellRow, others: Sequence[CellRow], store: Store) -> Iterator[tuple[str, str]]:
     """What other cells have at the same element; those without it are left out."""
     for other in others:
         try:
-            tensor = next(one for one in store.read(other["key"]).tensors if one.name == cell["output"])
+            tensor = next(one for one in store.read(other.key).tensors if one.name == cell.output)
             yield _where(other), _hex(float(widen(tensor.values, tensor.dtype)[_element(cell)]))
         except (StoreError, StopIteration, IndexError, TypeError):
             continue
 
 
-def _where(cell: Row) -> str:
-    return f"{cell['environment']} {cell['mode']}"
+def _where(cell: CellRow) -> str:
+    return f"{cell.environment} {cell.mode}"
 
 
-def _element(cell: Row) -> tuple[int, ...]:
-    return tuple(int(part) for part in str(cell["worst_index"]).split(",") if part)
+def _element(cell: CellRow) -> tuple[int, ...]:
+    return tuple(int(part) for part in cell.worst_index.split(",") if part)
 
 
 def _names(case: Case, inputs: Sequence[tuple[str, str, Array, bool]], derivative: int, count: int) -> list[str]:
@@ -240,7 +238,7 @@ def _hex(value: float) -> str:
 def write(problem: Problem) -> str:
     """The script; raises ``Unfit`` when it would be longer than ``MOST_LINES``."""
     cell, case = problem.cell, problem.case
-    path = problem.family.folder / IMPL_FILE[str(cell["framework"])]
+    path = problem.family.folder / IMPL_FILE[cell.framework]
     try:
         bodies = _bodies(path, case.implementation)
         needed = [line for line in functions.imports(path, case.implementation) if line not in _IMPORTS]
@@ -272,11 +270,11 @@ def _bodies(path: Path, function: str) -> tuple[list[str], list[str]]:
 def _lines(problem: Problem, body: Sequence[str], needed: Sequence[str], *, again: bool) -> list[str]:
     """``again``: arrays that are too long to be written down are drawn again."""
     cell, case = problem.cell, problem.case
-    framework = str(cell["framework"])
+    framework = cell.framework
     one = case.elementwise and _alike(problem)
     element = (0,) if one else _element(cell)
-    names = _names(case, problem.inputs, cell["derivative"], len(problem.inputs) if cell["derivative"] else len(case.outputs) or 1)
-    output = names.index(cell["output"]) if cell["output"] in names else int(str(cell["output"]).removeprefix("out") or 0)
+    names = _names(case, problem.inputs, cell.derivative, len(problem.inputs) if cell.derivative else len(case.outputs) or 1)
+    output = names.index(cell.output) if cell.output in names else int(cell.output.removeprefix("out") or 0)
     data, expressions = _data(problem, one=one, again=again)
     packed = any("b85decode" in line for line in data)
     helpers, imports = redrawn_inputs.helpers(expressions)
@@ -310,12 +308,12 @@ def _tuple(element: Sequence[int]) -> str:
 def _head(problem: Problem) -> list[str]:
     cell = problem.cell
     order = {0: "value", 1: "1st derivative", 2: "2nd derivative", 3: "3rd derivative"}.get(
-        cell["derivative"], f"{cell['derivative']}th derivative"
+        cell.derivative, f"{cell.derivative}th derivative"
     )
-    what = f"{problem.family.name}.{problem.case.name}, {cell['dtype']} {order}"
+    what = f"{problem.family.name}.{problem.case.name}, {cell.dtype} {order}"
     packages = {"tensorflow": "TensorFlow", "torch": "PyTorch", "numpy": "NumPy"}
-    version = f"{packages.get(cell['framework'], cell['framework'])} {cell['framework_version']}".strip()
-    text = f'"""{what}: {version}, {cell["mode"]}, one thread, against the certified value (replab; {cell["verdict"]})."""'
+    version = f"{packages.get(cell.framework, cell.framework)} {cell.framework_version}".strip()
+    text = f'"""{what}: {version}, {cell.mode}, one thread, against the certified value (replab; {cell.verdict})."""'
     return textwrap.wrap(text, MOST_COLUMNS)
 
 
@@ -334,11 +332,11 @@ _CONFIG = "tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_par
 def _threads(problem: Problem) -> list[str]:
     """One thread, as in the lab; TensorFlow 1 is told to run eagerly."""
     cell = problem.cell
-    if cell["framework"] == "torch":
+    if cell.framework == "torch":
         return ["torch.set_num_threads(1)"]
-    if cell["framework"] != "tensorflow":
+    if cell.framework != "tensorflow":
         return []
-    if str(cell["framework_version"]).startswith("1."):
+    if str(cell.framework_version).startswith("1."):
         return [f"tf.compat.v1.enable_eager_execution(config={_CONFIG})"]
     return ["tf.config.threading.set_intra_op_parallelism_threads(1)"]
 
@@ -393,7 +391,7 @@ def _data(problem: Problem, *, one: bool, again: bool) -> tuple[list[str], list[
         if usable and redrawn_inputs.gives(expression, values):
             expressions.append(expression)
             return [expression]
-        return _array(values, _stored(dtype, cell["dtype"]), element=element)
+        return _array(values, _stored(dtype, cell.dtype), element=element)
 
     note = f"  # {COPIES} copies of the worst input" if one else ""
     lines = [f"inputs = [{note}"]
@@ -403,7 +401,7 @@ def _data(problem: Problem, *, one: bool, again: bool) -> tuple[list[str], list[
         lines += [f"    {found[0]}", *(f"    {line}" for line in found[1:])]
         lines[-1] += f",  # {name}"
     lines.append("]")
-    if cell["derivative"]:
+    if cell.derivative:
         lines.append("weights = [  # of the sums that are differentiated, a list per order")
         for place, level in enumerate(problem.cotangents):
             lines.append("    [")
@@ -430,7 +428,7 @@ def _call(framework: str, problem: Problem) -> list[str]:
 _LISTED = "list(found) if isinstance(found, (list, tuple)) else [found]"
 
 
-def _numpy(function: str, given: str, cell: Row) -> list[str]:
+def _numpy(function: str, given: str, cell: CellRow) -> list[str]:
     del cell
     return [
         'with np.errstate(all="ignore"):',
@@ -439,8 +437,8 @@ def _numpy(function: str, given: str, cell: Row) -> list[str]:
     ]
 
 
-def _tensorflow(function: str, given: str, cell: Row) -> list[str]:
-    mode, derivative, narrow = cell["mode"], cell["derivative"], cell["dtype"] == "bfloat16"
+def _tensorflow(function: str, given: str, cell: CellRow) -> list[str]:
+    mode, derivative, narrow = cell.mode, cell.derivative, cell.dtype == "bfloat16"
     call = f"{function}(*inputs{given})"
     if mode == "session":
         if narrow:
@@ -494,14 +492,14 @@ def _session(call: str, derivative: int) -> list[str]:
     return [*lines, "    outputs = session.run(found, dict(zip(places, arrays)))"]
 
 
-def _torch(function: str, given: str, cell: Row) -> list[str]:
-    mode, derivative, narrow = cell["mode"], cell["derivative"], cell["dtype"] == "bfloat16"
+def _torch(function: str, given: str, cell: CellRow) -> list[str]:
+    mode, derivative, narrow = cell.mode, cell.derivative, cell.dtype == "bfloat16"
     made = "torch.from_numpy(array.copy())"
     cast = f"{made}.to(torch.bfloat16) if array.dtype == np.float32 else {made}" if narrow else made
     lines = [f"inputs = [{cast} for array in inputs]"]
     call = f"{function}(*inputs{given})"
     if mode == "script":
-        if "traced" in str(cell["notes"] or ""):
+        if "traced" in str(cell.notes or ""):
             lines += [f"lifted = torch.jit.trace(lambda *inputs: {call}, tuple(inputs), check_trace=False)"]
             call = "lifted(*inputs)"
         else:
@@ -533,7 +531,7 @@ def _torch(function: str, given: str, cell: Row) -> list[str]:
 def _tail(problem: Problem) -> list[str]:
     """The comparison: certified value, this run, and what was recorded."""
     cell = problem.cell
-    dtype, text = str(cell["dtype"]), str(cell["worst_truth"]).split()[0]
+    dtype, text = str(cell.dtype), str(cell.worst_truth).split()[0]
     try:
         truth = float.fromhex(text) if "x" in text else float("nan")
     except ValueError:

@@ -268,6 +268,24 @@ class PlatformRow:
     differences: str = text("What was observed inside and differs; only where bits do")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ManifestRow:
+    """One output of a result that a published version rests on, or a cell that has none."""
+
+    id: str = text("The cell")
+    key: str = text("Name of the result in the store")
+    status: str = text("How the cell ended")
+    reason: str = text("Why it did not end with `ok`")
+    output: str = text("Name of the output")
+    dtype: str = text("Format of the output")
+    shape: str = text("Lengths of its axes, joined by `×`; empty for a single number")
+    sha256: str = text("SHA-256 of the bytes of the output, which is `bits` in `cells`")
+    file: str = text("The file that holds the result, below the store")
+    file_sha256: str = text("SHA-256 of that file")
+    observation: str = text("Name of the record of what was observed in the environment when the cell ran")
+    repeatable: str = text("`no` where the result gives other bits when it is computed again")
+
+
 CELLS = Table(name="cells", row=CellRow, sort=("id", "output"), about="Every cell that was planned, by output, against the truth.")
 PAIRS = Table(name="pairs", row=PairRow, sort=("axis", "left", "right", "output"), about="Cells against each other, on one axis at a time.")
 CURVES = Table(
@@ -305,6 +323,12 @@ PLATFORMS = Table(
     sort=("environment", "engine", "platform"),
     about="Other engines and machines, counted by environment.",
 )
+MANIFEST = Table(
+    name="manifest",
+    row=ManifestRow,
+    sort=("id", "output"),
+    about="The results that a published version rests on (`store/manifest.parquet` of the version).",
+)
 
 PARTS: tuple[Table[Any], ...] = (CELLS, PAIRS, CURVES, ATTRIBUTIONS, MEASUREMENTS)
 """What judging finds."""
@@ -312,5 +336,5 @@ ILLUSTRATIONS: tuple[Table[Any], ...] = (SCRIPTS, TRAJECTORIES)
 """What pages show beside it: made by the same jobs, which have everything at hand."""
 JUDGED: Mapping[str, Table[Any]] = {table.name: table for table in (*PARTS, *ILLUSTRATIONS)}
 """All that a judging job writes, by name."""
-PUBLIC: tuple[Table[Any], ...] = (*JUDGED.values(), DEFAULTS, ELSEWHERE, PLATFORMS)
-"""Every table of a run."""
+PUBLIC: tuple[Table[Any], ...] = (*JUDGED.values(), DEFAULTS, ELSEWHERE, PLATFORMS, MANIFEST)
+"""Every table of a run, and of the version that is made of it."""

@@ -1,8 +1,9 @@
-"""The public tables: declared columns, one place that knows them; pandas lives here and in the report's view model."""
+"""Reading and writing the public tables, whose columns ``rows`` declares; pandas lives here and in the report's view model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,201 +13,28 @@ import pyarrow.parquet as pq
 
 from replab.errors import StoreError
 from replab.store import ledger
+from replab.store.columns import Row, Table
 from replab.store.store import write_atomically
 
-TEXT, REAL, COUNT, FLAG = pa.string(), pa.float64(), pa.int64(), pa.bool_()
-CELLS = {
-    "key": TEXT,
-    "id": TEXT,
-    "family": TEXT,
-    "experiment": TEXT,
-    "case": TEXT,
-    "title": TEXT,
-    "output": TEXT,
-    "environment": TEXT,
-    "framework": TEXT,
-    "framework_version": TEXT,
-    "environment_order": COUNT,
-    "mode": TEXT,
-    "device": TEXT,
-    "dtype": TEXT,
-    "derivative": COUNT,
-    "variant": TEXT,
-    "engine": TEXT,
-    "platform": TEXT,
-    "status": TEXT,
-    "reason": TEXT,
-    "verdict": TEXT,
-    "why": TEXT,
-    "z_max": REAL,
-    "z_limit": REAL,
-    "ulp_max": REAL,
-    "ulp_mean": REAL,
-    "ulp_p99": REAL,
-    "abs_max": REAL,
-    "rel_max": REAL,
-    "bits": TEXT,
-    "elements": COUNT,
-    "seconds": REAL,
-    "first_call_seconds": REAL,
-    "import_seconds": REAL,
-    "flushed": COUNT,
-    "nan_mismatch": COUNT,
-    "inf_mismatch": COUNT,
-    "zero_sign": COUNT,
-    "uncertain": COUNT,
-    "worst_index": TEXT,
-    "worst_inputs": TEXT,
-    "worst_result": TEXT,
-    "worst_truth": TEXT,
-    "truth_bound_ulp": REAL,
-    "truth_method": TEXT,
-    "envelope_ulp": REAL,
-    "shrink": REAL,
-    "role": TEXT,
-    "expect": TEXT,
-    "factor": TEXT,
-    "elementwise": FLAG,
-    "special": FLAG,
-    "claims": TEXT,
-    "notes": TEXT,
-    "base": TEXT,
-    "aligned": TEXT,
-    "repeatable": TEXT,
-    "cause": TEXT,
-}
-PAIRS = {
-    "left": TEXT,
-    "right": TEXT,
-    "axis": TEXT,
-    "family": TEXT,
-    "case": TEXT,
-    "output": TEXT,
-    "dtype": TEXT,
-    "derivative": COUNT,
-    "left_environment": TEXT,
-    "right_environment": TEXT,
-    "left_mode": TEXT,
-    "right_mode": TEXT,
-    "verdict": TEXT,
-    "z_max": REAL,
-    "ulp_max": REAL,
-    "abs_max": REAL,
-    "rel_max": REAL,
-    "cause": TEXT,
-    "variant": TEXT,
-}
-CURVES = {
-    "family": TEXT,
-    "case": TEXT,
-    "dtype": TEXT,
-    "output": TEXT,
-    "environment": TEXT,
-    "mode": TEXT,
-    "bits": TEXT,
-    "bin": COUNT,
-    "x_lo": REAL,
-    "x_hi": REAL,
-    "ulp_max": REAL,
-    "ulp_mean": REAL,
-    "count": COUNT,
-}
-ATTRIBUTIONS = {
-    "family": TEXT,
-    "case": TEXT,
-    "pair": TEXT,
-    "factor": TEXT,
-    "share": REAL,
-    "residual": REAL,
-    "verdict_aligned": TEXT,
-    "method": TEXT,
-    "axis": TEXT,
-    "dtype": TEXT,
-    "derivative": COUNT,
-    "left": TEXT,
-    "right": TEXT,
-    "left_value": TEXT,
-    "right_value": TEXT,
-    "aligned_value": TEXT,
-    "verdict": TEXT,
-    "discrepancy": REAL,
-    "discrepancy_aligned": REAL,
-    "z_aligned": REAL,
-    "sufficient": TEXT,
-    "evidence": TEXT,
-    "named": FLAG,
-    "role": TEXT,
-    "expect": TEXT,
-    "note": TEXT,
-}
-MEASUREMENTS = {
-    "id": TEXT,
-    "family": TEXT,
-    "case": TEXT,
-    "environment": TEXT,
-    "framework": TEXT,
-    "mode": TEXT,
-    "dtype": TEXT,
-    "derivative": COUNT,
-    "variant": TEXT,
-    "measurement": TEXT,
-    "value": REAL,
-    "low": REAL,
-    "high": REAL,
-    "count": COUNT,
-    "unit": TEXT,
-    "baseline": TEXT,
-    "claims": TEXT,
-    "note": TEXT,
-}
-PARTS: dict[str, tuple[Mapping[str, pa.DataType], list[str]]] = {
-    "cells": (CELLS, ["id", "output"]),
-    "pairs": (PAIRS, ["axis", "left", "right", "output"]),
-    "curves": (CURVES, ["family", "case", "dtype", "output", "environment", "mode", "bin"]),
-    "attributions": (ATTRIBUTIONS, ["family", "case", "method", "axis", "pair", "dtype", "derivative", "factor", "note"]),
-    "measurements": (MEASUREMENTS, ["id", "measurement", "note"]),
-}
-"""What judging finds, part by part: columns, and the order of rows."""
-ILLUSTRATIONS: dict[str, tuple[Mapping[str, pa.DataType], list[str]]] = {
-    "scripts": ({"id": TEXT, "script": TEXT, "reason": TEXT}, ["id"]),
-    "trajectories": (
-        {
-            "id": TEXT,
-            "family": TEXT,
-            "case": TEXT,
-            "dtype": TEXT,
-            "environment": TEXT,
-            "framework": TEXT,
-            "environment_order": COUNT,
-            "mode": TEXT,
-            "aligned": TEXT,
-            "verdict": TEXT,
-            "place": COUNT,
-            "step": COUNT,
-            "value": REAL,
-            "truth": REAL,
-            "sigma": REAL,
-            "z_limit": REAL,
-        },
-        ["id", "place"],
-    ),
-}
-"""What pages show beside it: made by the same jobs, which have everything at hand."""
-JUDGED = {**PARTS, **ILLUSTRATIONS}
-"""All that a judging job writes."""
+KINDS: Mapping[type, pa.DataType] = {str: pa.string(), float: pa.float64(), int: pa.int64(), bool: pa.bool_()}
 TIMING = ("seconds", "first_call_seconds", "import_seconds")
 """Columns that differ from run to run; all others are the same for the same bits."""
 
 
-def write(path: Path, rows: Iterable[Mapping[str, Any]], columns: Mapping[str, pa.DataType], sort: list[str]) -> None:
-    """Write rows as parquet with exactly ``columns``, sorted, atomically.
+def schema(table: Table[Any]) -> pa.Schema:
+    """The columns of a public table, as Arrow has them."""
+    return pa.schema([(column.name, KINDS[column.kind]) for column in table.columns])
+
+
+def write(path: Path, rows: Iterable[Row], table: Table[Row]) -> None:
+    """Write the rows of a public table as parquet, sorted, atomically.
 
     Raises ``pyarrow.ArrowInvalid`` when a value does not fit its column.
     """
-    ordered = sorted(rows, key=lambda row: tuple(str(row[name]) for name in sort))
-    schema = pa.schema(list(columns.items()))
-    table = pa.Table.from_pylist([{name: row[name] for name in columns} for row in ordered], schema=schema)
-    write_table(path, table)
+    key = attrgetter(*table.sort)
+    # by their texts, names and numbers alike; of a single column there is one value and no tuple
+    ordered = sorted(rows, key=lambda row: tuple(map(str, key(row))) if len(table.sort) > 1 else str(key(row)))
+    write_table(path, pa.Table.from_pydict(table.by_column(ordered), schema=schema(table)))
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -219,13 +47,13 @@ def write_table(path: Path, table: pa.Table) -> None:
     write_atomically(path, sink.getvalue())
 
 
-def merge(paths: Iterable[Path], target: Path, columns: Mapping[str, pa.DataType], sort: list[str]) -> pa.Table:
-    """Several tables of the same columns as one, sorted. Raises ``StoreError`` when one of them is damaged."""
-    schema = pa.schema(list(columns.items()))
-    table = pa.concat_tables([load(path).select(schema.names).cast(schema) for path in sorted(paths)] or [schema.empty_table()])
-    table = table.sort_by([(name, "ascending") for name in sort])
-    write_table(target, table)
-    return table
+def merge(paths: Iterable[Path], target: Path, table: Table[Any]) -> pa.Table:
+    """Several files of one public table as one, sorted. Raises ``StoreError`` when one of them is damaged."""
+    wanted = schema(table)
+    merged = pa.concat_tables([load(path).select(wanted.names).cast(wanted) for path in sorted(paths)] or [wanted.empty_table()])
+    merged = merged.sort_by([(name, "ascending") for name in table.sort])
+    write_table(target, merged)
+    return merged
 
 
 def load(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

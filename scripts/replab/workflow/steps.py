@@ -190,6 +190,7 @@ def step_judge(lab: Lab, options: argparse.Namespace) -> None:
     """Judge the cells of a shard, and make what pages show of them: the losses of trainings, and stand-alone scripts."""
     from replab.judge.cells import Judge  # noqa: PLC0415
     from replab.progress import Progress  # noqa: PLC0415
+    from replab.store.rows import JUDGED  # noqa: PLC0415
 
     family = next(one for one in lab.families if one.name == options.name)
     cases = planning.shard_cases(family, options.shard)
@@ -199,8 +200,8 @@ def step_judge(lab: Lab, options: argparse.Namespace) -> None:
     from replab.store import tables  # noqa: PLC0415 (what it imports starts threads, and a process is forked above)
 
     stem = options.out.stem.removesuffix(".cells")
-    for part, (columns, sort) in tables.JUDGED.items():
-        tables.write(options.out.parent / f"{stem}.{part}.parquet", getattr(rows, part), columns, sort)
+    for part, table in JUDGED.items():
+        tables.write(options.out.parent / f"{stem}.{part}.parquet", getattr(rows, part), table)
 
 
 def _without_truth(lab: Lab, family: Family, shard: int) -> dict[str, str]:
@@ -220,15 +221,13 @@ def step_tables(lab: Lab, options: argparse.Namespace) -> None:
     """Merge what the shards found into the public tables."""
     from replab.defaults import atlas  # noqa: PLC0415
     from replab.store import tables  # noqa: PLC0415
+    from replab.store.rows import DEFAULTS, JUDGED  # noqa: PLC0415
     from replab.workflow import run_summary  # noqa: PLC0415
 
     judged = [jobs.judged(lab, family, shard) for family, shard in jobs.shards(lab)]
-    merged = {
-        part: tables.merge([files[part] for files in judged], lab.results.table(part), columns, sort)
-        for part, (columns, sort) in tables.JUDGED.items()
-    }
+    merged = {part: tables.merge([files[part] for files in judged], lab.results.table(part), table) for part, table in JUDGED.items()}
     cells = merged["cells"]
-    tables.write(lab.results.table("defaults"), atlas.table(lab), dict.fromkeys(atlas.COLUMNS, tables.TEXT), list(atlas.SORT))
+    tables.write(lab.results.table("defaults"), atlas.table(lab), DEFAULTS)
     _write_json(lab.results.summary("environments"), run_summary.environments(lab))
     _write_json(lab.results.summary("cases"), run_summary.cases(lab))
     _write_json(lab.results.summary("run"), run_summary.run(lab, cells))
@@ -248,11 +247,12 @@ def step_elsewhere(lab: Lab, options: argparse.Namespace) -> None:
     """Compare with results of other engines and machines that lie in this store."""
     from replab.judge import other_platforms  # noqa: PLC0415
     from replab.store import tables  # noqa: PLC0415
+    from replab.store.rows import ELSEWHERE, PLATFORMS  # noqa: PLC0415
 
     table = tables.read(lab.results.table("cells"))
     cells, lines = other_platforms.rows(lab, table.loc[table.repeatable == "no", "id"])
-    tables.write(options.out, cells, other_platforms.COLUMNS, other_platforms.SORT)
-    tables.write(lab.results.table("platforms"), lines, other_platforms.LINES, ["environment", "engine", "platform"])
+    tables.write(options.out, cells, ELSEWHERE)
+    tables.write(lab.results.table("platforms"), lines, PLATFORMS)
 
 
 def step_report(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:

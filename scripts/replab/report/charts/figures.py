@@ -10,9 +10,9 @@ from typing import Any
 from replab.report.charts.axis import Axis
 from replab.report.data.cells import BitClass, CellView, bit_classes, places_in_words
 from replab.report.data.links import cell_path
-from replab.report.data.results import CurveRow
 from replab.report.data.words import VERDICTS, Outcome, count, framework_name, largest, listing, number, percent, plural
 from replab.report.pages.parts import Bar, Chart, Chip, ClassPicture, ClassRow, ClassSquare, Share
+from replab.store.rows import CurveRow
 
 HUES = 8
 """Colours for classes that several places share; further ones wrap around, their letter tells them apart."""

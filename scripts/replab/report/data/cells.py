@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from replab.model import MODES, Status
-from replab.report.data.results import CellRow, PairRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import Outcome, largest, listing, outcome_of, slug
+from replab.store.rows import CellRow, PairRow
 
 ROLE_SHOWN = "result"
 UNJUDGED = frozenset({"inconclusive", "incomparable"})

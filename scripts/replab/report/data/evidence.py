@@ -9,9 +9,10 @@ from replab.errors import ConfigError
 from replab.ids import CellId, parse_cell_id
 from replab.report.data.cells import CellView
 from replab.report.data.links import case_path, cell_path
-from replab.report.data.results import AttributionRow, CellRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import derivative_name, slug
 from replab.report.pages.parts import Link
+from replab.store.rows import AttributionRow, CellRow
 
 SIDES = " | "
 

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
 from math import nan
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
 from replab.report.data.cells import shown
 from replab.report.data.evidence import Index
-from replab.report.data.results import (
-    AttributionRow,
-    CellRow,
-    CurveRow,
-    DefaultRow,
-    ElsewhereRow,
-    MeasurementRow,
-    PairRow,
-    PlatformRow,
-    ReportError,
-    Results,
-    ScriptRow,
-    TrajectoryRow,
-)
+from replab.report.data.results import ReportError, Results
 from replab.report.data.words import CLAIM_VERDICTS, OUTCOMES, short_paths
 from replab.report.pages.pages import Site
 from replab.report.views.answer import answer
@@ -43,10 +29,22 @@ from replab.report.views.upgrade_and_port import port, upgrade
 from replab.report.views.what_to_set import settings
 from replab.results_folder import ResultsFolder
 from replab.store import ledger, tables
-
-Row = TypeVar(
-    "Row", CellRow, PairRow, CurveRow, AttributionRow, MeasurementRow, DefaultRow, TrajectoryRow, ScriptRow, ElsewhereRow, PlatformRow
+from replab.store.columns import Column, Row, Table
+from replab.store.rows import (
+    ATTRIBUTIONS,
+    CELLS,
+    CURVES,
+    DEFAULTS,
+    ELSEWHERE,
+    MEASUREMENTS,
+    PAIRS,
+    PLATFORMS,
+    SCRIPTS,
+    TRAJECTORIES,
+    CellRow,
+    PairRow,
 )
+
 TABLES = ("cells", "pairs", "curves", "attributions", "measurements", "defaults")
 FACTS = ("environments", "run", "cases", "claims", "sources")
 VARIED = ("repeat", "variant")
@@ -59,36 +57,34 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _column(frame: pd.DataFrame, name: str, kind: str, default: Any) -> list[Any]:
-    """A column as plain Python values of ``kind``, gaps filled with ``default``; a column that is not there is all gaps."""
-    if name not in frame.columns:
-        return [default] * len(frame)
-    column = frame[name]
-    if kind == "float":
-        return [float(value) for value in pd.to_numeric(column, errors="coerce").fillna(nan)]
-    if kind == "int":
-        return [int(value) for value in pd.to_numeric(column, errors="coerce").fillna(default)]
-    values = zip(column.to_numpy(object), column.isna().to_numpy(), strict=True)  # pandas iterates over its own arrays ten times as slowly
-    if kind == "bool":
-        return [default if gap else bool(value) for value, gap in values]
-    if isinstance(column.dtype, pd.StringDtype):
-        return [default if gap else value for value, gap in values]
-    return [default if gap else _text(value) for value, gap in values]
+def _values(frame: pd.DataFrame, column: Column) -> list[Any]:
+    """A column as plain Python values, gaps filled with what is empty; a column that is not there is all gaps."""
+    if column.name not in frame.columns:
+        return [column.empty] * len(frame)
+    found = frame[column.name]
+    if column.kind is float:
+        return [float(value) for value in pd.to_numeric(found, errors="coerce").fillna(nan)]
+    if column.kind is int:
+        return [int(value) for value in pd.to_numeric(found, errors="coerce").fillna(column.empty)]
+    values = zip(found.to_numpy(object), found.isna().to_numpy(), strict=True)  # pandas iterates over its own arrays ten times as slowly
+    if column.kind is bool:
+        return [column.empty if gap else bool(value) for value, gap in values]
+    if isinstance(found.dtype, pd.StringDtype):
+        return [column.empty if gap else value for value, gap in values]
+    return [column.empty if gap else _text(value) for value, gap in values]
 
 
-def _rows(path: Path, row: type[Row]) -> tuple[Row, ...]:
-    frame = tables.read(path)
-    names = [field.name for field in fields(row)]
-    columns = [_column(frame, field.name, str(field.type), field.default) for field in fields(row)]
-    for name in PROSE & set(names):
-        at = names.index(name)
-        columns[at] = [short_paths(text) for text in columns[at]]
-    return tuple(row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True))
+def _rows(folder: ResultsFolder, table: Table[Row]) -> tuple[Row, ...]:
+    frame = tables.read(folder.table(table.name))
+    columns = {column.name: _values(frame, column) for column in table.columns}
+    for name in PROSE & columns.keys():
+        columns[name] = [short_paths(text) for text in columns[name]]
+    return tuple(table.made(columns))
 
 
-def _optional(path: Path, row: type[Row]) -> tuple[Row, ...]:
+def _optional(folder: ResultsFolder, table: Table[Row]) -> tuple[Row, ...]:
     """A table that only pages need: a folder of results may lack it, and then the pages lack what it shows."""
-    return _rows(path, row) if path.is_file() else ()
+    return _rows(folder, table) if folder.table(table.name).is_file() else ()
 
 
 def _without_paths(value: Any) -> Any:
@@ -129,17 +125,17 @@ def load(results: Path) -> Results:
     if missing:
         raise ReportError(f"no {', '.join(missing)} here", where=str(results), hint="Run `make run` first: it writes the tables.")
     return Results(
-        **divided(_rows(folder.table("cells"), CellRow), _rows(folder.table("pairs"), PairRow)),
-        attributions=_rows(folder.table("attributions"), AttributionRow),
-        measurements=_rows(folder.table("measurements"), MeasurementRow),
-        defaults=_rows(folder.table("defaults"), DefaultRow),
+        **divided(_rows(folder, CELLS), _rows(folder, PAIRS)),
+        attributions=_rows(folder, ATTRIBUTIONS),
+        measurements=_rows(folder, MEASUREMENTS),
+        defaults=_rows(folder, DEFAULTS),
         claims=tuple(_without_paths(ledger.load_json(folder.summary("claims")))),
         sources=tuple(_without_paths(ledger.load_json(folder.summary("sources")))),
-        curves=_rows(folder.table("curves"), CurveRow),
-        trajectories=_optional(folder.table("trajectories"), TrajectoryRow),
-        scripts=_optional(folder.table("scripts"), ScriptRow),
-        elsewhere=_optional(folder.table("elsewhere"), ElsewhereRow),
-        platforms=_optional(folder.table("platforms"), PlatformRow),
+        curves=_rows(folder, CURVES),
+        trajectories=_optional(folder, TRAJECTORIES),
+        scripts=_optional(folder, SCRIPTS),
+        elsewhere=_optional(folder, ELSEWHERE),
+        platforms=_optional(folder, PLATFORMS),
         environments=_without_paths(ledger.load_json(folder.summary("environments"))),
         run=_without_paths(ledger.load_json(folder.summary("run"))),
         cases=ledger.load_json(folder.summary("cases")),

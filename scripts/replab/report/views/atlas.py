@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 
 from replab.defaults.atlas import ABSENT, READ, REQUIRED, differences, drift
 from replab.model import FRAMEWORKS, Environment
 from replab.report.data.evidence import Index, default_anchor
-from replab.report.data.results import DefaultRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import count, framework_name, listing, natural, plural
 from replab.report.pages.modes import DefaultEntry, DefaultsPage, DefaultsSection, Side
 from replab.report.pages.parts import Link
+from replab.store.rows import DefaultRow
 
 FAMILY = "defaults"
 """The family of experiments whose cases show what a difference does; a case is called like its API."""
@@ -103,7 +103,7 @@ def defaults(results: Results, index: Index) -> DefaultsPage:
     by_place: dict[tuple[str, str], dict[str, DefaultRow]] = defaultdict(dict)
     for row in results.defaults:
         by_place[row.api, row.parameter][row.environment] = row
-    table = [asdict(row) for row in sorted(results.defaults, key=lambda row: (row.api, row.parameter, row.environment))]
+    table = sorted(results.defaults, key=lambda row: (row.api, row.parameter, row.environment))
     ours = [one for one in known if one.framework in FRAMEWORKS]
     apart = {(one.api, one.parameter) for one in differences(table, ours)}
     steps: dict[tuple[str, str], list[str]] = defaultdict(list)

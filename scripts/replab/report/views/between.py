@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from replab.model import EXPLAINED
 from replab.report.data.cells import CellView, Work, by_work, result_pairs
-from replab.report.data.results import PairRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import OUTCOMES, Outcome
+from replab.store.rows import PairRow
 
 TURNED = 0.5
 """Added to a weight where the verdict against the truth is another one on the other side."""

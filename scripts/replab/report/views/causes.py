@@ -9,13 +9,14 @@ from typing import Any
 
 from replab.report.charts.charts import Ranked, ranked_chart
 from replab.report.data.evidence import SIDES, Index, split_id
-from replab.report.data.results import AttributionRow, CellRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import count, derivative_name, listing, number, percent, plural, slug
 from replab.report.pages.causes import CauseSection, CausesPage, SourceRow
 from replab.report.pages.parts import Chart, Link
 from replab.report.views.factor_shares import aligned_tables, factor_case, factor_groups
 from replab.report.views.hypotheses import as_declared, explained, planted, unexplained
 from replab.report.views.switches import moves, repeats, switch_tables
+from replab.store.rows import AttributionRow, CellRow
 
 QUESTION = "What are the sources of discrepancy between TensorFlow and PyTorch, ranked by size?"
 UNIT = "relative difference of the worst element"

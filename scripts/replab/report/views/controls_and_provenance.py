@@ -11,10 +11,11 @@ from replab.model import is_as_expected
 from replab.report.data.cells import CellView, places_in_words, views
 from replab.report.data.evidence import Index, control_anchor
 from replab.report.data.links import case_title
-from replab.report.data.results import CellRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import MISSING, OUTCOMES, flatten, framework_name, listing, natural, number, percent, plural, seconds, slug
 from replab.report.pages.pages import ControlRow, ControlsPage, EnvironmentEntry, ProvenancePage, ReasonRow
 from replab.report.views.other_platforms import elsewhere
+from replab.store.rows import CellRow
 
 MOST_MISSES = 8
 """Cells of one control that are listed when it did not come out as expected."""

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from replab.report.data.cells import CellView, views
 from replab.report.data.evidence import SIDES, Index, aligned_anchor
 from replab.report.data.links import case_title
-from replab.report.data.results import AttributionRow, CellRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import MISSING, OUTCOMES, Outcome, derivative_name, listing, natural, number, portion, slug
 from replab.report.pages.causes import AlignedTable, FactorCase, FactorGroup, Part, Sharing
+from replab.store.rows import AttributionRow, CellRow
 
 METHOD = "subsets"
 OWN = "its own default"

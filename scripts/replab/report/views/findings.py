@@ -10,10 +10,11 @@ from typing import Any
 from replab.model import SAME_FUNCTION
 from replab.report.data.cells import COMPILERS, CellView, Work, result_pairs
 from replab.report.data.links import work_path
-from replab.report.data.results import PairRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import count, derivative_name, framework_name, listing, number, percent, plural, slug
 from replab.report.pages.parts import Finding, Item, Link
 from replab.report.views.accuracy_findings import environments, frameworks
+from replab.store.rows import PairRow
 
 GOOD_CONTROLS = "Every control came out as expected"
 MOST_MOVED = 3

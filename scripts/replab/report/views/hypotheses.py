@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 
 from replab.report.data.evidence import Index, split_id
 from replab.report.data.links import case_title
-from replab.report.data.results import AttributionRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import count, largest, listing, natural, number, percent, plural, portion
 from replab.report.pages.causes import Explained, PlantedRow, PlantedTable, Unexplained
 from replab.report.views.factor_shares import details_in_words, known_outcome
+from replab.store.rows import AttributionRow
 
 METHOD = "hypothesis"
 UNKNOWN = "unknown"

@@ -12,9 +12,10 @@ from replab.model import MODES
 from replab.report.charts.charts import Interval, ratio_chart
 from replab.report.data.evidence import Index, measurement_anchor
 from replab.report.data.links import case_entry, case_title
-from replab.report.data.results import MeasurementRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import MISSING, count, derivative_name, natural, number, plural, seconds, slug
 from replab.report.pages.modes import ModeCase, ModeRow, ModesPage, ModeSummary, Sense
+from replab.store.rows import MeasurementRow
 
 RATIO = "time_ratio"
 EVEN = "no difference seen"

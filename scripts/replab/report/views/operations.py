@@ -12,11 +12,12 @@ from replab import calling
 from replab.report.charts.figures import class_picture, error_chart, hues
 from replab.report.data.cells import UNJUDGED, BitClass, CellView, Work, bit_classes, by_work, places_in_words
 from replab.report.data.links import anchor, case_entry, case_path, case_title
-from replab.report.data.results import CellRow, CurveRow, Results, ScriptRow
+from replab.report.data.results import Results
 from replab.report.data.words import Outcome, count, derivative_name, flatten, largest, number, outcome_of, plural, seconds, slug
 from replab.report.pages.causes import CauseSection
 from replab.report.pages.pages import OperationPage, Panel, ResultRow, Script, Worst
 from replab.report.pages.parts import Chart, Link
+from replab.store.rows import CellRow, CurveRow, ScriptRow
 
 EXPERIMENTS = "experiments"
 """The folder of families that every laboratory has."""

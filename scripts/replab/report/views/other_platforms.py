@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import groupby
 
 from replab.report.data.evidence import Index
-from replab.report.data.results import ElsewhereRow, PlatformRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import count, number, outcome_of, plural
 from replab.report.pages.pages import ElsewhereLine, ElsewherePart, PlatformLine
+from replab.store.rows import ElsewhereRow, PlatformRow
 
 MOST = 60
 """Cells that are listed, the worst first; all stand in ``elsewhere.parquet``."""

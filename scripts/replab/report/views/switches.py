@@ -9,12 +9,13 @@ from math import isnan
 from typing import Any
 
 from replab.report.data.evidence import Index, split_id
-from replab.report.data.results import AttributionRow, CellRow, PairRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import MISSING, count, derivative_name, listing, natural, number, percent, plural
 from replab.report.pages.causes import MovesTable, RepeatTable, SwitchCell, SwitchTable, Unrepeatable
 from replab.report.pages.parts import Link
 from replab.report.views.factor_shares import known_outcome
 from replab.report.views.hypotheses import UNKNOWN
+from replab.store.rows import AttributionRow, CellRow, PairRow
 
 METHOD = "variant"
 PROCESSORS = re.compile(r"(?:^|[-_])(?:isa|sse|avx\d*)(?:[-_]|$)")

@@ -11,13 +11,14 @@ from replab.report.charts.curves import Band, Line, line_chart
 from replab.report.data.cells import CellView
 from replab.report.data.evidence import Index
 from replab.report.data.links import case_entry, case_path, case_title, cell_path
-from replab.report.data.results import Results, TrajectoryRow
+from replab.report.data.results import Results
 from replab.report.data.words import MISSING, OUTCOMES, Outcome, listing, number, outcome_of, percent, plural, slug
 from replab.report.pages.causes import FactorCase
 from replab.report.pages.parts import Chart, Link
 from replab.report.pages.stories import TrainingCase, TrainingPage
 from replab.report.views.claims import cards
 from replab.report.views.factor_shares import factor_case
+from replab.store.rows import TrajectoryRow
 
 MODE = "eager"
 DTYPE = "float32"

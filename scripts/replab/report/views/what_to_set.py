@@ -10,13 +10,14 @@ from typing import Any
 
 from replab.defaults.atlas import ABSENT, REQUIRED
 from replab.report.data.evidence import SIDES, Index, default_anchor
-from replab.report.data.results import AttributionRow, DefaultRow, Results
+from replab.report.data.results import Results
 from replab.report.data.words import MISSING, derivative_name, number, portion
 from replab.report.views.atlas import python_text, same_text
 from replab.report.views.between import Ends
 from replab.report.views.factor_shares import METHOD as SUBSETS, OWN, known_outcome
 from replab.report.views.hypotheses import METHOD as HYPOTHESIS, short_value
 from replab.report.views.matrix import CODES
+from replab.store.rows import AttributionRow, DefaultRow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
