@@ -30,14 +30,14 @@ setup-cluster:
 
 # The group `core` through a Slurm of this machine's own (Debian: slurm-wlm munge slurmdbd mariadb-server); the last line is the path of the report.
 slurm-demo: setup-cluster
-	@$(BIN)/python tests/cluster/slurm.py $(BIN)/snakemake --profile profiles/slurm --jobs 4 \
+	@REPLAB_REPORT= $(BIN)/python tests/cluster/slurm.py $(BIN)/snakemake --profile profiles/slurm --jobs 4 \
 	  --slurm-init-seconds-before-status-checks 3 $(if $(CONFIG),--config $(CONFIG)); \
 	$(BIN)/python -m replab.commands.report_path $(CONFIG)
 
 # The last line is the path of the report. CONFIG="environments=all points=4096" changes settings.
 run:
 	@start=$$SECONDS; $(MAKE) setup; \
-	code=0; $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--config $(CONFIG)) || code=$$?; \
+	code=0; REPLAB_REPORT= $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--config $(CONFIG)) || code=$$?; \
 	echo "make run took $$(( (SECONDS - start) / 60 )) min $$(( (SECONDS - start) % 60 )) s"; \
 	if [ $$code -ne 0 ]; then echo "the run is not complete; what failed is named above" >&2; exit $$code; fi; \
 	$(BIN)/python -m replab.commands.report_path $(CONFIG)

@@ -29,4 +29,4 @@ rule all:
     default_target: True
     input:
         lab_workflow.reported(LAB),
-        REPORT,
+        lambda wildcards: lab_workflow.last(LAB),

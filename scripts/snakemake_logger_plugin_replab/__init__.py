@@ -5,10 +5,13 @@ Snakemake imports every installed logger plugin at each start, so nothing heavy 
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import dataclass, field
 from logging import ERROR, WARNING, LogRecord
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -16,11 +19,31 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
 from replab.visible import visible
-from snakemake_logger_plugin_replab.messages import failure_text, is_interrupt, restarted, worth_saying
+from snakemake_logger_plugin_replab.messages import REPORT, failure_text, is_interrupt, restarted, worth_saying
 from snakemake_logger_plugin_replab.state import Run
 
 if TYPE_CHECKING:
     from snakemake_logger_plugin_replab.display import Display
+
+
+def quiet_interrupts() -> None:
+    """Have Ctrl-C end Snakemake with a sentence while it reads its command line and the workflow, which has a handler of its own later.
+
+    Snakemake imports this plugin before it does so; a traceback would tell nobody anything. Jobs that are processes of its own are silent.
+    """
+    before, is_job = sys.excepthook, any(word.startswith("--mode") for word in sys.argv)
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not issubclass(kind, KeyboardInterrupt):
+            before(kind, error, trace)
+        elif not is_job:
+            print("replab: interrupted; finished cells are kept", file=sys.stderr, flush=True)  # noqa: T201 (the last words)
+
+    sys.excepthook = tell
+
+
+if "snakemake" in Path(sys.argv[0]).parts[-2:]:  # the program, or its package: no other program's tracebacks are ours
+    quiet_interrupts()
 
 
 @dataclass
@@ -48,7 +71,7 @@ class LogHandler(LogHandlerBase):
         self.run = Run()
         self.display: Display | None = None
         self.reported: set[int] = set()
-        self.closed = self.interrupted = False
+        self.closed = self.interrupted = self.trouble = False
 
     def emit(self, record: LogRecord) -> None:
         """Show one event; a fault of the display itself never stops the workflow."""
@@ -62,8 +85,15 @@ class LogHandler(LogHandlerBase):
         if not self.closed:
             self.closed = True
             if self.display is not None:
-                self.display.stop(self.run.summary(time.monotonic()))
+                said = [self.run.summary(time.monotonic(), interrupted=self.interrupted), self._report()]
+                self.display.stop("\n".join(line for line in said if line))
         super().close()
+
+    def _report(self) -> str:
+        """Where the report lies, after a run that was to make one and did."""
+        path = os.environ.get(REPORT, "")
+        done = not self.trouble and not self.interrupted and self.run.is_done()
+        return f"report: {path}" if path and done and Path(path).is_file() else ""
 
     def _handle(self, record: LogRecord) -> None:
         if self.common_settings.dryrun:
@@ -83,7 +113,8 @@ class LogHandler(LogHandlerBase):
                     self._shown().job_finished(finished)
             case LogEvent.JOB_ERROR:
                 self._failed(record, now)
-            case LogEvent.GROUP_ERROR | LogEvent.ERROR:
+            case LogEvent.GROUP_ERROR | LogEvent.ERROR as event:
+                self.trouble = self.trouble or event == LogEvent.ERROR
                 if text := worth_saying(record):
                     self._shown().say(text, "bold red")
             case None:

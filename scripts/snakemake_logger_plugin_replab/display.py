@@ -22,6 +22,8 @@ REFRESH = 4
 """Pictures a second; progress files are rewritten about as often."""
 SHOWN = 8
 """Running jobs that are listed by name."""
+NAMED = 3
+"""The same in one line."""
 
 
 class Display(Protocol):
@@ -87,12 +89,13 @@ class PlainDisplay:
         self.over.set()
         if self.thread is not None:
             self.thread.join(timeout=5)
-        if summary:
-            self.say(summary)
+        for line in summary.splitlines():
+            self.say(line)
 
     def _tick(self) -> None:
         while not self.over.wait(self.interval):
-            self.say("; ".join(_line(stage, time.monotonic()) for stage in self.run.stages() if stage.since is not None) or "waiting")
+            stages = "; ".join(_line(stage, time.monotonic()) for stage in self.run.stages() if stage.since is not None)
+            self.say(" – ".join(part for part in (stages, _waiting(self.run.running())) if part) or "waiting")
 
 
 class LiveDisplay:
@@ -176,6 +179,12 @@ def _running(job: Job, now: float) -> str:
     count = f" {thousands(job.done)}/{thousands(job.total)}" if job.total else ""
     current = f" {job.current}" if job.current else ""
     return f"{job.name}{count} {duration(now - job.since)}{current}"
+
+
+def _waiting(running: list[Job]) -> str:
+    """Which jobs run, the oldest first."""
+    names = [job.name for job in running[:NAMED]] + ([f"{len(running) - NAMED} more"] if len(running) > NAMED else [])
+    return f"waiting for: {', '.join(names)}" if names else ""
 
 
 def _cells(job: Job) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from snakemake_logger_plugin_replab.state import Job
 
+REPORT = "REPLAB_REPORT"
+"""Variable with the path of the report that this run ends with; empty where somebody else says it."""
 TAIL = 12
 """Lines of a failed job's log that are shown: a sentence of ours, or the end of a traceback."""
 READ = 16_384

@@ -186,8 +186,12 @@ class Run:
             stage.total += round(stage.total / len(told) * waiting)
             stage.guessed = True
 
-    def summary(self, now: float) -> str:
-        """The last line: jobs, cells, failures, time."""
+    def is_done(self) -> bool:
+        """Whether every job that was planned ended well."""
+        return all(stage.finished == stage.planned for stage in self.stages())
+
+    def summary(self, now: float, *, interrupted: bool = False) -> str:
+        """The last line: jobs, cells, failures, time. Jobs that were ``interrupted`` did not fail: they are not done."""
         with self.lock:
             stages = self.stages()
             if not stages:
@@ -196,6 +200,8 @@ class Run:
             jobs += [f"{plural(stage.done, 'cell')}" for stage in stages if stage.name == "cells" and stage.done]
             failed = sum(stage.failed for stage in stages)
             left = sum(stage.planned - stage.finished - stage.failed for stage in stages)
+            if interrupted:
+                failed, left = 0, left + failed
             ends = [f"{plural(failed, 'job')} failed"] if failed else []
             ends += [f"{plural(left, 'job')} not done"] if left else []
             return ", ".join([*jobs, *ends]) + f" in {duration(now - self.began)}"

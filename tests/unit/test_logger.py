@@ -9,10 +9,12 @@ import logging
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +25,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_replab import LogHandler, LogHandlerSettings
 from snakemake_logger_plugin_replab.display import LiveDisplay, PlainDisplay
-from snakemake_logger_plugin_replab.messages import duration, plural, tail
+from snakemake_logger_plugin_replab.messages import REPORT, duration, plural, tail
 from snakemake_logger_plugin_replab.stages import STAGES, UNSEEN, stage_of
 from snakemake_logger_plugin_replab.state import Run
 
@@ -89,8 +91,77 @@ def test_after_ctrl_c_stopped_jobs_are_no_failures_to_read(tmp_path: Path, monke
     plugin.close()
     said = stream.getvalue()
     assert said.count("ending what runs; finished cells are kept") == 1
-    assert "failed: batch" not in said
-    assert "1 job failed" in said
+    assert "failed" not in said
+    assert "0 jobs, 1 job not done in " in said
+
+
+def test_lines_with_counts_name_what_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest job first; a few names, then a number."""
+    lines, told = list[str](), threading.Event()
+
+    def take(_self: PlainDisplay, text: str, style: str = "") -> None:
+        lines.append(text)
+        if text.startswith("cells "):
+            told.set()
+
+    monkeypatch.setattr(PlainDisplay, "say", take)
+    run = Run()
+    run.planned({"batch": 6}, time.monotonic())
+    for number in range(5):
+        run.started(job(number, "batch", f"{tmp_path}/results/batches/b{number}.json", batch=f"b{number}"), time.monotonic())
+    run.finished(0, time.monotonic())
+    shown = PlainDisplay(run, io.StringIO(), 0.01)
+    shown.started()
+    assert told.wait(60)
+    shown.stop("")
+    line = next(line for line in lines if line.startswith("cells "))
+    assert line.endswith(" – waiting for: batch b1, batch b2, batch b3, 1 more")
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"), [("well", True), ("failed", False), ("interrupted", False), ("wrong", False), ("nothing", True), ("unmade", False)]
+)
+def test_a_run_ends_with_the_path_of_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str, said: bool) -> None:
+    """Only where all went well, and the workflow says that this run makes one."""
+    report, stream = tmp_path / "index.html", io.StringIO()
+    if ends != "unmade":
+        report.write_text("")
+    monkeypatch.setenv(REPORT, str(report))
+    plugin = handler(stream, monkeypatch)
+    if ends == "nothing":
+        plugin.emit(record(None, "Nothing to be done (all requested files are present and up to date)."))
+    else:
+        plugin.emit(record(LogEvent.RUN_INFO, "Job stats", stats={"report": 1, "total": 1}))
+        plugin.emit(job(1, "report", str(report)))
+    match ends:
+        case "failed":
+            plugin.emit(record(LogEvent.JOB_ERROR, "Error", logging.ERROR, jobid=1, rule_name="report", rule_msg="", log=[]))
+        case "interrupted":
+            plugin.emit(record(None, "Will exit after finishing currently running jobs (scheduler)."))
+        case "nothing":
+            pass
+        case _:
+            plugin.emit(record(LogEvent.JOB_FINISHED, job_id=1))
+    if ends == "wrong":
+        plugin.emit(record(LogEvent.ERROR, "WorkflowError: no", logging.ERROR))
+    plugin.close()
+    assert stream.getvalue().endswith(f"report: {report}\n") == said
+    assert ("report: /" in stream.getvalue()) == said
+
+
+def test_ctrl_c_while_snakemake_reads_its_workflow_is_a_sentence(tmp_path: Path) -> None:
+    """The real program, stopped in the middle of reading a Snakefile that has not yet said how to be interrupted."""
+    os.mkfifo(tmp_path / "held")
+    (tmp_path / "Snakefile").write_text("open('held').read()\n")
+    with (
+        subprocess.Popen([SNAKEMAKE, "--cores", "1"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+        (tmp_path / "held").open("w"),  # opened on both sides: Snakemake stands in its middle
+    ):
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "Traceback" not in said
+    assert said.splitlines()[-1] == "replab: interrupted; finished cells are kept"
 
 
 def test_plain_lines_say_what_starts_what_ends_and_what_it_came_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ def test_the_bootstrap_is_written_for_old_pythons() -> None:
 def test_run_ends_with_the_path_of_the_report(copy: Path) -> None:
     """The real recipe, with a Snakemake that succeeds at once."""
     (copy / ".venv" / "bin").mkdir(parents=True)
-    (copy / ".venv" / "bin" / "snakemake").write_text('#!/bin/sh\necho "snakemake $*"\n')
+    (copy / ".venv" / "bin" / "snakemake").write_text('#!/bin/sh\necho "snakemake $*, and says${REPLAB_REPORT-} nothing of the report"\n')
     (copy / ".venv" / "bin" / "snakemake").chmod(0o755)
     (copy / ".venv" / "bin" / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     (copy / ".venv" / "bin" / "python").chmod(0o755)
@@ -91,9 +91,9 @@ def test_run_ends_with_the_path_of_the_report(copy: Path) -> None:
     shutil.copytree(ROOT / "containers", copy / "containers")
     (copy / "experiments").mkdir()
     (copy / "config" / "config.yaml").write_text("results: elsewhere\n")
-    done = make(copy, "run", "CONFIG=points=7", "CORES=3", PYTHONPATH=str(ROOT / "scripts"))
+    done = make(copy, "run", "CONFIG=points=7", "CORES=3", REPLAB_REPORT="x", PYTHONPATH=str(ROOT / "scripts"))
     lines = done.stdout.splitlines()
-    assert lines[0] == "snakemake --cores 3 --config points=7"
+    assert lines[0] == "snakemake --cores 3 --config points=7, and says nothing of the report"
     assert lines[-2].startswith("make run took 0 min ")
     assert lines[-1] == f"{copy}/elsewhere/report/index.html", done.stderr
 

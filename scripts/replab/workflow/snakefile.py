@@ -35,6 +35,7 @@ from replab.store import platforms
 from replab.store.ledger import Ledger
 from replab.store.store import write_atomically
 from replab.workflow import fork_server
+from snakemake_logger_plugin_replab.messages import REPORT as REPORT_SAID
 
 DEVICES = "REPLAB_DEVICES"
 """Variable that tells jobs what the main process found for `devices: auto`: nodes of a cluster differ, the plan must not."""
@@ -128,6 +129,13 @@ def forget_stale(lab: Lab) -> None:
         print(f"replab: and {len(found) - NAMED} more", file=sys.stderr)
     if found and REPORT in sys.argv and not is_dry_run():  # a target with an output of its own: with it, nothing would be looked at before
         lab.results.report.unlink(missing_ok=True)
+
+
+def last(lab: Lab) -> str:
+    """The report, which is what a whole run ends with; the display is told that it says where."""
+    if is_main_process():
+        os.environ.setdefault(REPORT_SAID, str(lab.results.report.resolve()))
+    return relative(lab, lab.results.report)
 
 
 def reported(lab: Lab) -> list[str]:
