@@ -132,8 +132,8 @@ def test_without_a_device_its_cells_are_skipped(root: Path, tmp_path: Path, monk
     steps.step_environment(lab, Namespace(name="torch-2.13@cuda", out=lab.results.root / "environments" / "torch-2.13@cuda.json"))
     steps.step_inputs(lab, Namespace(name="modes", out=lab.results.root / "inputs" / "modes.json"))
     (batch,) = (one for one in planning.batches(lab) if one.device == "cuda")
-    manifest = run_batch_job(lab, batch, manifest=tmp_path / "m.json", log=tmp_path / "log")
-    reasons = {cell["reason"] for cell in manifest["cells"] if not cell["reason"].startswith(("compile", "each", "torch", "only"))}
+    manifest = run_batch_job(lab, batch, log=tmp_path / "log")
+    reasons = {cell.reason for cell in manifest.cells if not cell.reason.startswith(("compile", "each", "torch", "only"))}
     assert "no CUDA device" in reasons
-    assert {cell["status"] for cell in manifest["cells"]} == {"skipped"}
-    assert all(":cuda" in cell["id"] for cell in manifest["cells"])
+    assert {cell.status for cell in manifest.cells} == {"skipped"}
+    assert all(":cuda" in cell.id for cell in manifest.cells)

@@ -16,9 +16,10 @@ from replab.config.loading import load_lab
 from replab.engines.registry import get_engine
 from replab.model import Lab
 from replab.plan import planning
-from replab.run.batch import environment_facts, input_index, run_batch_job
-from replab.run.requests import PROBE, requests
+from replab.run.batch import run_batch_job
+from replab.run.requests import PROBE, planned, request
 from replab.store import platforms
+from replab.store.step_files import environment_facts
 from replab.store.store import Store
 from replab.workflow import steps
 
@@ -42,12 +43,12 @@ def run(lab: Lab) -> None:
     """Environments, inputs and batches, without judging."""
     for environment in lab.environments:
         steps.step_environment(lab, Namespace(name=environment.name, out=lab.results.root / "environments" / f"{environment.name}.json"))
-        assert environment_facts(lab, environment.name)["status"] == "ok"
+        assert environment_facts(lab, environment.name).ok
     for family in lab.families:
         steps.step_inputs(lab, Namespace(name=family.name, out=lab.results.root / "inputs" / f"{family.name}.json"))
     for batch in planning.batches(lab):
         name = ids.batch_id(batch)
-        run_batch_job(lab, batch, manifest=lab.results.root / "batches" / f"{name}.json", log=lab.results.root / "logs" / f"{name}.log")
+        run_batch_job(lab, batch, log=lab.results.root / "logs" / f"{name}.log")
 
 
 @pytest.fixture(scope="module")
@@ -75,46 +76,23 @@ def test_a_container_computes_the_bits_of_the_host(engine: str, local: Lab, root
 def test_the_probe_by_hand_computes_the_bits_of_the_lab(local: Lab, tmp_path: Path) -> None:
     """No engine, no supervisor: one process, started with the request alone."""
     batch = next(one for one in planning.batches(local) if one.environment == "numpy-2.5")
-    environment, families, variant = planning.parts(local, batch)
+    environment, _, variant = planning.parts(local, batch)
     facts = environment_facts(local, environment.name)
     built = get_engine("uv").build(environment, local.cache, print)
-    identity = {key: facts[key] for key in ("identity", "platform", "engine")}
-    cells = [
-        one
-        for family in families
-        for _, one in requests(
-            family,
-            environment,
-            variant,
-            input_index(local, family.name),
-            identity,
-            planning.cells(family, environment, variant, local.coverage, batch.device),
-        )
-        if one["key"]
-    ]
-    request = {
-        "schema": 1,
-        "environment": environment.name,
-        "framework": "numpy",
-        "inputs": str(local.results.root / "inputs/data"),
-        "variant": "default",
-        "threads": 1,
-        "switches": {},
-        "device": "cpu",
-        "cells": cells,
-    }
-    (tmp_path / "request.json").write_bytes(sealed.seal(request))
+    cells = [one for _, one in planned(local, batch, facts) if one.key]
+    asked = request(environment, variant, device="cpu", inputs=local.results.input_data, cells=cells)
+    (tmp_path / "request.json").write_bytes(sealed.seal(asked.to_json()))
     argv = [str(built.python), str(PROBE / "main.py"), "--request", str(tmp_path / "request.json"), "--out", str(tmp_path)]
     env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # switches of somebody's shell move bits
     subprocess.run(argv, check=True, capture_output=True, timeout=120, env=env)
     store, compared = Store(local.results.root / "store"), 0
     for cell in cells:
-        by_lab = store.read(cell["key"])
+        by_lab = store.read(cell.key)
         by_hand = Store(tmp_path / "by-hand")
-        by_hand.adopt(cell["key"], tmp_path)
-        assert [one["sha256"] for one in by_hand.read(cell["key"]).record["outputs"]] == [
-            one["sha256"] for one in by_lab.record["outputs"]
-        ], cell["id"]
+        by_hand.adopt(cell.key, tmp_path)
+        assert [one["sha256"] for one in by_hand.read(cell.key).record["outputs"]] == [one["sha256"] for one in by_lab.record["outputs"]], (
+            cell.id
+        )
         compared += by_lab.record["status"] == "ok"
     assert compared > 5
 

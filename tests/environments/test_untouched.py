@@ -362,10 +362,8 @@ def run(lab: Lab) -> dict[str, str]:
     steps.step_inputs(lab, Namespace(name="writes", out=lab.results.root / "inputs" / "writes.json"))
     (batch,) = planning.batches(lab)
     name = ids.batch_id(batch)
-    manifest = run_batch_job(
-        lab, batch, manifest=lab.results.root / "batches" / f"{name}.json", log=lab.results.root / "logs" / f"{name}.log"
-    )
-    return {cell["id"].partition(":")[0]: cell["status"] for cell in manifest["cells"] if not ids.parse_cell_id(cell["id"]).grid}
+    manifest = run_batch_job(lab, batch, log=lab.results.root / "logs" / f"{name}.log")
+    return {cell.id.partition(":")[0]: cell.status for cell in manifest.cells if not ids.parse_cell_id(cell.id).grid}
 
 
 def test_results_of_a_batch_that_changed_its_environment_are_not_kept(
@@ -397,7 +395,7 @@ from replab.run.batch import run_batch_job
 from replab.config.loading import load_lab
 lab = load_lab(json.loads(sys.argv[1]), Path(sys.argv[2]))
 (batch,) = planning.batches(lab)
-run_batch_job(lab, batch, manifest=lab.results.root / "m.json", log=lab.results.root / "log")
+run_batch_job(lab, batch, log=lab.results.root / "log")
 """
 
 
@@ -438,7 +436,7 @@ def test_what_the_interpreter_is_stands_in_the_facts_and_another_one_is_observed
     shutil.rmtree(lab.results.root / "store" / "cells")
     (batch,) = planning.batches(lab)
     with pytest.raises(EnvironmentUnavailable, match=r"since it was observed: Python 3\.13\.\d+ \(.*\) now, 3\.13\.99 \(.*\) then"):
-        run_batch_job(lab, batch, manifest=tmp_path / "m.json", log=tmp_path / "log")
+        run_batch_job(lab, batch, log=tmp_path / "log")
 
 
 def test_two_builds_of_one_lock_have_the_same_contents(world: World, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from safetensors import safe_open
 
 from replab import sealed
 from replab.config import environments, loading
+from replab.contract.request import CellRequest
 from replab.model import IMPL_FILE, Case, Family, Variant
 from replab.plan import planning
 from replab.run import requests
@@ -152,7 +153,7 @@ def test_implementations_compute_what_the_reference_defines(name: str, family: F
     records = run(name, environment.framework, asked, tmp_path)
     faults = []
     for cell, request in asked:
-        record, outputs = records[request["key"]]
+        record, outputs = records[request.key]
         if record["status"] != "ok":
             if record["status"] != "unsupported":
                 faults.append(f"{cell.case.name}: {record['status']}: {record['reason']}")
@@ -177,7 +178,7 @@ def run(name: str, framework: str, asked: list[Any], folder: Path) -> dict[str, 
         "threads": 1,
         "switches": {},
         "device": "cpu",
-        "cells": [request for _, request in asked],
+        "cells": [request.to_json() for _, request in asked],
     }
     (folder / "request.json").write_bytes(sealed.seal(body))
     command = [interpreters()[name], ROOT / "scripts" / "sandbox" / "probe" / "main.py", "--request", folder / "request.json", "--out", out]
@@ -187,7 +188,7 @@ def run(name: str, framework: str, asked: list[Any], folder: Path) -> dict[str, 
     files = {path.stem: path for path in out.rglob("*.safetensors")}
     found = {}
     for _, request in asked:
-        with safe_open(files[request["key"]], "np") as tensors:
+        with safe_open(files[request.key], "np") as tensors:
             record = json.loads(tensors.metadata()["record"])
             small = {one["name"]: tensors.get_tensor(one["name"]) for one in record.get("outputs", []) if not one["blob"]}
         outputs = []
@@ -196,13 +197,13 @@ def run(name: str, framework: str, asked: list[Any], folder: Path) -> dict[str, 
                 with safe_open(files[one["sha256"]], "np") as tensors:
                     small[one["name"]] = tensors.get_tensor("data")
             outputs.append(small[one["name"]])
-        found[request["key"]] = record, outputs
+        found[request.key] = record, outputs
     return found
 
 
-def agrees(case: Case, outputs: list[Any], request: dict[str, Any], data: Path) -> bool:
+def agrees(case: Case, outputs: list[Any], request: CellRequest, data: Path) -> bool:
     """Whether every output is near the plain evaluation of the reference."""
-    arrays = {one["name"]: np.load(data / f"{one['sha256']}.npy") for one in request["inputs"]}
+    arrays = {one["name"]: np.load(data / f"{one['sha256']}.npy") for one in request.inputs}
     expected = Problem(
         path=FOLDER / "reference.py",
         function=case.function,

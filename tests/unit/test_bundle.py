@@ -23,6 +23,7 @@ import pytest
 
 from replab import sealed
 from replab.config import loading
+from replab.contract.manifest import ManifestEntry
 from replab.errors import LabError, StoreError
 from replab.judge import other_platforms
 from replab.publish import bundle, sums
@@ -36,6 +37,7 @@ EXPERIMENT = 'title = "T"\nquestion = "Q"\n[cases]\nf = { inputs = { x = { kind 
 FACTS = {"status": "ok", "identity": "i", "platform": "x86_64 here", "engine": "uv", "observed": {"packages": {"numpy": "2.4.1"}}}
 CELL = "ops.f:float32:d0@numpy-2.4:eager:default:cpu"
 KEY = hashlib.sha256(b"a key").hexdigest()
+ENTRY = ManifestEntry(id=CELL, key=KEY, status="ok", reason="", files=[])
 
 
 def lab_at(root: Path) -> Any:
@@ -81,7 +83,7 @@ def lab_at(root: Path) -> Any:
 def packed(tmp_path: Path) -> Path:
     lab = lab_at(tmp_path / "there")
     path = tmp_path / "x.bundle"
-    assert bundle.pack(lab, "*", path, [{"id": CELL, "key": KEY, "status": "ok"}])[0] == 1
+    assert bundle.pack(lab, "*", path, [ENTRY])[0] == 1
     assert [one.name for one in tmp_path.iterdir() if one.name.endswith(".tmp")] == []
     return path
 
@@ -151,7 +153,7 @@ def test_a_signed_bundle_says_who_signed_it_and_another_signature_is_refused(pac
     signers.write_text(f'lab@example.org namespaces="{sums.NAMESPACE}" {(tmp_path / "ours.pub").read_text()}')
     lab = lab_at(tmp_path / "there")
     for name in ("ours", "theirs"):
-        bundle.pack(lab, "*", tmp_path / f"{name}.bundle", [{"id": CELL, "key": KEY, "status": "ok"}], tmp_path / name)
+        bundle.pack(lab, "*", tmp_path / f"{name}.bundle", [ENTRY], tmp_path / name)
     said: list[str] = []
     assert bundle.merge(tmp_path / "ours.bundle", tmp_path / "results", said.append, refuse, signers).new == 1
     assert "signed by lab@example.org with the key SHA256:" in said[0]
@@ -286,7 +288,7 @@ def test_what_is_no_bundle_is_a_sentence_and_never_waited_for(tmp_path: Path) ->
 
 def test_a_place_that_cannot_be_written_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     lab = lab_at(tmp_path / "there")
-    entries = [{"id": CELL, "key": KEY, "status": "ok"}]
+    entries = [ENTRY]
     for out in (Path("/"), tmp_path, tmp_path / "there" / "results" / "store" / "x" / "..", Path("/dev/null/x"), Path("/proc/x")):
         with pytest.raises(BundleError):
             bundle.pack(lab, "*", out, entries)
@@ -308,9 +310,9 @@ def little_room(size: int) -> Iterator[None]:
 def test_where_there_is_no_room_nothing_half_written_stays(tmp_path: Path, size: int) -> None:
     lab = lab_at(tmp_path / "there")
     with little_room(size), pytest.raises(BundleError, match=r"x\.bundle: cannot be written: "):
-        bundle.pack(lab, "*", tmp_path / "x.bundle", [{"id": CELL, "key": KEY, "status": "ok"}])
+        bundle.pack(lab, "*", tmp_path / "x.bundle", [ENTRY])
     assert [one.name for one in tmp_path.iterdir()] == ["there"]
-    bundle.pack(lab, "*", tmp_path / "x.bundle", [{"id": CELL, "key": KEY, "status": "ok"}])
+    bundle.pack(lab, "*", tmp_path / "x.bundle", [ENTRY])
     with little_room(100), pytest.raises(LabError):
         bundle.merge(tmp_path / "x.bundle", tmp_path / "results", lambda _: None, lambda _: None)
     assert not [path for path in (tmp_path / "results").rglob("*") if path.is_file()]
@@ -344,7 +346,7 @@ def test_an_odd_file_of_elsewhere_is_passed_over_and_named(
     for place, data in ((path, ODD_FILES[kind]), (lab.results.root / "store" / platforms.PLATFORMS / "host--numpy-2.4.json", sound)):
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
-    assert [facts["engine"] for facts in other_platforms.known(lab)["numpy-2.4"]] == ["host"]
+    assert [facts.engine for facts in other_platforms.known(lab)["numpy-2.4"]] == ["host"]
     said = capsys.readouterr().err
     assert str(path) in said
     assert "passed over" in said

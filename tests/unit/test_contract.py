@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT / "tests" / "probe"))
 from probe_requests import Answers, RequestBuilder, run_probe  # noqa: E402 (its folder is on the path from here on)
 
 from replab import model, sealed  # noqa: E402
+from replab.contract import request as asked  # noqa: E402 (as above)
 from replab.store import store  # noqa: E402
 
 PROBE = ROOT / "scripts" / "sandbox" / "probe"
@@ -98,13 +99,46 @@ def test_the_safetensors_library_reads_what_the_probe_wrote(run: tuple[RequestBu
 def test_schemas_name_what_the_model_names() -> None:
     request: dict[str, Any] = schema("request").schema  # type: ignore[assignment]
     record: dict[str, Any] = schema("record").schema  # type: ignore[assignment]
-    cell = request["$defs"]["cell"]["properties"]
+    cell = request["properties"]["cells"]["items"]["properties"]
     assert record["properties"]["status"]["enum"] == [status.value for status in model.Status]
     assert request["properties"]["framework"]["enum"] == list(model.FRAMEWORKS)
     assert cell["dtype"]["enum"] == list(model.DTYPES)
     assert set(cell["mode"]["enum"]) == {mode for modes in model.MODES.values() for mode in modes}
     carried = record["properties"]["outputs"]["items"]["properties"]["dtype"]["enum"]
     assert set(carried) == set(store.DTYPE_OF.values())
+
+
+def test_the_schema_of_requests_is_the_one_of_their_classes() -> None:
+    """``python -m replab.contract.request > scripts/contract/request.schema.json`` writes it again."""
+    assert (ROOT / "scripts" / "contract" / "request.schema.json").read_text(encoding="utf-8") == asked.schema_text()
+
+
+def test_a_request_of_the_lab_fits_its_schema(tmp_path: Path) -> None:
+    """With a cell that has inputs, cotangents and everything that is optional."""
+    tensor = {"name": "x", "sha256": "0" * 64, "dtype": "float32", "shape": [2]}
+    cell = asked.CellRequest(
+        key="1" * 64,
+        id="f.case:float32:d1@numpy-2.5:eager:default:cpu",
+        case="case",
+        impl="/f/impl_numpy.py",
+        function="case",
+        parameters={"a": 1},
+        dtype="float32",
+        mode="eager",
+        derivative=1,
+        outputs=["out"],
+        inputs=[{**tensor, "differentiable": True}],
+        cotangents=[[tensor]],
+        measure=["peak"],
+    )
+    request = asked.Request(
+        environment="numpy-2.5", framework="numpy", inputs="/data", variant="default", threads=1, switches={}, device="cpu", cells=[cell]
+    )
+    sealed_one = json.loads(sealed.seal(request.to_json()))
+    schema("request").validate(sealed_one)
+    del sealed_one["cells"][0]["inputs"][0]["differentiable"]
+    with pytest.raises(jsonschema.ValidationError, match="'differentiable' is a required property"):
+        schema("request").validate(sealed_one)
 
 
 def test_the_probe_imports_nothing_of_the_lab_and_runs_on_old_interpreters() -> None:

@@ -40,5 +40,5 @@ def test_a_request_keeps_its_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     index = requests.write_inputs(family, 16, tmp_path)
     built = {"identity": "i", "platform": "p", "engine": "uv"}
     made = requests.requests(family, where, how, index, built, planning.cells(family, where, how, lab.coverage, "cpu"))
-    keys = {one["id"]: one["key"] for _, one in made}
+    keys = {one.id: one.key for _, one in made}
     assert keys[name] == PINNED[environment, variant, name]

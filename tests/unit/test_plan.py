@@ -258,7 +258,7 @@ def test_a_whole_program_is_repeated_in_a_new_process_and_not_in_the_same(folder
         index = {one.name: {name: {"value": {"inputs": [], "cotangents": []}} for name in ("float32", "float64")}}
         (folder / "impl_torch.py").write_text(f"def {one.function}(x):\n    return x\n")
         ((_, request),) = requests(family(folder, [one]), TORCH, Variant(name=variant), index, {}, [cell])
-        return request["once"]
+        return request.once
 
     training = case("sgd", program=True)
     assert asked(training) and asked(training, "repeat") and asked(training, dtype="float64", grid="float32")
@@ -275,7 +275,7 @@ def test_what_costs_a_compilation_each_time_can_be_measured_elsewhere_only(folde
         index = {one.name: {"float32": {"value": {"inputs": [], "cotangents": []}}}}
         (folder / "impl_torch.py").write_text(f"def {one.function}(x):\n    return x\n")
         ((_, request),) = requests(family(folder, [one]), TORCH, Variant(name="default"), index, {}, [cell])
-        return request["measure"]
+        return request.measure
 
     chain = case("chain", measure=("time", "retrace"), measure_compiled=("time",))
     assert measured(chain, "eager") == measured(chain, "script") == ["time", "retrace"]

@@ -10,6 +10,7 @@ import pytest
 
 from replab import ids
 from replab.config.loading import load_lab
+from replab.contract.facts import Facts
 from replab.freshness import jobs
 from replab.model import Status
 from replab.plan import planning
@@ -29,12 +30,12 @@ def test_repeats_run_backwards_within_each_mode(tmp_path: Path) -> None:
     index = write_inputs(family, 16, tmp_path)
     built = {"identity": "i", "platform": "p", "engine": "uv"}
     cells = list(planning.cells(family, environment, repeat, lab.coverage, "cpu"))
-    order = [one["id"] for _, one in requests(family, environment, repeat, index, built, iter(cells))]
+    order = [one.id for _, one in requests(family, environment, repeat, index, built, iter(cells))]
     assert len(order) > 5
     assert order == [str(ids.cell_id(cell)) for cell in reversed(cells)]  # NumPy has one mode
     default = next(one for one in lab.variants if one.name == "default")
     first = [replace(cell, variant="default") for cell in cells]
-    assert [one["id"] for _, one in requests(family, environment, default, index, built, iter(first))] == [
+    assert [one.id for _, one in requests(family, environment, default, index, built, iter(first))] == [
         str(ids.cell_id(cell)) for cell in first
     ]
     mixed = [replace(cell, mode=mode) for mode in ("eager", "script") for cell in cells]
@@ -42,10 +43,17 @@ def test_repeats_run_backwards_within_each_mode(tmp_path: Path) -> None:
 
 
 def test_a_cell_whose_function_was_not_called_stands_in_the_manifest_without_files(tmp_path: Path) -> None:
-    request = {"id": "f.case:float32:d0@numpy-2.5:eager:default:cpu", "key": "a" * 64}
-    entry = _entry(Store(tmp_path), {"status": "ok"}, "", request, (Status.ERROR, "ModuleNotFoundError"))
-    assert entry == {**request, "status": Status.ERROR, "reason": "ModuleNotFoundError", "files": [], "again": True}
-    assert _entry(Store(tmp_path), {"status": "ok"}, "left out", request, None)["again"] is False
+    lab = load_lab({"families": "gradients", "environments": "numpy-2.5", "points": 16}, ROOT)
+    (family,), (environment,) = lab.families, lab.environments
+    default = next(one for one in lab.variants if one.name == "default")
+    facts = Facts(status="ok", identity="i", platform="p", engine="uv")
+    index = write_inputs(family, 16, tmp_path)
+    cells = planning.cells(family, environment, default, lab.coverage, "cpu")
+    _, request = requests(family, environment, default, index, facts.built, cells)[0]
+    entry = _entry(Store(tmp_path), facts, "", request, (Status.ERROR, "ModuleNotFoundError"))
+    assert entry == (request.id, request.key, Status.ERROR, "ModuleNotFoundError", [], True, "")
+    left_out = _entry(Store(tmp_path), facts, "left out", request, None)
+    assert (left_out.status, left_out.reason, left_out.again) == (Status.SKIPPED, "left out", False)
 
 
 @pytest.mark.parametrize("lost", [True, False])

@@ -52,7 +52,7 @@ def run(lab: Lab, pattern: str, asked: Asked) -> None:
         for batch in planning.batches(small):
             name = ids.batch_id(batch)
             say(f"cells of {batch.family} in {batch.environment}")
-            run_batch_job(small, batch, manifest=small.results.manifest(ids.batch_id(batch)), log=small.results.log(name))
+            run_batch_job(small, batch, log=small.results.log(name))
         rows, pairs = list[CellRow](), list[PairRow]()
         for family in small.families:
             say(f"truth and verdicts of {family.name}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from replab.contract.request import Promises
 from replab.engines.policy import load_policy
 from replab.engines.sandbox import Built, Image, Launch, Log, Sandbox
 from replab.model import Environment
@@ -48,15 +49,16 @@ def isolation(engine: Engine, sandbox: Sandbox) -> dict[str, Any]:
 
 def promised(engine: Engine, sandbox: Sandbox, names: Iterable[str]) -> dict[str, Any]:
     """The same, where the ``names`` of the variables inside are known."""
-    return {
-        "promised": list(engine.promises),
-        "writable": [str(sandbox.writable)],
-        "readable": [str(path) for path in sandbox.readable],
-        "variables": sorted({*names, *COMPOSED}),
-        "memory_mb": sandbox.limits.memory_mb,
-        "processes": load_policy().processes,
-        "cpus": float(max(sandbox.threads, 1)),
-    }
+    promises = Promises(
+        promised=list(engine.promises),
+        writable=[str(sandbox.writable)],
+        readable=[str(path) for path in sandbox.readable],
+        variables=sorted({*names, *COMPOSED}),
+        memory_mb=sandbox.limits.memory_mb,
+        processes=load_policy().processes,
+        cpus=float(max(sandbox.threads, 1)),
+    )
+    return asdict(promises)
 
 
 def points(engine: Engine) -> dict[str, Any]:

@@ -8,19 +8,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from replab import ids
+from replab.contract.manifest import ManifestEntry
 from replab.defaults import atlas
 from replab.errors import LabError, StoreError
 from replab.model import Batch, Environment, Family, Lab
 from replab.plan import planning
-from replab.run.batch import input_index, limit_of, manifest_of
+from replab.run.batch import limit_of
 from replab.store import ledger, platforms
 from replab.store.ledger import Ledger
+from replab.store.step_files import input_index, manifest_of
 from replab.store.store import Store
 
 APPTAINER = "apptainer"
@@ -217,21 +219,21 @@ def _hollow(lab: Lab, job: Job) -> str:
 def _changed(lab: Lab, batch: Batch) -> str:
     """Why the results of a batch must be looked at again: files of the store that were touched, cells that never began."""
     manifest, store = manifest_of(lab, batch), Store(lab.results.store)
-    cells = manifest["cells"]
-    again = sum(bool(cell.get("again")) for cell in cells)
+    cells = manifest.cells
+    again = sum(cell.again for cell in cells)
     if again:
         return f"{again} of its cells failed before they began"
-    stopped = sum(limit_of(cell["status"], lab.limits) > manifest["limits"].get(cell["status"], 0.0) for cell in cells)
+    stopped = sum(limit_of(cell.status, lab.limits) > manifest.limits.get(cell.status, 0.0) for cell in cells)
     if stopped:
         return f"{stopped} of its cells were stopped at a lower limit"
-    lost = sum(not store.is_still(cell["key"], cell.get("record", "")) for cell in _touched(store, cells))
+    lost = sum(not store.is_still(cell.key, cell.record) for cell in _touched(store, cells))
     return f"{lost} of its results are missing or were changed" if lost else ""
 
 
-def _touched(store: Store, cells: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _touched(store: Store, cells: Iterable[ManifestEntry]) -> Iterator[ManifestEntry]:
     """Cells of a manifest whose files have not the sizes and times that it noted: what they hold must be looked at."""
     for cell in cells:
-        if not all(_untouched(f"{store.root}/{file}", *stat) for file, *stat in cell["files"]):
+        if not all(_untouched(f"{store.root}/{file}", *stat) for file, *stat in cell.files):
             yield cell
 
 
@@ -247,8 +249,8 @@ def _settle_times(lab: Lab, batch: Batch) -> None:
     """Give results that were only touched the times that the manifest noted, so that they are not read at every start."""
     store = Store(lab.results.store)
     with contextlib.suppress(StoreError, OSError, KeyError, TypeError, ValueError):
-        for cell in _touched(store, manifest_of(lab, batch)["cells"]):
-            for file, _, stamp in cell["files"]:
+        for cell in _touched(store, manifest_of(lab, batch).cells):
+            for file, _, stamp in cell.files:
                 os.utime(store.root / file, ns=(stamp, stamp))
 
 

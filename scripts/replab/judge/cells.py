@@ -17,6 +17,8 @@ from replab.compare.metrics import NAN, Distances, Finding, against_truth
 from replab.compare.pairs import Judged, is_plain, note_repeats, pair_row, pairs
 from replab.compare.verdict import outside, verdict
 from replab.config.factors import alignable
+from replab.contract.facts import Facts
+from replab.contract.manifest import ManifestEntry
 from replab.errors import LabError, TruthError
 from replab.formats import FORMATS
 from replab.judge import trajectories
@@ -27,18 +29,16 @@ from replab.plan import planning
 from replab.plan.outputs import output_names
 from replab.progress import Progress
 from replab.repro_scripts import script
-from replab.run.batch import environment_facts, input_index, manifest_of
 from replab.store.columns import WIDEST
 from replab.store.rows import CellRow
+from replab.store.step_files import environment_facts, input_index, manifest_of
 from replab.store.store import CellResult, Store, Tensor
 from replab.truth.cache import Truths, judging_cell
 from replab.truth.certify import Truth
 
 Told = dict[str, dict[str, list[Any]]]
 """Rows as they leave the process in which they were made."""
-Entry = Mapping[str, Any]
-"""A cell in the manifest of a batch: id, key, status, reason."""
-Entries = dict[str, dict[tuple[str, str, int], list[tuple[ids.CellId, Entry]]]]
+Entries = dict[str, dict[tuple[str, str, int], list[tuple[ids.CellId, ManifestEntry]]]]
 
 
 class Unusable(Exception):
@@ -48,7 +48,7 @@ class Unusable(Exception):
 class Judge:
     """Judges the cases of one family's shard."""
 
-    def __init__(self, lab: Lab, family: Family, facts: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    def __init__(self, lab: Lab, family: Family, facts: Mapping[str, Facts] | None = None) -> None:
         """``facts`` stand for what was found in environments here, by name: for results that come from elsewhere."""
         self.lab, self.family = lab, family
         self.store = Store(lab.results.store)
@@ -85,7 +85,7 @@ class Judge:
         self.rows = self._contained(judge, groups, entries, progress, known)
         return self.rows
 
-    def judged(self, entries: Iterable[Entry]) -> list[CellRow]:
+    def judged(self, entries: Iterable[ManifestEntry]) -> list[CellRow]:
         """Rows of the cells of any ``entries`` of manifests, beside whatever else is judged. Raises ``StoreError``."""
         found = _grouped(entries)
         groups = [(case,) for case in self.family.cases if case.name in found]
@@ -127,8 +127,8 @@ class Judge:
         for case in group:
             for (_, grid, _), cells in entries.get(case.name, {}).items():
                 for cell, entry in cells if not grid else ():
-                    told, why = (texts.plain(str(text)) for text in (entry["reason"], f"it cannot be judged: {reason}"))
-                    judged = Judged(id=cell, key=entry["key"], status=entry["status"], reason=told, unusable=why)
+                    told, why = (texts.plain(str(text)) for text in (entry.reason, f"it cannot be judged: {reason}"))
+                    judged = Judged(id=cell, key=entry.key, status=entry.status, reason=told, unusable=why)
                     rows.cells += cell_rows(self._blank(case, judged), case, judged, {}, {}, "")
         return rows
 
@@ -148,16 +148,16 @@ class Judge:
         self.rows.scripts += script.rows(self.lab, cells, self.truths, {self.family.name: self.index})
         self.rows.trajectories += trajectories.rows(self.lab, cells, self.truths, {self.family.name: self.index})
 
-    def _entries(self, names: set[str]) -> Iterator[Entry]:
+    def _entries(self, names: set[str]) -> Iterator[ManifestEntry]:
         """Manifest entries of the cases ``names``."""
         begin = ids.begin_of(self.family.name)
         for batch in planning.batches_with(self.lab, self.family):
-            for entry in manifest_of(self.lab, batch)["cells"]:
+            for entry in manifest_of(self.lab, batch).cells:
                 # most entries of a batch of many families are not of this one: they are not read further
-                if entry["id"].startswith(begin) and ids.parse_cell_id(entry["id"]).case in names:
+                if entry.id.startswith(begin) and ids.parse_cell_id(entry.id).case in names:
                     yield entry
 
-    def _case(self, case: Case, entries: Mapping[tuple[str, str, int], list[tuple[ids.CellId, Entry]]]) -> None:
+    def _case(self, case: Case, entries: Mapping[tuple[str, str, int], list[tuple[ids.CellId, ManifestEntry]]]) -> None:
         for derivative in range(case.derivatives + 1):
             singles: dict[tuple[str, str, str, str], Verdict] = {}
             # float32 first: the other dtypes ask what it found.
@@ -167,9 +167,9 @@ class Judge:
                 escalations = [self._load(cell, entry) for cell, entry in finer]
                 self._group(case, dtype, derivative, cells, escalations, singles)
 
-    def _load(self, cell: ids.CellId, entry: Entry) -> Judged:
+    def _load(self, cell: ids.CellId, entry: ManifestEntry) -> Judged:
         """A cell with its result; what cannot be used of it costs this cell alone."""
-        judged = Judged(id=cell, key=entry["key"], status=entry["status"], reason=str(entry["reason"]))
+        judged = Judged(id=cell, key=entry.key, status=entry.status, reason=entry.reason)
         if judged.status not in set(Status):
             judged.status, judged.reason = Status.ERROR, f"its result has the status {judged.status!r}, which there is not"
         name = str(cell)
@@ -177,7 +177,7 @@ class Judge:
         if judged.status != Status.OK:
             return judged
         try:
-            judged.record, judged.tensors = self._result(entry["key"], name)
+            judged.record, judged.tensors = self._result(entry.key, name)
         except Unusable as error:
             judged.status, judged.reason = Status.ERROR, str(error)
         return judged
@@ -312,11 +312,11 @@ class Judge:
             self.rows.attributions += attributions.switched(case, repeatable, varied)
 
 
-def _grouped(entries: Iterable[Entry]) -> Entries:
+def _grouped(entries: Iterable[ManifestEntry]) -> Entries:
     """Entries of manifests by case and by (dtype, grid, order)."""
     found: Entries = {}
     for entry in entries:
-        cell = ids.parse_cell_id(entry["id"])
+        cell = ids.parse_cell_id(entry.id)
         found.setdefault(cell.case, {}).setdefault((cell.dtype, cell.grid, cell.derivative), []).append((cell, entry))
     return found
 

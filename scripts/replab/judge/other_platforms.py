@@ -11,16 +11,18 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from replab import ids
+from replab.contract.facts import Facts
+from replab.contract.manifest import ManifestEntry
 from replab.errors import LabError, StoreError
-from replab.judge.cells import Entry, Judge
+from replab.judge.cells import Judge
 from replab.model import Lab, Status
 from replab.plan import planning
-from replab.run.batch import environment_facts, manifest_of, planned
-from replab.store.platforms import IDENTITY, bits, differences, facts_fault, first, sources, told_by
+from replab.run.requests import planned
+from replab.store.platforms import bits, differences, facts_fault, first, sources, told_by
 from replab.store.rows import CELLS, ElsewhereRow, PlatformRow
+from replab.store.step_files import environment_facts, manifest_of
 from replab.store.store import Store
 from replab.visible import visible
 
@@ -28,7 +30,6 @@ NAMED = 5
 """So many cells with other bits are named in a line."""
 NOTHING_HERE = "not run here"
 
-Facts = Mapping[str, Any]
 ODD = (LabError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What descriptions and results that others made may end in, after all checks: they are passed over."""
 
@@ -71,22 +72,24 @@ def known(lab: Lab) -> dict[str, list[Facts]]:
         for place, facts in sorted(named.items()):
             if fault := facts_fault(facts):
                 _pass_over(visible(f"{path}: {place}: {fault}"))
-            elif place in places and facts.get("status") == Status.OK and _is_other(facts, environment_facts(lab, place)):
-                found[place, *(facts[name] for name in IDENTITY)] = (place, facts)
+            elif place in places and facts.get("status") == Status.OK:
+                try:
+                    there = Facts.of_elsewhere(facts, f"{path}: {place}")
+                except StoreError as error:
+                    _pass_over(error)
+                    continue
+                # Other versions inside are no reason to keep silent: the line says that they differ.
+                if there.built != environment_facts(lab, place).built:
+                    found[place, *there.built.values()] = (place, there)
     grouped: dict[str, list[Facts]] = defaultdict(list)
-    for _, (place, facts) in sorted(found.items()):
-        grouped[place].append(facts)
+    for _, (place, there) in sorted(found.items()):
+        grouped[place].append(there)
     return grouped
 
 
 def _pass_over(problem: object) -> None:
     """Say what of elsewhere is left out: it came from others, and must not cost the results of this run."""
     print(f"replab: {problem}: passed over", file=sys.stderr)  # noqa: T201 (for the log of the step)
-
-
-def _is_other(there: Facts, here: Facts) -> bool:
-    """Whether this is another platform. Other versions inside are no reason to keep silent: the line says that they differ."""
-    return any(there[name] != here.get(name) for name in IDENTITY)
 
 
 def rows(lab: Lab, unrepeatable: Iterable[str] = ()) -> tuple[list[ElsewhereRow], list[PlatformRow]]:
@@ -102,13 +105,13 @@ def rows(lab: Lab, unrepeatable: Iterable[str] = ()) -> tuple[list[ElsewhereRow]
         environment, device = named[place]
         here = _Here(lab, place, environment, device)
         for facts in others:
-            line = Line(environment=environment, device=device, engine=facts["engine"], platform=facts["platform"])
+            line = Line(environment=environment, device=device, engine=facts.engine, platform=facts.platform)
             try:
                 there, other = here.compare(facts, line, shaky)
                 if not there:
                     continue
                 if line.other:
-                    line.differences = tuple(differences(here.facts["observed"], facts["observed"]))
+                    line.differences = tuple(differences(here.facts.observed, facts.observed))
                 judged += list(_judged(lab, environment, facts, there, other))
             except ODD as error:
                 problem = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
@@ -124,35 +127,35 @@ class _Here:
     def __init__(self, lab: Lab, place: str, environment: str, device: str) -> None:
         self.lab, self.store, self.facts = lab, Store(lab.results.store), environment_facts(lab, place)
         self.batches = [batch for batch in planning.batches(lab) if (batch.environment, batch.device) == (environment, device)]
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, ManifestEntry] = {}
         for batch in self.batches:
-            self.entries |= {entry["id"]: entry for entry in manifest_of(lab, batch)["cells"]}
+            self.entries |= {entry.id: entry for entry in manifest_of(lab, batch).cells}
 
-    def compare(self, facts: Facts, line: Line, shaky: frozenset[str]) -> tuple[list[Entry], dict[str, tuple[str, dict[str, str]]]]:
+    def compare(self, facts: Facts, line: Line, shaky: frozenset[str]) -> tuple[list[ManifestEntry], dict[str, tuple[str, dict[str, str]]]]:
         """Entries (as in a manifest) of the results there; and of those that are other: status and hashes by output here.
 
         Counts into ``line``.
         """
-        there: list[Entry] = []
+        there: list[ManifestEntry] = []
         other: dict[str, tuple[str, dict[str, str]]] = {}
         for request in (one for batch in self.batches for _, one in planned(self.lab, batch, facts)):
-            name, key = request["id"], request["key"]
+            name, key = request.id, request.key
             mine = self.entries.get(name)
-            if mine is None or not key or key == mine["key"] or not self.store.cell_path(key).is_file():
+            if mine is None or not key or key == mine.key or not self.store.cell_path(key).is_file():
                 continue
-            if not mine["key"] and self.facts["status"] == Status.OK:  # left out here, with a reason that holds there too
+            if not mine.key and self.facts.ok:  # left out here, with a reason that holds there too
                 continue
             try:
                 record, _ = self.store.describe(key)
             except (StoreError, OSError):
                 line.damaged += 1
                 continue
-            own, _ = self.store.describe(mine["key"]) if mine["key"] and not mine.get("again") else ({}, [])
+            own, _ = self.store.describe(mine.key) if mine.key and not mine.again else ({}, [])
             same = bool(own) and bits(own) == bits(record)
             if not same and not self.store.intact(key):
                 line.damaged += 1
                 continue
-            there.append({"id": name, "key": key, "status": record["status"], "reason": record["reason"]})
+            there.append(ManifestEntry(id=name, key=key, status=record["status"], reason=record["reason"], files=[]))
             if ids.parse_cell_id(name).grid:  # a companion, which only helps to judge
                 continue
             if same:
@@ -161,7 +164,7 @@ class _Here:
                 line.other += 1
                 line.unrepeatable += name in shaky
                 line.named = (*line.named, name)[:NAMED]
-                other[name] = (str(mine["status"]), {one["name"]: one["sha256"] for one in own["outputs"]})
+                other[name] = (str(mine.status), {one["name"]: one["sha256"] for one in own["outputs"]})
             else:
                 line.only_there += 1
                 other[name] = (NOTHING_HERE, {})
@@ -169,13 +172,13 @@ class _Here:
 
 
 def _judged(
-    lab: Lab, environment: str, facts: Facts, there: Iterable[Entry], other: Mapping[str, tuple[str, dict[str, str]]]
+    lab: Lab, environment: str, facts: Facts, there: Iterable[ManifestEntry], other: Mapping[str, tuple[str, dict[str, str]]]
 ) -> Iterator[ElsewhereRow]:
     """Rows of the cells that are ``other``. What has the same bits is judged with them: a verdict may ask other precisions and modes."""
     wanted = {_case(name) for name in other}
-    families: dict[str, list[Entry]] = defaultdict(list)
+    families: dict[str, list[ManifestEntry]] = defaultdict(list)
     for entry in there:
-        if (case := _case(entry["id"])) in wanted:
+        if (case := _case(entry.id)) in wanted:
             families[case[0]].append(entry)
     for name, entries in sorted(families.items()):
         family = next(one for one in lab.families if one.name == name)

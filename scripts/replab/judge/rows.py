@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from replab.compare.metrics import NAN, Finding, widen
 from replab.compare.pairs import Judged
+from replab.contract.facts import Facts
 from replab.model import Case, Environment, Status, Verdict
 from replab.store.rows import JUDGED, AttributionRow, CellRow, CurveRow, MeasurementRow, PairRow, ScriptRow, TrajectoryRow
 from replab.store.store import Tensor
@@ -48,7 +49,7 @@ class Rows:
         return cls(**{name: table.rows(told[name]) for name, table in JUDGED.items()})
 
 
-def blank_row(case: Case, cell: Judged, environment: Environment, facts: Mapping[str, Any]) -> CellRow:
+def blank_row(case: Case, cell: Judged, environment: Environment, facts: Facts) -> CellRow:
     """What is known of a cell before any output of it is looked at."""
     return CellRow(
         key=cell.key,
@@ -66,8 +67,8 @@ def blank_row(case: Case, cell: Judged, environment: Environment, facts: Mapping
         dtype=cell.id.dtype,
         derivative=cell.id.derivative,
         variant=cell.id.variant,
-        engine=facts.get("engine", ""),
-        platform=facts.get("platform", ""),
+        engine=facts.engine,
+        platform=facts.platform,
         status=cell.status,
         reason=cell.reason,
         seconds=_seconds(cell, "seconds"),
@@ -193,8 +194,8 @@ def _number(value: Any) -> str:
     return f"{float(value).hex()} ({float(value):.9g})"
 
 
-def found_version(facts: Mapping[str, Any], environment: Environment) -> str:
+def found_version(facts: Facts, environment: Environment) -> str:
     """The framework's version as observed inside (with the engine ``host`` it need not be the one asked for), else as asked."""
-    packages = facts.get("observed", {}).get("packages", {})
+    packages = facts.observed.get("packages", {})
     names = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow_cpu")}.get(environment.framework, (environment.framework,))
     return next((str(packages[name]) for name in names if name in packages), environment.version)

@@ -27,6 +27,7 @@ from typing import Any
 import pyarrow as pa
 
 from replab import __version__, files, ids, sealed
+from replab.contract.manifest import ManifestEntry
 from replab.engines.processor import host_platform
 from replab.errors import ConfigError, StoreError
 from replab.model import Lab, Status
@@ -89,7 +90,7 @@ class Unpacked:
         return f"{whose}; {self.signer or 'nobody signed them'}"
 
 
-def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[Mapping[str, Any]], key: Path | None = None) -> tuple[int, int]:
+def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[ManifestEntry], key: Path | None = None) -> tuple[int, int]:
     """Write the results of the ``entries`` whose id matches ``pattern`` to ``out``; returns the number of cells and of bytes.
 
     ``key`` signs them. Raises ``BundleError`` when nothing matches or ``out`` cannot be written, ``PublishError`` when it cannot be signed,
@@ -102,9 +103,9 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[Mapping[str, Any]]
     store = Store(lab.results.store)
     wanted = ids.normal_pattern(pattern)
     chosen = {
-        entry["key"]: entry
+        entry.key: entry
         for entry in entries
-        if entry["key"] and entry["status"] != Status.SKIPPED and not entry.get("again") and fnmatch.fnmatchcase(entry["id"], wanted)
+        if entry.key and entry.status != Status.SKIPPED and not entry.again and fnmatch.fnmatchcase(entry.id, wanted)
     }
     if not chosen:
         raise BundleError(f"no result matches {pattern!r}", where=str(lab.results.root), hint="See 'replab list cells', and run them first")
@@ -118,7 +119,7 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[Mapping[str, Any]]
             own.add(store.observation_path(observation))
         members |= {path.relative_to(store.root).as_posix(): path for path in own}
         cells.append({"id": str(result.record["id"]), "key": name, "status": str(result.record["status"])})
-    found = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(one["id"]) for one in chosen.values())}
+    found = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(one.id) for one in chosen.values())}
     places = {one.place(device) for one in lab.environments for device in one.devices if (one.name, device) in found}
     listed = {name: {"sha256": sums.of_file(path), "size": path.stat().st_size} for name, path in sorted(members.items())}
     head = {

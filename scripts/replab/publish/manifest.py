@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from replab import ids
+from replab.contract.manifest import ManifestEntry
 from replab.errors import StoreError
 from replab.model import Status
 from replab.publish import sums
@@ -20,7 +21,7 @@ PATH = Path("store") / "manifest.parquet"
 UNSTEADY = "repeated calls gave other bits"
 
 
-def rows(store: Store, entries: Iterable[Mapping[str, Any]], unsteady: frozenset[str]) -> tuple[list[ManifestRow], dict[str, str]]:
+def rows(store: Store, entries: Iterable[ManifestEntry], unsteady: frozenset[str]) -> tuple[list[ManifestRow], dict[str, str]]:
     """The rows of the manifest, and what is wrong with results that are missing or damaged (id → sentence).
 
     Every byte of every result is read and checked. ``unsteady`` has the ids of the cells that judging found not repeatable.
@@ -28,20 +29,20 @@ def rows(store: Store, entries: Iterable[Mapping[str, Any]], unsteady: frozenset
     found: list[ManifestRow] = []
     wrong: dict[str, str] = {}
     for entry in entries:
-        row = ManifestRow(**{name: str(entry[name]) for name in ("id", "key", "status", "reason")})
-        if entry["status"] == Status.SKIPPED or not entry["key"]:
+        row = ManifestRow(id=entry.id, key=entry.key, status=entry.status, reason=entry.reason)
+        if entry.status == Status.SKIPPED or not entry.key:
             found.append(row)
             continue
-        path = store.cell_path(entry["key"])
+        path = store.cell_path(entry.key)
         try:
-            result = store.read(entry["key"])
+            result = store.read(entry.key)
             row = replace(row, file=path.relative_to(store.root).as_posix(), file_sha256=sums.of_file(path))
         except (StoreError, OSError) as error:
-            wrong[entry["id"]] = error.problem if isinstance(error, StoreError) else str(error.strerror)
+            wrong[entry.id] = error.problem if isinstance(error, StoreError) else str(error.strerror)
             continue
         steady = not any(str(note).startswith(UNSTEADY) for note in result.record.get("notes", ()))
         row = replace(
-            row, observation=str(result.record.get("observation") or ""), repeatable="" if steady and entry["id"] not in unsteady else "no"
+            row, observation=str(result.record.get("observation") or ""), repeatable="" if steady and entry.id not in unsteady else "no"
         )
         shapes = {output["name"]: "×".join(map(str, output["shape"])) for output in result.record["outputs"]}
         found += [replace(row, output=one.name, dtype=one.dtype, shape=shapes[one.name], sha256=one.sha256) for one in result.tensors] or [

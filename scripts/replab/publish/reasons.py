@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from replab import ids
 from replab.config import loading
 from replab.config.faults import nearest
+from replab.contract.manifest import ManifestEntry
 from replab.engines import installed
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, StoreError
@@ -20,11 +21,10 @@ from replab.locks import lab_lock, pins
 from replab.model import Lab, Status
 from replab.plan import planning
 from replab.publish.errors import PublishError
-from replab.run.batch import environment_facts, input_index, manifest_of
 from replab.run.requests import requests
 from replab.store import ledger, tables
 from replab.store.ledger import Ledger
-from replab.store.store import Store
+from replab.store.step_files import environment_facts, input_index, manifest_of
 
 KINDS = {"dirty": "the tree is dirty", "missing": "cells are missing", "pins": "pins are stale", "controls": "controls failed"}
 """What can be allowed by name, and what it is called in a message."""
@@ -81,7 +81,7 @@ def allowed(value: object) -> frozenset[str]:
     return frozenset(names)
 
 
-def reasons(lab: Lab, entries: Iterable[Mapping[str, Any]]) -> list[Reason]:
+def reasons(lab: Lab, entries: Iterable[ManifestEntry]) -> list[Reason]:
     """All that speaks against publishing what lies in the results; ``entries`` are the cells of all manifests."""
     found = [*_dirty(lab), *_missing(lab, list(entries)), *_stale(lab), *_controls(lab)]
     return sorted(found, key=lambda one: list(KINDS).index(one.kind))
@@ -100,13 +100,13 @@ def judge(found: Iterable[Reason], permitted: frozenset[str]) -> list[str]:
     return [f"Published although {KINDS[one.kind]}: {one.text}." for one in told]
 
 
-def entries_of(lab: Lab) -> list[dict[str, Any]]:
-    """The cells of every manifest, each with the ``batch`` it stands in; a batch that has not run has none."""
-    found: list[dict[str, Any]] = []
+def entries_of(lab: Lab) -> list[ManifestEntry]:
+    """The cells of every manifest; a batch that has not run has none."""
+    found: list[ManifestEntry] = []
     for batch in planning.batches(lab):
         try:
-            found += [entry | {"batch": ids.batch_id(batch)} for entry in manifest_of(lab, batch)["cells"]]
-        except (StoreError, LookupError, TypeError):  # it is named as a step that must be done again
+            found += manifest_of(lab, batch).cells
+        except StoreError:  # it is named as a step that must be done again
             continue
     return found
 
@@ -155,7 +155,7 @@ def _dirty(lab: Lab) -> Iterator[Reason]:
         yield Reason(kind="dirty", text=f"since the tables were made (commit {made}), {_some(between.splitlines())} changed", hint=again)
 
 
-def _missing(lab: Lab, entries: list[Mapping[str, Any]]) -> Iterator[Reason]:
+def _missing(lab: Lab, entries: list[ManifestEntry]) -> Iterator[Reason]:
     """Planned cells without a result, with the result of other sources or bytes, with a damaged one, or that the tables do not hold."""
     again = "run 'snakemake --cores all'"
     shut = {one.place(device): _facts(lab, one.place(device)) for one, device in jobs.builds(lab)}
@@ -170,33 +170,23 @@ def _missing(lab: Lab, entries: list[Mapping[str, Any]]) -> Iterator[Reason]:
     lost = [path.name for job in jobs.planned(lab) for path in job.makes if not path.is_file()]
     if lost:
         yield Reason(kind="missing", text=f"{len(lost)} files of the run are not there: {_some(lost)}", hint=again)
-    have = {entry["id"]: entry for entry in entries}
+    have = {entry.id: entry for entry in entries}
     absent, other = [], []
     for cell, key in _planned(lab, {name for name, facts in shut.items() if facts.get("status") == Status.OK}):
         entry = have.get(cell)
         if entry is None:
             absent.append(cell)
-        elif entry["status"] != Status.SKIPPED and entry["key"] != key:
+        elif entry.status != Status.SKIPPED and entry.key != key:
             other.append(cell)
     if absent:
         yield Reason(kind="missing", text=f"{len(absent)} planned cells have not run: {_some(absent)}", hint=again)
     if other:
         yield Reason(kind="missing", text=f"{len(other)} results are those of other sources or inputs: {_some(other)}", hint=again)
     held = {(row["id"], row["key"]) for row in _rows(lab.results.table("cells"))}
-    shown = [entry for entry in entries if not ids.parse_cell_id(entry["id"]).grid]
-    unlisted = [entry["id"] for entry in shown if (entry["id"], entry["key"]) not in held]
+    shown = [entry for entry in entries if not ids.parse_cell_id(entry.id).grid]
+    unlisted = [entry.id for entry in shown if (entry.id, entry.key) not in held]
     if unlisted:
         yield Reason(kind="missing", text=f"the tables lack {len(unlisted)} results: {_some(unlisted)}", hint=again)
-
-
-def damaged(store: Store, entries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Any]]:
-    """Every entry with its checked result, or with the ``StoreError`` that says what is wrong with it."""
-    for entry in entries:
-        if entry["key"] and entry["status"] != Status.SKIPPED:
-            try:
-                yield entry, store.read(entry["key"])
-            except StoreError as error:
-                yield entry, error
 
 
 def _planned(lab: Lab, available: set[str]) -> Iterator[tuple[str, str]]:
@@ -206,15 +196,14 @@ def _planned(lab: Lab, available: set[str]) -> Iterator[tuple[str, str]]:
         if environment.place(batch.device) not in available:
             continue
         facts = environment_facts(lab, environment.place(batch.device))
-        built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
         for family in families:
             cells = list(planning.cells(family, environment, variant, lab.coverage, batch.device))
             try:
-                found = requests(family, environment, variant, input_index(lab, family.name), built, iter(cells))
+                found = requests(family, environment, variant, input_index(lab, family.name), facts.built, iter(cells))
             except (StoreError, KeyError):
                 found = []  # its inputs were never made
                 yield from ((str(ids.cell_id(cell)), "") for cell in cells if not cell.left_out)
-            yield from ((one["id"], one["key"]) for _, one in found if one["key"])
+            yield from ((one.id, one.key) for _, one in found if one.key)
 
 
 def _stale(lab: Lab) -> Iterator[Reason]:

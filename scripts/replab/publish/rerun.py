@@ -19,6 +19,8 @@ from typing import Any
 
 from replab import ids
 from replab.config import loading
+from replab.contract.facts import Facts
+from replab.contract.manifest import Manifest
 from replab.engines.installed import some
 from replab.engines.registry import get_engine
 from replab.errors import LabError, StoreError
@@ -26,8 +28,10 @@ from replab.judge.cells import Judge
 from replab.model import EXPLAINED, Batch, Lab, Status
 from replab.plan import planning
 from replab.publish import manifest, versions
-from replab.run.batch import environment_facts, run_batch_job
+from replab.run.batch import run_batch_job
 from replab.run.requests import write_inputs
+from replab.store import ledger
+from replab.store.step_files import environment_facts, write_json
 from replab.store.store import Store, write_atomically
 from replab.workflow import steps
 
@@ -49,7 +53,7 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
         hint = "An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu"
         raise LabError(f"no published cell matches {request['cells']!r}", hint=hint)
     lab = _restrict(lab, {row["id"] for row in chosen})
-    environments = {}
+    environments: dict[str, Facts] = {}
     places = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(row["id"]) for row in chosen)}
     names = {place: next(one for one in lab.environments if one.name == place[0]).place(place[1]) for place in sorted(places)}
     if lab.engine == "apptainer":
@@ -73,7 +77,9 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
         cell = ids.parse_cell_id(one["id"])
         one["place"] = names[cell.environment, cell.device]
     told = versions.read(Path(request["version"])).about["environments"]
-    alike = {name for name, facts in environments.items() if all(facts.get(key) == told[name][key] for key in ("platform", "identity"))}
+    alike = {
+        name for name, facts in environments.items() if (facts.platform, facts.identity) == (told[name]["platform"], told[name]["identity"])
+    }
     _again(lab, request, cells, alike)
     differing = {one["id"] for one in cells if one["kind"] == "other" and one["here_status"] == Status.OK}
     verdicts = _judge(lab, differing)
@@ -81,7 +87,7 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
         one["here_verdict"] = verdicts.get((one["id"], one["output"]), "")
         if one["kind"] == "other" and one["here_verdict"] in EXPLAINED:
             one["kind"] = "within"
-    return {"environments": environments, "cells": cells}
+    return {"environments": {name: facts.to_json() for name, facts in environments.items()}, "cells": cells}
 
 
 def _verified(lab: Lab, place: str) -> None:
@@ -142,7 +148,7 @@ def _batch(settings: dict[str, Any], root: str, batch: Batch, wanted: str, cases
     families = [replace(one, cases=tuple(case for case in one.cases if (one.name, case.name) in cases)) for one in lab.families]
     lab = replace(lab, families=tuple(family for family in families if family.cases))
     name = ids.batch_id(batch)
-    run_batch_job(lab, batch, manifest=lab.results.manifest(ids.batch_id(batch)), log=lab.results.log(name), only=wanted)
+    run_batch_job(lab, batch, log=lab.results.log(name), only=wanted)
 
 
 def _results(lab: Lab) -> dict[str, Found]:
@@ -150,17 +156,17 @@ def _results(lab: Lab) -> dict[str, Found]:
     store = Store(lab.results.store)
     found: dict[str, Found] = {}
     for path in lab.results.manifests():
-        for entry in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            one: Found = {"status": entry["status"], "reason": entry["reason"], "outputs": {}, "steady": True}
-            if entry["status"] != Status.SKIPPED and not entry.get("again"):
+        for entry in Manifest.from_json(ledger.load_json(path), str(path)).cells:
+            one: Found = {"status": entry.status, "reason": entry.reason, "outputs": {}, "steady": True}
+            if entry.status != Status.SKIPPED and not entry.again:
                 try:
-                    result = store.read(entry["key"])
+                    result = store.read(entry.key)
                 except StoreError as error:
                     one |= {"status": "damaged", "reason": str(error)}
                 else:
                     one["outputs"] = {tensor.name: (tensor.dtype, tensor.sha256) for tensor in result.tensors}
                     one["steady"] = not any(str(note).startswith(manifest.UNSTEADY) for note in result.record.get("notes", ()))
-            found[entry["id"]] = one
+            found[entry.id] = one
     return found
 
 
@@ -200,7 +206,7 @@ def _written(lab: Lab) -> Lab:
     for batch in planning.batches(lab):
         path = lab.results.manifest(ids.batch_id(batch))
         if not path.exists():
-            write_atomically(path, json.dumps({"schema": 1, "cells": []}).encode())
+            write_json(path, Manifest(batch=ids.batch_id(batch), cells=[]).to_json())
     return lab
 
 

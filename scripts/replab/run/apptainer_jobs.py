@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import ids, sealed
+from replab.contract.request import CellRequest
 from replab.defaults import atlas
 from replab.engines.apptainer import PYTHON, inside_command, inside_variables
 from replab.engines.base import promised
@@ -22,7 +23,7 @@ from replab.engines.sandbox import Sandbox
 from replab.errors import EnvironmentUnavailable, LabError, SandboxError
 from replab.model import Environment, Lab, Status, Variant
 from replab.run.batch import Planned, limit_of, plan_batch
-from replab.run.requests import PROBE
+from replab.run.requests import PROBE, request
 from replab.run.supervise import Summary
 from replab.store.store import Store, write_atomically
 
@@ -97,7 +98,7 @@ def ask(lab: Lab, job: str) -> None:
     engine = get_engine(lab.engine)
     variables = variant.variables.get(environment.framework, {})
     names = inside_variables(environment, variables, variant.threads, folder)
-    cells: list[dict[str, Any]] = []
+    cells: list[CellRequest] = []
     readable = [PROBE]
     if not job.startswith(OBSERVE):
         planned = plan_batch(lab, ids.parse_batch_id(job), Store(lab.results.store))
@@ -105,20 +106,9 @@ def ask(lab: Lab, job: str) -> None:
         readable += [*(family.folder for family in planned.families), data]
     built = engine.build(environment, lab.cache, lambda _: None)
     sandbox = Sandbox(built=built, threads=variant.threads, limits=lab.limits, writable=folder, readable=tuple(readable))
-    request = {
-        "schema": 1,
-        "environment": environment.name,
-        "framework": environment.framework,
-        "inputs": str(data),
-        "variant": variant.name,
-        "threads": variant.threads,
-        "switches": dict(variant.switches.get(environment.framework, {})),
-        "device": "cpu",
-        "cells": cells,
-        "isolation": promised(engine, sandbox, names),
-        "asked": time.time(),  # asked twice, it is run twice, also where the question is the same
-    }
-    write_atomically(request_file(lab, job), sealed.seal(request))
+    asked = request(environment, variant, device="cpu", inputs=data, cells=cells, isolation=promised(engine, sandbox, names))
+    # asked twice, it is run twice, also where the question is the same
+    write_atomically(request_file(lab, job), sealed.seal({**asked.to_json(), "asked": time.time()}))
 
 
 def observed(lab: Lab, environment: Environment) -> tuple[dict[str, Any], str]:
@@ -143,13 +133,13 @@ def adopt(lab: Lab, job: str, planned: Planned, store: Store) -> Summary:
     """Take what a job left into the store; every missing cell has come to something. Raises ``SandboxError``."""
     summary, folder = Summary(statuses=Counter(), sandboxes=1), staging(lab, job)
     for cell in planned.missing:
-        key = cell["key"]
+        key = cell.key
         failure = folder / f"{key}.failure.json"
         if (folder / f"{key}.safetensors").is_file():
             try:
                 store.adopt(key, folder)
             except LabError as error:
-                store.write_failure(key, cell["id"], Status.ERROR, f"the sandbox left a damaged result: {error.problem}", 0.0)
+                store.write_failure(key, cell.id, Status.ERROR, f"the sandbox left a damaged result: {error.problem}", 0.0)
             record, _ = store.describe(key)
             summary.statuses[record["status"]] += 1
             summary.cell_seconds += record["seconds"]
@@ -159,10 +149,10 @@ def adopt(lab: Lab, job: str, planned: Planned, store: Store) -> Summary:
             if said["again"]:
                 summary.again[key] = (Status(said["status"]), said["reason"])
                 continue
-            store.write_failure(key, cell["id"], said["status"], said["reason"], said["seconds"], limit_of(said["status"], lab.limits))
+            store.write_failure(key, cell.id, said["status"], said["reason"], said["seconds"], limit_of(said["status"], lab.limits))
         else:
             hint = "Run again: finished cells are kept"
-            raise SandboxError("the job inside the image left no result of a cell", where=cell["id"], hint=hint)
+            raise SandboxError("the job inside the image left no result of a cell", where=cell.id, hint=hint)
     return summary
 
 

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from replab import ids
+from replab.contract.facts import Facts
+from replab.contract.manifest import Manifest, ManifestEntry
+from replab.contract.request import CellRequest
 from replab.engines.base import Engine, isolation
 from replab.engines.gpus import lease, with_device
 from replab.engines.registry import get_engine
@@ -24,43 +27,25 @@ from replab.errors import EnvironmentUnavailable, SandboxError
 from replab.model import Batch, Cell, Environment, Family, Lab, Limits, Status, Variant
 from replab.plan import planning
 from replab.progress import Progress
-from replab.run.requests import PROBE, requests
+from replab.run.requests import PROBE, planned, request
 from replab.run.supervise import Summary, run_batch
-from replab.store import ledger
+from replab.store.step_files import environment_facts, write_json
 from replab.store.store import Store, write_atomically
 
 HELD = (errno.EWOULDBLOCK, errno.EACCES)
 """What the kernel says when another process holds a lock; anything else means that this file system has none."""
 
 
-def input_index(lab: Lab, family: str) -> dict[str, Any]:
-    """What the rule ``inputs`` wrote for a family."""
-    loaded: dict[str, Any] = ledger.load_json(lab.results.inputs(family))
-    return loaded
-
-
-def environment_facts(lab: Lab, name: str) -> dict[str, Any]:
-    """What the rule ``environment`` found out; ``name`` is an environment, or ``Environment.place`` for another device of it."""
-    loaded: dict[str, Any] = ledger.load_json(lab.results.environment(name))
-    return loaded
-
-
-def manifest_of(lab: Lab, batch: Batch) -> dict[str, Any]:
-    """What the rule ``batch`` wrote: the cells that a batch consists of, and what running them took."""
-    loaded: dict[str, Any] = ledger.load_json(lab.results.manifest(ids.batch_id(batch)))
-    return loaded
-
-
-def run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: str = "*") -> dict[str, Any]:
+def run_batch_job(lab: Lab, batch: Batch, *, log: Path, only: str = "*") -> Manifest:
     """Run the missing cells of ``batch`` whose id matches ``only`` and write the manifest; returns it.
 
     Raises ``LabError`` when the lab itself fails; cells that fail are records.
     """
     with _alone(lab, ids.batch_id(batch)):
-        return _run_batch_job(lab, batch, manifest=manifest, log=log, only=only)
+        return _run_batch_job(lab, batch, log=log, only=only)
 
 
-def _run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: str) -> dict[str, Any]:
+def _run_batch_job(lab: Lab, batch: Batch, *, log: Path, only: str) -> Manifest:
     store, begin = Store(lab.results.store), time.time()
     _doubt_killed(lab, batch, store)
     whole = plan_batch(lab, batch, store, only)
@@ -72,25 +57,24 @@ def _run_batch_job(lab: Lab, batch: Batch, *, manifest: Path, log: Path, only: s
     elif whole.missing:
         with _device(batch.device) as gpus:
             summary = _run(lab, whole, store, log, batch, gpus)
-    entries = [_entry(store, whole.facts, cell.left_out, one, summary.again.get(one["key"])) for cell, one in whole.planned]
+    entries = [_entry(store, whole.facts, cell.left_out, one, summary.again.get(one.key)) for cell, one in whole.planned]
     effect = whole.variant.effect.get(whole.environment.framework, {})
     if idle := _without_effect(store, effect, entries):
-        entries = [entry | {"status": Status.SKIPPED, "key": "", "reason": idle, "files": []} for entry in entries]
-    result = {
-        "schema": 1,
-        "batch": ids.batch_id(batch),
-        "cells": entries,
-        "began": begin,
-        "import_seconds": summary.import_seconds,
-        "cell_seconds": summary.cell_seconds,
-        "wall_seconds": summary.wall_seconds,
-        "sandboxes": summary.sandboxes,
-        "peak_mb": round(summary.peak_mb, 1),
-        "ran": dict(sorted(summary.statuses.items())),
-        "limits": {status: limit_of(status, lab.limits) for status in (Status.TIMEOUT, Status.OOM)},
-    }
-    write_atomically(manifest, json.dumps(result, sort_keys=True, indent=0).encode())
-    return result
+        entries = [entry._replace(status=Status.SKIPPED, key="", reason=idle, files=[]) for entry in entries]
+    manifest = Manifest(
+        batch=ids.batch_id(batch),
+        cells=entries,
+        began=begin,
+        import_seconds=summary.import_seconds,
+        cell_seconds=summary.cell_seconds,
+        wall_seconds=summary.wall_seconds,
+        sandboxes=summary.sandboxes,
+        peak_mb=round(summary.peak_mb, 1),
+        ran=dict(sorted(summary.statuses.items())),
+        limits={status: limit_of(status, lab.limits) for status in (Status.TIMEOUT, Status.OOM)},
+    )
+    write_json(lab.results.manifest(manifest.batch), manifest.to_json())
+    return manifest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,10 +84,10 @@ class Planned:
     environment: Environment
     families: tuple[Family, ...]
     variant: Variant
-    facts: dict[str, Any]
-    planned: list[tuple[Cell, dict[str, Any]]]
+    facts: Facts
+    planned: list[tuple[Cell, CellRequest]]
     """Every cell with its request, those that are left out too."""
-    missing: list[dict[str, Any]]
+    missing: list[CellRequest]
     """Requests of the cells that have no sound result, each key once."""
 
 
@@ -111,10 +95,10 @@ def plan_batch(lab: Lab, batch: Batch, store: Store, only: str = "*") -> Planned
     """What a batch consists of, as far as its cells' ids match ``only``."""
     environment, families, variant = planning.parts(lab, batch)
     facts = environment_facts(lab, environment.place(batch.device))
-    cells = [(cell, one) for cell, one in planned(lab, batch, facts) if fnmatchcase(one["id"], only)]
-    missing: dict[str, dict[str, Any]] = {}
-    if facts["status"] == Status.OK:
-        missing = {one["key"]: one for _, one in cells if one["key"] and not _settled(store.sound(one["key"]), lab.limits)}
+    cells = [(cell, one) for cell, one in planned(lab, batch, facts) if fnmatchcase(one.id, only)]
+    missing: dict[str, CellRequest] = {}
+    if facts.ok:
+        missing = {one.key: one for _, one in cells if one.key and not _settled(store.sound(one.key), lab.limits)}
     return Planned(environment=environment, families=families, variant=variant, facts=facts, planned=cells, missing=list(missing.values()))
 
 
@@ -127,24 +111,6 @@ def limit_of(status: str, limits: Limits) -> float:
 def _settled(record: Mapping[str, Any] | None, limits: Limits) -> bool:
     """Whether there is a result that need not be run again: a cell that was stopped at a lower limit than today's is."""
     return record is not None and limit_of(record["status"], limits) <= record.get("limit", math.inf)
-
-
-def planned(lab: Lab, batch: Batch, facts: Mapping[str, Any]) -> list[tuple[Cell, dict[str, Any]]]:
-    """Every cell of a batch with its request; keys are those of the platform that ``facts`` (of the environment) tell of."""
-    environment, families, variant = planning.parts(lab, batch)
-    built = {key: facts.get(key, "") for key in ("identity", "platform", "engine")}
-    return [
-        one
-        for family in families
-        for one in requests(
-            family,
-            environment,
-            variant,
-            input_index(lab, family.name),
-            built,
-            planning.cells(family, environment, variant, lab.coverage, batch.device),
-        )
-    ]
 
 
 @contextlib.contextmanager
@@ -161,7 +127,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     environment, families, variant, cells = whole.environment, whole.families, whole.variant, whole.missing
     engine, name = get_engine(lab.engine), ids.batch_id(batch)
     built = engine.build(environment, lab.cache, lambda _: None, batch.device)
-    _check_platform(with_device(engine.platform(built), batch.device), whole.facts["platform"], environment, lab)
+    _check_platform(with_device(engine.platform(built), batch.device), whole.facts.platform, environment, lab)
     observed = lab.results.environment(environment.place(batch.device))
     _check_interpreter(built.interpreter, whole.facts, environment, observed)
     staging = lab.results.staging(name)
@@ -176,18 +142,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
         readable=(PROBE, *(family.folder for family in families), data),
         gpus=tuple(gpus),
     )
-    request = {
-        "schema": 1,
-        "environment": environment.name,
-        "framework": environment.framework,
-        "inputs": str(data),
-        "variant": variant.name,
-        "threads": variant.threads,
-        "switches": dict(variant.switches.get(environment.framework, {})),
-        "device": batch.device,
-        "cells": cells,
-        "isolation": isolation(engine, sandbox),
-    }
+    asked = request(environment, variant, device=batch.device, inputs=data, cells=cells, isolation=isolation(engine, sandbox))
 
     def launch(request_path: Path, folder: Path) -> Launch:
         argv = (str(PROBE / "main.py"), "--request", str(request_path), "--out", str(folder))
@@ -197,7 +152,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
 
     computing = _computing(lab, name)
     if built.installed:
-        write_atomically(computing, json.dumps({"installed": built.installed, "keys": [cell["key"] for cell in cells]}).encode())
+        write_atomically(computing, json.dumps({"installed": built.installed, "keys": [cell.key for cell in cells]}).encode())
 
     def fail(cell: dict[str, Any], status: Status, reason: str, seconds: float) -> None:
         store.write_failure(cell["key"], cell["id"], status, reason, seconds, limit_of(status, lab.limits))
@@ -205,7 +160,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     try:
         summary = run_batch(
             launch,
-            request,
+            asked.to_json(),
             staging,
             limits=lab.limits,
             adopt=lambda key: store.adopt(key, staging, observed=True),
@@ -253,12 +208,12 @@ def _check_platform(here: str, observed: str, environment: Environment, lab: Lab
         )
 
 
-def _check_interpreter(here: Mapping[str, str], facts: Mapping[str, Any], environment: Environment, place: Path) -> None:
+def _check_interpreter(here: Mapping[str, str], facts: Facts, environment: Environment, place: Path) -> None:
     """Results are shown beside the interpreter that the environment was observed with: another one is observed first.
 
     ``place``: what was observed, taken away where it holds no more.
     """
-    before = facts.get("interpreter") or here
+    before = facts.interpreter or here
     if here and before != here:
         place.unlink(missing_ok=True)
         raise EnvironmentUnavailable(
@@ -269,10 +224,10 @@ def _check_interpreter(here: Mapping[str, str], facts: Mapping[str, Any], enviro
         )
 
 
-def _check_untouched(engine: Engine, built: Built, store: Store, staging: Path, cells: Sequence[Mapping[str, Any]]) -> None:
+def _check_untouched(engine: Engine, built: Built, store: Store, staging: Path, cells: Sequence[CellRequest]) -> None:
     """An environment that was changed while cells ran in it has computed nothing: they are forgotten, and the batch has failed."""
     if problem := engine.changed(built):
-        _forget(store, staging, [cell["key"] for cell in cells])
+        _forget(store, staging, [cell.key for cell in cells])
         raise SandboxError(
             f"was changed while cells ran in it ({problem}): their results are not kept",
             where=built.environment.name,
@@ -291,7 +246,7 @@ def _doubt_killed(lab: Lab, batch: Batch, store: Store) -> None:
         installed, keys = noted["installed"], list(noted["keys"])
     except (ValueError, KeyError, TypeError):  # damaged: it may have been any of them
         facts = environment_facts(lab, environment.place(batch.device))
-        installed, keys = "", [one["key"] for _, one in planned(lab, batch, facts) if one["key"]]
+        installed, keys = "", [one.key for _, one in planned(lab, batch, facts) if one.key]
     try:
         same = get_engine(lab.engine).build(environment, lab.cache, lambda _: None, batch.device).installed == installed
     except EnvironmentUnavailable:
@@ -312,29 +267,26 @@ def _forget(store: Store, staging: Path, keys: Iterable[str]) -> None:
     shutil.rmtree(staging, ignore_errors=True)
 
 
-def _entry(
-    store: Store, facts: Mapping[str, Any], left_out: str, request: Mapping[str, Any], again: tuple[Status, str] | None
-) -> dict[str, Any]:
+def _entry(store: Store, facts: Facts, left_out: str, request: CellRequest, again: tuple[Status, str] | None) -> ManifestEntry:
     """One cell in the manifest: where its result is, or why there is none; ``again`` marks one that is to be tried at the next start."""
-    entry: dict[str, Any] = {"id": request["id"], "key": request["key"], "status": "", "reason": "", "files": []}
-    entry["again"] = again is not None
+    nothing = ManifestEntry(id=request.id, key=request.key, status=Status.SKIPPED, reason=left_out, files=[])
     if again is not None:
-        return entry | {"status": again[0], "reason": again[1]}
+        return nothing._replace(status=again[0], reason=again[1], again=True)
     if left_out:
-        return entry | {"status": Status.SKIPPED, "reason": left_out}
-    if facts["status"] != Status.OK:
-        reason = facts["reason"] if facts["status"] == Status.SKIPPED else f"the environment is not available here: {facts['reason']}"
-        return entry | {"status": Status.SKIPPED, "key": "", "reason": reason}
-    record, files, sealed = store.describe_sealed(request["key"])  # checked a moment ago, found intact or adopted: not hashed again
-    return entry | {"status": record["status"], "reason": record["reason"], "files": files, "record": sealed}
+        return nothing
+    if not facts.ok:
+        reason = facts.reason if facts.status == Status.SKIPPED else f"the environment is not available here: {facts.reason}"
+        return nothing._replace(key="", reason=reason)
+    record, files, sealed = store.describe_sealed(request.key)  # checked a moment ago, found intact or adopted: not hashed again
+    return nothing._replace(status=record["status"], reason=record["reason"], files=files, record=sealed)
 
 
-def _without_effect(store: Store, effect: Mapping[str, Any], entries: list[dict[str, Any]]) -> str:
+def _without_effect(store: Store, effect: Mapping[str, Any], entries: list[ManifestEntry]) -> str:
     """Why the results of a variant say nothing: its switch had no effect, as the process observed of itself; empty when it had."""
-    done = next((entry for entry in entries if entry["status"] == Status.OK), None)
+    done = next((entry for entry in entries if entry.status == Status.OK), None)
     if not effect or done is None:
         return ""
-    record, _ = store.describe(done["key"])
+    record, _ = store.describe(done.key)
     observed = json.loads(store.observation_path(record["observation"]).read_text(encoding="utf-8")).get("arithmetic", {})
     wrong = [f"{name} is {observed.get(name)!r} instead of {wanted!r}" for name, wanted in effect.items() if observed.get(name) != wanted]
     return f"the switch did not take effect here: {', '.join(wrong)}" if wrong else ""

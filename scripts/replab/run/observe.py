@@ -14,8 +14,8 @@ from replab.engines.gpus import gpus as local_gpus
 from replab.engines.run_once import TIMED_OUT, run_once
 from replab.engines.sandbox import Built, Sandbox
 from replab.errors import EnvironmentUnavailable, SandboxError
-from replab.model import IMPORT_SECONDS, Environment, Lab
-from replab.run.requests import PROBE
+from replab.model import IMPORT_SECONDS, Environment, Lab, Variant
+from replab.run.requests import PROBE, request
 from replab.run.supervise.journal import JOURNAL
 from replab.run.supervise.sandbox import NOT_ISOLATED
 
@@ -30,19 +30,9 @@ def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, de
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     sandbox = Sandbox(built=built, limits=lab.limits, writable=staging, readable=(PROBE,), gpus=gpus)
-    request = {
-        "schema": 1,
-        "environment": environment.name,
-        "framework": environment.framework,
-        "inputs": str(staging),
-        "variant": "default",
-        "threads": 1,
-        "switches": {},
-        "device": device,
-        "cells": [],
-        "isolation": isolation(engine, sandbox),
-    }
-    (staging / "request.json").write_bytes(sealed.seal(request))
+    promises = isolation(engine, sandbox)
+    asked = request(environment, Variant(name="default"), device=device, inputs=staging, cells=(), isolation=promises)
+    (staging / "request.json").write_bytes(sealed.seal(asked.to_json()))
     argv = (str(PROBE / "main.py"), "--request", str(staging / "request.json"), "--out", str(staging))
     code, said = run_once(engine.command(replace(sandbox, argv=argv)), IMPORT_SECONDS)
     last = said.strip().splitlines()[-1:] or [f"the process ended with {code} and without a word"]

@@ -7,18 +7,21 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from replab import ids, resources, texts
 from replab.config import functions
+from replab.contract.facts import Facts
+from replab.contract.request import SCHEMA, CellRequest, CotangentFile, InputFile, Request
 from replab.errors import LabError, StoreError, TruthError
-from replab.model import IMPL_FILE, Case, Cell, Environment, Family, Limits, Variant
+from replab.model import IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab, Limits, Variant
+from replab.plan import planning
 from replab.plan.outputs import bytes_of, cotangent_name, output_names
 from replab.plan.planning import REPEAT
+from replab.store.step_files import input_index
 
-SCHEMA = 1
 LIMITS = Limits(seconds=120, memory_mb=6144)
 """What making the inputs of a case may take where nobody says: the lab's own settings."""
 PROBE = resources.SANDBOX / "probe"
@@ -96,13 +99,14 @@ def _describe(case: Case, name: str, array: Any, dtype: str, data: Path) -> dict
     from replab.run import inputs  # noqa: PLC0415
 
     floating = array.dtype.kind == "f"
-    return {
-        "name": name,
-        "sha256": inputs.write_array(data, array),
-        "dtype": dtype if floating else str(array.dtype),
-        "shape": list(array.shape),
-        "differentiable": floating and name not in case.constants,
-    }
+    described = InputFile(
+        name=name,
+        sha256=inputs.write_array(data, array),
+        dtype=dtype if floating else str(array.dtype),
+        shape=list(array.shape),
+        differentiable=floating and name not in case.constants,
+    )
+    return asdict(described)
 
 
 def _cotangents(
@@ -121,7 +125,7 @@ def _cotangents(
         level = []
         for name, shape in outputs if order == 0 else gradients:
             array = inputs.cotangent(cotangent_name(case, order, name), shape, dtype)
-            level.append({"name": name, "sha256": inputs.write_array(data, array), "dtype": dtype, "shape": list(shape)})
+            level.append(asdict(CotangentFile(name=name, sha256=inputs.write_array(data, array), dtype=dtype, shape=list(shape))))
         levels.append(level)
     return levels
 
@@ -147,7 +151,7 @@ def _backwards(cells: Iterable[Cell]) -> list[Cell]:
 
 def requests(
     family: Family, environment: Environment, variant: Variant, index: Mapping[str, Any], built: Mapping[str, str], cells: Iterable[Cell]
-) -> list[tuple[Cell, dict[str, Any]]]:
+) -> list[tuple[Cell, CellRequest]]:
     """Every cell of a batch with its request (``key`` included), in running order; left-out cells have an empty key.
 
     ``built`` has ``identity``, ``platform`` and ``engine`` of the environment as it was found here.
@@ -171,26 +175,67 @@ def requests(
         except TruthError as error:
             inputs, cotangents = [], []
             cell = cell if cell.left_out else replace(cell, left_out=error.problem)  # noqa: PLW2901 (the same cell, not run)
-        request: dict[str, Any] = {
-            "id": str(ids.cell_id(cell)),
-            "case": cell.case.name,
-            "function": cell.case.implementation,
-            "impl": str(impl),
-            "parameters": cell.case.given(environment.framework),
-            "dtype": cell.dtype,
-            "mode": cell.mode,
-            "derivative": cell.derivative,
-            "outputs": list(cell.case.outputs),
-            "inputs": inputs,
-            "cotangents": cotangents,
+        request = CellRequest(
+            key="",
+            id=str(ids.cell_id(cell)),
+            case=cell.case.name,
+            function=cell.case.implementation,
+            impl=str(impl),
+            parameters=cell.case.given(environment.framework),
+            dtype=cell.dtype,
+            mode=cell.mode,
+            derivative=cell.derivative,
+            outputs=list(cell.case.outputs),
+            inputs=inputs,
+            cotangents=cotangents,
             # What serves to judge another run need not be asked whether it repeats itself within its process; neither need a whole
             # program, which is asked whether it does in a new one.
-            "once": bool(cell.grid) or cell.variant == REPEAT or (cell.case.program and not cell.case.aligned and cell.mode == "eager"),
-            "measure": list(_measured(cell)),
-            "drawn": cell.case.drawn,
-        }
-        identity = {key: value for key, value in request.items() if key not in ("id", "case", "impl")}
-        identity |= {**common, "device": cell.device, "source": functions.digest(impl, cell.case.implementation)}
-        request["key"] = "" if cell.left_out else hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+            once=bool(cell.grid) or cell.variant == REPEAT or (cell.case.program and not cell.case.aligned and cell.mode == "eager"),
+            measure=list(_measured(cell)),
+            drawn=cell.case.drawn,
+        )
+        if not cell.left_out:
+            identity = {**request.in_key(), **common, "device": cell.device, "source": functions.digest(impl, cell.case.implementation)}
+            request = replace(request, key=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest())
         found.append((cell, request))
     return found
+
+
+def planned(lab: Lab, batch: Batch, facts: Facts) -> list[tuple[Cell, CellRequest]]:
+    """Every cell of a batch with its request; keys are those of the platform that ``facts`` (of the environment) tell of."""
+    environment, families, variant = planning.parts(lab, batch)
+    return [
+        one
+        for family in families
+        for one in requests(
+            family,
+            environment,
+            variant,
+            input_index(lab, family.name),
+            facts.built,
+            planning.cells(family, environment, variant, lab.coverage, batch.device),
+        )
+    ]
+
+
+def request(
+    environment: Environment,
+    variant: Variant,
+    *,
+    device: str,
+    inputs: Path,
+    cells: Sequence[CellRequest],
+    isolation: Mapping[str, Any] | None = None,
+) -> Request:
+    """What one process is asked."""
+    return Request(
+        environment=environment.name,
+        framework=environment.framework,
+        inputs=str(inputs),
+        variant=variant.name,
+        threads=variant.threads,
+        switches=dict(variant.switches.get(environment.framework, {})),
+        device=device,
+        cells=cells,
+        isolation=isolation,
+    )

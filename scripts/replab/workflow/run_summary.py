@@ -18,12 +18,12 @@ from replab.config import functions
 from replab.errors import LabError
 from replab.model import IMPL_FILE, Case, Family, Lab, is_as_expected
 from replab.plan import planning
-from replab.run.batch import environment_facts, manifest_of
+from replab.store.step_files import environment_facts, manifest_of
 
 
 def environments(lab: Lab) -> dict[str, Any]:
     """What was asked for and what was found, per environment."""
-    return _fit({one.name: environment_facts(lab, one.name) for one in lab.environments})
+    return _fit({one.name: environment_facts(lab, one.name).to_json() for one in lab.environments})
 
 
 def cases(lab: Lab) -> dict[str, Any]:
@@ -81,9 +81,9 @@ def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
     imports = inside = 0.0
     for batch in planning.batches(lab):
         manifest = manifest_of(lab, batch)
-        if started["time"] is not None and manifest["began"] >= started["time"]:
-            imports += manifest["import_seconds"]
-            inside += manifest["cell_seconds"]
+        if started["time"] is not None and manifest.began >= started["time"]:
+            imports += manifest.import_seconds
+            inside += manifest.cell_seconds
     wall = time.time() - started["time"] if started["time"] is not None else 0.0
     unique = {row["id"]: row["status"] for row in cells.select(["id", "status"]).to_pylist()}
     return {

@@ -95,15 +95,15 @@ def step_defaults(lab: Lab, options: argparse.Namespace) -> None:
     """Read the defaults of one environment; one that is not available has none."""
     from replab.defaults import atlas  # noqa: PLC0415
     from replab.engines.registry import get_engine  # noqa: PLC0415
-    from replab.run.batch import environment_facts  # noqa: PLC0415
+    from replab.store.step_files import environment_facts  # noqa: PLC0415
 
     environment = next(one for one in lab.environments if one.name == options.name)
     answer: dict[str, Any] = {}
-    if environment_facts(lab, environment.name)["status"] == "ok" and lab.engine == "apptainer":
+    if environment_facts(lab, environment.name).ok and lab.engine == "apptainer":
         from replab.run import apptainer_jobs  # noqa: PLC0415
 
         answer = apptainer_jobs.read_defaults(lab, environment)
-    elif environment_facts(lab, environment.name)["status"] == "ok":
+    elif environment_facts(lab, environment.name).ok:
         engine = get_engine(lab.engine)
         built = engine.build(environment, lab.cache, lambda line: print(line, flush=True))
         answer = atlas.read_in(engine, built, lab, environment, atlas.load(lab.root / atlas.ATLAS))
@@ -150,17 +150,17 @@ def step_batch(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
     """Run the missing cells of one batch."""
     from replab.run.batch import run_batch_job  # noqa: PLC0415
 
-    ran = run_batch_job(lab, ids.parse_batch_id(options.name), manifest=options.out, log=options.log)
-    sizes = {file: size for cell in ran["cells"] for file, size, _ in cell["files"]}
-    found = {"cells": sum(ran["ran"].values()), "import_seconds": ran["import_seconds"], "memory_mb": ran["peak_mb"]}
-    return found | {"bytes": sum(sizes.values()) * sum(ran["ran"].values()) // max(1, sum(bool(cell["files"]) for cell in ran["cells"]))}
+    ran = run_batch_job(lab, ids.parse_batch_id(options.name), log=options.log)
+    sizes, cells = {file: size for cell in ran.cells for file, size, _ in cell.files}, sum(ran.ran.values())
+    found = {"cells": cells, "import_seconds": ran.import_seconds, "memory_mb": ran.peak_mb}
+    return found | {"bytes": sum(sizes.values()) * cells // max(1, sum(bool(cell.files) for cell in ran.cells))}
 
 
 def step_truth(lab: Lab, options: argparse.Namespace) -> None:
     """Certify every truth that a shard needs; one that cannot be had is a problem of its own cells."""
     from replab import contained  # noqa: PLC0415
     from replab.progress import Progress  # noqa: PLC0415
-    from replab.run.batch import input_index  # noqa: PLC0415
+    from replab.store.step_files import input_index  # noqa: PLC0415
     from replab.truth.cache import Truths, wanted  # noqa: PLC0415
 
     family = next(one for one in lab.families if one.name == options.name)

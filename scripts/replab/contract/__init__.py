@@ -1,0 +1,1 @@
+"""What travels between the steps of the workflow, and between the lab and the probe, as types."""

@@ -1,0 +1,139 @@
+"""What the lab asks of the probe: the cells of one environment and variant, run by one process.
+
+``scripts/contract/request.schema.json`` is generated from these classes: ``python -m replab.contract.request > FILE``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from replab.contract.schema import COUNT, HASH, PATH, SHAPE, TABLE, TEXT, TEXTS, YES_OR_NO, list_of, one_of, says, schema_of
+from replab.model import DTYPES, FRAMEWORKS, MODES
+
+SCHEMA = 1
+NOT_IN_KEYS = ("key", "id", "case", "impl")
+"""Fields of a cell that say what it is called and where its function lies, and cannot move its result."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CotangentFile:
+    """What an output, or a gradient of a lower order, is multiplied with."""
+
+    name: str = field(metadata=says(TEXT, "Order 0: the output's name, or its place; above: grad_<input>."))
+    sha256: str = field(metadata=says(HASH))
+    dtype: str = field(metadata=says(TEXT))
+    shape: Sequence[int] = field(metadata=says(SHAPE))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputFile:
+    """An input of a function."""
+
+    name: str = field(metadata=says(TEXT))
+    sha256: str = field(metadata=says(HASH))
+    dtype: str = field(metadata=says(TEXT, "What the bytes stand for; bfloat16 travels as float32."))
+    shape: Sequence[int] = field(metadata=says(SHAPE))
+    differentiable: bool = field(metadata=says(YES_OR_NO))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CellRequest:
+    """One cell; ``inputs`` and ``cotangents`` as the index of inputs has them (``InputFile``, ``CotangentFile``)."""
+
+    key: str = field(metadata=says(HASH))
+    id: str = field(metadata=says(TEXT))
+    case: str = field(metadata=says(TEXT))
+    impl: str = field(
+        metadata=says({"type": "string", "pattern": "^/.*\\.py$"}, "Path of the implementation file, as the sandbox sees it.")
+    )
+    function: str = field(metadata=says(TEXT))
+    parameters: Mapping[str, Any] = field(metadata=says(TABLE))
+    dtype: str = field(metadata=says(one_of(DTYPES)))
+    mode: str = field(metadata=says(one_of(dict.fromkeys(mode for modes in MODES.values() for mode in modes))))
+    derivative: int = field(metadata=says(COUNT))
+    outputs: Sequence[str] = field(metadata=says(TEXTS, "Names of the outputs; empty: out, or out0, out1, …"))
+    inputs: Sequence[Mapping[str, Any]] = field(metadata=says(list_of(schema_of(InputFile))))
+    cotangents: Sequence[Sequence[Mapping[str, Any]]] = field(
+        metadata=says(list_of(list_of(schema_of(CotangentFile))), "One list per order below the derivative's.")
+    )
+    once: bool = field(default=False, metadata=says(YES_OR_NO, "Not called a second time to see whether it repeats itself."))
+    drawn: bool = field(default=False, metadata=says(YES_OR_NO, "Its function draws random numbers, as it should: not noted."))
+    measure: Sequence[str] = field(default=(), metadata=says(TEXTS, "What to measure beside the outputs."))
+
+    def to_json(self) -> dict[str, Any]:
+        """As the probe reads it."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    def in_key(self) -> dict[str, Any]:
+        """What its result depends on: part of what is hashed into its key."""
+        return {name: value for name, value in self.to_json().items() if name not in NOT_IN_KEYS}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promises:
+    """What the sandbox is tried for from inside."""
+
+    promised: Sequence[str] = field(metadata=says(TEXTS, "Points that the engine enforces; the others are noted."))
+    writable: Sequence[str] = field(metadata=says(list_of(PATH)))
+    readable: Sequence[str] = field(metadata=says(list_of(PATH)))
+    variables: Sequence[str] = field(metadata=says(TEXTS, "Names of all variables that the process may have."))
+    memory_mb: int = field(metadata=says({"type": "integer"}))
+    processes: int = field(metadata=says({"type": "integer"}))
+    cpus: float = field(metadata=says({"type": "number"}))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """All that one process of the probe is asked."""
+
+    schema: int = field(default=SCHEMA, metadata=says({"const": SCHEMA}))
+    environment: str = field(metadata=says(TEXT))
+    framework: str = field(metadata=says(one_of(FRAMEWORKS)))
+    inputs: str = field(metadata=says(PATH, "Folder of the input files <sha256>.npy, as the sandbox sees it."))
+    variant: str = field(metadata=says(TEXT))
+    threads: int = field(metadata=says(COUNT, "Threads of every pool; 0 leaves the choice to the framework."))
+    switches: Mapping[str, Any] = field(
+        metadata=says(TABLE, "What the variant sets through the framework's own functions before the first cell.")
+    )
+    device: str = field(metadata=says(one_of(("cpu", "cuda"))))
+    cells: Sequence[CellRequest] = field(metadata=says(list_of(schema_of(CellRequest))))
+    isolation: Mapping[str, Any] | None = field(
+        default=None,
+        metadata=says(
+            schema_of(Promises),
+            "What the sandbox is tried for from inside, before anything is imported; a promise that does not hold ends the run.",
+        ),
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """As the probe reads it, once it is sealed (``replab.sealed``)."""
+        data = {one.name: value for one in fields(self) if (value := getattr(self, one.name)) is not None}
+        return data | {"cells": [cell.to_json() for cell in self.cells]}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a sealed request."""
+    found = schema_of(Request)
+    seal = {**HASH, "description": "Of the rest as JSON with sorted keys: the probe refuses a request that says anything else."}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "replab/request.schema.json",
+        "title": "Request",
+        "description": "What the host asks of the probe: cells of one environment and variant, run by one process.",
+        **found,
+        "required": ["schema", "sha256", *found["required"]],
+        "properties": {"sha256": seal, **found["properties"]},
+    }
+
+
+def schema_text() -> str:
+    """As ``scripts/contract`` has it."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(schema_text())

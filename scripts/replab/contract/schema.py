@@ -1,0 +1,39 @@
+"""JSON schemas of dataclasses: each field carries its own; what has no default must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, fields
+from typing import Any
+
+Schema = Mapping[str, Any]
+TEXT: Schema = {"type": "string", "minLength": 1}
+TEXTS: Schema = {"type": "array", "items": {"type": "string"}}
+PATH: Schema = {"type": "string", "pattern": "^/"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+YES_OR_NO: Schema = {"type": "boolean"}
+TABLE: Schema = {"type": "object"}
+HASH: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+SHAPE: Schema = {"type": "array", "items": COUNT}
+
+
+def says(schema: Schema, description: str = "") -> dict[str, Any]:
+    """The metadata of a field: what its values are, and what they mean."""
+    return {"schema": {**schema, **({"description": description} if description else {})}}
+
+
+def one_of(values: Iterable[str]) -> Schema:
+    """Texts of a closed set."""
+    return {"enum": list(values)}
+
+
+def list_of(schema: Schema) -> Schema:
+    """Arrays."""
+    return {"type": "array", "items": schema}
+
+
+def schema_of(kind: Any, **more: Any) -> dict[str, Any]:
+    """The schema of a dataclass."""
+    described: tuple[Field[Any], ...] = fields(kind)
+    required = [one.name for one in described if one.default is MISSING and one.default_factory is MISSING]
+    return {"type": "object", "required": required, "properties": {one.name: one.metadata["schema"] for one in described}, **more}
