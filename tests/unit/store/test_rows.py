@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 
 from replab import texts
 from replab.judge.rows import Rows
-from replab.store import tables
-from replab.store.rows import CELLS, CURVES, JUDGED, PAIRS, PUBLIC, CellRow, CurveRow, ElsewhereRow, PairRow
+from replab.store import tables, tables_page
+from replab.store.rows import CELLS, CURVES, ELSEWHERE, JUDGED, PAIRS, PUBLIC, CellRow, CurveRow, ElsewhereRow, PairRow
 
+PAGE = Path(__file__).parents[3] / "docs" / "tables.md"
 CELL = CellRow(id="ops.exp:float32:d0@numpy-2.5:eager:default:cpu", verdict="rounding", z_max=1.5, elements=3, special=True)
 
 
@@ -90,3 +92,17 @@ def test_a_result_of_elsewhere_is_a_cell_and_more() -> None:
     assert ElsewhereRow(id="x", here="ok").id == "x"
     assert set(CELLS.names) < {column.name for table in PUBLIC if table.row is ElsewhereRow for column in table.columns}
     assert list(JUDGED) == ["cells", "pairs", "curves", "attributions", "measurements", "scripts", "trajectories"]
+
+
+def test_golden_page_of_tables_is_that_of_the_declarations() -> None:
+    """``make accept`` writes it anew."""
+    if os.environ.get("REPLAB_ACCEPT"):
+        PAGE.write_text(tables_page.page(), encoding="utf-8")
+    assert tables_page.page() == PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_has_a_line_for_every_column() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    own = {table.name: len(table.columns) for table in PUBLIC} | {"elsewhere": len(ELSEWHERE.columns) - len(CELLS.columns)}
+    assert sum(line.startswith("| `") for line in lines) == sum(own.values())
+    assert all(line.replace("\\|", "").count("|") == 5 for line in lines if line.startswith("| `"))
