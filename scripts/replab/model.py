@@ -14,6 +14,7 @@ from replab.results_folder import ResultsFolder
 
 FRAMEWORKS = ("numpy", "tensorflow", "torch")
 IMPL_FILE = {"numpy": "impl_numpy.py", "tensorflow": "impl_tf.py", "torch": "impl_torch.py"}
+ENGINES = ("uv", "host", "docker", "podman", "apptainer")
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 MODES = {"numpy": ("eager",), "tensorflow": ("eager", "session", "function", "xla"), "torch": ("eager", "script", "compile")}
 
@@ -187,8 +188,8 @@ class Case:
     function: str
     """Its function in ``reference.py``; in the implementations too, unless these call it otherwise."""
     inputs: Mapping[str, Generator]
-    parameters: Mapping[str, Any]
-    dtypes: tuple[str, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    dtypes: tuple[str, ...] = DTYPES
     derivatives: int = 0
     elementwise: bool = False
     special: bool = False

@@ -6,7 +6,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -60,3 +60,18 @@ LONGEST = 255
 def closest(word: object, known: Sequence[str]) -> str:
     """The known word that an unknown one may have meant; nothing where none is close."""
     return next(iter(difflib.get_close_matches(word[:LONGEST] if isinstance(word, str) else "", known, n=1)), "")
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """A hint that names the closest known word, or all of them."""
+    choices = sorted(known)
+    close = closest(word, choices)
+    return f"Did you mean {close!r}?" if close else f"Known: {', '.join(choices)}"
+
+
+def nearest_of_all(word: object, known: Iterable[str]) -> str:
+    """A hint that names the closest known word, where there is one, and all of them in their order."""
+    choices = list(known)
+    close = closest(word, choices)
+    listed = f"Known: {', '.join(choices)}"
+    return f"Did you mean '{close}'? {listed}" if close else listed

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from replab import ids
-from replab.config.loading import load_lab
 from replab.engines import gpus as machine
 from replab.errors import SandboxError
 from replab.model import Lab
+from replab.opening import open_lab
 from replab.plan import planning
 from replab.run.batch import run_batch_job
 from replab.workflow import steps
@@ -102,7 +102,7 @@ def lab_of(root: Path, results: Path, devices: str) -> Lab:
         "devices": devices,
         "results": str(results),
     }
-    return load_lab(settings, root)
+    return open_lab(settings, root)
 
 
 def test_cells_on_a_gpu_are_planned_where_there_is_one(root: Path, two: Path) -> None:

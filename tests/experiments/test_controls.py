@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from replab.config.loading import Faults, load_family
+from replab.config.families import load_family
+from replab.config.faults import Faults
 from replab.model import IMPL_FILE, Case, Family
 
 ROOT = Path(__file__).parents[2]

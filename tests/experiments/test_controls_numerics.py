@@ -21,7 +21,8 @@ from replab.attribute.hypotheses import Judgement, Search, distinct
 from replab.compare.escalation import escalate
 from replab.compare.metrics import Distances, Finding, against_truth
 from replab.compare.verdict import outside, verdict
-from replab.config.loading import Faults, load_family
+from replab.config.families import load_family
+from replab.config.faults import Faults
 from replab.formats import FORMATS, spacing
 from replab.model import IMPL_FILE, Case, Verdict
 from replab.run.inputs import case_inputs

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replab.config.loading import Faults, load_family
+from replab.config.families import load_family
+from replab.config.faults import Faults
 from replab.defaults.atlas import ATLAS, load
 from replab.model import IMPL_FILE, Case
 from replab.run.inputs import case_inputs

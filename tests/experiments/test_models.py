@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from replab.config.environments import load_environments
-from replab.config.loading import Faults, load_family
+from replab.config.families import load_family
+from replab.config.faults import Faults
 from replab.engines.registry import get_engine
 from replab.errors import EnvironmentUnavailable
 from replab.model import IMPL_FILE, Case, Family

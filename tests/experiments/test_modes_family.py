@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from replab.config.loading import MEASUREMENTS
+from replab.config.cases import MEASUREMENTS
 from replab.model import IMPL_FILE
 
 _spec = importlib.util.spec_from_file_location("arithmetic_of_experiments", Path(__file__).with_name("test_arithmetic.py"))

@@ -14,7 +14,9 @@ import pytest
 from safetensors import safe_open
 
 from replab import sealed
-from replab.config import environments, loading
+from replab.config import environments
+from replab.config.families import load_family
+from replab.config.faults import Faults
 from replab.contract.request import CellRequest
 from replab.model import IMPL_FILE, Case, Family, Variant
 from replab.plan import planning
@@ -62,8 +64,8 @@ DIFFERENT: dict[str, dict[str, str]] = {
 @pytest.fixture(scope="module")
 def family() -> Family:
     """The checked family; no fault is allowed."""
-    faults = loading.Faults()
-    found = loading.load_family(FOLDER / "experiment.toml", ROOT, faults)
+    faults = Faults()
+    found = load_family(FOLDER / "experiment.toml", ROOT, faults)
     assert [str(fault) for fault in faults.found] == []
     assert found is not None
     return found

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from replab.config.loading import Faults, load_family
+from replab.config.families import load_family
+from replab.config.faults import Faults
 from replab.model import IMPL_FILE, Case
 from replab.run.inputs import case_inputs
 from replab.truth.reference import Problem

@@ -14,7 +14,8 @@ import autograd
 import numpy as np
 import pytest
 
-from replab.config.loading import Faults, load_family
+from replab.config.families import load_family
+from replab.config.faults import Faults
 from replab.formats import FORMATS
 from replab.model import IMPL_FILE, Family
 from replab.run.inputs import case_inputs

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from replab.commands.common import changes
 from replab.config import generators, loading
+from replab.config.settings import DEFAULTS
 from replab.errors import LabError
 from replab.model import Generator
 from replab.plan import planning
@@ -153,7 +154,7 @@ def ends(root: Path, asked: dict[str, Any]) -> bool:
         assert visible(said) == said
         assert len(said) < 1_000_000
         return False
-    json.dumps({**loading.DEFAULTS, **asked})  # the settings go to the steps as JSON
+    json.dumps({**DEFAULTS, **asked})  # the settings go to the steps as JSON
     for batch in planning.batches(lab):
         environment, families, variant = planning.parts(lab, batch)
         for family in families:
@@ -168,13 +169,13 @@ def test_the_small_lab_is_sound(base: Path) -> None:
 @LAW
 @given(st.data())
 def test_any_value_at_any_key_of_the_settings_ends_in_a_lab_or_a_sentence(base: Path, data: st.DataObject) -> None:
-    key = data.draw(st.sampled_from([*loading.DEFAULTS, "unknown"]) | st.text(max_size=5) | st.none() | st.integers())
+    key = data.draw(st.sampled_from([*DEFAULTS, "unknown"]) | st.text(max_size=5) | st.none() | st.integers())
     ends(lay(base), {key: data.draw(VALUE | st.none() | st.binary(max_size=3) | st.text(max_size=5))})
 
 
 @LAW
 @given(
-    st.sampled_from(list(loading.DEFAULTS)),
+    st.sampled_from(list(DEFAULTS)),
     st.text(max_size=20)
     | st.sampled_from(
         [

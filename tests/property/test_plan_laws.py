@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from replab import ids
-from replab.config.loading import Faults, load_family
+from replab.config.families import load_family
+from replab.config.faults import Faults
 from replab.model import MODES, Environment, Variant
 from replab.plan import planning
 

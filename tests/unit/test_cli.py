@@ -28,7 +28,8 @@ from replab import __version__, calling, ids, sealed
 from replab.cli import INTERRUPTED, main
 from replab.commands import common, explain, new
 from replab.commands.verify import check
-from replab.config import loading
+from replab.config.families import load_family
+from replab.config.faults import Faults
 from replab.errors import ConfigError, ConfigErrors, LabError, StoreError, Unforeseen
 from replab.locks import lab_lock
 from replab.locks.uv_tool import find_uv
@@ -309,8 +310,8 @@ def test_a_setting_is_read_as_yaml() -> None:
 
 
 def test_a_new_family_is_one_that_loads(lab: Path) -> None:
-    faults = loading.Faults()
-    family = loading.load_family(lab / "experiments" / "mine" / "experiment.toml", lab, faults)
+    faults = Faults()
+    family = load_family(lab / "experiments" / "mine" / "experiment.toml", lab, faults)
     assert not faults.found
     assert family is not None
     assert [case.name for case in family.cases] == ["softsign"]

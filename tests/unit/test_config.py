@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from replab.config import loading
+from replab.config.cases import KINDS
+from replab.config.settings import path_fault, read_config, words
 from replab.errors import ConfigError, ConfigErrors
 
 ENV = 'framework = "numpy"\nversion = "2.4.1"\npython = "3.11"\norder = 1\nmodes = ["eager"]\nrequirements = ["numpy==2.4.1"]\n'
@@ -143,7 +145,7 @@ def test_a_wrong_setting_is_one_sentence(root, settings, expected):
         ),
         (
             "exp = { inputs = { x = { shape = [3] } } }",
-            f"experiments/ops/experiment.toml: cases.exp: generators.x: needs a kind. Known: {', '.join(loading.KINDS)}",
+            f"experiments/ops/experiment.toml: cases.exp: generators.x: needs a kind. Known: {', '.join(KINDS)}",
         ),
         (
             'exp = { inputs = { x = "reals" }, dtypes = ["float31"] }',
@@ -338,21 +340,21 @@ def test_a_broken_settings_file_is_named(tmp_path, text, expected):
     path = tmp_path / "config.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        loading.read_config(path)
+        read_config(path)
     assert str(caught.value).startswith(f"{path}: {expected}")
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_or_empty_settings_file(tmp_path):
     with pytest.raises(ConfigError) as caught:
-        loading.read_config(tmp_path / "config.yaml")
+        read_config(tmp_path / "config.yaml")
     assert str(caught.value) == f"{tmp_path}/config.yaml: does not exist. Run from the root of the repository"
     (tmp_path / "config.yaml").write_text("", encoding="utf-8")
-    assert loading.read_config(tmp_path / "config.yaml") == {}
+    assert read_config(tmp_path / "config.yaml") == {}
 
 
 def test_names_may_be_written_in_three_ways():
-    assert loading.words("a, b c") == loading.words(["a", "b", "c"]) == ["a", "b", "c"]
+    assert words("a, b c") == words(["a", "b", "c"]) == ["a", "b", "c"]
 
 
 def test_declared_variants_are_checked(root):
@@ -409,7 +411,7 @@ def test_a_place_for_results_that_leads_in_a_circle_is_named(root):
 )
 def test_a_path_is_data_whatever_its_letters_mean_to_a_shell(root, name):
     (root / name).mkdir()
-    assert loading.path_fault(name) == ""
+    assert path_fault(name) == ""
     assert (
         loading.load_lab({"results": name, "cache": f"{name}/cache", "experiments": ["experiments", name]}, root).results.root
         == root / name

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from replab.config.factors import aligned_cases, load_factors, subsets
-from replab.config.loading import Faults
+from replab.config.factors import load_factors
+from replab.config.faults import Faults
 from replab.model import Case, Factor
+from replab.plan.alignment import aligned_cases, subsets
 
 
 def case(**factors):

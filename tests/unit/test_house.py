@@ -11,7 +11,6 @@ import pytest
 
 PACKAGES = ("replab", "snakemake_logger_plugin_replab")
 KNOWN = (
-    frozenset({"replab.config.factors", "replab.config.loading"}),
     frozenset({"replab.run.apptainer_jobs", "replab.run.batch"}),
     frozenset({"snakemake_logger_plugin_replab.messages", "snakemake_logger_plugin_replab.state"}),
 )

@@ -8,7 +8,8 @@ import inspect
 import numpy as np
 import pytest
 
-from replab.config import generators, loading
+from replab.config import generators
+from replab.config.cases import KINDS
 from replab.errors import ConfigError
 from replab.formats import FORMATS, round_to
 from replab.model import Case, Generator
@@ -31,7 +32,7 @@ def case(count, **more):
 
 
 def test_the_kinds_of_the_configuration_are_the_generators():
-    assert set(loading.KINDS) == set(inputs.GENERATORS)
+    assert set(KINDS) == set(inputs.GENERATORS)
 
 
 def test_the_options_of_the_configuration_are_the_arguments_of_the_generators():

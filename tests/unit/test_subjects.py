@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from replab.config.loading import Faults, load_family
+from replab.config.families import load_family
+from replab.config.faults import Faults
 from replab.model import Case
 
 EXPERIMENT = """

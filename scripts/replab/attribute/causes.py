@@ -14,9 +14,9 @@ from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, against_truth, widen
 from replab.compare.pairs import Judged, pair_row
 from replab.compare.verdict import outside, verdict
-from replab.config.factors import is_partly_aligned
 from replab.errors import TruthError
 from replab.model import Case, Cell, Environment, Family, Verdict, worst
+from replab.plan.alignment import is_partly_aligned
 from replab.store.rows import AttributionRow
 from replab.truth.cache import Truths, judging_cell
 

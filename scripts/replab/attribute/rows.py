@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from replab.attribute.hypotheses import Explanation, distance, distinct
 from replab.attribute.shapley import involved, shares, sufficient
 from replab.compare.metrics import widen
-from replab.config.factors import alignable
 from replab.model import Case, Environment, Verdict
+from replab.plan.alignment import alignable
 from replab.store.rows import AttributionRow
 from replab.store.store import Tensor
 

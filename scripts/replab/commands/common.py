@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from replab import calling, ids, texts
-from replab.config import loading
+from replab import calling, ids, opening, texts
+from replab.config import settings as settings_file
 from replab.errors import ConfigError
 from replab.model import Cell, Environment, Lab
 from replab.plan import planning
@@ -37,18 +37,18 @@ def open_lab(environments: str | None = None, families: str | None = None, setti
     Raises ``ConfigErrors`` or ``ConfigError``.
     """
     place = Path.cwd() if root is None else root
-    values = loading.read_config(place / CONFIG) | changes(settings)
+    values = settings_file.read_config(place / CONFIG) | changes(settings)
     if environments is not None:
         values["environments"] = environments
     if families is not None:
         values["families"] = families
-    return loading.load_lab(values, place)
+    return opening.open_lab(values, place)
 
 
 def finds(folder: Path, root: Path) -> str:
     """What a command needs besides to find families in ``folder``: nothing where the configuration at ``root`` names it."""
     try:
-        named = loading.folders(loading.read_config(root / CONFIG).get("experiments", loading.DEFAULTS["experiments"]))
+        named = settings_file.folders(settings_file.read_config(root / CONFIG).get("experiments", settings_file.DEFAULTS["experiments"]))
     except ConfigError:
         named = []
     known = {(root / name).resolve() for name in named}
@@ -63,7 +63,7 @@ def changes(settings: Iterable[str]) -> dict[str, Any]:
         if not sign or not key:
             raise ConfigError(f"{shown(setting)} is not KEY=VALUE", where="--config", hint="For example --config points=1000")
         try:
-            table[key] = loading.read_yaml(value)
+            table[key] = settings_file.read_yaml(value)
         except ConfigError:
             raise ConfigError(f"the value of {shown(key)} cannot be read: {shown(value)}", where="--config") from None
     return table

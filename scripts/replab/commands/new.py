@@ -7,7 +7,8 @@ from pathlib import Path
 from string import Template
 
 from replab import ids
-from replab.config import loading
+from replab.config import settings as settings_file
+from replab.config.families import load_family
 from replab.config.faults import Faults
 from replab.errors import ConfigError
 
@@ -72,7 +73,7 @@ def run(name: str, folder: Path, root: Path) -> Path:
     """
     if (fault := ids.check_name(name, "a family")) is not None:
         raise fault
-    if problem := loading.path_fault(str(folder)):
+    if problem := settings_file.path_fault(str(folder)):
         raise ConfigError(problem, where=f"--folder {folder}")
     target = folder / name
     if target.exists() or target.is_symlink():
@@ -87,6 +88,6 @@ def run(name: str, folder: Path, root: Path) -> Path:
         cure = "Mend the permissions, or choose --folder"
         raise ConfigError(f"cannot be written: {error.strerror}", where=str(target), hint=cure) from None
     faults = Faults()
-    loading.load_family(target / "experiment.toml", root, faults)
+    load_family(target / "experiment.toml", root, faults)
     faults.raise_all()
     return target

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from replab import opening
 from replab.commands.common import CONFIG, changes, console
-from replab.config import loading
+from replab.config import settings as settings_file
 from replab.publish import run, verify as verification, versions
 from replab.publish.errors import TamperedError
 from replab.workflow import snakefile
@@ -17,10 +18,10 @@ NOBODY = "not signed"
 def publish(options: run.Options, settings: Sequence[str], root: Path) -> None:
     """Publish the results of the last run, which ``settings`` may name. Raises what ``replab.publish.run.publish`` raises."""
     versions.check(options.version)
-    asked = loading.DEFAULTS | loading.read_config(root / CONFIG) | changes(settings)
+    asked = settings_file.DEFAULTS | settings_file.read_config(root / CONFIG) | changes(settings)
     results = root / str(asked["results"])
     used = {**run.settings_of(results), "results": asked["results"], "cache": asked["cache"]}
-    lab = loading.load_lab(used, root)
+    lab = opening.open_lab(used, root)
     snakefile.claim(lab)
     out = console()
     folder = run.publish(lab, used, options, lambda line: out.print(line, markup=False))

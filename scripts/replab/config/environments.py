@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from replab import files
-from replab.config.faults import nearest_of_all
 from replab.config.values import MOST
 from replab.errors import ConfigError, ConfigErrors, LabError
 from replab.model import FRAMEWORKS, MODES, Cuda, Environment
+from replab.texts import nearest_of_all
 from replab.visible import shown
 
 EVERYTHING = "all"

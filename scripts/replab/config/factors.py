@@ -1,19 +1,15 @@
-"""Factors: the named choices on which two sides of a case differ, and the cases in which some of them are aligned."""
+"""Reads factors: the named choices on which two sides of a case differ."""
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from replab.config.faults import Faults
-from replab.model import FRAMEWORKS, Case, Factor
+from replab.model import FRAMEWORKS, Factor
 from replab.visible import shown
 
-EXHAUSTIVE = 5
-"""Up to so many factors every subset is run: 32 runs. Beyond, each factor alone and all but each."""
 FACTOR_NAME = re.compile(r"[a-z][a-z0-9_]*")
 FIELDS = ("aligned", "alternatives", "fit", "diagnose", "title", *FRAMEWORKS)
 
@@ -51,49 +47,6 @@ def load_factors(data: Mapping[str, Any], where: str, faults: Faults) -> dict[st
 def same(a: Any, b: Any) -> bool:
     """Whether two declared values are the same; ``true`` is not 1."""
     return type(a) is type(b) and bool(a == b) if isinstance(a, bool) or isinstance(b, bool) else bool(a == b)
-
-
-def alignable(case: Case) -> tuple[str, ...]:
-    """Factors that implementations take."""
-    return tuple(name for name, factor in case.factors.items() if not factor.diagnose)
-
-
-def is_partly_aligned(case: Case) -> bool:
-    """Whether some factors of a case are aligned and others are not: such runs are made for the shares alone."""
-    return 0 < len(case.aligned) < len(alignable(case))
-
-
-def subsets(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """The subsets of factors that are aligned together, the empty one first and all of them last."""
-    if len(names) <= EXHAUSTIVE:
-        for size in range(len(names) + 1):
-            yield from itertools.combinations(names, size)
-        return
-    yield ()
-    yield from ((name,) for name in names)
-    yield from (tuple(other for other in names if other != name) for name in names)
-    yield names
-
-
-def aligned_cases(case: Case) -> Iterator[Case]:
-    """The cases made from ``case`` by aligning subsets of its factors; they run eagerly and at the orders of ``case``."""
-    names = alignable(case)
-    for subset in subsets(names):
-        if subset:
-            which = "all" if len(subset) == len(names) and len(names) > 1 else "-".join(subset)
-            yield replace(
-                case,
-                name=f"{case.name}.aligned-{which}",
-                base=case.name,
-                aligned=subset,
-                title=f"{case.title}, aligned: {', '.join(subset)}",
-                modes=("eager",),
-                modes_note="",
-                measure=(),
-                compile="",
-                claims=(),
-                special=False,
-            )
 
 
 def _is_real(value: Any) -> bool:

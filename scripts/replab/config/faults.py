@@ -1,10 +1,7 @@
-"""Faults of what users wrote, collected so that readers see all of them at once, and the known word that an unknown one may have meant."""
+"""Faults of what users wrote, collected so that readers see all of them at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from replab import texts
 from replab.errors import ConfigError, ConfigErrors, LabError
 
 
@@ -22,18 +19,3 @@ class Faults:
         """Raise ``ConfigErrors`` when there is any fault."""
         if self.found:
             raise ConfigErrors(self.found)
-
-
-def nearest(word: object, known: Iterable[str]) -> str:
-    """A hint that names the closest known word, or all of them."""
-    choices = sorted(known)
-    close = texts.closest(word, choices)
-    return f"Did you mean {close!r}?" if close else f"Known: {', '.join(choices)}"
-
-
-def nearest_of_all(word: object, known: Iterable[str]) -> str:
-    """A hint that names the closest known word, where there is one, and all of them in their order."""
-    choices = list(known)
-    close = texts.closest(word, choices)
-    listed = f"Known: {', '.join(choices)}"
-    return f"Did you mean '{close}'? {listed}" if close else listed

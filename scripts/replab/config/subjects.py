@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from replab.config import factors as factor_tables
-from replab.config.faults import Faults, nearest
+from replab.config.faults import Faults
 from replab.model import Factor
+from replab.texts import nearest
 from replab.visible import shown
 
 OWN = frozenset({"title", "subject", "plant", "control"})

@@ -10,24 +10,18 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from replab import files, ids
-from replab.config.faults import Faults, nearest
+from replab.config.faults import Faults
 from replab.config.generators import is_whole
-from replab.config.values import check_texts, strings, value_fault, variable_fault
+from replab.config.records import check_fields, fields_of
+from replab.config.values import strings, value_fault, variable_fault
 from replab.errors import LabError
 from replab.model import FRAMEWORKS, Variant
+from replab.texts import nearest
 from replab.visible import shown
 
 FILE = Path("config/variants.toml")
-FIELDS: dict[str, type] = {
-    "title": str,
-    "question": str,
-    "threads": int,
-    "frameworks": list,
-    "modes": list,
-    "variables": dict,
-    "switches": dict,
-    "effect": dict,
-}
+FIELDS = {**fields_of(Variant, made=("name",)), "frameworks": (list,)}
+"""What a variant may say; frameworks and their versions are a list of texts."""
 THREADS = 1024
 DEFAULT = Variant(name="default", title="as the framework ships it, one thread")
 _FRAMEWORK = re.compile(r"([^\s<>=!~]*)\s*(.*)", re.DOTALL)
@@ -61,18 +55,15 @@ def load_variants(path: Path, faults: Faults) -> dict[str, Variant]:
 
 def _check(fields: Mapping[str, Any], where: str, faults: Faults) -> None:
     """The fields of one table of the file."""
-    for key, value in fields.items():
-        if key not in FIELDS:
-            faults.add(f"unknown key {shown(key)}", where=where, hint=nearest(key, FIELDS))
-        elif not isinstance(value, FIELDS[key]) or isinstance(value, bool):
-            faults.add(f"{key} must be a {FIELDS[key].__name__}, not {shown(value)}", where=where)
-        elif isinstance(value, list):
-            check_texts(value, f"{where}: {key}", faults)
-        elif key == "threads" and not is_whole(value, 1, THREADS):
-            faults.add(f"threads must be 1 to {THREADS}, not {shown(value)}", where=where)
-        elif isinstance(value, dict):
-            for framework, table in value.items():
-                _check_switches(key, framework, table, f"{where}: {key}", faults)
+    before = len(faults.found)
+    check_fields(fields, FIELDS, where, faults)
+    if len(faults.found) > before:
+        return
+    if not is_whole(fields.get("threads", 1), 1, THREADS):
+        faults.add(f"threads must be 1 to {THREADS}, not {shown(fields['threads'])}", where=where)
+    for key in ("variables", "switches", "effect"):
+        for framework, table in fields.get(key, {}).items():
+            _check_switches(key, framework, table, f"{where}: {key}", faults)
 
 
 def _check_switches(key: str, framework: str, table: object, where: str, faults: Faults) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import contained, files, ids, resources, texts
-from replab.config.faults import Faults, nearest
+from replab.config.faults import Faults
 from replab.engines.base import Engine
 from replab.engines.run_once import TIMED_OUT, run_once
 from replab.engines.sandbox import Built, Sandbox
@@ -26,6 +26,7 @@ from replab.errors import ConfigError, EnvironmentUnavailable, LabError
 from replab.model import FRAMEWORKS, IMPORT_SECONDS, Environment, Lab
 from replab.store import ledger
 from replab.store.rows import DEFAULTS, DefaultRow
+from replab.texts import nearest
 
 ATLAS = Path("experiments/defaults/atlas.toml")
 """Where the atlas lies, below the root of the lab."""

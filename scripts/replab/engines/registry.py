@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from replab import texts
 from replab.engines.apptainer import ApptainerEngine
 from replab.engines.base import Engine
 from replab.engines.docker import DockerEngine
@@ -12,14 +11,14 @@ from replab.engines.host import HostEngine
 from replab.engines.podman import PodmanEngine
 from replab.engines.uv import UvEngine
 from replab.errors import ConfigError
-
-ENGINES = ("uv", "host", "docker", "podman", "apptainer")
+from replab.model import ENGINES
+from replab.texts import nearest_of_all
 
 
 def get_engine(name: str, *, python: Path | None = None) -> Engine:
     """The engine called ``name``; ``python`` is the interpreter of ``host``. Raises ``ConfigError``.
 
-    A new engine is a module beside this one that satisfies ``Engine``, and a line here.
+    A new engine is a module beside this one that satisfies ``Engine``, a line here, and a name in ``model.ENGINES``.
     """
     match name:
         case "uv":
@@ -33,6 +32,4 @@ def get_engine(name: str, *, python: Path | None = None) -> Engine:
         case "apptainer":
             return ApptainerEngine()
         case _:
-            close = texts.closest(name, ENGINES)
-            guess = f"Did you mean '{close}'? " if close else ""
-            raise ConfigError(f"unknown engine '{name}'", where="engine", hint=f"{guess}Known: {', '.join(ENGINES)}")
+            raise ConfigError(f"unknown engine '{name}'", where="engine", hint=nearest_of_all(name, ENGINES))

@@ -16,7 +16,6 @@ from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, Distances, Finding, against_truth
 from replab.compare.pairs import Judged, is_plain, note_repeats, pair_row, pairs
 from replab.compare.verdict import outside, verdict
-from replab.config.factors import alignable
 from replab.contract.facts import Facts
 from replab.contract.manifest import ManifestEntry
 from replab.errors import LabError, TruthError
@@ -26,6 +25,7 @@ from replab.judge.curves import curve_rows
 from replab.judge.rows import NOTHING_COMPARED, Rows, blank_row, cell_rows, measurement_rows
 from replab.model import EXPLAINED, Case, Family, Lab, Status, Verdict
 from replab.plan import planning
+from replab.plan.alignment import alignable
 from replab.plan.outputs import output_names
 from replab.progress import Progress
 from replab.repro_scripts import script

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from replab import ids
-from replab.config.factors import is_partly_aligned
 from replab.model import DTYPES, IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab, Variant
+from replab.plan.alignment import is_partly_aligned
 
 EVERY_ORDER = 99
 COSTLY: dict[str, dict[str, tuple[tuple[str, ...], int]]] = {

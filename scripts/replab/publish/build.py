@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from replab import __version__, files, sealed
-from replab.config import loading
+from replab.config import settings as settings_file
 from replab.engines.processor import host_platform
 from replab.freshness import jobs
 from replab.images.build import REVISION, revision
@@ -139,7 +139,7 @@ def workflow(lab: Lab, settings: Mapping[str, Any], target: Path) -> dict[str, A
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(lab.root / name, place)
     places = []
-    for number, text in enumerate(loading.words(settings.get("experiments", ["experiments"]))):
+    for number, text in enumerate(settings_file.words(settings.get("experiments", ["experiments"]))):
         source = (lab.root / text).resolve()
         if source.is_relative_to(lab.root.resolve()) and (target / source.relative_to(lab.root.resolve())).is_dir():
             places.append(source.relative_to(lab.root.resolve()).as_posix())

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from replab.config import loading
+from replab.config import settings as settings_file
 from replab.publish import sums, verify, versions
 from replab.publish.errors import DeployError, TamperedError
 from replab.publish.site import ASIDE, LIST, LOCK, Site
@@ -39,7 +39,7 @@ def deploy(site: Site, to: str, root: Path, say: Callable[[str], None]) -> list[
         target = Path(to)
         if target.resolve() == site.root.resolve():
             raise DeployError("a site cannot be deployed to itself", where=to)
-        if fault := loading.path_fault(to) or loading.folder_fault(target.absolute()) or _foreign(target):
+        if fault := settings_file.path_fault(to) or settings_file.folder_fault(target.absolute()) or _foreign(target):
             raise DeployError(fault, where=to, hint="Name the folder of a site, or one that is empty or not there yet")
         return bring(site, Site(root=target, links=False), say)
     if not remote or not branch or branch.startswith("-"):

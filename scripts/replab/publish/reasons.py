@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import ids
-from replab.config import loading
-from replab.config.faults import nearest
+from replab.config import settings as settings_file
 from replab.contract.manifest import ManifestEntry
 from replab.engines import installed
 from replab.engines.registry import get_engine
@@ -25,6 +24,7 @@ from replab.run.requests import requests
 from replab.store import ledger, tables
 from replab.store.ledger import Ledger
 from replab.store.step_files import environment_facts, input_index, manifest_of
+from replab.texts import nearest
 
 KINDS = {"dirty": "the tree is dirty", "missing": "cells are missing", "pins": "pins are stale", "controls": "controls failed"}
 """What can be allowed by name, and what it is called in a message."""
@@ -72,7 +72,7 @@ class Reason:
 def allowed(value: object) -> frozenset[str]:
     """The kinds in a setting such as ``dirty,missing``. Raises ``PublishError``."""
     try:
-        names = loading.words(value or "")
+        names = settings_file.words(value or "")
     except ConfigError as error:
         raise PublishError(error.problem, where="allow", hint=f"Known: {', '.join(KINDS)}") from None
     for name in names:

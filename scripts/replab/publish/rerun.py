@@ -17,8 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from replab import ids
-from replab.config import loading
+from replab import ids, opening
 from replab.contract.facts import Facts
 from replab.contract.manifest import Manifest
 from replab.engines.installed import some
@@ -45,7 +44,7 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises ``LabError`` when nothing matches or the lab itself fails.
     """
-    lab = loading.load_lab(request["settings"], Path(request["root"]))
+    lab = opening.open_lab(request["settings"], Path(request["root"]))
     published = [row for row in manifest.read(Path(request["version"])) if row["key"] and row["status"] != Status.SKIPPED]
     wanted = ids.normal_pattern(request["cells"])
     chosen = [row for row in published if fnmatch.fnmatchcase(row["id"], wanted)]
@@ -144,7 +143,7 @@ def _run(lab: Lab, request: Mapping[str, Any], names: set[str]) -> None:
 
 def _batch(settings: dict[str, Any], root: str, batch: Batch, wanted: str, cases: set[tuple[str, str]]) -> None:
     """One batch, in a process of its own."""
-    lab = loading.load_lab(settings, Path(root))
+    lab = opening.open_lab(settings, Path(root))
     families = [replace(one, cases=tuple(case for case in one.cases if (one.name, case.name) in cases)) for one in lab.families]
     lab = replace(lab, families=tuple(family for family in families if family.cases))
     name = ids.batch_id(batch)

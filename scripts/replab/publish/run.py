@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from replab.config import loading
+from replab.config import settings as settings_file
 from replab.model import Lab
 from replab.publish import build, manifest, reasons, sums, versions
 from replab.publish.errors import PublishError, TamperedError
@@ -44,7 +44,7 @@ def publish(lab: Lab, settings: Mapping[str, Any], options: Options, say: Callab
     version, permitted = versions.check(options.version), reasons.allowed(options.allow)
     if not lab.results.table("cells").is_file():
         raise PublishError("there are no results", where=str(lab.results.root), hint="Run 'snakemake --cores all' first")
-    if fault := loading.path_fault(str(options.site)):
+    if fault := settings_file.path_fault(str(options.site)):
         raise PublishError(fault, where=f"site: {options.site}", hint="Name another folder")
     site = Site(root=options.site if options.site.is_absolute() else lab.root / options.site)
     rows, notices = _checked(lab, permitted, say)

@@ -19,8 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from replab import ids
-from replab.config import loading
+from replab import ids, opening
+from replab.config import settings as settings_file
 from replab.defaults import atlas
 from replab.engines.installed import RUN
 from replab.errors import INTERRUPTED, ConfigError, LabError, StoreError
@@ -92,7 +92,7 @@ def open_lab(settings: Mapping[str, Any], root: Path) -> Lab:
     if not is_main_process() and DEVICES in os.environ:
         given["devices"] = os.environ[DEVICES]
     try:
-        lab = loading.load_lab(given, root)
+        lab = opening.open_lab(given, root)
         os.environ[DEVICES] = _devices(lab)
         return lab
     except LabError as error:
@@ -440,7 +440,7 @@ def publication(settings: Mapping[str, Any]) -> str:
         try:
             versions.check(settings.get("version"))
             reasons.allowed(settings.get("allow"))
-            if fault := loading.path_fault(str(settings.get("site") or "site")):
+            if fault := settings_file.path_fault(str(settings.get("site") or "site")):
                 raise ConfigError(fault, where=f"site: {settings.get('site')}", hint="Name another folder")
         except LabError as error:
             print(f"replab: {error}", file=sys.stderr)

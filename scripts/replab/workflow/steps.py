@@ -15,8 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from replab import __version__, ids
-from replab.config import loading
+from replab import __version__, ids, opening
 from replab.errors import INTERRUPTED, EnvironmentUnavailable, LabError, StoreError
 from replab.freshness import jobs
 from replab.model import Environment, Family, Lab
@@ -31,7 +30,7 @@ FREE_SPACE = "Free some space, or mend the permissions, and run again: finished 
 def load(path: Path) -> Lab:
     """The lab as the workflow was started: its settings were written to ``path``. Raises ``LabError``."""
     settings = ledger.load_json(path)
-    return loading.load_lab(settings["config"], Path(settings["root"]), checked=True)
+    return opening.open_lab(settings["config"], Path(settings["root"]), checked=True)
 
 
 def step_environment(lab: Lab, options: argparse.Namespace) -> None:

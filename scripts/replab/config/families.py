@@ -1,0 +1,154 @@
+"""Reads ``experiments/*/experiment.toml``: families of cases, and whether their functions are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from replab import files, ids
+from replab.config import functions
+from replab.config.cases import FIELDS as CASE_FIELDS, CaseReader, load_generators
+from replab.config.faults import Faults
+from replab.config.generators import is_whole
+from replab.config.records import fields_of
+from replab.config.settings import folders, path_fault, words
+from replab.config.subjects import load_subjects
+from replab.errors import ConfigError, LabError
+from replab.model import IMPL_FILE, MODES, Case, Family
+from replab.texts import nearest
+from replab.visible import shown
+
+FIELDS = (*fields_of(Family, made=("name", "folder")), "generators", "subjects", "defaults")
+"""What a family may say: what its record holds, and what its cases have in common."""
+SHARDS = 1000
+"""Jobs that judge one family: each starts a process and reads tables."""
+
+
+def load_families(settings: Mapping[str, Any], root: Path, faults: Faults, *, checked: bool) -> tuple[Family, ...]:
+    """The families that the settings name, of their folders of experiments, sorted by name."""
+    try:
+        places = folders(settings["experiments"])
+        wanted = words(settings["families"])
+    except ConfigError as error:
+        faults.found.append(error.within("config"))
+        return ()
+    found: dict[str, Family] = {}
+    there: dict[str, Path] = {}
+    for text in dict.fromkeys(places):
+        if fault := path_fault(text):
+            faults.add(fault, where=f"config: experiments: {text}")
+            continue
+        try:
+            paths = files.named(root / text, "experiment.toml") if (root / text).is_dir() else None
+        except OSError as error:
+            faults.add(f"cannot be read: {error.strerror}", where=str(root / text))
+            continue
+        if paths is None:
+            faults.add("is not a folder of experiments", where=str(root / text), hint="Mend `experiments` in the configuration")
+            continue
+        for path in paths:
+            name = path.parent.name
+            if name in there:
+                faults.add(f"the family {shown(name)} exists twice", where=str(path), hint=f"The other is {there[name]}")
+            there[name] = path
+    if not wanted:
+        faults.add("no family is asked for", where="config: families", hint="Say all, or names of families")
+    for name in sorted(there) if wanted == ["all"] else dict.fromkeys(wanted):
+        if name not in there:
+            faults.add(f"there is no family {shown(name)}", where="config: families", hint=nearest(name, there))
+        elif (family := load_family(there[name], root, faults, checked=checked)) is not None:
+            found[name] = family
+    return tuple(found[name] for name in sorted(found))
+
+
+def load_family(path: Path, root: Path, faults: Faults, *, checked: bool = False) -> Family | None:
+    """One ``experiment.toml``; its faults are added to ``faults``. ``checked``: its functions are known to be there."""
+    place = str(path.relative_to(root) if path.is_relative_to(root) else path)
+    name = path.parent.name
+    if fault := ids.check_name(name, "a family"):
+        faults.found.append(fault.within(place))
+    if name in (ids.ALL, ids.LIGHT):
+        faults.add(f"a family cannot be called {name!r}", where=place, hint="The word stands for several families in the names of batches")
+    try:
+        data = files.read_toml(path, where=place)
+    except FileNotFoundError:
+        faults.add("does not exist", where=place)
+        return None
+    except ConfigError as error:
+        if "overwrite" in error.problem or "twice" in error.problem:
+            error.problem = error.problem.replace("is not valid TOML", "gives one name twice", 1)
+            error.hint = "Two cases (or tables) of a family cannot have the same name"
+        faults.found.append(error)
+        return None
+    for key in sorted(set(data) - set(FIELDS)):
+        faults.add(f"unknown key {shown(key)}", where=place, hint=nearest(key, FIELDS))
+    for key in ("variants", "light"):
+        if not isinstance(data.get(key, False), bool):
+            faults.add(f"{key} must be true or false", where=place)
+    shards = data.get("shards", 0)
+    if not is_whole(shards, 0, SHARDS):
+        faults.add(f"shards must be a number of jobs, at most {SHARDS}, not {shown(shards)}", where=place)
+        shards = 0
+    for key in ("title", "question"):
+        if not isinstance(data.get(key), str):
+            faults.add(f"needs a {key}", where=place)
+    for key in ("generators", "subjects", "defaults", "leave_out", "cases"):
+        if not isinstance(data.get(key, {}), dict):
+            faults.add("must be a table", where=f"{place}: {key}")
+            return None
+    generators = load_generators(data.get("generators", {}), place, faults)
+    modes = {mode for group in MODES.values() for mode in group}
+    for mode in sorted(set(data.get("leave_out", {})) - modes):
+        faults.add(f"there is no mode {shown(mode)}", where=f"{place}: leave_out", hint=nearest(mode, modes))
+    for mode, reason in data.get("leave_out", {}).items():
+        if not isinstance(reason, str) or not reason:
+            faults.add(f"needs a reason in words, not {shown(reason)}", where=f"{place}: leave_out.{mode}")
+    if not data.get("cases"):
+        faults.add("has no cases", where=place)
+    subjects = load_subjects(data.get("subjects", {}), place, CASE_FIELDS, faults)
+    cases: list[Case] = []
+    defaults = data.get("defaults", {})
+    reader = CaseReader(family=name, place=place, defaults=defaults, generators=generators, subjects=subjects, faults=faults)
+    for case_name, fields in data.get("cases", {}).items():
+        cases += reader.read(case_name, fields)
+    if not checked:
+        _check_functions(path.parent, cases, place, faults)
+    return Family(
+        name=name,
+        folder=path.parent,
+        title=str(data.get("title", name)),
+        question=str(data.get("question", "")),
+        cases=tuple(cases),
+        leave_out={key: str(value) for key, value in data.get("leave_out", {}).items()},
+        variants=data.get("variants", False),
+        light=data.get("light", False),
+        shards=shards,
+    )
+
+
+def _check_functions(folder: Path, cases: Iterable[Case], place: str, faults: Faults) -> None:
+    """Every case needs its function in the reference and in each implementation file that exists."""
+    last_first = list(cases)[::-1]
+    of_reference = {case.function: case.name for case in last_first}
+    of_implementations = {case.implementation: case.name for case in last_first}
+    for file in ("reference.py", *IMPL_FILE.values()):
+        path = folder / file
+        if not files.is_there(path):
+            if file == "reference.py":
+                faults.add("needs a reference.py beside it", where=place)
+            continue
+        try:
+            there = functions.functions(path)
+        except FileNotFoundError:
+            faults.add("is a link that leads nowhere", where=str(path))
+            continue
+        except LabError as error:
+            faults.found.append(error)
+            continue
+        wanted = of_reference if file == "reference.py" else of_implementations
+        for function in sorted(set(wanted) - there):
+            hint = f"The case {wanted[function]!r} of {place} needs it"
+            faults.add(f"has no function {function!r}", where=str(folder.name + "/" + file), hint=hint)
+    if not any(files.is_there(folder / file) for file in IMPL_FILE.values()):
+        faults.add(f"needs at least one of {', '.join(IMPL_FILE.values())} beside it", where=place)
