@@ -2,7 +2,8 @@
 # make publish VERSION=2026.11.0     a version of the site from the last run
 # make test     everything is tested; says at its end what was covered
 # make torture  kills, damaged files and faked clocks by chance, TIMES=10 as many as `make test` tries; prints its counts
-# make setup setup-cluster slurm-demo lint bench accept doctor clean
+# make setup setup-cluster slurm-demo lint bench accept doctor
+# make clean    removes what can be made again; asks before results go (YES=1: they go)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,6 +12,7 @@ MAKEFLAGS += --no-print-directory
 
 CORES ?= all
 CONFIG ?=
+YES ?=
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
@@ -65,6 +67,6 @@ accept: setup
 doctor: setup
 	@$(BIN)/replab doctor
 
-# Results, built environments and everything that can be made again.
+# Everything that can be made again; results only when you agree (YES=1 where nobody can be asked). Says what stays elsewhere.
 clean:
-	@rm -rf results .replab .snakemake .venv .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
+	@YES="$(YES)" $(PYTHON) scripts/clean.py

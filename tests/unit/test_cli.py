@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ import replab as package
 from builders import cell as made_cell
 from replab import __version__, calling, ids, sealed
 from replab.cli import INTERRUPTED, main
-from replab.commands import common, explain, new
+from replab.commands import bench, common, explain, new
 from replab.commands.verify import check
 from replab.config.families import load_family
 from replab.config.faults import Faults
@@ -538,7 +539,7 @@ def test_exit_codes_are_unique_and_stand_in_one_table() -> None:
     text = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
     told = {int(code): name for code, name in re.findall(r"^\| (\d+) \| `?(\w*)`? ?\| \S", text, re.MULTILINE)}
     lost = re.search(r"^EXIT_LOST = (\d+)$", (ROOT / "scripts" / "step.py").read_text(), re.MULTILINE)
-    others = (0, 2, snakefile.IN_USE, INTERRUPTED, int(lost[1]) if lost else -1)
+    others = (0, 2, snakefile.IN_USE, INTERRUPTED, 128 + signal.SIGTERM, int(lost[1]) if lost else -1)
     assert told == {kind.exit_code: kind.__name__ for kind in kinds} | dict.fromkeys(others, "")
 
 
@@ -555,6 +556,36 @@ def test_ctrl_c_ends_a_real_command_with_its_own_code(lab: Path) -> None:
         _, said = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED
     assert said.strip() == "replab: interrupted; finished cells are kept"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_bench_leaves_nothing_behind(lab: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """In the middle of writing its arrays, and at the first words it has said how long it takes."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "replab.cli", "bench"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(scratch)},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("This takes about 3 minutes")
+        while not [*scratch.rglob("right.npy")]:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "Traceback" not in said
+    assert [*scratch.iterdir()] == []
+
+
+def test_what_measures_needs_nothing_of_the_lab_to_start() -> None:
+    """It runs in environments of the frameworks, where the lab is not installed."""
+    measure = [sys.executable, "-I", "-S", "-c", f"import runpy; runpy.run_path({bench.__file__!r})"]
+    subprocess.run(measure, check=True)
 
 
 UNFORESEEN = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -117,3 +118,61 @@ def test_ci_calls_make_test_and_is_sound_shell() -> None:
     assert "set -euo pipefail" in text
     assert text.rstrip().endswith("make test")
     subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+@pytest.fixture
+def used(tmp_path: Path) -> Path:
+    """A checkout that was worked in, and a cache of uv's."""
+    checkout = tmp_path / "checkout"
+    for name in ("results/store", ".venv/bin", ".replab/environments", ".snakemake"):
+        (checkout / name).mkdir(parents=True)
+        (checkout / name / "file").write_bytes(b"x" * 3_000_000)
+    for name in ("Makefile", "scripts/clean.py"):
+        (checkout / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, checkout / name)
+    (tmp_path / "uv").mkdir()
+    (tmp_path / "uv" / "wheel").write_bytes(b"x" * 2_000_000)
+    os.link(tmp_path / "uv" / "wheel", tmp_path / "uv" / "again")
+    return checkout
+
+
+def test_clean_without_a_terminal_throws_no_results_away_and_does_not_wait(used: Path) -> None:
+    done = make(used, "clean", UV_CACHE_DIR=str(used.parent / "uv"))
+    assert done.returncode != 0
+    said = r"clean: results holds 3\.0 MB in 1 files, which must be computed again, and there is no terminal to ask on\. Nothing was removed; say: make clean YES=1"
+    assert re.match(said, done.stderr), done.stderr
+    assert (used / ".venv" / "bin" / "file").exists()
+
+
+def test_clean_with_yes_removes_all_of_it_and_says_what_stays(used: Path) -> None:
+    """A file that uv keeps under two names is counted once."""
+    (used / "config").mkdir()
+    (used / "config" / "config.yaml").write_text("results: results\ncache: '../uv'\n")
+    done = make(used, "clean", "YES=1", UV_CACHE_DIR=str(used.parent / "uv"))
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in used.iterdir()) == ["Makefile", "config", "scripts"]
+    assert f"clean: {used}/../uv stays: config.yaml names it as 'cache'\n" in done.stdout
+    assert f"clean: uv's cache {used.parent}/uv stays (2.0 MB): other projects use it as well" in done.stdout
+    assert (used.parent / "uv" / "wheel").exists()
+    again = make(used, "clean", UV_CACHE_DIR=str(used.parent / "nowhere"))
+    assert (again.returncode, again.stderr) == (0, ""), "there are no results to ask for"
+
+
+@pytest.mark.parametrize(("answer", "stays"), [("y", False), ("n", True), ("", True)])
+def test_clean_asks_on_a_terminal_before_results_go(used: Path, answer: str, stays: bool) -> None:
+    ours, theirs = pty.openpty()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")} | {"UV_CACHE_DIR": "/nowhere"}
+    with subprocess.Popen(["make", "clean"], cwd=used, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.write(ours, f"{answer}\n".encode())
+        assert process.wait(timeout=60) == 0
+    said = os.read(ours, 10_000).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert "Throw them away? [y/N]" in said
+    assert (used / "results").exists() == stays
+    assert ("clean: results stays" in said) == stays
+    assert not (used / ".venv").exists()
+
+
+def test_clean_is_written_for_old_pythons() -> None:
+    ast.parse((ROOT / "scripts" / "clean.py").read_text(), feature_version=(3, 6))

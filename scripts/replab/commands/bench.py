@@ -11,23 +11,27 @@ import importlib
 import json
 import os
 import shlex
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from replab.results_folder import ResultsFolder
+if TYPE_CHECKING:
+    from replab.results_folder import ResultsFolder
 
 ELEMENTS = 100_000_000
 QUICK_ELEMENTS = 10_000_000
 REPEATS = 5
 QUICK_REPEATS = 3
 CHUNK = 2**22
+TAKES, QUICK_TAKES = "3 minutes", "20 seconds (three minutes without --quick)"
+"""Measured on two cores."""
 SPEED_LIMIT = 20.0
 """How many times faster than ``numpy.testing.assert_array_max_ulp`` the comparison must be."""
 FLOOR_LIMIT = 1.25
@@ -38,26 +42,39 @@ OURS, NUMPY, TORCH = "replab compare_pair", "numpy.testing.assert_array_max_ulp"
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """Measure and print; 0 also when a limit is missed, since a busy machine misses any (the lines say so)."""
+    """Measure and print; 0 also when a limit is missed, since a busy machine misses any (the lines say so).
+
+    Ctrl-C and SIGTERM end it through the blocks that remove its files and end the processes that measure.
+    """
     parser = argparse.ArgumentParser(prog="replab bench", description="Measure what the lab promises about speed and memory.")
     parser.add_argument("--quick", action="store_true", help="a tenth of the elements and fewer repetitions")
     parser.add_argument("--results", type=Path, default=Path("results"), help="the results of the run to look at")
     options = parser.parse_args(list(arguments))
-    root = Path.cwd()
-    elements, repeats = (QUICK_ELEMENTS, QUICK_REPEATS) if options.quick else (ELEMENTS, REPEATS)
-    print(f"Comparing {elements / 1e6:.0f} million float32, memory-mapped; medians of {repeats}, {os.cpu_count()} cores")
-    for line in comparison(root, elements, repeats):
-        print(line, flush=True)
-    print("\nThe last run")
-    for line in last_run(options.results):
-        print(line)
-    print("\nA run with nothing to do")
-    for line in idle(root, options.results):
-        print(line)
+    from replab import termination
+
+    with termination.becomes_exception(signal.SIGTERM) as check, closing(_lines(options, Path.cwd())) as lines:
+        for line in lines:
+            check()
+            print(line, flush=True)
     return 0
 
 
-def comparison(root: Path, elements: int, repeats: int) -> Iterator[str]:
+def _lines(options: argparse.Namespace, root: Path) -> Generator[str]:
+    from replab.results_folder import ResultsFolder
+
+    results = ResultsFolder(options.results)
+    elements, repeats = (QUICK_ELEMENTS, QUICK_REPEATS) if options.quick else (ELEMENTS, REPEATS)
+    yield f"This takes about {QUICK_TAKES if options.quick else TAKES}, and longer where PyTorch's newest environment must be built first"
+    yield f"Comparing {elements / 1e6:.0f} million float32, memory-mapped; medians of {repeats}, {os.cpu_count()} cores"
+    with closing(comparison(root, elements, repeats)) as lines:
+        yield from lines
+    yield "\nThe last run"
+    yield from last_run(results)
+    yield "\nA run with nothing to do"
+    yield from idle(root, results)
+
+
+def comparison(root: Path, elements: int, repeats: int) -> Generator[str]:
     """Lines about speed and memory; each measurement has a process of its own."""
     with _arrays(elements) as files:
         seconds = {}
@@ -79,13 +96,13 @@ def comparison(root: Path, elements: int, repeats: int) -> Iterator[str]:
         yield f"  {seconds[TORCH] / seconds[OURS]:.1f} × faster than {TORCH}"
 
 
-def last_run(results: Path) -> Iterator[str]:
+def last_run(results: ResultsFolder) -> Iterator[str]:
     """Lines about the wall time of the last run and its floor."""
     try:
-        run = json.loads(ResultsFolder(results).summary("run").read_text(encoding="utf-8"))
+        run = json.loads(results.summary("run").read_text(encoding="utf-8"))
         wall, floor = float(run["wall_seconds"]), float(run["floor_seconds"])
     except (OSError, ValueError, KeyError, TypeError):
-        yield f"  not measured: {ResultsFolder(results).summary('run')} does not tell; run `make run` first"
+        yield f"  not measured: {results.summary('run')} does not tell; run `make run` first"
         return
     parts = f"(imports {run.get('import_seconds', 0):.0f} s + cells {run.get('seconds_in_cells', 0):.0f} s) / {run.get('cores', '?')} cores"
     yield f"  wall time {wall:.1f} s, floor {floor:.1f} s = {parts}"
@@ -95,13 +112,13 @@ def last_run(results: Path) -> Iterator[str]:
         yield "  that run computed nothing: all its cells were there already"
 
 
-def idle(root: Path, results: Path) -> Iterator[str]:
+def idle(root: Path, results: ResultsFolder) -> Iterator[str]:
     """Lines about the time of a run for which everything is there."""
-    if not ResultsFolder(results).report.parent.exists():
-        yield f"  not measured: there is no {ResultsFolder(results).report.parent}; run `make run` first"
+    if not results.report.parent.exists():
+        yield f"  not measured: there is no {results.report.parent}; run `make run` first"
         return
     try:
-        settings = shlex.split(json.loads(ResultsFolder(results).summary("run").read_text(encoding="utf-8"))["command"])[1:]
+        settings = shlex.split(json.loads(results.summary("run").read_text(encoding="utf-8"))["command"])[1:]
     except (OSError, ValueError, KeyError, TypeError):
         settings = ["--cores", "all"]
     command = [sys.executable, "-m", "snakemake", *settings]
