@@ -185,15 +185,21 @@ class Case:
     family: str
     name: str
     title: str
+    """What it is, in words."""
     function: str
     """Its function in ``reference.py``; in the implementations too, unless these call it otherwise."""
     inputs: Mapping[str, Generator]
+    """Input tensors in the order of the function's arguments: each names a generator of the family, or is one itself."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments, given by keyword to reference and implementations."""
     dtypes: tuple[str, ...] = DTYPES
+    """Formats it is run in; ``int32``, ``int64`` and ``bool`` may be among them."""
     derivatives: int = 0
+    """Highest order of derivatives, at most 4."""
     elementwise: bool = False
+    """Each element of an output depends on the same element of the inputs: the report draws the error over the range of the input."""
     special: bool = False
-    """This case is the special-values form of another one: ±0, subnormals, ±Inf, NaN, extremes."""
+    """With special values: ±0, subnormals, ±Inf, NaN, extremes. A case that says so is run as declared, and once more with these."""
     compile: Literal["", "values", "all"] = ""
     """Whether compilers for seconds (torch.compile, XLA) are asked; with ``values``, torch.compile in quick coverage for values only."""
     program: bool = False
@@ -202,10 +208,15 @@ class Case:
     own_float64: bool = True
     """Whether quick coverage runs float64 on numbers of its own too, beside those of float32 that tell rounding from other causes."""
     constants: tuple[str, ...] = ()
+    """Inputs that are not differentiated."""
     outputs: tuple[str, ...] = ()
+    """Names of the outputs; without them ``out``, or ``out0``, ``out1`` …"""
     claims: tuple[str, ...] = ()
+    """Claims of ``claims.toml`` that it gives evidence for."""
     control: Control | None = None
+    """Its outcome is known beforehand: ``expect`` is ``rounding`` or ``semantic``; ``factor`` and ``value`` say what was planted."""
     factors: Mapping[str, Factor] = field(default_factory=dict)
+    """Choices on which sides may differ, by the name of the argument (docs/causes.md)."""
     base: str = ""
     """The case this one was made from (special values, or some factors aligned); empty for a case as declared."""
     aligned: tuple[str, ...] = ()
@@ -213,13 +224,15 @@ class Case:
     modes: tuple[str, ...] = ()
     """Modes this case is run in; empty for all."""
     modes_note: str = ""
+    """Why it is run in these modes only; other modes show it as the reason."""
     measure: tuple[str, ...] = ()
-    """What the probe measures beside the outputs: time, body_runs, retrace, memory …"""
+    """What the probe measures beside the outputs: ``time``, ``body_runs``, ``retrace``, ``memory``, ``debug``, ``accumulate``."""
     measure_compiled: tuple[str, ...] | None = None
-    """The same under torch.compile, where something new costs seconds each time; None for the same as elsewhere."""
+    """The same under torch.compile, where something new costs seconds each time; without it, the same as elsewhere."""
     drawn: bool = False
     """Outputs are statistics of random draws: the reference gives their exact values and the standard deviations of the samples."""
     note: str = ""
+    """What readers of the report should know of it."""
     implemented_as: str = ""
     """Its function in the implementations, where several cases share one function of the reference."""
 
@@ -255,9 +268,13 @@ class Family:
     name: str
     folder: Path
     title: str
+    """What it is, in words."""
     question: str
+    """What it asks of the frameworks."""
     cases: tuple[Case, ...]
+    """Its cases by name, each a table."""
     leave_out: Mapping[str, str]
+    """Modes in which its cells are not run, each with the reason in words; such cells appear as ``skipped``."""
     variants: bool = False
     """Whether its cells are run under every variant too."""
     light: bool = False
@@ -273,8 +290,11 @@ class Variant:
 
     name: str
     title: str = ""
+    """What is switched, in words."""
     question: str = ""
+    """What that tells, and the claims that it gives evidence for."""
     threads: int = 1
+    """Threads of every library."""
     frameworks: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(FRAMEWORKS, ""))
     """Frameworks in which the switch exists, each with the range of its versions (PEP 440, such as ``>=2.9``); empty for all of them."""
     modes: tuple[str, ...] = ()

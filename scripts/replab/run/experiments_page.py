@@ -1,0 +1,130 @@
+"""The page that documents what experiments and variants may say: ``python -m replab.run.experiments_page`` prints it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, fields
+
+from replab.config import cases, generators, variants
+from replab.config.records import Fields, fields_of
+from replab.model import Case, Family, Variant
+from replab.run.inputs import GENERATORS
+
+HEAD = """\
+# What experiments may say
+
+Every field of `experiments/*/experiment.toml` and of `config/variants.toml`, and every kind of generator. `python -m
+replab.run.experiments_page` prints this page from the declarations in `scripts/replab/model.py`, `scripts/replab/config/` and
+`scripts/replab/run/inputs.py`; a test compares the two, and `make accept` writes it anew.
+[architecture.md](architecture.md#experiments) shows a family, [causes.md](causes.md) explains factors,
+and [controls.md](controls.md) cases whose outcome is known.
+
+A *list* is one of texts, without repetitions. Unknown fields are refused, all faults at once and each with its place.
+"""
+TYPES = {str: "text", int: "whole number", bool: "true or false", list: "list", dict: "table"}
+OWN_TYPES = {"compile": 'true, false or `"values"`'}
+OWN_DEFAULTS = {
+    (Case, "title"): "its name in words",
+    (Case, "function"): "its name",
+    (Case, "inputs"): "must be given",
+    (Case, "compile"): "false",
+    (Case, "own_float64"): "true; false for a `program`",
+    (Case, "measure_compiled"): "as `measure`",
+    (Family, "leave_out"): "`{}`",
+    (Variant, "frameworks"): "all",
+}
+"""Where the default of a field is not that of its record."""
+TURNED = {
+    "reference": "Function of `reference.py`, where it is called otherwise than that of the implementations",
+    "subject": "A table of `[subjects]` whose fields this case has where it does not say otherwise",
+    "plant": "By factor of the subject: the wrong value that the implementations of this case have. It stands for a `control`",
+    "generators": "Generators of inputs by name, each a table with its `kind` and the options below",
+    "subjects": "What several cases share: fields of a case, among them `factors`, by name",
+    "defaults": "Fields of a case, for every case that does not say otherwise",
+}
+"""Fields that are turned into others when they are read."""
+VERSIONS = 'Frameworks in which the switch exists, each with its versions where not all have it: `"tensorflow>=2.9"` (PEP 440)'
+
+
+def page() -> str:
+    """The whole page."""
+    family = {
+        **fields_of(Family, made=("name", "folder")),
+        "generators": (dict,),
+        "subjects": (dict,),
+        "defaults": (dict,),
+        "cases": (dict,),
+    }
+    sections = [
+        ("A family", "The keys of `experiment.toml`.", _fields(Family, family)),
+        ("A case", "A table of `[cases]`; `NAME.special` and `NAME.aligned-…` are made from it.", _fields(Case, cases.FIELDS)),
+        ("Generators", "How the bytes of an input are made. Every kind also has `seed`: equal seeds draw equal numbers.", _generators()),
+        ("A variant", "A table of `config/variants.toml`; `default` is always there.", _fields(Variant, variants.FIELDS)),
+    ]
+    return "\n".join([HEAD, *(f"## {title}\n\n{about}\n\n" + "\n".join(lines) + "\n" for title, about, lines in sections)])
+
+
+def _fields(record: type, known: Fields) -> Iterator[str]:
+    meanings = _meanings(record) | TURNED | ({"frameworks": VERSIONS} if record is Variant else {})
+    defaults = {field.name: _default(field.default, field.default_factory) for field in fields(record)}
+    rows = [
+        (
+            f"`{name}`",
+            OWN_TYPES.get(name) or " or ".join(TYPES[kind] for kind in kinds),
+            OWN_DEFAULTS.get((record, name), defaults.get(name, "")),
+            meanings[name],
+        )
+        for name, kinds in known.items()
+    ]
+    return _table(("field", "type", "default", "meaning"), rows)
+
+
+def _default(value: object, factory: object) -> str:
+    """A default as TOML writes it; nothing where there is none, or where it is to be without."""
+    if callable(factory):
+        return f"`{json.dumps(factory())}`"
+    return "must be given" if value is MISSING else "" if value is None or value in ("", ()) else f"`{_written(value)}`"
+
+
+def _written(value: object) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def _meanings(record: type) -> dict[str, str]:
+    """The texts below the fields of a record, by field, without the last full stop."""
+    (declared,) = ast.parse(inspect.getsource(record)).body
+    lines = declared.body if isinstance(declared, ast.ClassDef) else []
+    found: dict[str, str] = {}
+    for line, after in itertools.pairwise(lines):
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and isinstance(after, ast.Expr):
+            found[line.target.id] = " ".join(str(ast.literal_eval(after.value)).split()).replace("``", "`").removesuffix(".")
+    return found
+
+
+def _generators() -> Iterator[str]:
+    rows = []
+    for kind, options in generators.KINDS.items():
+        given = inspect.signature(GENERATORS[kind]).parameters
+        about = (inspect.getdoc(GENERATORS[kind]) or "").partition("\n")[0].replace("``", "`").removesuffix(".")
+        rows.append((f"`{kind}`", "", "", about))
+        for name, option in options.items():
+            default = given[name].default
+            said = "must be given" if option.required else "" if default is None else f"`{_written(default)}`".replace("Infinity", "inf")
+            rows.append((f"&nbsp;&nbsp;`{name}`", option.expected, said, ""))
+    return _table(("kind and options", "value", "default", "meaning"), rows)
+
+
+def _table(head: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    names = list(head)
+    yield f"| {' | '.join(names)} |"
+    yield "|" + "---|" * len(names)
+    yield from (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
