@@ -443,6 +443,9 @@ def _run(arguments: list[str] | None) -> int:
 
 def unforeseen(error: Exception) -> Unforeseen:
     """The sentence for what no other sentence foresaw: the file where there is one, else the place in the code."""
+    from replab import files
+
+    error = files.first_of(error) if isinstance(error, OSError) else error
     where = next((str(name) for name in (getattr(error, "filename2", None), getattr(error, "filename", None)) if name), "")
     if isinstance(error, OSError) and error.errno:
         hint = CURES.get(error.errno, f"{TRACEBACK}=1 says where it happened")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
+import shutil
 import stat
 import tomllib
 from collections.abc import Iterator
@@ -58,6 +60,15 @@ def walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
             yield name, entry
             if entry.is_dir(follow_symlinks=False):
                 waiting.append((f"{name}/", depth + 1))
+
+
+def first_of(error: OSError) -> OSError:
+    """``error``, or the first of those that ``shutil`` collects while it copies a tree: a full disk is one fault, not one for each file."""
+    if not isinstance(error, shutil.Error) or not error.args or not isinstance(error.args[0], list):
+        return error
+    _, target, said = error.args[0][0]
+    number = re.match(r"\[Errno (\d+)\]", str(said))
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(target)) if number else OSError(errno.EIO, str(said), str(target))
 
 
 def sha256_of(path: Path) -> str:

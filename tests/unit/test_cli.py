@@ -26,7 +26,7 @@ from rich.text import Text
 import replab as package
 from builders import cell as made_cell
 from replab import __version__, calling, ids, sealed
-from replab.cli import INTERRUPTED, main
+from replab.cli import INTERRUPTED, main, unforeseen
 from replab.commands import bench, common, explain, new
 from replab.commands.verify import check
 from replab.config.families import load_family
@@ -36,7 +36,7 @@ from replab.locks import lab_lock
 from replab.locks.uv_tool import find_uv
 from replab.store.store import Store, _header, encode
 from replab.visible import visible
-from replab.workflow import snakefile
+from replab.workflow import snakefile, steps
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -617,6 +617,31 @@ def test_what_nobody_foresaw_is_a_sentence_and_a_traceback_only_when_asked_for(
         main(["list"])
 
 
+def test_a_disk_that_is_full_while_a_tree_is_copied_is_one_fault(
+    lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Really full: the targets are links to a device that takes nothing. ``shutil`` tells each file, in one list."""
+    for folder in ("from", "to"):
+        (tmp_path / folder).mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "from" / name).write_text("x" * 9000)
+        (tmp_path / "to" / name).symlink_to("/dev/full")
+    with pytest.raises(shutil.Error) as caught:
+        shutil.copytree(tmp_path / "from", tmp_path / "to", dirs_exist_ok=True, copy_function=shutil.copyfile)
+    assert len(caught.value.args[0]) == 2
+    said = str(unforeseen(caught.value))
+    assert re.fullmatch(rf"{tmp_path}/to/[ab]: No space left on device\. Free some space", said)
+
+    def fail(*_: object) -> None:
+        raise caught.value
+
+    monkeypatch.setitem(steps.STEPS, "report", fail)
+    options = ["report", "--config", str(lab / "plan.json"), "--out", str(lab / "out")]
+    assert steps.main(options, {lab / "plan.json": common.open_lab()}) == StoreError.exit_code
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(rf"replab: {tmp_path}/to/[ab]: cannot be written or read: No space left on device\. .*", last)
+
+
 def test_a_full_disk_behind_the_output_is_a_sentence(lab: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([sys.executable, "-m", "replab.cli", "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
@@ -745,7 +770,7 @@ def test_no_number_of_jobs_means_all_or_none(capsys: pytest.CaptureFixture[str],
 def test_results_that_cannot_be_written_are_a_sentence(lab: Path) -> None:
     """As an ordinary user: root may write everywhere."""
     (lab / "results").mkdir(mode=0o555)
-    claim = "import os, sys\nfrom pathlib import Path\nfrom replab.workflow import snakefile\nfrom types import SimpleNamespace as S\nfrom replab.results_folder import ResultsFolder\nif os.getuid() == 0: os.setuid(65534)\nsnakefile.claim(S(results=ResultsFolder(Path('results'))))"
+    claim = "import os, sys\nfrom pathlib import Path\nfrom replab.workflow import snakefile, steps\nfrom types import SimpleNamespace as S\nfrom replab.results_folder import ResultsFolder\nif os.getuid() == 0: os.setuid(65534)\nsnakefile.claim(S(results=ResultsFolder(Path('results'))))"
     for folder in [lab, *lab.parents]:
         with contextlib.suppress(PermissionError):
             folder.chmod(folder.stat().st_mode | 0o055)

@@ -406,6 +406,29 @@ def test_a_place_for_results_that_leads_in_a_circle_is_named(root):
     assert faults(root, results="loop/x") == [f"config: results: {root}/loop/x: Too many levels of symbolic links. Name another place"]
 
 
+@pytest.mark.parametrize("name", ["results", "cache"])
+@pytest.mark.parametrize("path", [".", "..", "/", "experiments/.."])
+def test_what_is_made_lies_neither_on_the_lab_nor_around_it(root, name, path):
+    assert faults(root, **{name: path}) == [
+        f"config: {name}: {root / path} is the folder of the lab itself, or one around it. Name another place"
+    ]
+
+
+def test_a_folder_without_families_is_no_folder_of_experiments(root):
+    (root / "empty").mkdir()
+    made = "A family is a folder with an experiment.toml; 'replab new' makes one"
+    assert faults(root, experiments="empty") == [f"config: experiments: empty: there are no families in this folder. {made}"]
+    assert faults(root, experiments=[]) == ["config: experiments: names no folder. Say where families lie: experiments=FOLDER"]
+
+
+def test_a_blank_in_the_folder_of_experiments_is_part_of_its_name(root):
+    family(root)
+    (root / "experiments").rename(root / "my families")
+    assert [one.name for one in loading.load_lab({"experiments": "my families"}, root).families] == ["ops"]
+    (root / "others").mkdir()
+    assert [one.name for one in loading.load_lab({"experiments": "my families, others"}, root).families] == ["ops"]
+
+
 @pytest.mark.parametrize(
     "name", ["a b", "it's", 'say "x"', "$HOME", "a;id", "a&b", "100%", "a#b", "a?b", "$(touch pwned)", "`id`", "ü 数", "x" * 255]
 )

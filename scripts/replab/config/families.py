@@ -12,7 +12,7 @@ from replab.config.cases import FIELDS as CASE_FIELDS, CaseReader, load_generato
 from replab.config.faults import Faults
 from replab.config.generators import is_whole
 from replab.config.records import fields_of
-from replab.config.settings import folders, path_fault, words
+from replab.config.settings import DEFAULTS, folders, path_fault, words
 from replab.config.subjects import load_subjects
 from replab.errors import ConfigError, LabError
 from replab.model import IMPL_FILE, MODES, Case, Family
@@ -21,6 +21,7 @@ from replab.visible import shown
 
 FIELDS = (*fields_of(Family, made=("name", "folder")), "generators", "subjects", "defaults")
 """What a family may say: what its record holds, and what its cases have in common."""
+NEW = "A family is a folder with an experiment.toml; 'replab new' makes one"
 SHARDS = 1000
 """Jobs that judge one family: each starts a process and reads tables."""
 
@@ -33,7 +34,7 @@ def load_families(settings: Mapping[str, Any], root: Path, faults: Faults, *, ch
     except ConfigError as error:
         faults.found.append(error.within("config"))
         return ()
-    found: dict[str, Family] = {}
+    found, before = dict[str, Family](), len(faults.found)
     there: dict[str, Path] = {}
     for text in dict.fromkeys(places):
         if fault := path_fault(text):
@@ -52,6 +53,8 @@ def load_families(settings: Mapping[str, Any], root: Path, faults: Faults, *, ch
             if name in there:
                 faults.add(f"the family {shown(name)} exists twice", where=str(path), hint=f"The other is {there[name]}")
             there[name] = path
+    if not there and places != DEFAULTS["experiments"] and len(faults.found) == before:
+        faults.add("there are no families in this folder", where=f"config: experiments: {', '.join(places)}", hint=NEW)
     if not wanted:
         faults.add("no family is asked for", where="config: families", hint="Say all, or names of families")
     for name in sorted(there) if wanted == ["all"] else dict.fromkeys(wanted):

@@ -112,6 +112,12 @@ def folder_fault(path: Path) -> str:
     return "there is no such place"
 
 
+def around_fault(path: Path, root: Path) -> str:
+    """Why the lab cannot write all it makes into the folder ``path``: it must not lie among what the lab is made from, or around it."""
+    asked, own = path.resolve(), root.resolve()
+    return f"{path} is the folder of the lab itself, or one around it" if own.is_relative_to(asked) else ""
+
+
 def check(settings: Mapping[str, Any], root: Path, faults: Faults) -> None:
     """Note what is wrong with the settings that name neither environments nor variants nor experiments."""
     where = "config"
@@ -156,7 +162,7 @@ def _check_path(value: object, root: Path, where: str, faults: Faults, *, folder
     """A word that names a file, or a folder that is there or can be made."""
     if not isinstance(value, str) or not value:
         faults.add(f"must be a word, not {shown(value)}", where=where)
-    elif fault := path_fault(value) or (folder_fault(root / value) if folder else ""):
+    elif fault := path_fault(value) or ((folder_fault(root / value) or around_fault(root / value, root)) if folder else ""):
         faults.add(fault, where=where, hint="Name another place" if folder else "")
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from replab import __version__, ids, opening
+from replab import __version__, files, ids, opening
 from replab.errors import INTERRUPTED, EnvironmentUnavailable, LabError, StoreError
 from replab.freshness import jobs
 from replab.model import Environment, Family, Lab
@@ -327,7 +327,8 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOT
         print("replab: interrupted; finished cells are kept", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:  # a full disk, a folder that may not be written: nothing that the lab could mend
-        traceback.print_exc()
+        traceback.print_tb(error.__traceback__)
+        error = files.first_of(error)
         place = str(error.filename2 or error.filename or options.out)
         told = StoreError(f"cannot be written or read: {error.strerror or error}", where=place, hint=FREE_SPACE)
         print(f"replab: {told}", file=sys.stderr)
