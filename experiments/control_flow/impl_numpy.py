@@ -1,4 +1,7 @@
-"""The loops and branches in NumPy, whose control flow is Python's: there is one way to write each."""
+"""The loops and branches in NumPy, whose control flow is Python's: there is one way to write each.
+
+What is not here, NumPy runs as the reference has it.
+"""
 
 import numpy as np
 
@@ -22,10 +25,6 @@ def flag_autograph(flag, x, first, second):
     return x @ first if flag[0] else x @ second
 
 
-def threshold_branch(x, y):
-    return x + y if np.sum(x) > 1.0 else x - y
-
-
 def newton_native(a):
     x = a
     while np.sum((x * x * x - a) ** 2) > 0.01:
@@ -44,20 +43,6 @@ def newton_masked(a):
     return x
 
 
-def collatz_native(n, x):
-    count = int(n[0])
-    while count > 1:
-        if count % 2 == 0:
-            count, x = count // 2, 0.75 * np.sin(x) + 0.25
-        else:
-            count, x = 3 * count + 1, x + 0.25 * np.cos(x)
-    return x
-
-
-def collatz_autograph(n, x):
-    return collatz_native(n, x)
-
-
 def power_iteration(a, v):
     v = v / np.sqrt(np.sum(v * v))
     moved = 1.0
@@ -67,18 +52,6 @@ def power_iteration(a, v):
         moved = np.sum((w - v) ** 2)
         v = w
     return np.sum(v * (a @ v), keepdims=True), v
-
-
-def nested_native(x):
-    for _ in range(3):
-        x = 2.0 * x + 0.5
-        while np.sum(x * x) > 1.0:
-            x = 0.75 * np.sin(x)
-    return x
-
-
-def nested_autograph(x):
-    return nested_native(x)
 
 
 def early_exit_native(x):

@@ -282,6 +282,8 @@ class Family:
     certified by the job that judges."""
     shards: int = 0
     """How many jobs judge it; 0: as its number of cases says."""
+    reference_run: bool = False
+    """Whether NumPy runs the reference for all cases: it has no file of its own, and needs none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -83,7 +83,8 @@ def path_of(case: Case, inputs: dict[str, Any]) -> Counter[str]:
 def test_functions_and_arguments_are_the_same_in_all_files(file: str) -> None:
     explaining = {factor for case in CASES.values() for factor in case.factors}
     expected = {name: [one for one in names if one not in explaining] for name, names in signatures("reference.py").items()}
-    assert signatures(file) == expected
+    own = signatures(file)
+    assert ({**expected, **own} if file == IMPL_FILE["numpy"] else own) == expected  # NumPy runs the reference where it has no function
 
 
 def test_arguments_are_inputs_and_factors_in_call_order() -> None:

@@ -63,9 +63,9 @@ def test_functions_and_arguments_are_the_same_in_all_files(file: str) -> None:
     """Beside the factors that explain a difference: the reference alone takes those."""
     explaining = {case.function: set(case.factors) for case in CASES.values()}
     known = signatures(FOLDER / "reference.py")
-    assert signatures(FOLDER / file) == {
-        name: [argument for argument in arguments if argument not in explaining[name]] for name, arguments in known.items()
-    }
+    wanted = {name: [argument for argument in arguments if argument not in explaining[name]] for name, arguments in known.items()}
+    own = signatures(FOLDER / file)
+    assert ({**wanted, **own} if file == IMPL_FILE["numpy"] else own) == wanted  # NumPy runs the reference where it has no function
 
 
 def test_arguments_are_inputs_and_parameters_in_call_order() -> None:

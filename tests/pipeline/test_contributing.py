@@ -21,7 +21,7 @@ def lab(tmp_path: Path) -> Path:
     for name in ("containers", "config", "experiments"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     added = STEP.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
-    assert [Path(file).name for file, _ in added] == ["experiment.toml", "reference.py", "impl_numpy.py", "impl_tf.py", "impl_torch.py"]
+    assert [Path(file).name for file, _ in added] == ["experiment.toml", "reference.py", "impl_tf.py", "impl_torch.py"]
     for file, line in added:
         assert "\n" not in line
         text = (tmp_path / file).read_text(encoding="utf-8")
@@ -45,7 +45,7 @@ def replab(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_five_lines_make_an_operation(lab: Path) -> None:
+def test_four_lines_make_an_operation(lab: Path) -> None:
     listed = replab(lab, "list", "cases", "ops.tanhshrink*", "-e", "core")
     assert listed.returncode == 0, listed.stderr
     assert listed.stdout.splitlines()[1].startswith("ops.tanhshrink ")

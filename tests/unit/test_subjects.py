@@ -120,7 +120,10 @@ def test_what_is_planted_is_what_is_expected(planted: str, factor: str, value: o
             "cases.wrong: has a plant and a control: what is planted says already what is expected",
         ),
         ('wrong = { subject = "cell", reference = "_cel" }', "has no function '_cel'. The case 'wrong' of mine/experiment.toml needs it"),
-        ('missing = { subject = "cell" }', "has no function 'missing'. The case 'missing' of mine/experiment.toml needs it"),
+        (
+            'missing = { subject = "cell" }',
+            "has no function 'missing', nor has the reference. The case 'missing' of mine/experiment.toml needs it",
+        ),
     ],
 )
 def test_a_wrong_case_is_one_sentence(case: str, fault: str, tmp_path: Path) -> None:

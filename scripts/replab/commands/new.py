@@ -28,16 +28,10 @@ dtypes = ["float32", "float64"]
 softsign = { inputs = { x = "reals" }, derivatives = 1, elementwise = true }
 """,
     "reference.py": '''\
-"""The truth: each case once, in plain NumPy. The lab runs these functions with its own `np`: on balls, and on perturbed arrays."""
+"""The truth: each case once, in plain NumPy. The lab runs these functions with its own `np`: on balls, and on perturbed arrays.
 
-import numpy as np
-
-
-def softsign(x):
-    return x / (1 + np.abs(x))
-''',
-    "impl_numpy.py": '''\
-"""The cases in NumPy."""
+Environments of NumPy run them too. Where they should run something else, write `impl_numpy.py` with a function of the same name.
+"""
 
 import numpy as np
 

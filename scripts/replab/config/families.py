@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import files, ids
-from replab.config import functions
+from replab.config import functions, implementations
 from replab.config.cases import FIELDS as CASE_FIELDS, CaseReader, load_generators
 from replab.config.faults import Faults
 from replab.config.generators import is_whole
@@ -19,7 +19,7 @@ from replab.model import IMPL_FILE, MODES, Case, Family
 from replab.texts import nearest
 from replab.visible import shown
 
-FIELDS = (*fields_of(Family, made=("name", "folder")), "generators", "subjects", "defaults")
+FIELDS = (*fields_of(Family, made=("name", "folder", "reference_run")), "generators", "subjects", "defaults")
 """What a family may say: what its record holds, and what its cases have in common."""
 NEW = "A family is a folder with an experiment.toml; 'replab new' makes one"
 SHARDS = 1000
@@ -127,14 +127,15 @@ def load_family(path: Path, root: Path, faults: Faults, *, checked: bool = False
         variants=data.get("variants", False),
         light=data.get("light", False),
         shards=shards,
+        reference_run=implementations.is_reference_run(path.parent, cases),
     )
 
 
 def _check_functions(folder: Path, cases: Iterable[Case], place: str, faults: Faults) -> None:
-    """Every case needs its function in the reference and in each implementation file that exists."""
+    """Every case needs its function in the reference and in each implementation file that exists; NumPy can run that of the reference."""
     last_first = list(cases)[::-1]
-    of_reference = {case.function: case.name for case in last_first}
-    of_implementations = {case.implementation: case.name for case in last_first}
+    of_reference = {case.function: case for case in last_first}
+    of_implementations = {case.implementation: case for case in last_first}
     for file in ("reference.py", *IMPL_FILE.values()):
         path = folder / file
         if not files.is_there(path):
@@ -151,7 +152,11 @@ def _check_functions(folder: Path, cases: Iterable[Case], place: str, faults: Fa
             continue
         wanted = of_reference if file == "reference.py" else of_implementations
         for function in sorted(set(wanted) - there):
-            hint = f"The case {wanted[function]!r} of {place} needs it"
-            faults.add(f"has no function {function!r}", where=str(folder.name + "/" + file), hint=hint)
-    if not any(files.is_there(folder / file) for file in IMPL_FILE.values()):
-        faults.add(f"needs at least one of {', '.join(IMPL_FILE.values())} beside it", where=place)
+            why = ""
+            if file == IMPL_FILE["numpy"] and not (why := implementations.fault(folder, wanted[function])):
+                continue
+            hint = f"The case {wanted[function].name!r} of {place} needs it"
+            faults.add(f"has no function {function!r}{why and ', '}{why}", where=str(folder.name + "/" + file), hint=hint)
+    if not any(files.is_there(folder / file) for file in IMPL_FILE.values()) and not implementations.is_reference_run(folder, last_first):
+        *names, last = IMPL_FILE.values()
+        faults.add(f"needs {', '.join(names)} or {last} beside it: NumPy cannot run its reference", where=place)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +275,36 @@ def text(path: Path, function: str) -> str:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         parts.append("\n".join(lines[first - 1 : node.end_lineno]))
     return "\n\n".join(parts)
+
+
+def lines_of(path: Path, names: Iterable[str]) -> str:
+    """The file with nothing left but what some of its functions reach, each line at its place.
+
+    Raises ``ConfigError`` when one of them is not there.
+    """
+    lines = files.read_text(path, limit=files.CODE_LIMIT).splitlines()
+    kept: set[int] = set()
+    for node in {id(node): node for name in names for node in _slice(path, name, _stamp_of(path))}.values():
+        first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+        kept.update(range(first, (node.end_lineno or node.lineno) + 1))
+    return "".join(f"{line if number in kept else ''}\n" for number, line in enumerate(lines, 1))
+
+
+def modules(path: Path, function: str) -> set[str]:
+    """The packages that ``function`` and its helpers import anything of.
+
+    Raises ``ConfigError`` when the file has no such function.
+    """
+    found: set[str] = set()
+    for node in (inner for statement in _slice(path, function, _stamp_of(path)) for inner in ast.walk(statement)):
+        match node:
+            case ast.Import(names=aliases):
+                found.update(alias.name.partition(".")[0] for alias in aliases)
+            case ast.ImportFrom(module=str(module)):
+                found.add(module.partition(".")[0])
+            case _:
+                pass
+    return found
 
 
 def short_text(path: Path, function: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from replab import ids
-from replab.model import DTYPES, IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab, Variant
+from replab.model import DTYPES, FRAMEWORKS, IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab, Variant
 from replab.plan.alignment import is_partly_aligned
 
 EVERY_ORDER = 99
@@ -36,6 +36,11 @@ CASES_PER_SHARD = 64
 """Judging is split by case, so that all cores have work."""
 
 
+def runs_in(family: Family, framework: str) -> bool:
+    """Whether a framework has something to run of a family."""
+    return (family.folder / IMPL_FILE[framework]).is_file() or (framework == "numpy" and family.reference_run)
+
+
 class _Index:
     """What is asked of a lab again and again, looked up and not searched: planning stays linear in the number of batches."""
 
@@ -43,9 +48,7 @@ class _Index:
         self.lab = lab
         self.environments = {one.name: one for one in lab.environments}
         self.variants = {one.name: one for one in lab.variants}
-        self.families = {
-            framework: {one.name: one for one in lab.families if (one.folder / file).is_file()} for framework, file in IMPL_FILE.items()
-        }
+        self.families = {framework: {one.name: one for one in lab.families if runs_in(one, framework)} for framework in FRAMEWORKS}
         found = []
         for environment in lab.environments:
             there = self.families[environment.framework]

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replab.compare.metrics import widen
-from replab.config import functions
+from replab.config import functions, implementations
 from replab.contained import described
 from replab.errors import LabError, StoreError
 from replab.formats import FORMATS, round_to, spacing
-from replab.model import IMPL_FILE, Case, Family, Lab, Status, Verdict
+from replab.model import Case, Family, Lab, Status, Verdict
 from replab.plan.outputs import cotangent_name, output_names
 from replab.repro_scripts import redrawn_inputs
 from replab.store.rows import CellRow, ScriptRow
@@ -238,7 +238,7 @@ def _hex(value: float) -> str:
 def write(problem: Problem) -> str:
     """The script; raises ``Unfit`` when it would be longer than ``MOST_LINES``."""
     cell, case = problem.cell, problem.case
-    path = problem.family.folder / IMPL_FILE[cell.framework]
+    path = implementations.path_of(problem.family.folder, cell.framework, case.implementation)
     try:
         bodies = _bodies(path, case.implementation)
         needed = [line for line in functions.imports(path, case.implementation) if line not in _IMPORTS]

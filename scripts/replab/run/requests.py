@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from replab import ids, resources, texts
-from replab.config import functions
+from replab.config import functions, implementations
 from replab.contract.facts import Facts
 from replab.contract.request import SCHEMA, CellRequest, CotangentFile, InputFile, Request
 from replab.errors import LabError, StoreError, TruthError
-from replab.model import IMPL_FILE, Batch, Case, Cell, Environment, Family, Lab, Limits, Variant
+from replab.model import Batch, Case, Cell, Environment, Family, Lab, Limits, Variant
 from replab.plan import planning
 from replab.plan.outputs import bytes_of, cotangent_name, output_names
 from replab.plan.planning import REPEAT
+from replab.run.reference_slices import with_slices
 from replab.store.step_files import input_index
 
 LIMITS = Limits(seconds=120, memory_mb=6144)
@@ -156,7 +157,6 @@ def requests(
 
     ``built`` has ``identity``, ``platform`` and ``engine`` of the environment as it was found here.
     """
-    impl = family.folder / IMPL_FILE[environment.framework]
     common = {
         "schema": SCHEMA,
         "probe": probe_version(),
@@ -175,6 +175,7 @@ def requests(
         except TruthError as error:
             inputs, cotangents = [], []
             cell = cell if cell.left_out else replace(cell, left_out=error.problem)  # noqa: PLW2901 (the same cell, not run)
+        impl = implementations.path_of(family.folder, environment.framework, cell.case.implementation)
         request = CellRequest(
             key="",
             id=str(ids.cell_id(cell)),
@@ -227,7 +228,7 @@ def request(
     cells: Sequence[CellRequest],
     isolation: Mapping[str, Any] | None = None,
 ) -> Request:
-    """What one process is asked."""
+    """What one process is asked; what it runs of references is written below ``inputs``."""
     return Request(
         environment=environment.name,
         framework=environment.framework,
@@ -236,6 +237,6 @@ def request(
         threads=variant.threads,
         switches=dict(variant.switches.get(environment.framework, {})),
         device=device,
-        cells=cells,
+        cells=with_slices(cells, inputs),
         isolation=isolation,
     )

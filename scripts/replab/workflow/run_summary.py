@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from replab import __version__, texts
-from replab.config import functions
+from replab.config import functions, implementations
 from replab.errors import LabError
-from replab.model import IMPL_FILE, Case, Family, Lab, is_as_expected
+from replab.model import FRAMEWORKS, Case, Family, Lab, is_as_expected
 from replab.plan import planning
 from replab.store.step_files import environment_facts, manifest_of
 
@@ -56,8 +56,11 @@ def _fit(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sources(family: Family, case: Case) -> dict[str, str]:
-    implementations = {side: (family.folder / file, case.implementation) for side, file in IMPL_FILE.items()}
-    sides = {"reference": (family.folder / "reference.py", case.function), **implementations}
+    sides = {"reference": (family.folder / "reference.py", case.function)} | {
+        side: (implementations.path_of(family.folder, side, case.implementation), case.implementation)
+        for side in FRAMEWORKS
+        if planning.runs_in(family, side)
+    }
     return {side: _source(path, function) for side, (path, function) in sides.items() if path.is_file()}
 
 

@@ -20,14 +20,14 @@ from types import FrameType
 from typing import IO, Any
 
 from replab import ids, opening
-from replab.config import settings as settings_file
+from replab.config import implementations as family_files, settings as settings_file
 from replab.defaults import atlas
 from replab.engines.installed import RUN
 from replab.errors import INTERRUPTED, ConfigError, LabError, StoreError
 from replab.freshness import code, jobs
 from replab.freshness.jobs import APPTAINER, IMAGE_ENGINES
 from replab.locks import pins
-from replab.model import IMPL_FILE, Batch, Family, Lab
+from replab.model import Batch, Family, Lab
 from replab.plan import planning
 from replab.publish import versions
 from replab.run.batch import HELD
@@ -387,7 +387,8 @@ def demand_deployment(lab: Lab, workflow: Any) -> None:
 def implementations(lab: Lab, batch: Batch) -> list[str]:
     """The implementation files of a batch, as paths below the root where possible."""
     environment, families, _ = planning.parts(lab, batch)
-    return [relative(lab, family.folder / IMPL_FILE[environment.framework]) for family in families]
+    framework = environment.framework
+    return [relative(lab, path) for family in families for path in family_files.paths(family.folder, family.cases, framework)]
 
 
 def indices(lab: Lab, batch: Batch) -> list[str]:
