@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from packaging.specifiers import SpecifierSet
 
@@ -326,6 +326,9 @@ class Limits:
     memory_mb: int
 
 
+Noun = TypeVar("Noun", Environment, Family, Variant)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lab:
     """The whole configuration, checked."""
@@ -348,6 +351,33 @@ class Lab:
     """Another lock of base images than ``containers/bases.lock``."""
     builder: str = "docker"
     """What builds images: ``docker`` or ``podman``."""
+
+    def environment(self, name: str) -> Environment:
+        """The selected environment of that name. Raises ``LookupError`` when there is none, as those below do."""
+        return _named(self.environments, name)
+
+    def family(self, name: str) -> Family:
+        """The selected family of that name."""
+        return _named(self.families, name)
+
+    def variant(self, name: str) -> Variant:
+        """The selected variant of that name."""
+        return _named(self.variants, name)
+
+    def build_at(self, place: str) -> tuple[Environment, str]:
+        """The environment and the device that a place, such as ``torch-2.13@cuda``, means."""
+        for environment in self.environments:
+            for device in environment.devices:
+                if environment.place(device) == place:
+                    return environment, device
+        raise LookupError(place)
+
+
+def _named(nouns: Sequence[Noun], name: str) -> Noun:
+    for noun in nouns:
+        if noun.name == name:
+            return noun
+    raise LookupError(name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

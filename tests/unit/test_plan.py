@@ -293,3 +293,13 @@ def test_what_can_be_listed_and_run_singly_is_what_the_batches_run_on_every_devi
     assert [str(ids.cell_id(cell)) for cell in planned(one, "ops.exp@torch-2.13:*:default:cuda")] == [
         name for name in names if name.endswith(":cuda")
     ]
+
+
+def test_a_lab_is_asked_for_its_parts_by_name(folder):
+    both = dataclasses.replace(TORCH, devices=("cpu", "cuda"))
+    one = lab(folder, [family(folder, [case("exp")])], [NUMPY, both], ("default", "repeat"))
+    assert (one.environment("torch-2.13"), one.family("ops"), one.variant("repeat")) == (both, one.families[0], Variant(name="repeat"))
+    assert one.build_at("torch-2.13") == (both, "cpu") and one.build_at("torch-2.13@cuda") == (both, "cuda")
+    for ask in (one.environment, one.family, one.variant, one.build_at):
+        with pytest.raises(LookupError, match=r"numpy-2\.5@cuda"):
+            ask("numpy-2.5@cuda")

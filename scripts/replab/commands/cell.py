@@ -11,7 +11,7 @@ from typing import Any
 
 from replab import ids
 from replab.commands.cell_results import FAILED, Asked, tell
-from replab.commands.common import doing, environment_of, nothing_matches, planned
+from replab.commands.common import doing, nothing_matches, planned
 from replab.engines.registry import get_engine
 from replab.errors import CellsFailed, EnvironmentUnavailable, StoreError
 from replab.freshness import jobs
@@ -111,7 +111,7 @@ def _known(lab: Lab, name: str, *places: Path) -> dict[str, Any] | None:
     """What was found before in this very environment on this very machine."""
     engine = get_engine(lab.engine)
     try:
-        built = engine.build(environment_of(lab, name), lab.cache, lambda _: None)
+        built = engine.build(lab.environment(name), lab.cache, lambda _: None)
     except EnvironmentUnavailable:
         return None  # who observes it says so
     asked: dict[str, Any] = {"status": Status.OK, "identity": built.identity, "platform": engine.platform(built), "engine": lab.engine}

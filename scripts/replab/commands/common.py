@@ -19,7 +19,7 @@ from rich.text import Text
 from replab import calling, ids, opening, texts
 from replab.config import settings as settings_file
 from replab.errors import ConfigError
-from replab.model import Cell, Environment, Lab
+from replab.model import Cell, Lab
 from replab.plan import planning
 from replab.publish.errors import NotTrusted
 from replab.visible import shown, visible
@@ -86,11 +86,6 @@ def agreement(*, trust: bool) -> Callable[[str], None]:
             raise NotTrusted("not taken", where=question)
 
     return ask
-
-
-def environment_of(lab: Lab, name: str) -> Environment:
-    """The selected environment called ``name``."""
-    return next(environment for environment in lab.environments if environment.name == name)
 
 
 def planned(lab: Lab, pattern: str = "*") -> list[Cell]:

@@ -151,7 +151,7 @@ def terms(lab: Lab, step: str, name: str = "") -> str:
         case "claims":
             found = {"limits": asdict(lab.limits)}
         case "batch":
-            variant = next(one for one in lab.variants if one.name == ids.parse_batch_id(name).variant)
+            variant = lab.variant(ids.parse_batch_id(name).variant)
             found = {"coverage": lab.coverage, "engine": lab.engine, "variant": asdict(variant)}
         case "tables":
             found = {"coverage": lab.coverage, "points": lab.points, "engine": lab.engine, "variants": [one.name for one in lab.variants]}

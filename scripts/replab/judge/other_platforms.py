@@ -181,7 +181,7 @@ def _judged(
         if (case := _case(entry.id)) in wanted:
             families[case[0]].append(entry)
     for name, entries in sorted(families.items()):
-        family = next(one for one in lab.families if one.name == name)
+        family = lab.family(name)
         for row in Judge(lab, family, {environment: facts}).judged(entries):
             if row.id in other:
                 status, hashes = other[row.id]

@@ -54,7 +54,7 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
     lab = _restrict(lab, {row["id"] for row in chosen})
     environments: dict[str, Facts] = {}
     places = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(row["id"]) for row in chosen)}
-    names = {place: next(one for one in lab.environments if one.name == place[0]).place(place[1]) for place in sorted(places)}
+    names = {place: lab.environment(place[0]).place(place[1]) for place in sorted(places)}
     if lab.engine == "apptainer":
         problem = "Snakemake starts the cells inside of Apptainer, and a replay does without Snakemake"
         raise LabError(problem, hint="Replay with --engine docker, podman or uv")
@@ -91,7 +91,7 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _verified(lab: Lab, place: str) -> None:
     """Of an environment that was built before, every byte is read: one that is not as it was is built anew."""
-    environment, device = next((one, device) for one in lab.environments for device in one.devices if one.place(device) == place)
+    environment, device = lab.build_at(place)
     if faults := get_engine(lab.engine).verify(environment, lab.cache, device):
         _say(f"{place} is not as it was built: {some(faults)}")
 

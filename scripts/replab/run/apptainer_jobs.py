@@ -41,10 +41,10 @@ def _parts(lab: Lab, job: str) -> tuple[Environment, Variant]:
     """The environment and variant of a job."""
     for kind in (OBSERVE, DEFAULTS):
         if job.startswith(kind):
-            return next(one for one in lab.environments if one.name == job.removeprefix(kind)), _DEFAULT
+            return lab.environment(job.removeprefix(kind)), _DEFAULT
     batch = ids.parse_batch_id(job)
-    environment = next(one for one in lab.environments if one.name == batch.environment)
-    return environment, next(one for one in lab.variants if one.name == batch.variant)
+    environment = lab.environment(batch.environment)
+    return environment, lab.variant(batch.variant)
 
 
 def request_file(lab: Lab, job: str) -> Path:

@@ -336,7 +336,7 @@ def facts_file(lab: Lab, batch: Batch) -> str:
 
 def place_of(lab: Lab, batch: Batch) -> str:
     """The name of a batch's environment on its device."""
-    return next(one for one in lab.environments if one.name == batch.environment).place(batch.device)
+    return lab.environment(batch.environment).place(batch.device)
 
 
 def image_notes(lab: Lab, environment: str) -> list[str]:

@@ -41,7 +41,7 @@ def step_environment(lab: Lab, options: argparse.Namespace) -> None:
     from replab.run.observe import observe  # noqa: PLC0415
     from replab.store import platforms  # noqa: PLC0415 (each step imports what it needs: starts count)
 
-    environment, device = _environment(lab, options.name)
+    environment, device = lab.build_at(options.name)
     asked = {key: (list(value) if isinstance(value, tuple) else value) for key, value in asdict(environment).items() if key != "folder"}
     facts: dict[str, Any] = {"name": environment.name, "asked": asked, "status": "ok", "reason": "", "engine": lab.engine, "device": device}
     begin = time.monotonic()
@@ -75,11 +75,6 @@ def step_environment(lab: Lab, options: argparse.Namespace) -> None:
     _write_json(options.out, facts)
 
 
-def _environment(lab: Lab, place: str) -> tuple[Environment, str]:
-    """The environment and the device that ``Environment.place`` names."""
-    return next((one, device) for one in lab.environments for device in one.devices if one.place(device) == place)
-
-
 def _unusable(environment: Environment) -> str:
     """Why an environment cannot compute on a GPU of this machine; empty when it can."""
     from replab.config.gpu_support import gpu_refusal  # noqa: PLC0415
@@ -96,7 +91,7 @@ def step_defaults(lab: Lab, options: argparse.Namespace) -> None:
     from replab.engines.registry import get_engine  # noqa: PLC0415
     from replab.store.step_files import environment_facts  # noqa: PLC0415
 
-    environment = next(one for one in lab.environments if one.name == options.name)
+    environment = lab.environment(options.name)
     answer: dict[str, Any] = {}
     if environment_facts(lab, environment.name).ok and lab.engine == "apptainer":
         from replab.run import apptainer_jobs  # noqa: PLC0415
@@ -113,7 +108,7 @@ def step_image(lab: Lab, options: argparse.Namespace) -> None:
     """Build the container image of one environment, look at it from inside, and note which one it is."""
     from replab.images import build_image, check  # noqa: PLC0415
 
-    environment, device = _environment(lab, options.name)
+    environment, device = lab.build_at(options.name)
     image = build_image(environment, lab.root, lab.cache, lab.builder, lambda line: print(line, flush=True), lab.bases, device)
     check.demand(environment, image, lab.builder)
     _write_json(options.out, asdict(image))
@@ -130,7 +125,7 @@ def step_sif(lab: Lab, options: argparse.Namespace) -> None:
     """Make the file that Apptainer enters from the image that was built (engine apptainer)."""
     from replab.engines.sif import convert  # noqa: PLC0415
 
-    environment, device = _environment(lab, options.name)
+    environment, device = lab.build_at(options.name)
     convert(environment, lab.cache, lab.builder, options.out, device)
 
 
@@ -138,7 +133,7 @@ def step_inputs(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
     """Make the input bytes of one family."""
     from replab.run.requests import write_inputs  # noqa: PLC0415
 
-    family = next(one for one in lab.families if one.name == options.name)
+    family = lab.family(options.name)
     data = lab.results.input_data
     index = write_inputs(family, lab.points, data, limits=lab.limits)
     _write_json(options.out, index)
@@ -162,7 +157,7 @@ def step_truth(lab: Lab, options: argparse.Namespace) -> None:
     from replab.store.step_files import input_index  # noqa: PLC0415
     from replab.truth.cache import Truths, wanted  # noqa: PLC0415
 
-    family = next(one for one in lab.families if one.name == options.name)
+    family = lab.family(options.name)
     truths = Truths(lab.results.store, lab.results.input_data)
     index = input_index(lab, family.name)
     cells = list(wanted(planning.shard_cases(family, options.shard), lab.coverage))
@@ -191,7 +186,7 @@ def step_judge(lab: Lab, options: argparse.Namespace) -> None:
     from replab.progress import Progress  # noqa: PLC0415
     from replab.store.rows import JUDGED  # noqa: PLC0415
 
-    family = next(one for one in lab.families if one.name == options.name)
+    family = lab.family(options.name)
     cases = planning.shard_cases(family, options.shard)
     shown = lab.results.progress(f"judge--{family.name}--{options.shard}")
     progress = Progress(shown, f"verdicts of {family.name}", total=len(cases))
