@@ -24,8 +24,8 @@ rule ask:
     input:
         lambda wildcards: lab_workflow.asked_from(LAB, wildcards.job),
         probe=PROBE,
-        policy="containers/policy.toml",
-        code=["scripts/replab/run/apptainer_jobs.py", "scripts/replab/engines/apptainer.py"],
+        policy=POLICY,
+        code=lab_workflow.asking_code(LAB),
     output:
         f"{RESULTS}/inside/{{job}}.json",
     log:
@@ -44,7 +44,7 @@ rule inside:
     input:
         request=f"{RESULTS}/inside/{{job}}.json",
         image=lambda wildcards: lab_workflow.sif(LAB, wildcards.job),
-        code="scripts/sandbox/apptainer/supervisor.py",
+        code=lab_workflow.own(LAB, "scripts/sandbox/apptainer/supervisor.py"),
     output:
         f"{RESULTS}/inside/{{job}}.done.json",
     log:

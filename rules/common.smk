@@ -14,7 +14,11 @@ STEP = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(LAB.root / 'script
 REPORT = lab_workflow.relative(LAB, LAB.results.report)
 ENVIRONMENTS = [one.name for one in LAB.environments]
 FAMILIES = {one.name: one for one in LAB.families}
-BASES = ["containers/bases.toml", lab_workflow.relative(LAB, LAB.bases) if LAB.bases else "containers/bases.lock"]
+BASES = [
+    lab_workflow.own(LAB, "containers/bases.toml"),
+    lab_workflow.relative(LAB, LAB.bases) if LAB.bases else lab_workflow.own(LAB, "containers/bases.lock"),
+]
+POLICY = lab_workflow.own(LAB, "containers/policy.toml")
 ASKS = resources.Asks(LAB)
 PROBE = sorted(str(path) for path in (LAB.root / "scripts/sandbox/probe").glob("*.py"))
 
@@ -45,6 +49,9 @@ onstart:
 
 onerror:
     lab_workflow.end_interrupted()
+
+
+lab_workflow.keep_handlers(workflow, onstart, onerror)
 
 
 if lab_workflow.is_main_process() and not lab_workflow.is_dry_run():

@@ -1,11 +1,11 @@
 rule environment:
     """Build one environment from its lock and observe it from inside."""
     input:
-        toml=lambda wildcards: f"containers/{wildcards.environment.partition('@')[0]}/env.toml",
+        toml=lambda wildcards: lab_workflow.environment_file(LAB, wildcards.environment),
         lock=lambda wildcards: lab_workflow.lock_file(LAB, wildcards.environment),
         probe=PROBE,
         image=lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment),
-        policy="containers/policy.toml",
+        policy=POLICY,
         inside=lambda wildcards: lab_workflow.inside_done(LAB, f"observe--{wildcards.environment}"),
     output:
         f"{RESULTS}/environments/{{environment}}.json",
@@ -34,7 +34,7 @@ rule defaults:
         image=ancient(lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment)),
         atlas="experiments/defaults/atlas.toml",
         inside=lambda wildcards: lab_workflow.inside_done(LAB, f"defaults--{wildcards.environment}"),
-        code=[*lab_workflow.code_of(LAB, "defaults"), "scripts/sandbox/atlas/introspect.py"],
+        code=[*lab_workflow.code_of(LAB, "defaults"), lab_workflow.own(LAB, "scripts/sandbox/atlas/introspect.py")],
     output:
         f"{RESULTS}/defaults/{{environment}}.json",
     log:

@@ -7,9 +7,9 @@ rule images:
 rule image:
     """Build one image from its base, its lock and the recipe, and look at it from inside."""
     input:
-        toml=lambda wildcards: f"containers/{wildcards.environment.partition('@')[0]}/env.toml",
+        toml=lambda wildcards: lab_workflow.environment_file(LAB, wildcards.environment),
         lock=lambda wildcards: lab_workflow.lock_file(LAB, wildcards.environment),
-        recipe="containers/Dockerfile",
+        recipe=lab_workflow.own(LAB, "containers/Dockerfile"),
         bases=BASES,
     output:
         f"{RESULTS}/images/{{environment}}.json",

@@ -187,6 +187,18 @@ def new(
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(parser=_path, metavar="FOLDER", help="Where to work: a new or empty folder.")],
+    family: Annotated[str, typer.Option(help="The name of the first family of experiments.")] = "first",
+) -> None:
+    """Write a folder to work in: settings, a Snakefile that uses this lab's rules, and a family with one case."""
+    from replab.commands import init as command
+
+    made = command.run(folder, family)
+    _say(f"wrote {made}/; go there and run: {calling.program('snakemake')} --cores all")
+
+
+@app.command()
 def pin(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[ENVIRONMENT|GROUP|bases|lab]...", help="What to pin; all by default.")

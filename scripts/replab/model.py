@@ -334,6 +334,9 @@ class Lab:
     """The whole configuration, checked."""
 
     root: Path
+    """Where the lab's own files lie: a checkout, or the data of an installed package."""
+    folder: Path
+    """Where its user works: what paths of the settings are relative to. In a checkout the same."""
     results: ResultsFolder
     cache: Path
     engine: str

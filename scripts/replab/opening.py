@@ -7,17 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from replab import resources
 from replab.config.loading import load_lab
 from replab.config.settings import DEFAULTS
 from replab.engines.gpus import gpus
 from replab.model import Lab
 
 
-def open_lab(settings: Mapping[str, Any], root: Path, *, checked: bool = False) -> Lab:
-    """The lab that the settings and the files below ``root`` mean on this machine.
+def open_lab(settings: Mapping[str, Any], folder: Path, root: Path | None = None, *, checked: bool = False) -> Lab:
+    """The lab that the settings mean for somebody who works in ``folder`` on this machine; ``root``: another lab's own files than its.
 
     ``checked``: as for ``load_lab``, which says everything of what is written and nothing of the machine. Raises ``ConfigErrors``.
     """
-    lab = load_lab(settings, root, checked=checked)
+    lab = load_lab(settings, root or resources.root_for(folder), folder, checked=checked)
     automatic = settings.get("devices", DEFAULTS["devices"]) == "auto"
     return replace(lab, cuda=bool(gpus())) if automatic else lab

@@ -10,5 +10,12 @@ INSTALLED = PACKAGE / "checkout"
 ROOT = INSTALLED if INSTALLED.is_dir() else PACKAGE.parents[1]
 SCRIPTS = PACKAGE.parent
 """Where this package lies."""
+SNAKEFILE = ROOT / "Snakefile"
+"""The workflow, for Snakemake's ``module``."""
 SANDBOX = ROOT / "scripts" / "sandbox"
 """What runs inside of environments, each folder by itself."""
+
+
+def root_for(folder: Path) -> Path:
+    """Where the lab's own files lie for somebody who works in ``folder``: there, if it is a checkout or the copy of one."""
+    return folder if (folder / "rules" / "common.smk").is_file() else ROOT

@@ -47,6 +47,7 @@ def folder(tmp_path):
 def lab(folder, families, environments, variants=("default",)):
     return Lab(
         root=folder,
+        folder=folder,
         results=ResultsFolder(folder / "results"),
         cache=folder / "cache",
         engine="uv",

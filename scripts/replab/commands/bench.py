@@ -162,13 +162,14 @@ def _arrays(elements: int) -> Iterator[tuple[Path, Path]]:
 
 def _torch_python(root: Path) -> str:
     """The interpreter of the newest PyTorch environment, built if it is not there yet; else a text that says why there is none."""
+    from replab import resources
     from replab.config import environments, settings as settings_file
     from replab.engines.registry import get_engine
     from replab.errors import LabError
 
     try:
         cache = settings_file.read_config(root / "config" / "config.yaml").get("cache", settings_file.DEFAULTS["cache"])
-        known = [one for one in environments.load_environments(root / "containers") if one.framework == "torch"]
+        known = [one for one in environments.load_environments(resources.root_for(root) / "containers") if one.framework == "torch"]
         newest = max(known, key=lambda one: one.order)
         return str(get_engine("uv").build(newest, root / cache, lambda line: print(f"  {line}", flush=True)).python)
     except (LabError, ValueError) as error:

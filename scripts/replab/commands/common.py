@@ -25,6 +25,7 @@ from replab.publish.errors import NotTrusted
 from replab.visible import shown, visible
 
 CONFIG = Path("config") / "config.yaml"
+"""The settings of a checkout, and of a folder that ``replab init`` made."""
 INTERVAL = 5.0
 """Seconds between two lines that say what a command is at."""
 WIDE = 220
@@ -32,7 +33,7 @@ WIDE = 220
 
 
 def open_lab(environments: str | None = None, families: str | None = None, settings: Sequence[str] = (), root: Path | None = None) -> Lab:
-    """The configuration of the repository at ``root`` (default: here), changed by the options of a command.
+    """The configuration of the folder ``root`` (default: here), changed by the options of a command.
 
     Raises ``ConfigErrors`` or ``ConfigError``.
     """

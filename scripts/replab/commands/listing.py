@@ -57,7 +57,7 @@ def _environments(lab: Lab) -> None:
     selected = {environment.name for environment in lab.environments}
     rows = [
         ("*" if e.name in selected else "", e.name, e.framework, e.version, e.python, " ".join(e.modes), " ".join(e.groups))
-        for e in environments.load_environments(lab.root / "containers")
+        for e in environments.load_environments(*environments.folders_of(lab.root, lab.folder))
     ]
     show(rows, ("", "environment", "framework", "version", "Python", "modes", "groups"))
     console().print("* is selected; choose with --environments NAME,GROUP,…")
@@ -65,7 +65,9 @@ def _environments(lab: Lab) -> None:
 
 def _families(lab: Lab) -> None:
     cells = Counter(cell.case.family for cell in planned(lab))
-    rows = [(family.name, len(family.cases), cells[family.name], _short(family.folder, lab.root), family.title) for family in lab.families]
+    rows = [
+        (family.name, len(family.cases), cells[family.name], _short(family.folder, lab.folder), family.title) for family in lab.families
+    ]
     show(rows, ("family", "cases", "cells", "folder", "title"), right=("cases", "cells"))
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
+from replab import resources
 from replab.commands.common import console
 from replab.config import environments
 from replab.errors import LabError, PinError
@@ -18,14 +19,22 @@ BASES = "bases"
 """The name of the base images: their lock is ``containers/bases.lock``."""
 
 
-def run(names: Sequence[str], root: Path, *, check: bool) -> None:
-    """Pin (or check) what is named: environments, groups, the base images, the lab itself; all of it by default. Raises ``PinError``."""
-    known = environments.load_environments(root / "containers")
-    groups = environments.load_groups(root / "containers")
+def run(names: Sequence[str], folder: Path, *, check: bool) -> None:
+    """Pin (or check) what is named: environments, groups, the base images, the lab itself; all of it by default. Raises ``PinError``.
+
+    In the folder of a user of an installed lab, all of it is what that folder asks for: what belongs to the lab was pinned with it.
+    """
+    root = resources.root_for(folder)
+    there = environments.folders_of(root, folder)
+    known, groups = environments.load_environments(*there), environments.load_groups(*there)
     wanted = [name for name in names if name not in (LAB, BASES)]
-    chosen = environments.select(known, groups, wanted) if wanted else () if names else known
-    own = lab_lock.LOCKS if LAB in names or not names else ()
-    images = BASES in names or not names
+    ours = [environment for environment in known if folder == root or not environment.folder.is_relative_to(root)]
+    chosen = environments.select(known, groups, wanted) if wanted else () if names else ours
+    own = lab_lock.LOCKS if LAB in names or (not names and folder == root) else ()
+    images = BASES in names or (not names and folder == root)
+    if not check and folder != root and (own or images or any(environment not in ours for environment in chosen)):
+        hint = "Copy the folder of the environment to containers/NAME here"
+        raise PinError("belongs to the installed lab, and is not pinned here", where=" ".join(names), hint=hint)
     locks = [(environment, device) for environment in chosen for device in pins.locked_devices(environment)]
     if check:
         problems = [problem for environment, device in locks for problem in pins.check(environment, device)]
@@ -40,7 +49,7 @@ def run(names: Sequence[str], root: Path, *, check: bool) -> None:
     failed: list[LabError] = []
     for environment, device in locks:
         try:
-            console().print(f"wrote {pins.pin(environment, device).relative_to(root)}")
+            console().print(f"wrote {pins.pin(environment, device).relative_to(folder)}")
         except PinError as error:
             failed.append(error)
     if images:

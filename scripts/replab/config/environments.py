@@ -36,32 +36,43 @@ _CUDA_REQUIRED = ("architectures", "driver")
 _CUDA_OPTIONAL = ("ptx", "base", "requirements")
 
 
-def load_environments(containers: Path) -> tuple[Environment, ...]:
-    """Every environment under ``containers``, by framework and then oldest first.
+def folders_of(root: Path, folder: Path) -> tuple[Path, ...]:
+    """Where environments are asked for: by the lab itself, and by its user beside it."""
+    own = folder / "containers"
+    return (root / "containers", own) if folder != root and own.is_dir() else (root / "containers",)
+
+
+def load_environments(*containers: Path) -> tuple[Environment, ...]:
+    """Every environment under the folders ``containers``, by framework and then oldest first; groups are those of the first folder.
 
     Raises ``ConfigErrors`` with every fault of every file.
     """
     faults: list[LabError] = []
     try:
-        found = [_environment(file, faults) for file in files.named(containers, "env.toml")]
+        found = [_environment(file, faults) for folder in containers for file in files.named(folder, "env.toml")]
     except OSError:
         found = []
     environments = sorted((e for e in found if e is not None), key=lambda e: (FRAMEWORKS.index(e.framework), e.order, e.name))
     if not found:
-        faults.append(ConfigError("no environment is defined", where=str(containers), hint="Expected containers/NAME/env.toml"))
+        faults.append(ConfigError("no environment is defined", where=str(containers[0]), hint="Expected containers/NAME/env.toml"))
     for older, newer in itertools.pairwise(environments):
         if (older.framework, older.order) == (newer.framework, newer.order):
             taken = f"{newer.order} is taken by {older.name} already"
             faults.append(ConfigError(taken, where=f"{_where(newer.folder / 'env.toml')}: order", hint="Give each version its own place"))
-    groups = _groups(containers, environments, faults, complete=not faults)
+    names = [environment.name for environment in environments]
+    faults += [
+        ConfigError(f"the environment {name!r} exists twice", where=str(containers[-1] / name), hint="Give yours another name")
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    groups = _groups(containers[0], environments, faults, complete=not faults)
     if faults:
         raise ConfigErrors(faults)
     return tuple(replace(e, groups=tuple(sorted(name for name, members in groups.items() if e.name in members))) for e in environments)
 
 
-def load_groups(containers: Path) -> Mapping[str, tuple[str, ...]]:
+def load_groups(*containers: Path) -> Mapping[str, tuple[str, ...]]:
     """The environment names of each group, in the order of ``load_environments``; raises ``ConfigErrors`` like it."""
-    environments = load_environments(containers)
+    environments = load_environments(*containers)
     names = sorted({group for environment in environments for group in environment.groups})
     return {name: tuple(e.name for e in environments if name in e.groups) for name in names}
 

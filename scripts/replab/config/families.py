@@ -12,7 +12,7 @@ from replab.config.cases import FIELDS as CASE_FIELDS, CaseReader, load_generato
 from replab.config.faults import Faults
 from replab.config.generators import is_whole
 from replab.config.records import fields_of
-from replab.config.settings import DEFAULTS, folders, path_fault, words
+from replab.config.settings import BUILT_IN, DEFAULTS, folders, path_fault, words
 from replab.config.subjects import load_subjects
 from replab.errors import ConfigError, LabError
 from replab.model import IMPL_FILE, MODES, Case, Family
@@ -26,8 +26,8 @@ SHARDS = 1000
 """Jobs that judge one family: each starts a process and reads tables."""
 
 
-def load_families(settings: Mapping[str, Any], root: Path, faults: Faults, *, checked: bool) -> tuple[Family, ...]:
-    """The families that the settings name, of their folders of experiments, sorted by name."""
+def load_families(settings: Mapping[str, Any], root: Path, folder: Path, faults: Faults, *, checked: bool) -> tuple[Family, ...]:
+    """The families that the settings name, of folders of experiments below ``folder`` or those of ``root``, sorted by name."""
     try:
         places = folders(settings["experiments"])
         wanted = words(settings["families"])
@@ -40,13 +40,14 @@ def load_families(settings: Mapping[str, Any], root: Path, faults: Faults, *, ch
         if fault := path_fault(text):
             faults.add(fault, where=f"config: experiments: {text}")
             continue
+        home = root / "experiments" if text == BUILT_IN else folder / text
         try:
-            paths = files.named(root / text, "experiment.toml") if (root / text).is_dir() else None
+            paths = files.named(home, "experiment.toml") if home.is_dir() else None
         except OSError as error:
-            faults.add(f"cannot be read: {error.strerror}", where=str(root / text))
+            faults.add(f"cannot be read: {error.strerror}", where=str(home))
             continue
         if paths is None:
-            faults.add("is not a folder of experiments", where=str(root / text), hint="Mend `experiments` in the configuration")
+            faults.add("is not a folder of experiments", where=str(home), hint="Mend `experiments` in the configuration")
             continue
         for path in paths:
             name = path.parent.name
@@ -60,7 +61,7 @@ def load_families(settings: Mapping[str, Any], root: Path, faults: Faults, *, ch
     for name in sorted(there) if wanted == ["all"] else dict.fromkeys(wanted):
         if name not in there:
             faults.add(f"there is no family {shown(name)}", where="config: families", hint=nearest(name, there))
-        elif (family := load_family(there[name], root, faults, checked=checked)) is not None:
+        elif (family := load_family(there[name], folder, faults, checked=checked)) is not None:
             found[name] = family
     return tuple(found[name] for name in sorted(found))
 

@@ -19,38 +19,42 @@ from replab.texts import nearest
 from replab.visible import shown
 
 
-def load_lab(config: Mapping[str, Any], root: Path, *, checked: bool = False) -> Lab:
+def load_lab(config: Mapping[str, Any], root: Path, folder: Path | None = None, *, checked: bool = False) -> Lab:
     """The whole configuration: settings, environments, experiments; ``open_lab`` adds what the machine has.
 
+    ``root`` holds the lab's own files, ``folder`` is where its user works: what paths of the settings are relative to (default: ``root``).
     ``checked``: the workflow that starts a job has looked for every case's functions already; files that the job does not need stay closed.
 
     Raises ``ConfigErrors`` with every fault found.
     """
+    folder = root if folder is None else folder
     faults = Faults()
     settings: dict[str, Any] = {**DEFAULTS, **config}
     place = "config"
     for key in settings.keys() - DEFAULTS.keys():
         faults.add(f"unknown key {shown(key)}", where=place, hint=nearest(key, DEFAULTS))
     faults.found.sort(key=str)
-    if fault := path_fault(str(root)):
-        faults.add(fault, where=f"the folder {root}")
-        faults.raise_all()
+    for given in dict.fromkeys((root, folder)):
+        if fault := path_fault(str(given)):
+            faults.add(fault, where=f"the folder {given}")
+            faults.raise_all()
     chosen: tuple[Environment, ...] = ()
     try:
-        known = environments.load_environments(root / "containers")
-        chosen = environments.select(known, environments.load_groups(root / "containers"), settings["environments"])
+        there = environments.folders_of(root, folder)
+        chosen = environments.select(environments.load_environments(*there), environments.load_groups(*there), settings["environments"])
     except ConfigErrors as errors:
         faults.found += errors.faults
     except LabError as error:
         faults.found.append(error)
-    families = load_families(settings, root, faults, checked=checked)
-    check(settings, root, faults)
+    families = load_families(settings, root, folder, faults, checked=checked)
+    check(settings, folder, faults)
     variants = _load_variants(settings["variants"], root / VARIANTS, faults)
     faults.raise_all()
     return Lab(
         root=root,
-        results=ResultsFolder(root / settings["results"]),
-        cache=root / settings["cache"],
+        folder=folder,
+        results=ResultsFolder(folder / settings["results"]),
+        cache=folder / settings["cache"],
         engine=settings["engine"],
         environments=chosen,
         families=families,
@@ -59,7 +63,7 @@ def load_lab(config: Mapping[str, Any], root: Path, *, checked: bool = False) ->
         points=int(points_of(settings)),
         limits=Limits(seconds=float(settings["cell_seconds"]), memory_mb=int(settings["cell_memory_mb"])),
         cuda=settings["devices"] == "cuda",
-        bases=None if str(settings["bases"]) == DEFAULTS["bases"] else root / settings["bases"],
+        bases=None if str(settings["bases"]) == DEFAULTS["bases"] else folder / settings["bases"],
         builder=_builder(str(settings["builder"]), str(settings["engine"])),
     )
 

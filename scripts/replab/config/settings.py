@@ -28,6 +28,8 @@ HIGHEST = {"points": float(ELEMENTS), "cell_seconds": 86_400.0, "cell_memory_mb"
 """The largest a number may be: an input's elements; a day, when a sandbox is ended whatever it does; 16 TiB."""
 PATH_BYTES = 1024
 """Bytes of a path: file systems end at 4096, and the lab's own names, of up to 200 bytes, come below."""
+BUILT_IN = "built-in"
+"""A word of the key ``experiments``: the families that come with the lab."""
 DEFAULTS: dict[str, Any] = {
     "environments": "core",
     "families": "all",

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from replab import __version__, files, sealed
+from replab import __version__, files, resources, sealed
 from replab.config import settings as settings_file
 from replab.engines.processor import host_platform
 from replab.freshness import jobs
@@ -134,13 +134,13 @@ def build(lab: Lab, settings: Mapping[str, Any], folder: Path, about: dict[str, 
 
 def workflow(lab: Lab, settings: Mapping[str, Any], target: Path) -> dict[str, Any]:
     """Copy the workflow, and the experiments that lie elsewhere; returns the settings with which the copy runs as the original did."""
-    for name in _sources(lab.root):
+    for name, path in _sources(lab.root).items():
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(lab.root / name, place)
+        shutil.copyfile(path, place)
     places = []
     for number, text in enumerate(settings_file.words(settings.get("experiments", ["experiments"]))):
-        source = (lab.root / text).resolve()
+        source = (lab.root / "experiments" if text == settings_file.BUILT_IN else lab.folder / text).resolve()
         if source.is_relative_to(lab.root.resolve()) and (target / source.relative_to(lab.root.resolve())).is_dir():
             places.append(source.relative_to(lab.root.resolve()).as_posix())
             continue
@@ -169,8 +169,8 @@ def workflow(lab: Lab, settings: Mapping[str, Any], target: Path) -> dict[str, A
     }
 
 
-def _sources(root: Path) -> list[str]:
-    """Paths of the workflow's own files: those that git knows or would add, or all that are there without git."""
+def _sources(root: Path) -> dict[str, Path]:
+    """The workflow's own files by their names in a checkout: those that git knows or would add, or all that are there without git."""
     listed = reasons.git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *SOURCES)
     if listed is None:
         found = [path for name in SOURCES for path in ([root / name] if (root / name).is_file() else (root / name).rglob("*"))]
@@ -178,7 +178,12 @@ def _sources(root: Path) -> list[str]:
     else:
         names = [name for name in listed.split("\0") if name]
     hidden = [name for name in names if any(part == "__pycache__" or part.startswith(".") for part in Path(name).parts)]
-    return sorted(name for name in {*names} - {*hidden} if (root / name).is_file() and not (root / name).is_symlink())
+    files = {name: root / name for name in sorted({*names} - {*hidden}) if (root / name).is_file() and not (root / name).is_symlink()}
+    if root == resources.INSTALLED:
+        modules = [path for path in resources.PACKAGE.rglob("*.py") if not path.is_relative_to(resources.INSTALLED)]
+        modules += (resources.SCRIPTS / "snakemake_logger_plugin_replab").rglob("*.py")
+        files |= {f"scripts/{path.relative_to(resources.SCRIPTS).as_posix()}": path for path in modules}
+    return files
 
 
 def _copy(sources: Iterable[Path], target: Path) -> None:

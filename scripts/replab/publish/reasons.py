@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from replab import ids
+from replab import ids, resources
 from replab.config import settings as settings_file
 from replab.contract.manifest import ManifestEntry
 from replab.engines import installed
@@ -112,7 +112,9 @@ def entries_of(lab: Lab) -> list[ManifestEntry]:
 
 
 def git(root: Path, *arguments: str) -> str | None:
-    """What git says about the repository at ``root``; ``None`` where it says nothing."""
+    """What git says about the repository at ``root``; ``None`` where it says nothing, as of an installed package."""
+    if root == resources.INSTALLED:
+        return None
     try:
         done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
     except OSError:

@@ -46,7 +46,7 @@ def publish(lab: Lab, settings: Mapping[str, Any], options: Options, say: Callab
         raise PublishError("there are no results", where=str(lab.results.root), hint="Run 'snakemake --cores all' first")
     if fault := settings_file.path_fault(str(options.site)):
         raise PublishError(fault, where=f"site: {options.site}", hint="Name another folder")
-    site = Site(root=options.site if options.site.is_absolute() else lab.root / options.site)
+    site = Site(root=options.site if options.site.is_absolute() else lab.folder / options.site)
     rows, notices = _checked(lab, permitted, say)
     used = [one for one in sorted(permitted) if any(reasons.KINDS[one] in notice for notice in notices)]
     placed = False

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from replab import __version__, texts
+from replab import __version__, resources, texts
 from replab.config import functions, implementations
 from replab.errors import LabError
 from replab.model import FRAMEWORKS, Case, Family, Lab, is_as_expected
@@ -137,5 +137,7 @@ def _below(lab: Lab, path: Path) -> str:
 
 def _commit(lab: Lab) -> str:
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    if lab.root == resources.INSTALLED:
+        return ""
     done = subprocess.run(command, cwd=lab.root, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""

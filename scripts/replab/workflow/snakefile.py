@@ -14,12 +14,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from replab import ids, opening
+from replab import ids, opening, resources
 from replab.config import implementations as family_files, settings as settings_file
 from replab.defaults import atlas
 from replab.engines.installed import RUN
@@ -86,13 +86,13 @@ NOT_SETTINGS = ("version", "allow", "site", "sign")
 """Keys of the workflow's configuration that are no settings of the lab."""
 
 
-def open_lab(settings: Mapping[str, Any], root: Path) -> Lab:
+def open_lab(settings: Mapping[str, Any], folder: Path) -> Lab:
     """The checked lab; on faults, prints each as one sentence and leaves with its exit code (a traceback would help nobody)."""
     given = _settings(settings)
     if not is_main_process() and DEVICES in os.environ:
         given["devices"] = os.environ[DEVICES]
     try:
-        lab = opening.open_lab(given, root)
+        lab = opening.open_lab(given, folder)
         os.environ[DEVICES] = _devices(lab)
         return lab
     except LabError as error:
@@ -111,7 +111,7 @@ def _devices(lab: Lab) -> str:
 def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
     """Put the settings where the steps read them; untouched when nothing changed."""
     decided = {**_settings(settings), "devices": _devices(lab)}
-    text = json.dumps({"root": str(lab.root), "config": decided}, sort_keys=True, indent=1).encode()
+    text = json.dumps({"root": str(lab.root), "folder": str(lab.folder), "config": decided}, sort_keys=True, indent=1).encode()
     if not path.exists() or path.read_bytes() != text:
         write_atomically(path, text)
     Ledger(lab.results.root, lab.root).write(jobs.SETTINGS, read={}, made=[path])
@@ -323,6 +323,12 @@ def any_batch(lab: Lab) -> str:
     return "--".join(f"(?:{one_of(names)})" for names in parts) + f"(?:{devices})?"
 
 
+def environment_file(lab: Lab, place: str) -> str:
+    """What asks for an environment, of whichever of its devices."""
+    environment = next(one for one, device in jobs.builds(lab) if one.place(device) == place)
+    return relative(lab, environment.folder / "env.toml")
+
+
 def lock_file(lab: Lab, place: str) -> list[str]:
     """The lock of an environment and device, where its packages do not come with an image."""
     environment, device = next((one, device) for one, device in jobs.builds(lab) if one.place(device) == place)
@@ -403,7 +409,12 @@ def batches_of(lab: Lab, family: Family) -> list[str]:
 
 def code_of(lab: Lab, step: str) -> list[str]:
     """The lab's own code that a step consists of."""
-    return [relative(lab, path) for path in code.of_step(lab.root / "scripts", step)]
+    return [relative(lab, path) for path in code.of_step(resources.SCRIPTS, step)]
+
+
+def asking_code(lab: Lab) -> list[str]:
+    """The lab's own code that writes what a job inside an image is asked."""
+    return [relative(lab, resources.PACKAGE / name) for name in ("run/apptainer_jobs.py", "engines/apptainer.py")]
 
 
 def judged(lab: Lab) -> list[str]:
@@ -450,6 +461,16 @@ def publication(settings: Mapping[str, Any]) -> str:
     return shlex.quote(json.dumps(asked | {"sign": str(settings.get("sign") or "")}, sort_keys=True))
 
 
+def own(lab: Lab, name: str) -> str:
+    """A file of the lab itself, as the workflow names it."""
+    return relative(lab, lab.root / name)
+
+
+def keep_handlers(workflow: Any, start: Callable[..., None], error: Callable[..., None]) -> None:
+    """Have Snakemake call these also where another workflow uses this one as a module: by itself it calls those of the main one only."""
+    workflow._onstart, workflow._onerror = lambda _log: start(), lambda _log: error()  # noqa: SLF001 (there is no public way)
+
+
 def relative(lab: Lab, path: Path) -> str:
     """``path`` as the workflow names it."""
-    return path.relative_to(lab.root).as_posix() if path.is_relative_to(lab.root) else str(path)
+    return path.relative_to(lab.folder).as_posix() if path.is_relative_to(lab.folder) else str(path)

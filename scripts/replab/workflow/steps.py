@@ -30,7 +30,7 @@ FREE_SPACE = "Free some space, or mend the permissions, and run again: finished 
 def load(path: Path) -> Lab:
     """The lab as the workflow was started: its settings were written to ``path``. Raises ``LabError``."""
     settings = ledger.load_json(path)
-    return opening.open_lab(settings["config"], Path(settings["root"]), checked=True)
+    return opening.open_lab(settings["config"], Path(settings.get("folder", settings["root"])), Path(settings["root"]), checked=True)
 
 
 def step_environment(lab: Lab, options: argparse.Namespace) -> None:
