@@ -29,7 +29,7 @@ APPTAINER = "apptainer"
 IMAGE_ENGINES = ("docker", "podman", APPTAINER)
 """Engines that start images which the rule ``image`` builds."""
 JUDGED = ("cells", "pairs", "curves", "attributions", "measurements", "scripts", "trajectories")
-"""The parts of ``tables.JUDGED``, named here since planning must not wait for what reads tables (a test ties the two)."""
+"""The parts of ``store.rows.JUDGED``, named here since planning must not wait for what reads tables (a test ties the two)."""
 TABLES, SUMMARIES = (*JUDGED, "defaults"), ("environments", "cases", "run")
 """What the step ``tables`` makes."""
 SHARDED = ("truth", "judge")

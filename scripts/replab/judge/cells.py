@@ -6,24 +6,19 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from replab import contained, ids, texts
 from replab.attribute import rows as attributions
 from replab.attribute.causes import Causes
-from replab.compare.escalation import escalate
-from replab.compare.metrics import NAN, Distances, Finding, against_truth
 from replab.compare.pairs import Judged, is_plain, note_repeats, pair_row, pairs
-from replab.compare.verdict import outside, verdict
 from replab.contract.facts import Facts
 from replab.contract.manifest import ManifestEntry
 from replab.errors import LabError, TruthError
 from replab.formats import FORMATS
 from replab.judge import trajectories
 from replab.judge.curves import curve_rows
-from replab.judge.rows import NOTHING_COMPARED, Rows, blank_row, cell_rows, measurement_rows
-from replab.model import EXPLAINED, Case, Family, Lab, Status, Verdict
+from replab.judge.rows import Rows, blank_row, cell_rows, measurement_rows
+from replab.judge.verdicts import compare, decide, runs_in_float64
+from replab.model import Case, Family, Lab, Status, Verdict
 from replab.plan import planning
 from replab.plan.alignment import alignable
 from replab.plan.outputs import output_names
@@ -218,43 +213,22 @@ class Judge:
             except TruthError as error:
                 problem = f"the reference has no answer: {error.problem}"
         names = self._names(case, derivative, len(truths), dtype)
-        seen: dict[tuple[str, str], tuple[Finding, Distances | None]] = {}
-        for cell in (*cells, *escalations):
-            contained.note(str(cell.id))
-            self._compare(cell, names, truths, seen)
-        contained.note("")
-        higher = {(one.id.environment, one.id.mode): one for one in escalations if one.status == Status.OK}
+        by_output = dict(zip(names, truths, strict=True))
+        compare((*cells, *escalations), by_output)
         note_repeats(cells)
         inputs = {one["name"]: self.truths.array(one) for one in self._inputs(case, dtype, derivative)}
-        blank = _is_blank(inputs.values())
-        for cell in cells:
-            place = (cell.id.environment, cell.id.mode)
-            own, other = higher.get(place), higher.get((cell.id.environment, "eager"))
-            for output in cell.findings:
-                eager = (cell.id.environment, "eager", output, cell.id.variant)
-                # eager's float64 run can answer for another mode only where that mode has eager's trouble: else it says nothing about it
-                well = singles.get((cell.id.environment, "eager", output, "default")) in EXPLAINED
-                escalation = own or (None if well else other)
-                single = singles.get((*place, output, cell.id.variant)) or singles.get(eager)
-                truth = dict(zip(names, truths, strict=True))[output]
-                if case.drawn:
-                    cell.verdicts[output] = _drawn_verdict(cell.findings[output][0])
-                    continue
-                cell.verdicts[output] = self._verdict(cell, output, truth, escalation if dtype == "float32" else None, single)
-                if blank and truth.exact is None and np.isnan(truth.ieee).all():
-                    cell.verdicts[output] = (Verdict.INCONCLUSIVE, f"{NOTHING_COMPARED}: every input is NaN", NAN)
-                if dtype == "float32":
-                    singles[(*place, output, cell.id.variant)] = cell.verdicts[output][0]
+        finer = runs_in_float64(escalations)
+        decide(case, cells, by_output, inputs, finer, singles)
         if case.factors and truths:
-            self.rows.attributions += self.causes.explain(case, dtype, derivative, cells, higher, names)
+            self.rows.attributions += self.causes.explain(case, dtype, derivative, cells, finer, names)
         for cell in cells:
             contained.note(str(cell.id))
             row = self._blank(case, cell)
             self.rows.measurements += measurement_rows(row, cell)
-            self.rows.cells += cell_rows(row, case, cell, dict(zip(names, truths, strict=True)), inputs, problem)
+            self.rows.cells += cell_rows(row, case, cell, by_output, inputs, problem)
         contained.note("")
         if truths:
-            self._pairs(case, cells, dict(zip(names, truths, strict=True)))
+            self._pairs(case, cells, by_output)
             if alignable(case) and dtype == "float32":
                 kept = self._kept.setdefault((dtype, derivative), (names, {}))[1].setdefault(case.name, {})
                 kept.update({cell.id.environment: cell for cell in cells if is_plain(cell) and cell.id.mode == "eager"})
@@ -270,34 +244,6 @@ class Judge:
     def _inputs(self, case: Case, dtype: str, derivative: int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.index[case.name][dtype]["derivative" if derivative else "value"]["inputs"]
         return found
-
-    @staticmethod
-    def _compare(
-        cell: Judged, names: list[str], truths: list[Truth], seen: dict[tuple[str, str], tuple[Finding, Distances | None]]
-    ) -> None:
-        """Compare each output with its truth; equal bits are compared once."""
-        for name, truth in zip(names, truths, strict=True):
-            tensor = cell.tensors.get(name)
-            if tensor is None:
-                continue
-            if (name, tensor.sha256) not in seen:
-                seen[name, tensor.sha256] = against_truth(tensor.values, tensor.dtype, truth)
-            cell.findings[name] = seen[name, tensor.sha256]
-            if not cell.findings[name][0].problem and truth.exact is None and tensor.dtype != cell.id.dtype:
-                wrong = Finding(elements=int(tensor.values.size), problem=f"dtype {tensor.dtype}, expected {cell.id.dtype}")
-                cell.findings[name] = (wrong, None)
-
-    @staticmethod
-    def _verdict(cell: Judged, output: str, truth: Truth, escalation: Judged | None, single: Verdict | None) -> tuple[Verdict, str, float]:
-        """Verdict, reason and shrinking of one output."""
-        finding, distances = cell.findings[output]
-        seen = None
-        if distances is not None and escalation is not None and output in escalation.findings and outside(finding):
-            other = escalation.findings[output][1]
-            if other is not None:
-                seen = escalate(finding, distances, other, escalation.tensors[output].values, truth)
-        found, why = verdict(finding, dtype=cell.id.dtype, escalation=seen, single=None if cell.id.dtype == "float32" else single)
-        return found, why, NAN if seen is None else seen.shrink
 
     def _pairs(self, case: Case, cells: list[Judged], truths: Mapping[str, Truth]) -> None:
         found = list(pairs([cell for cell in cells if cell.status == Status.OK], self.environments))
@@ -344,18 +290,3 @@ def _is_measured(found: Any) -> bool:
 def _is_real(value: Any) -> bool:
     """A number that a table has room for, or none."""
     return value is None or (isinstance(value, int | float) and (isinstance(value, float) or abs(value) < WIDEST))
-
-
-def _is_blank(inputs: Iterable[NDArray[Any]]) -> bool:
-    """Whether floating inputs are NaN and nothing else, so that nothing can come out that says anything."""
-    floating = [values for values in inputs if values.dtype.kind == "f" and values.size]
-    return bool(floating) and all(bool(np.isnan(values).all()) for values in floating)
-
-
-def _drawn_verdict(finding: Finding) -> tuple[Verdict, str, float]:
-    """Statistics of draws: within what chance explains, or another distribution."""
-    if finding.problem:
-        return Verdict.INCOMPARABLE, finding.problem, NAN
-    if outside(finding) or finding.nan_mismatch or finding.inf_mismatch:
-        return Verdict.SEMANTIC, f"another distribution: z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}", NAN
-    return Verdict.ROUNDING, f"chance explains it: z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}", NAN

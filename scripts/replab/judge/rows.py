@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from replab.compare.metrics import NAN, Finding, widen
 from replab.compare.pairs import Judged
 from replab.contract.facts import Facts
+from replab.judge.verdicts import NOTHING_COMPARED
 from replab.model import Case, Environment, Status, Verdict
 from replab.store.rows import JUDGED, AttributionRow, CellRow, CurveRow, MeasurementRow, PairRow, ScriptRow, TrajectoryRow
 from replab.store.store import Tensor
 from replab.truth.certify import Truth
-
-NOTHING_COMPARED = "nothing was compared"
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,119 @@
+"""What each output of the cells of one case is against the truth (docs/verdicts.md). Arrays in, verdicts out: nothing is read or run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replab import contained
+from replab.compare.escalation import escalate
+from replab.compare.metrics import NAN, Distances, Finding, against_truth
+from replab.compare.pairs import Judged
+from replab.compare.verdict import outside, verdict
+from replab.model import EXPLAINED, Case, Status, Verdict
+from replab.truth.certify import Truth
+
+NOTHING_COMPARED = "nothing was compared"
+EAGER = "eager"
+Finer = Mapping[tuple[str, str], Judged]
+"""The float64 runs of float32 cells, by environment and mode."""
+Known = Mapping[tuple[str, str, str, str], Verdict]
+"""Verdicts of float32 cells, by environment, mode, output and variant."""
+
+
+def compare(cells: Iterable[Judged], truths: Mapping[str, Truth]) -> None:
+    """Compare each output of ``cells`` with its truth; equal bits are compared once."""
+    seen: dict[tuple[str, str], tuple[Finding, Distances | None]] = {}
+    for cell in cells:
+        contained.note(str(cell.id))
+        for name, truth in truths.items():
+            tensor = cell.tensors.get(name)
+            if tensor is None:
+                continue
+            if (name, tensor.sha256) not in seen:
+                seen[name, tensor.sha256] = against_truth(tensor.values, tensor.dtype, truth)
+            cell.findings[name] = seen[name, tensor.sha256]
+            if not cell.findings[name][0].problem and truth.exact is None and tensor.dtype != cell.id.dtype:
+                wrong = Finding(elements=int(tensor.values.size), problem=f"dtype {tensor.dtype}, expected {cell.id.dtype}")
+                cell.findings[name] = (wrong, None)
+    contained.note("")
+
+
+def runs_in_float64(companions: Iterable[Judged]) -> Finer:
+    """The companions of float32 cells that have a result."""
+    return {(one.id.environment, one.id.mode): one for one in companions if one.status == Status.OK}
+
+
+def decide(
+    case: Case,
+    cells: Sequence[Judged],
+    truths: Mapping[str, Truth],
+    inputs: Mapping[str, NDArray[Any]],
+    finer: Finer,
+    known: MutableMapping[tuple[str, str, str, str], Verdict],
+) -> None:
+    """Give every output that was compared its verdict. Verdicts of float32 cells are added to ``known``; other types ask them there."""
+    blank = _is_blank(inputs.values())
+    # the cells first that others ask
+    for cell in sorted(cells, key=lambda one: (one.id.variant != "default", one.id.mode != EAGER)):
+        for output, (finding, _) in cell.findings.items():
+            truth = truths[output]
+            if case.drawn:
+                cell.verdicts[output] = _drawn_verdict(finding)
+            elif blank and truth.exact is None and np.isnan(truth.ieee).all():
+                cell.verdicts[output] = (Verdict.INCONCLUSIVE, f"{NOTHING_COMPARED}: every input is NaN", NAN)
+            elif cell.id.dtype == "float32":
+                cell.verdicts[output] = _verdict(cell, output, truth, escalation_for(cell, output, finer, known), None)
+            else:
+                cell.verdicts[output] = _verdict(cell, output, truth, None, float32_verdict_for(cell, output, known))
+            if cell.id.dtype == "float32" and not case.drawn:
+                known[cell.id.environment, cell.id.mode, output, cell.id.variant] = cell.verdicts[output][0]
+
+
+def escalation_for(cell: Judged, output: str, finer: Finer, known: Known) -> Judged | None:
+    """The float64 run that says why a float32 result lies outside of the envelope.
+
+    Every float32 cell has a companion that runs the same code in float64 on the same (float32) input values. A mode without a float64 run
+    of its own takes that of the eager mode, but only where eager's float32 result lies outside too: if eager is within the envelope and
+    the mode is not, eager's float64 says nothing about it.
+    """
+    own = finer.get((cell.id.environment, cell.id.mode))
+    if own is not None or known.get((cell.id.environment, EAGER, output, "default")) in EXPLAINED:
+        return own
+    return finer.get((cell.id.environment, EAGER))
+
+
+def float32_verdict_for(cell: Judged, output: str, known: Known) -> Verdict | None:
+    """The verdict of the float32 cell of the same case, environment and mode, which other types ask; else that of its eager mode."""
+    own = known.get((cell.id.environment, cell.id.mode, output, cell.id.variant))
+    return own or known.get((cell.id.environment, EAGER, output, cell.id.variant))
+
+
+def _verdict(cell: Judged, output: str, truth: Truth, escalation: Judged | None, single: Verdict | None) -> tuple[Verdict, str, float]:
+    """Verdict, reason and shrinking of one output."""
+    finding, distances = cell.findings[output]
+    seen = None
+    if distances is not None and escalation is not None and output in escalation.findings and outside(finding):
+        other = escalation.findings[output][1]
+        if other is not None:
+            seen = escalate(finding, distances, other, escalation.tensors[output].values, truth)
+    found, why = verdict(finding, dtype=cell.id.dtype, escalation=seen, single=single)
+    return found, why, NAN if seen is None else seen.shrink
+
+
+def _is_blank(inputs: Iterable[NDArray[Any]]) -> bool:
+    """Whether floating inputs are NaN and nothing else, so that nothing can come out that says anything."""
+    floating = [values for values in inputs if values.dtype.kind == "f" and values.size]
+    return bool(floating) and all(bool(np.isnan(values).all()) for values in floating)
+
+
+def _drawn_verdict(finding: Finding) -> tuple[Verdict, str, float]:
+    """Statistics of draws: within what chance explains, or another distribution."""
+    if finding.problem:
+        return Verdict.INCOMPARABLE, finding.problem, NAN
+    if outside(finding) or finding.nan_mismatch or finding.inf_mismatch:
+        return Verdict.SEMANTIC, f"another distribution: z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}", NAN
+    return Verdict.ROUNDING, f"chance explains it: z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}", NAN
