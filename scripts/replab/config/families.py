@@ -19,7 +19,9 @@ from replab.model import IMPL_FILE, MODES, Case, Family
 from replab.texts import nearest
 from replab.visible import shown
 
-FIELDS = (*fields_of(Family, made=("name", "folder", "reference_run")), "generators", "subjects", "defaults")
+MADE = ("name", "folder", "reference_run")
+"""What the lab finds out about a family, so that its table does not say it."""
+FIELDS = (*fields_of(Family, made=MADE), "generators", "subjects", "defaults")
 """What a family may say: what its record holds, and what its cases have in common."""
 NEW = "A family is a folder with an experiment.toml; 'replab new' makes one"
 SHARDS = 1000

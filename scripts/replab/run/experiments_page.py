@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields
 
-from replab.config import cases, generators, variants
+from replab.config import cases, families, generators, variants
 from replab.config.records import Fields, fields_of
 from replab.model import Case, Family, Variant
 from replab.run.inputs import GENERATORS
@@ -53,13 +53,7 @@ VERSIONS = 'Frameworks in which the switch exists, each with its versions where 
 
 def page() -> str:
     """The whole page."""
-    family = {
-        **fields_of(Family, made=("name", "folder")),
-        "generators": (dict,),
-        "subjects": (dict,),
-        "defaults": (dict,),
-        "cases": (dict,),
-    }
+    family = {**fields_of(Family, made=families.MADE), "generators": (dict,), "subjects": (dict,), "defaults": (dict,), "cases": (dict,)}
     sections = [
         ("A family", "The keys of `experiment.toml`.", _fields(Family, family)),
         ("A case", "A table of `[cases]`; `NAME.special` and `NAME.aligned-…` are made from it.", _fields(Case, cases.FIELDS)),
