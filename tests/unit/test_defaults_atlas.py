@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from replab.defaults import atlas
+from replab.defaults import atlas, reading, rows as default_rows
 from replab.errors import ConfigErrors
 from replab.model import FRAMEWORKS, Environment
 from replab.store.rows import DefaultRow
@@ -76,7 +76,7 @@ def test_an_api_becomes_sides_parameters_and_readings(tmp_path: Path) -> None:
 
 
 def test_a_request_says_where_to_look_and_nothing_of_what_values_mean(tmp_path: Path) -> None:
-    text = json.dumps(atlas.request(written(tmp_path, SMALL)))
+    text = json.dumps(reading.request(written(tmp_path, SMALL)))
     assert "one_minus" not in text and "of the old" not in text
     request = json.loads(text)["apis"][0]
     assert request["sides"]["torch:source"]["names"] == ["torch.nn.Norm.reset_parameters"]
@@ -152,12 +152,12 @@ def test_numpy_is_read_by_the_real_program(tmp_path: Path) -> None:
     values = { numpy = "result:result" }
     """
     found = written(tmp_path, "\n".join(line.strip() for line in text.splitlines()))
-    (tmp_path / "request.json").write_text(json.dumps(atlas.request(found)))
+    (tmp_path / "request.json").write_text(json.dumps(reading.request(found)))
     out = tmp_path / "out.json"
     argv = [sys.executable, str(SCRIPT), "--atlas", str(tmp_path / "request.json"), "--framework", "numpy", "--out", str(out)]
     subprocess.run(argv, check=True, capture_output=True, text=True)
     answer = json.loads(out.read_text(encoding="utf-8"))
-    rows = {(row.api, row.parameter): row for row in atlas.rows(found, environment("numpy-9", "numpy", 9), answer)}
+    rows = {(row.api, row.parameter): row for row in default_rows.rows(found, environment("numpy-9", "numpy", 9), answer)}
     assert rows["std", "ddof"].value == "0"
     assert (rows["std", "ddof"].api_name, rows["std", "ddof"].source) == ("numpy.std", "signature")
     assert (rows["std", "data"].value, rows["std", "data"].status) == ("required", "required")
@@ -261,7 +261,7 @@ ENVIRONMENTS = [
 
 def table(tmp_path: Path, *answers: dict[str, Any]) -> list[DefaultRow]:
     found = written(tmp_path, SMALL)
-    return [row for one, each in zip(ENVIRONMENTS, answers, strict=True) for row in atlas.rows(found, one, each)]
+    return [row for one, each in zip(ENVIRONMENTS, answers, strict=True) for row in default_rows.rows(found, one, each)]
 
 
 def test_drift_is_a_value_that_changes_comes_or_goes_between_neighbours(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_drift_is_a_value_that_changes_comes_or_goes_between_neighbours(tmp_path
         answer(epsilon="1e-05", momentum="0.1", reduction="required"),
         answer(epsilon="1e-05", momentum="0.1", reduction='"mean"'),
     )
-    found = [(step.parameter, step.older, step.newer, step.before, step.after) for step in atlas.drift(rows, ENVIRONMENTS)]
+    found = [(step.parameter, step.older, step.newer, step.before, step.after) for step in default_rows.drift(rows, ENVIRONMENTS)]
     assert found == [
         ("epsilon", "tf-1", "tf-2", "0.001", "1e-05"),
         ("reduction", "tf-1", "tf-2", "absent", '"auto"'),
@@ -284,12 +284,12 @@ def test_drift_is_a_value_that_changes_comes_or_goes_between_neighbours(tmp_path
 
 def test_another_spelling_of_a_number_is_no_drift(tmp_path: Path) -> None:
     rows = table(tmp_path, answer(epsilon="1"), answer(epsilon="1.0"), answer(epsilon="1"), answer(), answer())
-    assert atlas.drift(rows, ENVIRONMENTS) == []
+    assert default_rows.drift(rows, ENVIRONMENTS) == []
 
 
 def test_true_is_not_one(tmp_path: Path) -> None:
     rows = table(tmp_path, answer(epsilon="1"), answer(epsilon="true"), answer(epsilon="true"), answer(), answer())
-    assert [step.after for step in atlas.drift(rows, ENVIRONMENTS)] == ["true"]
+    assert [step.after for step in default_rows.drift(rows, ENVIRONMENTS)] == ["true"]
 
 
 def test_differences_compare_the_newest_versions_in_one_convention(tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_differences_compare_the_newest_versions_in_one_convention(tmp_path: Pat
         answer(epsilon="7", momentum="0.99"),
         answer(epsilon="1e-05", momentum="0.1", reduction='"mean"'),
     )
-    found = {each.parameter: each for each in atlas.differences(rows, ENVIRONMENTS)}
+    found = {each.parameter: each for each in default_rows.differences(rows, ENVIRONMENTS)}
     # the reductions mean the same; momentum 0.99 of the old statistics is 0.01 of the new ones
     assert sorted(found) == ["epsilon", "momentum"]
     assert (found["epsilon"].left, found["epsilon"].right) == ("tf-3", "torch-2")
@@ -310,9 +310,9 @@ def test_differences_compare_the_newest_versions_in_one_convention(tmp_path: Pat
 
 def test_equal_defaults_in_two_conventions_are_no_difference(tmp_path: Path) -> None:
     rows = table(tmp_path, answer(), answer(), answer(momentum="0.9"), answer(), answer(momentum="0.1"))
-    assert atlas.differences(rows, ENVIRONMENTS) == []
+    assert default_rows.differences(rows, ENVIRONMENTS) == []
 
 
 def test_what_one_side_lacks_is_no_difference(tmp_path: Path) -> None:
     rows = table(tmp_path, answer(), answer(), answer(epsilon="0.001"), answer(epsilon="1"), answer())
-    assert atlas.differences(rows, ENVIRONMENTS) == []
+    assert default_rows.differences(rows, ENVIRONMENTS) == []

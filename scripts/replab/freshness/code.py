@@ -8,11 +8,11 @@ from pathlib import Path
 
 PACKAGE = "replab"
 STEPS: dict[str, tuple[str, ...]] = {
-    "defaults": ("replab.defaults.atlas",),
+    "defaults": ("replab.defaults.reading",),
     "inputs": ("replab.run.requests", "replab.run.inputs"),
     "truth": ("replab.truth.cache",),
     "judge": ("replab.judge.cells", "replab.store.tables", "replab.repro_scripts.script", "replab.judge.trajectories"),
-    "tables": ("replab.workflow.run_summary", "replab.store.tables", "replab.defaults.atlas"),
+    "tables": ("replab.workflow.run_summary", "replab.store.tables", "replab.defaults.rows"),
     "claims": ("replab.claims.run",),
     "elsewhere": ("replab.judge.other_platforms", "replab.store.tables"),
     "report": ("replab.report.render",),

@@ -15,7 +15,7 @@ from typing import Any
 
 from replab import ids, sealed
 from replab.contract.request import CellRequest
-from replab.defaults import atlas
+from replab.defaults import atlas, reading
 from replab.engines.apptainer import PYTHON, inside_command, inside_variables
 from replab.engines.base import promised
 from replab.engines.registry import get_engine
@@ -74,7 +74,7 @@ def command(lab: Lab, job: str) -> str:
             "-i",
             *pairs,
             PYTHON,
-            str(atlas.SCRIPT),
+            str(reading.SCRIPT),
             "--atlas",
             str(request_file(lab, job)),
             "--framework",
@@ -92,7 +92,7 @@ def ask(lab: Lab, job: str) -> None:
     """Write the request of a job."""
     environment, variant = _parts(lab, job)
     if job.startswith(DEFAULTS):
-        _write(request_file(lab, job), atlas.request(atlas.load(lab.root / atlas.ATLAS)))
+        _write(request_file(lab, job), reading.request(atlas.load(lab.root / atlas.ATLAS)))
         return
     folder, data = staging(lab, job), lab.results.input_data
     engine = get_engine(lab.engine)

@@ -36,7 +36,7 @@ steps start as processes of their own."""
 MODULES = (
     "replab.workflow.steps",
     "replab.run.batch",
-    "replab.defaults.atlas",
+    "replab.defaults.reading",
     "replab.judge.other_platforms",
     "replab.run.inputs",
     "replab.judge.cells",

@@ -87,7 +87,7 @@ def _unusable(environment: Environment) -> str:
 
 def step_defaults(lab: Lab, options: argparse.Namespace) -> None:
     """Read the defaults of one environment; one that is not available has none."""
-    from replab.defaults import atlas  # noqa: PLC0415
+    from replab.defaults import atlas, reading  # noqa: PLC0415
     from replab.engines.registry import get_engine  # noqa: PLC0415
     from replab.store.step_files import environment_facts  # noqa: PLC0415
 
@@ -100,7 +100,7 @@ def step_defaults(lab: Lab, options: argparse.Namespace) -> None:
     elif environment_facts(lab, environment.name).ok:
         engine = get_engine(lab.engine)
         built = engine.build(environment, lab.cache, lambda line: print(line, flush=True))
-        answer = atlas.read_in(engine, built, lab, environment, atlas.load(lab.root / atlas.ATLAS))
+        answer = reading.read_in(engine, built, lab, environment, atlas.load(lab.root / atlas.ATLAS))
     _write_json(options.out, answer)
 
 
@@ -213,7 +213,7 @@ def _without_truth(lab: Lab, family: Family, shard: int) -> dict[str, str]:
 
 def step_tables(lab: Lab, options: argparse.Namespace) -> None:
     """Merge what the shards found into the public tables."""
-    from replab.defaults import atlas  # noqa: PLC0415
+    from replab.defaults import rows  # noqa: PLC0415
     from replab.store import tables  # noqa: PLC0415
     from replab.store.rows import DEFAULTS, JUDGED  # noqa: PLC0415
     from replab.workflow import run_summary  # noqa: PLC0415
@@ -221,7 +221,7 @@ def step_tables(lab: Lab, options: argparse.Namespace) -> None:
     judged = [jobs.judged(lab, family, shard) for family, shard in jobs.shards(lab)]
     merged = {part: tables.merge([files[part] for files in judged], lab.results.table(part), table) for part, table in JUDGED.items()}
     cells = merged["cells"]
-    tables.write(lab.results.table("defaults"), atlas.table(lab), DEFAULTS)
+    tables.write(lab.results.table("defaults"), rows.table(lab), DEFAULTS)
     _write_json(lab.results.summary("environments"), run_summary.environments(lab))
     _write_json(lab.results.summary("cases"), run_summary.cases(lab))
     _write_json(lab.results.summary("run"), run_summary.run(lab, cells))

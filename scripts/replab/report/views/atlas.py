@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from replab.defaults.atlas import ABSENT, READ, REQUIRED, differences, drift
+from replab.defaults.rows import ABSENT, READ, REQUIRED, differences, drift
 from replab.model import FRAMEWORKS, Environment
 from replab.report.data.evidence import Index, default_anchor
 from replab.report.data.results import Results

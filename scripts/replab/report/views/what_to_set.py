@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
-from replab.defaults.atlas import ABSENT, REQUIRED
+from replab.defaults.rows import ABSENT, REQUIRED
 from replab.report.data.evidence import SIDES, Index, default_anchor
 from replab.report.data.results import Results
 from replab.report.data.words import MISSING, derivative_name, number, portion
