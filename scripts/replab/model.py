@@ -354,6 +354,8 @@ class Lab:
     """Another lock of base images than ``containers/bases.lock``."""
     builder: str = "docker"
     """What builds images: ``docker`` or ``podman``."""
+    left_out: tuple[str, ...] = ()
+    """Sentences about families that were asked for among all and cannot be read."""
 
     def environment(self, name: str) -> Environment:
         """The selected environment of that name. Raises ``LookupError`` when there is none, as those below do."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from replab.errors import CellsFailed, ConfigError
@@ -135,3 +137,20 @@ def test_ctrl_c_in_a_single_cell_keeps_what_is_finished_and_says_so(command: lis
     assert said.splitlines()[-1] == "replab: interrupted; finished cells are kept"
     assert "Traceback" not in said
     assert len([*(tmp_path / "results" / "store" / "cells").rglob("*.safetensors")]) == 1
+
+
+def test_a_family_whose_code_cannot_be_read_costs_itself_and_a_sentence(command: list[str], tmp_path: Path) -> None:
+    """A whole run of the others, to its report."""
+    waits = tmp_path / "experiments" / "waits"
+    (waits / "impl_numpy.py").write_text(REFERENCE)
+    shutil.copytree(waits, tmp_path / "experiments" / "broken")
+    (tmp_path / "experiments" / "broken" / "impl_numpy.py").write_text("def quick(x):\n    return (\n")
+    with start(command, "--cores", "2") as process:
+        said, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    sentence = f"replab: a family is left out: {tmp_path}/experiments/broken/impl_numpy.py:2: is not valid Python: '(' was never closed"
+    assert said.count(sentence) == 1
+    assert said.splitlines()[-1].endswith(f"report: {tmp_path}/results/report/index.html")
+    assert set(pd.read_parquet(tmp_path / "results" / "cells.parquet").family) == {"waits"}
+    asked = subprocess.run(cell(command, "waits.quick"), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert (asked.returncode, asked.stderr.splitlines()[0]) == (0, sentence)

@@ -309,6 +309,17 @@ def test_broken_python_is_named_with_its_line(root):
     assert line.endswith("impl_numpy.py:2: is not valid Python: '(' was never closed")
 
 
+def test_a_file_that_is_no_python_costs_its_own_family_unless_it_was_asked_for(root):
+    family(root, name="broken", impl="def exp(x):\n    return (\n")
+    lab = loading.load_lab({}, root)
+    assert [one.name for one in lab.families] == ["ops"]
+    said = f"{root}/experiments/broken/impl_numpy.py:2: is not valid Python: '(' was never closed"
+    assert lab.left_out == (f"a family is left out: {said}",)
+    assert faults(root, families="broken,ops") == [said]
+    (root / "experiments" / "broken" / "experiment.toml").write_text("[cases]\n")
+    assert said in faults(root), "what else is wrong is told with it"
+
+
 def test_a_family_in_two_folders_is_named(root):
     other = root / "mine"
     (other / "ops").mkdir(parents=True)

@@ -43,7 +43,10 @@ def open_lab(environments: str | None = None, families: str | None = None, setti
         values["environments"] = environments
     if families is not None:
         values["families"] = families
-    return opening.open_lab(values, place)
+    lab = opening.open_lab(values, place)
+    for sentence in lab.left_out:
+        Plain(stderr=True, highlight=False, soft_wrap=True).print(f"replab: {sentence}", markup=False)
+    return lab
 
 
 def finds(folder: Path, root: Path) -> str:

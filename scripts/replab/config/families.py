@@ -28,16 +28,22 @@ SHARDS = 1000
 """Jobs that judge one family: each starts a process and reads tables."""
 
 
-def load_families(settings: Mapping[str, Any], root: Path, folder: Path, faults: Faults, *, checked: bool) -> tuple[Family, ...]:
-    """The families that the settings name, of folders of experiments below ``folder`` or those of ``root``, sorted by name."""
+def load_families(
+    settings: Mapping[str, Any], root: Path, folder: Path, faults: Faults, *, checked: bool
+) -> tuple[tuple[Family, ...], tuple[LabError, ...]]:
+    """The families that the settings name, of folders of experiments below ``folder`` or those of ``root``, sorted by name.
+
+    And why others are left out: where all are asked for, a file that is no Python (somebody is writing it) costs its own family alone.
+    """
     try:
         places = folders(settings["experiments"])
         wanted = words(settings["families"])
     except ConfigError as error:
         faults.found.append(error.within("config"))
-        return ()
+        return (), ()
     found, before = dict[str, Family](), len(faults.found)
     there: dict[str, Path] = {}
+    left_out: list[LabError] = []
     for text in dict.fromkeys(places):
         if fault := path_fault(text):
             faults.add(fault, where=f"config: experiments: {text}")
@@ -63,9 +69,18 @@ def load_families(settings: Mapping[str, Any], root: Path, folder: Path, faults:
     for name in sorted(there) if wanted == ["all"] else dict.fromkeys(wanted):
         if name not in there:
             faults.add(f"there is no family {shown(name)}", where="config: families", hint=nearest(name, there))
-        elif (family := load_family(there[name], folder, faults, checked=checked)) is not None:
+            continue
+        own = Faults()
+        family = load_family(there[name], folder, own, checked=checked)
+        if wanted == ["all"] and own.found and all(fault.problem.startswith(functions.NO_CODE) for fault in own.found):
+            left_out += own.found
+            continue
+        faults.found += own.found
+        if family is not None:
             found[name] = family
-    return tuple(found[name] for name in sorted(found))
+    if left_out and not found:
+        faults.found += left_out
+    return tuple(found[name] for name in sorted(found)), tuple(left_out)
 
 
 def load_family(path: Path, root: Path, faults: Faults, *, checked: bool = False) -> Family | None:

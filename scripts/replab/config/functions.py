@@ -16,6 +16,8 @@ from typing import Any
 from replab import files
 from replab.errors import ConfigError
 
+NO_CODE = "is not valid Python"
+"""How the problem begins with a file that cannot be parsed."""
 DEEPEST = 250
 """Levels of a syntax tree: a sum of 250 terms. Python itself gives up somewhere between 500 and 1000 calls within calls."""
 
@@ -26,10 +28,10 @@ def _module(path: Path, _stamp: tuple[int, int]) -> ast.Module:
     try:
         module = ast.parse(text, filename=str(path))
     except SyntaxError as error:
-        raise ConfigError(f"is not valid Python: {error.msg}", where=f"{path}:{error.lineno}") from None
+        raise ConfigError(f"{NO_CODE}: {error.msg}", where=f"{path}:{error.lineno}") from None
     except (RecursionError, MemoryError, ValueError) as error:  # thousands of levels, a zero byte
         problem = error if isinstance(error, ValueError) else "nested too deep"
-        raise ConfigError(f"is not valid Python: {problem}", where=str(path)) from None
+        raise ConfigError(f"{NO_CODE}: {problem}", where=str(path)) from None
     if (line := _too_deep(module)) is not None:
         raise ConfigError(f"is nested in more than {DEEPEST} levels", where=f"{path}:{line}", hint="Give parts of the expression names")
     return module

@@ -46,7 +46,7 @@ def load_lab(config: Mapping[str, Any], root: Path, folder: Path | None = None, 
         faults.found += errors.faults
     except LabError as error:
         faults.found.append(error)
-    families = load_families(settings, root, folder, faults, checked=checked)
+    families, left_out = load_families(settings, root, folder, faults, checked=checked)
     check(settings, folder, faults)
     variants = _load_variants(settings["variants"], root / VARIANTS, faults)
     faults.raise_all()
@@ -64,6 +64,7 @@ def load_lab(config: Mapping[str, Any], root: Path, folder: Path | None = None, 
         limits=Limits(seconds=float(settings["cell_seconds"]), memory_mb=int(settings["cell_memory_mb"])),
         cuda=settings["devices"] == "cuda",
         bases=None if str(settings["bases"]) == DEFAULTS["bases"] else folder / settings["bases"],
+        left_out=tuple(f"a family is left out: {fault}" for fault in left_out),
         builder=_builder(str(settings["builder"]), str(settings["engine"])),
     )
 

@@ -94,6 +94,8 @@ def open_lab(settings: Mapping[str, Any], folder: Path) -> Lab:
     try:
         lab = opening.open_lab(given, folder)
         os.environ[DEVICES] = _devices(lab)
+        for sentence in lab.left_out if is_main_process() else ():
+            print(f"replab: {sentence}", file=sys.stderr)
         return lab
     except LabError as error:
         print(f"replab: {error}".replace("\n", "\nreplab: "), file=sys.stderr)
@@ -111,6 +113,8 @@ def _devices(lab: Lab) -> str:
 def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
     """Put the settings where the steps read them; untouched when nothing changed."""
     decided = {**_settings(settings), "devices": _devices(lab)}
+    if lab.left_out:  # jobs do not look for functions again
+        decided["families"] = [family.name for family in lab.families]
     text = json.dumps({"root": str(lab.root), "folder": str(lab.folder), "config": decided}, sort_keys=True, indent=1).encode()
     if not path.exists() or path.read_bytes() != text:
         write_atomically(path, text)
