@@ -16,6 +16,10 @@ SANDBOX = ROOT / "scripts" / "sandbox"
 """What runs inside of environments, each folder by itself."""
 
 
+OWN = ("groups.toml", "bases.toml")
+"""Files below ``containers`` that a lab has, and the folder of its user has not."""
+
+
 def root_for(folder: Path) -> Path:
     """Where the lab's own files lie for somebody who works in ``folder``: there, if it is a checkout or the copy of one."""
-    return folder if (folder / "rules" / "common.smk").is_file() else ROOT
+    return folder if any((folder / "containers" / name).is_file() for name in OWN) else ROOT
