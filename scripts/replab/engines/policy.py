@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from replab import resources
+from replab import files, resources
 from replab.errors import ConfigError
 
 FILE = resources.ROOT / "containers" / "policy.toml"
@@ -50,11 +48,9 @@ def load_policy(path: Path = FILE) -> Policy:
     """The policy; raises ``ConfigError`` with the place of its first fault."""
     where = "/".join(path.parts[-2:])
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = files.read_toml(path, where=where)
     except FileNotFoundError:
         raise ConfigError("does not exist", where=where, hint="Container engines start nothing without a policy") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"is not valid TOML: {error}", where=where) from None
     try:
         limits, environment, points = data["limits"], data["environment"], data["points"]
         numbers = {name: limits[name] for name in ("processes", "seconds", "scratch_mb", "open_files")}
