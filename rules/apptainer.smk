@@ -16,7 +16,7 @@ rule sif:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} sif --config {params.settings:q} --name {wildcards.environment:q} --out {output:q} --reads {input:q} > {log:q} 2>&1"
+        "{params.step} sif --config {params.settings:q} --name {wildcards.environment:q} --reads {input:q} > {log:q} 2>&1"
 
 
 rule ask:
@@ -36,7 +36,7 @@ rule ask:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} ask --config {params.settings:q} --name {wildcards.job:q} --out {output:q} > {log:q} 2>&1"
+        "{params.step} ask --config {params.settings:q} --name {wildcards.job:q} > {log:q} 2>&1"
 
 
 rule inside:

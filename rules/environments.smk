@@ -23,7 +23,7 @@ rule environment:
         settings=SETTINGS,
         engine=LAB.engine,
     shell:
-        "{params.step} environment --config {params.settings:q} --name {wildcards.environment:q} --out {output:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
+        "{params.step} environment --config {params.settings:q} --name {wildcards.environment:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
 
 rule defaults:
@@ -49,4 +49,4 @@ rule defaults:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} defaults --config {params.settings:q} --name {wildcards.environment:q} --out {output:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
+        "{params.step} defaults --config {params.settings:q} --name {wildcards.environment:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

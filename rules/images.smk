@@ -22,7 +22,7 @@ rule image:
         settings=SETTINGS,
         builder=LAB.builder,
     shell:
-        "{params.step} image --config {params.settings:q} --name {wildcards.environment:q} --out {output:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
+        "{params.step} image --config {params.settings:q} --name {wildcards.environment:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
 
 if ("images" in sys.argv or LAB.engine in jobs.IMAGE_ENGINES) and lab_workflow.is_main_process() and not lab_workflow.is_dry_run():

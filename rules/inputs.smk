@@ -19,4 +19,4 @@ rule inputs:
         settings=SETTINGS,
         points=LAB.points,
     shell:
-        "{params.step} inputs --config {params.settings:q} --name {wildcards.family:q} --out {output:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
+        "{params.step} inputs --config {params.settings:q} --name {wildcards.family:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

@@ -18,7 +18,7 @@ rule truth:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} truth --config {params.settings:q} --name {wildcards.family:q} --shard {wildcards.shard:q} --out {output:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
+        "{params.step} truth --config {params.settings:q} --name {wildcards.family:q} --shard {wildcards.shard:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
 
 rule judge:
@@ -49,7 +49,7 @@ rule judge:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} judge --config {params.settings:q} --name {wildcards.family:q} --shard {wildcards.shard:q} --out {output.cells:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
+        "{params.step} judge --config {params.settings:q} --name {wildcards.family:q} --shard {wildcards.shard:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
 
 rule tables:
@@ -82,7 +82,7 @@ rule tables:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} tables --config {params.settings:q} --out {output.cells:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
+        "{params.step} tables --config {params.settings:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
 
 rule claims:
@@ -105,4 +105,4 @@ rule claims:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} claims --config {params.settings:q} --out {output.claims:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
+        "{params.step} claims --config {params.settings:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

@@ -13,4 +13,4 @@ rule publish:
         settings=SETTINGS,
         options=lab_workflow.publication(config),
     shell:
-        "{params.step} publish --config {params.settings:q} --name {params.options} --out {log:q} --reads {input:q} 2>&1 | tee {log:q}"
+        "{params.step} publish --config {params.settings:q} --name {params.options} --reads {input:q} 2>&1 | tee {log:q}"

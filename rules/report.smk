@@ -18,7 +18,7 @@ rule elsewhere:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} elsewhere --config {params.settings:q} --out {output.cells:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
+        "{params.step} elsewhere --config {params.settings:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -40,4 +40,4 @@ rule report:
         step=STEP,
         settings=SETTINGS,
     shell:
-        "{params.step} report --config {params.settings:q} --out {output:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
+        "{params.step} report --config {params.settings:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

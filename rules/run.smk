@@ -24,4 +24,4 @@ rule batch:
         settings=SETTINGS,
         sandbox=lambda wildcards: f"{RESULTS}/logs/batch/{wildcards.batch}.sandbox.log",
     shell:
-        "{params.step} batch --config {params.settings:q} --name {wildcards.batch:q} --out {output:q} --log {params.sandbox:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
+        "{params.step} batch --config {params.settings:q} --name {wildcards.batch:q} --log {params.sandbox:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

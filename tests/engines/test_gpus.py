@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import textwrap
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from replab.model import Lab
 from replab.opening import open_lab
 from replab.plan import planning
 from replab.run.batch import run_batch_job
-from replab.workflow import steps
+from replab.steps import environments, inputs
 
 TWO = """\
 0, GPU-aaaa, NVIDIA A100-SXM4-80GB, 8.0, 550.54.14
@@ -120,7 +119,7 @@ def test_a_gpu_that_an_environment_cannot_use_is_told_and_nothing_is_built(root:
     machine.gpus.cache_clear()
     lab = lab_of(root, two / "results", "auto")
     out = lab.results.root / "environments" / "torch-2.13@cuda.json"
-    steps.step_environment(lab, Namespace(name="torch-2.13@cuda", out=out))
+    environments.find_out(lab, "torch-2.13@cuda")
     facts = json.loads(out.read_text())
     assert facts["status"] == "skipped"
     assert facts["reason"] == "torch-2.13 needs driver 580 or newer, and this machine has 470.10"
@@ -129,8 +128,8 @@ def test_a_gpu_that_an_environment_cannot_use_is_told_and_nothing_is_built(root:
 def test_without_a_device_its_cells_are_skipped(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "gpus", tuple)
     lab = lab_of(root, tmp_path / "results", "cuda")
-    steps.step_environment(lab, Namespace(name="torch-2.13@cuda", out=lab.results.root / "environments" / "torch-2.13@cuda.json"))
-    steps.step_inputs(lab, Namespace(name="modes", out=lab.results.root / "inputs" / "modes.json"))
+    environments.find_out(lab, "torch-2.13@cuda")
+    inputs.make(lab, next(one for one in lab.families if one.name == "modes"))
     (batch,) = (one for one in planning.batches(lab) if one.device == "cuda")
     manifest = run_batch_job(lab, batch, log=tmp_path / "log")
     reasons = {cell.reason for cell in manifest.cells if not cell.reason.startswith(("compile", "each", "torch", "only"))}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from replab.model import Lab
 from replab.plan import planning
 from replab.run.batch import run_batch_job
 from replab.run.requests import PROBE, planned, request
+from replab.steps import environments, inputs
 from replab.store import platforms
 from replab.store.step_files import environment_facts
 from replab.store.store import Store
-from replab.workflow import steps
 
 FAMILIES = "control_flow,randomness"
 
@@ -42,10 +41,10 @@ def lab_of(root: Path, cache: Path, results: Path, engine: str) -> Lab:
 def run(lab: Lab) -> None:
     """Environments, inputs and batches, without judging."""
     for environment in lab.environments:
-        steps.step_environment(lab, Namespace(name=environment.name, out=lab.results.root / "environments" / f"{environment.name}.json"))
+        environments.find_out(lab, environment.name)
         assert environment_facts(lab, environment.name).ok
     for family in lab.families:
-        steps.step_inputs(lab, Namespace(name=family.name, out=lab.results.root / "inputs" / f"{family.name}.json"))
+        inputs.make(lab, family)
     for batch in planning.batches(lab):
         name = ids.batch_id(batch)
         run_batch_job(lab, batch, log=lab.results.root / "logs" / f"{name}.log")

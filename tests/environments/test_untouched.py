@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +27,8 @@ from replab.model import Environment, Lab
 from replab.plan import planning
 from replab.publish import reasons, rerun
 from replab.run.batch import environment_facts, run_batch_job
+from replab.steps import environments, inputs
 from replab.store.store import Store
-from replab.workflow import steps
 
 REPOSITORY = Path(__file__).parents[2]
 NUMPY: Environment = next(e for e in load_environments(REPOSITORY / "containers") if e.name == "numpy-2.5")
@@ -358,8 +357,8 @@ def settings_of(folder: Path, cache: Path) -> dict[str, str]:
 
 def run(lab: Lab) -> dict[str, str]:
     """Environment, inputs and the one batch; the status of each cell."""
-    steps.step_environment(lab, Namespace(name="numpy-2.5", out=lab.results.root / "environments" / "numpy-2.5.json"))
-    steps.step_inputs(lab, Namespace(name="writes", out=lab.results.root / "inputs" / "writes.json"))
+    environments.find_out(lab, "numpy-2.5")
+    inputs.make(lab, next(one for one in lab.families if one.name == "writes"))
     (batch,) = planning.batches(lab)
     name = ids.batch_id(batch)
     manifest = run_batch_job(lab, batch, log=lab.results.root / "logs" / f"{name}.log")
@@ -405,8 +404,8 @@ def test_a_batch_that_was_killed_keeps_what_a_sound_environment_gave_and_nothing
     sound = WRITES[: WRITES.index("    with")] + "    return x * 2\n"
     code = WRITES.replace("    return x * 2\n", wait) if writes else sound.replace("    return x * 2\n", wait)
     lab = lab_of(tmp_path, world.cache, code)
-    steps.step_environment(lab, Namespace(name="numpy-2.5", out=lab.results.root / "environments" / "numpy-2.5.json"))
-    steps.step_inputs(lab, Namespace(name="writes", out=lab.results.root / "inputs" / "writes.json"))
+    environments.find_out(lab, "numpy-2.5")
+    inputs.make(lab, next(one for one in lab.families if one.name == "writes"))
     before = (world.folder / INIT).stat().st_size
     cells = lab.results.root / "store" / "cells"
     process = subprocess.Popen(

@@ -172,10 +172,7 @@ def test_steps_note_what_they_used(tmp_path: Path) -> None:
     settings = {"experiments": [str(tmp_path / "families")], "environments": "numpy-2.5", "results": str(tmp_path / "results")}
     place = tmp_path / "settings.json"
     place.write_text(json.dumps({"root": str(builders_scale.ROOT), "config": settings}))
-    assert (
-        steps.main(["inputs", "--config", str(place), "--name", "lasting", "--out", str(tmp_path / "results" / "inputs" / "lasting.json")])
-        == 0
-    )
+    assert steps.main(["inputs", "--config", str(place), "--name", "lasting"]) == 0
     found = costs.read(tmp_path / "results" / "costs" / "inputs--lasting.json")
     assert found is not None
     assert found.memory_mb > 30

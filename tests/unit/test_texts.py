@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from replab import texts
 from replab.judge.cells import odd
-from replab.workflow.run_summary import _fit
+from replab.steps.run_summary import _fit
 
 
 @given(st.text(st.characters(categories=None)))

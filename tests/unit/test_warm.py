@@ -74,23 +74,26 @@ def server(tmp_path, monkeypatch):
 
 
 def test_a_step_is_forked_and_writes_what_it_would_have_written(server, tmp_path, monkeypatch):
-    words = ("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out")
-    forked = step(*words, tmp_path / "forked.json")
+    words = ("inputs", "--config", tmp_path / "config.json", "--name", "gradients")
+    forked = step(*words)
     until(lambda: children(server.pid) or forked.poll() is not None)
     assert children(server.pid)
     assert forked.communicate(timeout=PATIENCE)[1] == ""
     assert forked.returncode == 0
     monkeypatch.delenv(fork_server.SOCKET)
-    alone = step(*words, tmp_path / "alone.json")
+    made = tmp_path / "results" / "inputs" / "gradients.json"
+    before = made.read_bytes()
+    made.unlink()
+    alone = step(*words)
     assert alone.wait(timeout=PATIENCE) == 0
-    assert (tmp_path / "forked.json").read_bytes() == (tmp_path / "alone.json").read_bytes()
+    assert made.read_bytes() == before
 
 
 def test_the_streams_and_the_folder_are_those_of_the_one_who_asked(server, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "other.json").write_text((tmp_path / "config.json").read_text().replace(str(tmp_path / "results"), "nowhere"))
-    done = step("tables", "--config", "other.json", "--out", "x", cwd=elsewhere)
+    done = step("tables", "--config", "other.json", cwd=elsewhere)
     out, said = done.communicate(timeout=PATIENCE)
     assert done.returncode == 6  # there are no results
     assert f"{ROOT}/nowhere/judged/" in said  # ``other.json`` of that folder was read
@@ -101,17 +104,14 @@ def test_a_refusal_is_one_sentence_with_its_exit_code(server, tmp_path):
     folder = tmp_path / "other"
     folder.mkdir()
     other = settings(folder, environments="numpy-9")
-    done = step("inputs", "--config", other, "--name", "gradients", "--out", tmp_path / "x.json")
+    done = step("inputs", "--config", other, "--name", "gradients")
     _, said = done.communicate(timeout=PATIENCE)
     assert said.startswith("replab: environments: unknown environment or group 'numpy-9'")
     assert done.returncode == 4
 
 
 def test_the_process_that_is_forked_has_no_threads(server, tmp_path):
-    assert (
-        step("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json").wait(timeout=PATIENCE)
-        == 0
-    )
+    assert step("inputs", "--config", tmp_path / "config.json", "--name", "gradients").wait(timeout=PATIENCE) == 0
     assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) == 1
 
 
@@ -123,7 +123,7 @@ def test_nobody_is_answered_once_the_lab_was_edited(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(copy / "scripts"))
     monkeypatch.delenv(fork_server.SOCKET, raising=False)
     process = fork_server.start(settings(tmp_path))
-    words = ("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json")
+    words = ("inputs", "--config", tmp_path / "config.json", "--name", "gradients")
     until(lambda: len(list(Path(f"/proc/{process.pid}/task").iterdir())) == 1)
     first = step(*words)
     until(lambda: children(process.pid) or first.poll() is not None)
@@ -177,20 +177,9 @@ def _long(tmp_path, **more):
     (family / "impl_numpy.py").write_text("def waits(x):\n    return x\n")
     (family / "reference.py").write_text(REFERENCE.format(begun=str(begun), folder=str(family)))
     before = settings(tmp_path, experiments=str(tmp_path / "families"), families="waiting", cell_seconds=3000)
-    inputs = [
-        sys.executable,
-        "-m",
-        "replab.workflow.steps",
-        "inputs",
-        "--config",
-        before,
-        "--name",
-        "waiting",
-        "--out",
-        tmp_path / "results/inputs/waiting.json",
-    ]
+    inputs = [sys.executable, "-m", "replab.workflow.steps", "inputs", "--config", before, "--name", "waiting"]
     assert subprocess.run(inputs, check=False).returncode == 0
-    asked = step("truth", "--config", before, "--name", "waiting", "--out", tmp_path / "truth.json", **more)
+    asked = step("truth", "--config", before, "--name", "waiting", **more)
     until(lambda: begun.exists() or asked.poll() is not None)
     return asked
 
@@ -204,7 +193,7 @@ def test_a_step_ends_with_the_one_who_asked(server, tmp_path, number):
     asked.communicate(timeout=PATIENCE)
     until(lambda: not alive(pid))
     assert asked.returncode in ((-number, 128 + number) if number != signal.SIGINT else (INTERRUPTED, -signal.SIGINT))
-    assert not (tmp_path / "truth.json").exists()
+    assert not (tmp_path / "results" / "truth" / "waiting--0.json").exists()
     assert server.poll() is None
 
 
@@ -235,7 +224,7 @@ def test_nothing_is_left_and_nothing_starts_when_the_workflow_is_gone(tmp_path, 
     process.wait(timeout=PATIENCE)
     assert not alive(pid)
     assert "the workflow has ended, and this step with it" in _stranded(asked)
-    assert not (tmp_path / "truth.json").exists()
+    assert not (tmp_path / "results" / "truth" / "waiting--0.json").exists()
     monkeypatch.delenv(fork_server.SOCKET, raising=False)
 
 
@@ -246,7 +235,7 @@ def test_a_killed_server_takes_its_steps_along(server, tmp_path):
     server.kill()
     assert "the process that runs the steps has ended" in _stranded(asked)
     until(lambda: not alive(pid))
-    assert not (tmp_path / "truth.json").exists()
+    assert not (tmp_path / "results" / "truth" / "waiting--0.json").exists()
 
 
 @pytest.mark.parametrize("victim", ["client", "step"])
@@ -285,14 +274,14 @@ def test_a_main_process_killed_during_the_imports_takes_everything_along(tmp_pat
     before = set(Path(tempfile.gettempdir()).glob("replab-*"))
     main, pid, place = _workflow(settings(tmp_path))
     monkeypatch.setenv(fork_server.SOCKET, place)
-    words = ("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json")
+    words = ("inputs", "--config", tmp_path / "config.json", "--name", "gradients")
     asked = step(*words)  # waits for an answer
     main.kill()
     main.wait(timeout=PATIENCE)
     until(lambda: not alive(pid), 5)
     _stranded(asked)
     _stranded(step(*words))  # and one that comes later starts nothing either
-    assert not (tmp_path / "x.json").exists()
+    assert not (tmp_path / "results" / "inputs" / "gradients.json").exists()
     assert set(Path(tempfile.gettempdir()).glob("replab-*")) == before
 
 
@@ -309,34 +298,34 @@ def test_a_step_of_its_own_ends_with_the_workflow(tmp_path, monkeypatch):
     main.wait(timeout=PATIENCE)
     assert "the workflow has ended, and this step with it" in _stranded(asked)
     until(lambda: not alive(own))
-    assert not (tmp_path / "truth.json").exists()
+    assert not (tmp_path / "results" / "truth" / "waiting--0.json").exists()
 
 
 def test_without_the_process_a_step_starts_on_its_own(tmp_path, monkeypatch):
     main, pid, place = _workflow(settings(tmp_path))
     os.kill(pid, signal.SIGKILL)
     monkeypatch.setenv(fork_server.SOCKET, place)
-    done = step("inputs", "--config", settings(tmp_path), "--name", "gradients", "--out", tmp_path / "x.json")
+    done = step("inputs", "--config", settings(tmp_path), "--name", "gradients")
     assert done.wait(timeout=PATIENCE) == 0
-    assert (tmp_path / "x.json").is_file()
+    assert (tmp_path / "results" / "inputs" / "gradients.json").is_file()
     main.kill()
     main.wait(timeout=PATIENCE)
 
 
 def test_a_step_without_a_workflow_is_a_process_like_any_other(tmp_path, monkeypatch):
     monkeypatch.delenv(fork_server.SOCKET, raising=False)
-    done = step("inputs", "--config", settings(tmp_path), "--name", "gradients", "--out", tmp_path / "x.json")
+    done = step("inputs", "--config", settings(tmp_path), "--name", "gradients")
     assert done.wait(timeout=PATIENCE) == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 def test_another_user_is_not_answered(server, tmp_path):
     (tmp_path / "config.json").chmod(0o644)
-    words = ["inputs", "--config", str(tmp_path / "config.json"), "--name", "gradients", "--out", str(tmp_path / "x.json")]
+    words = ["inputs", "--config", str(tmp_path / "config.json"), "--name", "gradients"]
     asking = f"import sys; sys.path.insert(0, {str(STEP.parent)!r}); import os, step; os.setuid(65534); print(step.ask(os.environ[{fork_server.SOCKET!r}].split()[0], {words!r}))"
     done = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.stdout == "None\n", done.stderr
-    assert not (tmp_path / "x.json").exists()
+    assert not (tmp_path / "results" / "inputs" / "gradients.json").exists()
 
 
 def test_whoever_connects_and_says_nonsense_does_no_harm(server, tmp_path):
@@ -345,5 +334,5 @@ def test_whoever_connects_and_says_nonsense_does_no_harm(server, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
         stranger.connect(f"\0{os.environ[fork_server.SOCKET].split()[0]}")
         stranger.sendall(b"good evening")
-    done = step("inputs", "--config", tmp_path / "config.json", "--name", "gradients", "--out", tmp_path / "x.json")
+    done = step("inputs", "--config", tmp_path / "config.json", "--name", "gradients")
     assert done.wait(timeout=PATIENCE) == 0

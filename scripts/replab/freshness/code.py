@@ -12,7 +12,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "inputs": ("replab.run.requests", "replab.run.inputs"),
     "truth": ("replab.truth.cache",),
     "judge": ("replab.judge.cells", "replab.store.tables", "replab.repro_scripts.script", "replab.judge.trajectories"),
-    "tables": ("replab.workflow.run_summary", "replab.store.tables", "replab.defaults.rows"),
+    "tables": ("replab.steps.run_summary", "replab.store.tables", "replab.defaults.rows"),
     "claims": ("replab.claims.run",),
     "elsewhere": ("replab.judge.other_platforms", "replab.store.tables"),
     "report": ("replab.report.render",),

@@ -10,7 +10,6 @@ import fnmatch
 import json
 import os
 import sys
-from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
@@ -23,20 +22,17 @@ from replab.contract.manifest import Manifest
 from replab.engines.installed import some
 from replab.engines.registry import get_engine
 from replab.errors import LabError, StoreError
-from replab.judge.cells import Judge
 from replab.model import EXPLAINED, Batch, Lab, Status
 from replab.plan import planning
 from replab.publish import manifest, versions
 from replab.run.batch import run_batch_job
-from replab.run.requests import write_inputs
+from replab.steps import order
+from replab.steps.environments import find_out
 from replab.store import ledger
-from replab.store.step_files import environment_facts, write_json
+from replab.store.step_files import write_json
 from replab.store.store import Store, write_atomically
-from replab.workflow import steps
 
 Found = dict[str, Any]
-CONTAINERS = ("docker", "podman")
-"""Engines whose environments are images, built from the published locks before anything runs."""
 
 
 def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,24 +48,15 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
         hint = "An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu"
         raise LabError(f"no published cell matches {request['cells']!r}", hint=hint)
     lab = _restrict(lab, {row["id"] for row in chosen})
-    environments: dict[str, Facts] = {}
     places = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(row["id"]) for row in chosen)}
     names = {place: lab.environment(place[0]).place(place[1]) for place in sorted(places)}
     if lab.engine == "apptainer":
         problem = "Snakemake starts the cells inside of Apptainer, and a replay does without Snakemake"
         raise LabError(problem, hint="Replay with --engine docker, podman or uv")
-    for name in names.values():
-        if lab.engine in CONTAINERS:
-            _say(f"image of {name}")
-            steps.step_image(lab, Namespace(name=name, out=lab.results.image(name)))
-        _say(f"environment {name}")
-        _verified(lab, name)
-        steps.step_environment(lab, Namespace(name=name, out=lab.results.environment(name)))
-        environments[name] = environment_facts(lab, name)
-    for family in lab.families:
-        index = write_inputs(family, lab.points, lab.results.input_data, limits=lab.limits)
-        write_atomically(lab.results.inputs(family.name), json.dumps(index, sort_keys=True).encode())
-    _run(lab, request, {row["id"] for row in chosen})
+    ids_of_chosen = {row["id"] for row in chosen}
+    environments = order.compute(
+        lab, names.values(), _say, run=lambda lab, _: _run(lab, request, ids_of_chosen), find_out=_found_out, build_images=True
+    )
     results = _results(lab)
     cells = [_compare(row, results.get(row["id"])) for row in chosen]
     for one in cells:
@@ -89,11 +76,12 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"environments": {name: facts.to_json() for name, facts in environments.items()}, "cells": cells}
 
 
-def _verified(lab: Lab, place: str) -> None:
-    """Of an environment that was built before, every byte is read: one that is not as it was is built anew."""
+def _found_out(lab: Lab, place: str) -> Facts:
+    """What an environment is. Of one that was built before, every byte is read: one that is not as it was is built anew."""
     environment, device = lab.build_at(place)
     if faults := get_engine(lab.engine).verify(environment, lab.cache, device):
         _say(f"{place} is not as it was built: {some(faults)}")
+    return find_out(lab, place)
 
 
 def _restrict(lab: Lab, names: Iterable[str]) -> Lab:
@@ -193,10 +181,8 @@ def _judge(lab: Lab, names: set[str]) -> dict[tuple[str, str], str]:
         if not chosen:
             continue
         small = replace(family, cases=chosen)
-        _say(f"judging {len(chosen)} cases of {family.name}")
-        judge = Judge(_written(replace(lab, families=tuple(small if one.name == family.name else one for one in lab.families))), small)
-        for shard in range(planning.shards(small)):
-            found |= {(row.id, row.output): row.verdict for row in judge.run(shard).cells}
+        judged = _written(replace(lab, families=tuple(small if one.name == family.name else one for one in lab.families)))
+        found |= {(row.id, row.output): row.verdict for row in order.judge(judged, [small], _say).cells}
     return found
 
 

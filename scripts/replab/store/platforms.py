@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import files, sealed
+from replab.contract.facts import Facts
 from replab.errors import StoreError
 from replab.model import Lab, Status
 from replab.results_folder import ResultsFolder
@@ -33,10 +34,10 @@ MERGED = "merged"
 """Below a store: the heads of the bundles that were merged, so that it stays known where results come from."""
 
 
-def remember(store: Path, place: str, facts: Mapping[str, Any]) -> None:
+def remember(store: Path, place: str, facts: Facts) -> None:
     """Keep what was found in an environment (``Environment.place``), for runs with another engine."""
-    if facts.get("status") == Status.OK:
-        write_atomically(store / PLATFORMS / f"{facts['engine']}--{place}.json", sealed.seal(facts))
+    if facts.ok:
+        write_atomically(store / PLATFORMS / f"{facts.engine}--{place}.json", sealed.seal(facts.to_json()))
 
 
 def sources(lab: Lab) -> list[Path]:

@@ -35,6 +35,11 @@ SOCKET = "REPLAB_WARM"
 steps start as processes of their own."""
 MODULES = (
     "replab.workflow.steps",
+    "replab.steps.environments",
+    "replab.steps.inputs",
+    "replab.steps.judge",
+    "replab.steps.tables",
+    "replab.steps.truth",
     "replab.run.batch",
     "replab.defaults.reading",
     "replab.judge.other_platforms",
@@ -43,7 +48,6 @@ MODULES = (
     "replab.run.observe",
     "replab.run.requests",
     "replab.repro_scripts.script",
-    "replab.workflow.run_summary",
     "replab.store.tables",
     "replab.judge.trajectories",
     "replab.truth.cache",

@@ -1,0 +1,86 @@
+"""Steps about one environment: its image, what it is, and its own defaults."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from replab.config.gpu_support import gpu_refusal
+from replab.contract.facts import UNAVAILABLE, Facts
+from replab.defaults import atlas, reading
+from replab.engines import gpus
+from replab.engines.apptainer import inside_platform
+from replab.engines.base import describe_image, points
+from replab.engines.registry import get_engine
+from replab.errors import EnvironmentUnavailable
+from replab.model import Environment, Lab, Status
+from replab.run import apptainer_jobs
+from replab.run.observe import observe
+from replab.store import platforms
+from replab.store.step_files import environment_facts, write_json
+
+
+def find_out(lab: Lab, place: str) -> Facts:
+    """Build an environment and write down what it is; one that cannot be built is written down as unavailable, and the others go on."""
+    environment, device = lab.build_at(place)
+    asked = {key: (list(value) if isinstance(value, tuple) else value) for key, value in asdict(environment).items() if key != "folder"}
+    facts = Facts(
+        name=environment.name, asked=asked, status=Status.OK, engine=lab.engine, device=device, identity="", platform="", observed={}
+    )
+    begin = time.monotonic()
+    if device != "cpu" and (reason := _unusable(environment)):  # nothing is built for a device that is not there
+        facts = replace(facts, status=Status.SKIPPED, reason=reason)
+        write_json(lab.results.environment(place), facts.to_json())
+        return facts
+    try:
+        facts = replace(facts, **_built(lab, environment, device))
+    except EnvironmentUnavailable as error:
+        facts = replace(facts, status=UNAVAILABLE, reason=str(error))
+        print(f"{environment.name} is not available here: {error}", file=sys.stderr)
+    facts = replace(facts, build_seconds=round(time.monotonic() - begin, 3))
+    platforms.remember(lab.results.store, place, facts)
+    write_json(lab.results.environment(place), facts.to_json())
+    return facts
+
+
+def _built(lab: Lab, environment: Environment, device: str) -> Mapping[str, Any]:
+    """What is found out about an environment by building it, by the name of the field. Raises ``EnvironmentUnavailable``."""
+    engine = get_engine(lab.engine)
+    built = engine.build(environment, lab.cache, lambda line: print(line, flush=True), device)
+    if lab.engine == "apptainer":
+        observed, compiler = apptainer_jobs.observed(lab, environment)
+        platform = inside_platform(observed, compiler, environment.modes)
+    else:
+        platform = engine.platform(built)
+        observed = observe(engine, built, lab, environment, device)
+    return {
+        "observed": observed,
+        "platform": gpus.with_device(platform, device),
+        "identity": built.identity,
+        "lock_sha256": built.image.lock_sha256 if built.image is not None else built.identity,
+        "image": describe_image(built.image),
+        "isolation": points(engine),
+        "interpreter": dict(built.interpreter),
+    }
+
+
+def _unusable(environment: Environment) -> str:
+    """Why an environment cannot compute on a GPU of this machine; empty when it can."""
+    there = gpus.gpus()
+    return gpu_refusal(environment, there[0].compute_capability, there[0].driver) or "" if there else "no CUDA device"
+
+
+def read_defaults(lab: Lab, name: str) -> None:
+    """Read the defaults of one environment; one that is not available has none."""
+    environment = lab.environment(name)
+    answer: dict[str, Any] = {}
+    if environment_facts(lab, name).ok and lab.engine == "apptainer":
+        answer = apptainer_jobs.read_defaults(lab, environment)
+    elif environment_facts(lab, name).ok:
+        engine = get_engine(lab.engine)
+        built = engine.build(environment, lab.cache, lambda line: print(line, flush=True))
+        answer = reading.read_in(engine, built, lab, environment, atlas.load(lab.root / atlas.ATLAS))
+    write_json(lab.results.defaults(name), answer)
