@@ -34,6 +34,8 @@ TABLES, SUMMARIES = (*JUDGED, "defaults"), ("environments", "cases", "run")
 """What the step ``tables`` makes."""
 SHARDED = ("truth", "judge")
 """Steps that are divided by cases."""
+Touched = dict[str, list[ManifestEntry]]
+"""By batch, the cells whose files have other sizes or times than were noted: they were read, and told by their hashes."""
 SETTINGS = "settings"
 """The job of the workflow itself, which writes the settings down for all others."""
 
@@ -160,22 +162,24 @@ def terms(lab: Lab, step: str, name: str = "") -> str:
     return json.dumps(found, sort_keys=True, default=str)
 
 
-def stale(lab: Lab, book: Ledger) -> Iterator[Stale]:
+def stale(lab: Lab, book: Ledger, touched: Touched | None = None) -> Iterator[Stale]:
     """Every planned job whose files are there and must not be believed, or are not there although it once ended.
 
-    Jobs that were never done are no news: the workflow does them. Writes nothing.
+    Jobs that were never done are no news: the workflow does them. Writes nothing, but to ``touched``.
     """
+    touched = {} if touched is None else touched
     for job in planned(lab):
         there = [path for path in job.makes if path.is_file()]
         if not there and job.key not in book.notes:
             continue
-        if reason := book.fault(job.key, terms(lab, job.step, job.name), job.needs) or _hollow(lab, job):
+        if reason := book.fault(job.key, terms(lab, job.step, job.name), job.needs) or _hollow(lab, job, touched):
             yield Stale(job=job, reason=reason)
 
 
 def forget(lab: Lab, book: Ledger) -> list[Stale]:
     """Take away what ``stale`` names, so that the workflow has to make it again; results in the store stay."""
-    found = list(stale(lab, book))
+    touched: Touched = {}
+    found = list(stale(lab, book, touched))
     for one in found:
         for path in (*one.job.makes, *one.job.together):
             path.unlink(missing_ok=True)
@@ -183,8 +187,8 @@ def forget(lab: Lab, book: Ledger) -> list[Stale]:
     again = {one.job.key for one in found}
     for job in planned(lab):
         book.refresh(job.key)
-        if job.step == "batch" and job.key not in again:
-            _settle_times(lab, ids.parse_batch_id(job.name))
+        if job.key not in again:
+            _settle_times(lab, touched.get(job.key, ()))
     return found
 
 
@@ -193,7 +197,7 @@ def _inside(lab: Lab, name: str) -> tuple[Path, ...]:
     return (lab.results.inside_request(name), lab.results.inside_done(name)) if lab.engine == APPTAINER else ()
 
 
-def _hollow(lab: Lab, job: Job) -> str:
+def _hollow(lab: Lab, job: Job, touched: Touched) -> str:
     """Why a job's file, sound in itself, names things that are not there any more; empty when all of them are."""
     try:
         match job.step:
@@ -209,16 +213,16 @@ def _hollow(lab: Lab, job: Job) -> str:
                 lost = [key for key in keys if not (folder / key[:2] / f"{key}.safetensors").is_file()]
                 return f"{len(lost)} of its truths are missing" if lost else ""
             case "batch":
-                return _changed(lab, ids.parse_batch_id(job.name))
+                return _changed(lab, job, touched)
             case _:
                 return ""
     except (StoreError, KeyError, TypeError, ValueError, AttributeError) as error:
         return f"its file cannot be used: {error.problem if isinstance(error, LabError) else type(error).__name__}"
 
 
-def _changed(lab: Lab, batch: Batch) -> str:
-    """Why the results of a batch must be looked at again: files of the store that were touched, cells that never began."""
-    manifest, store = manifest_of(lab, batch), Store(lab.results.store)
+def _changed(lab: Lab, job: Job, touched: Touched) -> str:
+    """Why the results of a batch must be looked at again: files of the store that are others, cells that never began."""
+    manifest, store = manifest_of(lab, ids.parse_batch_id(job.name)), Store(lab.results.store)
     cells = manifest.cells
     again = sum(cell.again for cell in cells)
     if again:
@@ -226,7 +230,8 @@ def _changed(lab: Lab, batch: Batch) -> str:
     stopped = sum(limit_of(cell.status, lab.limits) > manifest.limits.get(cell.status, 0.0) for cell in cells)
     if stopped:
         return f"{stopped} of its cells were stopped at a lower limit"
-    lost = sum(not store.is_still(cell.key, cell.record) for cell in _touched(store, cells))
+    touched[job.key] = list(_touched(store, cells))
+    lost = sum(not store.is_still(cell.key, cell.record) for cell in touched[job.key])
     return f"{lost} of its results are missing or were changed" if lost else ""
 
 
@@ -245,13 +250,12 @@ def _untouched(path: str, size: int, stamp: int) -> bool:
     return stat.st_size == size and stat.st_mtime_ns == stamp
 
 
-def _settle_times(lab: Lab, batch: Batch) -> None:
+def _settle_times(lab: Lab, cells: Iterable[ManifestEntry]) -> None:
     """Give results that were only touched the times that the manifest noted, so that they are not read at every start."""
-    store = Store(lab.results.store)
-    with contextlib.suppress(StoreError, OSError, KeyError, TypeError, ValueError):
-        for cell in _touched(store, manifest_of(lab, batch).cells):
+    with contextlib.suppress(OSError):
+        for cell in cells:
             for file, _, stamp in cell.files:
-                os.utime(store.root / file, ns=(stamp, stamp))
+                os.utime(lab.results.store / file, ns=(stamp, stamp))
 
 
 def named(index: Any) -> Iterable[str]:
