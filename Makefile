@@ -1,5 +1,6 @@
 # make run      from a fresh clone to a report; needs python3, make, git and a package index
 # make publish VERSION=2026.11.0     a version of the site from the last run
+# make check    lint, and every test that needs no framework and starts no process: the inner loop
 # make test     everything is tested; says at its end what was covered
 # make torture  kills, damaged files and faked clocks by chance, TIMES=10 as many as `make test` tries; prints its counts
 # make setup setup-cluster slurm-demo lint bench accept doctor
@@ -18,7 +19,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
 TIMES ?= 10
-.PHONY: help setup setup-cluster slurm-demo run publish test torture lint bench accept doctor clean
+.PHONY: help setup setup-cluster slurm-demo run publish check test torture lint bench accept doctor clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -47,6 +48,9 @@ run:
 # ALLOW="dirty,missing" publishes nevertheless, and says so on every page; SIGN is an SSH key. docs/publishing.md
 publish: setup
 	@$(BIN)/snakemake --cores $(CORES) publish --config version=$(VERSION) $(if $(ALLOW),allow=$(ALLOW)) $(if $(SIGN),sign=$(SIGN)) $(CONFIG)
+
+check: setup
+	@$(BIN)/python tests/run.py lint quick
 
 test: setup
 	@$(BIN)/python tests/run.py

@@ -1,26 +1,33 @@
-"""All tests in the order in which they find faults fastest: what ``make test`` runs.
+"""All tests, side by side where they do not disturb each other: what ``make test`` runs.
 
-``python tests/run.py [GROUP…]`` runs some groups. A group that fails does not stop the next, except that nothing slow runs when the quick
-ones fail. At the end stands what was covered, what was skipped and why, and how long each group took.
+``python tests/run.py [GROUP…]`` runs some groups. Lint and the quick tests come first. What fails does not stop the rest, except that nothing
+slow is begun where the lab cannot be imported or its workflow not be read. At the end stands what was covered, what was skipped and why, how
+long each group took, and which tests took longest.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import os
-import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+CORES = len(os.sched_getaffinity(0))
+SIDE_BY_SIDE = CORES + 1
+"""So many groups at once: most of them start one process after another, or wait for daemons and time limits."""
 LINT = (
     ("ruff", "check", "--quiet", "."),
     ("ruff", "format", "--check", "--quiet", "."),
@@ -29,31 +36,53 @@ LINT = (
     ("snakefmt", "--check", "--diff", "Snakefile", "rules"),
     ("snakemake", "--lint"),
 )
+NEEDED = ("lint-imports", "snakemake")
+"""Checkers without which nothing slow is begun: the lab's modules cannot be imported, or its configuration and workflow not be read."""
+QUICK_FOLDERS = ("unit", "property", "experiments")
+SLOW_MARKS = "processes or environments"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tests that run in one pytest, one after the other unless ``workers`` says otherwise."""
+
+    paths: tuple[str, ...]
+    """Folders and files below ``tests``."""
+    select: str = ""
+    """Which of their tests, by markers."""
+    workers: int = 0
+    reruns: int = 1
+    """How often a failed test is tried again: a machine that was busy for a while fails a test of daemons, a fault of the lab fails it twice."""
+    after: str = ""
+    """The group that makes what this one uses, in the same place."""
+
+
 GROUPS = {
-    "lint": (),
-    "quick": ("unit", "property", "golden", "contract"),
-    "environments": ("environments", "probe", "experiments"),  # the first builds what the others use
-    "pipeline": ("pipeline",),
-    "torture": ("torture",),
-    "browser": ("browser",),
-    "publication": ("publication",),
-    "engines": ("engines",),
-    "images": ("images",),
-    "cluster": ("cluster",),
+    "lint": Group(()),
+    "quick": Group(QUICK_FOLDERS, f"not ({SLOW_MARKS})", workers=CORES, reruns=0),
+    "environments": Group(("environments", "probe", "experiments"), "environments"),
+    "core": Group(("pipeline/test_core.py",)),
+    "torture": Group(("torture",)),
+    "images": Group(("images",)),
+    "publication": Group(("publication",)),
+    "pipeline": Group(("pipeline",)),
+    "engines": Group(("engines",), after="images"),
+    "cluster": Group(("cluster",)),
+    "processes": Group(("unit", "property", "experiments"), "processes"),
+    "browser": Group(("browser",)),
 }
-"""Groups and the folders below ``tests`` that they run, quick ones first."""
+"""Groups in the order in which they begin: first what says most in the least time, then the longest. A file that another group names is that
+group's alone, and a folder that no group names is quick."""
+FIRST = ("lint", "quick")
 MINUTES = float(os.environ.get("REPLAB_TEST_MINUTES") or "inf")
 """After so many minutes no further group is begun, and no failed test is tried again: for a machine whose time is limited. The summary says what was
 left out."""
 GRACE = 17.0
 """So many minutes later what still runs is stopped."""
-PARALLEL = ("quick",)
 LEFT_OUT = os.environ.get("REPLAB_TEST_LEAVE_OUT", "").split(",")
 """Groups that a machine does not run unless they are named."""
-BEGAN = time.monotonic()
-AGAIN = 5
-"""So many failed tests of a slow group, at most, are run once more by themselves: a machine that was busy for a while fails a test of
-daemons and time limits, a fault of the lab fails it twice. The summary names every test that needed its second run."""
+SLOWEST = 10
+BEGAN = time.time()
 NO_TESTS = 5
 """Exit code of pytest when it found nothing to run."""
 
@@ -73,89 +102,146 @@ class Outcome:
     """What tests have to say beside that they passed."""
     again: list[str] = field(default_factory=list)
     """Tests that passed when they were run a second time."""
+    times: dict[str, float] = field(default_factory=dict)
+    """Seconds of each test with its fixtures."""
+    too_late: bool = False
+    """It was not begun, since the minutes were over."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that has ended."""
+
+    code: int
+    busy: float
+    said: str
+    stopped: bool
+
+
+_printing = threading.Lock()
+_ended = {name: threading.Event() for name in GROUPS}
+
+
+def say(text: str) -> None:
+    """Print without mixing with other groups."""
+    with _printing:
+        print(text, flush=True)
+
+
+def minutes() -> float:
+    """Minutes since these tests began."""
+    return (time.time() - BEGAN) / 60
+
+
+def execute(command: Iterable[object], **variables: str) -> Ended:
+    """A process to its end, or until the time of this machine is over: then it is asked to end, and made to a minute later."""
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            [str(word) for word in command], cwd=ROOT, env={**os.environ, **variables}, stdout=output, stderr=subprocess.STDOUT
+        )
+        timers = []
+        if math.isfinite(MINUTES):
+            left = max(0.0, (MINUTES + GRACE - minutes()) * 60)
+            timers = [threading.Timer(left + more, process.send_signal, [how]) for more, how in ((0, signal.SIGINT), (60, signal.SIGKILL))]
+        for timer in timers:
+            timer.daemon = True
+            timer.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        for timer in timers:
+            timer.cancel()
+        output.seek(0)
+        said = output.read().decode("utf-8", "replace")
+    return Ended(process.returncode, usage.ru_utime + usage.ru_stime, said, stopped=minutes() >= MINUTES + GRACE)
 
 
 def lint() -> Outcome:
     """Every checker; all of them, whatever the first one says."""
     outcome = Outcome("lint")
-    for command in LINT:
-        print(f"$ {' '.join(command)}", flush=True)
-        done = subprocess.run(
-            [BIN / command[0], *command[1:]], cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        if done.returncode:
-            print(done.stdout, flush=True)
-            outcome.failed.append(command[0])
+    for name, *arguments in LINT:
+        done = execute([BIN / name, *arguments])
+        outcome.busy += done.busy
+        if done.code:
+            say(f"$ {' '.join([name, *arguments])}\n{done.said}")
+            outcome.failed.append(name)
         else:
             outcome.passed += 1
     return outcome
 
 
-def tests(name: str, folders: list[Path]) -> Outcome:
+def paths_of(name: str) -> list[Path]:
+    """What pytest is given for a group; refuses a group without a test."""
+    tests = ROOT / "tests"
+    paths = [tests / path for path in GROUPS[name].paths]
+    if name == "quick":
+        named = {Path(path).parts[0] for group in GROUPS.values() for path in group.paths}
+        paths += sorted(path for path in tests.iterdir() if path.name not in named and any(path.glob("**/test_*.py")))
+    for path in paths:
+        if not (path.is_file() or any(path.rglob("test_*.py"))):
+            sys.exit(f"the group {name!r} names {path.relative_to(ROOT)}, where there is no test")
+    return paths
+
+
+def tests(name: str) -> Outcome:
     """The tests of a group in one pytest."""
-    outcome = Outcome(name)
+    group, outcome = GROUPS[name], Outcome(name)
+    elsewhere = [path for other, them in GROUPS.items() for path in them.paths if other != name and path.endswith(".py")]
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={scratch}/cache"]
-        if name in PARALLEL:
-            command += ["-n", "2", "--dist", "loadfile"]
-        code = _pytest(command, folders, Path(scratch) / "report.xml", outcome)
-        if name not in PARALLEL and 0 < len(outcome.failed) <= AGAIN and _minutes() < MINUTES:
-            print(f"\n== {name}: once more, what failed", flush=True)
-            second = Outcome(name)
-            code = _pytest([*command, "--last-failed", "--last-failed-no-failures", "none"], folders, Path(scratch) / "again.xml", second)
-            outcome.again = [test for test in outcome.failed if test not in second.failed]
-            outcome.failed = second.failed
-            outcome.passed += second.passed
-    if code not in (0, NO_TESTS) and not outcome.failed:
-        outcome.failed.append(f"pytest ended with {code}")
+        counts = Path(scratch) / "counts.json"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--counts={counts}"]
+        command += [f"--ignore={ROOT / 'tests' / path}" for path in elsewhere]
+        if group.select:
+            command += ["-m", group.select]
+        if group.workers:
+            command += ["-n", str(group.workers), "--dist", "loadfile"]
+        if group.reruns:
+            command += ["--reruns", str(group.reruns)]
+        done = execute([*command, *paths_of(name)], REPLAB_TEST_NO_RERUNS_AFTER=str(BEGAN + MINUTES * 60))
+        if counts.is_file():
+            read(counts, outcome)
+    say(f"\n== {name}\n{done.said}")
+    outcome.busy = done.busy
+    if done.stopped:
+        outcome.skipped[f"STOPPED in the middle: the {MINUTES:g} minutes that REPLAB_TEST_MINUTES allows were long over"] += 1
+    elif done.code and not outcome.failed:
+        outcome.failed.append("no test was found" if done.code == NO_TESTS else f"pytest ended with {done.code}")
     return outcome
 
 
-def _busy() -> float:
-    """Seconds of processors that finished child processes have used."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return children.ru_utime + children.ru_stime
-
-
-def _minutes() -> float:
-    """Minutes since these tests began."""
-    return (time.monotonic() - BEGAN) / 60
-
-
-def _pytest(command: list[str], folders: list[Path], report: Path, outcome: Outcome) -> int:
-    """One run of pytest, counted in ``outcome``; its exit code."""
-    left = (MINUTES + GRACE - _minutes()) * 60 if math.isfinite(MINUTES) else None
-    try:
-        done = subprocess.run([*command, f"--junitxml={report}", *map(str, folders)], cwd=ROOT, check=False, timeout=left)
-    except subprocess.TimeoutExpired:
-        outcome.skipped[f"STOPPED in the middle: the {MINUTES:g} minutes that REPLAB_TEST_MINUTES allows were long over"] += 1
-        return 0
-    if report.is_file():
-        read(report, outcome)
-    return done.returncode
-
-
-def read(report: Path, outcome: Outcome) -> None:
-    """Count the cases of a JUnit file."""
-    for case in ET.parse(report).iter("testcase"):
-        outcome.told |= {str(one.get("name")): str(one.get("value")) for one in case.iter("property")}
-        if case.find("failure") is not None or case.find("error") is not None:
-            outcome.failed.append(f"{case.get('classname')}::{case.get('name')}")
-        elif (skipped := case.find("skipped")) is not None:
-            outcome.skipped[(skipped.get("message") or "no reason given").strip()] += 1
+def read(file: Path, outcome: Outcome) -> None:
+    """Count what ``tests/counts.py`` wrote."""
+    for test, how in json.loads(file.read_text(encoding="utf-8")).items():
+        outcome.told |= how["told"]
+        outcome.times[test] = how["seconds"]
+        if how["outcome"] == "failed":
+            outcome.failed.append(test)
+        elif how["outcome"] == "skipped":
+            outcome.skipped[how["reason"]] += 1
         else:
             outcome.passed += 1
+            if how["again"]:
+                outcome.again.append(test)
 
 
-def folders_of(group: str) -> list[Path]:
-    """The folders of a group that exist; a folder that no group names is quick."""
-    named = {folder for folders in GROUPS.values() for folder in folders}
-    names = list(GROUPS[group])
-    if group == "quick":
-        names += sorted(
-            path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name not in named and path.name[0].isalpha()
-        )
-    return [ROOT / "tests" / name for name in names if any((ROOT / "tests" / name).rglob("test_*.py"))]
+def run(name: str) -> Outcome:
+    """A group, timed; unless it is too late for it."""
+    if GROUPS[name].after:
+        _ended[GROUPS[name].after].wait()
+    try:
+        return _timed(name)
+    finally:
+        _ended[name].set()
+
+
+def _timed(name: str) -> Outcome:
+    if minutes() >= MINUTES:
+        return Outcome(name, too_late=True)
+    say(f"== {name} begins")
+    start = time.monotonic()
+    outcome = lint() if name == "lint" else tests(name)
+    outcome.seconds = time.monotonic() - start
+    say(f"== {name} ended after {outcome.seconds:.0f} s: {outcome.passed} passed, {len(outcome.failed)} failed")
+    return outcome
 
 
 def main(wanted: list[str]) -> int:
@@ -164,39 +250,34 @@ def main(wanted: list[str]) -> int:
     if unknown:
         print(f"there is no group {unknown[0]!r}; known: {', '.join(GROUPS)}", file=sys.stderr)
         return 2
-    begin = time.monotonic()
+    chosen = [name for name in GROUPS if (name in wanted if wanted else name not in LEFT_OUT)]
     outcomes: list[Outcome] = []
     not_run: list[str] = []
-    late: list[str] = []
-    for name in wanted or [group for group in GROUPS if group not in LEFT_OUT]:
-        if name not in ("lint", "quick") and any(outcome.failed for outcome in outcomes if outcome.name in ("lint", "quick")):
-            not_run.append(name)
-            continue
-        folders = folders_of(name)
-        if name != "lint" and not folders:
-            continue
-        if _minutes() >= MINUTES:
-            late.append(name)
-            continue
-        print(f"\n== {name}", flush=True)
-        start, used = time.monotonic(), _busy()
-        outcome = lint() if name == "lint" else tests(name, folders)
-        outcome.seconds, outcome.busy = time.monotonic() - start, _busy() - used
-        outcomes.append(outcome)
-    summary(outcomes, not_run, time.monotonic() - begin)
+    for name in GROUPS.keys() - set(chosen):
+        _ended[name].set()
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        outcomes += pool.map(run, [name for name in chosen if name in FIRST])
+        slow = [name for name in chosen if name not in FIRST]
+        if any(failed in NEEDED for outcome in outcomes if outcome.name == "lint" for failed in outcome.failed):
+            not_run = slow
+        else:
+            outcomes += pool.map(run, slow)
+    summary(outcomes, not_run)
     for name in set(LEFT_OUT) & set(GROUPS) - set(wanted):
         print(f"{name:<13} NOT RUN: left out by REPLAB_TEST_LEAVE_OUT; `python tests/run.py {name}` runs it")
-    for name in late:
-        print(
-            f"{name:<13} NOT RUN: the {MINUTES:g} minutes that REPLAB_TEST_MINUTES allows were over; `python tests/run.py {name}` runs it"
-        )
     return int(bool(not_run) or any(outcome.failed for outcome in outcomes))
 
 
-def summary(outcomes: list[Outcome], not_run: list[str], seconds: float) -> None:
+def summary(outcomes: list[Outcome], not_run: list[str]) -> None:
     """What was covered, what was not, and how long it took."""
     print("\n== summary")
     for outcome in outcomes:
+        if outcome.too_late:
+            print(
+                f"{outcome.name:<13} NOT RUN: the {MINUTES:g} minutes that REPLAB_TEST_MINUTES allows were over; "
+                f"`python tests/run.py {outcome.name}` runs it"
+            )
+            continue
         counts = f"{outcome.passed} passed, {len(outcome.failed)} failed, {outcome.skipped.total()} skipped"
         print(f"{outcome.name:<13} {counts:<40} {outcome.seconds:7.1f} s, {outcome.busy:7.1f} s of processors")
         for reason, count in sorted(outcome.skipped.items()):
@@ -208,13 +289,15 @@ def summary(outcomes: list[Outcome], not_run: list[str], seconds: float) -> None
         for failure in outcome.failed:
             print(f"    FAILED {failure}")
     for name in not_run:
-        print(f"{name:<13} not run, since a quick check failed")
+        print(f"{name:<13} NOT RUN: the lab cannot be imported, or its workflow not be read; lint says why")
+    times = sorted(((seconds, test) for outcome in outcomes for test, seconds in outcome.times.items()), reverse=True)
+    print(f"the slowest, with their fixtures{'' if times else ': none ran'}")
+    for seconds, test in times[:SLOWEST]:
+        print(f"    {seconds:6.1f} s {test}")
     if not shutil.which("chromium"):
         print("no chromium on this machine: the report was not looked at in a browser")
-    print(
-        f"make test took {int(seconds) // 60} min {int(seconds) % 60} s{' (CI: nothing may be skipped)' if os.environ.get('CI') else ''}",
-        flush=True,
-    )
+    taken = int(time.time() - BEGAN)
+    print(f"make test took {taken // 60} min {taken % 60} s{' (CI: nothing may be skipped)' if os.environ.get('CI') else ''}", flush=True)
 
 
 if __name__ == "__main__":

@@ -169,6 +169,7 @@ def test_inputs_are_large_enough_to_be_divided() -> None:
     assert all(sizes[case.name] % 32 for case in FAMILY.cases if case.elementwise)  # the scalar tails of vector kernels take part
 
 
+@pytest.mark.environments
 @pytest.mark.parametrize(("environment", "framework"), ENVIRONMENTS.items())
 def test_implementations_compute_what_the_reference_defines(environment: str, framework: str, tmp_path: Path) -> None:
     check(FAMILY, environment, framework, interpreter(environment), tmp_path)

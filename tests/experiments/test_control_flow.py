@@ -55,7 +55,9 @@ def problem(case: Case, order: int, dtype: str = "float64", **factors: Any) -> P
 
 
 def truth(name: str, order: int, **factors: Any) -> list[Truth]:
-    return certify(problem(CASES[name], order, **factors), "float64", elementwise=False)
+    found = certify(problem(CASES[name], order, **factors), "float64", elementwise=False)
+    assert found, "a truth of no output says nothing"
+    return found
 
 
 class Counted:

@@ -270,6 +270,7 @@ def test_mistakes_are_named(name: str) -> None:
         assert best == value or abs(best - value) <= 1e-4 * abs(value), f"{factor} = {best!r}"
 
 
+@pytest.mark.environments
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_frameworks_plant_the_same_mistakes(environment: str, folder: Path, tmp_path: Path) -> None:

@@ -50,7 +50,9 @@ def truth(case: Case, order: int, dtype: str = "float64") -> list[Truth]:
     outputs = Problem(**common, differentiable=(), derivative=0, cotangents=()).plain()
     levels: list[Sequence[Any]] = [[np.ones(value.shape) for value in outputs], *([[np.ones(inputs[name].shape) for name in moving]] * 3)]
     problem = Problem(**common, differentiable=moving if order else (), derivative=order, cotangents=levels[:order])
-    return certify(problem, dtype, elementwise=False)
+    found = certify(problem, dtype, elementwise=False)
+    assert found, "a truth of no output says nothing"
+    return found
 
 
 def values(name: str, order: int) -> list[list[float]]:

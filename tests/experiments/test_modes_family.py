@@ -45,6 +45,7 @@ def test_a_new_python_number_can_be_tried_in_some_cases() -> None:
     assert {"chain", "training_step", "branch"} <= set(with_number)
 
 
+@pytest.mark.environments
 @pytest.mark.parametrize(("environment", "framework"), arithmetic.ENVIRONMENTS.items())
 def test_implementations_compute_what_the_reference_defines(environment: str, framework: str, tmp_path: Path) -> None:
     arithmetic.check(FAMILY, environment, framework, arithmetic.interpreter(environment), tmp_path)

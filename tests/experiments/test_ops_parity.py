@@ -139,6 +139,7 @@ def interpreters() -> dict[str, Path]:
     return found
 
 
+@pytest.mark.environments
 @pytest.mark.parametrize("name", ["numpy-1.18", "numpy-2.5", "tf-1.15", "tf-2.21", "torch-1.4", "torch-2.13"])
 def test_implementations_compute_what_the_reference_defines(name: str, family: Family, tmp_path: Path) -> None:
     if name not in interpreters():

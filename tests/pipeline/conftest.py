@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 from replab.store.tables import TIMING
@@ -49,6 +51,13 @@ class Workflow:
         )
         assert done.returncode == code, done.stdout[-6000:]
         return done.stdout
+
+    def wait_until_nothing_works(self) -> None:
+        """Until no process names these results any more: what a killed run started ends by itself."""
+        end = time.monotonic() + 120
+        while any(str(self.results) in " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])):
+            assert time.monotonic() < end, "something still works for a run that was killed"
+            time.sleep(0.05)
 
     def table(self, name: str = "cells") -> pd.DataFrame:
         """A public table."""

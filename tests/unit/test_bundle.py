@@ -121,6 +121,7 @@ def with_head(members: dict[str, bytes], head: object, text: bytes | None = None
     return {**members, sums.SUMS: f"{hashlib.sha256(data).hexdigest()}  {bundle.HEAD}\n".encode(), bundle.HEAD: data}
 
 
+@pytest.mark.processes
 def test_a_bundle_is_merged_and_its_list_is_kept_sealed(packed: Path, tmp_path: Path) -> None:
     said: list[str] = []
     done = bundle.merge(packed, tmp_path / "results", said.append, lambda _: None)
@@ -132,12 +133,14 @@ def test_a_bundle_is_merged_and_its_list_is_kept_sealed(packed: Path, tmp_path: 
     assert bundle.merge(packed, tmp_path / "results", said.append, lambda _: None).known == 1
 
 
+@pytest.mark.processes
 def test_what_nobody_signed_is_not_taken_unasked(packed: Path, tmp_path: Path) -> None:
     with pytest.raises(NotTrusted):
         bundle.merge(packed, tmp_path / "results", lambda _: None, refuse)
     assert not [*(tmp_path / "results").rglob("*.safetensors")]
 
 
+@pytest.mark.processes
 def test_tools_for_zstandard_and_tar_read_a_bundle(packed: Path, tmp_path: Path) -> None:
     if shutil.which("zstd") is None:
         pytest.skip("zstd is not installed")
@@ -146,6 +149,7 @@ def test_tools_for_zstandard_and_tar_read_a_bundle(packed: Path, tmp_path: Path)
         assert archive.getnames()[:2] == [sums.SUMS, bundle.HEAD]
 
 
+@pytest.mark.processes
 def test_a_signed_bundle_says_who_signed_it_and_another_signature_is_refused(packed: Path, tmp_path: Path) -> None:
     for name in ("ours", "theirs"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(tmp_path / name)], check=True)
@@ -165,6 +169,7 @@ def test_a_signed_bundle_says_who_signed_it_and_another_signature_is_refused(pac
         bundle.merge(tmp_path / "theirs.bundle", tmp_path / "results", said.append, refuse)
 
 
+@pytest.mark.processes
 def test_a_flipped_bit_anywhere_is_noticed(packed: Path, tmp_path: Path) -> None:
     whole = packed.read_bytes()
     draw = random.Random(1)
@@ -209,6 +214,7 @@ HEADS: dict[str, Callable[[dict[str, Any]], object]] = {
 
 
 @pytest.mark.parametrize("kind", HEADS)
+@pytest.mark.processes
 def test_an_odd_list_is_refused_as_a_whole_in_one_sentence(packed: Path, tmp_path: Path, kind: str) -> None:
     members = members_of(packed)
     head = json.loads(members[bundle.HEAD])
@@ -224,12 +230,14 @@ def test_an_odd_list_is_refused_as_a_whole_in_one_sentence(packed: Path, tmp_pat
 @pytest.mark.parametrize(
     "text", [DEEP, b"null", b"[]", b"3", b"\xff", b"", b'{"schema": 2, "cells": ' + DEEP + b"}"], ids=lambda text: str(text[:12])
 )
+@pytest.mark.processes
 def test_a_list_that_is_no_table_is_refused(packed: Path, tmp_path: Path, text: bytes) -> None:
     write(packed, with_head(members_of(packed), None, text))
     with pytest.raises(TamperedError), bundle.unpacked(packed, tmp_path / "scratch"):
         pass
 
 
+@pytest.mark.processes
 def test_a_bomb_is_refused_before_a_byte_of_it_is_written(packed: Path, tmp_path: Path) -> None:
     members = members_of(packed)
     head = json.loads(members[bundle.HEAD])
@@ -260,6 +268,7 @@ def test_a_bomb_is_refused_before_a_byte_of_it_is_written(packed: Path, tmp_path
         tarfile.GNUTYPE_SPARSE,
     ],
 )
+@pytest.mark.processes
 def test_a_member_that_is_no_plain_file_is_refused(packed: Path, tmp_path: Path, kind: bytes) -> None:
     members = members_of(packed)
     head = {name: members[name] for name in (sums.SUMS, bundle.HEAD)}
@@ -286,6 +295,7 @@ def test_what_is_no_bundle_is_a_sentence_and_never_waited_for(tmp_path: Path) ->
             pass
 
 
+@pytest.mark.processes
 def test_a_place_that_cannot_be_written_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     lab = lab_at(tmp_path / "there")
     entries = [ENTRY]
@@ -307,6 +317,7 @@ def little_room(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("size", [10, 150, 600])
+@pytest.mark.processes
 def test_where_there_is_no_room_nothing_half_written_stays(tmp_path: Path, size: int) -> None:
     lab = lab_at(tmp_path / "there")
     with little_room(size), pytest.raises(BundleError, match=r"x\.bundle: cannot be written: "):

@@ -92,6 +92,7 @@ def small_group() -> Iterator[Path]:
     folder.rmdir()
 
 
+@pytest.mark.processes
 def test_a_kill_by_the_limit_of_the_job_is_counted(small_group: Path) -> None:
     """Real memory, a real limit, a real kill: the process in the group dies and its sibling there counts it."""
     program = (

@@ -91,15 +91,18 @@ def _words(folder: Path) -> str:
     return words.removeprefix("Not testable here. Its rule has no answer: ")
 
 
+@pytest.mark.processes
 def test_a_claim_without_a_rule_says_so(tmp_path) -> None:
     assert _words(_folder(tmp_path)) == "no rule judges it."
 
 
+@pytest.mark.processes
 def test_a_rule_without_a_claim_costs_nothing_and_is_named(tmp_path, capfd) -> None:
     assert judge_claims(World().tables(), [_folder(tmp_path, "", sky=RULE)], LIMITS) == []
     assert "sky/claims.py: U1 stands in no claims.toml" in capfd.readouterr().err
 
 
+@pytest.mark.processes
 def test_two_rules_for_one_claim_cost_that_claim(tmp_path) -> None:
     assert _words(_folder(tmp_path, one=RULE, two=RULE)) == "it has two, in one/claims.py and in two/claims.py."
 
@@ -130,6 +133,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("what", ODD)
+@pytest.mark.processes
 def test_a_rule_that_has_no_answer_costs_its_claim_and_no_other(tmp_path, what) -> None:
     text, said = ODD[what]
     assert _words(_folder(tmp_path / "alone", sky=text)) == said
@@ -179,6 +183,7 @@ def test_different_verdicts_depend_on_the_environment_and_say_which() -> None:
     assert (verdict, words) == (DEPENDS, "Depends on the environment: supported in a and c; refuted in b.")
 
 
+@pytest.mark.processes
 def test_a_user_brings_claims_and_rules_in_folders_of_their_own(tmp_path) -> None:
     world = World()
     there = world.cell("sky", claims="")["id"]
@@ -196,6 +201,7 @@ def test_a_verdict_without_evidence_cannot_be_said() -> None:
         Finding(verdict="likely", words="because")
 
 
+@pytest.mark.processes
 def test_what_is_written_is_plain_json_with_what_was_measured(tmp_path) -> None:
     world = World()
     for environment in (TF, TORCH):
@@ -220,6 +226,7 @@ def test_what_is_written_is_plain_json_with_what_was_measured(tmp_path) -> None:
     assert json.loads((results / "sources.json").read_text())[0]["id"] == "rounding"
 
 
+@pytest.mark.processes
 def test_tables_of_an_older_run_are_enough(tmp_path) -> None:
     world = World()
     world.both("softmax_3", "rounding", claims="K10")

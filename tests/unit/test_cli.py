@@ -143,6 +143,7 @@ def test_an_error_has_the_exit_code_of_its_kind(lab: Path, capsys: pytest.Captur
     assert main(["verify"]) == StoreError.exit_code
 
 
+@pytest.mark.processes
 def test_an_unknown_command_or_option_is_named(lab: Path) -> None:
     assert "No such command 'lst'" in replab("lst").stderr
     assert "No such option: --wrong" in replab("list", "--wrong").stderr
@@ -158,6 +159,7 @@ def test_ctrl_c_is_no_traceback(lab: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert capsys.readouterr().err.strip() == "replab: interrupted; finished cells are kept"
 
 
+@pytest.mark.processes
 def test_outside_of_the_repository_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = replab("list")
@@ -201,6 +203,7 @@ def test_list_generators_says_kind_shape_and_who_uses_them(lab: Path, here: Here
     assert "float_range" not in here("list", "generators", "mine.square*").stdout
 
 
+@pytest.mark.processes
 def test_the_hint_of_a_new_family_finds_it_and_needs_no_uv(lab: Path, tmp_path: Path) -> None:
     """What is printed is copied into a shell, and finds the cells."""
     for folder in ("experiments", str(tmp_path / "my families")):
@@ -213,6 +216,7 @@ def test_the_hint_of_a_new_family_finds_it_and_needs_no_uv(lab: Path, tmp_path: 
         shutil.rmtree(lab / folder / "fresh")
 
 
+@pytest.mark.processes
 def test_a_new_family_where_no_lab_lies_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     said = replab("new", "fresh").stdout
@@ -244,6 +248,7 @@ def test_the_lab_is_called_as_it_was_started(tmp_path: Path, monkeypatch: pytest
     assert calling.program() == "uv run replab"
 
 
+@pytest.mark.processes
 def test_uv_run_is_known_to_the_program_that_it_starts(lab: Path) -> None:
     ask = [find_uv() or "uv", "run", "--no-project", "--python", sys.executable, "python", "-c"]
     done = subprocess.run([*ask, f"import os; print('{calling.UV}' in os.environ)"], capture_output=True, text=True, check=True)
@@ -254,6 +259,7 @@ def test_version(lab: Path, here: Here) -> None:
     assert here("--version").stdout == f"replab {__version__}\n"
 
 
+@pytest.mark.processes
 def test_shells_complete_commands_options_and_environments(lab: Path) -> None:
     """What a shell is told, and what it asks when the tab key is pressed."""
     path = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -268,6 +274,7 @@ def test_shells_complete_commands_options_and_environments(lab: Path) -> None:
         assert done.stdout.split() == [expected], done.stderr
 
 
+@pytest.mark.processes
 def test_completion_is_installed_for_the_shell_at_hand(lab: Path, tmp_path: Path) -> None:
     path = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     done = subprocess.run(["bash", "-c", "replab --install-completion; exit $?"], capture_output=True, text=True, check=False, env=path)
@@ -339,6 +346,7 @@ def test_new_refuses_names_that_cannot_be_part_of_an_id(lab: Path, name: str) ->
     assert sorted(lab.rglob("*")) == before
 
 
+@pytest.mark.processes
 def test_doctor_says_how_to_mend_what_is_missing(lab: Path, here: Here) -> None:
     whole = here("doctor", "-e", "numpy-1.26")
     assert whole.returncode == 0, whole.stdout
@@ -519,6 +527,7 @@ def test_explain_names_the_cause(lab: Path, here: Here) -> None:
     assert "  cause: epsilon = 1e-05" in explain.explain(rows_, "ops.exp:float32:d0@tf-1.15:eager:default:cpu")
 
 
+@pytest.mark.processes
 def test_help_does_not_wait_for_the_heavy_libraries() -> None:
     code = "import sys, replab.cli; print([m for m in ('numpy', 'pandas', 'scipy', 'snakemake') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -543,6 +552,7 @@ def test_exit_codes_are_unique_and_stand_in_one_table() -> None:
     assert told == {kind.exit_code: kind.__name__ for kind in kinds} | dict.fromkeys(others, "")
 
 
+@pytest.mark.processes
 def test_ctrl_c_ends_a_real_command_with_its_own_code(lab: Path) -> None:
     os.mkfifo(lab / "held")
     stopping = (
@@ -642,6 +652,7 @@ def test_a_disk_that_is_full_while_a_tree_is_copied_is_one_fault(
     assert re.fullmatch(rf"replab: {tmp_path}/to/[ab]: cannot be written or read: No space left on device\. .*", last)
 
 
+@pytest.mark.processes
 def test_a_full_disk_behind_the_output_is_a_sentence(lab: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([sys.executable, "-m", "replab.cli", "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
@@ -683,6 +694,7 @@ def test_an_empty_word_never_means_everything(lab: Path, here: Here, arguments: 
     assert sorted(lab.rglob("*")) == before
 
 
+@pytest.mark.processes
 def test_a_locale_without_letters_costs_no_message(lab: Path) -> None:
     other = lab / "ü"
     shutil.copytree(lab / "config", other / "config")
@@ -727,6 +739,7 @@ def test_a_newline_in_a_place_cannot_forge_a_message() -> None:
     assert visible("plain text, äöü, 数: two\nlines") == "plain text, äöü, 数: two\nlines"
 
 
+@pytest.mark.processes
 def test_what_nobody_signed_is_asked_for(lab: Path) -> None:
     """On a terminal a question, elsewhere a refusal."""
     ask = "from replab.commands.common import agreement\nfrom replab.errors import LabError\ntry:\n    agreement(trust=False)('Take it?'); print('taken')\nexcept LabError as error:\n    print(error)"
@@ -767,6 +780,7 @@ def test_no_number_of_jobs_means_all_or_none(capsys: pytest.CaptureFixture[str],
     assert capsys.readouterr().err == f"replab: {option}: {number} is no number of jobs at a time. Say a number from 1 up, or all\n"
 
 
+@pytest.mark.processes
 def test_results_that_cannot_be_written_are_a_sentence(lab: Path) -> None:
     """As an ordinary user: root may write everywhere."""
     (lab / "results").mkdir(mode=0o555)
@@ -787,6 +801,7 @@ def test_an_argument_with_control_characters_is_refused_before_anything_quotes_i
         assert done.stderr.rstrip("\n").isprintable()
 
 
+@pytest.mark.processes
 def test_the_last_line_of_make_run_is_a_sentence_when_the_settings_are_wrong(lab: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "replab.commands.report_path", "results=/etc/passwd"], capture_output=True, text=True, check=False

@@ -21,6 +21,8 @@ from replab import contained
 from replab.errors import StoreError, TruthError
 from replab.model import Limits
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = Limits(seconds=60, memory_mb=256)
 SHORT = Limits(seconds=2.0, memory_mb=256)

@@ -44,10 +44,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RequestBuilder, Answe
     return builder, run_probe(Path(sys.executable), builder)
 
 
+@pytest.mark.processes
 def test_requests_fit_their_schema(run: tuple[RequestBuilder, Answers]) -> None:
     schema("request").validate(json.loads(sealed.seal(run[0].request())))
 
 
+@pytest.mark.processes
 def test_a_request_with_an_unknown_dtype_does_not_fit(run: tuple[RequestBuilder, Answers]) -> None:
     wrong = json.loads(sealed.seal(run[0].request()))
     wrong["cells"] = [{**wrong["cells"][0], "dtype": "float8"}]
@@ -55,6 +57,7 @@ def test_a_request_with_an_unknown_dtype_does_not_fit(run: tuple[RequestBuilder,
         schema("request").validate(wrong)
 
 
+@pytest.mark.processes
 def test_records_fit_their_schema(run: tuple[RequestBuilder, Answers]) -> None:
     builder, answers = run
     statuses = set()
@@ -65,6 +68,7 @@ def test_records_fit_their_schema(run: tuple[RequestBuilder, Answers]) -> None:
     assert statuses == {"ok", "error", "unsupported"}
 
 
+@pytest.mark.processes
 def test_both_sides_seal_a_request_in_the_same_way(run: tuple[RequestBuilder, Answers]) -> None:
     """Whatever a parameter can be: the probe reads what the host wrote, and refuses it with one character changed."""
     sys.path.insert(0, str(PROBE))
@@ -85,6 +89,7 @@ def test_records_of_the_supervisor_fit_their_schema(tmp_path: Path) -> None:
     schema("record").validate(dict(place.read("0" * 64).record))
 
 
+@pytest.mark.processes
 def test_the_safetensors_library_reads_what_the_probe_wrote(run: tuple[RequestBuilder, Answers]) -> None:
     builder, answers = run
     for cell in builder.cells:

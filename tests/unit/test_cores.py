@@ -10,6 +10,8 @@ import pytest
 from replab import parallel
 from replab.errors import ConfigError
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.mark.parametrize("there", [1, 3])
 def test_answers_come_in_the_order_of_the_items(there, monkeypatch):

@@ -164,6 +164,7 @@ def test_the_jobs_of_a_plan_are_those_that_ask_a_scheduler(lab: Lab) -> None:
     assert {step for step, _ in estimate.jobs(lab)} | {"defaults", "inside"} == asking
 
 
+@pytest.mark.processes
 def test_steps_note_what_they_used(tmp_path: Path) -> None:
     """A real step leaves its cost behind, with the memory of its own process at least."""
     from replab.workflow import steps

@@ -123,6 +123,7 @@ def test_a_file_that_is_no_toml_is_one_fault(tmp_path: Path) -> None:
 # --- reading, in this process: of NumPy and of plain Python ------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_numpy_is_read_by_the_real_program(tmp_path: Path) -> None:
     """The program as sandboxes run it, on the NumPy of the lab."""
     text = """

@@ -18,6 +18,8 @@ from replab.errors import ConfigError, EnvironmentUnavailable
 from replab.locks import interpreters, uv_tool
 from replab.model import Environment, Limits
 
+pytestmark = pytest.mark.processes
+
 LIMITS = Limits(seconds=1, memory_mb=100)
 
 

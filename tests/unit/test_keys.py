@@ -31,6 +31,7 @@ PINNED = {
 
 
 @pytest.mark.parametrize(("environment", "variant", "name"), PINNED)
+@pytest.mark.processes
 def test_a_request_keeps_its_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: str, variant: str, name: str) -> None:
     monkeypatch.setattr(requests, "probe_version", lambda: "0" * 64)  # its code may change, and keys with it
     settings = {"families": "small", "experiments": "tests/pipeline/families", "environments": environment, "points": 16}

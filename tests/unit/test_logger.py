@@ -149,6 +149,7 @@ def test_a_run_ends_with_the_path_of_its_report(tmp_path: Path, monkeypatch: pyt
     assert ("report: /" in stream.getvalue()) == said
 
 
+@pytest.mark.processes
 def test_ctrl_c_while_snakemake_reads_its_workflow_is_a_sentence(tmp_path: Path) -> None:
     """The real program, stopped in the middle of reading a Snakefile that has not yet said how to be interrupted."""
     os.mkfifo(tmp_path / "held")
@@ -380,7 +381,7 @@ def test_the_ticker_writes_counts_now_and_then(tmp_path: Path) -> None:
     display.started()
     write_progress(tmp_path / "results" / "progress", "a", 3, 10)
     run.started(job(1, "batch", f"{tmp_path}/results/batches/a.json", batch="a"), time.monotonic())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while "cells 3/10 cells (" not in stream.getvalue() and time.monotonic() < deadline:
         time.sleep(0.02)
     display.stop("end")
@@ -451,6 +452,7 @@ def workflow(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.processes
 def test_a_real_run_without_a_terminal(workflow: Path) -> None:
     command = [SNAKEMAKE, "--cores", "2", "--logger-replab-interval", "0.2"]
     done = subprocess.run(command, cwd=workflow, capture_output=True, text=True, check=False)
@@ -468,6 +470,7 @@ def test_a_real_run_without_a_terminal(workflow: Path) -> None:
     assert done.stderr.rstrip().splitlines()[-1].partition("] ")[2].startswith("4 jobs, 80 cells in ")
 
 
+@pytest.mark.processes
 def test_a_real_run_that_fails_goes_on_with_the_rest(workflow: Path) -> None:
     done = subprocess.run(
         [SNAKEMAKE, "--cores", "1"],
@@ -484,6 +487,7 @@ def test_a_real_run_that_fails_goes_on_with_the_rest(workflow: Path) -> None:
     assert "1 job failed, 1 job not done" in done.stderr
 
 
+@pytest.mark.processes
 def test_a_dry_run_is_snakemakes_own_text(workflow: Path) -> None:
     done = subprocess.run([SNAKEMAKE, "--cores", "1", "-n"], cwd=workflow, capture_output=True, text=True, check=False)
     assert done.returncode == 0
@@ -491,6 +495,7 @@ def test_a_dry_run_is_snakemakes_own_text(workflow: Path) -> None:
     assert "This was a dry-run" in done.stdout + done.stderr
 
 
+@pytest.mark.processes
 def test_a_real_run_in_a_terminal_draws_bars(workflow: Path) -> None:
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))

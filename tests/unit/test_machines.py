@@ -160,6 +160,7 @@ SAID = [
 
 
 @pytest.mark.parametrize(("line", "isa"), SAID)
+@pytest.mark.processes
 def test_what_onednn_says_is_never_taken_for_a_lesser_instruction_set(line: str, isa: str) -> None:
     """Short names where they are known, its own words where they are not."""
     assert ask.onednn(lambda: os.write(1, line.encode())) == isa
@@ -174,6 +175,7 @@ class Disk(NamedTuple):
 
 
 @pytest.mark.parametrize(("count", "gigabytes", "free"), [(1, 4, 0.5), (1, 4, 20), (128, 2048, 4000)])
+@pytest.mark.processes
 def test_doctor_speaks_on_small_and_large_machines(
     count: int, gigabytes: float, free: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -36,7 +38,7 @@ def make(folder: Path, *arguments: str, **variables: str) -> subprocess.Complete
 
 def test_without_a_target_it_says_what_there_is() -> None:
     said = make(ROOT).stdout
-    for target in ("run", "test", "setup", "lint", "bench", "accept", "doctor", "clean"):
+    for target in ("run", "check", "test", "setup", "lint", "bench", "accept", "doctor", "clean"):
         assert target in said
 
 

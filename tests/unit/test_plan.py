@@ -238,6 +238,7 @@ def test_no_shard_is_empty(folder):
         assert all(planning.shard_cases(whole, shard) for shard in range(planning.shards(whole)))
 
 
+@pytest.mark.processes
 def test_planning_needs_no_numpy(tmp_path):
     import subprocess
     import sys

@@ -238,6 +238,7 @@ def test_what_is_no_file_in_a_site_is_said_and_never_waited_for(site: Path, kind
     assert is_noticed(site)
 
 
+@pytest.mark.processes
 def test_a_tree_of_thousands_of_folders_is_a_sentence(site: Path) -> None:
     here = os.open(site / "1.0.0", os.O_RDONLY)
     for _ in range(1500):

@@ -67,6 +67,7 @@ def test_python_before_3_8_has_no_normal_distribution() -> None:
     assert not redrawn_inputs.too_old(["draw(1, 2)"], "3.6")
 
 
+@pytest.mark.processes
 def test_the_helpers_stand_by_themselves(tmp_path: Path) -> None:
     expression = "narrow(bell(0x1f, 3, 4))"
     lines, imports = redrawn_inputs.helpers([expression, "draw(2, 2)"])

@@ -80,6 +80,7 @@ def report(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return render(LABS[request.param]().write(tmp_path / "results"), tmp_path / "results" / "report").parent
 
 
+@pytest.mark.processes
 def test_every_link_and_anchor_leads_somewhere_in_the_site(report: Path) -> None:
     pages = _pages(report)
     for path, page in pages.items():
@@ -96,6 +97,7 @@ def test_every_link_and_anchor_leads_somewhere_in_the_site(report: Path) -> None
                 assert unquote(anchor) in pages[target].ids, f"{path.name} → {link}"
 
 
+@pytest.mark.processes
 def test_the_addresses_inside_the_matrix_lead_somewhere(report: Path) -> None:
     pages = _pages(report)
     data = json.loads((report / "data" / "matrix.js").read_text(encoding="utf-8").removeprefix("window.REPLAB_MATRIX=").removesuffix(";\n"))
@@ -106,6 +108,7 @@ def test_the_addresses_inside_the_matrix_lead_somewhere(report: Path) -> None:
             assert code == " " or f"{panel}-{column['slug']}" in target.ids
 
 
+@pytest.mark.processes
 def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:
     results = realistic(names=("exp", "sigmoid", "max")).write(tmp_path / "results")
     render(results, tmp_path / "one")
@@ -113,6 +116,7 @@ def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:
     assert _files(tmp_path / "one") == _files(tmp_path / "two")
 
 
+@pytest.mark.processes
 def test_rows_in_another_order_give_the_same_bytes(tmp_path: Path) -> None:
     lab = realistic(names=("exp", "sigmoid", "max", "layer_norm", "matmul", "hard_sigmoid"))
     render(lab.write(tmp_path / "straight"), tmp_path / "one")
@@ -141,6 +145,7 @@ def test_markup_in_any_string_stays_text(tmp_path: Path) -> None:
         assert inline == path.read_text(encoding="utf-8").count('<script type="application/json"'), path.name
 
 
+@pytest.mark.processes
 def test_every_pair_of_environments_has_its_file_and_its_lines_lead_to_cells(report: Path) -> None:
     pages = {path.relative_to(report).as_posix(): page for path, page in _pages(report).items()}
     for page in ("upgrade.html", "port.html"):
@@ -198,6 +203,7 @@ def test_a_report_that_fails_half_way_leaves_the_old_one(tmp_path: Path, monkeyp
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.processes
 def test_a_second_report_replaces_the_first_whole(tmp_path: Path) -> None:
     render(realistic(names=("exp", "sigmoid")).write(tmp_path / "a"), tmp_path / "report")
     render(realistic(names=("exp",)).write(tmp_path / "b"), tmp_path / "report")
@@ -222,6 +228,7 @@ def test_what_stands_between_backticks_is_code(text: str, expected: str) -> None
     assert writer.coded(text) == expected
 
 
+@pytest.mark.processes
 def test_a_page_that_cannot_be_made_in_any_process_is_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of cases are written by several processes: one that fails is not passed over, and the report before it stays."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1, 2})

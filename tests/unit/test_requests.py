@@ -22,6 +22,7 @@ from replab.store.store import Store
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.processes
 def test_repeats_run_backwards_within_each_mode(tmp_path: Path) -> None:
     """What depends on the cells before it does not repeat itself."""
     lab = load_lab({"families": "gradients", "environments": "numpy-2.5", "points": 16}, ROOT)
@@ -42,6 +43,7 @@ def test_repeats_run_backwards_within_each_mode(tmp_path: Path) -> None:
     assert [cell.mode for cell in _backwards(mixed)] == [cell.mode for cell in mixed]
 
 
+@pytest.mark.processes
 def test_a_cell_whose_function_was_not_called_stands_in_the_manifest_without_files(tmp_path: Path) -> None:
     lab = load_lab({"families": "gradients", "environments": "numpy-2.5", "points": 16}, ROOT)
     (family,), (environment,) = lab.families, lab.environments
@@ -57,6 +59,7 @@ def test_a_cell_whose_function_was_not_called_stands_in_the_manifest_without_fil
 
 
 @pytest.mark.parametrize("lost", [True, False])
+@pytest.mark.processes
 def test_the_index_of_inputs_goes_with_one_of_its_files(tmp_path: Path, lost: bool) -> None:
     """So that the workflow makes both again."""
     lab = load_lab({"families": "gradients", "environments": "numpy-2.5", "points": 16, "results": str(tmp_path)}, ROOT)

@@ -190,6 +190,7 @@ def test_the_probe_and_the_truth_are_the_same_program_with_their_words_taken_out
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.processes
 def test_every_version_of_python_that_runs_the_lab_says_the_same(python):
     """A key that the version decides would run everything again after an upgrade of Python."""
     interpreter, _ = interpreters.find_interpreter(python, where="this test")

@@ -104,6 +104,7 @@ def ran(text: str, folder: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.processes
 def test_a_script_prints_the_result_the_certified_value_and_what_was_recorded(family: Family, tmp_path: Path) -> None:
     lines = ran(write(problem(family)), tmp_path)
     assert [line.split("  ")[0] for line in lines] == ["certified", "this run", "recorded numpy-2.5 eager", "recorded torch-2.13 eager"]
@@ -118,6 +119,7 @@ def test_an_elementwise_function_gets_copies_of_its_worst_input_and_no_others(fa
     assert "b85" not in text
 
 
+@pytest.mark.processes
 def test_other_functions_get_all_their_inputs(family: Family, tmp_path: Path) -> None:
     made = problem(family, "total", size=600, elementwise=False, worst_index="")
     text = write(made)
@@ -139,6 +141,7 @@ def test_what_does_not_fit_says_why(family: Family, function: str, size: int, sa
         write(problem(family, function, size=size, elementwise=False, worst_index="" if function == "total" else "0"))
 
 
+@pytest.mark.processes
 def test_values_that_no_distance_describes_are_printed_plainly(family: Family, tmp_path: Path) -> None:
     lines = ran(write(problem(family, worst_truth="nan (nan)")), tmp_path)
     assert lines[0] == "certified  nan"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).resolve().parents[2]
 LOST = {
     "a hook of a fork": "os.register_at_fork(after_in_parent=tell)\n    if not os.fork():\n        os._exit(0)",

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -16,6 +15,8 @@ import pytest
 
 from replab.errors import INTERRUPTED
 from replab.workflow import fork_server
+
+pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = ROOT / "scripts" / "step.py"
@@ -271,18 +272,19 @@ def _workflow(path):
 
 
 def test_a_main_process_killed_during_the_imports_takes_everything_along(tmp_path, monkeypatch):
-    before = set(Path(tempfile.gettempdir()).glob("replab-*"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))  # its own: other runs may be at work
     main, pid, place = _workflow(settings(tmp_path))
     monkeypatch.setenv(fork_server.SOCKET, place)
     words = ("inputs", "--config", tmp_path / "config.json", "--name", "gradients")
     asked = step(*words)  # waits for an answer
     main.kill()
     main.wait(timeout=PATIENCE)
-    until(lambda: not alive(pid), 5)
+    until(lambda: not alive(pid))
     _stranded(asked)
     _stranded(step(*words))  # and one that comes later starts nothing either
     assert not (tmp_path / "results" / "inputs" / "gradients.json").exists()
-    assert set(Path(tempfile.gettempdir()).glob("replab-*")) == before
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_a_step_of_its_own_ends_with_the_workflow(tmp_path, monkeypatch):

@@ -7,8 +7,11 @@ import fcntl
 import json
 import multiprocessing
 import os
+import re
 import sys
 import time
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -64,23 +67,25 @@ def test_a_file_system_without_locks_is_said_and_used(
         pass
 
 
-def _hold(lab: Lab, seconds: float, holding: object) -> None:
+def _hold(lab: Lab, waiting: int, holding: Event, order: Queue[str]) -> None:
+    """Hold a batch until the kernel says that the process ``waiting`` waits for a lock."""
     with batch._alone(lab, "torch-2.0--family0--default"):
-        holding.set()  # type: ignore[attr-defined]
-        time.sleep(seconds)
+        holding.set()
+        while not re.search(rf"-> FLOCK +ADVISORY +WRITE {waiting} ", Path("/proc/locks").read_text(encoding="ascii")):
+            time.sleep(0.01)
+        order.put("the first lets go")
 
 
+@pytest.mark.processes
 def test_a_second_job_of_a_batch_waits_for_the_first(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     context = multiprocessing.get_context("fork")
-    holding = context.Event()
-    first = context.Process(target=_hold, args=(lab, 1.0, holding))
+    holding, order = context.Event(), context.Queue()
+    first = context.Process(target=_hold, args=(lab, os.getpid(), holding, order))
     first.start()
-    assert holding.wait(20)
-    begin = time.monotonic()
+    assert holding.wait(120)
     with batch._alone(lab, "torch-2.0--family0--default"):
-        waited = time.monotonic() - begin
+        assert order.get(timeout=120) == "the first lets go"
     first.join()
-    assert waited > 0.5
     assert capsys.readouterr().out == "another process is at work on torch-2.0--family0--default: waiting for it\n"
 
 
