@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,16 @@ def test_the_index_of_decisions_is_that_of_the_files() -> None:
         assert head
         lines.append(f"| {head['number']} | [{head['title']}]({path.name}) | {head['status'].lower()} | {head['date']} |")
     assert [line for line in index.splitlines() if line.startswith("| 0")] == lines
+
+
+def test_the_house_in_the_documentation_is_the_one_that_stands() -> None:
+    """Every package and module at the top, in the order of the contract of layers."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("| `scripts/replab/` |")[2].partition("\n\n")[0]
+    told = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in table.splitlines()[2:]]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    floor = {name: number for number, layer in enumerate(layers) for name in re.split(r" [|:] ", layer)}
+    assert sorted(name for line in told for name in line) == sorted(floor)
+    floors = [floor[name] for line in told for name in line]
+    assert floors == sorted(floors)
