@@ -23,14 +23,12 @@ ASKS = resources.Asks(LAB)
 PROBE = sorted(str(path) for path in (LAB.root / "scripts/sandbox/probe").glob("*.py"))
 
 
-def container_of(wildcards):
-    """The image that Snakemake enters for a job: only the engine apptainer lets it, for the jobs that run inside."""
-    return lab_workflow.entered(LAB, wildcards)
-
-
 def on_the_host(wildcards):
-    """For jobs of the lab itself that belong to a job inside an image."""
+    """Where every job runs: its engine isolates what is to be isolated, Snakemake enters nothing."""
     return None
+
+
+container: on_the_host
 
 
 wildcard_constraints:
@@ -57,7 +55,6 @@ lab_workflow.keep_handlers(workflow, onstart, onerror)
 if lab_workflow.is_main_process() and not lab_workflow.is_dry_run():
     lab_workflow.refuse_cores(workflow.resource_settings)
     lab_workflow.note_interrupt(workflow)
-    lab_workflow.demand_deployment(LAB, workflow)
     lab_workflow.claim(LAB)
     lab_workflow.sweep_temporary(LAB, workflow)
     lab_workflow.write_settings(config, LAB, Path(SETTINGS))

@@ -6,14 +6,11 @@ rule environment:
         probe=PROBE,
         image=lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment),
         policy=POLICY,
-        inside=lambda wildcards: lab_workflow.inside_done(LAB, f"observe--{wildcards.environment}"),
     output:
         f"{RESULTS}/environments/{{environment}}.json",
     log:
         f"{RESULTS}/logs/environment/{{environment}}.log",
     priority: 100
-    container:
-        container_of
     resources:
         mem_mb=lambda wildcards, attempt: ASKS.memory_mb("environment", wildcards.environment, attempt),
         runtime=lambda wildcards, attempt: ASKS.minutes("environment", wildcards.environment, attempt),
@@ -33,15 +30,12 @@ rule defaults:
         # Not newer than what was read, but there: an image may have been deleted since.
         image=ancient(lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment)),
         atlas="experiments/defaults/atlas.toml",
-        inside=lambda wildcards: lab_workflow.inside_done(LAB, f"defaults--{wildcards.environment}"),
         code=[*lab_workflow.code_of(LAB, "defaults"), lab_workflow.own(LAB, "scripts/sandbox/atlas/introspect.py")],
     output:
         f"{RESULTS}/defaults/{{environment}}.json",
     log:
         f"{RESULTS}/logs/defaults/{{environment}}.log",
     priority: 95
-    container:
-        container_of
     resources:
         mem_mb=lambda wildcards, attempt: ASKS.memory_mb("defaults", wildcards.environment, attempt),
         runtime=lambda wildcards, attempt: ASKS.minutes("defaults", wildcards.environment, attempt),

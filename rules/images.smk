@@ -15,8 +15,6 @@ rule image:
         f"{RESULTS}/images/{{environment}}.json",
     log:
         f"{RESULTS}/logs/image/{{environment}}.log",
-    container:
-        container_of
     params:
         step=STEP,
         settings=SETTINGS,

@@ -9,8 +9,6 @@ rule inputs:
     log:
         f"{RESULTS}/logs/inputs/{{family}}.log",
     priority: 90
-    container:
-        container_of
     resources:
         mem_mb=lambda wildcards, attempt: ASKS.memory_mb("inputs", wildcards.family, attempt),
         runtime=lambda wildcards, attempt: ASKS.minutes("inputs", wildcards.family, attempt),

@@ -9,8 +9,6 @@ rule truth:
     log:
         f"{RESULTS}/logs/truth/{{family}}--{{shard}}.log",
     priority: 10
-    container:
-        container_of
     resources:
         mem_mb=lambda wildcards, attempt: ASKS.memory_mb("truth", f"{wildcards.family}--{wildcards.shard}", attempt),
         runtime=lambda wildcards, attempt: ASKS.minutes("truth", f"{wildcards.family}--{wildcards.shard}", attempt),
@@ -40,8 +38,6 @@ rule judge:
     log:
         f"{RESULTS}/logs/judge/{{family}}--{{shard}}.log",
     priority: 5
-    container:
-        container_of
     resources:
         mem_mb=lambda wildcards, attempt: ASKS.memory_mb("judge", f"{wildcards.family}--{wildcards.shard}", attempt),
         runtime=lambda wildcards, attempt: ASKS.minutes("judge", f"{wildcards.family}--{wildcards.shard}", attempt),
@@ -73,8 +69,6 @@ rule tables:
         run=f"{RESULTS}/run.json",
     log:
         f"{RESULTS}/logs/tables.log",
-    container:
-        container_of
     resources:
         mem_mb=lambda wildcards, attempt: ASKS.memory_mb("tables", "", attempt),
         runtime=lambda wildcards, attempt: ASKS.minutes("tables", "", attempt),
@@ -96,8 +90,6 @@ rule claims:
         sources=f"{RESULTS}/sources.json",
     log:
         f"{RESULTS}/logs/claims.log",
-    container:
-        container_of
     resources:
         mem_mb=lambda wildcards, attempt: ASKS.memory_mb("claims", "", attempt),
         runtime=lambda wildcards, attempt: ASKS.minutes("claims", "", attempt),

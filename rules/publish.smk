@@ -6,8 +6,6 @@ rule publish:
         REPORT,
     log:
         f"{RESULTS}/logs/publish.log",
-    container:
-        container_of
     params:
         step=STEP,
         settings=SETTINGS,

@@ -9,8 +9,6 @@ rule elsewhere:
         platforms=f"{RESULTS}/platforms.parquet",
     log:
         f"{RESULTS}/logs/elsewhere.log",
-    container:
-        container_of
     resources:
         mem_mb=lambda wildcards, attempt: ASKS.memory_mb("elsewhere", "", attempt),
         runtime=lambda wildcards, attempt: ASKS.minutes("elsewhere", "", attempt),
@@ -31,8 +29,6 @@ rule report:
         REPORT,
     log:
         f"{RESULTS}/logs/report.log",
-    container:
-        container_of
     resources:
         mem_mb=lambda wildcards, attempt: ASKS.memory_mb("report", "", attempt),
         runtime=lambda wildcards, attempt: ASKS.minutes("report", "", attempt),

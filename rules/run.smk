@@ -6,14 +6,11 @@ rule batch:
         index=lambda wildcards: lab_workflow.indices(LAB, ids.parse_batch_id(wildcards.batch)),
         impl=lambda wildcards: lab_workflow.implementations(LAB, ids.parse_batch_id(wildcards.batch)),
         probe=PROBE,
-        inside=lambda wildcards: lab_workflow.inside_done(LAB, wildcards.batch),
     output:
         f"{RESULTS}/batches/{{batch}}.json",
     log:
         f"{RESULTS}/logs/batch/{{batch}}.log",
     priority: 50
-    container:
-        container_of
     resources:
         mem_mb=lambda wildcards, attempt: ASKS.memory_mb("batch", wildcards.batch, attempt),
         runtime=lambda wildcards, attempt: ASKS.minutes("batch", wildcards.batch, attempt),

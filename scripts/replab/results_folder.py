@@ -29,10 +29,6 @@ class ResultsFolder:
         """Which image was built for an environment."""
         return self.root / "images" / f"{place}.json"
 
-    def sif(self, environment: str) -> Path:
-        """The file that Apptainer enters."""
-        return self.root / "images" / f"{environment}.sif"
-
     def environment(self, place: str) -> Path:
         """What was found out about an environment (``replab.store.facts``)."""
         return self.root / "environments" / f"{place}.json"
@@ -143,14 +139,6 @@ class ResultsFolder:
     def computing(self, batch: str) -> Path:
         """Which cells a batch computes in which build of its environment; gone when it has ended."""
         return self.root / "staging" / f".{batch}.computing.json"
-
-    def inside_request(self, job: str) -> Path:
-        """What a job inside an image is asked (engine apptainer)."""
-        return self.root / "inside" / f"{job}.json"
-
-    def inside_done(self, job: str) -> Path:
-        """What appears when a job inside an image has ended (engine apptainer)."""
-        return self.root / "inside" / f"{job}.done.json"
 
     # Folders of results inside of this one.
 

@@ -168,11 +168,3 @@ def test_a_version_made_in_containers_is_replayed_in_containers(
     assert environment["differences"] == [], environment
     images = [json.loads((folder / "images" / "numpy-2.5.json").read_text())["digest"] for folder in (workflow.results, out / "results")]
     assert images[0] == images[1]
-
-
-def test_apptainer_without_its_switch_is_refused_before_anything_runs(root: Path, tmp_path: Path) -> None:
-    workflow = Workflow("apptainer", tmp_path / "results", tmp_path / "cache", root / "containers/bases.lock", environments="numpy-2.5")
-    done = workflow.run(seconds=60)
-    assert done.returncode == 3, done.stdout
-    assert "replab: engine: the engine 'apptainer' is entered by Snakemake itself. Run it with: --sdm apptainer" in done.stdout
-    assert "Traceback" not in done.stdout

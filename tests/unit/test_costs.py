@@ -156,12 +156,12 @@ def test_sizes_are_for_readers(count: float, text: str) -> None:
 
 
 def test_the_jobs_of_a_plan_are_those_that_ask_a_scheduler(lab: Lab) -> None:
-    """Every rule of a run asks by the name under which the plan counts it; inside of images one more job computes for a batch."""
+    """Every rule of a run asks by the name under which the plan counts it."""
     texts = [file.read_text(encoding="utf-8") for file in (builders_scale.ROOT / "rules").glob("*.smk")]
     rules = {rule for text in texts for rule in re.findall(r"^rule (\w+):", text, re.MULTILINE)}
     asking = {name for text in texts for name in re.findall(r'ASKS\.memory_mb\("(\w+)"', text)}
     assert asking <= rules
-    assert {step for step, _ in estimate.jobs(lab)} | {"defaults", "inside"} == asking
+    assert {step for step, _ in estimate.jobs(lab)} | {"defaults"} == asking
 
 
 @pytest.mark.processes

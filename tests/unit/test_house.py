@@ -10,10 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGES = ("replab", "snakemake_logger_plugin_replab")
-KNOWN = (
-    frozenset({"replab.run.apptainer_jobs", "replab.run.batch"}),
-    frozenset({"snakemake_logger_plugin_replab.messages", "snakemake_logger_plugin_replab.state"}),
-)
+KNOWN = (frozenset({"snakemake_logger_plugin_replab.messages", "snakemake_logger_plugin_replab.state"}),)
 """Circles that are still there."""
 
 

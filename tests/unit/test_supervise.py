@@ -19,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "probe"))
 from probe_requests import PROBE, RequestBuilder  # its folder is on the path from here on
 
 from replab import sealed
+from replab.engines.marks import MARK
 from replab.errors import SandboxError
 from replab.model import Limits, Status
 from replab.run.supervise import Summary, run_batch
 from replab.run.supervise.batch import TWICE
 from replab.run.supervise.journal import JOURNAL
-from replab.run.supervise.processes import MARK
 from replab.run.supervise.sandbox import OUTPUT_MB, REPLACED
 from replab.store.store import Store
 

@@ -1,145 +1,132 @@
-"""Engine ``apptainer``: Snakemake itself enters the image, through the rule's ``container:`` and ``--sdm apptainer``.
-
-The jobs that enter cannot use the lab's own Python, which is not in the image. So a batch is three jobs: one asks (which cells are
-missing), one runs inside (``scripts/sandbox/apptainer/supervisor.py``), and one takes what came of it into the store. Nothing is started
-here.
-"""
+"""Engine ``apptainer``: images as files, entered by a program that needs no daemon and no root."""
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
-import shlex
-from collections.abc import Mapping, Sequence
+import shutil
+import signal
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from replab.engines.container import FIRST_SIGNAL, outermost
+from replab.engines.image_engines import ImageEngine, built_from, inside_variables
+from replab.engines.marks import marked
 from replab.engines.policy import load_policy
-from replab.engines.processor import host_processor
-from replab.engines.sandbox import Built, Launch, Log, Sandbox
-from replab.engines.variables import search_path, thread_variables
-from replab.errors import EnvironmentUnavailable, SandboxError
-from replab.model import Environment, Limits
+from replab.engines.sandbox import Built, Ending, Launch, Log, Sandbox
+from replab.engines.sif import convert, sif_file
+from replab.engines.variables import make_scratch, scratch_folder
+from replab.errors import EnvironmentUnavailable
+from replab.model import Environment
 
-PYTHON = "/opt/lab/bin/python"
-"""Where the recipe puts the environment (``replab.images.build``)."""
-ALONE = "scripts/sandbox/apptainer/supervisor.py"
+BUILDERS = ("docker", "podman")
+"""Whose images are converted."""
+PASSED = ("HOME", "USER", "TMPDIR", "XDG_RUNTIME_DIR", "APPTAINER_TMPDIR", "APPTAINER_CACHEDIR", "APPTAINER_CONFIGDIR")
+"""Variables of the caller that say where the program keeps its files: the only ones that reach it."""
+POINTS = ("container", "network", "root", "output", "inputs", "capabilities", "processes", "environment")
+"""What its options enforce. It changes no user, and limits on memory, processors and processes are the supervisor's and the scheduler's."""
 
 
-class ApptainerEngine:
-    """Finds what was built and observed; refuses to start anything, since that would be on the host."""
+class ApptainerEngine(ImageEngine):
+    """Starts ``apptainer exec``: the program becomes the sandbox, so that whoever supervises processes of this host supervises it."""
 
     name = "apptainer"
 
     def __init__(self) -> None:
-        # Apptainer changes no user: who is root outside is root inside.
-        self.promises: tuple[str, ...] = ("container", "root", "environment", *(("user",) if os.geteuid() != 0 else ()))
+        self.promises = (*POINTS, *(("user",) if os.geteuid() != 0 else ()))  # who is root outside is root inside
 
     def build(self, environment: Environment, cache: Path, log: Log, device: str = "cpu") -> Built:
-        """See ``Engine.build``: reads the record of the image, which a node without network or daemon has as well."""
+        """See ``Engine.build``: reads the record of the image, and makes a file of it once; a node without a daemon has both then."""
         from replab.images import record  # noqa: PLC0415 (no other engine needs it)
 
-        places = [record.path_of(cache, environment.name, device, builder) for builder in ("docker", "podman")]
-        known = next((found for place in places if (found := record.read(place)) is not None), None)
-        if known is None:
-            hint = f"Run 'snakemake images --config environments={environment.name}' on a machine with docker or podman"
-            raise EnvironmentUnavailable("no image was built", where=environment.name, hint=hint)
-        log(f"{environment.name}: image {known.image.digest}")
-        return Built(
-            environment=environment,
-            engine=self.name,
-            python=Path(known.image.python),
-            folder=Path(known.image.python).parent.parent,
-            identity=hashlib.sha256(f"{known.image.digest} {known.image.python}".encode()).hexdigest(),
-            cache=cache.resolve(),
-            image=known.image,
-        )
-
-    def changed(self, built: Built) -> str:
-        """See ``Engine.changed``: nothing that runs can change an image, which is named by its digest."""
-        del built
-        return ""
-
-    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:
-        """See ``Engine.verify``: `replab images check` looks into images."""
-        del environment, cache, device
-        return None
-
-    def platform(self, built: Built) -> str:
-        """See ``Engine.platform``: what is known from outside; ``inside_platform`` is made of what the probe saw."""
-        del built
-        return " ".join(host_processor())
+        if device != "cpu":
+            raise EnvironmentUnavailable("GPUs are not offered with apptainer yet", where=environment.name)
+        entering = program()
+        if entering is None:
+            raise EnvironmentUnavailable("apptainer is not installed", where=environment.name, hint="Install it, or choose another engine")
+        for builder in BUILDERS:
+            known = record.read(record.path_of(cache, environment.name, device, builder))
+            if known is not None:
+                log(f"{environment.name}: image {known.image.digest}")
+                convert(entering, environment, known.image, cache, builder)
+                return built_from(self.name, environment, known.image, cache)
+        hint = f"Run 'snakemake images --config environments={environment.name}' on a machine with docker or podman"
+        raise EnvironmentUnavailable("no image was built", where=environment.name, hint=hint)
 
     def command(self, sandbox: Sandbox) -> Launch:
-        """See ``Engine.command``: raises ``SandboxError``, since whatever is started from here is started on the host."""
-        hint = "Run 'snakemake --sdm apptainer --config engine=apptainer', or choose another engine"
-        raise SandboxError("only Snakemake can start this engine", where=sandbox.built.environment.name, hint=hint)
+        """See ``Engine.command``."""
+        folder = sandbox.writable.absolute()
+        shutil.rmtree(scratch_folder(folder), ignore_errors=True)  # a sandbox that was killed may have left half a compiled file
+        make_scratch(folder)
+        variables = inside_variables(replace(sandbox, writable=folder))
+        env = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"} | {name: os.environ[name] for name in PASSED if name in os.environ}
+        return Launch(argv=exec_words(sandbox, folder, variables), env=env, cwd=folder, hold=ApptainerHold(folder=folder), inside=variables)
 
 
-def inside_platform(observed: Mapping[str, object], compiler: str, modes: Sequence[str]) -> str:
-    """The platform as ``Engine.platform`` has it, from what the probe saw inside."""
-    place = observed.get("platform")
-    seen = place if isinstance(place, dict) else {}
-    parts = [str(seen.get("machine", "")), str(seen.get("libc", "")).replace(" ", "-"), *host_processor()]
-    if "compile" in modes:
-        parts.append(compiler or "no-compiler")
-    return " ".join(part for part in parts if part)
+def program() -> str | None:
+    """The program, under the name that it has here."""
+    return shutil.which("apptainer") or shutil.which("singularity")
 
 
-def inside_variables(
-    environment: Environment, variables: Mapping[str, str], threads: int, folder: Path, *, gpu: bool = False
-) -> dict[str, str]:
-    """All variables of a process inside."""
-    scratch = folder / ".scratch"
-    ours = {
-        **load_policy().fixed,
-        "PATH": search_path(PYTHON),
-        "HOME": str(scratch / "home"),
-        "TMPDIR": str(scratch / "tmp"),
-        "TORCHINDUCTOR_CACHE_DIR": str(scratch / "compiled"),
-        "TORCHINDUCTOR_COMPILE_THREADS": "1",
-        "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
-    }
-    if not gpu:
-        ours["CUDA_VISIBLE_DEVICES"] = ""
-    return ours | dict(environment.variables) | dict(variables) | thread_variables(threads)
-
-
-def inside_command(
-    environment: Environment,
-    variables: Mapping[str, str],
-    threads: int,
-    limits: Limits,
-    *,
-    request: Path,
-    folder: Path,
-    done: Path,
-    root: Path,
-) -> str:
-    """The line that a job runs inside the image: wiped variables, a bounded life, and the supervisor that needs no lab."""
-    scratch = folder / ".scratch"
-    pairs = [f"{name}={value}" for name, value in sorted(inside_variables(environment, variables, threads, folder).items())]
-    words = [
+def exec_words(sandbox: Sandbox, folder: Path, variables: dict[str, str]) -> tuple[str, ...]:
+    """The command line: the policy in Apptainer's words."""
+    built = sandbox.built
+    readable = outermost(tuple(str(path.absolute()) for path in sandbox.readable if path.absolute() != folder))
+    return (
+        program() or "apptainer",
+        "--quiet",
+        "exec",
+        "--containall",  # processes, IPC, /tmp and variables of its own
+        "--no-home",
+        "--no-privs",
+        "--no-mount",
+        "bind-paths",  # what the site mounts everywhere, which can be written to
+        "--net",
+        "--network",
+        "none",
+        "--pwd",
+        str(folder),
+        "--bind",
+        f"{folder}:{folder}",
+        *(word for path in readable for word in ("--bind", f"{path}:{path}:ro")),
+        str(sif_file(built)),
         "timeout",
         "--signal=KILL",
         str(load_policy().seconds),
         "env",
         "-i",
-        *pairs,
-        PYTHON,
-        str(root / ALONE),
-        "--probe",
-        str(root / "scripts/sandbox/probe/main.py"),
-        "--request",
-        str(request),
-        "--out",
-        str(folder),
-        "--done",
-        str(done),
-        "--seconds",
-        f"{limits.seconds:g}",
-        "--memory-mb",
-        str(limits.memory_mb),
-    ]
-    where = "test -d /.singularity.d || { echo 'replab: this job runs on the host. Run snakemake with --sdm apptainer' >&2; exit 12; }"
-    folders = shlex.join(["mkdir", "-p", str(scratch / "home"), str(scratch / "tmp")])
-    return f"{where}; {folders}; {shlex.join(words)}"
+        *(f"{name}={value}" for name, value in sorted(variables.items())),
+        str(built.python),
+        *sandbox.argv,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApptainerHold:
+    """Steers the processes of a sandbox, which lie in sessions of their own: they are found by their mark."""
+
+    folder: Path
+    where: str = ApptainerEngine.name
+    limits_memory: bool = False
+    """See ``Hold.limits_memory``."""
+
+    def freeze(self) -> None:
+        """See ``Hold.freeze``."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """See ``Hold.thaw``."""
+        self._signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """See ``Hold.end``: the supervisor looks for what is left."""
+        self._signal(signal.SIGKILL)
+
+    def ending(self, code: int) -> Ending:
+        """See ``Hold.ending``: the program ends as a shell does."""
+        return Ending(code=FIRST_SIGNAL - code if code > FIRST_SIGNAL and code - FIRST_SIGNAL in set(signal.Signals) else code)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in marked(self.folder):
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)

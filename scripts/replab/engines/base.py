@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from replab.contract.request import Promises
+from replab.engines.marks import MARK
 from replab.engines.policy import load_policy
 from replab.engines.sandbox import Built, Image, Launch, Log, Sandbox
 from replab.model import Environment
 
-COMPOSED = ("REPLAB_SANDBOX", "LC_CTYPE")
+COMPOSED = (MARK, "LC_CTYPE")
 """Variables that appear on the way: the supervisor's mark, and what an old Python sets for itself."""
 
 

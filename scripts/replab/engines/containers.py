@@ -7,7 +7,6 @@ its output on and removes it. The container carries labels that say who launched
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -19,15 +18,13 @@ from pathlib import Path
 
 from replab.engines.container import ENDING_BYTES, FIRST_SIGNAL, Container, Driver, EngineLost, container_name
 from replab.engines.drivers.registry import get_driver
+from replab.engines.image_engines import ImageEngine, built_from, inside_variables
 from replab.engines.launchers import reap
 from replab.engines.policy import POINTS, load_policy
-from replab.engines.processor import host_processor
 from replab.engines.sandbox import Built, Ending, Image, Launch, Log, Sandbox
-from replab.engines.variables import container_variables, make_scratch, scratch_folder, search_path
+from replab.engines.variables import make_scratch, scratch_folder, search_path
 from replab.errors import EnvironmentUnavailable, LabError, SandboxError
 from replab.model import Environment
-
-MARK = "REPLAB_SANDBOX"
 
 
 @dataclass(kw_only=True)
@@ -79,10 +76,9 @@ def beside(writable: Path, kind: str) -> Path:
     return writable.with_name(f".{writable.name}.{kind}.json")
 
 
-class ContainerEngine:
+class ContainerEngine(ImageEngine):
     """An engine that starts one container for each sandbox."""
 
-    name = ""
     promises: tuple[str, ...] = POINTS
     passed: tuple[str, ...] = ()
     """Variables of the caller that say where the engine is and how it is set up: the only ones that reach its client."""
@@ -97,25 +93,7 @@ class ContainerEngine:
             hint = f"Run 'snakemake images --config engine={self.name} environments={environment.name}'"
             raise EnvironmentUnavailable("no image was built from its present lock", where=environment.name, hint=hint)
         log(f"{environment.name}: image {image.digest}")
-        return Built(
-            environment=environment,
-            engine=self.name,
-            python=Path(image.python),
-            folder=Path(image.python).parent.parent,
-            identity=hashlib.sha256(f"{image.digest} {image.python}".encode()).hexdigest(),
-            cache=cache.resolve(),
-            image=image,
-        )
-
-    def changed(self, built: Built) -> str:
-        """See ``Engine.changed``: nothing that runs can change an image, which is named by its digest."""
-        del built
-        return ""
-
-    def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:
-        """See ``Engine.verify``: `replab images check` looks into images."""
-        del environment, cache, device
-        return None
+        return built_from(self.name, environment, image, cache)
 
     def check(self) -> None:
         """Remove what abandoned launchers left. Raises ``SandboxError`` when the engine does not answer: no environment can go on then."""
@@ -133,16 +111,6 @@ class ContainerEngine:
     def settings(self) -> dict[str, str]:
         """The caller's variables that concern this engine."""
         return {name: os.environ[name] for name in self.passed if name in os.environ}
-
-    def platform(self, built: Built) -> str:
-        """See ``Engine.platform``: the C library (and compiler) of the container, the processor of this host."""
-        from replab.engines.image_facts import look  # noqa: PLC0415
-
-        seen = look(self, built)
-        parts = [seen["machine"], seen["libc"], *host_processor()]
-        if "compile" in built.environment.modes:
-            parts.append(seen["compiler"] or "no-compiler")
-        return " ".join(part for part in parts if part)
 
     def command(self, sandbox: Sandbox) -> Launch:
         """See ``Engine.command``."""
@@ -182,7 +150,7 @@ class ContainerEngine:
             image=image.reference,
             argv=(image.python, *sandbox.argv),
             user=user_of(image),
-            env={MARK: str(folder), **container_variables(inside)},
+            env=inside_variables(inside),
             folder=str(folder),
             readable=tuple(dict.fromkeys(str(path.absolute()) for path in sandbox.readable if path.absolute() != folder)),
             memory_mb=sandbox.limits.memory_mb,

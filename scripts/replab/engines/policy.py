@@ -38,6 +38,8 @@ class Policy:
     """The life of a sandbox; the time of a cell is limited by the supervisor."""
     scratch_mb: int
     open_files: int
+    from_image: tuple[str, ...]
+    """Variables that an image may set for its processes."""
     fixed: Mapping[str, str]
     points: Mapping[str, str]
     """Each point in words."""
@@ -54,7 +56,7 @@ def load_policy(path: Path = FILE) -> Policy:
     try:
         limits, environment, points = data["limits"], data["environment"], data["points"]
         numbers = {name: limits[name] for name in ("processes", "seconds", "scratch_mb", "open_files")}
-        fixed = environment["fixed"]
+        fixed, from_image = environment["fixed"], environment["from_image"]
     except (KeyError, TypeError) as error:
         raise ConfigError(f"lacks {error}", where=where) from None
     for name, value in numbers.items():
@@ -63,4 +65,4 @@ def load_policy(path: Path = FILE) -> Policy:
     if set(points) != set(POINTS):
         odd = sorted(set(points) ^ set(POINTS))
         raise ConfigError(f"there must be one sentence for each check; look at {', '.join(odd)}", where=f"{where}: points")
-    return Policy(**numbers, fixed=dict(fixed), points={name: str(points[name]) for name in POINTS})
+    return Policy(**numbers, from_image=tuple(from_image), fixed=dict(fixed), points={name: str(points[name]) for name in POINTS})

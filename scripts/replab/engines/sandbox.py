@@ -39,6 +39,10 @@ class Image(Protocol):
     def lock_sha256(self) -> str:
         """SHA-256 of the lock that it was built from."""
 
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What it sets for its processes."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:

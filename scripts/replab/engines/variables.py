@@ -65,6 +65,8 @@ def container_variables(sandbox: Sandbox) -> dict[str, str]:
             "TORCHINDUCTOR_COMPILE_THREADS": "1",
             "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
         }
+    if (image := sandbox.built.image) is not None:
+        special |= {name: image.variables[name] for name in load_policy().from_image if name in image.variables}
     return _composed(sandbox, special)
 
 

@@ -23,7 +23,6 @@ APART = (
     "replab.images",
     "replab.run.supervise",
     "replab.run.cgroup",
-    "replab.run.apptainer_jobs",
     "replab.locks.pins",
     "replab.config.loading",
     "replab.config.settings",

@@ -25,8 +25,7 @@ from replab.store.ledger import Ledger
 from replab.store.step_files import input_index, manifest_of
 from replab.store.store import Store
 
-APPTAINER = "apptainer"
-IMAGE_ENGINES = ("docker", "podman", APPTAINER)
+IMAGE_ENGINES = ("docker", "podman", "apptainer")
 """Engines that start images which the rule ``image`` builds."""
 JUDGED = ("cells", "pairs", "curves", "attributions", "measurements", "scripts", "trajectories")
 """The parts of ``store.rows.JUDGED``, named here since planning must not wait for what reads tables (a test ties the two)."""
@@ -50,8 +49,6 @@ class Job:
     makes: tuple[Path, ...] = ()
     needs: tuple[Path, ...] = ()
     """Files of other jobs that it reads, where the plan decides which."""
-    together: tuple[Path, ...] = ()
-    """What must be made again with it, by jobs that have no note of their own."""
 
     @property
     def key(self) -> str:
@@ -113,18 +110,16 @@ def planned(lab: Lab) -> Iterator[Job]:
         place = environment.place(device)
         if lab.engine in IMAGE_ENGINES:
             yield Job(step="image", name=place, makes=(results.image(place),))
-        inside = _inside(lab, f"observe--{place}")
-        yield Job(step="environment", name=place, makes=(results.environment(place),), together=inside)
+        yield Job(step="environment", name=place, makes=(results.environment(place),))
     if atlas.is_wanted(lab):
         for environment in lab.environments:
-            inside = _inside(lab, f"defaults--{environment.name}")
-            yield Job(step="defaults", name=environment.name, makes=(results.defaults(environment.name),), together=inside)
+            yield Job(step="defaults", name=environment.name, makes=(results.defaults(environment.name),))
     for family in lab.families:
         yield Job(step="inputs", name=family.name, makes=(results.inputs(family.name),))
     for batch in planning.batches(lab):
         indices = tuple(results.inputs(family.name) for family in planning.members(lab, batch))
         name = ids.batch_id(batch)
-        yield Job(step="batch", name=name, makes=(manifest(lab, batch),), needs=indices, together=_inside(lab, name))
+        yield Job(step="batch", name=name, makes=(manifest(lab, batch),), needs=indices)
     for family, shard in shards(lab):
         manifests = tuple(manifest(lab, batch) for batch in planning.batches_with(lab, family))
         if not family.light:
@@ -181,7 +176,7 @@ def forget(lab: Lab, book: Ledger) -> list[Stale]:
     touched: Touched = {}
     found = list(stale(lab, book, touched))
     for one in found:
-        for path in (*one.job.makes, *one.job.together):
+        for path in one.job.makes:
             path.unlink(missing_ok=True)
         book.forget(one.job.key)
     again = {one.job.key for one in found}
@@ -190,11 +185,6 @@ def forget(lab: Lab, book: Ledger) -> list[Stale]:
         if job.key not in again:
             _settle_times(lab, touched.get(job.key, ()))
     return found
-
-
-def _inside(lab: Lab, name: str) -> tuple[Path, ...]:
-    """What jobs of the engine apptainer leave for a job of the lab."""
-    return (lab.results.inside_request(name), lab.results.inside_done(name)) if lab.engine == APPTAINER else ()
 
 
 def _hollow(lab: Lab, job: Job, touched: Touched) -> str:

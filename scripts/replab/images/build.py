@@ -128,9 +128,10 @@ def _build(
         program.save(raw, scratch / "built.tar", where=name)
     finally:
         program.clean(raw)
+    variables = _variables(below, files, environment.python)
     settings = {
         "Cmd": [f"{HOME}/bin/python"],
-        "Env": [f"{key}={value}" for key, value in sorted(_variables(below, files, environment.python).items())],
+        "Env": [f"{key}={value}" for key, value in sorted(variables.items())],
         "User": f"{USER}:{USER}",
         "WorkingDir": "/",
     }
@@ -150,6 +151,7 @@ def _build(
         base=pin.reference,
         lock_sha256=labels["replab.lock"],
         labels=dict(labels),
+        variables=variables,
     )
 
 
@@ -168,6 +170,7 @@ def _as_it_is(program: Builder, environment: Environment, base: Base, pin: Pin, 
         base=pin.reference,
         lock_sha256="",
         labels=dict(labels),
+        variables=_set_by(found),
     )
 
 
@@ -200,11 +203,16 @@ def normal_id(text: str) -> str:
     return text if text.startswith("sha256:") else f"sha256:{text}"
 
 
+def _set_by(inspected: Mapping[str, object]) -> dict[str, str]:
+    """The variables that an image sets."""
+    config = inspected.get("Config")
+    entries = config.get("Env") or [] if isinstance(config, dict) else []
+    return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
+
+
 def _variables(below: Mapping[str, object], files: tuple[wheels.File, ...], python: str) -> dict[str, str]:
     """What programs inside find: the base's PATH behind the environment's own, and the folders of CUDA libraries that came in wheels."""
-    config = below.get("Config")
-    inherited = config.get("Env") or [] if isinstance(config, dict) else []
-    path = next((entry.partition("=")[2] for entry in inherited if entry.startswith("PATH=")), "/usr/local/bin:/usr/bin:/bin")
+    path = _set_by(below).get("PATH", "/usr/local/bin:/usr/bin:/bin")
     found = {**_RUN_TIME, "PATH": f"{HOME}/bin:{path}"}
     folders = wheels.library_folders(files, python)
     if folders:  # TensorFlow's own search path misses some of them; the first two are where the driver is put into a container

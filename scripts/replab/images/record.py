@@ -30,6 +30,8 @@ class Image:
     lock_sha256: str
     """Of the lock that was installed; empty where the packages come with the base."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What it sets for its processes."""
 
 
 @dataclass(frozen=True)

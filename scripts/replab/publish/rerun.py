@@ -50,9 +50,6 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
     lab = _restrict(lab, {row["id"] for row in chosen})
     places = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(row["id"]) for row in chosen)}
     names = {place: lab.environment(place[0]).place(place[1]) for place in sorted(places)}
-    if lab.engine == "apptainer":
-        problem = "Snakemake starts the cells inside of Apptainer, and a replay does without Snakemake"
-        raise LabError(problem, hint="Replay with --engine docker, podman or uv")
     ids_of_chosen = {row["id"] for row in chosen}
     environments = order.compute(
         lab, names.values(), _say, run=lambda lab, _: _run(lab, request, ids_of_chosen), find_out=_found_out, build_images=True

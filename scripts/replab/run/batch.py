@@ -50,11 +50,7 @@ def _run_batch_job(lab: Lab, batch: Batch, *, log: Path, only: str) -> Manifest:
     _doubt_killed(lab, batch, store)
     whole = plan_batch(lab, batch, store, only)
     summary = Summary()
-    if whole.missing and lab.engine == "apptainer":
-        from replab.run import apptainer_jobs  # noqa: PLC0415 (that module plans batches too)
-
-        summary = apptainer_jobs.adopt(lab, ids.batch_id(batch), whole, store)
-    elif whole.missing:
+    if whole.missing:
         with _device(batch.device) as gpus:
             summary = _run(lab, whole, store, log, batch, gpus)
     entries = [_entry(store, whole.facts, cell.left_out, one, summary.again.get(one.key)) for cell, one in whole.planned]

@@ -12,12 +12,10 @@ from replab.config.gpu_support import gpu_refusal
 from replab.contract.facts import UNAVAILABLE, Facts
 from replab.defaults import atlas, reading
 from replab.engines import gpus
-from replab.engines.apptainer import inside_platform
 from replab.engines.base import describe_image, points
 from replab.engines.registry import get_engine
 from replab.errors import EnvironmentUnavailable
 from replab.model import Environment, Lab, Status
-from replab.run import apptainer_jobs
 from replab.run.observe import observe
 from replab.store import platforms
 from replab.store.step_files import environment_facts, write_json
@@ -50,12 +48,8 @@ def _built(lab: Lab, environment: Environment, device: str) -> Mapping[str, Any]
     """What is found out about an environment by building it, by the name of the field. Raises ``EnvironmentUnavailable``."""
     engine = get_engine(lab.engine)
     built = engine.build(environment, lab.cache, lambda line: print(line, flush=True), device)
-    if lab.engine == "apptainer":
-        observed, compiler = apptainer_jobs.observed(lab, environment)
-        platform = inside_platform(observed, compiler, environment.modes)
-    else:
-        platform = engine.platform(built)
-        observed = observe(engine, built, lab, environment, device)
+    platform = engine.platform(built)
+    observed = observe(engine, built, lab, environment, device)
     return {
         "observed": observed,
         "platform": gpus.with_device(platform, device),
@@ -77,9 +71,7 @@ def read_defaults(lab: Lab, name: str) -> None:
     """Read the defaults of one environment; one that is not available has none."""
     environment = lab.environment(name)
     answer: dict[str, Any] = {}
-    if environment_facts(lab, name).ok and lab.engine == "apptainer":
-        answer = apptainer_jobs.read_defaults(lab, environment)
-    elif environment_facts(lab, name).ok:
+    if environment_facts(lab, name).ok:
         engine = get_engine(lab.engine)
         built = engine.build(environment, lab.cache, lambda line: print(line, flush=True))
         answer = reading.read_in(engine, built, lab, environment, atlas.load(lab.root / atlas.ATLAS))

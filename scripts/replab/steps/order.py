@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from replab import ids
 from replab.contract.facts import Facts
+from replab.freshness.jobs import IMAGE_ENGINES
 from replab.judge.cells import Judge
 from replab.judge.rows import Rows
 from replab.model import Family, Lab
@@ -14,8 +15,6 @@ from replab.run.batch import run_batch_job
 from replab.steps import environments, images, inputs
 
 Say = Callable[[str], None]
-CONTAINERS = ("docker", "podman")
-"""Engines whose environments are images."""
 
 
 def run_batches(lab: Lab, say: Say) -> None:
@@ -41,7 +40,7 @@ def compute(
     """
     found: dict[str, Facts] = {}
     for place in places:
-        if build_images and lab.engine in CONTAINERS:
+        if build_images and lab.engine in IMAGE_ENGINES:
             say(f"image of {place}")
             images.build(lab, place)
         say(f"environment {place}")

@@ -66,8 +66,6 @@ class Costs:
         With ``look_around``, batches that were never run are judged by others of their family; that reads the costs of every batch. Raises
         ``ConfigError`` when ``config/costs.toml`` cannot be read.
         """
-        if step == "inside":
-            return self._inside(name)
         batch = ids.parse_batch_id(name) if step == "batch" else None
         cells = planning.counts(self.lab, batch)[0] if batch else 0
         found = self.measured(step, name)
@@ -139,14 +137,6 @@ class Costs:
             points=self.lab.points,
             origin=Origin.DECLARED,
         )
-
-    def _inside(self, name: str) -> Cost:
-        """Of the job that Snakemake runs in an image: there is no Python of the lab inside, so that it is not measured."""
-        kind = name.partition("--")[0]
-        if kind in ("observe", "defaults"):
-            return self.expected("defaults", "")
-        batch = ids.parse_batch_id(name)
-        return self._declared_batch(batch, planning.counts(self.lab, batch)[0])
 
     def _table(self, name: str) -> Mapping[str, Any]:
         if self._declared is None:

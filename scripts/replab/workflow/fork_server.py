@@ -183,7 +183,7 @@ class _Server:
 
     def _end_orphans(self) -> bool:
         """End processes of sandboxes that lost their own parent, and came here; whether there were any."""
-        from replab.run.supervise.processes import limit_mark  # noqa: PLC0415 (imported when this process has prepared itself)
+        from replab.engines.marks import limit_mark  # noqa: PLC0415 (imported when this process has prepared itself)
 
         found = False
         for pid in set(_children()) - set(self.jobs):

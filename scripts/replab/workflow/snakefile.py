@@ -25,7 +25,7 @@ from replab.defaults import atlas
 from replab.engines.installed import RUN
 from replab.errors import INTERRUPTED, ConfigError, LabError, StoreError
 from replab.freshness import code, jobs
-from replab.freshness.jobs import APPTAINER, IMAGE_ENGINES
+from replab.freshness.jobs import IMAGE_ENGINES
 from replab.locks import pins
 from replab.model import Batch, Family, Lab
 from replab.plan import planning
@@ -354,46 +354,6 @@ def image_notes(lab: Lab, environment: str) -> list[str]:
     return [relative(lab, lab.results.image(environment))] if lab.engine in IMAGE_ENGINES else []
 
 
-def inside_done(lab: Lab, job: str) -> list[str]:
-    """What a job inside an image leaves when it has ended, for the engine whose jobs Snakemake starts there."""
-    return [relative(lab, lab.results.inside_done(job))] if lab.engine == APPTAINER else []
-
-
-def inside_command(lab: Lab, job: str) -> str:
-    """The shell line of a job inside an image."""
-    from replab.run import apptainer_jobs  # noqa: PLC0415 - no other engine needs it
-
-    return apptainer_jobs.command(lab, job)
-
-
-def sif(lab: Lab, job: str) -> str:
-    """The file that Apptainer enters for a job."""
-    environment = job.partition("--")[2] if job.startswith(("observe--", "defaults--")) else ids.parse_batch_id(job).environment
-    return relative(lab, lab.results.sif(environment))
-
-
-def asked_from(lab: Lab, job: str) -> list[str]:
-    """What the request of a job inside an image is made from."""
-    if job.startswith(("observe--", "defaults--")):
-        return ["experiments/defaults/atlas.toml"] if job.startswith("defaults--") else []
-    batch = ids.parse_batch_id(job)
-    return [facts_file(lab, batch), *indices(lab, batch), *implementations(lab, batch)]
-
-
-def entered(lab: Lab, wildcards: Any) -> str | None:
-    """The image that Snakemake enters for a job; None for a job of the lab itself."""
-    job = getattr(wildcards, "job", "")
-    return sif(lab, job) if lab.engine == APPTAINER and job else None
-
-
-def demand_deployment(lab: Lab, workflow: Any) -> None:
-    """Leave with a sentence where jobs that belong inside an image would be started on the host."""
-    methods = {str(getattr(one, "name", one)).lower() for one in workflow.deployment_settings.deployment_method}
-    if lab.engine == APPTAINER and APPTAINER not in methods:
-        print("replab: engine: the engine 'apptainer' is entered by Snakemake itself. Run it with: --sdm apptainer", file=sys.stderr)
-        raise SystemExit(ConfigError.exit_code)
-
-
 def implementations(lab: Lab, batch: Batch) -> list[str]:
     """The implementation files of a batch, as paths below the root where possible."""
     environment, families, _ = planning.parts(lab, batch)
@@ -414,11 +374,6 @@ def batches_of(lab: Lab, family: Family) -> list[str]:
 def code_of(lab: Lab, step: str) -> list[str]:
     """The lab's own code that a step consists of."""
     return [relative(lab, path) for path in code.of_step(resources.SCRIPTS, step)]
-
-
-def asking_code(lab: Lab) -> list[str]:
-    """The lab's own code that writes what a job inside an image is asked."""
-    return [relative(lab, resources.PACKAGE / name) for name in ("run/apptainer_jobs.py", "engines/apptainer.py")]
 
 
 def judged(lab: Lab) -> list[str]:

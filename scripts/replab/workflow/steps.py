@@ -49,20 +49,6 @@ def _image(lab: Lab, options: argparse.Namespace) -> Used:
     return Used()
 
 
-def _sif(lab: Lab, options: argparse.Namespace) -> Used:
-    from replab.steps import images  # noqa: PLC0415 (as above)
-
-    images.make_sif(lab, options.name)
-    return Used()
-
-
-def _ask(lab: Lab, options: argparse.Namespace) -> Used:
-    from replab.run import apptainer_jobs  # noqa: PLC0415 (as above)
-
-    apptainer_jobs.ask(lab, options.name)
-    return Used()
-
-
 def _environment(lab: Lab, options: argparse.Namespace) -> Used:
     from replab.steps import environments  # noqa: PLC0415 (as above)
 
@@ -150,8 +136,6 @@ def _publish(lab: Lab, options: argparse.Namespace) -> Used:
 
 STEPS: Mapping[str, Callable[[Lab, argparse.Namespace], Used]] = {
     "image": _image,
-    "sif": _sif,
-    "ask": _ask,
     "environment": _environment,
     "defaults": _defaults,
     "inputs": _inputs,

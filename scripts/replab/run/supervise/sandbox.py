@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import sealed, texts
+from replab.engines.marks import MARK, limit_of
 from replab.engines.sandbox import Hold, Launch
 from replab.errors import LabError, SandboxError
 from replab.model import Limits, Status
@@ -23,7 +24,7 @@ from replab.run.cgroup import oom_kills
 from replab.run.supervise.cells import CellsLeft
 from replab.run.supervise.journal import JOURNAL, JournalReader
 from replab.run.supervise.memory import MemoryWatch
-from replab.run.supervise.processes import MARK, bound_child, limit_of, sweep
+from replab.run.supervise.processes import bound_child, sweep
 
 POLL_SECONDS = 0.05
 EXIT_OUTPUT, OUTPUT_FAILED = 5, "the output folder cannot be written: "
