@@ -67,7 +67,7 @@ def test_a_container_computes_the_bits_of_the_host(engine: str, local: Lab, root
         moved = [cell for cell in one.other if ":compile:" not in cell]  # machine code of another compiler is another platform
         assert not moved or any(line.startswith(("platform libc", "packages", "libraries")) for line in one.differences), one.sentence()
         assert one.same > 20
-    host, inside = (environment_facts(each, "numpy-2.5")["observed"]["platform"]["libc"] for each in (local, lab))
+    host, inside = (environment_facts(each, "numpy-2.5").observed["platform"]["libc"] for each in (local, lab))
     if host == inside:
         assert not [cell for one in found.values() for cell in one.other if ":compile:" not in cell]
 

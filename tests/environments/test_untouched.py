@@ -26,8 +26,9 @@ from replab.errors import EnvironmentUnavailable, SandboxError
 from replab.model import Environment, Lab
 from replab.plan import planning
 from replab.publish import reasons, rerun
-from replab.run.batch import environment_facts, run_batch_job
+from replab.run.batch import run_batch_job
 from replab.steps import environments, inputs
+from replab.store.step_files import environment_facts
 from replab.store.store import Store
 
 REPOSITORY = Path(__file__).parents[2]
@@ -428,10 +429,11 @@ def test_what_the_interpreter_is_stands_in_the_facts_and_another_one_is_observed
     lab = lab_of(tmp_path, world.cache, WRITES[: WRITES.index("    with")] + "    return x * 2\n")
     run(lab)
     facts = environment_facts(lab, "numpy-2.5")
-    assert facts["interpreter"] == dict(world.build().interpreter)
-    assert facts["interpreter"]["build"] == facts["observed"]["python"]["build"]
+    interpreter = dict(world.build().interpreter)
+    assert facts.interpreter == interpreter
+    assert interpreter["build"] == facts.observed["python"]["build"]
     file = lab.results.root / "environments" / "numpy-2.5.json"
-    file.write_text(json.dumps(facts | {"interpreter": {**facts["interpreter"], "version": "3.13.99", "sha256": "0" * 64}}))
+    file.write_text(json.dumps(facts.to_json() | {"interpreter": {**interpreter, "version": "3.13.99", "sha256": "0" * 64}}))
     shutil.rmtree(lab.results.root / "store" / "cells")
     (batch,) = planning.batches(lab)
     with pytest.raises(EnvironmentUnavailable, match=r"since it was observed: Python 3\.13\.\d+ \(.*\) now, 3\.13\.99 \(.*\) then"):

@@ -74,11 +74,16 @@ def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _found_out(lab: Lab, place: str) -> Facts:
-    """What an environment is. Of one that was built before, every byte is read: one that is not as it was is built anew."""
+    """What an environment is, found out when it is known to be as it was built."""
+    _verified(lab, place)
+    return find_out(lab, place)
+
+
+def _verified(lab: Lab, place: str) -> None:
+    """Of an environment that was built before, every byte is read: one that is not as it was is built anew."""
     environment, device = lab.build_at(place)
     if faults := get_engine(lab.engine).verify(environment, lab.cache, device):
         _say(f"{place} is not as it was built: {some(faults)}")
-    return find_out(lab, place)
 
 
 def _restrict(lab: Lab, names: Iterable[str]) -> Lab:
