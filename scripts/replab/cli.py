@@ -63,12 +63,13 @@ def lab(
 
 def _places(typed: str) -> list[str]:
     """Environments and groups that may follow what was typed after ``-e``, of which the last word is not ended."""
+    from replab import resources
     from replab.config import environments
 
     before, comma, last = typed.rpartition(",")
-    folder = Path.cwd() / "containers"
+    folders = environments.folders_of(resources.root_for(Path.cwd()), Path.cwd())
     with contextlib.suppress(LabError):  # a shell that completes can show no message
-        names = [*environments.load_groups(folder), *(one.name for one in environments.load_environments(folder))]
+        names = [*environments.load_groups(*folders), *(one.name for one in environments.load_environments(*folders))]
         return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
     return []
 

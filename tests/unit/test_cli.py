@@ -46,7 +46,9 @@ GOLDEN = ROOT / "tests" / "golden"
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small repository: the real environments, the default settings, one family made by ``replab new``."""
     shutil.copytree(ROOT / "containers", tmp_path / "containers")
-    (tmp_path / "config").mkdir()
+    for name in ("config", "rules"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "rules" / "common.smk").touch()  # by it a copy of a checkout is known
     (tmp_path / "config" / "config.yaml").write_text("environments: core\npoints: 1000\n")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for lock in lab_lock.LOCKS:
@@ -568,6 +570,7 @@ def test_ctrl_c_ends_a_real_command_with_its_own_code(lab: Path) -> None:
     assert said.strip() == "replab: interrupted; finished cells are kept"
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_bench_leaves_nothing_behind(lab: Path, tmp_path: Path, number: signal.Signals) -> None:
     """In the middle of writing its arrays, and at the first words it has said how long it takes."""
@@ -592,6 +595,7 @@ def test_a_stopped_bench_leaves_nothing_behind(lab: Path, tmp_path: Path, number
     assert [*scratch.iterdir()] == []
 
 
+@pytest.mark.processes
 def test_what_measures_needs_nothing_of_the_lab_to_start() -> None:
     """It runs in environments of the frameworks, where the lab is not installed."""
     measure = [sys.executable, "-I", "-S", "-c", f"import runpy; runpy.run_path({bench.__file__!r})"]
@@ -646,7 +650,7 @@ def test_a_disk_that_is_full_while_a_tree_is_copied_is_one_fault(
         raise caught.value
 
     monkeypatch.setitem(steps.STEPS, "report", fail)
-    options = ["report", "--config", str(lab / "plan.json"), "--out", str(lab / "out")]
+    options = ["report", "--config", str(lab / "plan.json")]
     assert steps.main(options, {lab / "plan.json": common.open_lab()}) == StoreError.exit_code
     last = capsys.readouterr().err.splitlines()[-1]
     assert re.fullmatch(rf"replab: {tmp_path}/to/[ab]: cannot be written or read: No space left on device\. .*", last)
