@@ -450,7 +450,7 @@ BROKEN = {
     "leave": ("import os\nos._exit(0)", "before a function of impl_broken.py was called, the process left with exit code 0"),
     "kill": ("import os\nos.kill(os.getpid(), 9)", "before a function of impl_broken.py was called, the process was killed by SIGKILL"),
     "crash": ("import os\nos.abort()", "before a function of impl_broken.py was called, the process was killed by SIGABRT"),
-    "loop": ("while True:\n    pass", "before a function of impl_broken.py was called, took longer than the limit of 1.5 s"),
+    "loop": ("while True:\n    pass", f"before a function of impl_broken.py was called, took longer than the limit of {LIMITS.seconds} s"),
     "nothing": ("", "LookupError: impl_broken.py has no function fine"),
 }
 
