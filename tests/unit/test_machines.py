@@ -190,6 +190,7 @@ def test_doctor_speaks_on_small_and_large_machines(
     assert parallel.each(lambda item: item + 1, list(range(20))) == list(range(1, 21))
 
 
+@pytest.mark.processes
 def test_the_compiler_is_the_fifth_word(tmp_path: Path) -> None:
     environment = next(one for one in load_lab({"environments": "torch-2.13"}, ROOT).environments if "compile" in one.modes)
     built = Built(environment=environment, engine="uv", python=tmp_path, folder=tmp_path, identity="0" * 64, cache=tmp_path)

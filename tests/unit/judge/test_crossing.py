@@ -31,6 +31,7 @@ def judge() -> Judge:
     return made
 
 
+@pytest.mark.processes
 def test_rows_arrive_from_the_other_process(judge: Judge) -> None:
     told = Rows(cells=[CellRow(id="one", z_max=2.5, elements=3)]).told()
     (row,) = judge._contained(lambda _: told, [(CASE,)], ENTRIES, None, None).cells
@@ -45,6 +46,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("told", LIES.values(), ids=LIES)
+@pytest.mark.processes
 def test_a_lie_costs_its_case_and_no_other(judge: Judge, told: Any) -> None:
     sound = Rows(cells=[CellRow(id="sound")]).told()
     rows = judge._contained(lambda group: told if len(group) == 1 else sound, [(CASE,), (CASE, CASE)], ENTRIES, None, None)
