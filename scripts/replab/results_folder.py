@@ -62,6 +62,10 @@ class ResultsFolder:
         """One table of a shard, before all shards are merged."""
         return self.root / "judged" / f"{family}--{shard}.{part}.parquet"
 
+    def kept(self, family: str, shard: int, part: str) -> Path:
+        """The same as the last judging of the shard left it, and (``part`` "keys") what it depended on, case by case."""
+        return self.root / "judged" / "kept" / f"{family}--{shard}.{part}"
+
     # What is public.
 
     def table(self, name: str) -> Path:

@@ -40,8 +40,13 @@ class Unusable(Exception):
     """Why nothing can be judged by what a cell left, in words."""
 
 
+def groups_of(family: Family, shard: int) -> list[tuple[Case, ...]]:
+    """The cases of a shard, each declared one with those that were made from it: they are judged together."""
+    return [tuple(group) for _, group in itertools.groupby(planning.shard_cases(family, shard), key=lambda case: case.group)]
+
+
 class Judge:
-    """Judges the cases of one family's shard."""
+    """Judges cases of one family."""
 
     def __init__(self, lab: Lab, family: Family, facts: Mapping[str, Facts] | None = None) -> None:
         """``facts`` stand for what was found in environments here, by name: for results that come from elsewhere."""
@@ -56,17 +61,24 @@ class Judge:
         self._kept: dict[tuple[str, int], tuple[list[str], dict[str, dict[str, Judged]]]] = {}
         """Outputs and eager float32 cells of the cases with factors in hand: (dtype, order) → case → environment."""
 
+    def entries(self, shard: int) -> Entries:
+        """What manifests say of the cells of a shard."""
+        return _grouped(self._entries({case.name for case in planning.shard_cases(self.family, shard)}))
+
     def run(
-        self, shard: int, progress: Progress | None = None, *, known: Mapping[str, str] | None = None, illustrate: bool = False
+        self,
+        groups: Sequence[tuple[Case, ...]],
+        entries: Entries,
+        progress: Progress | None = None,
+        *,
+        known: Mapping[str, str] | None = None,
+        illustrate: bool = False,
     ) -> Rows:
-        """All rows of a shard.
+        """All rows of ``groups``, each a declared case with those made from it.
 
         ``known``: references that have no answer, by name, and why. ``illustrate``: with the losses of trainings and stand-alone scripts.
         Raises ``StoreError`` when a result is damaged (the next run of the workflow makes it again).
         """
-        cases = planning.shard_cases(self.family, shard)
-        entries = _grouped(self._entries({case.name for case in cases}))
-        groups = [tuple(group) for _, group in itertools.groupby(cases, key=lambda case: case.group)]
 
         def judge(group: tuple[Case, ...]) -> Told:
             self.rows = Rows()

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from replab.freshness import jobs
-from replab.judge.cells import Judge
+from replab.judge.cells import Judge, groups_of
 from replab.model import Family, Lab
-from replab.plan import planning
 from replab.progress import Progress
+from replab.steps.kept_verdicts import KeptVerdicts
 from replab.store import ledger
 from replab.store.rows import JUDGED
 from replab.truth.cache import judging_cell, name_of
 
 
-def judge(lab: Lab, family: Family, shard: int) -> None:
+def judge_shard(lab: Lab, family: Family, shard: int) -> None:
     """Judge the cells of a shard, and make what pages show of them: the losses of trainings, and stand-alone scripts."""
-    cases = planning.shard_cases(family, shard)
-    progress = Progress(lab.results.progress(f"judge--{family.name}--{shard}"), f"verdicts of {family.name}", total=len(cases))
-    rows = Judge(lab, family).run(shard, progress, known=_without_truth(lab, family, shard), illustrate=True)
+    judge, known = Judge(lab, family), _without_truth(lab, family, shard)
+    groups, entries = groups_of(family, shard), judge.entries(shard)
+    kept = KeptVerdicts(lab, family, shard, judge, known)
+    same = kept.unchanged(groups, entries)
+    left = [group for group in groups if group[0].group not in same]
+    total = sum(map(len, left))
+    print(f"{total} of {sum(map(len, groups))} cases are judged; the others are as they were", flush=True)
+    progress = Progress(lab.results.progress(f"judge--{family.name}--{shard}"), f"verdicts of {family.name}", total=total)
+    rows = judge.run(left, entries, progress, known=known, illustrate=True)
+    rows.add(kept.rows(same))
     from replab.store import tables  # noqa: PLC0415 (what it imports starts threads, and a process is forked above)
 
     files = jobs.judged(lab, family, shard)
     for part, table in JUDGED.items():
         tables.write(files[part], getattr(rows, part), table)
+    kept.keep(files)
 
 
 def _without_truth(lab: Lab, family: Family, shard: int) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from replab import ids
 from replab.contract.facts import Facts
 from replab.freshness.jobs import IMAGE_ENGINES
-from replab.judge.cells import Judge
+from replab.judge.cells import Judge, groups_of
 from replab.judge.rows import Rows
 from replab.model import Family, Lab
 from replab.plan import planning
@@ -58,5 +58,6 @@ def judge(lab: Lab, families: Iterable[Family], say: Say) -> Rows:
     for family in families:
         say(f"truth and verdicts of {family.name}")
         for shard in range(planning.shards(family)):
-            rows.add(Judge(lab, family).run(shard))
+            judging = Judge(lab, family)
+            rows.add(judging.run(groups_of(family, shard), judging.entries(shard)))
     return rows

@@ -88,7 +88,7 @@ def _truth(lab: Lab, options: argparse.Namespace) -> Used:
 def _judge(lab: Lab, options: argparse.Namespace) -> Used:
     from replab.steps import judge  # noqa: PLC0415 (as above)
 
-    judge.judge(lab, lab.family(options.name), options.shard)
+    judge.judge_shard(lab, lab.family(options.name), options.shard)
     return Used()
 
 
