@@ -82,7 +82,7 @@ def _find_out(lab: Lab, small: Lab, name: str) -> Facts:
         facts = environments.find_out(small, name)
     else:
         write_json(out, facts.to_json())
-    Ledger(small.results.root, lab.root).write(jobs.key_of("environment", name), read={}, made=[out])
+    Ledger(small.results.root, lab.folder).write(jobs.key_of("environment", name), read={}, made=[out])
     return facts
 
 

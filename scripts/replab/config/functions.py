@@ -18,6 +18,8 @@ from replab.errors import ConfigError
 
 NO_CODE = "is not valid Python"
 """How the problem begins with a file that cannot be parsed."""
+LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+"""Nodes below which there is nothing, and which say nothing of a place."""
 DEEPEST = 250
 """Levels of a syntax tree: a sum of 250 terms. Python itself gives up somewhere between 500 and 1000 calls within calls."""
 
@@ -41,7 +43,7 @@ def _too_deep(module: ast.Module) -> int | None:
     """The line of a node so deep that functions which walk the tree by calling themselves would not come back."""
     level: list[ast.AST] = [module]
     for _ in range(DEEPEST):
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        level = [child for node in level for child in ast.iter_child_nodes(node) if not isinstance(child, LEAVES)]
         if not level:
             return None
     return next((node.lineno for node in level if hasattr(node, "lineno")), 0)
@@ -143,12 +145,18 @@ def _used(node: ast.stmt) -> set[str]:
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
 
-def functions(path: Path) -> set[str]:
+def functions(path: Path) -> frozenset[str]:
     """Names of the module-level functions, aliases included.
 
     Raises ``ConfigError`` when the file is not valid Python.
     """
-    return {name for node in _parse(path).body if not isinstance(node, ast.Import | ast.ImportFrom) for name in _bound(node)}
+    return _functions(path, _stamp_of(path))
+
+
+@functools.cache
+def _functions(path: Path, stamp: tuple[int, int]) -> frozenset[str]:
+    body = _module(path, stamp).body
+    return frozenset(name for node in body if not isinstance(node, ast.Import | ast.ImportFrom) for name in _bound(node))
 
 
 class _File:

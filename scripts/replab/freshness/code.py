@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -45,9 +46,10 @@ What they found reaches a step by files that are its inputs, or by the plan."""
 IMPORT = re.compile(rf"^[ \t]*(?:from ({PACKAGE}[\w.]*) import (?:\(([^)]*)\)|([^\n#]*))|import ({PACKAGE}[\w.]*))", re.MULTILINE)
 
 
-def of_step(scripts: Path, step: str) -> list[Path]:
+@functools.cache
+def of_step(scripts: Path, step: str) -> tuple[Path, ...]:
     """The files below the folder ``scripts`` that a step consists of, sorted."""
-    return closure(scripts, STEPS[step])
+    return tuple(closure(scripts, STEPS[step]))
 
 
 def closure(scripts: Path, modules: Iterable[str]) -> list[Path]:

@@ -165,7 +165,7 @@ def _missing(lab: Lab, entries: list[ManifestEntry]) -> Iterator[Reason]:
         if facts.get("status") not in (Status.OK, Status.SKIPPED):  # skipped: for a device that this machine lacks
             reason = f"{name} was not available: {facts.get('reason') or 'it was never built'}"
             yield Reason(kind="missing", text=reason, hint="replab doctor says what this machine lacks")
-    book = Ledger(lab.results.root, lab.root)
+    book = Ledger(lab.results.root, lab.folder)
     undone = [f"{one.job.key} ({one.reason})" for one in jobs.stale(lab, book) if one.job.step != "report"]  # pages are rendered anew
     if undone:
         yield Reason(kind="missing", text=f"{len(undone)} steps must be done again: {_some(undone)}", hint=again)

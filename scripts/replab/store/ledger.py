@@ -6,6 +6,7 @@ was noted when the job ended. Times of files decide nothing: they only save hash
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -256,6 +257,13 @@ def _stat(path: Path) -> Stat | None:
 
 
 def _read(path: Path) -> Note | None:
+    stat = _stat(path)
+    return None if stat is None else _read_as(path, stat)
+
+
+@functools.cache
+def _read_as(path: Path, _stat: Stat) -> Note | None:
+    """A note, read once in the life of a process while its file is the same one."""
     try:
         body = sealed.read(path)
         made = {name: Made(sha256=one["sha256"], stat=tuple(one["stat"])) for name, one in body["made"].items()}

@@ -118,14 +118,14 @@ def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
     text = json.dumps({"root": str(lab.root), "folder": str(lab.folder), "config": decided}, sort_keys=True, indent=1).encode()
     if not path.exists() or path.read_bytes() != text:
         write_atomically(path, text)
-    Ledger(lab.results.root, lab.root).write(jobs.SETTINGS, read={}, made=[path])
+    Ledger(lab.results.root, lab.folder).write(jobs.SETTINGS, read={}, made=[path])
     counts = {ids.batch_id(batch): planning.counts(lab, batch)[0] for batch in planning.batches(lab)}
     write_atomically(lab.results.cell_counts, json.dumps({"cells": counts}).encode())
 
 
 def forget_stale(lab: Lab) -> None:
     """Have the workflow do again what is no longer as its sources say; says what and why."""
-    book = Ledger(lab.results.root, lab.root)
+    book = Ledger(lab.results.root, lab.folder)
     found = list(jobs.stale(lab, book)) if is_dry_run() else jobs.forget(lab, book)
     for one in found[:NAMED]:
         print(f"replab: {one.job.key} is done again: {one.reason}", file=sys.stderr)

@@ -183,7 +183,7 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOT
     began = time.monotonic()
     try:
         lab = known.get(options.config.absolute()) or load(options.config)
-        book = Ledger(lab.results.root, lab.root)
+        book = Ledger(lab.results.root, lab.folder)
         read = {book.name(path): book.check(path) for path in options.reads}
         used = STEPS[options.step](lab, options)
         made = [*options.makes, *used.made]
