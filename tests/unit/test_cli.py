@@ -120,8 +120,10 @@ ERRORS = (
 )
 
 
-def test_golden_messages_of_every_kind_of_mistake(lab: Path, here: Here) -> None:
+def test_golden_messages_of_every_kind_of_mistake(lab: Path, here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages are behaviour: the whole text stands in a file that ``make accept`` rewrites."""
+    monkeypatch.setenv("PATH", os.defpath)  # so that hints call the program by its path, wherever these tests are started from
+    monkeypatch.delenv(calling.UV, raising=False)
     said = []
     for arguments in ERRORS:
         done = here(*arguments)
