@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from replab.visible import visible
-from snakemake_logger_plugin_replab.messages import duration, plural, thousands
 from snakemake_logger_plugin_replab.stages import COUNTED, UNSEEN
 from snakemake_logger_plugin_replab.state import Job, Run, Stage
+from snakemake_logger_plugin_replab.words import duration, plural, thousands
 
 REFRESH = 4
 """Pictures a second; progress files are rewritten about as often."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 STAGES = {
-    "environments": ("image", "sif", "environment", "defaults"),
+    "environments": ("image", "environment", "defaults"),
     "inputs": ("inputs",),
-    "cells": ("ask", "inside", "batch"),
+    "cells": ("batch",),
     "truth": ("truth",),
     "judge": ("judge",),
     "report": ("tables", "claims", "elsewhere", "report", "publish"),

@@ -11,8 +11,8 @@ from logging import LogRecord
 from pathlib import Path
 from typing import Any
 
-from snakemake_logger_plugin_replab.messages import duration, plural
 from snakemake_logger_plugin_replab.stages import COUNTED, UNSEEN, in_order, stage_of
+from snakemake_logger_plugin_replab.words import duration, plural
 
 PROGRESS = "progress"
 """The folder below the results in which a long job tells how far it is."""

@@ -25,9 +25,10 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_replab import LogHandler, LogHandlerSettings
 from snakemake_logger_plugin_replab.display import LiveDisplay, PlainDisplay
-from snakemake_logger_plugin_replab.messages import REPORT, duration, plural, tail
+from snakemake_logger_plugin_replab.messages import REPORT, tail
 from snakemake_logger_plugin_replab.stages import STAGES, UNSEEN, stage_of
 from snakemake_logger_plugin_replab.state import Run
+from snakemake_logger_plugin_replab.words import duration, plural
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
