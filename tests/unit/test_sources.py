@@ -137,6 +137,7 @@ WORDS_ONLY = {
     "a docstring": ("    return", '    """The sum."""\n    return'),
     "the meaning of a name": ("x = 1\n", 'x = 1\n"""The first."""\n'),
     "a class with a docstring": ("x = 1\n", "x = 1\n"),
+    "a type": ("def f(a, b=2)", "def f(a: float, b: int = 2) -> float"),
     "a module of the lab is moved": ("replab.formats", "replab.ground.formats"),
 }
 MATTERS = {

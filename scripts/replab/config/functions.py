@@ -141,7 +141,7 @@ def _root(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _used(node: ast.stmt) -> set[str]:
+def _used(node: ast.AST) -> set[str]:
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
 
@@ -344,12 +344,14 @@ def tree_digest(*places: Path) -> str:
 
 OWN = "replab"
 """The package whose modules may be moved: what is imported counts, not where from."""
-WORDLESS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
-"""Fields of a syntax tree that say nothing which its other fields do not say."""
+WORDLESS = frozenset({"ctx", "kind", "type_comment", "type_ignores", "annotation", "returns"})
+"""Fields of a syntax tree that say nothing which its other fields do not say, or what types are meant."""
+FIELDS = frozenset({"ClassVar", "InitVar", "KW_ONLY"})
+"""Annotations in a class that decide what is made of it."""
 
 
 def meaning(node: ast.AST) -> str:
-    """A piece of syntax as text without layout, comments and docstrings, written alike by every version of Python."""
+    """A piece of syntax as text without layout, comments, docstrings and types, written alike by every version of Python."""
     words: list[str] = []
     _write(node, words)
     return "".join(words)
@@ -359,6 +361,9 @@ def _write(value: Any, words: list[str]) -> None:
     match value:
         case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == OWN:
             words.append(f"import {sorted((alias.name, alias.asname or '') for alias in value.names)}")
+        case ast.AnnAssign(annotation=annotation) if FIELDS & _used(annotation):
+            words.append(f"AnnAssign {sorted(FIELDS & _used(annotation))}")
+            _write([value.target, value.value], words)
         case ast.AST():
             words.append(f"{type(value).__name__}(")
             for name, part in ast.iter_fields(value):
