@@ -3,6 +3,10 @@ import shlex
 import sys
 from pathlib import Path
 
+from replab.workflow import temporary
+
+temporary.begin(config, Path(workflow.basedir), Path(workflow.snakemake_tmp_dir))
+
 from replab import ids
 from replab.freshness import jobs
 from replab.workflow import resources, snakefile as lab_workflow

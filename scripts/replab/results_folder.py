@@ -64,7 +64,7 @@ class ResultsFolder:
 
     def kept(self, family: str, shard: int, part: str) -> Path:
         """The same as the last judging of the shard left it, and (``part`` "keys") what it depended on, case by case."""
-        return self.root / "judged" / "kept" / f"{family}--{shard}.{part}"
+        return self.root / "kept" / f"{family}--{shard}.{part}"
 
     # What is public.
 

@@ -53,6 +53,7 @@ def test_what_an_edit_cannot_move_is_not_judged_again(judged: Path, tmp_path: Pa
     after = run(home)
     assert cases(home) == count
     shutil.rmtree(home / "results" / "judged")
+    shutil.rmtree(home / "results" / "kept")
     shutil.rmtree(home / "results" / "ledger")
     kept = {part: after.comparable(part) for part in JUDGED}
     whole = run(home)
@@ -66,7 +67,7 @@ def test_what_was_kept_is_whole_or_nothing(judged: Path, tmp_path: Path, part: s
     home = tmp_path / "home"
     shutil.copytree(judged, home)
     run(home)
-    kept = home / "results" / "judged" / "kept" / f"small--0.{part}"
+    kept = home / "results" / "kept" / f"small--0.{part}"
     data = bytearray(kept.read_bytes())
     data[len(data) // 2] ^= 1
     kept.unlink()

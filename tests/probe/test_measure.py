@@ -138,8 +138,6 @@ def test_something_new_costs_a_trace_only_where_there_are_traces(run: Run) -> No
             assert runs == {"shape": 0, "dtype": 0, "scalar": 1}  # a trace has the number in it
         else:
             assert runs == {"shape": 1, "dtype": 1, "scalar": 1}
-        if mode in (*TRACED_ONCE, "compile"):
-            assert all(found[f"retrace_{kind}"]["value"] > 2 for kind in runs), (mode, found)
         ratio, seconds = found["retrace_shape"], found["retrace_shape_seconds"]
         assert ratio["value"] * found["seconds_per_call"]["value"] == pytest.approx(seconds["value"], rel=1e-6)
 

@@ -21,8 +21,9 @@ import builders_scale
 from replab.config import loading
 from replab.errors import EnvironmentUnavailable
 from replab.model import Lab
+from replab.results_folder import ResultsFolder
 from replab.run import batch
-from replab.workflow import snakefile
+from replab.workflow import snakefile, temporary
 
 
 @pytest.fixture
@@ -141,3 +142,24 @@ def test_jobs_compute_on_what_the_main_process_found(lab: Lab, monkeypatch: pyte
 def test_looking_takes_nothing_away_however_it_is_asked_for(words: str, looks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["snakemake", *words.split()])
     assert snakefile.is_dry_run() is looks
+
+
+def test_a_workflow_that_was_killed_early_has_noted_its_folder_for_temporary_files(tmp_path, monkeypatch):
+    """At its first line, in results that were used before; what another one at work has noted is left alone."""
+    monkeypatch.setattr(sys, "argv", ["snakemake", "--cores", "2"])
+    results = ResultsFolder(tmp_path / "results")
+    left, mine, mending = (tmp_path / f"snakemake{number}" for number in range(3))
+    for folder in (left, mine, mending):
+        folder.mkdir()
+    temporary.begin({}, tmp_path, mine)
+    assert not results.root.exists()  # nobody has worked here
+    temporary.note(results, left)
+    results.lock.touch()
+    temporary.begin({"results": str(results.root)}, tmp_path, mine)
+    assert not left.exists()
+    assert results.temporary.read_text() == str(mine)
+    with results.lock.open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        temporary.begin({}, tmp_path, mending)
+    assert mine.exists()
+    assert results.temporary.read_text() == str(mine)

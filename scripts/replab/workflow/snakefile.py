@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
 import re
 import secrets
 import shlex
-import shutil
 import signal
 import sys
 import threading
@@ -34,44 +32,14 @@ from replab.run.batch import HELD
 from replab.store import platforms
 from replab.store.ledger import Ledger
 from replab.store.store import write_atomically
-from replab.workflow import fork_server
+from replab.workflow import fork_server, temporary
+from replab.workflow.invocation import is_dry_run, is_main_process
 from snakemake_logger_plugin_replab.messages import REPORT as REPORT_SAID
 
 DEVICES = "REPLAB_DEVICES"
 """Variable that tells jobs what the main process found for `devices: auto`: nodes of a cluster differ, the plan must not."""
 IN_USE = 10
 """Exit code when another workflow holds the results."""
-LOOKS = (
-    "--dry-run",
-    "--dryrun",
-    "--lint",
-    "--summary",
-    "--detailed-summary",
-    "--dag",
-    "--rulegraph",
-    "--filegraph",
-    "--d3dag",
-    "--list",
-    "--list-rules",
-    "--list-target-rules",
-    "--lt",
-    "--list-changes",
-    "--lc",
-    "--list-untracked",
-    "--lu",
-    "--unlock",
-    "--archive",
-    "--cleanup-metadata",
-    "--cm",
-    "--containerize",
-    "--print-compilation",
-    "--generate-unit-tests",
-)
-"""Options of Snakemake with which no job runs."""
-LOOKING_LETTERS, OTHER_LETTERS = "nSDl", "pkFfiqvtrh"
-"""Letters of such options, and of others that have no value."""
-SHORTEST = 4
-"""Letters, dashes included, below which a shortened option may mean anything."""
 REPORT = "report"
 """The target that is a rule with an output."""
 NAMED = 20
@@ -173,13 +141,8 @@ def note_start(lab: Lab, *, cores: int) -> None:
 
 
 def sweep_temporary(lab: Lab, workflow: Any) -> None:
-    """Remove the folder for temporary files of a workflow on these results that was killed together with all who would have done so."""
-    note, mine = lab.results.temporary, workflow.snakemake_tmp_dir
-    with contextlib.suppress(OSError, ValueError):
-        left = Path(note.read_text(encoding="utf-8"))
-        if left != mine and left.parent == mine.parent and left.name.startswith("snakemake"):
-            shutil.rmtree(left, ignore_errors=True)
-    write_atomically(note, str(mine).encode())
+    """Note the folder for temporary files of this workflow, for the next one, should this be killed with all that would remove it."""
+    temporary.note(lab.results, workflow.snakemake_tmp_dir)
 
 
 def stop_polling(workflow: Any) -> None:
@@ -286,29 +249,6 @@ def end_interrupted() -> None:
     if _interrupts:
         print("replab: interrupted; finished cells are kept", file=sys.stderr, flush=True)
         raise SystemExit(INTERRUPTED)
-
-
-def is_dry_run() -> bool:
-    """Whether nothing will be run, so that looking needs no claim, and takes nothing away."""
-    return any(_only_looks(word) for word in sys.argv[1:])
-
-
-def _only_looks(word: str) -> bool:
-    """Whether a word of Snakemake's command line asks it to tell something; letters may stand together, and long names be shortened."""
-    if word.startswith("--"):
-        name = word.partition("=")[0]
-        return name in LOOKS or (len(name) > SHORTEST and any(one.startswith(name) for one in LOOKS))
-    for letter in word[1:] if word.startswith("-") else "":
-        if letter in LOOKING_LETTERS:
-            return True
-        if letter not in OTHER_LETTERS:  # the rest is its value
-            return False
-    return False
-
-
-def is_main_process() -> bool:
-    """False in the jobs that Snakemake starts as processes of its own, which parse the workflow again."""
-    return not any(word == "--mode" or word.startswith("--mode=") for word in sys.argv)
 
 
 def one_of(names: Iterable[str]) -> str:
