@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import re
+import subprocess
 import sys
 import time
 from multiprocessing.queues import Queue
@@ -163,3 +164,32 @@ def test_a_workflow_that_was_killed_early_has_noted_its_folder_for_temporary_fil
         temporary.begin({}, tmp_path, mending)
     assert mine.exists()
     assert results.temporary.read_text() == str(mine)
+
+
+def test_empty_folders_of_workflows_that_were_killed_at_once_are_removed_while_nobody_is_at_work(tmp_path, monkeypatch):
+    mine, empty, full, other = (tmp_path / f"snakemake{letter * 8}" for letter in "abcd")
+    (empty / "source-cache").mkdir(parents=True)
+    for folder in (mine, full, tmp_path / "snakemake"):
+        folder.mkdir()
+    (full / "file").touch()
+    monkeypatch.setattr(temporary, "_others", lambda _place: True)
+    temporary.sweep_empty(mine)
+    assert empty.exists()
+    monkeypatch.setattr(temporary, "_others", lambda _place: False)
+    temporary.sweep_empty(mine)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["snakemake", mine.name, full.name]
+    assert not other.exists()
+
+
+@pytest.mark.processes
+def test_another_snakemake_at_work_is_seen_where_its_temporary_files_lie(tmp_path):
+    script = tmp_path / "snakemake"
+    script.write_text("import time\ntime.sleep(1000)\n")
+    assert not temporary._others(tmp_path)
+    with subprocess.Popen([sys.executable, script], env={**os.environ, "TMPDIR": str(tmp_path)}) as process:
+        try:
+            assert temporary._others(tmp_path)
+            assert not temporary._others(tmp_path / "elsewhere")
+        finally:
+            process.kill()
+    assert not temporary._others(tmp_path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ def begin(settings: Mapping[str, Any], folder: Path, mine: Path) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if results.temporary.is_file():
                 note(results, mine)
+                sweep_empty(mine)
 
 
 def note(results: ResultsFolder, mine: Path) -> None:
@@ -40,3 +42,41 @@ def note(results: ResultsFolder, mine: Path) -> None:
         aside = path.with_suffix(f".{os.getpid()}")
         aside.write_text(str(mine), encoding="utf-8")
         aside.replace(path)
+
+
+def sweep_empty(mine: Path) -> None:
+    """Remove what workflows left beside the folder ``mine`` that were killed before their first line: folders in which nothing is.
+
+    Where another Snakemake of this user is at work, one of them may be its own, and none is touched.
+    """
+    name = re.compile(r"snakemake\w{8}")
+    left = [path for path in mine.parent.iterdir() if path != mine and name.fullmatch(path.name) and path.lstat().st_uid == os.getuid()]
+    if left and not _others(mine.parent):
+        for path in left:
+            for folder, _, _ in os.walk(path, topdown=False):
+                with contextlib.suppress(OSError):  # it holds something
+                    os.rmdir(folder)  # noqa: PTH106 (as ``os.walk`` names it)
+
+
+def _others(place: Path) -> bool:
+    """Whether another Snakemake is at work whose temporary files lie in ``place``: a process that is neither this one nor above it."""
+    above = set()
+    pid = os.getpid()
+    while pid > 1 and pid not in above:
+        above.add(pid)
+        pid = int(_words(pid)[1])
+    for name in os.listdir("/proc"):  # noqa: PTH208 (numbers, no paths)
+        if name.isdigit() and int(name) not in above:
+            with contextlib.suppress(OSError, IndexError):
+                process = Path("/proc") / name
+                if b"snakemake" in (process / "cmdline").read_bytes() and _words(int(name))[0] not in "ZX":
+                    variables = (process / "environ").read_bytes().split(b"\0")
+                    told = [os.fsdecode(one.partition(b"=")[2]) for one in variables if one.startswith(b"TMPDIR=")]
+                    if Path(told[0] if told else "/tmp").resolve() == place.resolve():  # noqa: S108 (where Python looks without it)
+                        return True
+    return False
+
+
+def _words(pid: int) -> list[str]:
+    """State and parent of a process first, as the kernel tells them."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
