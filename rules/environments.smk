@@ -29,7 +29,7 @@ rule defaults:
         environment=f"{RESULTS}/environments/{{environment}}.json",
         # Not newer than what was read, but there: an image may have been deleted since.
         image=ancient(lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment)),
-        atlas="experiments/defaults/atlas.toml",
+        atlas=lab_workflow.own(LAB, "experiments/defaults/atlas.toml"),
         code=[*lab_workflow.code_of(LAB, "defaults"), lab_workflow.own(LAB, "scripts/sandbox/atlas/introspect.py")],
     output:
         f"{RESULTS}/defaults/{{environment}}.json",

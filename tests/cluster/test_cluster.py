@@ -137,7 +137,10 @@ def test_a_killed_workflow_goes_on_beside_the_job_that_outlived_it(faulty: Workf
     finish(faulty.start(faulty.batch("lasting")))
     assert faulty.statuses("lasting") == dict.fromkeys(LASTING, "ok")
     assert len(faulty.cell_files()) == len(LASTING)
-    jobs = history_of(slurm, "lasting", before)
+    end = time.monotonic() + 180
+    while not (jobs := history_of(slurm, "lasting", before)):  # the accounts come a little later
+        assert time.monotonic() < end, "Slurm's accounts do not know the job"
+        time.sleep(0.5)
     log = (faulty.results / "logs" / "batch" / f"{BATCH.format('lasting')}.log").read_text(encoding="utf-8")
     assert len(jobs) == 1 or "another process is at work on" in log or faulty.manifest("lasting")["sandboxes"] == 0
 

@@ -221,6 +221,19 @@ CHANGED_INSIDE = {
     "np": ('import numpy as np\nnp.seterr(all="ignore" if 2 else "x")\ndef f(x): return x\n'),
     "env": ('import os\nos.environ["A"] = "2"\ndef f(x): return x*int(os.environ["A"])\n'),
     "init": ("R = []\nclass B:\n    def __init_subclass__(cls): R.append(cls)\nclass C(B):\n    k = 2\ndef f(x): return x*R[0].k\n"),
+    "dispatch": "import functools, numpy as np\n@functools.singledispatch\ndef h(x): return x\n@h.register(np.ndarray)\ndef _(x): return x*2\ndef f(x): return h(x)\n",
+    "dispatch by type": "import functools\n@functools.singledispatch\ndef h(x): return x\n@h.register\ndef _(x: float): return x*2\ndef f(x): return h(x)\n",
+    "a registry": "class R:\n    def add(self, g):\n        self.g = g\n        return g\nr = R()\n@r.add\ndef h(x): return x*2\ndef f(x): return r.g(x)\n",
+    "subclasses": "class B: pass\nclass D(B):\n    def run(self, x): return x*2\ndef f(x): return B.__subclasses__()[0]().run(x)\n",
+    "a second name": "import numpy as np\nT = np.array([1.])\nO = T\nO += 2\ndef f(x): return x*T\n",
+    "a class method": "class C:\n    k = 1\n    @classmethod\n    def set(cls, v): cls.k = v\n_ = C.set(2)\ndef f(x): return x*C.k\n",
+    "out": "import numpy as np\nW = np.array([1.])\n_H = np.divide(W, 2, out=W)\ndef f(x): return x*W\n",
+    "async": "import asyncio\nasync def h(x): return x*2\ndef f(x): return asyncio.run(h(x))\n",
+    "a parameter": "def fill(t):\n    t.append(2)\n    return t\nN = []\n_F = fill(N)\ndef f(x): return x*N[0]\n",
+    "an inner decorator": "class O: pass\ndef install(kind):\n    def inner(g):\n        setattr(kind, g.__name__, staticmethod(g))\n        return g\n    return inner\n@install(O)\ndef h(x): return x*2\ndef f(x): return O.h(x)\n",
+    "match": "match [2]:\n    case [k]: pass\ndef f(x): return x*k\n",
+    "a star": "from m2 import *\ndef f(x): return log(x)\n",
+    "a field of a class": "import dataclasses, typing\n@dataclasses.dataclass\nclass C:\n    a: typing.ClassVar[float] = 2.0\n    b: float = 1.0\ndef f(x): return x*C(1.0).b\n",
 }
 """Files in which other statements than plain assignments say what ``f`` computes."""
 
@@ -240,3 +253,22 @@ def test_a_function_that_another_does_not_reach_is_no_part_of_it(tmp_path):
     before.write_text(text)
     after.write_text(text.replace("2", "3"))
     assert functions.digest(before, "f") == functions.digest(after, "f")
+
+
+def test_what_makes_a_field_of_a_class_none_counts(tmp_path):
+    """``typing.ClassVar`` as well as ``ClassVar``: the arguments of the class are others then."""
+    text = "import dataclasses, typing\n@dataclasses.dataclass\nclass C:\n    a: float = 2.0\n    b: float = 1.0\ndef f(x): return x * C(3.0).b\n"
+    digests = set()
+    for number, kind in enumerate(("float", "int", "typing.ClassVar[float]", "ClassVar[float]")):
+        path = tmp_path / f"{number}.py"
+        path.write_text(text.replace("a: float", f"a: {kind}"))
+        digests.add(functions.digest(path, "f"))
+    assert len(digests) == 2
+
+
+def test_a_number_of_thousands_of_digits_is_a_number(tmp_path):
+    path = tmp_path / "large.py"
+    path.write_text(f"BIG = 0x{'f' * 5000}\ndef f(x): return x * BIG\n")
+    first = functions.digest(path, "f")
+    path.write_text(f"BIG = 0x{'f' * 4999}e\ndef f(x): return x * BIG\n")
+    assert functions.digest(path, "f") != first

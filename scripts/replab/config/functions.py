@@ -66,12 +66,14 @@ def _stamp_of(path: Path) -> tuple[int, int]:
 
 def _bound(node: ast.stmt) -> set[str]:
     """Names that a top-level statement binds, blocks (``if``, ``try``) included."""
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {node.name}
     names: set[str] = set()
     for inner in ast.walk(node):
         match inner:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
                 names.add(name)
             case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
                 names.update((alias.asname or alias.name).partition(".")[0] for alias in aliases)
@@ -86,6 +88,28 @@ LOOKED_UP = frozenset({"exec", "eval", "globals", "locals", "vars", "compile", "
 """Names by which a function may reach any other of its file."""
 
 
+PURE = frozenset(
+    {
+        "abs",
+        "bool",
+        "callable",
+        "float",
+        "getattr",
+        "hasattr",
+        "int",
+        "isinstance",
+        "issubclass",
+        "len",
+        "max",
+        "min",
+        "range",
+        "repr",
+        "round",
+    }
+)
+"""Functions of Python that change nothing of what they are given."""
+
+
 class _Effects:
     """Which top-level statements of a file may change what names stand for that they do not bind.
 
@@ -97,6 +121,9 @@ class _Effects:
         others = [node for node in body if node not in defined and not isinstance(node, ast.Import | ast.ImportFrom)]
         self._values = {name for node in others for name in _bound(node)}
         """Names of the file that hold something else than a function or class."""
+        self._own = self._values | {node.name for node in defined}
+        self._objects = self._values | {node.name for node in defined if isinstance(node, ast.ClassDef)}
+        """Names of the file whose things can be changed by whoever gets them."""
         self._touching = {node.name for node in defined if self._touches(node)}
         """Its functions and classes that change something of the file when they are called."""
         while more := {node.name for node in defined if self._touching & _used(node)} - self._touching:
@@ -116,19 +143,35 @@ class _Effects:
             case _:
                 return False
 
+    def _decorates(self, node: ast.expr) -> bool:
+        """Whether a decorator changes something of the file beside what it decorates: it does itself, or is a method of something there."""
+        return _root(node) in self._touching or (isinstance(node, ast.Attribute) and _root(node) in self._own) or self._has(node)
+
+    def _gives(self, node: ast.Call) -> bool:
+        """Whether a call gets something of the file that it could change, or is one of a class of the file."""
+        if isinstance(node.func, ast.Name) and node.func.id in PURE - self._own:
+            return False
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        method = isinstance(node.func, ast.Attribute) and _root(node.func) in self._own
+        return method or any(_root(one) in self._objects for one in given)
+
     def _has(self, node: ast.AST) -> bool:
         match node:
+            case ast.ImportFrom(names=[ast.alias(name="*")]):
+                return True
             case ast.Expr(value=ast.Constant()) | ast.Lambda() | ast.Import() | ast.ImportFrom():
                 return False
             case ast.FunctionDef(decorator_list=decorators) | ast.AsyncFunctionDef(decorator_list=decorators):
-                return any(_root(decorator) in self._touching for decorator in decorators)
-            case ast.ClassDef(decorator_list=decorators, bases=bases) if any(_root(one) in self._touching for one in (*decorators, *bases)):
+                return any(map(self._decorates, decorators))
+            case ast.ClassDef(decorator_list=decorators, bases=bases) if any(map(self._decorates, decorators)) or any(
+                _root(base) in self._own for base in bases
+            ):
                 return True
-            case ast.Expr() | ast.Delete():
+            case ast.Expr() | ast.Delete() | ast.AugAssign():
                 return True
             case ast.Subscript(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
                 return True
-            case ast.Call(func=called) if _root(called) in self._touching or self._changes(node):
+            case ast.Call(func=called) if _root(called) in self._touching or self._changes(node) or self._gives(node):
                 return True
             case _:
                 return any(self._has(inner) for inner in ast.iter_child_nodes(node))
@@ -139,6 +182,10 @@ def _root(node: ast.AST) -> str:
     while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def _attributes(node: ast.AST) -> set[str]:
+    return {inner.attr for inner in ast.walk(node) if isinstance(inner, ast.Attribute)}
 
 
 def _used(node: ast.AST) -> set[str]:
@@ -346,6 +393,7 @@ OWN = "replab"
 """The package whose modules may be moved: what is imported counts, not where from."""
 WORDLESS = frozenset({"ctx", "kind", "type_comment", "type_ignores", "annotation", "returns"})
 """Fields of a syntax tree that say nothing which its other fields do not say, or what types are meant."""
+LARGE = 2**64
 FIELDS = frozenset({"ClassVar", "InitVar", "KW_ONLY"})
 """Annotations in a class that decide what is made of it."""
 
@@ -361,8 +409,8 @@ def _write(value: Any, words: list[str]) -> None:
     match value:
         case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == OWN:
             words.append(f"import {sorted((alias.name, alias.asname or '') for alias in value.names)}")
-        case ast.AnnAssign(annotation=annotation) if FIELDS & _used(annotation):
-            words.append(f"AnnAssign {sorted(FIELDS & _used(annotation))}")
+        case ast.AnnAssign(annotation=annotation) if fields := FIELDS & {*_used(annotation), *_attributes(annotation)}:
+            words.append(f"AnnAssign {sorted(fields)}")
             _write([value.target, value.value], words)
         case ast.AST():
             words.append(f"{type(value).__name__}(")
@@ -378,6 +426,8 @@ def _write(value: Any, words: list[str]) -> None:
                     _write(part, words)
                     words.append(",")
             words.append("]")
+        case int() if abs(value) >= LARGE:  # Python writes no decimal digits of some
+            words.append(f"int {value:#x}")
         case _:
             words.append(f"{type(value).__name__} {value!r}")
 

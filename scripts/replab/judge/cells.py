@@ -117,13 +117,13 @@ class Judge:
         """Judge in another process, a declared case and those made from it at a time: references run there, and odd results are read."""
         rows, done, total = Rows(), 0, sum(len(group) for group in groups)
         for group, found in zip(groups, contained.each(judge, groups, self.lab.limits, known=known), strict=True):
-            if progress is not None:
-                progress.update(done, total, group[-1].name)
             try:
                 rows.add(self._unjudged(group, entries, found.reason) if isinstance(found, contained.Lost) else Rows.heard(found))
             except ValueError as error:
                 rows.add(self._unjudged(group, entries, str(error)))
             done += len(group)
+            if progress is not None:
+                progress.update(done, total, group[-1].name)
         if progress is not None:
             progress.finish()
         return rows

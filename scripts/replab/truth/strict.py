@@ -15,7 +15,7 @@ import math
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -164,6 +164,32 @@ class _Fault(Exception):
         self.line, self.problem = line, problem
 
 
+def _refuse_second_names(body: Sequence[ast.stmt]) -> None:
+    """Raise ``_Fault`` where something is changed in place that has two names: here each name is its own, and in NumPy they are one."""
+    names: set[str] = set()
+    changed: list[ast.AugAssign] = []
+    todo: list[ast.AST] = list(body)
+    while todo:
+        node = todo.pop()
+        match node:
+            case ast.FunctionDef(body=inner):
+                _refuse_second_names(inner)
+                continue
+            case ast.Assign(targets=targets, value=ast.Name(id=name)):
+                names |= {name, *(target.id for target in targets if isinstance(target, ast.Name))}
+            case ast.Assign(targets=[_, _, *_] as targets):
+                names |= {target.id for target in targets if isinstance(target, ast.Name)}
+            case ast.AugAssign(target=ast.Name()):
+                changed.append(node)
+            case _:
+                pass
+        todo += ast.iter_child_nodes(node)
+    for node in changed:
+        if isinstance(node.target, ast.Name) and node.target.id in names:
+            name = node.target.id
+            raise _fault(node, f"a reference changes no array in place, and {name} has another name: write {name} = {name} + …")
+
+
 def _fault(node: Any, problem: str) -> _Fault:
     return _Fault(getattr(node, "lineno", 1), problem)
 
@@ -177,6 +203,7 @@ def compiled(path: Path, function: str) -> types.CodeType:
     body = ast.parse(path.read_text(encoding="utf-8"), str(path)).body
     chosen: list[ast.stmt] = [body[number] for number in functions.places(path, function)]
     try:
+        _refuse_second_names(chosen)
         tree = _Rewriter().visit(ast.Module(chosen, []))
         return compile(ast.fix_missing_locations(tree), str(path), "exec", dont_inherit=True)
     except _Fault as fault:

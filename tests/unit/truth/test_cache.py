@@ -110,3 +110,19 @@ def test_a_reference_that_has_no_answer_says_why(tmp_path: Path, body: str, said
         world.truths.get(world.family, standing(world), world.index)
     assert not file_of(world).exists()
     capsys.readouterr()
+
+
+SECOND_NAMES = {
+    "of the file": "WEIGHTS = np.array([1.0])\nOTHER = WEIGHTS\nOTHER += 1.0\n\n\ndef f(x):\n    return x * WEIGHTS\n",
+    "of a list": "L = [2.0]\nM = L\nM += [3.0]\n\n\ndef f(x):\n    return x * L[-1]\n",
+    "of two targets": "A = B = np.array([1.0])\nB += 1.0\n\n\ndef f(x):\n    return x * A\n",
+    "in a function": "def f(x):\n    y = 2.0 * x\n    z = y\n    z += 1.0\n    return y\n",
+}
+
+
+@pytest.mark.parametrize("reference", SECOND_NAMES.values(), ids=SECOND_NAMES)
+def test_what_is_changed_under_a_second_name_is_refused(tmp_path: Path, reference: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In NumPy both names are one array; nothing may be certified of what only one of them would be here."""
+    world = World(tmp_path, reference, {"x": X})
+    assert "has another name" in world.truths.told(world.family, standing(world), world.index)["problem"]
+    capsys.readouterr()
