@@ -100,10 +100,6 @@ def relu6(x):
     return np.minimum(np.maximum(x, 0.0), 6.0)
 
 
-def leaky_relu(x, slope: float = 0.2):
-    return np.where(x > 0.0, x, slope * x)
-
-
 def leaky_relu_default(x):
     return np.where(x > 0.0, x, 0.01 * x)
 
@@ -144,39 +140,6 @@ def hard_swish(x):
     return x * np.clip(x + 3.0, 0.0, 6.0) / 6.0
 
 
-# --- reductions ---
-def reduce_sum(x, axis: int = -1):
-    return np.sum(x, axis=axis)
-
-
-def reduce_mean(x, axis: int = -1):
-    return np.mean(x, axis=axis)
-
-
-def reduce_prod(x, axis: int = -1):
-    return np.prod(x, axis=axis)
-
-
-def reduce_max(x, axis: int = -1):
-    return np.max(x, axis=axis)
-
-
-def reduce_min(x, axis: int = -1):
-    return np.min(x, axis=axis)
-
-
-def any_positive(x, axis: int = -1):
-    return np.any(x > 0.0, axis=axis)
-
-
-def all_positive(x, axis: int = -1):
-    return np.all(x > 0.0, axis=axis)
-
-
-def argmax(x, axis: int = -1):
-    return np.argmax(x, axis=axis)
-
-
 def median(x):
     return np.median(x, axis=-1)
 
@@ -207,10 +170,6 @@ def norm(x, axis: int = -1):
 
 def log_softmax(x):
     return _shifted(x) - np.log(np.sum(np.exp(_shifted(x)), axis=-1, keepdims=True))
-
-
-def cumsum(x, axis: int = -1):
-    return np.cumsum(x, axis=axis)
 
 
 def cumprod(x):
@@ -325,10 +284,6 @@ def batch_norm_default(x, mean, variance, gamma, beta):
     return batch_norm(x, mean, variance, gamma, beta, 1e-5)
 
 
-def batch_norm_fused(x, mean, variance, gamma, beta, epsilon: float = 1e-3):
-    return batch_norm(x, mean, variance, gamma, beta, epsilon)
-
-
 def group_norm(x, gamma, beta, groups: int = 4, epsilon: float = 1e-5):
     return _grouped(x, groups, epsilon) * gamma + beta
 
@@ -401,10 +356,6 @@ def cosine_similarity(x, y):
 
 def argsort_default(x):
     return np.argsort(x, axis=-1)
-
-
-def top_k(x, k: int = 5):
-    return _first(np.argsort(-x, axis=-1, kind="stable"), x, k)
 
 
 def scatter_add(x, ids, size: int = 16):
