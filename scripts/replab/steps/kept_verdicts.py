@@ -15,6 +15,7 @@ from typing import Any
 from replab import ids, resources, sealed
 from replab.config import functions, implementations
 from replab.errors import LabError, StoreError
+from replab.files import sha256_of
 from replab.freshness import code
 from replab.judge.cells import Entries, Judge
 from replab.judge.rows import Rows
@@ -39,7 +40,7 @@ class KeptVerdicts:
         self._keys = {group[0].group: self._key(group, entries) for group in groups}
         try:
             told = sealed.read(self._path(KEYS))
-            if any(self._digest(part) != told["files"][part] for part in JUDGED):
+            if any(sha256_of(self._path(part)) != told["files"][part] for part in JUDGED):
                 return set()
             before: dict[str, str] = told["cases"]
         except (StoreError, OSError, KeyError, TypeError):
@@ -69,15 +70,11 @@ class KeptVerdicts:
                     os.link(files[part], path)
                 except OSError:
                     shutil.copyfile(files[part], path)
-            told = {"cases": self._keys, "files": {part: self._digest(part) for part in JUDGED}}
+            told = {"cases": self._keys, "files": {part: sha256_of(self._path(part)) for part in JUDGED}}
             write_atomically(self._path(KEYS), sealed.seal(told))
 
     def _path(self, part: str) -> Path:
         return self.lab.results.kept(self.family.name, self.shard, part)
-
-    def _digest(self, part: str) -> str:
-        with self._path(part).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def _shared(self) -> str:
         """What all cases depend on: the code that judges, the lab's own packages, the environments, the settings."""
@@ -97,10 +94,10 @@ class KeptVerdicts:
         sides = sorted({environment.framework for environment in self.lab.environments})
         sources: list[str] = []
         try:
-            for name in dict.fromkeys((case.function, case.implementation) for case in group):
-                paths = [self.family.folder / implementations.REFERENCE]
-                paths += [implementations.path_of(self.family.folder, side, name[1]) for side in sides]
-                for path, function in zip(paths, (name[0], *[name[1]] * len(sides)), strict=True):
+            for reference, implementation in dict.fromkeys((case.function, case.implementation) for case in group):
+                places = [(self.family.folder / implementations.REFERENCE, reference)]
+                places += [(implementations.path_of(self.family.folder, side, implementation), implementation) for side in sides]
+                for path, function in places:
                     if path.is_file() and function in functions.functions(path):
                         sources += [path.name, functions.digest(path, function), functions.text(path, function)]
         except LabError:
