@@ -313,7 +313,8 @@ def _head(problem: Problem) -> list[str]:
     what = f"{problem.family.name}.{problem.case.name}, {cell.dtype} {order}"
     packages = {"tensorflow": "TensorFlow", "torch": "PyTorch", "numpy": "NumPy"}
     version = f"{packages.get(cell.framework, cell.framework)} {cell.framework_version}".strip()
-    text = f'"""{what}: {version}, {cell.mode}, one thread, against the certified value (replab; {cell.verdict})."""'
+    steady = " It does not repeat itself: another call may give other bits." if cell.repeatable == "no" else ""
+    text = f'"""{what}: {version}, {cell.mode}, one thread, against the certified value (replab; {cell.verdict}).{steady}"""'
     return textwrap.wrap(text, MOST_COLUMNS)
 
 

@@ -3,6 +3,8 @@
 import gc
 import time
 
+import memory
+
 CHEAP_SECONDS = 0.2
 
 CONFIDENCE = 0.99
@@ -89,8 +91,9 @@ def as_list(value):
 def run(prepared):
     """Call a `Prepared` and return an `Answer` with the outputs of its last mandatory call.
 
-    The first call includes tracing and compiling. A cheap one is called again unless the work wants it ``once``. Calls that give other bits
-    than the result kept are noted.
+    The first call includes tracing and compiling. A cheap one is called again unless the work wants it ``once``: twice, each time with other
+    bytes in the memory that it is given, which a function that writes before it reads cannot see. Calls that give other bits than the
+    result kept are noted.
     """
     answers, durations = [], []
 
@@ -104,9 +107,10 @@ def run(prepared):
     first = prepared.since.seconds()
     while len(answers) < prepared.calls:
         once()
-    kept = answers[-1]
-    if prepared.calls == 1 and not prepared.work.once and (prepared.always_again or durations[-1] < CHEAP_SECONDS):
-        once()
+    kept, slow = answers[-1], durations[-1] >= CHEAP_SECONDS and not prepared.always_again
+    for byte in () if prepared.work.once or slow else (memory.ZEROS, memory.GARBAGE):
+        with memory.filled(byte):
+            once()
     notes = list(prepared.work.notes)
     if any(answer != kept for answer in answers):
         notes.append("repeated calls gave other bits: {} different results in {} calls".format(_distinct(answers), len(answers)))
