@@ -91,8 +91,8 @@ def as_list(value):
 def run(prepared):
     """Call a `Prepared` and return an `Answer` with the outputs of its last mandatory call.
 
-    The first call includes tracing and compiling. A cheap one is called again unless the work wants it ``once``: twice, each time with other
-    bytes in the memory that it is given, which a function that writes before it reads cannot see. Calls that give other bits than the
+    The first call includes tracing and compiling. A cheap one is called again unless the work wants it ``once``: twice, each time with
+    other bytes in the memory that it is given, which a function that writes before it reads cannot see. Calls that give other bits than the
     result kept are noted.
     """
     answers, durations = [], []
