@@ -165,7 +165,9 @@ def test_stand_alone_scripts_show_in_the_real_environments_what_the_table_says(
         rows = cells[cells.id == identity]
         known = {(found.split()[0], true.split()[0]) for found, true in zip(rows.worst_result, rows.worst_truth, strict=True) if found}
         printed = [(_value(lines.get("this run")), _value(lines.get("certified")))]
-        same_function = cells[(cells.case == rows.case.iloc[0]) & (cells.family == rows.family.iloc[0]) & (cells.environment == environment)]
+        same_function = cells[
+            (cells.case == rows.case.iloc[0]) & (cells.family == rows.family.iloc[0]) & (cells.environment == environment)
+        ]
         if (same_function.repeatable == "no").any():  # in another mode or precision it was seen to give a number of its own at every call
             assert ("does not repeat itself" in text) == (rows.repeatable == "no").any()
             assert all(printed[0])
