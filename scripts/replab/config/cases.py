@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from replab import ids
-from replab.config import factors as factor_tables, generators as kinds
+from replab.config import candidates, factors as factor_tables, generators as kinds
 from replab.config.faults import Faults
+from replab.config.implementations import REFERENCE
 from replab.config.records import check_fields, fields_of
 from replab.config.subjects import Subject, complete
 from replab.config.values import value_fault
@@ -38,8 +40,9 @@ FIELDS = {
     "reference": (str,),
     "subject": (str,),
     "plant": (dict,),
+    "candidates": (list,),
 }
-"""What a case may say: what its record holds beyond what the lab makes of it, and four fields that are turned into others."""
+"""What a case may say: what its record holds beyond what the lab makes of it, and five fields that are turned into others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +50,8 @@ class CaseReader:
     """Reads the cases of one family."""
 
     family: str
+    folder: Path
+    """Where its functions are."""
     place: str
     """The file, as its readers know it."""
     defaults: Mapping[str, Any]
@@ -85,7 +90,12 @@ class CaseReader:
             self.faults.add(f'compile must be true, false or "values", not {shown(compiled)}', where=where)
         said["compile"] = COMPILE.get(compiled, "")
         said["control"] = _load_control(given["control"], where, self.faults) if "control" in given else None
-        said["factors"] = {**shared, **factor_tables.load_factors(given.get("factors", {}), f"{where}: factors", self.faults)}
+        own = factor_tables.load_factors(given.get("factors", {}), f"{where}: factors", self.faults)
+        said["factors"] = {
+            **candidates.factors(said.pop("candidates", ()), self.folder / REFERENCE, said["function"], where, self.faults),
+            **shared,
+            **own,
+        }
         return Case(family=self.family, name=name, **said)
 
     def _inputs(self, given: Mapping[str, Any], where: str) -> dict[str, Generator]:

@@ -130,7 +130,9 @@ def load_family(path: Path, root: Path, faults: Faults, *, checked: bool = False
     subjects = load_subjects(data.get("subjects", {}), place, CASE_FIELDS, faults)
     cases: list[Case] = []
     defaults = data.get("defaults", {})
-    reader = CaseReader(family=name, place=place, defaults=defaults, generators=generators, subjects=subjects, faults=faults)
+    reader = CaseReader(
+        family=name, folder=path.parent, place=place, defaults=defaults, generators=generators, subjects=subjects, faults=faults
+    )
     for case_name, fields in data.get("cases", {}).items():
         cases += reader.read(case_name, fields)
     if not checked:

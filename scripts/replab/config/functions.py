@@ -269,6 +269,14 @@ def places(path: Path, function: str) -> tuple[int, ...]:
     return _places(path, function, _stamp_of(path))
 
 
+def definitions(path: Path, function: str) -> list[ast.FunctionDef]:
+    """The statements of a file that define ``function``, in the order of the file.
+
+    Raises ``ConfigError`` when the file is not valid Python.
+    """
+    return [node for node in _module(path, _stamp_of(path)).body if isinstance(node, ast.FunctionDef) and node.name == function]
+
+
 def _slice(path: Path, function: str, stamp: tuple[int, int]) -> list[ast.stmt]:
     body = _file(path, stamp).body
     return [body[place] for place in _places(path, function, stamp)]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from replab.config import functions
+from replab.config import candidates, functions
 from replab.errors import LabError
 from replab.model import IMPL_FILE, Case
 
@@ -39,9 +39,12 @@ def fault(folder: Path, case: Case) -> str:
     reference = folder / REFERENCE
     if not _has(reference, case.implementation):
         return "nor has the reference"
-    if any(factor.diagnose for factor in case.factors.values()):
-        return "and that of the reference takes factors which implementations do not take"
     try:
+        needed = {name for name, factor in case.factors.items() if factor.diagnose} - set(
+            candidates.defaults(reference, case.implementation)
+        )
+        if needed:
+            return "and that of the reference takes factors which implementations do not take"
         missing = sorted(functions.modules(reference, case.implementation) - AVAILABLE)
     except LabError:
         return ""  # said elsewhere

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields
 
-from replab.config import cases, families, generators, variants
+from replab.config import candidates, cases, families, generators, variants
 from replab.config.records import Fields, fields_of
 from replab.model import Case, Family, Variant
 from replab.run.inputs import GENERATORS
@@ -43,11 +43,17 @@ TURNED = {
     "reference": "Function of `reference.py`, where it is called otherwise than that of the implementations",
     "subject": "A table of `[subjects]` whose fields this case has where it does not say otherwise",
     "plant": "By factor of the subject: the wrong value that the implementations of this case have. It stands for a `control`",
+    "candidates": "Tables of candidates (below): their choices become factors where the reference takes them with a default",
     "generators": "Generators of inputs by name, each a table with its `kind` and the options below",
     "subjects": "What several cases share: fields of a case, among them `factors`, by name",
     "defaults": "Fields of a case, for every case that does not say otherwise",
 }
 """Fields that are turned into others when they are read."""
+CANDIDATES = """\
+Choices on which implementations differ, ready to be tried on a result that differs (`config/candidates.toml`). A case that says
+`candidates = ["batch_norm", "convolution"]` has those as factors that its reference takes as keyword arguments with a default: an argument
+called like the choice, or ending in `_` and its name (`first_epsilon`). The default is what is right; implementations need not know of it.
+*Fitted* ones are also estimated from the result."""
 VERSIONS = 'Frameworks in which the switch exists, each with its versions where not all have it: `"tensorflow>=2.9"` (PEP 440)'
 
 
@@ -58,6 +64,7 @@ def page() -> str:
         ("A family", "The keys of `experiment.toml`.", _fields(Family, family)),
         ("A case", "A table of `[cases]`; `NAME.special` and `NAME.aligned-…` are made from it.", _fields(Case, cases.FIELDS)),
         ("Generators", "How the bytes of an input are made. Every kind also has `seed`: equal seeds draw equal numbers.", _generators()),
+        ("Candidates", CANDIDATES, _candidates()),
         ("A variant", "A table of `config/variants.toml`; `default` is always there.", _fields(Variant, variants.FIELDS)),
     ]
     return "\n".join([HEAD, *(f"## {title}\n\n{about}\n\n" + "\n".join(lines) + "\n" for title, about, lines in sections)])
@@ -111,6 +118,16 @@ def _generators() -> Iterator[str]:
             said = "must be given" if option.required else "" if default is None else f"`{_written(default)}`".replace("Infinity", "inf")
             rows.append((f"&nbsp;&nbsp;`{name}`", option.expected, said, ""))
     return _table(("kind and options", "value", "default", "meaning"), rows)
+
+
+def _candidates() -> Iterator[str]:
+    rows = []
+    for table, choices in candidates.tables().items():
+        rows.append((f"**{table}**", "", "", ""))
+        for name, candidate in choices.items():
+            values = ", ".join(f"`{json.dumps(value)}`" for value in candidate.values)
+            rows.append((f"`{name}`", candidate.title, values, "yes" if candidate.fit else ""))
+    return _table(("choice", "what is chosen", "values that are tried", "fitted"), rows)
 
 
 def _table(head: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
