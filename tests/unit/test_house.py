@@ -1,4 +1,4 @@
-"""How the house is built: no module needs itself on the way through others."""
+"""How the house is built: no module needs itself on the way through others, and tests lie where what they test lies."""
 
 from __future__ import annotations
 
@@ -60,6 +60,12 @@ def arrows(root: Path) -> dict[str, set[str]]:
     known = modules_of(root / "scripts")
     assert {name.partition(".")[0] for name in known} == set(PACKAGES)
     return {name: set(imported(name, path, known)) - {name} for name, path in known.items()}
+
+
+def test_the_folders_of_unit_tests_are_the_packages(root: Path) -> None:
+    folders = {path.name for path in (root / "tests" / "unit").iterdir() if any(path.glob("test_*.py"))}
+    packages = {path.parent.name for path in (root / "scripts" / "replab").glob("*/__init__.py")}
+    assert folders <= packages, folders - packages
 
 
 def test_no_module_needs_itself(arrows: dict[str, set[str]]) -> None:

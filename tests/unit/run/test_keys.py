@@ -10,7 +10,7 @@ from replab.config.loading import load_lab
 from replab.plan import planning
 from replab.run import requests
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PINNED = {
     (
         "numpy-2.5",

@@ -20,7 +20,7 @@ from replab.claims.statistics import growth
 from replab.claims.words import listed, number, share
 from replab.model import Limits, Verdict
 
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+EXPERIMENTS = Path(__file__).resolve().parents[3] / "experiments"
 LIMITS = Limits(seconds=60, memory_mb=2048)
 CLAIM = '[U1]\nkind = "claim"\nstatement = "The sky is blue."\n'
 RULE = '''

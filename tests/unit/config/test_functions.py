@@ -13,7 +13,7 @@ from replab.config import functions
 from replab.errors import ConfigError
 from replab.locks import interpreters
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 MODULE = """
 import numpy as np

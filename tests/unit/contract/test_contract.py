@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "probe"))
 from probe_requests import Answers, RequestBuilder, run_probe  # noqa: E402 (its folder is on the path from here on)
 

@@ -19,7 +19,7 @@ from replab.run.requests import _backwards, requests, write_inputs
 from replab.store.ledger import Ledger
 from replab.store.store import Store
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.processes

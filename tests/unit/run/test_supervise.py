@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "probe"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "probe"))
 from probe_requests import PROBE, RequestBuilder  # its folder is on the path from here on
 
 from replab import sealed

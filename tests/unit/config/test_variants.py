@@ -10,7 +10,7 @@ import pytest
 from replab.config.environments import load_environments
 from replab.config.loading import load_lab
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENTS = {environment.name: environment for environment in load_environments(ROOT / "containers")}
 VARIANTS = {variant.name: variant for variant in load_lab({"families": "ops"}, ROOT).variants}
 NUMPY = ["numpy-1.18", "numpy-1.26", "numpy-2.5"]

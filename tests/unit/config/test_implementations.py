@@ -15,7 +15,7 @@ from replab.model import Case, Factor
 from replab.plan import planning
 from replab.run.reference_slices import slices
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = """\
 import numpy as np
 from scipy import special

@@ -15,7 +15,7 @@ from replab.store import ledger, tables
 from replab.store.ledger import Ledger
 from replab.store.rows import JUDGED
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
 
 def lab(folder: Path) -> tuple[Ledger, Path, Path]:

@@ -10,7 +10,7 @@ from replab.errors import ConfigErrors
 from replab.images.bases import load_bases
 from replab.model import Cuda
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 GOOD = """
 framework = "tensorflow"
 version = "1.15.0"

@@ -244,7 +244,7 @@ def test_planning_needs_no_numpy(tmp_path):
     import sys
 
     code = "import sys; from replab.plan import planning; from replab.config import loading; sys.exit('numpy' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
 
 
 def test_partly_aligned_runs_are_made_in_float32_only():

@@ -16,7 +16,7 @@ from replab.engines.processor import host_platform, local_platform, read_process
 from replab.engines.sandbox import Built
 from replab.publish.replay import different
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "scripts" / "sandbox" / "probe"))
 
 import ask  # noqa: E402 (a module of the probe)

@@ -18,7 +18,7 @@ from replab.workflow import fork_server
 
 pytestmark = pytest.mark.processes
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 STEP = ROOT / "scripts" / "step.py"
 PATIENCE = 120.0
 """Seconds for what must come, on however busy a machine."""

@@ -14,7 +14,7 @@ from replab.locks import lab_lock, pins
 from replab.model import Environment
 from replab.publish import reasons
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONTAINERS = ROOT / "containers"
 CARRIED = {e.name: e for e in load_environments(CONTAINERS)}
 LOCKS = [(name, device) for name, environment in CARRIED.items() for device in pins.locked_devices(environment)]

@@ -8,7 +8,7 @@ import pytest
 from replab.config.environments import load_environments
 from replab.config.gpu_support import gpu_refusal
 
-CARRIED = {e.name: e for e in load_environments(Path(__file__).parents[2] / "containers")}
+CARRIED = {e.name: e for e in load_environments(Path(__file__).parents[3] / "containers")}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from replab.errors import ConfigErrors
 from replab.model import FRAMEWORKS, Environment
 from replab.store.rows import DefaultRow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "scripts" / "sandbox" / "atlas" / "introspect.py"
 
 

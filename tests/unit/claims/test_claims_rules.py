@@ -12,7 +12,7 @@ from replab.claims import DEPENDS, MISSING, REFUTED, SUPPORTED, Tables
 from replab.claims.judge import findings, known_evidence
 from replab.claims.load import claims, rule_files, rules
 
-ROOT = Path(__file__).resolve().parents[2] / "experiments"
+ROOT = Path(__file__).resolve().parents[3] / "experiments"
 RULES = {claim: rule for path in rule_files([ROOT]) for claim, rule in rules(path).items()}
 
 

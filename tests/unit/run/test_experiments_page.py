@@ -8,7 +8,7 @@ from pathlib import Path
 from replab.config import cases, families, generators, variants
 from replab.run import experiments_page
 
-PAGE = Path(__file__).parents[2] / "docs" / "experiments.md"
+PAGE = Path(__file__).parents[3] / "docs" / "experiments.md"
 
 
 def test_golden_page_of_experiments_is_that_of_the_declarations() -> None:
