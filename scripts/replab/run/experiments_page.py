@@ -126,8 +126,8 @@ def _candidates() -> Iterator[str]:
         rows.append((f"**{table}**", "", "", ""))
         for name, candidate in choices.items():
             values = ", ".join(f"`{json.dumps(value)}`" for value in candidate.values)
-            rows.append((f"`{name}`", candidate.title, values, "yes" if candidate.fit else ""))
-    return _table(("choice", "what is chosen", "values that are tried", "fitted"), rows)
+            rows.append((f"`{name}`", values, "yes" if candidate.fit else "", candidate.title))
+    return _table(("choice", "values that are tried", "fitted", "what is chosen"), rows)
 
 
 def _table(head: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
