@@ -89,7 +89,7 @@ def become(arguments: list[str]) -> NoReturn:
 
 
 def _lives(pid: int, started: str) -> bool:
-    """Whether that very process has not ended; one that nobody has waited for is still listed."""
+    """Whether that very process has not ended: `runs` and `started` of `replab.linux`, which nothing can import here."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:  # noqa: PTH123 (pathlib is slow to import)
             words = stream.read().rpartition(")")[2].split()

@@ -9,6 +9,8 @@ import re
 import resource
 from pathlib import Path
 
+from replab import linux
+
 MARK = "REPLAB_SANDBOX"
 """Environment variable that names the staging folder: marks every process of a sandbox, also those that left its process group."""
 MARK_LIMIT, MARK_BASE, MARK_BYTES = resource.RLIMIT_RTTIME, 2**60, 6
@@ -25,14 +27,9 @@ def limit_mark(pid: int) -> int:
     """The mark of a process of a sandbox; 0 for any other process, and for one that has ended."""
     with contextlib.suppress(OSError, ValueError):
         found = re.search(r"^Max realtime timeout +\S+ +(\d+) ", Path(f"/proc/{pid}/limits").read_text(encoding="ascii"), re.MULTILINE)
-        if found is not None and MARK_BASE <= int(found[1]) < MARK_BASE + 256**MARK_BYTES and _runs(pid):
+        if found is not None and MARK_BASE <= int(found[1]) < MARK_BASE + 256**MARK_BYTES and linux.runs(pid):
             return int(found[1])
     return 0
-
-
-def _runs(pid: int) -> bool:
-    """Whether a process has not ended; one that nobody has waited for is still listed."""
-    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0] not in "ZX"
 
 
 def marked(staging: Path) -> list[int]:

@@ -10,7 +10,6 @@ has read is no longer what is there.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -28,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from replab import resources, termination
+from replab import linux, resources, termination
 
 SOCKET = "REPLAB_WARM"
 """Variable that names the socket (in no folder: an abstract one), and the workflow: its process, and when that was started. Without it,
@@ -69,10 +68,8 @@ CREDENTIALS = struct.Struct("3i")
 STREAMS = 3
 OWN = (signal.SIGCHLD, signal.SIGTERM)
 """Signals that this process handles in its own way."""
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 END_SECONDS = 5.0
 """How long this process waits, at its end, for what it ended; sandboxes end with their steps."""
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def start(settings: Path, leavings: Path = Path(os.devnull)) -> subprocess.Popen[bytes]:
@@ -94,13 +91,8 @@ def start(settings: Path, leavings: Path = Path(os.devnull)) -> subprocess.Popen
         start_new_session=True,
     )
     listener.close()
-    os.environ[SOCKET] = f"{name} {os.getpid()} {_started(os.getpid())}"
+    os.environ[SOCKET] = f"{name} {os.getpid()} {linux.started(os.getpid())}"
     return process
-
-
-def _started(pid: int) -> str:
-    """When a process was started, in ticks since the machine was: with its number, a name that is not given twice."""
-    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
 
 
 @dataclass(slots=True)
@@ -222,8 +214,7 @@ class _Server:
         """In the child: become the process that was asked for, and never return."""
         code = 1
         try:
-            _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # not SIGKILL: who has sandboxes ends what they left
-            if os.getppid() != self.pid:  # it died before the line above
+            if not linux.end_with(self.pid, signal.SIGTERM):  # not SIGKILL: who has sandboxes ends what they left
                 os._exit(1)
             os.setpgid(0, 0)
             for place, stream in enumerate(streams):
@@ -323,13 +314,12 @@ def _kill(pid: int) -> None:
 def main(arguments: list[str]) -> None:
     """``FILE DESCRIPTOR OF THE SOCKET, SETTINGS, PROCESS OF THE WORKFLOW, ITS FOLDER FOR TEMPORARY FILES``."""
     number, settings, workflow, leavings = arguments
-    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # while it imports it looks at nothing, and has started nothing
-    if os.getppid() != int(workflow):  # it died before the line above
+    if not linux.end_with(int(workflow), signal.SIGKILL):  # while it imports it looks at nothing, and has started nothing
         return
     server = _Server(socket.socket(fileno=int(number)), Path(settings))
     server.prepare()
-    _LIBC.prctl(PR_SET_PDEATHSIG, 0)
-    _LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    linux.outlive_parent()
+    linux.adopt_orphans()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     try:
         server.serve()

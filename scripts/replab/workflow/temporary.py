@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from replab import linux
 from replab.results_folder import ResultsFolder
 from replab.workflow.invocation import is_dry_run, is_main_process
 
@@ -64,19 +65,14 @@ def _others(place: Path) -> bool:
     pid = os.getpid()
     while pid > 1 and pid not in above:
         above.add(pid)
-        pid = int(_words(pid)[1])
+        pid = linux.parent(pid)
     for name in os.listdir("/proc"):  # noqa: PTH208 (numbers, no paths)
         if name.isdigit() and int(name) not in above:
             with contextlib.suppress(OSError, IndexError):
                 process = Path("/proc") / name
-                if b"snakemake" in (process / "cmdline").read_bytes() and _words(int(name))[0] not in "ZX":
+                if b"snakemake" in (process / "cmdline").read_bytes() and linux.runs(int(name)):
                     variables = (process / "environ").read_bytes().split(b"\0")
                     told = [os.fsdecode(one.partition(b"=")[2]) for one in variables if one.startswith(b"TMPDIR=")]
                     if Path(told[0] if told else "/tmp").resolve() == place.resolve():  # noqa: S108 (where Python looks without it)
                         return True
     return False
-
-
-def _words(pid: int) -> list[str]:
-    """State and parent of a process first, as the kernel tells them."""
-    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

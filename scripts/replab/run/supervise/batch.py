@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from replab import termination
+from replab import linux, termination
 from replab.model import IMPORT_SECONDS, Limits, Status
 from replab.run.supervise.cells import Adopt, CellsLeft, Fail, Progress, Summary
-from replab.run.supervise.processes import orphans_come_here, sweep
+from replab.run.supervise.processes import sweep
 from replab.run.supervise.sandbox import EXIT_STATE, LaunchFactory, SandboxRun, Stop, Terms
 
 ATTEMPTS = 2
@@ -66,7 +66,7 @@ class _Batch:
         self.terms.log.parent.mkdir(parents=True, exist_ok=True)
         sweep(self.terms.staging)
         self.cells.adopt_leftovers()
-        with termination.becomes_exception(signal.SIGTERM, signal.SIGHUP) as check, orphans_come_here():
+        with termination.becomes_exception(signal.SIGTERM, signal.SIGHUP) as check, linux.adopting_orphans():
             while self.cells.left:
                 check()
                 sandbox = SandboxRun(self.terms, self.cells, check)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+from replab import linux
 from replab.engines.marks import MARK_LIMIT, marked
 from replab.model import Limits
 
@@ -18,8 +18,6 @@ ADDRESS_MARGIN_MB = 2048
 """Data segments may exceed the memory limit by this: thread stacks and reserved, never touched memory count there."""
 END_SECONDS = 5.0
 """How long processes that make others are hunted."""
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def bound_child(limits: Limits, parent: int, *, bound_memory: bool, mark: int | None) -> Callable[[], None]:
@@ -27,8 +25,7 @@ def bound_child(limits: Limits, parent: int, *, bound_memory: bool, mark: int | 
     data = (limits.memory_mb + ADDRESS_MARGIN_MB) * 2**20
 
     def prepare() -> None:
-        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the line above
+        if not linux.end_with(parent, signal.SIGKILL):
             os._exit(1)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if mark is not None:
@@ -63,15 +60,3 @@ def _is_child(pid: int) -> bool:
         return os.waitpid(pid, os.WNOHANG)[0] == 0
     except ChildProcessError:
         return False
-
-
-@contextlib.contextmanager
-def orphans_come_here() -> Iterator[None]:
-    """Processes of a sandbox that lose their parent become children of this process, and not of the first one of the machine."""
-    before = ctypes.c_int()
-    _LIBC.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
-    _LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    try:
-        yield
-    finally:
-        _LIBC.prctl(PR_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
