@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from replab.errors import TruthError
 from replab.formats import FORMATS, Format, round_to, spacing
 from replab.truth import balls, noise, products
-from replab.truth.enclosed import TooLong, Undecided, counting
+from replab.truth.enclosures.evaluation import TooLong, Undecided, counting
 from replab.truth.perturbed import contraction_spread
 from replab.truth.reference import Array, Problem
 

@@ -13,7 +13,8 @@ import numpy as np
 from autograd.tracer import getval
 from flint import acb_mat, fmpq_mat
 
-from replab.truth.enclosed import Enclosed, Undecided
+from replab.truth.enclosures.arrays import Enclosed
+from replab.truth.enclosures.evaluation import Undecided
 from replab.truth.perturbed import Perturbed, active, random, settled
 
 Array = Any

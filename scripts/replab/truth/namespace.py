@@ -25,9 +25,12 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from scipy import special as scipy_special
 
 from replab import formats
-from replab.truth import balls, enclosed, linalg
+from replab.truth import balls, linalg
 from replab.truth.dispatch import concatenate, stack
-from replab.truth.enclosed import Enclosed
+from replab.truth.enclosures import methods as _rules  # noqa: F401
+from replab.truth.enclosures.arrays import RULES, Enclosed, full, lift
+from replab.truth.enclosures.evaluation import mixes, unruled
+from replab.truth.enclosures.moving import concatenate as concatenate_balls, stack as stack_balls
 from replab.truth.perturbed import CONVERSION, Perturbed
 
 ROUNDED = frozenset(
@@ -44,7 +47,7 @@ OF_INTEGERS = frozenset(("square", "reciprocal", "power"))
 JOINING = frozenset(("concatenate", "stack", "hstack", "vstack", "column_stack"))
 """Functions of a list of arrays; to all others a list is an array."""
 STRICT = frozenset(
-    {function.__name__ for function in enclosed.RULES}
+    {function.__name__ for function in RULES}
     | balls.UNARY.keys()
     | balls.BINARY.keys()
     | balls.PREDICATES.keys()
@@ -223,10 +226,10 @@ class EnclosedSpace(ArrayVSpace):  # type: ignore[misc]  # as above
         self.shape, self.dtype = value.shape, value.dtype
 
     def zeros(self) -> Any:  # noqa: D102 (autograd's documentation holds)
-        return enclosed.full(self.shape, 0)
+        return full(self.shape, 0)
 
     def ones(self) -> Any:  # noqa: D102 (as above)
-        return enclosed.full(self.shape, 1)
+        return full(self.shape, 1)
 
     def _mut_add(self, before: Any, more: Any) -> Any:
         return before + more
@@ -240,11 +243,11 @@ def _register() -> None:
     for name in sorted(ROUNDED):
         if hasattr(numpy_wrapper, name):
             _install(name, numpy_wrapper, anp)
-    _join("concatenate_args", lambda axis, *arrays: concatenate(arrays, axis), lambda axis, *arrays: enclosed.concatenate(arrays, axis))
+    _join("concatenate_args", lambda axis, *arrays: concatenate(arrays, axis), lambda axis, *arrays: concatenate_balls(arrays, axis))
     _join(
         "array_from_args",
         lambda args, kwargs, *arrays: stack(arrays),  # noqa: ARG005 (what autograd hands over)
-        lambda args, kwargs, *arrays: enclosed.stack(arrays),  # noqa: ARG005
+        lambda args, kwargs, *arrays: stack_balls(arrays),  # noqa: ARG005
     )
     _join("_array_from_scalar_or_array", lambda args, kwargs, array: array, lambda args, kwargs, array: array)  # noqa: ARG005
     numpy_wrapper.metadata = anp.metadata = notrace_primitive(_metadata)
@@ -296,7 +299,7 @@ class LabNumpy:
         if {"out", "where", "casting"} & kwargs.keys():
             raise TypeError(f"references use no {', '.join(sorted(kwargs))} of np.{name}: nothing is changed in place")
         if name in ("shape", "size") and getattr(args[0], "ndim", 0) > 0:
-            enclosed.mixes(f"np.{name}")
+            mixes(f"np.{name}")
         if name in ("array", "asarray"):
             return self._array(*args, **kwargs)
         if name == "full":
@@ -313,7 +316,7 @@ class LabNumpy:
                 return function(*map(self.lifted, args[: 1 if name in balls.UNARY or name == "mean" else 2]), *args[2:], **kwargs)
             found = getattr(np, name)(*args, **kwargs)
             if np.asarray(found).dtype.kind == "f":
-                raise enclosed.unruled(name)
+                raise unruled(name)
             return found
         if name not in JOINING:
             args = tuple(
@@ -347,7 +350,7 @@ class LabNumpy:
         if isinstance(value, OURS) or not self.strict:
             return value
         if self.exact:
-            return Enclosed(enclosed.lift(value))
+            return Enclosed(lift(value))
         return np.asarray(value, np.longdouble)[()]
 
     def _lifted_within(self, value: Any) -> Any:

@@ -24,9 +24,12 @@ from numpy.typing import NDArray
 
 from replab.errors import TruthError
 from replab.formats import Format
-from replab.truth import balls, enclosed, namespace, strict
-from replab.truth.enclosed import Enclosed, Moved, Product
+from replab.truth import balls, namespace
+from replab.truth.enclosures.arrays import Enclosed, lift as lifted_to_balls
+from replab.truth.enclosures.evaluation import TooLong, Undecided, apart
+from replab.truth.enclosures.moved import Moved, Product
 from replab.truth.perturbed import CONVERSION, Diverged, Perturbed, rounding, side_by_side
+from replab.truth.reading import certified as second_reading, text
 
 Array = NDArray[Any]
 
@@ -69,7 +72,7 @@ def _place(path: Path, error: BaseException) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path) and frame.lineno]
     if isinstance(error, SyntaxError) and error.filename == str(path) and error.lineno:
         lines = [error.lineno]
-    return strict.place(path, lines[-1]) if lines else ""
+    return text.place(path, lines[-1]) if lines else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +102,7 @@ class Problem:
 
         def outputs(*wanted: Any) -> list[Any]:
             moving = {**lifted, **dict(zip(self.differentiable, wanted, strict=True))}
-            with enclosed.apart(pointwise):
+            with apart(pointwise):
                 found = function(*(moving[name] for name in names), **self.parameters)
             return [_checked(one) for one in (found if isinstance(found, tuple | list) else [found])]
 
@@ -120,11 +123,11 @@ class Problem:
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                function = getattr(strict.module(self.path, self.function) if certified else load(self.path), self.function)
+                function = getattr(second_reading.module(self.path, self.function) if certified else load(self.path), self.function)
                 return gradients(self.derivative)(*(lifted[name] for name in self.differentiable))
-        except (Diverged, enclosed.TooLong, TruthError):
+        except (Diverged, TooLong, TruthError):
             raise
-        except enclosed.Undecided as error:
+        except Undecided as error:
             error.where = self._where(error)
             raise
         except FAILURES as error:
@@ -136,7 +139,7 @@ class Problem:
     def _start(self) -> str:
         """Where the function begins."""
         code = getattr(getattr(load(self.path), self.function, None), "__code__", None)
-        return strict.place(self.path, code.co_firstlineno) if code else str(self.path)
+        return text.place(self.path, code.co_firstlineno) if code else str(self.path)
 
     def plain(self) -> list[Array]:
         """Values in ordinary float64 with IEEE special values: decides shapes, and where infinities and NaN belong."""
@@ -160,7 +163,7 @@ class Problem:
         try:
             with namespace.exactly(), namespace.directly():
                 (found,) = self.evaluate(lambda values: Moved(values.astype(np.float64)), certified=True)
-        except (TruthError, enclosed.Undecided):  # the path by balls says what is wrong, if anything is
+        except (TruthError, Undecided):  # the path by balls says what is wrong, if anything is
             return None
         return (np.ascontiguousarray(found.left), np.ascontiguousarray(found.right)) if isinstance(found, Product) else None
 
@@ -199,11 +202,11 @@ class Problem:
     def _settled(self, value: Any) -> Array:
         if isinstance(value, Enclosed):
             if value.kind == "b":
-                open_ = enclosed.Undecided("whether a condition that is returned holds is open")
+                open_ = Undecided("whether a condition that is returned holds is open")
                 open_.where = self._where(open_)
                 raise open_
             return value.data
-        return np.asarray(value) if _is_whole(value) else enclosed.lift(value)
+        return np.asarray(value) if _is_whole(value) else lifted_to_balls(value)
 
     def perturbed(self, form: Format, seed: int, runs: int = 1) -> tuple[list[Array], int]:
         """Values as they may come out when every operation rounds to ``form``, float64 arrays (runs, …); and the number of operations."""
