@@ -8,6 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from replab import resources
+
 UV = "UV_RUN_RECURSION_DEPTH"
 """Variable that ``uv run`` sets for the program that it starts."""
 CHECKOUT = ".venv"
@@ -25,6 +27,12 @@ def program(name: str = "replab") -> str:
         return name
     here = Path.cwd()
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def whole_run() -> str:
+    """The words that run all that the folder at hand asks for: ``make run`` in a checkout, Snakemake's own where the lab is installed."""
+    here = Path.cwd()
+    return "make run" if resources.root_for(here) == here else f"{program('snakemake')} --cores all"
 
 
 def anywhen(name: str = "replab") -> str:

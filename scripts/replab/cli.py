@@ -294,6 +294,8 @@ def verify(
     from replab.commands import common
     from replab.files import is_file
 
+    if place is not None and (environments is not None or config):
+        raise ConfigError("--environments and --config choose among results of this folder", where=place, hint="Leave them out")
     if place is not None and is_file(Path(place)):
         from replab.commands import bundle
 

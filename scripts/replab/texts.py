@@ -63,15 +63,18 @@ def closest(word: object, known: Sequence[str]) -> str:
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
-    """A hint that names the closest known word, or all of them."""
+    """A hint that names the closest known word, or all of them; no hint where none is known."""
     choices = sorted(known)
     close = closest(word, choices)
-    return f"Did you mean {close!r}?" if close else f"Known: {', '.join(choices)}"
+    return f"Did you mean {close!r}?" if close else _listed(choices)
 
 
 def nearest_of_all(word: object, known: Iterable[str]) -> str:
     """A hint that names the closest known word, where there is one, and all of them in their order."""
     choices = list(known)
     close = closest(word, choices)
-    listed = f"Known: {', '.join(choices)}"
-    return f"Did you mean '{close}'? {listed}" if close else listed
+    return f"Did you mean '{close}'? {_listed(choices)}" if close else _listed(choices)
+
+
+def _listed(choices: Sequence[str]) -> str:
+    return f"Known: {', '.join(choices)}" if choices else ""

@@ -117,6 +117,9 @@ ERRORS = (
     ("explain", "mine.softsign", "-f", "yours"),
     ("bundle", "-e", "tf-9"),
     ("verify",),
+    ("verify", "site", "--config", "results=old"),
+    ("publish", "1.0.0", "--config", "allow=dirty", "--config", "version=2.0.0"),
+    ("publish", "1.0.0", "--config", "points=4096", "--config", "result=old"),
 )
 
 
@@ -493,6 +496,16 @@ def rows() -> list[dict[str, object]]:
         made_cell("exp", environment="tf-2.4", mode="session", bits="c" * 64),
     ]
     return [asdict(row) for row in made]
+
+
+def test_where_there_are_no_results_the_hint_works_in_a_checkout_and_in_a_folder_of_an_installed_lab(
+    lab: Path, tmp_path_factory: pytest.TempPathFactory, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert here("explain", "mine.softsign").stderr.endswith("Run 'make run' first\n")
+    folder = tmp_path_factory.mktemp("user") / "work"
+    assert here("init", str(folder)).returncode == 0
+    monkeypatch.chdir(folder)
+    assert here("explain", "first.softsign").stderr.endswith(f"Run '{calling.program('snakemake')} --cores all' first\n")
 
 
 def test_explain_tells_the_numbers_that_decide() -> None:

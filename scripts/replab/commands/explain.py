@@ -39,7 +39,7 @@ def read(results: Path) -> list[Row]:
     """All rows of the last run, and those that ``replab cell`` made and the last run has not; raises ``StoreError``."""
     ran, tried = ResultsFolder(results).table("cells"), ResultsFolder(results).single_cells.table("cells")
     if not ran.exists() and not tried.exists():
-        raise StoreError("there are no results yet", where=str(ran), hint="Run 'make run' first")
+        raise StoreError("there are no results yet", where=str(ran), hint=f"Run '{calling.whole_run()}' first")
     rows = _table(ran)
     known = {row["key"] for row in rows}
     return rows + [row for row in _table(tried) if row["key"] not in known]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from replab import files, sealed
+from replab import calling, files, sealed
 from replab.commands.common import console
 from replab.engines.installed import own_packages, some
 from replab.engines.registry import get_engine
@@ -51,7 +51,7 @@ def run(results: Path, *, remove: bool) -> Findings:
     """
     store = Store(ResultsFolder(results).store)
     if not store.root.is_dir():
-        cure = "Run 'make run' first, or name the folder with --config results=…"
+        cure = f"Run '{calling.whole_run()}' first, or name the folder with --config results=…"
         raise StoreError("there are no results", where=str(store.root), hint=cure)
     found = check(store)
     check_inputs(ResultsFolder(results).input_data, found)

@@ -55,10 +55,15 @@ def load_environments(*containers: Path) -> tuple[Environment, ...]:
     environments = sorted((e for e in found if e is not None), key=lambda e: (FRAMEWORKS.index(e.framework), e.order, e.name))
     if not found:
         faults.append(ConfigError("no environment is defined", where=str(containers[0]), hint="Expected containers/NAME/env.toml"))
-    for older, newer in itertools.pairwise(environments):
-        if (older.framework, older.order) == (newer.framework, newer.order):
-            taken = f"{newer.order} is taken by {older.name} already"
-            faults.append(ConfigError(taken, where=f"{_where(newer.folder / 'env.toml')}: order", hint="Give each version its own place"))
+    for pair in itertools.pairwise(environments):
+        if len({(environment.framework, environment.order) for environment in pair}) == 1:
+            first, second = sorted(
+                pair, key=lambda e: (e.folder.parent != containers[0], e.name)
+            )  # a user's file yields to that of the lab
+            taken = f"{second.order} is taken by {first.name} already"
+            faults.append(
+                ConfigError(taken, where=f"{_where(second.folder / 'env.toml')}: order", hint="Give each version an order of its own")
+            )
     names = [environment.name for environment in environments]
     faults += [
         ConfigError(f"the environment {name!r} exists twice", where=str(containers[-1] / name), hint="Give yours another name")

@@ -13,6 +13,8 @@ from replab.config.values import check_texts
 from replab.texts import nearest
 from replab.visible import shown
 
+TYPES: Mapping[type, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", list: "list", dict: "table"}
+"""Types of TOML as users call them."""
 Fields = Mapping[str, tuple[type, ...]]
 """By field: the types that its value may have in TOML."""
 
@@ -43,7 +45,7 @@ def check_fields(table: Mapping[str, Any], fields: Fields, where: str, faults: F
         if key not in fields:
             faults.add(f"unknown key {shown(key)}", where=where, hint=nearest(key, fields))
         elif not isinstance(value, fields[key]) or (isinstance(value, bool) and bool not in fields[key]):
-            expected = fields[key][0].__name__ if len(fields[key]) == 1 else "value"
-            faults.add(f"{key} must be a {expected}, not {shown(value)}", where=where)
+            expected = " or ".join(TYPES[kind] if kind is bool else f"a {TYPES[kind]}" for kind in fields[key])
+            faults.add(f"{key} must be {expected}, not {shown(value)}", where=where)
         elif isinstance(value, list):
             check_texts(value, f"{where}: {key}", faults)

@@ -83,7 +83,11 @@ def complete(
         if not plant:
             faults.add("plants nothing", where=where, hint="Such as plant = { epsilon = 1e-3 }")
         for factor in sorted(set(plant) - factors):
-            faults.add(f"there is no factor {shown(factor)} to plant", where=where, hint=nearest(factor, factors))
+            faults.add(
+                f"there is no factor {shown(factor)} to plant",
+                where=where,
+                hint=nearest(factor, factors) or "Declare it as a factor of the subject",
+            )
         names = sorted(plant)
         values = [plant[factor] for factor in names]
         merged["control"] = {"expect": "semantic", "factor": "+".join(names), "value": values[0] if len(values) == 1 else values}

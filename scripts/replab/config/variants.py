@@ -83,6 +83,8 @@ def _check_switches(key: str, framework: str, table: object, where: str, faults:
 def _frameworks(value: object, where: str, faults: Faults) -> dict[str, str]:
     """Version ranges by framework, of texts such as ``torch`` and ``tensorflow>=2.9``: no range means every version."""
     ranges: dict[str, str] = {}
+    if value == []:
+        faults.add("names no framework", where=where, hint="Leave the key out for a switch that all frameworks have")
     for text in strings(value):
         match = _FRAMEWORK.fullmatch(text)
         framework, versions = match.groups() if match else (text, "")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from replab import calling
 from replab.config import settings as settings_file
 from replab.model import Lab
 from replab.publish import build, manifest, reasons, sums, versions
@@ -43,7 +44,7 @@ def publish(lab: Lab, settings: Mapping[str, Any], options: Options, say: Callab
     """
     version, permitted = versions.check(options.version), reasons.allowed(options.allow)
     if not lab.results.table("cells").is_file():
-        raise PublishError("there are no results", where=str(lab.results.root), hint="Run 'snakemake --cores all' first")
+        raise PublishError("there are no results", where=str(lab.results.root), hint=f"Run '{calling.whole_run()}' first")
     if fault := settings_file.path_fault(str(options.site)):
         raise PublishError(fault, where=f"site: {options.site}", hint="Name another folder")
     site = Site(root=options.site if options.site.is_absolute() else lab.folder / options.site)
@@ -117,6 +118,6 @@ def settings_of(results: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["config"]
     except (OSError, ValueError, KeyError, TypeError):
-        hint = "Run 'snakemake --cores all' first, or name the folder with --config results=…"
+        hint = f"Run '{calling.whole_run()}' first, or name the folder with --config results=…"
         raise PublishError("there are no results of a run", where=str(results), hint=hint) from None
     return found

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields
 
 from replab.config import candidates, cases, families, generators, variants
-from replab.config.records import Fields, fields_of
+from replab.config.records import TYPES, Fields, fields_of
 from replab.model import Case, Family, Variant
 from replab.run.inputs import GENERATORS
 
@@ -26,7 +26,6 @@ and [controls.md](controls.md) cases whose outcome is known.
 
 A *list* is one of texts, without repetitions. Unknown fields are refused, all faults at once and each with its place.
 """
-TYPES = {str: "text", int: "whole number", bool: "true or false", list: "list", dict: "table"}
 OWN_TYPES = {"compile": 'true, false or `"values"`'}
 OWN_DEFAULTS = {
     (Case, "title"): "its name in words",

@@ -126,13 +126,13 @@ def test_a_wrong_setting_is_one_sentence(root, settings, expected):
         ),
         (
             'exp = { inputs = { x = "reals" }, derivatives = "one" }',
-            "experiments/ops/experiment.toml: cases.exp: derivatives must be a int, not 'one'",
+            "experiments/ops/experiment.toml: cases.exp: derivatives must be a whole number, not 'one'",
         ),
         (
             'exp = { inputs = { x = "reals" }, derivatives = true }',
-            "experiments/ops/experiment.toml: cases.exp: derivatives must be a int, not True",
+            "experiments/ops/experiment.toml: cases.exp: derivatives must be a whole number, not True",
         ),
-        ('exp = { inputs = "reals" }', "experiments/ops/experiment.toml: cases.exp: inputs must be a dict, not 'reals'"),
+        ('exp = { inputs = "reals" }', "experiments/ops/experiment.toml: cases.exp: inputs must be a table, not 'reals'"),
         ("exp = { }", "experiments/ops/experiment.toml: cases.exp: needs inputs"),
         ('exp = "x"', "experiments/ops/experiment.toml: cases.exp: must be a table"),
         (
@@ -374,7 +374,7 @@ def test_declared_variants_are_checked(root):
         '[fast]\nthreads = "two"\n[slow]\nthread = 2\n[default]\nthreads = 2\n[odd.variables.pytorch]\nA = "1"\n'
     )
     assert faults(root) == [
-        "config/variants.toml: fast: threads must be a int, not 'two'",
+        "config/variants.toml: fast: threads must be a whole number, not 'two'",
         "config/variants.toml: slow: unknown key 'thread'. Did you mean 'threads'?",
         "config/variants.toml: default: must be a table, and `default` cannot be declared",
         "config/variants.toml: odd: variables: there is no framework 'pytorch'. Did you mean 'torch'?",
@@ -384,6 +384,7 @@ def test_declared_variants_are_checked(root):
 @pytest.mark.parametrize(
     ("frameworks", "expected"),
     [
+        ("[]", "frameworks: names no framework. Leave the key out for a switch that all frameworks have"),
         ('["pytorch>=1.8"]', "frameworks: there is no framework 'pytorch'. Did you mean 'torch'?"),
         ('["torch 1.8"]', "frameworks: '1.8' is no range of versions. Such as tensorflow>=2.9, or torch>=1.5,<2.0"),
         ('["torch>=new"]', "frameworks: '>=new' is no range of versions. Such as tensorflow>=2.9, or torch>=1.5,<2.0"),

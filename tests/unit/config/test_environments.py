@@ -157,10 +157,22 @@ def test_all_faults_of_all_files_are_told_at_once(containers: Path) -> None:
     ]
 
 
-def test_two_versions_cannot_have_the_same_place(containers: Path) -> None:
+def test_two_versions_cannot_have_the_same_order(containers: Path) -> None:
     write(containers, "a")
     write(containers, "b")
-    assert faults_of(containers) == ["containers/b/env.toml: order: 10 is taken by a already. Give each version its own place"]
+    assert faults_of(containers) == ["containers/b/env.toml: order: 10 is taken by a already. Give each version an order of its own"]
+
+
+@pytest.mark.parametrize("copy", ["a", "c"])
+def test_a_copied_environment_with_the_order_of_the_original_is_the_one_to_mend(copy: str, containers: Path, tmp_path: Path) -> None:
+    write(containers, "b")
+    users = tmp_path / "mine" / "containers"
+    write(users, copy)
+    with pytest.raises(ConfigErrors) as caught:
+        load_environments(containers, users)
+    assert [str(fault) for fault in caught.value.faults] == [
+        f"containers/{copy}/env.toml: order: 10 is taken by b already. Give each version an order of its own"
+    ]
 
 
 def test_a_folder_without_environments_is_a_fault(tmp_path: Path) -> None:

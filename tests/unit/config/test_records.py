@@ -53,11 +53,11 @@ def test_a_field_of_a_record_is_a_key_of_its_table_with_the_type_that_toml_has_f
         ({"text": "a", "number": 1, "names": ["a", "b"], "table": {}, "inner": {}, "flag": True}, []),
         ({"texts": "a"}, ["place: unknown key 'texts'. Did you mean 'text'?"]),
         ({"made": "a"}, ["place: unknown key 'made'. Known: flag, inner, names, number, perhaps, table, text, word"]),
-        ({"number": True}, ["place: number must be a int, not True"]),
-        ({"flag": 1}, ["place: flag must be a bool, not 1"]),
+        ({"number": True}, ["place: number must be a whole number, not True"]),
+        ({"flag": 1}, ["place: flag must be true or false, not 1"]),
         ({"names": "a"}, ["place: names must be a list, not 'a'"]),
         ({"names": ["a", "a"]}, ["place: names: 'a' stands there more than once"]),
-        ({"inner": 1, "text": []}, ["place: inner must be a dict, not 1", "place: text must be a str, not []"]),
+        ({"inner": 1, "text": []}, ["place: inner must be a table, not 1", "place: text must be a text, not []"]),
     ],
 )
 def test_every_wrong_value_is_told_with_its_place(table, expected):

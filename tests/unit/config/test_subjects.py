@@ -110,10 +110,14 @@ def test_what_is_planted_is_what_is_expected(planted: str, factor: str, value: o
     ("case", "fault"),
     [
         ('wrong = { subject = "cel" }', "cases.wrong: there is no subject 'cel'. Did you mean 'cell'?"),
-        ("wrong = { subject = 3 }", "cases.wrong: subject must be a str, not 3"),
+        ("wrong = { subject = 3 }", "cases.wrong: subject must be a text, not 3"),
         ('wrong = { subjec = "cell" }', "cases.wrong: unknown key 'subjec'. Did you mean 'subject'?"),
         ('wrong = { subject = "cell", plant = { ordr = "fi" } }', "cases.wrong: there is no factor 'ordr' to plant. Did you mean 'order'?"),
-        ('wrong = { subject = "cell", plant = "order" }', "cases.wrong: plant must be a dict, not 'order'"),
+        (
+            'wrong = { inputs = { x = "other" }, function = "alone", plant = { order = "fi" } }',
+            "cases.wrong: there is no factor 'order' to plant. Declare it as a factor of the subject",
+        ),
+        ('wrong = { subject = "cell", plant = "order" }', "cases.wrong: plant must be a table, not 'order'"),
         ('wrong = { subject = "cell", plant = {} }', "cases.wrong: plants nothing. Such as plant = { epsilon = 1e-3 }"),
         (
             'wrong = { subject = "cell", plant = { order = "fi" }, control = { expect = "rounding" } }',

@@ -177,7 +177,7 @@ def test_missing_tables_are_named(tmp_path: Path) -> None:
     (folder / "run.json").unlink()
     with pytest.raises(ReportError) as caught:
         render(folder, tmp_path / "report")
-    assert str(caught.value) == f"{folder}: no pairs.parquet, run.json here. Run `make run` first: it writes the tables."
+    assert str(caught.value) == f"{folder}: no pairs.parquet, run.json here. Run 'make run' first: it writes the tables"
     assert not (tmp_path / "report").exists()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from replab import calling
 from replab.report.data.cells import shown
 from replab.report.data.evidence import Index
 from replab.report.data.results import ReportError, Results
@@ -123,7 +124,9 @@ def load(results: Path) -> Results:
     wanted = [*map(folder.table, TABLES), *map(folder.summary, FACTS)]
     missing = [path.name for path in wanted if not path.is_file()]
     if missing:
-        raise ReportError(f"no {', '.join(missing)} here", where=str(results), hint="Run `make run` first: it writes the tables.")
+        raise ReportError(
+            f"no {', '.join(missing)} here", where=str(results), hint=f"Run '{calling.whole_run()}' first: it writes the tables"
+        )
     return Results(
         **divided(_rows(folder, CELLS), _rows(folder, PAIRS)),
         attributions=_rows(folder, ATTRIBUTIONS),
