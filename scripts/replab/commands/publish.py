@@ -39,7 +39,7 @@ def publish(options: run.Options, settings: Sequence[str], root: Path) -> None:
 
 
 def _refuse_others(given: Iterable[str]) -> None:
-    """Raise ``ConfigErrors`` for keys of ``--config`` that change nothing here: options of this command, settings of the run, unknown ones."""
+    """Raise ``ConfigErrors`` for keys of ``--config`` that change nothing: options of this command, settings of the run, unknown keys."""
     faults = Faults()
     for key in sorted(set(given) - set(PLACES)):
         if key in snakefile.NOT_SETTINGS:
