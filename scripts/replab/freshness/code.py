@@ -53,8 +53,12 @@ def of_step(scripts: Path, step: str) -> tuple[Path, ...]:
 
 
 def closure(scripts: Path, modules: Iterable[str]) -> list[Path]:
-    """The files that ``modules`` consist of and import, wherever in them an import stands; those ``APART`` end the way."""
+    """The files that ``modules`` consist of and import, wherever in them an import stands, and the templates beside them.
+
+    Modules ``APART`` end the way.
+    """
     found: dict[str, Path] = {}
+    templates: set[Path] = set()
     queue = list(modules)
     while queue:
         name = queue.pop()
@@ -64,9 +68,10 @@ def closure(scripts: Path, modules: Iterable[str]) -> list[Path]:
         if path is None:  # not a module but a name in one
             continue
         found[name] = path
+        templates |= set(path.parent.glob("*.j2"))
         queue += [name.rpartition(".")[0]] if "." in name else []
         queue += imports(path.read_text(encoding="utf-8"))
-    return sorted(set(found.values()))
+    return sorted({*found.values(), *templates})
 
 
 def imports(text: str) -> Iterator[str]:

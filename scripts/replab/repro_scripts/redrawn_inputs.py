@@ -10,31 +10,22 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from replab.config import functions
 from replab.model import Generator
+from replab.repro_scripts import draws
 from replab.run.inputs import seed_of, seed_of_generator
 
 MOST_NUMBERS = 2**17
 """Larger arrays are not drawn again: a script should not take minutes."""
-HELPERS = {
-    "draw": ["def draw(seed, *shape):", "    return np.random.Generator(np.random.PCG64(seed)).random(shape)"],
-    "bell": [
-        "def bell(seed, *shape):",
-        "    even = np.clip(draw(seed, *shape).ravel(), 2.0**-54, 1 - 2.0**-53)",
-        "    return np.array([*map(NormalDist().inv_cdf, even)]).reshape(shape)",
-    ],
-    "narrow": [
-        "def narrow(x):  # to bfloat16, in float32",
-        '    bits = np.asarray(x, "float32").view("uint32")',
-        '    return (bits + 0x7FFF + (bits >> 16 & 1) >> 16 << 16).astype("uint32").view("float32")',
-    ],
-}
-NEEDS = {"draw": (), "bell": ("draw",), "narrow": ()}
-IMPORTS = {"bell": "from statistics import NormalDist"}
+DRAWS = Path(draws.__file__)
+ALWAYS = "import numpy as np"
+"""What every script imports."""
 OLDEST_PYTHON = {"bell": (3, 8)}
 
 
@@ -77,13 +68,11 @@ def _grid(expression: str, dtype: str) -> str:
 
 
 def helpers(expressions: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The definitions that expressions need, and their imports."""
-    wanted: list[str] = []
-    for expression in expressions:
-        for name in re.findall(rf"\b({'|'.join(HELPERS)})\(", expression):
-            wanted += [one for one in (*NEEDS[name], name) if one not in wanted]
-    ordered = [name for name in HELPERS if name in wanted]
-    return [line for name in ordered for line in HELPERS[name]], [IMPORTS[name] for name in ordered if name in IMPORTS]
+    """The lines of ``replab.repro_scripts.draws`` that expressions need: functions, and imports."""
+    called = {name for expression in expressions for name in re.findall(r"\b(\w+)\(", expression)} & functions.functions(DRAWS)
+    lines = [line for line in functions.lines_of(DRAWS, sorted(called)).splitlines() if line and line != ALWAYS]
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    return [line for line in lines if line not in imports], imports
 
 
 def too_old(expressions: Iterable[str], python: str) -> bool:
@@ -102,10 +91,7 @@ def gives(expression: str, values: NDArray[Any]) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _evaluated(expression: str) -> NDArray[Any]:
-    lines, imports = helpers([expression])
-    scope: dict[str, Any] = {"np": np}
-    exec("\n".join([*imports, *lines]), scope)  # noqa: S102 (the constants above)
-    return np.asarray(eval(expression, scope))  # noqa: S307 (made of numbers by the functions above)
+    return np.asarray(eval(expression, vars(draws).copy()))  # noqa: S307 (made of numbers by the functions above)
 
 
 __all__ = ["MOST_NUMBERS", "gives", "helpers", "of_cotangent", "of_generator", "too_old"]

@@ -5,14 +5,19 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from replab import resources
+from replab.freshness import code
 from replab.model import Case, Family
-from replab.repro_scripts.script import MOST_LINES, Problem, Unfit, _literal, chosen, write
+from replab.repro_scripts.literals import literal
+from replab.repro_scripts.script import chosen
+from replab.repro_scripts.writing import MOST_LINES, Problem, Unfit, write
 from replab.store.rows import CellRow
 
 IMPL = '''"""Implementations."""
@@ -160,9 +165,9 @@ def test_the_newest_is_shown_and_an_older_one_where_it_is_much_worse() -> None:
 
 def test_parameters_that_are_not_finite_are_written_as_python_reads_them() -> None:
     parameters = {"ord": float("inf"), "other": [float("-inf"), {"deep": float("nan")}], "name": "x", "count": 3, "half": 0.5}
-    text = _literal(parameters)
+    text = literal(parameters)
     assert repr(eval(text)) == repr(parameters)
-    assert _literal({"name": "x", "count": 3, "half": 0.5}) == "{'name': 'x', 'count': 3, 'half': 0.5}"
+    assert literal({"name": "x", "count": 3, "half": 0.5}) == "{'name': 'x', 'count': 3, 'half': 0.5}"
 
 
 def test_an_implementation_that_cannot_be_decoded_has_no_script(family: Family) -> None:
@@ -170,3 +175,39 @@ def test_an_implementation_that_cannot_be_decoded_has_no_script(family: Family) 
     path.write_bytes(path.read_bytes() + b"# \xff\n")
     with pytest.raises(Unfit, match="is not there, or cannot be read"):
         write(problem(family))
+
+
+MODES = {"numpy": ("eager",), "tensorflow": ("eager", "session", "function", "xla"), "torch": ("eager", "script", "traced", "compile")}
+FILES = {"numpy": "impl_numpy.py", "tensorflow": "impl_tf.py", "torch": "impl_torch.py"}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("derivative", [0, 1, 2])
+@pytest.mark.parametrize(("framework", "mode"), [(framework, mode) for framework, modes in MODES.items() for mode in modes])
+def test_every_way_to_call_is_a_whole_program(family: Family, framework: str, mode: str, derivative: int, dtype: str) -> None:
+    (family.folder / FILES[framework]).write_text(IMPL.format(lines="    pass"))
+    about = {
+        "framework": framework,
+        "mode": "script" if mode == "traced" else mode,
+        "notes": mode,
+        "dtype": dtype,
+        "derivative": derivative,
+    }
+    made = problem(family, **about, output="grad_x" if derivative else "out")
+    made = replace(made, cotangents=[[("float32", np.ones(100, np.float32))]] * derivative)
+    if (mode, dtype) == ("session", "bfloat16"):
+        with pytest.raises(Unfit, match="a session takes bfloat16 only"):
+            write(made)
+        return
+    text = write(made)
+    names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    used = {"weights", "WHERE"} if derivative else set()
+    assert {"inputs", "outputs", "result", "halved", "PARAMETERS", *used} <= names
+    assert {"weights", "WHERE"} & names == used
+    assert "\n\n\n\n" not in text and not any(line != line.rstrip() for line in text.splitlines())
+    assert (dtype == "bfloat16") == (">> 16" in text)
+
+
+def test_templates_are_among_the_files_of_the_step_that_fills_them() -> None:
+    names = {path.name for path in code.of_step(resources.SCRIPTS, "judge")}
+    assert {"script.py.j2", *(f"{framework}.py.j2" for framework in MODES)} <= names
