@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from replab.compare.escalation import Escalation
+import numpy as np
+
+from replab.compare.escalation import SHRINK_LIMIT, Escalation
 from replab.compare.metrics import Finding
 from replab.formats import FORMATS
 from replab.model import Verdict
 
-SHRINK_LIMIT = 2.0 ** (-(FORMATS["float64"].precision - FORMATS["float32"].precision) / 2)
-"""A difference either stays (ratio 1) or shrinks with the unit roundoff (ratio 2^-29) when float64 replaces float32; the geometric mean
-of the two is where both are equally near."""
 SINGLE_TO_DOUBLE = FORMATS["float64"].unit_roundoff / FORMATS["float32"].unit_roundoff
 
 
@@ -62,10 +61,13 @@ def _escalated(beyond: str, escalation: Escalation, limit: float) -> tuple[Verdi
         return Verdict.INCONCLUSIVE, (
             f"{beyond}, and the float64 run has no more digits than float32: the implementation computes in float32"
         )
+    if np.isnan(escalation.shrink):
+        return Verdict.ACCURACY, f"{beyond}, but float64 loses the same digits there, by cancellation: no other function is to be seen"
+    lost = f"; at {escalation.lost} elements float64 loses the same digits" if escalation.lost else ""
     if escalation.shrink <= SHRINK_LIMIT:
-        return Verdict.ACCURACY, f"{beyond}, but in float64 the difference shrinks (to {left})"
+        return Verdict.ACCURACY, f"{beyond}, but in float64 the difference shrinks (to {left}){lost}"
     if escalation.z <= limit:
-        return Verdict.ACCURACY, f"{beyond}, but what stays in float64 ({left}) is no more than float32 rounds"
+        return Verdict.ACCURACY, f"{beyond}, but what stays in float64 ({left}) is no more than float32 rounds{lost}"
     return Verdict.SEMANTIC, f"{beyond}, and in float64 the difference stays ({left})"
 
 

@@ -230,7 +230,7 @@ class Judge:
         note_repeats(cells)
         inputs = {one["name"]: self.truths.array(one) for one in self._inputs(case, dtype, derivative)}
         finer = runs_in_float64(escalations)
-        decide(case, cells, by_output, inputs, finer, singles)
+        decide(case, cells, by_output, inputs, finer, singles, elementwise=self._is_elementwise(case))
         if case.factors and truths:
             self.rows.attributions += self.causes.explain(case, dtype, derivative, cells, finer, names)
         for cell in cells:
@@ -246,6 +246,10 @@ class Judge:
                 kept.update({cell.id.environment: cell for cell in cells if is_plain(cell) and cell.id.mode == "eager"})
             if case.elementwise and not case.special and derivative == 0 and dtype in FORMATS:
                 self.rows.curves += curve_rows(case, dtype, cells, next(iter(inputs.values())))
+
+    def _is_elementwise(self, case: Case) -> bool:
+        """Whether a case is elementwise, or has the special values of one that is."""
+        return case.elementwise or (case.special and any(one.elementwise for one in self.family.cases if one.name == case.base))
 
     def _names(self, case: Case, derivative: int, count: int, dtype: str) -> list[str]:
         """Names of the ``count`` outputs of a case, as the probe gives them."""

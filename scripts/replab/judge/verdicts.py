@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replab import contained
-from replab.compare.escalation import escalate
+from replab.compare.escalation import Escalation, escalate
 from replab.compare.metrics import NAN, Distances, Finding, against_truth
 from replab.compare.pairs import Judged
 from replab.compare.verdict import outside, verdict
@@ -54,8 +54,13 @@ def decide(
     inputs: Mapping[str, NDArray[Any]],
     finer: Finer,
     known: MutableMapping[tuple[str, str, str, str], Verdict],
+    *,
+    elementwise: bool,
 ) -> None:
-    """Give every output that was compared its verdict. Verdicts of float32 cells are added to ``known``; other types ask them there."""
+    """Give every output that was compared its verdict. Verdicts of float32 cells are added to ``known``; other types ask them there.
+
+    ``elementwise``: each element depends on the inputs at its own place alone.
+    """
     blank = _is_blank(inputs.values())
     # the cells first that others ask
     for cell in sorted(cells, key=lambda one: (one.id.variant != "default", one.id.mode != EAGER)):
@@ -66,9 +71,10 @@ def decide(
             elif blank and truth.exact is None and np.isnan(truth.ieee).all():
                 cell.verdicts[output] = (Verdict.INCONCLUSIVE, f"{NOTHING_COMPARED}: every input is NaN", NAN)
             elif cell.id.dtype == "float32":
-                cell.verdicts[output] = _verdict(cell, output, truth, escalation_for(cell, output, finer, known), None)
+                seen = _escalation(cell, output, truth, escalation_for(cell, output, finer, known), inputs, elementwise=elementwise)
+                cell.verdicts[output] = _verdict(cell, output, seen, None)
             else:
-                cell.verdicts[output] = _verdict(cell, output, truth, None, float32_verdict_for(cell, output, known))
+                cell.verdicts[output] = _verdict(cell, output, None, float32_verdict_for(cell, output, known))
             if cell.id.dtype == "float32" and not case.drawn:
                 known[cell.id.environment, cell.id.mode, output, cell.id.variant] = cell.verdicts[output][0]
 
@@ -92,15 +98,22 @@ def float32_verdict_for(cell: Judged, output: str, known: Known) -> Verdict | No
     return own or known.get((cell.id.environment, EAGER, output, cell.id.variant))
 
 
-def _verdict(cell: Judged, output: str, truth: Truth, escalation: Judged | None, single: Verdict | None) -> tuple[Verdict, str, float]:
-    """Verdict, reason and shrinking of one output."""
+def _escalation(
+    cell: Judged, output: str, truth: Truth, finer: Judged | None, inputs: Mapping[str, NDArray[Any]], *, elementwise: bool
+) -> Escalation | None:
+    """What a float64 run says of an output that rounding does not explain."""
     finding, distances = cell.findings[output]
-    seen = None
-    if distances is not None and escalation is not None and output in escalation.findings and outside(finding):
-        other = escalation.findings[output][1]
-        if other is not None:
-            seen = escalate(finding, distances, other, escalation.tensors[output].values, truth)
-    found, why = verdict(finding, dtype=cell.id.dtype, escalation=seen, single=single)
+    if distances is None or finer is None or output not in finer.findings or not outside(finding):
+        return None
+    other = finer.findings[output][1]
+    if other is None:
+        return None
+    return escalate(finding, distances, other, finer.tensors[output].values, truth, inputs, elementwise=elementwise)
+
+
+def _verdict(cell: Judged, output: str, seen: Escalation | None, single: Verdict | None) -> tuple[Verdict, str, float]:
+    """Verdict, reason and shrinking of one output."""
+    found, why = verdict(cell.findings[output][0], dtype=cell.id.dtype, escalation=seen, single=single)
     return found, why, NAN if seen is None else seen.shrink
 
 

@@ -25,7 +25,7 @@ FACTS = Facts(status="ok", identity="", platform="x86_64", engine="uv", observed
 def rows(one: Judged, truths: dict[str, Any], *, problem: str = "", case: Case = CASE) -> list[CellRow]:
     """The rows of a cell, after it was judged."""
     compare([one], truths)
-    decide(case, [one], truths, {"x": X}, {}, {})
+    decide(case, [one], truths, {"x": X}, {}, {}, elementwise=True)
     return list(cell_rows(blank_row(case, one, TORCH, FACTS), case, one, truths, {"x": X}, problem))
 
 

@@ -177,7 +177,7 @@ def judge(story: Story) -> tuple[Verdict, str, float]:
     for dtype in ("float32", "float64"):
         cells = [one for one in story.cells if one.id.dtype == dtype]
         compare((*cells, *story.finer), {"out": story.truth})
-        decide(case, cells, {"out": story.truth}, story.inputs, runs_in_float64(story.finer), known)
+        decide(case, cells, {"out": story.truth}, story.inputs, runs_in_float64(story.finer), known, elementwise=True)
     return story.cells[-1].verdicts["out"]
 
 
