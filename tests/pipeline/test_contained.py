@@ -26,10 +26,11 @@ REASONS = {
     "aborts": "it ended its process: SIGABRT",
     "kills_itself": "it ended its process: SIGKILL",
     "segfaults": "it ended its process: SIGSEGV",
-    "recurses": "RecursionError: maximum recursion depth exceeded",
+    "recurses": "RecursionError: maximum recursion depth exceeded, in reference.py:51: `return recurses(x)`: recurses (order 0)",
     "talks": "it printed more than 64 MB",
-    "alters": "a reference changes no attribute",
-    "surrogate": "ValueError: \\ud800 and \\x1b[31m red",
+    "alters": "a reference changes no attribute, in reference.py:124: `math.exp = math.sin`",
+    "surrogate": "ValueError: \\ud800 and \\x1b[31m red, "
+    'in reference.py:134: `raise ValueError("\\ud800 and \\x1b[31m red")`: surrogate (order 0)',
 }
 """What is said where the reference of a case goes wrong; of others, whose words depend on more than this, only that something is said."""
 OTHERS = ("exits", "returns_text", "returns_nothing", "huge", "hungry", "hungry_in_secret")

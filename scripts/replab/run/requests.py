@@ -64,6 +64,7 @@ def write_inputs(
 def _entry(family: Family, case: Case, dtype: str, points: int, data: Path) -> dict[str, Any]:
     """What the index says of one case and dtype."""
     from replab import contained  # noqa: PLC0415
+    from replab.truth.cache import refusal  # noqa: PLC0415
 
     entry = {"value": _inputs(case, dtype, points, data, derivative=False)[0]}
     if case.derivatives:
@@ -74,7 +75,7 @@ def _entry(family: Family, case: Case, dtype: str, points: int, data: Path) -> d
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 (it may ask for any shape)
-                said = error.problem if isinstance(error, LabError) else contained.described(error)
+                said = refusal(error, family.folder) if isinstance(error, LabError) else contained.described(error)
                 sys.stderr.write(f"{case.family}.{case.name} {dtype}: {texts.plain(said)}\n")
                 entry["derivative"]["problem"] = f"the reference has no answer, so that nothing says what to differentiate: {said}"
     return entry

@@ -82,6 +82,12 @@ def _answering(cell: Cell, changed: Mapping[str, Any]) -> Iterator[None]:
             raise TruthError(contained.described(error), where=name_of(cell, changed)) from error
 
 
+def refusal(error: LabError, folder: Path) -> str:
+    """Why a reference in ``folder`` has no answer, with its file and line where they are known: the same words on every machine."""
+    beginning = f"{folder}/"
+    return f"{error.problem}, in {error.where.removeprefix(beginning)}" if error.where.startswith(beginning) else error.problem
+
+
 def shaping(family: Family, case: Case, dtype: str, arrays: Mapping[str, Any]) -> list[Any]:
     """The values of a case on inputs that are not on disk yet: they say what its cotangents look like. Raises ``TruthError``."""
     problem = _Tried(
@@ -174,7 +180,7 @@ class Truths:
         try:
             return {"key": self.ensure(family, cell, index)}
         except TruthError as error:
-            return {"problem": texts.plain(error.problem)}
+            return {"problem": texts.plain(refusal(error, family.folder))}
 
     def ensure(self, family: Family, cell: Cell, index: Mapping[str, Any]) -> str:
         """Have the truth of ``cell`` on disk; returns its key. Who reads it checks its hashes, and makes a damaged one again.

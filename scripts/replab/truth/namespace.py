@@ -85,6 +85,16 @@ NUMBERS = {"inf": np.inf, "nan": np.nan, "newaxis": None}
 TYPES = frozenset(("bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"))
 
 
+class _TypeName(str):
+    """A type of NumPy as a reference says it where arrays are made: ``dtype=np.int64``. It casts nothing."""
+
+    __slots__ = ()
+
+    def __call__(self, *_values: Any) -> Any:
+        meant = f", or np.round_to(x, '{self}') where that rounding is meant" if self.startswith("float") else ""
+        raise TypeError(f"np.{self}(…) would cast, which loses an error bound: write the number itself{meant}")
+
+
 def _as_exact(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments lifted where all are plain numbers or arrays of them; else as they are (integers alone make integers)."""
     arrays = [np.asarray(arg) for arg in args if isinstance(arg, int | float | np.number | np.ndarray)]
@@ -288,7 +298,7 @@ class LabNumpy:
         if name in NUMBERS:
             return NUMBERS[name]
         if name in TYPES:
-            return name  # of arrays that are made; nothing is cast
+            return _TypeName(name)
         if name not in STRICT or not hasattr(anp, name):
             raise AttributeError(f"references cannot use np.{name}: it has no rule in certified arithmetic")
         if name not in self._functions:

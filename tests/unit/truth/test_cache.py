@@ -105,7 +105,10 @@ REFUSED = {
 @pytest.mark.parametrize(("body", "said"), REFUSED.values(), ids=REFUSED)
 def test_a_reference_that_has_no_answer_says_why(tmp_path: Path, body: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     world = World(tmp_path, f"def f(x):\n{body}\n", {"x": X})
-    assert said in world.truths.told(world.family, standing(world), world.index)["problem"]
+    problem = world.truths.told(world.family, standing(world), world.index)["problem"]
+    assert said in problem
+    line = "4: `def f(x):`" if "an output is a number" in said else f"5: `{body.strip()}`"
+    assert problem.endswith(f", in reference.py:{line}: f (order 0)")
     with pytest.raises(TruthError):
         world.truths.get(world.family, standing(world), world.index)
     assert not file_of(world).exists()

@@ -63,6 +63,8 @@ REFUSED = {
     'def f(x): return np.asarray(np.exp(x), "float64")': CONVERSION,
     "def f(x): return np.array([float(v) for v in x])": CONVERSION,
     "def f(x): return x * np.float64(np.exp(x[0]))": CONVERSION,
+    "def f(x): return x * np.float32(0.1)": "write the number itself, or np.round_to(x, 'float32') where that rounding is meant",
+    "def f(x): return x * np.int64(2)": "np.int64(…) would cast, which loses an error bound: write the number itself",
     "def f(x): return x * type(0.5)(np.exp(x[0]))": CONVERSION,
     "def f(x): return x * round(np.exp(x[0]), 3)": CONVERSION,
     "def f(x): return x * float(f'{np.exp(x[0])}')": CONVERSION,
