@@ -48,22 +48,23 @@ def escalate(
     ``inputs`` are what both were given; ``elementwise``: each element depends on those at its own place alone.
     """
     beyond = low.z > finding.z_limit
-    lost = beyond & _unknowable(low, high, truth, inputs) if elementwise else np.zeros_like(beyond)
+    blind = _is_blind(low, high, truth, inputs) if elementwise else np.zeros_like(beyond)
+    before, after = np.abs(low.difference), np.abs(high.difference)
+    lost = beyond & blind & (after > SHRINK_LIMIT * before)
     told = beyond & ~lost
-    before, after = np.abs(low.difference[told]), np.abs(high.difference[told])
-    total = float(before.sum())
+    total = float(before[told].sum())
     with np.errstate(all="ignore"):
-        z = np.where(after == 0, 0.0, after * (low.z[told] / before))
+        z = np.where((after == 0) | blind, 0.0, after * (low.z / before))[told]
     return Escalation(
-        shrink=float(after.sum()) / total if total else NAN if lost.any() else 0.0,
+        shrink=float(after[told].sum()) / total if total else NAN if lost.any() else 0.0,
         z=float(z.max(initial=0.0)),
         single=_has_float32_digits(values.reshape(-1)[high.measured], truth, high.measured, inputs),
         lost=int(lost.sum()),
     )
 
 
-def _unknowable(low: Distances, high: Distances, truth: Truth, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
-    """Where a difference stays, and is no more than rounding makes in float64 at the size of the numbers that the code works with.
+def _is_blind(low: Distances, high: Distances, truth: Truth, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Where float64 is off by no more than rounding makes of it at the size of the numbers that the code works with.
 
     A formula that cancels (exp(x) − 1, 1 + erf) is off by some u·S, S the size of the numbers that it takes from each other. Where the
     truth is smaller than that in float64 too, both precisions lose all digits and are off by the truth itself, which says nothing of the
@@ -75,8 +76,7 @@ def _unknowable(low: Distances, high: Distances, truth: Truth, inputs: Mapping[s
         if values.dtype.kind == "f" and values.size in (1, size.size):
             size = np.maximum(size, np.where(np.isfinite(values), np.abs(values), 1.0).reshape(-1))
     before, after = np.abs(low.difference) / size, np.abs(high.difference) / size
-    stays = high.measured & (after > SHRINK_LIMIT * before)
-    return np.asarray(stays & (after <= SHRINK_LIMIT * float(before.max(initial=0.0))))
+    return np.asarray(high.measured & (after <= SHRINK_LIMIT * float(before.max(initial=0.0))))
 
 
 def _has_float32_digits(result: NDArray[Any], truth: Truth, measured: NDArray[np.bool_], inputs: Mapping[str, NDArray[Any]]) -> bool:
