@@ -1,8 +1,7 @@
 rule inputs:
     """Make the bytes that every sandbox of a family gets."""
     input:
-        toml=lambda wildcards: lab_workflow.relative(LAB, FAMILIES[wildcards.family].folder / "experiment.toml"),
-        reference=lambda wildcards: lab_workflow.relative(LAB, FAMILIES[wildcards.family].folder / "reference.py"),
+        family=lambda wildcards: lab_workflow.sources(LAB, FAMILIES[wildcards.family]),
         code=lab_workflow.code_of(LAB, "inputs"),
     output:
         f"{RESULTS}/inputs/{{family}}.json",

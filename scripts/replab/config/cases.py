@@ -74,7 +74,7 @@ class CaseReader:
         if len(faults.found) > before:
             return []
         case = self._case(name, given, shared, where)
-        _check(case, given, where, faults)
+        _check(case, given, where, faults, self.folder)
         return _with_those_made(case) if len(faults.found) == before else []
 
     def _case(self, name: str, given: Mapping[str, Any], shared: Mapping[str, Factor], where: str) -> Case:
@@ -105,7 +105,7 @@ class CaseReader:
             if not argument.isidentifier():
                 self.faults.add(f"{shown(argument)} is no name for an input", where=where, hint="Use letters, digits and '_'")
             elif isinstance(generator, dict):
-                inputs |= load_generators({argument: generator}, where, self.faults)
+                inputs |= load_generators({argument: generator}, where, self.faults, self.folder)
             elif not isinstance(generator, str) or generator not in self.generators:
                 hint = nearest(generator, self.generators)
                 self.faults.add(f"input {argument!r} names no generator {shown(generator)}", where=where, hint=hint)
@@ -114,9 +114,9 @@ class CaseReader:
         return inputs
 
 
-def _check(case: Case, given: Mapping[str, Any], where: str, faults: Faults) -> None:
+def _check(case: Case, given: Mapping[str, Any], where: str, faults: Faults, folder: Path) -> None:
     """What fields of the right types may not say, alone or together; ``given`` is the table."""
-    _check_inputs(case, given.get("inputs", {}), where, faults)
+    _check_inputs(case, given.get("inputs", {}), where, faults, folder)
     _check_names(case, given, where, faults)
     if not 0 <= case.derivatives <= DERIVATIVES:
         faults.add(f"derivatives must be 0 to {DERIVATIVES}, not {shown(case.derivatives)}", where=where)
@@ -158,7 +158,7 @@ def _check_names(case: Case, given: Mapping[str, Any], where: str, faults: Fault
             faults.add(f"cannot measure {measurement!r}", where=where, hint=nearest(measurement, MEASUREMENTS))
 
 
-def _check_inputs(case: Case, given: Mapping[str, Any], where: str, faults: Faults) -> None:
+def _check_inputs(case: Case, given: Mapping[str, Any], where: str, faults: Faults, folder: Path) -> None:
     """Too few inputs or too many, too large ones together, or one that would be empty in one of the case's dtypes."""
     if not given:
         faults.add("needs inputs", where=where)
@@ -169,9 +169,9 @@ def _check_inputs(case: Case, given: Mapping[str, Any], where: str, faults: Faul
     total = 0
     dtypes = [dtype for dtype in case.dtypes if dtype in (*DTYPES, *INTEGER_DTYPES)]
     for name, generator in case.inputs.items():
-        if any(True for _ in kinds.faults(generator.kind, generator.options)):
+        if any(True for _ in kinds.faults(generator.kind, generator.options, folder)):
             continue  # told where it is declared
-        total += kinds.size(generator.kind, generator.options)
+        total += kinds.size(generator.kind, generator.options, folder)
         if generator.kind == "float_range" and (fault := kinds.empty_window(generator.options, dtypes, derivatives=case.derivatives > 0)):
             faults.add(fault, where=f"{where}: {name}")
     if total > kinds.ELEMENTS:
@@ -200,8 +200,8 @@ def _with_those_made(declared: Case) -> list[Case]:
     return made
 
 
-def load_generators(data: Mapping[str, Any], place: str, faults: Faults) -> dict[str, Generator]:
-    """Generators by name: the table ``[generators]`` of a family, or one that an input declares for itself."""
+def load_generators(data: Mapping[str, Any], place: str, faults: Faults, folder: Path) -> dict[str, Generator]:
+    """Generators by name: the table ``[generators]`` of a family (in ``folder``), or one that an input declares for itself."""
     generators = {}
     for name, options in data.items():
         where = f"{place}: generators.{name}"
@@ -211,7 +211,7 @@ def load_generators(data: Mapping[str, Any], place: str, faults: Faults) -> dict
             faults.add(f"there is no kind {shown(options['kind'])}", where=where, hint=nearest(options["kind"], KINDS))
         else:
             rest = {key: value for key, value in options.items() if key != "kind"}
-            for option, problem in kinds.faults(options["kind"], rest):
+            for option, problem in kinds.faults(options["kind"], rest, folder):
                 faults.add(problem, where=f"{where}.{option}" if option else where)
             generators[name] = Generator(name=name, kind=options["kind"], options=rest)
     return generators

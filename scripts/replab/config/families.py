@@ -118,7 +118,7 @@ def load_family(path: Path, root: Path, faults: Faults, *, checked: bool = False
         if not isinstance(data.get(key, {}), dict):
             faults.add("must be a table", where=f"{place}: {key}")
             return None
-    generators = load_generators(data.get("generators", {}), place, faults)
+    generators = load_generators(data.get("generators", {}), place, faults, path.parent)
     modes = {mode for group in MODES.values() for mode in group}
     for mode in sorted(set(data.get("leave_out", {})) - modes):
         faults.add(f"there is no mode {shown(mode)}", where=f"{place}: leave_out", hint=nearest(mode, modes))

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from replab.config import array_files
 from replab.visible import shown
 
 ELEMENTS = 2**27
@@ -41,6 +43,12 @@ class Option:
     test: Callable[[Any], bool]
     expected: str
     required: bool = False
+    means: str = ""
+    """What it is for, as the documentation says it."""
+
+    def meaning(self, words: str) -> Option:
+        """The same option with what it is for."""
+        return replace(self, means=words)
 
 
 def is_number(value: object) -> bool:
@@ -91,13 +99,17 @@ def _condition(value: object) -> bool:
     return is_finite(value) and isinstance(value, int | float) and value >= 1
 
 
-SHAPE = Option(_is_shape, f"a list of at most {RANK} whole numbers", required=True)
+SHAPE = Option(_is_shape, f"a list of at most {RANK} whole numbers", required=True).meaning("its shape")
 TABLE = Option(_is_matrix, "a list of two whole numbers", required=True)
 FINITE = Option(is_finite, "a finite number")
 EDGE = Option(is_number, "a number, and not nan")
-ROWS_OF_MATRIX = Option(lambda value: is_whole(value, 1, MATRIX), f"a whole number from 1 to {MATRIX}", required=True)
-CONDITION = Option(_condition, "a finite number from 1 on", required=True)
-SEED = Option(_is_seed, "a text or a whole number of 64 bits")
+ROWS_OF_MATRIX = Option(lambda value: is_whole(value, 1, MATRIX), f"a whole number from 1 to {MATRIX}", required=True).meaning(
+    "rows and columns"
+)
+CONDITION = Option(_condition, "a finite number from 1 on", required=True).meaning("the largest singular value over the smallest")
+SEED = Option(_is_seed, "a text or a whole number of 64 bits").meaning(
+    "what the stream of numbers begins with; the name and kind of the generator, if not given"
+)
 INTEGER = Option(lambda value: is_whole(value, -EXACT, EXACT), "a whole number of at most 53 bits", required=True)
 
 
@@ -111,41 +123,64 @@ def _row(lowest: int) -> Option:
 
 KINDS: Mapping[str, Mapping[str, Option]] = {
     "float_range": {
-        "lo": EDGE,
-        "hi": EDGE,
-        "positive": Option(lambda value: isinstance(value, bool), "true or false"),
-        "zeros": Option(lambda value: isinstance(value, list) and all(map(is_finite, value)), "a list of finite numbers"),
+        "lo": EDGE.meaning("no number is below"),
+        "hi": EDGE.meaning("no number is above"),
+        "positive": Option(lambda value: isinstance(value, bool), "true or false").meaning("only numbers above 0"),
+        "zeros": Option(lambda value: isinstance(value, list) and all(map(is_finite, value)), "a list of finite numbers").meaning(
+            "places that the function has something at (a root, a kink): a tenth of the numbers lie around them"
+        ),
     },
-    "normal": {"shape": SHAPE, "scale": FINITE, "loc": FINITE},
-    "uniform": {"shape": SHAPE, "lo": FINITE, "hi": FINITE},
-    "integers": {"shape": SHAPE, "lo": INTEGER, "hi": INTEGER, "dtype": _one_of("int64", "int32")},
+    "normal": {"shape": SHAPE, "scale": FINITE.meaning("standard deviation"), "loc": FINITE.meaning("mean")},
+    "uniform": {"shape": SHAPE, "lo": FINITE.meaning("the smallest"), "hi": FINITE.meaning("all are below")},
+    "integers": {
+        "shape": SHAPE,
+        "lo": INTEGER.meaning("the smallest"),
+        "hi": INTEGER.meaning("all are below"),
+        "dtype": _one_of("int64", "int32").meaning("its type, whatever the cell's"),
+    },
     "values": {
         "values": Option(
             lambda value: isinstance(value, list) and all(as_number(one) is not None for one in value),
             "a list of numbers of at most 64 bits, or of texts that are numbers",
             required=True,
-        ),
-        "shape": Option(_is_shape, SHAPE.expected),
-        "dtype": _one_of(*FORMATS),
+        ).meaning("the numbers, row after row"),
+        "shape": Option(_is_shape, SHAPE.expected).meaning("its shape, where it is no row"),
+        "dtype": _one_of(*FORMATS).meaning("its type; with float64 it lies on the grid of the cell's dtype"),
     },
-    "ties": {"shape": SHAPE, "levels": Option(lambda value: is_whole(value, 1, EXACT), "a whole number from 1 on")},
-    "one_hot": {"shape": TABLE},
+    "ties": {
+        "shape": SHAPE,
+        "levels": Option(lambda value: is_whole(value, 1, EXACT), "a whole number from 1 on").meaning("how many values there are"),
+    },
+    "one_hot": {"shape": TABLE.meaning("rows and classes")},
     "spd": {"n": ROWS_OF_MATRIX, "condition": CONDITION},
-    "conditioned": {"shape": TABLE, "condition": CONDITION},
+    "conditioned": {"shape": TABLE.meaning("rows and columns"), "condition": CONDITION},
     "orthogonal": {"n": ROWS_OF_MATRIX},
-    "permutation": {"n": Option(lambda value: is_whole(value, 1, ELEMENTS), f"a whole number from 1 to {ELEMENTS}", required=True)},
+    "permutation": {
+        "n": Option(lambda value: is_whole(value, 1, ELEMENTS), f"a whole number from 1 to {ELEMENTS}", required=True).meaning("its length")
+    },
     "dataset": {
-        "name": Option(lambda value: isinstance(value, str) and value in ROWS, " or ".join(sorted(ROWS)), required=True),
-        "part": Option(lambda value: isinstance(value, str), "a text", required=True),
-        "rows": _row(1),
-        "start": _row(0),
+        "name": Option(lambda value: isinstance(value, str) and value in ROWS, " or ".join(sorted(ROWS)), required=True).meaning("the set"),
+        "part": Option(lambda value: isinstance(value, str), "a text", required=True).meaning("which of its arrays"),
+        "rows": _row(1).meaning("how many rows; all that follow, if not given"),
+        "start": _row(0).meaning("the first row"),
+    },
+    "file": {
+        "path": Option(lambda value: isinstance(value, str) and value != "", "a path below the family's folder", required=True).meaning(
+            "a file `.npy`, `.npz` or `.safetensors`"
+        ),
+        "name": Option(lambda value: isinstance(value, str) and value != "", "a text").meaning("which of the arrays that a file may hold"),
+        "shape": Option(_is_shape, SHAPE.expected).meaning("what the array must have"),
+        "dtype": _one_of(*FORMATS).meaning("what its numbers become; as the file has them, if not given"),
     },
 }
 """Kinds of generators, and what each may be told."""
 
 
-def faults(kind: str, options: Options) -> Iterator[tuple[str, str]]:
-    """What is wrong with the options of a generator: the option (or nothing, for several together) and the problem."""
+def faults(kind: str, options: Options, folder: Path | None = None) -> Iterator[tuple[str, str]]:
+    """What is wrong with the options of a generator: the option (or nothing, for several together) and the problem.
+
+    ``folder``: where the files lie that options name; without it they stay closed.
+    """
     known = {**KINDS[kind], "seed": SEED}
     before = False
     for name, value in options.items():
@@ -159,13 +194,18 @@ def faults(kind: str, options: Options) -> Iterator[tuple[str, str]]:
         if option.required and name not in options:
             yield "", f"the kind {kind!r} needs the option {name!r}"
             before = True
-    if not before:
-        yield from _together(kind, options)
+    if before:
+        return
+    yield from _together(kind, options)
+    if kind == "file" and folder is not None:
+        yield from array_files.faults(folder, options)
 
 
-def size(kind: str, options: Options) -> int:
+def size(kind: str, options: Options, folder: Path | None = None) -> int:
     """Elements of an input with these (sound) options; 0 for ``float_range``, whose size is a setting."""
     match kind:
+        case "file":
+            return array_files.described(folder, options["path"], options.get("name", "")).size if folder is not None else 0
         case "values":
             return len(options["values"])
         case "spd" | "orthogonal":
@@ -182,7 +222,7 @@ def size(kind: str, options: Options) -> int:
 
 def _together(kind: str, options: Options) -> Iterator[tuple[str, str]]:
     """What sound options are not together."""
-    if kind != "float_range":
+    if kind not in ("float_range", "file"):
         number = size(kind, options)
         if number == 0 or (kind == "values" and not options["values"]):
             yield "shape" if "shape" in options else "", "has no element, and nothing can be computed of it"
@@ -209,6 +249,8 @@ def _together(kind: str, options: Options) -> Iterator[tuple[str, str]]:
             yield "shape", f"must have at most {MATRIX} rows and columns"
         case "dataset":
             yield from _dataset(options)
+        case "file" if options["path"].endswith(".npy") and "name" in options:
+            yield "name", "is for files with several arrays, and an .npy file has one, without a name"
         case _:
             pass
 

@@ -7,21 +7,21 @@ import inspect
 import itertools
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import MISSING, fields
 
-from replab.config import candidates, cases, families, generators, variants
+from replab.config import candidates, cases, families, variants
 from replab.config.records import TYPES, Fields, fields_of
 from replab.model import Case, Family, Variant
-from replab.run.inputs import GENERATORS
+from replab.run.markdown import table
 
 HEAD = """\
 # What experiments may say
 
-Every field of `experiments/*/experiment.toml` and of `config/variants.toml`, and every kind of generator. `python -m
-replab.run.experiments_page` prints this page from the declarations in `scripts/replab/model.py`, `scripts/replab/config/` and
-`scripts/replab/run/inputs.py`; a test compares the two, and `make accept` writes it anew.
-[architecture.md](architecture.md#experiments) shows a family, [causes.md](causes.md) explains factors,
+Every field of `experiments/*/experiment.toml` and of `config/variants.toml`. `python -m replab.run.experiments_page` prints this page from
+the declarations in `scripts/replab/model.py` and `scripts/replab/config/`; a test compares the two, and `make accept` writes it anew.
+[architecture.md](architecture.md#experiments) shows a family, [inputs.md](inputs.md) the kinds of inputs and their options,
+[causes.md](causes.md) explains factors,
 and [controls.md](controls.md) cases whose outcome is known.
 
 A *list* is one of texts, without repetitions. Unknown fields are refused, all faults at once and each with its place.
@@ -43,7 +43,7 @@ TURNED = {
     "subject": "A table of `[subjects]` whose fields this case has where it does not say otherwise",
     "plant": "By factor of the subject: the wrong value that the implementations of this case have. It stands for a `control`",
     "candidates": "Tables of candidates (below): their choices become factors where the reference takes them with a default",
-    "generators": "Generators of inputs by name, each a table with its `kind` and the options below",
+    "generators": "Generators of inputs by name, each a table with its `kind` and [its options](inputs.md)",
     "subjects": "What several cases share: fields of a case, among them `factors`, by name",
     "defaults": "Fields of a case, for every case that does not say otherwise",
 }
@@ -62,7 +62,6 @@ def page() -> str:
     sections = [
         ("A family", "The keys of `experiment.toml`.", _fields(Family, family)),
         ("A case", "A table of `[cases]`; `NAME.special` and `NAME.aligned-…` are made from it.", _fields(Case, cases.FIELDS)),
-        ("Generators", "How the bytes of an input are made. Every kind also has `seed`: equal seeds draw equal numbers.", _generators()),
         ("Candidates", CANDIDATES, _candidates()),
         ("A variant", "A table of `config/variants.toml`; `default` is always there.", _fields(Variant, variants.FIELDS)),
     ]
@@ -81,7 +80,7 @@ def _fields(record: type, known: Fields) -> Iterator[str]:
         )
         for name, kinds in known.items()
     ]
-    return _table(("field", "type", "default", "meaning"), rows)
+    return table(("field", "type", "default", "meaning"), rows)
 
 
 def _default(value: object, factory: object) -> str:
@@ -106,34 +105,14 @@ def _meanings(record: type) -> dict[str, str]:
     return found
 
 
-def _generators() -> Iterator[str]:
-    rows = []
-    for kind, options in generators.KINDS.items():
-        given = inspect.signature(GENERATORS[kind]).parameters
-        about = (inspect.getdoc(GENERATORS[kind]) or "").partition("\n")[0].replace("``", "`").removesuffix(".")
-        rows.append((f"`{kind}`", "", "", about))
-        for name, option in options.items():
-            default = given[name].default
-            said = "must be given" if option.required else "" if default is None else f"`{_written(default)}`".replace("Infinity", "inf")
-            rows.append((f"&nbsp;&nbsp;`{name}`", option.expected, said, ""))
-    return _table(("kind and options", "value", "default", "meaning"), rows)
-
-
 def _candidates() -> Iterator[str]:
     rows = []
-    for table, choices in candidates.tables().items():
-        rows.append((f"**{table}**", "", "", ""))
+    for title, choices in candidates.tables().items():
+        rows.append((f"**{title}**", "", "", ""))
         for name, candidate in choices.items():
             values = ", ".join(f"`{json.dumps(value)}`" for value in candidate.values)
             rows.append((f"`{name}`", values, "yes" if candidate.fit else "", candidate.title))
-    return _table(("choice", "values that are tried", "fitted", "what is chosen"), rows)
-
-
-def _table(head: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    names = list(head)
-    yield f"| {' | '.join(names)} |"
-    yield "|" + "---|" * len(names)
-    yield from (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+    return table(("choice", "values that are tried", "fitted", "what is chosen"), rows)
 
 
 if __name__ == "__main__":

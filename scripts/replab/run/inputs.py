@@ -24,6 +24,7 @@ from replab.config.generators import WINDOW as DERIVATIVE_WINDOW, as_number
 from replab.errors import ConfigError
 from replab.formats import FORMATS, bits_to_float32, round_to
 from replab.model import Case, Generator
+from replab.run import array_files
 from replab.store.store import write_atomically
 
 DERIVATIVE_POINTS = 2048
@@ -66,17 +67,22 @@ def seed_of_generator(generator: Generator) -> int:
     return seed_of(str(generator.options.get("seed", f"{generator.name}:{generator.kind}")))
 
 
-def generate(generator: Generator, dtype: str, *, points: int, derivative: bool) -> Array:
+def generate(generator: Generator, dtype: str, *, points: int, derivative: bool, folder: Path | None = None) -> Array:
     """The values of one input on the grid of ``dtype`` (bfloat16 as float32); integer kinds keep their own dtype.
 
+    ``folder``: that of the family, where files of arrays lie.
     Raises ``ConfigError`` when the options do not fit the kind.
     """
     kind = GENERATORS[generator.kind]
-    for option, problem in generators.faults(generator.kind, generator.options):
+    for option, problem in generators.faults(generator.kind, generator.options, folder):
         raise ConfigError(problem, where=f"generators.{generator.name}" + (f".{option}" if option else ""))
     rng = np.random.Generator(np.random.PCG64(seed_of_generator(generator)))
     options = {key: value for key, value in generator.options.items() if key != "seed"}
-    extra = {"points": DERIVATIVE_POINTS if derivative else points, "derivative": derivative} if generator.kind == "float_range" else {}
+    extra: dict[str, object] = {}
+    if generator.kind == "float_range":
+        extra = {"points": DERIVATIVE_POINTS if derivative else points, "derivative": derivative}
+    elif generator.kind == "file":
+        extra = {"folder": folder}
     values = kind(rng, dtype, **options, **extra)
     if values.dtype.kind in "iub" or dtype not in FORMATS:
         return values
@@ -239,6 +245,39 @@ def dataset(rng: Draw, dtype: str, *, name: str, part: str, rows: int | None = N
     return whole[start : None if rows is None else start + rows].copy()
 
 
+def file(
+    rng: Draw,
+    _dtype: str,
+    /,
+    *,
+    folder: Path | None,
+    path: str,
+    name: str | None = None,
+    shape: list[int] | None = None,
+    dtype: str | None = None,
+) -> Array:
+    """An array that a family brings along: trained weights, a batch of real data.
+
+    ``path`` is a file in the folder of the family: ``.npy``, or ``.npz`` and ``.safetensors`` with the ``name`` of one of their arrays.
+    Floats are rounded to the grid of the cell's dtype as all inputs are (a float64 file gives float32 cells the nearest numbers); integers
+    are int64, or int32 if the file has these; with ``dtype`` they become what it says, if that has every number of the file. ``shape`` is
+    what the array must have: where weights are exchanged, a wrong one is noticed at the start.
+    """
+    if folder is None:
+        raise ConfigError("lies in the folder of a family, and there is none here", where=path)
+    values = array_files.read(folder, path, name or "")
+    if dtype is None:
+        dtype = {"f": "float64", "b": "bool"}.get(values.dtype.kind, "int32" if values.dtype == np.int32 else "int64")
+    with np.errstate(invalid="ignore"):
+        kept = values.astype(dtype)
+        same = np.array_equal(kept.astype(values.dtype), values, equal_nan=True)
+    if not same:
+        raise ConfigError(f"holds numbers that {dtype} does not have", where=path)
+    if values.dtype.kind == "f" and bool(np.isnan(values).all()):
+        raise ConfigError("holds nothing but nan: whatever is computed of it is nan, and tells nothing", where=path)
+    return kept
+
+
 @functools.cache
 def _bundled(name: str) -> Mapping[str, Array]:
     """All parts of a data set, whole."""
@@ -281,6 +320,7 @@ GENERATORS: Mapping[str, Callable[..., Array]] = {
     "orthogonal": orthogonal,
     "permutation": permutation,
     "dataset": dataset,
+    "file": file,
 }
 
 
@@ -291,10 +331,10 @@ def specials(dtype: str) -> NDArray[np.float64]:
     return np.array([*SPECIALS, *(sign * edge for edge in edges for sign in (1, -1))])
 
 
-def case_inputs(case: Case, dtype: str, *, points: int, derivative: bool) -> dict[str, Array]:
-    """All inputs of a case by name, on the grid of ``dtype``."""
+def case_inputs(case: Case, dtype: str, *, points: int, derivative: bool, folder: Path | None = None) -> dict[str, Array]:
+    """All inputs of a case by name, on the grid of ``dtype``; ``folder`` is that of its family, where files of arrays lie."""
     if not case.special:
-        return {name: generate(gen, dtype, points=points, derivative=derivative) for name, gen in case.inputs.items()}
+        return {name: generate(gen, dtype, points=points, derivative=derivative, folder=folder) for name, gen in case.inputs.items()}
     line = round_to(specials(dtype), dtype)
     if len(case.inputs) > 2:  # a product of three lists is too long: a shorter list
         line = line[[0, 1, 2, 3, 17, 18, 19, 20]]

@@ -66,9 +66,9 @@ def _entry(family: Family, case: Case, dtype: str, points: int, data: Path) -> d
     from replab import contained  # noqa: PLC0415
     from replab.truth.cache import refusal  # noqa: PLC0415
 
-    entry = {"value": _inputs(case, dtype, points, data, derivative=False)[0]}
+    entry = {"value": _inputs(family, case, dtype, points, data, derivative=False)[0]}
     if case.derivatives:
-        entry["derivative"], arrays = _inputs(case, dtype, points, data, derivative=True)
+        entry["derivative"], arrays = _inputs(family, case, dtype, points, data, derivative=True)
         if "problem" not in entry["derivative"]:
             try:
                 entry["derivative"]["cotangents"] = _cotangents(family, case, dtype, arrays, entry["derivative"]["inputs"], data)
@@ -81,13 +81,13 @@ def _entry(family: Family, case: Case, dtype: str, points: int, data: Path) -> d
     return entry
 
 
-def _inputs(case: Case, dtype: str, points: int, data: Path, *, derivative: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+def _inputs(family: Family, case: Case, dtype: str, points: int, data: Path, *, derivative: bool) -> tuple[dict[str, Any], dict[str, Any]]:
     """The description of inputs, and the arrays; a generator that cannot make them costs its case."""
     from replab import contained  # noqa: PLC0415
     from replab.run import inputs  # noqa: PLC0415
 
     try:
-        arrays = inputs.case_inputs(case, dtype, points=points, derivative=derivative)
+        arrays = inputs.case_inputs(case, dtype, points=points, derivative=derivative, folder=family.folder)
         return {"inputs": [_describe(case, name, array, dtype, data) for name, array in arrays.items()], "cotangents": []}, arrays
     except StoreError:
         raise

@@ -306,6 +306,17 @@ def indices(lab: Lab, batch: Batch) -> list[str]:
     return [relative(lab, lab.results.inputs(family.name)) for family in planning.members(lab, batch)]
 
 
+def sources(lab: Lab, family: Family) -> list[str]:
+    """What the inputs of a family are made from: its table, its reference, and the files of arrays that it brings along."""
+    return [relative(lab, path) for path in (family.folder / "experiment.toml", family.folder / "reference.py", *array_files(family))]
+
+
+def array_files(family: Family) -> list[Path]:
+    """The files that inputs of a family are read from."""
+    given = [generator for case in family.cases for generator in case.inputs.values() if generator.kind == "file"]
+    return [family.folder / path for path in sorted({str(generator.options["path"]) for generator in given})]
+
+
 def batches_of(lab: Lab, family: Family) -> list[str]:
     """The manifests in which cells of a family stand."""
     return [relative(lab, jobs.manifest(lab, batch)) for batch in planning.batches_with(lab, family)]

@@ -36,7 +36,7 @@ def test_the_kinds_of_the_configuration_are_the_generators():
 
 
 def test_the_options_of_the_configuration_are_the_arguments_of_the_generators():
-    given = {"points", "derivative"}
+    given = {"points", "derivative", "folder"}
     for kind, function in inputs.GENERATORS.items():
         arguments = {
             name: one for name, one in inspect.signature(function).parameters.items() if one.kind is one.KEYWORD_ONLY and name not in given
