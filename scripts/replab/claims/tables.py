@@ -22,40 +22,6 @@ FAILED = (Status.ERROR, Status.CRASHED, Status.TIMEOUT, Status.OOM)
 OTHER = {"tensorflow": ("torch",), "torch": ("tensorflow",), "numpy": ("torch", "tensorflow")}
 """What a framework's results are held against: the newest version of these."""
 PLACE = ["family", "case", "output", "dtype", "derivative"]
-NEEDED = (
-    "id",
-    "family",
-    "case",
-    "output",
-    "environment",
-    "framework",
-    "environment_order",
-    "mode",
-    "dtype",
-    "derivative",
-    "variant",
-    "status",
-    "reason",
-    "verdict",
-    "why",
-    "z_max",
-    "z_limit",
-    "ulp_max",
-    "ulp_mean",
-    "abs_max",
-    "rel_max",
-    "bits",
-    "flushed",
-    "worst_result",
-    "role",
-    "special",
-    "claims",
-    "base",
-    "aligned",
-    "repeatable",
-    "cause",
-)
-"""The columns of cells that rules look at."""
 DRAWN = ("chance explains it", "another distribution")
 """How the reasons begin of verdicts on random draws, whose bits say nothing."""
 
@@ -71,7 +37,7 @@ class Tables:
         measurements: pd.DataFrame | None = None,
         defaults: pd.DataFrame | None = None,
     ) -> None:
-        self.cells = _complete(cells, CELLS)[list(NEEDED)]
+        self.cells = _complete(cells, CELLS)
         self.pairs = _complete(pairs, PAIRS)
         self.attributions = _complete(attributions, ATTRIBUTIONS)
         self.measurements = _complete(measurements, MEASUREMENTS)
@@ -295,4 +261,4 @@ def _complete(frame: pd.DataFrame | None, table: Table[Any]) -> pd.DataFrame:
             found[column.name] = pd.Series(column.kind(column.empty), index=found.index, dtype=object if column.kind is str else None)
         elif column.kind is str:
             found[column.name] = found[column.name].fillna("").astype(object)
-    return found
+    return found.copy()  # one block: what was put in column by column lies in pieces

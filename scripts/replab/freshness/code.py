@@ -8,18 +8,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PACKAGE = "replab"
-STEPS: dict[str, tuple[str, ...]] = {
-    "defaults": ("replab.defaults.reading",),
-    "inputs": ("replab.run.requests", "replab.run.inputs"),
-    "truth": ("replab.truth.cache",),
-    "judge": ("replab.judge.cells", "replab.store.tables", "replab.repro_scripts.script", "replab.judge.trajectories"),
-    "tables": ("replab.steps.run_summary", "replab.store.tables", "replab.defaults.rows"),
-    "claims": ("replab.claims.run",),
-    "elsewhere": ("replab.judge.other_platforms", "replab.store.tables"),
-    "report": ("replab.report.render",),
+STEPS: dict[str, str] = {
+    "defaults": "replab.steps.defaults",
+    "inputs": "replab.steps.inputs",
+    "truth": "replab.steps.truth",
+    "judge": "replab.steps.judge",
+    "tables": "replab.steps.tables",
+    "claims": "replab.claims.run",
+    "elsewhere": "replab.steps.elsewhere",
+    "report": "replab.report.render",
 }
-"""The modules that a step calls."""
+"""The module that a step begins in."""
 APART = (
+    "replab.freshness",
     "replab.engines",
     "replab.images",
     "replab.run.supervise",
@@ -41,15 +42,15 @@ APART = (
     "replab.parallel",
     "replab.results_folder",
 )
-"""What is not followed: modules that build environments, start sandboxes, read the configuration, show progress or know where files lie.
-What they found reaches a step by files that are its inputs, or by the plan."""
+"""What is not followed: modules that plan jobs, build environments, start sandboxes, read the configuration, show progress or know where
+files lie. What they found reaches a step by files that are its inputs, or by the plan."""
 IMPORT = re.compile(rf"^[ \t]*(?:from ({PACKAGE}[\w.]*) import (?:\(([^)]*)\)|([^\n#]*))|import ({PACKAGE}[\w.]*))", re.MULTILINE)
 
 
 @functools.cache
 def of_step(scripts: Path, step: str) -> tuple[Path, ...]:
     """The files below the folder ``scripts`` that a step consists of, sorted."""
-    return tuple(closure(scripts, STEPS[step]))
+    return tuple(closure(scripts, [STEPS[step]]))
 
 
 def closure(scripts: Path, modules: Iterable[str]) -> list[Path]:

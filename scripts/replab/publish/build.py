@@ -15,12 +15,12 @@ from typing import Any
 
 import yaml
 
-from replab import __version__, files, resources, sealed
+from replab import __version__, files, git, resources, sealed
 from replab.config import settings as settings_file
 from replab.engines.processor import host_platform
 from replab.freshness import jobs
 from replab.images.build import REVISION, revision
-from replab.locks import pins, sbom
+from replab.locks import lab_lock, pins, sbom
 from replab.model import Environment, Lab
 from replab.publish import crate, manifest, reasons, site_pages, sums
 from replab.publish.errors import PublishError
@@ -171,7 +171,7 @@ def workflow(lab: Lab, settings: Mapping[str, Any], target: Path) -> dict[str, A
 
 def _sources(root: Path) -> dict[str, Path]:
     """The workflow's own files by their names in a checkout: those that git knows or would add, or all that are there without git."""
-    listed = reasons.git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *SOURCES)
+    listed = git.answer(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *SOURCES)
     if listed is None:
         found = [path for name in SOURCES for path in ([root / name] if (root / name).is_file() else (root / name).rglob("*"))]
         names = [path.relative_to(root).as_posix() for path in found if path.is_file()]
@@ -217,7 +217,7 @@ def _bills(lab: Lab, about: Mapping[str, Any], target: Path) -> None:
             suffix = "" if lock.name == one.lock.name else f".{lock.stem}"
             text = sbom.of_lock(one.name, one.version, lock, python=one.python, properties=found)
             (target / f"{one.name}{suffix}.cdx.json").write_text(text, encoding="utf-8")
-    own = lab.root / "requirements.lock"
+    own = lab.root / lab_lock.LOCK
     if own.is_file():
         project = tomllib.loads((lab.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         text = sbom.of_lock(project["name"], project["version"], own, python=platform.python_version())

@@ -26,12 +26,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from replab import __version__, files, ids, sealed
+from replab import __version__, files, git, ids, sealed
 from replab.contract.manifest import ManifestEntry
 from replab.engines.processor import host_platform
 from replab.errors import ConfigError, StoreError
 from replab.model import Lab, Status
-from replab.publish import reasons, sums
+from replab.publish import sums
 from replab.publish.errors import BundleError, TamperedError
 from replab.results_folder import ResultsFolder
 from replab.store.platforms import MERGED, facts_fault
@@ -125,7 +125,7 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[ManifestEntry], ke
     head = {
         "schema": SCHEMA,
         "replab": __version__,
-        "commit": reasons.git(lab.root, "describe", "--always", "--dirty", "--abbrev=12") or "",
+        "commit": git.description(lab.root),
         "machine": host_platform(),
         "engine": lab.engine,
         "packed": datetime.now(UTC).replace(microsecond=0).isoformat(),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from replab import ids, resources
+from replab import git, ids
 from replab.config import settings as settings_file
 from replab.contract.manifest import ManifestEntry
 from replab.engines import installed
@@ -111,20 +110,9 @@ def entries_of(lab: Lab) -> list[ManifestEntry]:
     return found
 
 
-def git(root: Path, *arguments: str) -> str | None:
-    """What git says about the repository at ``root``; ``None`` where it says nothing, as of an installed package."""
-    if root == resources.INSTALLED:
-        return None
-    try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.rstrip("\n") if done.returncode == 0 else None
-
-
 def commit(root: Path) -> str:
     """The commit at hand, or nothing."""
-    return git(root, "rev-parse", "HEAD") or ""
+    return git.answer(root, "rev-parse", "HEAD") or ""
 
 
 def _some(names: Iterable[str]) -> str:
@@ -136,7 +124,7 @@ def _some(names: Iterable[str]) -> str:
 
 def _dirty(lab: Lab) -> Iterator[Reason]:
     """The tree now, and the tree that the tables were made from."""
-    changed = git(lab.root, "status", "--porcelain", "--untracked-files=normal")
+    changed = git.answer(lab.root, "status", "--porcelain", "--untracked-files=normal")
     if changed is None or not commit(lab.root):
         yield Reason(kind="dirty", text="this is no git checkout with a commit, so nothing names the code", hint="publish from a clone")
         return
@@ -149,7 +137,7 @@ def _dirty(lab: Lab) -> Iterator[Reason]:
         yield Reason(kind="dirty", text=f"the tables were made from {made}", hint=again)
         return
     concerned = [*WORKFLOW, *(f":(exclude){name}" for name in AFTERWARDS)]
-    between = git(lab.root, "diff", "--name-only", made, "HEAD", "--", *concerned) if made else None
+    between = git.answer(lab.root, "diff", "--name-only", made, "HEAD", "--", *concerned) if made else None
     if between is None:
         text = f"the tables name the commit {made!r}, which is not known here" if made else "the tables name no commit"
         yield Reason(kind="dirty", text=text, hint=again)

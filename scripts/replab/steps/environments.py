@@ -1,4 +1,4 @@
-"""Steps about one environment: its image, what it is, and its own defaults."""
+"""The step that finds out what an environment is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 from replab.config.gpu_support import gpu_refusal
 from replab.contract.facts import UNAVAILABLE, Facts
-from replab.defaults import atlas, reading
 from replab.engines import gpus
 from replab.engines.base import describe_image, points
 from replab.engines.registry import get_engine
@@ -18,7 +17,7 @@ from replab.errors import EnvironmentUnavailable
 from replab.model import Environment, Lab, Status
 from replab.run.observe import observe
 from replab.store import platforms
-from replab.store.step_files import environment_facts, write_json
+from replab.store.step_files import write_json
 
 
 def find_out(lab: Lab, place: str) -> Facts:
@@ -65,14 +64,3 @@ def _unusable(environment: Environment) -> str:
     """Why an environment cannot compute on a GPU of this machine; empty when it can."""
     there = gpus.gpus()
     return gpu_refusal(environment, there[0].compute_capability, there[0].driver) or "" if there else "no CUDA device"
-
-
-def read_defaults(lab: Lab, name: str) -> None:
-    """Read the defaults of one environment; one that is not available has none."""
-    environment = lab.environment(name)
-    answer: dict[str, Any] = {}
-    if environment_facts(lab, name).ok:
-        engine = get_engine(lab.engine)
-        built = engine.build(environment, lab.cache, lambda line: print(line, flush=True))
-        answer = reading.read_in(engine, built, lab, environment, atlas.load(lab.root / atlas.ATLAS))
-    write_json(lab.results.defaults(name), answer)

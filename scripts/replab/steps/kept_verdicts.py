@@ -19,6 +19,7 @@ from replab.files import sha256_of
 from replab.freshness import code
 from replab.judge.cells import Entries, Judge
 from replab.judge.rows import Rows
+from replab.locks import lab_lock
 from replab.model import Case, Family, Lab
 from replab.store.rows import JUDGED, ScriptRow
 from replab.store.store import write_atomically
@@ -79,7 +80,7 @@ class KeptVerdicts:
     def _shared(self) -> str:
         """What all cases depend on: the code that judges, the lab's own packages, the environments, the settings."""
         total = hashlib.sha256()
-        locks = [path for path in (self.lab.root / "requirements.lock",) if path.is_file()]
+        locks = [path for path in (self.lab.root / lab_lock.LOCK,) if path.is_file()]
         for path in [*code.of_step(resources.SCRIPTS, "judge"), *locks]:
             total.update(path.read_bytes())
         family = {name: value for name, value in asdict(self.family).items() if name != "cases"}

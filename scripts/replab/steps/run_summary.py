@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from replab import __version__, resources, texts
+from replab import __version__, git, texts
 from replab.config import functions, implementations
 from replab.errors import LabError
 from replab.model import FRAMEWORKS, Case, Family, Lab, is_as_expected
@@ -113,7 +112,7 @@ def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
             "libc": " ".join(platform.libc_ver()),
             "python": platform.python_version(),
         },
-        "commit": _commit(lab),
+        "commit": git.description(lab.root),
     }
 
 
@@ -133,11 +132,3 @@ def controls(cells: pa.Table) -> dict[str, list[int]]:
 def _below(lab: Lab, path: Path) -> str:
     """A path as the configuration may name it."""
     return path.relative_to(lab.root).as_posix() if path.is_relative_to(lab.root) else str(path)
-
-
-def _commit(lab: Lab) -> str:
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    if lab.root == resources.INSTALLED:
-        return ""
-    done = subprocess.run(command, cwd=lab.root, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,4 +1,4 @@
-"""The steps that merge what was judged into the public tables, and look at results of elsewhere."""
+"""The step that merges what was judged into the public tables."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections import Counter
 
 from replab.defaults import rows
 from replab.freshness import jobs
-from replab.judge import other_platforms
 from replab.model import Lab
 from replab.steps import run_summary
 from replab.store import tables
-from replab.store.rows import DEFAULTS, ELSEWHERE, JUDGED, PLATFORMS
+from replab.store.rows import DEFAULTS, JUDGED
 from replab.store.step_files import write_json
 
 
@@ -24,11 +23,3 @@ def merge(lab: Lab) -> None:
     write_json(lab.results.summary("cases"), run_summary.cases(lab))
     write_json(lab.results.summary("run"), run_summary.run(lab, cells))
     print(f"{cells.num_rows} rows: {dict(Counter(cells['status'].to_pylist()))}")
-
-
-def compare_elsewhere(lab: Lab) -> None:
-    """Compare with results of other engines and machines that lie in this store."""
-    table = tables.read(lab.results.table("cells"))
-    cells, lines = other_platforms.rows(lab, table.loc[table.repeatable == "no", "id"])
-    tables.write(lab.results.table("elsewhere"), cells, ELSEWHERE)
-    tables.write(lab.results.table("platforms"), lines, PLATFORMS)

@@ -28,33 +28,13 @@ from pathlib import Path
 from typing import Any
 
 from replab import linux, resources, termination
+from replab.freshness import code
 
 SOCKET = "REPLAB_WARM"
 """Variable that names the socket (in no folder: an abstract one), and the workflow: its process, and when that was started. Without it,
 steps start as processes of their own."""
-MODULES = (
-    "replab.workflow.steps",
-    "replab.steps.environments",
-    "replab.steps.inputs",
-    "replab.steps.judge",
-    "replab.steps.tables",
-    "replab.steps.truth",
-    "replab.run.batch",
-    "replab.defaults.reading",
-    "replab.judge.other_platforms",
-    "replab.run.inputs",
-    "replab.judge.cells",
-    "replab.run.observe",
-    "replab.run.requests",
-    "replab.repro_scripts.script",
-    "replab.store.tables",
-    "replab.judge.trajectories",
-    "replab.truth.cache",
-    "replab.truth.certify",
-    "replab.claims.run",
-    "replab.report.render",
-)
-"""What the steps of a run import; they import the rest of it."""
+MODULES = ("replab.workflow.steps", "replab.steps.environments", "replab.run.batch", *code.STEPS.values())
+"""What the steps of a run begin in; these modules import the rest."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """Snakemake gives every job the threads of its rule, one; libraries read it when they are imported, which is here."""
 VARIABLES = {**dict.fromkeys(THREADS, "1"), "JE_ARROW_MALLOC_CONF": "background_thread:false"}

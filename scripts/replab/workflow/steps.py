@@ -57,9 +57,9 @@ def _environment(lab: Lab, options: argparse.Namespace) -> Used:
 
 
 def _defaults(lab: Lab, options: argparse.Namespace) -> Used:
-    from replab.steps import environments  # noqa: PLC0415 (as above)
+    from replab.steps import defaults  # noqa: PLC0415 (as above)
 
-    environments.read_defaults(lab, options.name)
+    defaults.read(lab, options.name)
     return Used()
 
 
@@ -107,9 +107,9 @@ def _claims(lab: Lab, _options: argparse.Namespace) -> Used:
 
 
 def _elsewhere(lab: Lab, _options: argparse.Namespace) -> Used:
-    from replab.steps import tables  # noqa: PLC0415 (as above)
+    from replab.steps import elsewhere  # noqa: PLC0415 (as above)
 
-    tables.compare_elsewhere(lab)
+    elsewhere.compare(lab)
     return Used()
 
 

@@ -147,9 +147,9 @@ def test_the_code_of_a_step_is_all_that_it_imports() -> None:
     """What Python itself finds when the modules of a step are imported, but what is left out with a reason."""
     import ast
 
-    for step, modules in code.STEPS.items():
+    for step, module in code.STEPS.items():
         found = {path.relative_to(SCRIPTS).as_posix() for path in code.of_step(SCRIPTS, step)}
-        wanted, queue = set(), list(modules)
+        wanted, queue = set(), [module]
         while queue:
             name = queue.pop()
             place = next(
