@@ -27,6 +27,10 @@ STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn
 """What Python says of itself before it starts a process."""
 
 
+pytest_plugins = ["container_parts"]
+"""Fixtures that tests of two folders share."""
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""

@@ -18,26 +18,31 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def expected(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> dict[str, dict[str, str]]:
-    """What an undisturbed run shows, for each source."""
-    found = {}
-    for gain in (BEFORE, AFTER):
-        world = World(tmp_path_factory.mktemp("undisturbed"), cache)
+def finished(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[World, World]:
+    """A finished run of each source that nobody disturbed."""
+    worlds = World(tmp_path_factory.mktemp("before"), cache), World(tmp_path_factory.mktemp("after"), cache)
+    for world, gain in zip(worlds, (BEFORE, AFTER), strict=True):
         world.edit(gain)
         code, said = world.run()
         assert code == 0, said
-        found[gain] = world.shown()
         assert world.unsound() == []
-    assert found[BEFORE] != found[AFTER]
-    return found
+        world.keep()
+    return worlds
+
+
+@pytest.fixture(scope="session")
+def expected(finished: tuple[World, World]) -> dict[str, dict[str, str]]:
+    """What an undisturbed run shows, for each source."""
+    before, after = (world.shown() for world in finished)
+    assert before != after
+    return {BEFORE: before, AFTER: after}
 
 
 @pytest.fixture
-def world(tmp_path: Path, cache: Path, expected: dict[str, dict[str, str]]) -> World:
-    """A finished run."""
-    made = World(tmp_path / "world", cache)
+def world(finished: tuple[World, World], expected: dict[str, dict[str, str]]) -> World:
+    """The finished run as it was, whatever the test before did to it."""
+    made = finished[0]
     made.edit(BEFORE)
-    code, said = made.run()
-    assert code == 0, said
+    made.restore()
     assert made.shown() == expected[BEFORE]
     return made

@@ -79,6 +79,17 @@ class World:
         shutil.copytree(Path(__file__).parent / "families", self.families, ignore=shutil.ignore_patterns("__pycache__"))
         self.temporary.mkdir()
 
+    def keep(self) -> None:
+        """Keep a copy of the results aside, with the times of their files."""
+        shutil.copytree(self.results, self.folder / "kept", symlinks=True)
+
+    def restore(self) -> None:
+        """Put the results back as they were kept."""
+        for folder in (self.results, self.temporary):
+            shutil.rmtree(folder)
+        shutil.copytree(self.folder / "kept", self.results, symlinks=True)
+        self.temporary.mkdir()
+
     def command(self, *targets: str, **settings: object) -> list[str]:
         """The command line of a run."""
         values = {"results": self.results, "experiments": self.families, "cache": self.cache, **self.settings, **settings}
