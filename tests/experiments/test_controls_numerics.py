@@ -262,7 +262,7 @@ def test_mistakes_are_named(name: str) -> None:
         return Judgement(verdict="", z=float(z.max()), rms=float(np.sqrt(np.mean(np.square(z)))), explains=explains)
 
     search = Search(case.factors, result, lambda changed: problem(name, "float32", tuple(changed.items())).plain(), judge)
-    found = search.run()
+    found = search.run().explanations
     assert case.control is not None
     assert distinct(found) == [case.control.factor]
     for factor, value in planted(case):

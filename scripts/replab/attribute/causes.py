@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from replab.attribute import rows
-from replab.attribute.hypotheses import Explanation, Judgement, Search
+from replab.attribute.hypotheses import EQUALLY_GOOD, SMALL_RMS, Answer, Explanation, Judgement, Search
+from replab.attribute.values import Change, Fitted, InFloat32, RestInFloat32, in_format, is_same
 from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, against_truth, widen
 from replab.compare.pairs import Judged, pair_row
-from replab.compare.verdict import outside, verdict
+from replab.compare.verdict import SINGLE_TO_DOUBLE, outside, verdict
 from replab.errors import TruthError
 from replab.model import Case, Cell, Environment, Family, Verdict, worst
 from replab.plan.alignment import is_partly_aligned
 from replab.store.rows import AttributionRow
+from replab.store.store import Tensor
 from replab.truth.cache import Truths, judging_cell
+from replab.truth.certify import Truth
 
 REMEMBERED = 2**16
 """Values of the reference of up to so many elements are kept while other results of the same case are looked at."""
+COARSE = 8.0
+"""A kernel may lose three bits more than rounding does and still be told apart from another function: what is farther is not explained."""
+Place = tuple[str, int, str, str]
+"""Case, order, environment and mode."""
 
 
 class Causes:
@@ -29,10 +37,12 @@ class Causes:
 
     def __init__(self, family: Family, truths: Truths, index: Mapping[str, Any]) -> None:
         self._family, self._truths, self._index = family, truths, index
-        self._told: dict[str, list[Mapping[str, Any]]] = {}
-        """What explained results of a case so far: tried first on its other results."""
-        self._named: dict[tuple[str, int, str, str], str] = {}
-        """The causes of float32 results, by case, order, environment and mode."""
+        self._told: dict[str, list[Change]] = {}
+        """What explained results of a case so far."""
+        self._named: dict[Place, str] = {}
+        """The causes of float32 results."""
+        self._chosen: dict[Place, Sequence[Explanation]] = {}
+        """What explained them."""
         self._evaluated: dict[str, list[NDArray[Any]]] = {}
         """The plain reference at values that were tried, for the truth in hand."""
 
@@ -45,7 +55,7 @@ class Causes:
         finer: Mapping[tuple[str, str], Judged],
         names: Sequence[str],
     ) -> list[AttributionRow]:
-        """Try the factors of the reference on every result that is another function, and note the cause on the cell.
+        """Try the factors of the reference on every result that is another function, or a coarse one, and note the cause on the cell.
 
         ``finer``: the float64 run of a float32 cell by (environment, mode). Equal bits are explained once; what is not repeatable is left
         alone; results in 16-bit formats have the cause of their float32 companion.
@@ -59,70 +69,166 @@ class Causes:
             return []
         standing = judging_cell(case, dtype, "", derivative)
         self._evaluated.clear()
-        known: dict[tuple[str, ...], tuple[float, list[Explanation]]] = {}
+        known: dict[tuple[str, ...], Answer] = {}
         candidates = sum(len(factor.alternatives) + factor.fit for factor in case.factors.values())
-        found: list[AttributionRow] = []
+        made: list[AttributionRow] = []
         for cell in cells:
-            wrong = [one for one, _, _ in cell.verdicts.values() if not one.same_function]
-            if not wrong or cell.repeatable == "no" or set(cell.verdicts) != set(names) or cell.id.variant != "default":
+            verdicts = [one for one, _, _ in cell.verdicts.values()]
+            coarse = all(one.same_function for one in verdicts)
+            if (coarse and Verdict.ACCURACY not in verdicts) or cell.repeatable == "no" or cell.id.variant != "default":
+                continue
+            if set(cell.verdicts) != set(names):
                 continue
             bits = tuple(cell.tensors[name].sha256 for name in names)
             if bits not in known:
-                escalation = finer.get((cell.id.environment, cell.id.mode)) if dtype == "float32" else None
-                known[bits] = self._search(standing, cell, escalation, names)
-            apart, explanations = known[bits]
-            told = list(rows.explained(case, cell, worst(wrong), apart, explanations, candidates))
-            cell.cause = "" if told[0].factor == rows.UNKNOWN else told[0].factor
+                companion = _companion(cell, cells, finer, names) if dtype == "float32" else None
+                known[bits] = self._search(standing, cell, companion, names, coarse=coarse)
+            answer = known[bits]
+            if coarse and not answer.explanations:
+                continue
+            told = list(rows.explained(case, cell, worst(verdicts), answer, candidates))
+            place = (case.name, derivative, cell.id.environment, cell.id.mode)
+            if told[0].factor != rows.UNKNOWN:
+                cell.cause = told[0].factor
+                cell.changed = answer.explanations[0].changed if told[0].named else None
+                cell.explained_by = self._explaining(standing, names, cell.changed)
             if dtype == "float32":
-                self._named[case.name, derivative, cell.id.environment, cell.id.mode] = cell.cause
-            found += told
-        return found
+                self._named[place], self._chosen[place] = cell.cause, answer.explanations
+            made += told
+        return made
 
-    def _search(self, standing: Cell, cell: Judged, escalation: Judged | None, names: Sequence[str]) -> tuple[float, list[Explanation]]:
-        """How far a result is from the reference, and which other values of its factors explain it."""
+    def _explaining(self, standing: Cell, names: Sequence[str], changed: Change | None) -> Mapping[str, Truth]:
+        """The truths of the reference with ``changed`` factors, by output."""
+        return {} if changed is None else dict(zip(names, self._truths.get(self._family, standing, self._index, changed), strict=True))
 
-        def certify(changed: Mapping[str, Any]) -> Judgement:
+    def _search(self, standing: Cell, cell: Judged, companion: Judged | None, names: Sequence[str], *, coarse: bool) -> Answer:
+        """Which other values of the factors of the reference explain a result.
+
+        A float32 result is asked for in float64 first, where 29 bits more tell hypotheses apart; what explains that must explain the
+        float32 result too. ``coarse``: the result is the right function, and only what leaves nothing but rounding explains it.
+        """
+        told = self._told.setdefault(standing.case.group, [])
+        dtype = cell.id.dtype
+        search = self._looking(standing, cell, names, dtype, self._certifier(standing, cell, names, companion))
+        if coarse:
+            answer = search.run(_in(told, dtype), most=1)
+            exact = [one for one in answer.explanations if Verdict(one.verdict).explained and not _is_fitted(one.changed)]
+            return replace(answer, explanations=self._in_both(standing, exact, companion, names, []))
+        if companion is not None:
+            certify = self._certifier(standing, companion, names, None)
+            double = self._looking(standing, companion, names, "float64", certify).run(_in(told, "float64"))
+            explanations = self._also_in_float32(search, double.explanations)
+            answer = replace(double, apart=search.base, explanations=explanations)
+            if not explanations:
+                answer = search.run(_in(told, dtype))
+                there = [one.factor for one in double.explanations]
+                answer = replace(answer, explanations=self._in_both(standing, answer.explanations, companion, names, there))
+        else:
+            place = (standing.case.name, standing.derivative, cell.id.environment, cell.id.mode)
+            single = [one.changed for one in self._chosen.get(place, ())]
+            answer = search.run(_in([*told, *single], dtype))
+            both = [one for one in answer.explanations if any(is_same(in_format(one.changed, "float32"), other) for other in single)]
+            answer = replace(answer, explanations=[*both, *(one for one in answer.explanations if one not in both)])
+        if len({one.factor for one in answer.explanations}) == 1 and answer.explanations[0].changed not in told:
+            told.append(answer.explanations[0].changed)
+        return answer
+
+    def _looking(self, standing: Cell, cell: Judged, names: Sequence[str], dtype: str, certify: Callable[[Change], Judgement]) -> Search:
+        """A search for what explains a result of one format."""
+
+        def plain(changed: Change) -> list[NDArray[Any]]:
+            name = repr(sorted((name, float(value) if isinstance(value, float) else value) for name, value in changed.items()))
+            if name not in self._evaluated:
+                values = self._truths.plain(self._family, standing, self._index, changed)
+                if sum(one.size for one in values) > REMEMBERED:
+                    return values
+                self._evaluated[name] = values
+            return self._evaluated[name]
+
+        result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
+        return Search(standing.case.factors, result, plain, certify, dtype=dtype, largest=self._largest(standing))
+
+    def _largest(self, standing: Cell) -> int:
+        """The larger side of the matrices that go in; 0 where there are none."""
+        described = self._index[standing.case.name][standing.dtype]["value"]["inputs"]
+        return max((max(one["shape"][-2:]) for one in described if len(one["shape"]) > 1), default=0)
+
+    def _certifier(self, standing: Cell, cell: Judged, names: Sequence[str], companion: Judged | None) -> Callable[[Change], Judgement]:
+        """Judges a result by the certified truth of the changed reference; ``cell`` may be the float64 run of a float32 one."""
+        doubled = standing.dtype == "float32" and cell.id.dtype == "float64"
+
+        def certify(changed: Change) -> Judgement:
             try:
                 truths = self._truths.get(self._family, standing, self._index, changed)
             except TruthError as error:
                 return Judgement(verdict=f"no truth: {error.problem}", z=NAN, rms=NAN, explains=False)
-            found: list[Verdict] = []
+            verdicts: list[Verdict] = []
             z: list[NDArray[np.float64]] = [np.zeros(1)]
+            near = True
             for name, truth in zip(names, truths, strict=True):
                 tensor = cell.tensors[name]
-                finding, distances = against_truth(tensor.values, tensor.dtype, truth)
+                finding, distances = against_truth(tensor.values, tensor.dtype, _in_float64(truth) if doubled else truth)
                 seen = None
                 if distances is not None:
                     z.append(distances.z[distances.measured])
-                    if outside(finding) and escalation is not None and name in escalation.tensors:
-                        finer = escalation.tensors[name]
+                    near &= not finding.z_max > COARSE * finding.z_limit
+                    if outside(finding) and companion is not None and name in companion.tensors:
+                        finer = companion.tensors[name]
                         _, other = against_truth(finer.values, finer.dtype, truth)
                         seen = escalate(finding, distances, other, finer.values, truth) if other is not None else None
-                found.append(verdict(finding, dtype=cell.id.dtype, escalation=seen, single=None)[0])
+                verdicts.append(verdict(finding, dtype=cell.id.dtype, escalation=seen, single=None)[0])
             every = np.concatenate(z)
             return Judgement(
-                verdict=str(worst(found)),
+                verdict=str(worst(verdicts)),
                 z=float(every.max()),
                 rms=float(np.sqrt(np.mean(np.square(every)))),
-                explains=all(one.same_function for one in found),
+                explains=near and all(one.same_function for one in verdicts),
             )
 
-        def plain(changed: Mapping[str, Any]) -> list[NDArray[Any]]:
-            name = repr(sorted(changed.items()))
-            if name not in self._evaluated:
-                found = self._truths.plain(self._family, standing, self._index, changed)
-                if sum(one.size for one in found) > REMEMBERED:
-                    return found
-                self._evaluated[name] = found
-            return self._evaluated[name]
+        return certify
 
-        result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
-        search = Search(standing.case.factors, result, plain, certify, double=cell.id.dtype == "float64")
-        told = self._told.setdefault(standing.case.group, [])
-        found = search.run(told)
-        if len({one.factor for one in found}) == 1 and found[0].changed not in told:
-            told.append(found[0].changed)
-        return search.base, found
+    @staticmethod
+    def _also_in_float32(search: Search, explanations: Sequence[Explanation]) -> list[Explanation]:
+        """Those of the explanations of a float64 run that explain the float32 result, without what cannot be seen there."""
+        made: list[Explanation] = []
+        for one in explanations:
+            changed = in_format(one.changed, "float32")
+            judged = search.certify(changed)
+            if not judged.explains:
+                continue
+            for name, value in list(changed.items()):
+                plainer = {**changed, name: value.given} if isinstance(value, InFloat32 | RestInFloat32) else changed
+                without = {other: kept for other, kept in changed.items() if other != name}
+                for simpler in (without, plainer):
+                    found = search.certify(simpler) if simpler and simpler != changed else judged
+                    if found.explains and found is not judged and found.rms <= EQUALLY_GOOD * max(judged.rms, SMALL_RMS):
+                        changed, judged = simpler, found
+                        break
+            left = search.distance(changed) / search.base
+            made.append(Explanation(changed=changed, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=left))
+        fewest = min((len(one.changed) for one in made), default=0)
+        best = max(min((one.rms for one in made), default=0.0), SMALL_RMS)
+        return [one for one in made if len(one.changed) == fewest and one.rms <= EQUALLY_GOOD * best]
+
+    def _in_both(
+        self, standing: Cell, explanations: Sequence[Explanation], companion: Judged | None, names: Sequence[str], there: Sequence[str]
+    ) -> list[Explanation]:
+        """Those of the explanations of a float32 result that its float64 run allows.
+
+        That is a choice of the same factors (``there``: those that explain the float64 run), or declared values with which no more is
+        left in float64 than float32 would round.
+        """
+        if companion is None:
+            return list(explanations)
+        certify = self._certifier(standing, companion, names, None)
+
+        def allows(one: Explanation) -> bool:
+            if one.factor in there:
+                return True
+            found = certify(in_format(one.changed, "float64")).verdict
+            return not _is_fitted(one.changed) and found in set(Verdict) and Verdict(found).same_function
+
+        return [one for one in explanations if allows(one)]
 
     def align(
         self,
@@ -149,3 +255,39 @@ class Causes:
             return worst(found) if found else Verdict.INCOMPARABLE
 
         return list(rows.aligned(cases, cells, verdict_of, environments))
+
+
+def _companion(cell: Judged, cells: Sequence[Judged], finer: Mapping[tuple[str, str], Judged], names: Sequence[str]) -> Judged | None:
+    """The float64 run of a float32 cell; where its mode has none, that of the eager mode, if this is another function as well.
+
+    None where it has no more digits than float32, or lacks an output.
+    """
+    place = (cell.id.environment, cell.id.mode)
+    eager = [one for one in cells if (one.id.environment, one.id.mode, one.id.variant) == (cell.id.environment, "eager", "default")]
+    alike = any(not seen.explained for one in eager for seen, _, _ in one.verdicts.values())
+    found = finer.get(place) or (finer.get((cell.id.environment, "eager")) if alike else None)
+    if found is None or any(name not in found.tensors for name in names):
+        return None
+    return found if all(_is_double(cell.tensors[name], found.tensors[name]) for name in names) else None
+
+
+def _is_double(single: Tensor, double: Tensor) -> bool:
+    """Whether an output was computed in float64: it has digits that float32 has not, or the same value, which needs none."""
+    if single.dtype != "float32":
+        return single.dtype == double.dtype
+    short = double.values.astype(np.float32)
+    fine = not np.array_equal(short.astype(np.float64), double.values, equal_nan=True)
+    return double.dtype == "float64" and (fine or np.array_equal(short, single.values, equal_nan=True))
+
+
+def _in_float64(truth: Truth) -> Truth:
+    """A truth on float32 inputs as it judges what was computed in float64: rounding is less by the ratio of the units."""
+    return truth if truth.exact is not None else replace(truth, sigma=truth.sigma * SINGLE_TO_DOUBLE)
+
+
+def _in(changes: Sequence[Change], dtype: str) -> list[Change]:
+    return [in_format(one, dtype) for one in changes]
+
+
+def _is_fitted(changed: Change) -> bool:
+    return any(isinstance(value, Fitted) for value in changed.values())

@@ -1,69 +1,60 @@
-"""Which choice explains a result that is another function: the reference is tried with other values of its factors.
+"""Which choices explain a result that is another function: the reference is tried with other values of its factors.
 
-Nothing is known about the implementation but its result. A factor is named when the reference with one other value of it (a declared
-alternative, or a real number estimated from the result) brings the result back inside the envelope, and no other factor does equally well.
+Nothing is known about the implementation but its result. A set of factors is named when the reference with other values of them (declared
+alternatives, rules such as ``4*eps``, or real numbers estimated from the result) brings the result back inside the envelope, when no
+smaller set does, and no other set of that size does equally well.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from replab.attribute.fitting import fit, shortest
+from replab.attribute.values import Change, Fitted, InFloat32, RestInFloat32, TimesEps, key, rules, through_float32
 from replab.errors import TruthError
-from replab.model import Factor, Verdict
+from replab.model import Factor
 
 Values = list[NDArray[Any]]
-Change = Mapping[str, Any]
 
 CERTIFIED = 6
-"""So many of the nearest hypotheses are certified; the others are too far away to be right."""
-PROMISING = 0.7
-"""A first change is followed by a second one when it leaves less than this share of the distance, or is among the ``CERTIFIED`` nearest."""
+"""So many of the nearest hypotheses of a size are certified; the others are too far away to be right."""
 EQUALLY_GOOD = 3.0
 """Two explanations whose root mean square z are within this ratio cannot be told apart."""
 NEARLY = 100.0
 """Hypotheses this many times farther away than the nearest are not certified."""
-COARSE = 0.1
-"""A hypothesis against which the result is inaccurate must leave less than this share of the distance: it explains the main part."""
+EXHAUSTIVE = 600
+"""While a size has no more hypotheses than this, all of them are tried; then those that add a change to one of the nearest."""
+BEAM = 12
+"""The nearest hypotheses of a size that are followed."""
+FIT_FROM = 3
+"""The nearest hypotheses of a size beside which real numbers are fitted."""
+FIT_TOGETHER = 3
+"""Most real numbers that are fitted at once."""
 SEARCH_SECONDS = 20.0
-FIT_STEPS = 25
-FIT_DIGITS = 6
-FIT_SETTLED = 0.01
-"""Steps shorter than so many standard errors do not change what is written down."""
-FIT_GAIN = 0.01
-"""… and neither is a fit followed whose steps make the distance less by a smaller share than this: it leads nowhere."""
-FIT_SPREADS, FIT_ROUNDING = 8.0, 2.0**-22
-"""A fitted value is known to so many standard errors, and never better than a number that went through float32 on its way."""
-
-
-class InFloat32(float):
-    """A number that was rounded to float32 on its way into a float64 computation: its value, and the name under which it is told."""
-
-    def __new__(cls, value: float) -> Self:
-        """``value`` as float32 has it."""
-        made = super().__new__(cls, float(np.float32(value)))
-        made.given = value
-        return made
-
-    given: float
-
-    def __repr__(self) -> str:
-        return f"float32({self.given!r})"
-
-    __str__ = __repr__
+FINER = 0.9
+"""A number that went through float32 is tried as such where that leaves less than this share of what the number itself leaves."""
+GAIN, PATIENCE = 0.9, 2
+"""Larger sets are looked at no more once the nearest of so many sizes in a row left more than this share of what was left before."""
+SMALL_RMS = 0.1
+"""Root mean square z below this do not differ."""
+TINY = 2.0**-60
+"""Of a result: no distance is less."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
     """Values of factors with which the reference gives the result."""
 
-    changed: Mapping[str, Any]
+    changed: Change
     verdict: str
     z: float
     rms: float
@@ -87,6 +78,51 @@ class Judgement:
     explains: bool
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Nearest:
+    """The hypothesis that leaves least, whether or not it explains."""
+
+    changed: Change
+    left: float
+    """Share of the distance that is left."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a search found."""
+
+    apart: float
+    """Distance of the result from the reference as it is."""
+    explanations: Sequence[Explanation] = ()
+    """All with the fewest factors, best first; empty when there is none."""
+    nearest: Nearest | None = None
+    ended_early: bool = False
+    """The limit of time ended it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Fit:
+    """Declared changes, and the numbers that fit best beside them: each as it came out, with how well it is known."""
+
+    base: Change
+    numbers: Mapping[str, tuple[float, float]]
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """All of them."""
+        return {**self.base, **{name: Fitted(value) for name, (value, _) in self.numbers.items()}}
+
+
+@dataclass(kw_only=True)
+class _Size:
+    """What was tried of one size."""
+
+    states: list[Change]
+    """Declared changes, the nearest first."""
+    fits: list[_Fit] = field(default_factory=list)
+    """The nearest first."""
+
+
 class Search:
     """One result and the hypotheses that are tried on it."""
 
@@ -97,182 +133,265 @@ class Search:
         plain: Callable[[Change], Values],
         certify: Callable[[Change], Judgement],
         *,
-        double: bool = False,
+        dtype: str = "float32",
+        largest: int = 0,
         seconds: float = SEARCH_SECONDS,
     ) -> None:
         """``result``: float64 arrays. ``plain`` evaluates the reference in float64; ``certify`` judges the result by a certified truth.
 
-        ``double``: the result was computed in float64, where it shows if a number was rounded to float32 before.
+        ``dtype``: the format in which the result was computed. ``largest``: the larger side of the matrices that went in.
         """
-        self.factors, self.result, self._plain, self._certify, self._double = factors, result, plain, certify, double
+        self.factors, self.result, self._plain, self.certify = factors, result, plain, certify
         self._deadline = time.monotonic() + seconds
-        self._known: dict[str, float] = {}
+        self._ended_early = False
+        self._known: dict[tuple[tuple[str, str], ...], float] = {}
+        self._tried: dict[tuple[tuple[str, str], ...], Change] = {}
+        self._changes: list[tuple[str, Any]] = [
+            (name, value)
+            for name, factor in factors.items()
+            for value in (*factor.alternatives, *rules(factor.alternatives, dtype, largest))
+        ]
+        self._real = [name for name, factor in factors.items() if factor.fit]
+        try:
+            self._sizes = sizes(self._plain({}), self.result)
+        except TruthError:
+            self._sizes = sizes(self.result, self.result)
         self.base = self.distance({})
 
-    def run(self, known: Iterable[Change] = ()) -> list[Explanation]:
-        """All explanations with the fewest factors, best first; empty when there is none.
+    def run(self, known: Iterable[Change] = (), *, most: int = sys.maxsize) -> Answer:
+        """Look for the explanations with the fewest factors, and with ``most`` of them at most.
 
-        ``known`` explained other results of the same case: where one of them explains this result too, nothing else is tried.
+        ``known`` explained other results of the same case: they are tried among the others.
         """
         if not self.base > 0:
-            return []
-        for one in known:
-            found = self._accept([one])
-            if found and not (self._double and found[0].verdict == Verdict.ACCURACY):
-                return found
-        singles = [*self._alternatives(), *self._fits({})]
-        if self._double:
-            singles += [*self._rounded([*singles, *({name: factor.aligned} for name, factor in self.factors.items())])]
-        found = self._accept(singles)
-        if found:
-            return found
-        ranked = sorted(singles, key=self.distance)
-        promising = [one for place, one in enumerate(ranked) if place < CERTIFIED or self.distance(one) < PROMISING * self.base]
-        doubles = []
-        for first in promising:
-            for second in [*self._alternatives(), *self._fits(first)]:
-                if time.monotonic() > self._deadline:
-                    break
-                if not set(first) & set(second):
-                    doubles.append({**first, **second})
-        return self._accept(doubles)
+            return Answer(apart=self.base)
+        known = list(known)
+        sizes_so_far = [_Size(states=[{}])]
+        found: list[Explanation] = []
+        for size in range(1, min(most, len(self.factors)) + 1):
+            tried = _Size(states=self._declared(sizes_so_far[-1].states, [one for one in known if len(one) == size]))
+            found = self._accept(self._with_rounded(tried.states))
+            if not found and self._real:
+                tried.fits = self._fits(size, sizes_so_far)
+                written = [one for one in map(self._written, tried.fits[:CERTIFIED]) if one is not None]
+                found = self._accept(self._with_rounded(written))
+                if found:
+                    found = self._declared_instead(found, tried.states) or found
+            sizes_so_far.append(tried)
+            if found or self._late() or self._leads_nowhere(sizes_so_far):
+                break
+        return Answer(apart=self.base, explanations=found, nearest=self._nearest(), ended_early=self._ended_early and not found)
 
     def distance(self, changed: Change) -> float:
-        """Relative distance of the result from the plain reference with ``changed`` factors; see the function of this name."""
-        name = repr(sorted(changed.items()))
+        """Distance of the result from the plain reference with ``changed`` factors, in units that are the same for all of them."""
+        name = key(changed)
         if name not in self._known:
             try:
-                self._known[name] = distance(self.result, self._plain(changed))
+                self._known[name] = distance(self.result, self._plain(changed), self._sizes)
             except TruthError:
                 self._known[name] = math.inf
         return self._known[name]
 
-    def _alternatives(self) -> Iterator[dict[str, Any]]:
-        for name, factor in self.factors.items():
-            for value in factor.alternatives:
-                yield {name: value}
+    def _late(self) -> bool:
+        """Whether the time is over, which is told."""
+        late = time.monotonic() > self._deadline
+        self._ended_early |= late
+        return late
 
-    @staticmethod
-    def _rounded(singles: Iterable[Change]) -> Iterator[dict[str, Any]]:
-        """The same changes with numbers that went through float32."""
-        seen: list[Change] = []
-        for one in singles:
-            ((name, value),) = one.items()
-            if isinstance(value, float) and math.isfinite(value) and InFloat32(value) != value and one not in seen:
-                seen.append(one)
-                yield {name: InFloat32(value)}
+    def _leads_nowhere(self, tried: Sequence[_Size]) -> bool:
+        """Whether the last sizes gained nothing."""
+        best = [
+            min((self.distance(one) for one in (*size.states[:1], *(fit.changed for fit in size.fits[:1]))), default=math.inf)
+            for size in tried
+        ]
+        if len(best) <= PATIENCE:
+            return not tried[-1].states and not tried[-1].fits
+        return min(best[-PATIENCE:]) > GAIN * min(best[:-PATIENCE])
+
+    def _nearest(self) -> Nearest | None:
+        """The hypothesis that came nearest, the fewest factors first, where it came nearer than the reference as it is."""
+        best = min(self._tried.values(), key=lambda one: (self.distance(one), len(one)), default=None)
+        if best is None or not self.distance(best) < self.base:
+            return None
+        return Nearest(changed=best, left=self.distance(best) / self.base if math.isfinite(self.base) else 0.0)
+
+    def _ranked(self, changes: Iterable[Change]) -> list[Change]:
+        """The nearest first, each once; as many as there is time for."""
+        made: dict[str, Change] = {}
+        for one in changes:
+            if made and self._late():
+                break
+            made.setdefault(repr(sorted(one.items())), one)
+            self.distance(one)
+            self._tried.setdefault(key(one), one)
+        return sorted(made.values(), key=lambda one: (self.distance(one), _oddness(one)))
+
+    def _declared(self, smaller: Sequence[Change], known: Sequence[Change]) -> list[Change]:
+        """Declared values of one factor more: beside all that is smaller where these are few, else beside the nearest of them.
+
+        The value that every side is given counts as another one where float32 has none like it.
+        """
+        bases = smaller if len(smaller) * len(self._changes) <= EXHAUSTIVE else smaller[:BEAM]
+        more = ({**base, name: value} for base in bases for name, value in self._changes if name not in base)
+        rounded = (
+            one
+            for base in smaller[:FIT_FROM]
+            for name, factor in self.factors.items()
+            if name not in base
+            for value in through_float32(factor.aligned)
+            if self._is_finer(one := {**base, name: value}, base)
+        )
+        return self._ranked(itertools.chain(known, more, rounded))
+
+    def _with_rounded(self, states: Sequence[Change]) -> list[Change]:
+        """The same, and the nearest of them with numbers that went through float32."""
+        made = list(states)
+        for state in states[:CERTIFIED]:
+            every = {name: next(through_float32(value), value) for name, value in state.items()}
+            single = [{**state, name: rounded} for name, value in state.items() for rounded in through_float32(value)]
+            made += [one for one in (*single, every) if self._is_finer(one, state)]
+        return self._ranked(made)
+
+    def _is_finer(self, changed: Change, than: Change) -> bool:
+        return self.distance(changed) < FINER * self.distance(than)
+
+    def _declared_instead(self, found: Sequence[Explanation], states: Sequence[Change]) -> list[Explanation]:
+        """Declared values, of one factor more at most, that explain as well as numbers which were estimated."""
+        if len(states) * len(self._changes) > EXHAUSTIVE:
+            return []
+        best = max(found[0].rms, SMALL_RMS)
+        return [one for one in self._accept(self._declared(states, [])) if one.rms <= EQUALLY_GOOD * best]
 
     def _accept(self, candidates: Sequence[Change]) -> list[Explanation]:
-        """Those of the nearest candidates that certification confirms, without those that are clearly less near than the best."""
-        ranked = sorted((one for one in candidates if self.distance(one) < self.base), key=self.distance)
-        if not ranked:
-            return []
-        nearest = max(self.distance(ranked[0]), 2.0**-60)
-        found = []
-        for one in ranked[:CERTIFIED]:
-            if self.distance(one) > NEARLY * nearest:
-                break
-            judged = self._certify(one)
-            if judged.explains and (judged.verdict != Verdict.ACCURACY or self.distance(one) < COARSE * self.base):
-                found.append(
-                    Explanation(changed=one, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=self.distance(one) / self.base)
-                )
-        found.sort(key=lambda one: one.rms)
-        return [one for one in found if one.rms <= EQUALLY_GOOD * max(found[0].rms, 0.1)]
+        """Those of the nearest candidates that certification confirms, without those that are clearly less near than the best.
 
-    def _fits(self, given: Change) -> Iterator[dict[str, Any]]:
-        """Real factors at the value that fits the result best, written with as few digits as that value is known to."""
-        for name, factor in self.factors.items():
-            if factor.fit and name not in given and time.monotonic() < self._deadline:
-                starts = [factor.aligned, *(value for value in factor.alternatives if isinstance(value, int | float))]
-                start = min(starts, key=lambda value: self.distance({**given, name: value}))
-                fitted = self._fit(given, name, float(start), float(factor.aligned))
-                if fitted is not None:
-                    yield {name: fitted}
-
-    def _fit(self, given: Change, name: str, start: float, scale: float) -> float | None:
-        """Least squares in one variable by Gauss-Newton steps that are halved until they help; None when it leads nowhere."""
-        units = [_unit(one) for one in self.result]
-        weights = [1.0 / unit / max(float(np.linalg.norm(one / unit)), 1e-300) for one, unit in zip(self.result, units, strict=True)]
-
-        def residual(value: float) -> NDArray[np.float64] | None:
-            try:
-                found = self._plain({**given, name: value})
-            except TruthError:
-                return None
-            if any(a.shape != b.shape for a, b in zip(found, self.result, strict=True)):
-                return None
-            parts = [(a.astype(np.float64) - b).reshape(-1) * w for a, b, w in zip(found, self.result, weights, strict=True)]
-            flat = np.concatenate(parts)
-            return flat if np.isfinite(flat).all() else None
-
-        value = start
-        now = residual(value)
-        if now is None:
-            return None
-        spread = math.inf
-        for _ in range(FIT_STEPS):
-            step = max(abs(value), abs(scale), 1e-12) * 2.0**-20
-            beside = residual(value + step)
-            if beside is None:
-                return None
-            slope = (beside - now) / step
-            steep = float(slope @ slope)
-            if steep == 0 or not math.isfinite(steep):
-                return None
-            move = -float(slope @ now) / steep
-            spread = math.sqrt(float(now @ now) / max(len(now) - 1, 1) / steep)
-            trial = None
-            while abs(move) > FIT_SETTLED * spread:  # an exact fit has neither
-                trial = residual(value + move)
-                if trial is not None and float(trial @ trial) < float(now @ now):
+        What is as near as the one before it, like another value with the same effect, is looked at beside it.
+        """
+        nearest = max(min((self.distance(one) for one in self._tried.values()), default=math.inf), TINY)
+        found: list[Explanation] = []
+        places: list[float] = []
+        for one in candidates:
+            apart = self.distance(one)
+            if not apart < self.base or apart > NEARLY * nearest:
+                continue
+            if apart not in places:
+                if len(places) == CERTIFIED or (places and self._late()):
                     break
-                trial, move = None, move / 2
-            if trial is None:
+                places.append(apart)
+            judged = self.certify(one)
+            if judged.explains:
+                found.append(Explanation(changed=one, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=apart / self.base))
+        best = max(min((one.rms for one in found), default=0.0), SMALL_RMS)
+        return sorted((one for one in found if one.rms <= EQUALLY_GOOD * best), key=lambda one: (_oddness(one.changed), one.rms))
+
+    def _fits(self, size: int, smaller: Sequence[_Size]) -> list[_Fit]:
+        """Real numbers that fit the result best, beside the nearest declared changes, and those of the size before with one change more."""
+        wanted: dict[str, tuple[Change, tuple[str, ...]]] = {}
+        for together in range(1, min(FIT_TOGETHER, size) + 1):
+            for base in smaller[size - together].states[:FIT_FROM]:
+                for names in itertools.combinations([name for name in self._real if name not in base], together):
+                    wanted.setdefault(repr((sorted(base.items()), names)), (base, names))
+        for before in smaller[-1].fits[:1]:
+            names = tuple(before.numbers)
+            for name, value in self._changes:
+                if name not in before.changed:
+                    base = {**before.base, name: value}
+                    wanted.setdefault(repr((sorted(base.items()), names)), (base, names))
+        made = []
+        for base, names in wanted.values():
+            if self._late():
                 break
-            gain = 1.0 - math.sqrt(float(trial @ trial) / float(now @ now))
-            value, now = value + move, trial
-            if value * scale < 0:  # a positive epsilon that became negative explains nothing
+            fitted = self._fit(base, names)
+            if fitted is not None:
+                made.append(fitted)
+        return sorted(made, key=lambda one: self.distance(one.changed))
+
+    def _fit(self, base: Change, names: Sequence[str]) -> _Fit | None:
+        """The best values of ``names`` beside ``base``, from those of the declared ones that are nearest."""
+        starts: dict[str, float] = {}
+        for name in names:
+            factor = self.factors[name]
+            values = [float(factor.aligned), *(float(one) for one in factor.alternatives if isinstance(one, int | float))]
+            starts[name] = min(values, key=lambda value: self.distance({**base, **starts, name: value}))
+        numbers = fit(lambda values: self._residual({**base, **values}), starts, unit=1.0)
+        return None if numbers is None else _Fit(base=base, numbers=numbers)
+
+    def _residual(self, changed: Change) -> NDArray[np.float64] | None:
+        try:
+            values = self._plain(changed)
+        except TruthError:
+            return None
+        if any(a.shape != b.shape for a, b in zip(values, self.result, strict=True)):
+            return None
+        parts = [
+            (a.astype(np.float64) / size - b.astype(np.float64) / size).reshape(-1)
+            for a, b, size in zip(values, self.result, self._sizes, strict=True)
+        ]
+        flat = np.concatenate(parts)
+        return flat if np.isfinite(flat).all() else None
+
+    def _written(self, fitted: _Fit) -> Change | None:
+        """What the numbers are meant to be, the best known first, and the others fitted again beside it; None where that says nothing."""
+        base = dict(fitted.base)
+        left: _Fit | None = fitted
+        while left is not None:
+            name, (value, tolerance) = min(left.numbers.items(), key=lambda one: one[1][1] / (abs(one[1][0]) or 1.0))
+            factor = self.factors[name]
+            declared = [float(one) for one in (factor.aligned, *factor.alternatives) if isinstance(one, int | float)]
+            short = shortest(value, tolerance, declared)
+            if short is None or short == factor.aligned:
                 return None
-            if gain < FIT_GAIN:
-                break
-        return _shortest(value, max(FIT_SPREADS * spread, abs(value) * FIT_ROUNDING)) if math.isfinite(spread) else None
+            base[name] = short if short in declared else Fitted(short)
+            rest = [other for other in left.numbers if other != name]
+            if not rest:
+                return base
+            left = self._fit(base, rest)
+        return None
 
 
-def distance(a: Values, b: Values) -> float:
-    """Relative distance of two lists of arrays: the root of the mean over arrays of (‖a - b‖ / ‖b‖)².
+def _oddness(changed: Change) -> int:
+    """How unusual values are, to choose among those that explain equally well.
+
+    Declared numbers come before rules, rules before numbers that are one (a default that is ``4*eps`` in this format is no constant), and
+    these before numbers that were rounded on their way or estimated.
+    """
+    kinds = {TimesEps: 1, InFloat32: 3, RestInFloat32: 4, Fitted: 5}
+    return sum(kinds.get(type(value), 2 if any(rules([value], "float64")) else 0) for value in changed.values())
+
+
+def sizes(reference: Values, result: Values) -> list[float]:
+    """What distances of each output are relative to: the norm of the reference, where that is zero that of the result."""
+    found = []
+    for index, other in enumerate(result):
+        given = reference[index] if index < len(reference) else other
+        found.append(_norm(given) or _norm(other) or 1.0)
+    return found
+
+
+def distance(a: Values, b: Values, relative_to: Sequence[float] | None = None) -> float:
+    """Relative distance of two lists of arrays: the root of the mean over arrays of (‖a - b‖ / size)², the size of ``b`` if none is given.
 
     Infinite where shapes, or the places of NaN and infinities, differ.
     """
     if len(a) != len(b):
         return math.inf
     total = 0.0
-    for left, right in zip(a, b, strict=True):
+    for left, right, size in zip(a, b, relative_to or sizes(b, a), strict=True):
         if left.shape != right.shape:
             return math.inf
         x, y = left.astype(np.float64), right.astype(np.float64)
         finite = np.isfinite(x) & np.isfinite(y)
         if not np.array_equal(x[~finite], y[~finite], equal_nan=True):
             return math.inf
-        unit = _unit(y[finite])
-        size = float(np.linalg.norm(y[finite] / unit))
-        apart = float(np.linalg.norm(x[finite] / unit - y[finite] / unit))
-        total += (apart / size) ** 2 if size else float(apart > 0)
+        total += (_norm(x[finite] / size - y[finite] / size)) ** 2
     return math.sqrt(total / max(len(a), 1))
 
 
-def _unit(values: NDArray[np.float64]) -> float:
-    """The largest magnitude: squares of numbers divided by it do not overflow."""
-    return float(np.abs(values).max(initial=0.0)) or 1.0
-
-
-def _shortest(value: float, tolerance: float) -> float:
-    """The number with the fewest significant digits within ``tolerance`` of ``value``."""
-    for digits in range(1, FIT_DIGITS + 1):
-        short = float(f"{value:.{digits - 1}e}")
-        if abs(short - value) <= tolerance:
-            return short
-    return value
+def _norm(values: NDArray[Any]) -> float:
+    """Of the numbers among them; squares of numbers divided by the largest do not overflow."""
+    finite = values.astype(np.float64)[np.isfinite(values)]
+    unit = float(np.abs(finite).max(initial=0.0))
+    return min(unit * float(np.linalg.norm(finite / unit)), sys.float_info.max) if unit else 0.0
 
 
 def distinct(explanations: Sequence[Explanation]) -> list[str]:
@@ -280,4 +399,4 @@ def distinct(explanations: Sequence[Explanation]) -> list[str]:
     return list(dict.fromkeys(one.factor for one in explanations))
 
 
-__all__ = ["Explanation", "Judgement", "Search", "distance", "distinct"]
+__all__ = ["Answer", "Explanation", "Judgement", "Nearest", "Search", "distance", "distinct"]

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from replab.attribute.hypotheses import Explanation, distance, distinct
+from replab.attribute.hypotheses import Answer, distance, distinct
 from replab.attribute.shapley import involved, shares, sufficient
+from replab.attribute.values import told
 from replab.compare.metrics import widen
 from replab.model import Case, Environment, Verdict
 from replab.plan.alignment import alignable
@@ -47,9 +48,7 @@ def row(case: Case, method: str) -> AttributionRow:
     )
 
 
-def explained(
-    case: Case, cell: JudgedCell, verdict: Verdict, discrepancy: float, explanations: Sequence[Explanation], candidates: int
-) -> Iterator[AttributionRow]:
+def explained(case: Case, cell: JudgedCell, verdict: Verdict, answer: Answer, candidates: int) -> Iterator[AttributionRow]:
     """What the reference with other values of its factors says about one result (method ``hypothesis``)."""
     place = f"{cell.id.environment}:{cell.id.mode}"
     common = replace(
@@ -61,13 +60,29 @@ def explained(
         left=str(cell.id),
         right="reference",
         verdict=str(verdict),
-        discrepancy=discrepancy,
+        discrepancy=answer.apart,
     )
-    if not explanations:
-        yield replace(common, factor=UNKNOWN, note=f"none of {candidates} other values explains it")
+    if not answer.explanations:
+        note = f"none of {candidates} other values explains it"
+        if answer.ended_early:
+            note += "; the search ended at its limit of time"
+        if answer.nearest is None:
+            yield replace(common, factor=UNKNOWN, note=note)
+            return
+        near = answer.nearest
+        yield replace(
+            common,
+            factor=UNKNOWN,
+            share=1.0 - near.left,
+            residual=near.left,
+            discrepancy_aligned=answer.apart * near.left,
+            left_value=told(near.changed),
+            right_value=told({name: case.factors[name].aligned for name in near.changed}),
+            note=f"{note}; nearest is {told(near.changed)}, which leaves {_percent(near.left)} of the difference",
+        )
         return
-    names = distinct(explanations)
-    best = explanations[0]
+    names = distinct(answer.explanations)
+    best = answer.explanations[0]
     yield replace(
         common,
         factor=best.factor if len(names) == 1 else " or ".join(names),
@@ -75,14 +90,19 @@ def explained(
         share=1.0 - best.left,
         residual=best.left,
         verdict_aligned=best.verdict,
-        discrepancy_aligned=discrepancy * best.left,
+        discrepancy_aligned=answer.apart * best.left,
         z_aligned=best.z,
-        left_value=", ".join(f"{name} = {value}" for name, value in sorted(best.changed.items())),
-        right_value=", ".join(f"{name} = {case.factors[name].aligned}" for name in sorted(best.changed)),
+        left_value=told(best.changed),
+        right_value=told({name: case.factors[name].aligned for name in best.changed}),
         sufficient=best.factor,
-        evidence=f"the reference with {', '.join(f'{name} = {value}' for name, value in sorted(best.changed.items()))}",
+        evidence=f"the reference with {told(best.changed)}",
         note="" if len(names) == 1 else "these explain it equally well",
     )
+
+
+def _percent(share: float) -> str:
+    """Two digits, and never nothing where something is left."""
+    return f"{share:.2%}" if share >= 1e-4 or not share else f"{100 * share:.1e} %"
 
 
 def environment_pairs(environments: Iterable[Environment]) -> Iterator[tuple[str, str, str]]:

@@ -40,6 +40,10 @@ class Judged:
     """``yes`` or ``no`` where a cell was compared with its own repeat, in the same and in a new process."""
     cause: str = ""
     """The factor that explains a result which is another function."""
+    changed: Mapping[str, Any] | None = None
+    """The values of factors with which the reference gives this result, where that is shown."""
+    explained_by: Mapping[str, Truth] = field(default_factory=dict)
+    """By output, the truth of the reference with these values."""
     unusable: str = ""
     """Why its result could not be looked at."""
 
