@@ -22,18 +22,30 @@ EDITS = {
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with families and results that were judged."""
-    home = tmp_path_factory.mktemp("judged")
-    shutil.copytree(FAMILIES / "small", home / "families" / "small")
-    run(home)
-    return home
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with families and results that were judged below another path: nothing of it is to be judged again for that."""
+    first = tmp_path_factory.mktemp("judged") / "home"
+    shutil.copytree(FAMILIES / "small", first / "families" / "small")
+    run(first)
+    assert cases(first) == 6
+    moved = tmp_path_factory.mktemp("moved") / "home"
+    shutil.copytree(first, moved)
+    run(moved)
+    return moved
 
 
-def run(home: Path, results: str = "results") -> Workflow:
-    workflow = Workflow(home / results, families="small", experiments=home / "families", environments="numpy-2.5")
+def run(home: Path) -> Workflow:
+    workflow = Workflow(home / "results", families="small", experiments=home / "families", environments="numpy-2.5")
     workflow.run()
     return workflow
+
+
+def edit(home: Path, name: str, old: str, new: str) -> None:
+    """Replace a piece of a file of the family."""
+    file = home / "families" / "small" / name
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
 
 
 def cases(home: Path) -> int:
@@ -43,36 +55,26 @@ def cases(home: Path) -> int:
 
 
 @pytest.mark.parametrize(("name", "old", "new", "count"), EDITS.values(), ids=EDITS)
-def test_what_an_edit_cannot_move_is_not_judged_again(judged: Path, tmp_path: Path, name: str, old: str, new: str, count: int) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(judged, home)
-    run(home)  # the same below another path: nothing of it is to be judged again after this
-    file = home / "families" / "small" / name
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new, 1))
+def test_what_an_edit_cannot_move_is_not_judged_again(home: Path, name: str, old: str, new: str, count: int) -> None:
+    edit(home, name, old, new)
     after = run(home)
     assert cases(home) == count
-    shutil.rmtree(home / "results" / "judged")
-    shutil.rmtree(home / "results" / "kept")
-    shutil.rmtree(home / "results" / "ledger")
     kept = {part: after.comparable(part) for part in JUDGED}
+    for folder in ("judged", "kept", "ledger"):
+        shutil.rmtree(home / "results" / folder)
     whole = run(home)
     assert cases(home) == 6
     for part, table in kept.items():
         pd.testing.assert_frame_equal(table, whole.comparable(part))
 
 
-@pytest.mark.parametrize("part", [*JUDGED, "keys"])
-def test_what_was_kept_is_whole_or_nothing(judged: Path, tmp_path: Path, part: str) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(judged, home)
-    run(home)
+@pytest.mark.parametrize(("place", "part"), enumerate((*JUDGED, "keys")))
+def test_what_was_kept_is_whole_or_nothing(home: Path, place: int, part: str) -> None:
     kept = home / "results" / "kept" / f"small--0.{part}"
     data = bytearray(kept.read_bytes())
     data[len(data) // 2] ^= 1
     kept.unlink()
     kept.write_bytes(data)
-    file = home / "families" / "small" / "impl_numpy.py"
-    file.write_text(file.read_text().replace("np.tanh(x)", "np.tanh(x) * 1"))
+    edit(home, "impl_numpy.py", "return x * x", f"return x * x * {place + 1}")
     run(home)
     assert cases(home) == 6
