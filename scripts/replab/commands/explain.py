@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
-from replab import calling, ids
 from replab.commands.common import console
-from replab.errors import ConfigError, StoreError
-from replab.model import Status
-from replab.results_folder import ResultsFolder
-
-Row = Mapping[str, Any]
-SHOWN = 8
-"""Names that a list gives before it counts."""
+from replab.library.explaining import explain, find, read
 
 
 def run(results: Path, wanted: str, *, environments: Collection[str] | None = None, families: Collection[str] | None = None) -> None:
@@ -33,118 +23,3 @@ def run(results: Path, wanted: str, *, environments: Collection[str] | None = No
     out = console()
     for line in explain(rows, chosen):
         out.print(Text(line, style="bold" if line == chosen else ""))
-
-
-def read(results: Path) -> list[Row]:
-    """All rows of the last run, and those that ``replab cell`` made and the last run has not; raises ``StoreError``."""
-    ran, tried = ResultsFolder(results).table("cells"), ResultsFolder(results).single_cells.table("cells")
-    if not ran.exists() and not tried.exists():
-        raise StoreError("there are no results yet", where=str(ran), hint=f"Run '{calling.whole_run()}' first")
-    rows = _table(ran)
-    known = {row["key"] for row in rows}
-    return rows + [row for row in _table(tried) if row["key"] not in known]
-
-
-def _table(path: Path) -> list[Row]:
-    from replab.store import tables
-
-    if not path.exists():
-        return []
-    return [{str(key): value for key, value in row.items()} for row in tables.read(path).to_dict("records")]
-
-
-def find(rows: Sequence[Row], wanted: str) -> str:
-    """The id of the one cell meant by ``wanted``; raises ``ConfigError``."""
-    known = sorted({str(row["id"]) for row in rows})
-    if wanted in known:
-        return wanted
-    found = fnmatch.filter(known, ids.normal_pattern(wanted))
-    found = [name for name in found if ids.parse_cell_id(name).variant == "default"] or found  # variants only when they are asked for
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        hint = f"'{calling.program()} list cells' names those of the configuration"
-        raise ConfigError(f"no cell of the last run matches {wanted!r}", hint=hint)
-    listed = "".join(f"\n  {name}" for name in found[:SHOWN]) + (f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
-    raise ConfigError(f"{len(found)} cells match {wanted!r}, one is wanted:{listed}")
-
-
-def explain(rows: Sequence[Row], cell: str) -> Iterator[str]:
-    """The lines about one cell: one paragraph for each output."""
-    mine = [row for row in rows if row["id"] == cell]
-    yield cell
-    first = mine[0]
-    machine = _text(first, "platform") or "this machine"
-    yield f"{_text(first, 'title') or first['case']}, computed by {first['framework']} {first['framework_version']} on {machine}"
-    for row in mine:
-        if row["status"] != Status.OK:
-            yield f"status {row['status']}: {_text(row, 'reason')}"
-            continue
-        yield ""
-        yield f"output {row['output']}: {row['verdict']}"
-        yield from (f"  {line}" for line in _numbers(row))
-        yield from (f"  {line}" for line in _worst(row))
-        if cause := _text(row, "cause"):
-            yield f"  cause: {cause}"
-        yield f"  {_company(rows, row)}"
-    if notes := _text(first, "notes"):
-        yield f"notes: {notes}"
-
-
-def _numbers(row: Row) -> Iterator[str]:
-    if (why := _text(row, "why")) and not why.startswith("z = "):  # the next lines say that in more words
-        yield f"why: {why}"
-    z, limit = _number(row, "z_max"), _number(row, "z_limit")
-    if z is not None and limit is not None:
-        side = "within" if z <= limit else "beyond"
-        yield f"z = {z:.4g}, {side} the limit of {limit:.4g}: the distance from the truth in units of what rounding alone moves"
-    if (shrink := _number(row, "shrink")) is not None:
-        yield f"escalation: in float64, {shrink:.3g} of the difference is left (1 = all of it, 2e-9 = what rounding leaves)"
-    if (ulp := _number(row, "ulp_max")) is not None:
-        mean, high = _number(row, "ulp_mean"), _number(row, "ulp_p99")
-        rest = "".join(f", {name} {value:.3g}" for name, value in (("mean", mean), ("99 % below", high)) if value is not None)
-        yield f"distance from the truth over {int(row['elements'])} elements: largest {ulp:.4g} ULP{rest}"
-    if (bound := _number(row, "truth_bound_ulp")) is not None:
-        envelope = _number(row, "envelope_ulp")
-        rest = f"; rounding alone moves this computation by {envelope:.3g} ULP" if envelope is not None else ""
-        yield f"the truth is certified to {bound:.2g} ULP{rest}"
-    for name, words in (
-        ("nan_mismatch", "elements are NaN on one side only"),
-        ("inf_mismatch", "elements are infinite on one side only"),
-        ("flushed", "elements are 0 where the truth is subnormal"),
-        ("zero_sign", "zeros have the other sign"),
-    ):
-        if count := _number(row, name):
-            yield f"{int(count)} {words}"
-
-
-def _worst(row: Row) -> Iterator[str]:
-    if place := _text(row, "worst_index"):
-        yield f"worst element: {place}"
-        for name, words in (("worst_inputs", "input"), ("worst_result", "result"), ("worst_truth", "truth")):
-            if text := _text(row, name):
-                yield f"  {words:<6} {text}"
-
-
-def _company(rows: Sequence[Row], row: Row) -> str:
-    """Who else has these very bits."""
-    same = ("family", "case", "dtype", "derivative", "output")
-    bits = _text(row, "bits")
-    others = [other for other in rows if all(other[key] == row[key] for key in same) and other["status"] == Status.OK]
-    others = [other for other in others if other["id"].partition(":")[2].partition("@")[0] == row["id"].partition(":")[2].partition("@")[0]]
-    alike = sorted({f"{other['environment']}:{other['mode']}" for other in others if other["bits"] == bits and other["id"] != row["id"]})
-    classes = len({other["bits"] for other in others})
-    listed = ", ".join(alike[:SHOWN]) + (f" and {len(alike) - SHOWN} more" if len(alike) > SHOWN else "")
-    return f"bits {bits[:12]}, shared with {listed or 'no other cell'}; {len(others)} cells fall into {classes} classes of bits"
-
-
-def _number(row: Row, name: str) -> float | None:
-    value = row.get(name)
-    if value is None or isinstance(value, str):
-        return None
-    return None if math.isnan(value) else float(value)
-
-
-def _text(row: Row, name: str) -> str:
-    value = row.get(name)
-    return value.strip() if isinstance(value, str) else ""

@@ -28,9 +28,11 @@ def requirements(root: Path, lock: str = LOCK) -> tuple[list[str], str]:
     submit jobs.
     """
     project: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"], *project["build-system"]["requires"]]
+    about, groups = project["project"], project["dependency-groups"]
+    extras = [one for extra in about["optional-dependencies"].values() for one in extra if not one.startswith(f"{about['name']}[")]
+    wanted = [*about["dependencies"], *extras, *groups["dev"], *project["build-system"]["requires"]]
     if lock == CLUSTER_LOCK:
-        wanted = project["dependency-groups"]["cluster"]
+        wanted = groups["cluster"]
     oldest = re.search(r">=\s*(3\.\d+)", project["project"]["requires-python"])
     return sorted(set(wanted)), oldest[1] if oldest else "3.11"
 
