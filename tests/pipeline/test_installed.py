@@ -34,7 +34,17 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     home = tmp_path_factory.mktemp("installed") / "v"
     uv = find_uv()
     subprocess.run([uv, "venv", "--quiet", home], check=True)
-    names = [uv, "pip", "install", "--quiet", "--python", home / "bin" / "python", "--constraint", _versions(home.parent), wheel]
+    names = [
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        home / "bin" / "python",
+        "--constraint",
+        _versions(home.parent),
+        f"replab[lab] @ {wheel.as_uri()}",
+    ]
     subprocess.run(names, check=True)
     outer = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     path = os.pathsep.join([str(home / "bin"), outer["PATH"]])

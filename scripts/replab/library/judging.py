@@ -199,7 +199,7 @@ class _Asked(Truths):
     # --- what is asked of a reference ----------------------------------------------------------------------------------------------------
 
     def _problem(self, changed: Mapping[str, Any]) -> Problem:
-        values = [one.values.reshape(-1) if self.elementwise else one.values for one in self.given.values()]
+        values = list(self.numbers.values())
         size = values[0].size if values else 1
         outside = [np.broadcast_to(one, size) if self.elementwise else one for one in self.written.outside.values()]
         return Problem(
@@ -253,6 +253,11 @@ class _Asked(Truths):
                 error.where = self.written.told(error.where)
                 raise
 
+    @property
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        """The inputs as they are computed on."""
+        return {name: one.values.reshape(-1) if self.elementwise else one.values for name, one in self.given.items()}
+
     # --- what is judged ------------------------------------------------------------------------------------------------------------------
 
     def check_grid(self, dtype: str) -> None:
@@ -302,11 +307,11 @@ class _Asked(Truths):
         truths = dict(zip(names, self.truths(dtype), strict=True))
         finer: dict[tuple[str, str], Judged] = {}
         known: dict[tuple[str, str, str, str], Verdict] = {}
-        inputs = {name: one.values for name, one in self.given.items()}
+        inputs = self.numbers
         if companion is not None:
             finer = self._told_by(companion, dtype, truths, inputs, known)
         verdicts.compare([cell], truths)
-        verdicts.decide(self.case, [cell], truths, inputs, finer, known)
+        verdicts.decide(self.case, [cell], truths, inputs, finer, known, elementwise=self.elementwise)
         if finer and dtype not in ("float32", "float64"):
             self._escalate(cell, next(iter(finer.values())), truths)
         found = self._causes(cell, companion, finer)
@@ -329,17 +334,17 @@ class _Asked(Truths):
         if other == "float32" and dtype != other:
             singles = dict(zip(self.outputs, self.truths(other), strict=True))
             verdicts.compare([companion], singles)
-            verdicts.decide(self.case, [companion], singles, inputs, {}, known)
+            verdicts.decide(self.case, [companion], singles, inputs, {}, known, elementwise=self.elementwise)
             return {}
         raise InputError(f"again= has the dtype {other}, beside a result in {dtype}: float64 says most, float32 for a result in float64")
 
-    @staticmethod
-    def _escalate(cell: Judged, finer: Judged, truths: Mapping[str, Certified]) -> None:
+    def _escalate(self, cell: Judged, finer: Judged, truths: Mapping[str, Certified]) -> None:
         """The verdicts of a cell in a 16-bit format, by its run in float64."""
         for name, (finding, distances) in cell.findings.items():
             other = finer.findings[name][1]
             if distances is not None and other is not None and outside(finding):
-                seen = escalate(finding, distances, other, finer.tensors[name].values, truths[name])
+                values = finer.tensors[name].values
+                seen = escalate(finding, distances, other, values, truths[name], self.numbers, elementwise=self.elementwise)
                 cell.verdicts[name] = (*verdict(finding, dtype=cell.id.dtype, escalation=seen, single=None), seen.shrink)
 
     def _causes(self, cell: Judged, companion: Judged | None, finer: Mapping[tuple[str, str], Judged]) -> dict[str, str]:
@@ -352,7 +357,7 @@ class _Asked(Truths):
                 return {}
             truths = dict(zip(self.outputs, self.truths(companion.id.dtype), strict=True))
             verdicts.compare([companion], truths)
-            verdicts.decide(self.case, [companion], truths, {}, {}, {})
+            verdicts.decide(self.case, [companion], truths, self.numbers, {}, {}, elementwise=self.elementwise)
             asked, within_float64 = companion, {}
         causes = Causes(self.family, self, {})
         found = causes.explain(self.case, asked.id.dtype, 0, [asked], within_float64, self.outputs)

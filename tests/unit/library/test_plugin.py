@@ -31,9 +31,7 @@ def test_wrong():
 
 def test_a_failure_says_verdict_worst_element_and_the_tolerance_one_would_have_chosen(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(FILE)
-    done = pytester.runpytest_inprocess(
-        "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:rerunfailures"
-    )
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:rerunfailures")
     done.assert_outcomes(passed=2, failed=1)
     done.stdout.fnmatch_lines(
         [
@@ -51,9 +49,7 @@ def test_a_failure_says_verdict_worst_element_and_the_tolerance_one_would_have_c
 def test_nothing_is_said_where_nothing_was_judged(pytester: pytest.Pytester) -> None:
     before = list(heard.listeners)
     pytester.makepyfile("def test_nothing(): pass")
-    done = pytester.runpytest_inprocess(
-        "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:rerunfailures"
-    )
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:rerunfailures")
     assert "replab judged" not in done.stdout.str()
     assert heard.listeners == before
 

@@ -176,7 +176,7 @@ torch_like = types.ModuleType("torch")
         (lambda: eval("lambda x: x"), "the text of <lambda> cannot be read: define the reference in a file or in a notebook"),
         (lambda: Layer().call, r"the reference is the function call of .*: a reference is a function of NumPy"),
         (
-            lambda: lambda x: sys.intern(x),
+            lambda: lambda x: x + sys.maxsize,
             "sys, which the reference takes from outside, is the module sys: a reference is a function of NumPy",
         ),
         (lambda: lambda x: torch_like.relu(x) + x, "torch_like, which the reference takes from outside, is the module torch"),
