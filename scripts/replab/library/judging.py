@@ -359,7 +359,8 @@ class _Asked(Truths):
             verdicts.compare([companion], truths)
             verdicts.decide(self.case, [companion], truths, self.numbers, {}, {}, elementwise=self.elementwise)
             asked, within_float64 = companion, {}
-        causes = Causes(self.family, self, {})
+        shapes = {"value": {"inputs": [{"name": name, "shape": list(one.shape)} for name, one in self.numbers.items()]}}
+        causes = Causes(self.family, self, {self.case.name: {asked.id.dtype: shapes}})
         found = causes.explain(self.case, asked.id.dtype, 0, [asked], within_float64, self.outputs)
         cell.cause = asked.cause
         return _cause(found[0]) if found else {}
