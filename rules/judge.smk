@@ -2,7 +2,7 @@ rule truth:
     """Certify the values that cells are judged by."""
     input:
         index=f"{RESULTS}/inputs/{{family}}.json",
-        reference=lambda wildcards: lab_workflow.relative(LAB, FAMILIES[wildcards.family].folder / "reference.py"),
+        reference=lambda wildcards: lab_workflow.references(LAB, FAMILIES[wildcards.family]),
         code=lab_workflow.code_of(LAB, "truth"),
     output:
         f"{RESULTS}/truth/{{family}}--{{shard}}.json",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from replab import files, ids
-from replab.config import functions, implementations
+from replab.config import functions, implementations, own_modules, parsed
 from replab.config.cases import FIELDS as CASE_FIELDS, CaseReader, load_generators
 from replab.config.faults import Faults
 from replab.config.generators import is_whole
@@ -72,7 +72,7 @@ def load_families(
             continue
         own = Faults()
         family = load_family(there[name], folder, own, checked=checked)
-        if wanted == ["all"] and own.found and all(fault.problem.startswith(functions.NO_CODE) for fault in own.found):
+        if wanted == ["all"] and own.found and all(fault.problem.startswith(parsed.NO_CODE) for fault in own.found):
             left_out += own.found
             continue
         faults.found += own.found
@@ -164,6 +164,7 @@ def _check_functions(folder: Path, cases: Iterable[Case], place: str, faults: Fa
             continue
         try:
             there = functions.functions(path)
+            own_modules.of_file(path)  # that those are Python, too
         except FileNotFoundError:
             faults.add("is a link that leads nowhere", where=str(path))
             continue

@@ -14,54 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from replab import files
+from replab.config import own_modules, parsed
 from replab.errors import ConfigError
-
-NO_CODE = "is not valid Python"
-"""How the problem begins with a file that cannot be parsed."""
-LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
-"""Nodes below which there is nothing, and which say nothing of a place."""
-DEEPEST = 250
-"""Levels of a syntax tree: a sum of 250 terms. Python itself gives up somewhere between 500 and 1000 calls within calls."""
-
-
-@functools.cache
-def _module(path: Path, _stamp: tuple[int, int]) -> ast.Module:
-    text = files.read_text(path, limit=files.CODE_LIMIT)
-    try:
-        module = ast.parse(text, filename=str(path))
-    except SyntaxError as error:
-        raise ConfigError(f"{NO_CODE}: {error.msg}", where=f"{path}:{error.lineno}") from None
-    except (RecursionError, MemoryError, ValueError) as error:  # thousands of levels, a zero byte
-        problem = error if isinstance(error, ValueError) else "nested too deep"
-        raise ConfigError(f"{NO_CODE}: {problem}", where=str(path)) from None
-    if (line := _too_deep(module)) is not None:
-        raise ConfigError(f"is nested in more than {DEEPEST} levels", where=f"{path}:{line}", hint="Give parts of the expression names")
-    return module
-
-
-def _too_deep(module: ast.Module) -> int | None:
-    """The line of a node so deep that functions which walk the tree by calling themselves would not come back."""
-    level: list[ast.AST] = [module]
-    for _ in range(DEEPEST):
-        level = [child for node in level for child in ast.iter_child_nodes(node) if not isinstance(child, LEAVES)]
-        if not level:
-            return None
-    return next((node.lineno for node in level if hasattr(node, "lineno")), 0)
-
-
-def _parse(path: Path) -> ast.Module:
-    return _module(path, _stamp_of(path))
-
-
-def _stamp_of(path: Path) -> tuple[int, int]:
-    """Time and size of a file, by which a parsed one is known again. Raises ``FileNotFoundError`` or ``ConfigError``."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    return found.st_mtime_ns, found.st_size
 
 
 def _bound(node: ast.stmt) -> set[str]:
@@ -197,12 +151,12 @@ def functions(path: Path) -> frozenset[str]:
 
     Raises ``ConfigError`` when the file is not valid Python.
     """
-    return _functions(path, _stamp_of(path))
+    return _functions(path, parsed.stamp_of(path))
 
 
 @functools.cache
 def _functions(path: Path, stamp: tuple[int, int]) -> frozenset[str]:
-    body = _module(path, stamp).body
+    body = parsed.module(path, stamp).body
     return frozenset(name for node in body if not isinstance(node, ast.Import | ast.ImportFrom) for name in _bound(node))
 
 
@@ -234,7 +188,7 @@ class _File:
 
 @functools.cache
 def _file(path: Path, stamp: tuple[int, int]) -> _File:
-    return _File(_module(path, stamp).body)
+    return _File(parsed.module(path, stamp).body)
 
 
 @functools.cache
@@ -266,7 +220,7 @@ def places(path: Path, function: str) -> tuple[int, ...]:
 
     Raises ``ConfigError`` when the file has no such function or is not valid Python.
     """
-    return _places(path, function, _stamp_of(path))
+    return _places(path, function, parsed.stamp_of(path))
 
 
 def definitions(path: Path, function: str) -> list[ast.FunctionDef]:
@@ -274,7 +228,7 @@ def definitions(path: Path, function: str) -> list[ast.FunctionDef]:
 
     Raises ``ConfigError`` when the file is not valid Python.
     """
-    return [node for node in _module(path, _stamp_of(path)).body if isinstance(node, ast.FunctionDef) and node.name == function]
+    return [node for node in parsed.module(path, parsed.stamp_of(path)).body if isinstance(node, ast.FunctionDef) and node.name == function]
 
 
 def _slice(path: Path, function: str, stamp: tuple[int, int]) -> list[ast.stmt]:
@@ -287,7 +241,7 @@ def original(path: Path, function: str) -> str:
 
     Raises ``ConfigError`` when the file is not valid Python.
     """
-    given, seen = _aliases(path, _stamp_of(path)), {function}
+    given, seen = _aliases(path, parsed.stamp_of(path)), {function}
     while (other := given.get(function, function)) not in seen:
         seen.add(other)
         function = other
@@ -297,7 +251,7 @@ def original(path: Path, function: str) -> str:
 @functools.cache
 def _aliases(path: Path, stamp: tuple[int, int]) -> dict[str, str]:
     given = {}
-    for node in _module(path, stamp).body:
+    for node in parsed.module(path, stamp).body:
         match node:
             case ast.Assign(targets=targets, value=ast.Name(id=value)):
                 given.update({target.id: value for target in targets if isinstance(target, ast.Name)})
@@ -307,11 +261,39 @@ def _aliases(path: Path, stamp: tuple[int, int]) -> dict[str, str]:
 
 
 def digest(path: Path, function: str) -> str:
-    """SHA-256 (hex) of the syntax of ``function`` and of all module-level statements it depends on.
+    """SHA-256 (hex) of the syntax of ``function``, of all module-level statements it depends on, and of the family's modules it imports.
 
     Raises ``ConfigError`` when the file has no such function or is not valid Python.
     """
-    return _digest(path, function, _stamp_of(path))
+    alone, beside = _digest(path, function, parsed.stamp_of(path)), own(path, function)
+    if not beside:
+        return alone
+    return hashlib.sha256(
+        "\n".join([alone, *(f"{one.relative_to(path.parent)}\n{_meaning_of_file(one)}" for one in beside)]).encode()
+    ).hexdigest()
+
+
+def _meaning_of_file(path: Path) -> str:
+    return _meaning_at(path, parsed.stamp_of(path))
+
+
+@functools.cache
+def _meaning_at(path: Path, stamp: tuple[int, int]) -> str:
+    return meaning(parsed.module(path, stamp))
+
+
+def own(path: Path, function: str) -> list[Path]:
+    """The modules of the family (files beside ``path``) that ``function`` and its helpers import, and those that these import, sorted.
+
+    Raises ``ConfigError`` when the file has no such function, or one of them is not valid Python.
+    """
+    return own_modules.reached(path.parent, _imported(path, function, parsed.stamp_of(path)))
+
+
+@functools.cache
+def _imported(path: Path, function: str, stamp: tuple[int, int]) -> frozenset[str]:
+    body = parsed.module(path, stamp).body
+    return own_modules.names(body[place] for place in _places(path, function, stamp))
 
 
 @functools.cache
@@ -331,14 +313,16 @@ def _without_docstring(node: ast.stmt) -> ast.stmt:
 
 
 def text(path: Path, function: str) -> str:
-    """The source text of ``function`` and of the helpers it reaches (imports left out), for readers of the report."""
+    """The source text of ``function``, of the helpers it reaches (imports left out) and of the family's modules, for readers."""
     lines = files.read_text(path, limit=files.CODE_LIMIT).splitlines()
     parts = []
-    for node in _slice(path, function, _stamp_of(path)):
+    for node in _slice(path, function, parsed.stamp_of(path)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             continue
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         parts.append("\n".join(lines[first - 1 : node.end_lineno]))
+    beside = [(one, files.read_text(one, limit=files.CODE_LIMIT).strip()) for one in own(path, function)]
+    parts += [f"# {one.relative_to(path.parent).as_posix()}\n{text}" for one, text in beside]
     return "\n\n".join(parts)
 
 
@@ -349,39 +333,41 @@ def lines_of(path: Path, names: Iterable[str]) -> str:
     """
     lines = files.read_text(path, limit=files.CODE_LIMIT).splitlines()
     kept: set[int] = set()
-    for node in {id(node): node for name in names for node in _slice(path, name, _stamp_of(path))}.values():
+    for node in {id(node): node for name in names for node in _slice(path, name, parsed.stamp_of(path))}.values():
         first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
         kept.update(range(first, (node.end_lineno or node.lineno) + 1))
     return "".join(f"{line if number in kept else ''}\n" for number, line in enumerate(lines, 1))
 
 
 def modules(path: Path, function: str) -> set[str]:
-    """The packages that ``function`` and its helpers import anything of.
+    """The packages that ``function``, its helpers and the family's modules among them import anything of.
 
     Raises ``ConfigError`` when the file has no such function.
     """
     found: set[str] = set()
-    for node in (inner for statement in _slice(path, function, _stamp_of(path)) for inner in ast.walk(statement)):
+    beside = own(path, function)
+    statements = [*_slice(path, function, parsed.stamp_of(path)), *(node for one in beside for node in parsed.parse(one).body)]
+    for node in (inner for statement in statements for inner in ast.walk(statement)):
         match node:
             case ast.Import(names=aliases):
                 found.update(alias.name.partition(".")[0] for alias in aliases)
-            case ast.ImportFrom(module=str(module)):
+            case ast.ImportFrom(module=str(module), level=0):
                 found.add(module.partition(".")[0])
             case _:
                 pass
-    return found
+    return {name for name in found if not beside or own_modules.path_of(path.parent, name) is None}
 
 
 def short_text(path: Path, function: str) -> str:
     """The same without comments, docstrings and blank lines, each statement on one line: for readers who need it in little space."""
-    nodes = _slice(path, function, _stamp_of(path))
+    nodes = _slice(path, function, parsed.stamp_of(path))
     kept = [ast.copy_location(_without_docstring(node), node) for node in nodes if not isinstance(node, ast.Import | ast.ImportFrom)]
     return "\n".join(ast.unparse(node).strip() for node in kept)
 
 
 def imports(path: Path, function: str) -> list[str]:
     """The import statements that ``function`` and its helpers need, a line per module."""
-    nodes = _slice(path, function, _stamp_of(path))
+    nodes = _slice(path, function, parsed.stamp_of(path))
     return [
         ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", "") != "__future__"
     ]
@@ -393,7 +379,7 @@ def tree_digest(*places: Path) -> str:
     for place in places:
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             total.update(path.relative_to(place.parent).as_posix().encode())
-            total.update(meaning(_parse(path)).encode())
+            total.update(meaning(parsed.parse(path)).encode())
     return total.hexdigest()
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from replab.config import candidates, functions
+from replab.config import candidates, functions, own_modules
 from replab.errors import LabError
 from replab.model import IMPL_FILE, Case
 
@@ -58,5 +58,6 @@ def is_reference_run(folder: Path, cases: Sequence[Case]) -> bool:
 
 
 def paths(folder: Path, cases: Sequence[Case], framework: str) -> list[Path]:
-    """The files that a framework runs a family from."""
-    return sorted({path_of(folder, framework, case.implementation) for case in cases})
+    """The files that a framework runs a family from, modules of the family's own among them."""
+    found = {path_of(folder, framework, case.implementation) for case in cases}
+    return sorted(found.union(*map(own_modules.of_file, found)))

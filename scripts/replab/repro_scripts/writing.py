@@ -78,10 +78,13 @@ def write(problem: Problem) -> str:
     cell, case = problem.cell, problem.case
     path = implementations.path_of(problem.family.folder, cell.framework, case.implementation)
     try:
+        beside = functions.own(path, case.implementation)
         bodies = _bodies(path, case.implementation)
         needed = [line for line in functions.imports(path, case.implementation) if line not in IMPORTED]
     except (LabError, OSError, KeyError, ValueError, RecursionError, MemoryError):  # it is no UTF-8, or no Python can be read so deep
         raise Unfit("the source of its implementation is not there, or cannot be read") from None
+    if beside:
+        raise Unfit(f"its implementation imports {beside[0].relative_to(path.parent).as_posix()} of its family, and a script stands alone")
     if cell.mode == "session" and cell.dtype == "bfloat16":
         raise Unfit("a session takes bfloat16 only from arrays that NumPy alone cannot make")
     fewest = math.inf

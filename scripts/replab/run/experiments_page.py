@@ -25,6 +25,27 @@ the declarations in `scripts/replab/model.py` and `scripts/replab/config/`; a te
 and [controls.md](controls.md) cases whose outcome is known.
 
 A *list* is one of texts, without repetitions. Unknown fields are refused, all faults at once and each with its place.
+
+## Modules and files of your own
+
+A family is one folder, and may hold more than the files that the lab looks for: models as they are used elsewhere, trained weights, a batch
+of data.
+
+    mine/
+      experiment.toml  reference.py  impl_tf.py  impl_torch.py
+      my_keras.py                    import my_keras              in impl_tf.py
+      net/__init__.py  net/blocks.py from net.blocks import Net   in impl_torch.py
+      layers.py                      import layers                in reference.py
+      weights.npz                    { kind = "file", path = "weights.npz", name = "kernel" }
+
+Modules and packages beside `experiment.toml` can be imported from implementations, from `reference.py` and from each other. The key of a
+result holds what they do, and what they import in turn: an edit runs again what depends on it, a comment nothing. Those of a reference
+follow the [rules of references](architecture.md#experiments), constants at the top of a module included. A module that is called like one
+of Python or of an installed package is not found in a sandbox: names of families come last. Code that makes names of modules while it
+runs (`importlib`) depends on all of them.
+
+Inputs from files are described in [inputs.md](inputs.md#file). The files are part of the family: they are published with it, and what is
+read from them is hashed like every input.
 """
 OWN_TYPES = {"compile": 'true, false or `"values"`'}
 OWN_DEFAULTS = {

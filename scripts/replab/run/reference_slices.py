@@ -1,7 +1,8 @@
 """What a sandbox of NumPy gets of a reference: the functions that it runs, and not the imports of others.
 
 A reference may import ``scipy.special``, which environments of NumPy do not have. So the file that a sandbox loads holds what the functions
-reach and nothing else, each line where it stands in ``reference.py``. It lies beside the inputs, which every sandbox may read.
+reach and nothing else, each line where it stands in ``reference.py``. It lies among the inputs, which every sandbox may read, and beside
+it lie the modules of the family that these functions import.
 """
 
 from __future__ import annotations
@@ -35,9 +36,14 @@ def slices(wanted: Iterable[tuple[str, str]], data: Path) -> dict[str, str]:
 
 
 def _written(path: Path, names: set[str], data: Path) -> Path:
-    text = functions.lines_of(path, names).encode()
-    target = data / FOLDER / hashlib.sha256(text).hexdigest() / REFERENCE
-    if not target.is_file() or target.read_bytes() != text:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, text)
-    return target
+    beside = {one for name in names for one in functions.own(path, name)}
+    texts = {REFERENCE: functions.lines_of(path, names).encode()}
+    texts |= {one.relative_to(path.parent).as_posix(): one.read_bytes() for one in sorted(beside)}
+    hashes = [hashlib.sha256(text).hexdigest() for text in texts.values()]
+    name = hashes[0] if not beside else hashlib.sha256("\n".join([*texts, *hashes]).encode()).hexdigest()
+    for below, text in texts.items():
+        target = data / FOLDER / name / below
+        if not target.is_file() or target.read_bytes() != text:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(target, text)
+    return data / FOLDER / name / REFERENCE

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,6 +29,7 @@ from replab.truth import balls, namespace
 from replab.truth.enclosures.arrays import Enclosed, lift as lifted_to_balls
 from replab.truth.enclosures.evaluation import TooLong, Undecided, apart
 from replab.truth.enclosures.moved import Moved, Product
+from replab.truth.family_modules import FamilyModule, Importer
 from replab.truth.perturbed import CONVERSION, Diverged, Perturbed, rounding, side_by_side
 from replab.truth.reading import certified as second_reading, text
 
@@ -43,14 +45,26 @@ def load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"replab_reference_{path.parent.name}", path)
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 (for mypy: a path ending in .py always has both)
     module = importlib.util.module_from_spec(spec)
+    vars(module).update({"__builtins__": Importer(path.parent, vars(builtins), _run).builtins, "__package__": ""})
     try:
         spec.loader.exec_module(module)
     except FAILURES as error:
         raise TruthError(f"cannot be imported: {_described(error)}", where=_place(path, error) or str(path)) from error
-    for name, value in [*vars(module).items()]:  # whatever they are called there
+    _given_namespaces(module)
+    return module
+
+
+def _run(module: FamilyModule, path: Path) -> None:
+    """Fill a module that a reference imports from beside it."""
+    SourceFileLoader(module.__name__, str(path)).exec_module(module)
+    _given_namespaces(module)
+
+
+def _given_namespaces(module: ModuleType) -> None:
+    """Put the lab's namespaces in the place of NumPy and ``scipy.special``, whatever they are called in a module."""
+    for name, value in [*vars(module).items()]:
         if value is np or value is scipy.special:
             setattr(module, name, namespace.np_ if value is np else namespace.special_)
-    return module
 
 
 FAILURES = (Exception, SystemExit, GeneratorExit)
@@ -68,11 +82,12 @@ def _described(error: BaseException) -> str:
 
 
 def _place(path: Path, error: BaseException) -> str:
-    """The line of the reference that an exception came through last, with its text; empty where there is none."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path) and frame.lineno]
-    if isinstance(error, SyntaxError) and error.filename == str(path) and error.lineno:
-        lines = [error.lineno]
-    return text.place(path, lines[-1]) if lines else ""
+    """The line of the reference, or of a module beside it, that an exception came through last, with its text; empty where none is."""
+    lines = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        lines.append((error.filename, error.lineno))
+    ours = [(Path(name), line) for name, line in lines if line and Path(name).is_relative_to(path.parent)]
+    return text.place(*ours[-1]) if ours else ""
 
 
 @dataclass(frozen=True, kw_only=True)

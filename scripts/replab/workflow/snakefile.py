@@ -18,7 +18,7 @@ from types import FrameType
 from typing import IO, Any
 
 from replab import ids, opening, resources
-from replab.config import implementations as family_files, settings as settings_file
+from replab.config import implementations as family_files, own_modules, settings as settings_file
 from replab.defaults import atlas
 from replab.engines.installed import RUN
 from replab.errors import INTERRUPTED, ConfigError, LabError, StoreError
@@ -308,7 +308,13 @@ def indices(lab: Lab, batch: Batch) -> list[str]:
 
 def sources(lab: Lab, family: Family) -> list[str]:
     """What the inputs of a family are made from: its table, its reference, and the files of arrays that it brings along."""
-    return [relative(lab, path) for path in (family.folder / "experiment.toml", family.folder / "reference.py", *array_files(family))]
+    return [relative(lab, path) for path in (family.folder / "experiment.toml", *array_files(family))] + references(lab, family)
+
+
+def references(lab: Lab, family: Family) -> list[str]:
+    """The reference of a family, and the modules of its own that it imports."""
+    path = family.folder / "reference.py"
+    return [relative(lab, one) for one in (path, *own_modules.of_file(path))]
 
 
 def array_files(family: Family) -> list[Path]:
@@ -335,7 +341,7 @@ def judged(lab: Lab) -> list[str]:
 def certified(lab: Lab, family: Family, shard: str) -> list[str]:
     """Truths that are ready, or what they are made from: those of a light family take less time than a job that makes them."""
     if family.light:
-        return [relative(lab, family.folder / "reference.py"), *code_of(lab, "truth")]
+        return [*references(lab, family), *code_of(lab, "truth")]
     return [relative(lab, lab.results.truths(family.name, shard))]
 
 

@@ -21,6 +21,8 @@ import sys
 import time
 import traceback
 
+import beside
+
 LIFTS = {"numpy": "lift_numpy", "tensorflow": "lift_tf", "torch": "lift_torch"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 EXIT_IMPORT = 3
@@ -103,14 +105,18 @@ class Implementations(object):
 
     def __init__(self, watch):
         self._loaded, self._watch = {}, watch
+        self._beside = beside.Finder()
+        sys.meta_path.append(self._beside)
 
     def get(self, path):
+        self._beside.enter(os.path.dirname(os.path.abspath(path)))
         if path not in self._loaded:
             try:
                 self._loaded[path] = load_implementation(path)
             except BaseException as error:  # whatever it is, it is about this file alone
                 self._loaded[path] = error
             self._watch.loaded(path, self._loaded[path])
+        self._watch.also(self._beside.modules())
         return self._loaded[path]
 
 

@@ -73,6 +73,7 @@ class Watch(object):
         self._filters = list(warnings.filters)
         self._read = [switch.read for switch in self._switches]
         self.owner, self._owned = None, []
+        self._beside = []
         self._before = self._now()
 
     def settle(self):
@@ -92,6 +93,13 @@ class Watch(object):
             self.settle()
         if isinstance(module, types.ModuleType):
             self._modules.append(Names(module, True, os.path.basename(path)))
+
+    def also(self, modules):
+        """Names of these modules, which lie beside an implementation file, must stay as they are, too."""
+        for module in modules:
+            if module not in self._beside:
+                self._beside.append(module)
+                self._modules.append(Names(module, True, os.path.basename(module.__file__)))
 
     def belongs(self, path):
         """Whether a cell of the file ``path`` can run in this process."""

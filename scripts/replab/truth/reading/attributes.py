@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from replab.truth import linalg
 from replab.truth.enclosures.arrays import Enclosed
 from replab.truth.enclosures.evaluation import mixes
+from replab.truth.family_modules import FamilyModule
 from replab.truth.namespace import LabSpecial, np_
 from replab.truth.perturbed import CONVERSION
 from replab.truth.reading.operators import lifted
@@ -45,7 +46,7 @@ def attribute(value: object, name: str) -> object:
         return getattr(np_, name) if name in OF_NUMPY else np_.strictly(name)
     if name == "_value":
         return getattr(value, name)
-    if isinstance(value, LabSpecial | Module):
+    if isinstance(value, LabSpecial | Module | FamilyModule):
         if name.startswith("_"):
             raise AttributeError(f"references cannot use {name}")
         return getattr(value, name)

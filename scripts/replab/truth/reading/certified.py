@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from pathlib import Path
 
+from replab.truth.family_modules import FamilyModule, Importer
 from replab.truth.reading.attributes import attribute
 from replab.truth.reading.builtin import BUILTINS
 from replab.truth.reading.modules import imported
@@ -17,6 +18,13 @@ Helper = types.SimpleNamespace(**OPERATIONS, chain=chain, changed=changed, store
 def module(path: Path, function: str) -> types.ModuleType:
     """A reference as it is read for certified evaluations of ``function``, made anew: nothing is left of an evaluation before."""
     made = types.ModuleType(f"replab_certified_{path.parent.name}")
-    made.__dict__.update({"__file__": str(path), "__builtins__": {**BUILTINS, "__import__": imported}, HELPER: Helper})
+    importer = Importer(path.parent, {**BUILTINS, "__import__": imported}, _run)
+    made.__dict__.update({"__file__": str(path), "__builtins__": importer.builtins, HELPER: Helper})
     exec(compiled(path, function), made.__dict__)  # noqa: S102 (the file that is run anyway)
     return made
+
+
+def _run(made: FamilyModule, path: Path) -> None:
+    """Fill a module that a reference imports from beside it."""
+    made.__dict__[HELPER] = Helper
+    exec(compiled(path), made.__dict__)  # noqa: S102 (as above)

@@ -170,13 +170,13 @@ def _fault(node: ast.AST, problem: str) -> _Fault:
 
 
 @functools.cache
-def compiled(path: Path, function: str) -> types.CodeType:
-    """The second reading of a reference, compiled: what ``function`` consists of or reaches, so that others in the file cost it nothing.
+def compiled(path: Path, function: str = "") -> types.CodeType:
+    """The second reading of a file, compiled: what ``function`` consists of or reaches, so that others in it cost it nothing; or all of it.
 
     Raises ``TruthError`` where that has what no reference may have.
     """
     body = ast.parse(path.read_text(encoding="utf-8"), str(path)).body
-    chosen: list[ast.stmt] = [body[number] for number in functions.places(path, function)]
+    chosen: list[ast.stmt] = [body[number] for number in functions.places(path, function)] if function else list(body)
     try:
         _refuse_second_names(chosen)
         tree = _Rewriter().visit(ast.Module(chosen, []))

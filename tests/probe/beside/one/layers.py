@@ -1,0 +1,5 @@
+FACTOR = 2.0
+
+
+def scaled(x):
+    return FACTOR * x

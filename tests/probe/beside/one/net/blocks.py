@@ -1,0 +1,5 @@
+from . import numbers
+
+
+def shifted(x):
+    return x + numbers.SHIFT

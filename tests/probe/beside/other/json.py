@@ -1,0 +1,1 @@
+raise ImportError("the name of Python is taken")
