@@ -65,7 +65,9 @@ class Causes:
         if dtype not in ("float32", "float64"):
             for cell in cells:
                 if any(not one.same_function for one, _, _ in cell.verdicts.values()) and cell.id.variant == "default":
-                    cell.cause = self._named.get((case.name, derivative, cell.id.environment, cell.id.mode), "")
+                    place = (case.name, derivative, cell.id.environment, cell.id.mode)
+                    cell.cause = self._named.get(place, "")
+                    cell.changed = self._chosen[place][0].changed if cell.cause and " or " not in cell.cause else None
             return []
         standing = judging_cell(case, dtype, "", derivative)
         self._evaluated.clear()

@@ -82,23 +82,38 @@ def fit(residual: Residual, starts: Mapping[str, float], unit: float) -> dict[st
     }
 
 
-def shortest(value: float, tolerance: float, declared: Sequence[float] = ()) -> float | None:
-    """The number that is meant by an estimate known to ``tolerance``: a declared one, else one with few digits; None where there is none.
+def shortest(value: float, tolerance: float, declared: Sequence[float] = (), usual: float = 0.0) -> float | None:
+    """The number that is meant by an estimate known to ``tolerance``; None where there is none.
 
-    Of the 9·10^(d-1) numbers with d digits in a decade (and one power of ten) one lies within a relative t of a number nobody chose with a
-    probability of about 2·t·9·10^(d-1): above ``CHANCE`` that is no reason to believe it.
+    A declared one, or one with few digits, or one that differs from the ``usual`` by a share with few digits, like 0.1 %.
     """
     tolerance = max(tolerance, abs(value) * ROUNDING)
     near = [one for one in declared if abs(one - value) <= tolerance]
     if near:
         return min(near, key=lambda one: abs(one - value))
-    power = math.copysign(10.0 ** round(math.log10(abs(value))), value) if value else 0.0
-    if value and abs(power - value) <= tolerance and 2.0 * tolerance / abs(value) <= CHANCE:
+    short = _few_digits(value, tolerance)
+    if short is not None or not usual:
+        return short
+    share = _few_digits((value - usual) / usual, tolerance / abs(usual))
+    return None if share is None else float(f"{usual * (1.0 + share):.12g}")
+
+
+def _few_digits(value: float, tolerance: float) -> float | None:
+    """The number with the fewest digits within ``tolerance``; None where it is no wonder that there is one.
+
+    Of the 9·10^(d-1) numbers with d digits in a decade (and one power of ten) one lies within a relative t of a number nobody chose with a
+    probability of about 2·t·9·10^(d-1): above ``CHANCE`` that is no reason to believe it.
+    """
+    if not value:
+        return None
+    chance = 2.0 * tolerance / abs(value)
+    power = math.copysign(10.0 ** round(math.log10(abs(value))), value)
+    if chance <= CHANCE and abs(power - value) <= tolerance:
         return power
     for digits in range(1, DIGITS + 1):
-        if not value or 2.0 * tolerance / abs(value) * 9 * 10 ** (digits - 1) > CHANCE:
-            return None
         short = float(f"{value:.{digits - 1}e}")
+        if chance * 9 * 10 ** (digits - 1) > CHANCE:
+            return None
         if abs(short - value) <= tolerance:
             return short
     return None

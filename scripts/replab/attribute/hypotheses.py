@@ -338,7 +338,7 @@ class Search:
             name, (value, tolerance) = min(left.numbers.items(), key=lambda one: one[1][1] / (abs(one[1][0]) or 1.0))
             factor = self.factors[name]
             declared = [float(one) for one in (factor.aligned, *factor.alternatives) if isinstance(one, int | float)]
-            short = shortest(value, tolerance, declared)
+            short = shortest(value, tolerance, declared, float(factor.aligned))
             if short is None or short == factor.aligned:
                 return None
             base[name] = short if short in declared else Fitted(short)

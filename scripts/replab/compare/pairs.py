@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from replab import ids
 from replab.compare.metrics import NAN, Distances, Finding, widen, z_limit
 from replab.compare.ulp import compare_pair
 from replab.compare.verdict import pair_verdict
-from replab.formats import FORMATS
+from replab.formats import FORMATS, spacing
 from replab.model import Case, Environment, Status, Verdict
 from replab.plan import planning
 from replab.store.rows import PairRow
@@ -22,6 +23,9 @@ from replab.truth.certify import Truth
 
 PAIR_ENVELOPE = np.sqrt(2.0)
 """Two results that are both off by σ are off from each other by √2·σ."""
+ROUNDED_ONCE = 1.0 / np.sqrt(12.0)
+"""Standard deviation of what rounding a result once does, in ULP."""
+Values = NDArray[Any]
 
 
 @dataclass(kw_only=True)
@@ -131,11 +135,11 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         found = Verdict.SEMANTIC if gap else Verdict.IDENTICAL
         cause = _cause(found, left, right, output)
         return replace(same, verdict=found, z_max=NAN, ulp_max=NAN, abs_max=gap, rel_max=NAN, cause=cause)
+    if _same_choice(left, right) and output in left.explained_by:  # both compute one other function, whose rounding is what counts
+        truth, verdicts = left.explained_by[output], (Verdict.ROUNDING, Verdict.ROUNDING)
     statistics = compare_pair(x, y, a.dtype)
-    with np.errstate(all="ignore"):
-        difference = np.abs(x.astype(np.float64) - y.astype(np.float64))
-        z = np.where(np.isfinite(difference) & (difference > 0), difference / (PAIR_ENVELOPE * truth.sigma), 0.0)
-    z_max = float(z.max(initial=0.0))
+    flushing = _flushing(x, y, a.dtype)
+    z_max = float(_distances(x, y, a.dtype, truth, flushing[0] | flushing[1]).max(initial=0.0))
     found = pair_verdict(
         same_bits=statistics.different == 0,
         z=z_max,
@@ -144,28 +148,69 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         left=verdicts[0],
         right=verdicts[1],
     )
+    flushed = [_name(cell) for cell, places in zip((left, right), flushing, strict=True) if places.any()]
+    cause = f"subnormal numbers are flushed: {' and '.join(flushed)}" if found.explained and flushed else _cause(found, left, right, output)
     return replace(
-        same,
-        verdict=found,
-        z_max=z_max,
-        ulp_max=statistics.ulp_max,
-        abs_max=statistics.abs_max,
-        rel_max=statistics.rel_max,
-        cause=_cause(found, left, right, output),
+        same, verdict=found, z_max=z_max, ulp_max=statistics.ulp_max, abs_max=statistics.abs_max, rel_max=statistics.rel_max, cause=cause
     )
+
+
+def _flushing(x: Values, y: Values, dtype: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where the left side has zero and the right one a number below the smallest normal one, and where it is the other way round."""
+    least = FORMATS[dtype].smallest_normal
+    with np.errstate(invalid="ignore"):
+        return (x == 0) & (y != 0) & (np.abs(y) < least), (y == 0) & (x != 0) & (np.abs(x) < least)
+
+
+def _distances(x: Values, y: Values, dtype: str, truth: Truth, aside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How far two results are apart in units of what rounding does, 0 at elements that are put ``aside``.
+
+    Both were rounded to the format at the end: σ is no less than that makes it, also where the reference is zero and exact.
+    """
+    left, right = x.astype(np.float64), y.astype(np.float64)
+    with np.errstate(all="ignore"):
+        difference = np.abs(left - right)
+        rounded = spacing(np.fmax(np.abs(left), np.abs(right)), dtype) * ROUNDED_ONCE
+        sigma = np.fmax(np.fmax(truth.sigma, rounded), FORMATS[dtype].smallest_subnormal)
+        return np.where(np.isfinite(difference) & (difference > 0) & ~aside, difference / (PAIR_ENVELOPE * sigma), 0.0)
+
+
+def _choice(cell: Judged) -> Mapping[str, Any] | None:
+    """The values of factors that a result is shown to have, beside those of the reference; None where it is not known."""
+    if cell.changed is not None:
+        return cell.changed
+    return {} if not cell.cause and all(seen.same_function for seen, _, _ in cell.verdicts.values()) else None
+
+
+def _same_choice(left: Judged, right: Judged) -> bool:
+    """Whether two results are shown to be one function, and not that of the reference."""
+    return bool(left.changed) and left.changed == right.changed
+
+
+def _chosen(left: Judged, right: Judged) -> str:
+    """The choices on which two results are shown to differ; where one of them has the reference's, what the other is explained by."""
+    one, other = _choice(left), _choice(right)
+    if one is not None and other is not None:
+        return "+".join(sorted(name for name in {**one, **other} if name not in one or name not in other or one[name] != other[name]))
+    if one == {} or other == {}:
+        return left.cause or right.cause  # of several explanations that cannot be told apart
+    return ""
+
+
+def _name(cell: Judged) -> str:
+    return f"{cell.id.environment} ({cell.id.mode})"
 
 
 def _cause(found: Verdict, left: Judged, right: Judged, output: str) -> str:
     """What the comparison with the truth already proves about a difference; ``unknown`` is an answer."""
     if found.explained:
         return ""
-    shaky = [f"{cell.id.environment} ({cell.id.mode})" for cell in (left, right) if cell.repeatable == "no"]
+    shaky = [_name(cell) for cell in (left, right) if cell.repeatable == "no"]
     if shaky:
         return f"not repeatable: {' and '.join(shaky)}"
-    named = list(dict.fromkeys(cell.cause for cell in (left, right) if cell.cause))
-    if named:
-        return " and ".join(named)
-    sides = {f"{cell.id.environment} ({cell.id.mode})": cell.verdicts[output][0] for cell in (left, right)}
+    if chosen := _chosen(left, right):
+        return chosen
+    sides = {_name(cell): cell.verdicts[output][0] for cell in (left, right)}
     if found is Verdict.SEMANTIC:
         others = [side for side, value in sides.items() if value is Verdict.SEMANTIC]
         return f"{others[0]} computes another function" if len(others) == 1 else "unknown"

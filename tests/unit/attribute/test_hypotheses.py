@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from replab.attribute.fitting import shortest
 from replab.attribute.hypotheses import Judgement, Search, distance, distinct
 from replab.errors import TruthError
 from replab.model import Factor
@@ -200,6 +201,13 @@ def test_as_many_factors_as_are_declared(planted):
 
 def test_a_number_with_many_digits_explains_nothing():
     assert not search(noisy(slope=0.1234567), noise=1e-7).run().explanations
+
+
+def test_few_digits_of_what_a_number_differs_by_say_as_much():
+    """A learning rate 0.1 % too large has four digits, and one that counts."""
+    assert shortest(0.050050001, 1e-7, [0.05], usual=0.05) == 0.05005
+    assert shortest(0.0500617, 1e-7, [0.05], usual=0.05) is None
+    assert shortest(0.00999999, 2e-8, [0.01, 0.1], usual=0.1) == 0.01
 
 
 def test_a_number_that_is_met_at_one_element_explains_nothing():

@@ -21,6 +21,9 @@ ROUNDING, ACCURACY, SEMANTIC, OPEN, APART = (
     Verdict.INCONCLUSIVE,
     Verdict.INCOMPARABLE,
 )
+OTHER = 3.0 * X
+SMALL = np.array([1e-39, 1.0], np.float32)
+FLUSHED = np.array([0.0, 1.0], np.float32)
 INFINITE = off(np.where(X == 1.0, np.inf, 0.0))
 
 
@@ -87,6 +90,33 @@ STORIES = {
     "a named cause is told": Story(
         left=left(off(NEAR)), right=right(off(FAR), SEMANTIC, cause="epsilon"), verdict="semantic", cause="epsilon"
     ),
+    "the same other choice on both sides, and its rounding": Story(
+        left=left(off(NEAR, OTHER), SEMANTIC, cause="fill", changed={"fill": "last"}, explained_by={"out": truth(OTHER)}),
+        right=right(off(-NEAR, OTHER), SEMANTIC, cause="fill", changed={"fill": "last"}, explained_by={"out": truth(OTHER)}),
+        truth=truth(0 * X, spread=0.0),
+        verdict="rounding",
+    ),
+    "the same other choice on both sides is no cause of more": Story(
+        left=left(off(FAR, OTHER), SEMANTIC, cause="fill", changed={"fill": "last"}, explained_by={"out": truth(OTHER)}),
+        right=right(off(-FAR, OTHER), SEMANTIC, cause="fill", changed={"fill": "last"}, explained_by={"out": truth(OTHER)}),
+        verdict="accuracy",
+        cause="unknown",
+    ),
+    "a cause is a choice on which they differ": Story(
+        left=left(off(FAR), SEMANTIC, cause="epsilon+rho", changed={"epsilon": 1e-7, "rho": 0.9}),
+        right=right(off(-FAR), SEMANTIC, cause="rho", changed={"rho": 0.9}),
+        verdict="semantic",
+        cause="epsilon",
+    ),
+    "the choice of one side is no cause where the other's is not known": Story(
+        left=left(off(FAR), SEMANTIC, cause="rho", changed={"rho": 0.9}),
+        right=right(off(-FAR), SEMANTIC),
+        verdict="semantic",
+        cause="unknown",
+    ),
+    "one side flushes": Story(
+        left=left(FLUSHED), right=right(SMALL), truth=truth(SMALL), verdict="rounding", cause="subnormal numbers are flushed: tf-2 (eager)"
+    ),
     "what does not repeat is blamed on nothing else": Story(
         left=left(off(NEAR)),
         right=right(off(FAR), SEMANTIC, cause="epsilon", repeatable="no"),
@@ -110,6 +140,12 @@ def test_distances_of_a_pair() -> None:
     assert row.abs_max == 2.0**-23 * (2 if X[-1] >= 2.0 else 1)
     assert row.rel_max == pytest.approx(2.0**-23, rel=1e-6)
     assert row.z_max == pytest.approx(2.0 / np.sqrt(2.0), rel=1e-6)
+
+
+def test_a_distance_where_the_reference_is_zero_is_a_number() -> None:
+    """Nothing is rounded there, but the results are."""
+    row = pair_row(CASE, left(off(NEAR, OTHER), SEMANTIC), right(off(0.0, OTHER), SEMANTIC), "framework", "out", truth(0 * X, spread=0.0))
+    assert 0 < row.z_max < 10
 
 
 def test_integers_have_a_distance_and_no_envelope() -> None:
