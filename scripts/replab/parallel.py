@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar, cast
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 MOST = 8
 """Processes at most: what more would save is lost in starting them."""
-_work: list[tuple[Callable[[Any], Any], Sequence[Any]]] = []
+_work: list[Callable[[int], object]] = []
 
 
 def each(work: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
@@ -23,10 +23,10 @@ def each(work: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
     count = usable(len(items))
     if count < 2:
         return [work(item) for item in items]
-    _work.append((work, items))
+    _work.append(lambda place: work(items[place]))
     try:
         with multiprocessing.get_context("fork").Pool(count) as pool:
-            return list(pool.imap(_one, range(len(items))))
+            return list(cast("Iterable[Found]", pool.imap(_one, range(len(items)))))
     finally:
         _work.pop()
 
@@ -36,6 +36,5 @@ def usable(items: int) -> int:
     return min(MOST, len(os.sched_getaffinity(0)), items)
 
 
-def _one(place: int) -> Any:
-    work, items = _work[-1]
-    return work(items[place])
+def _one(place: int) -> object:
+    return _work[-1](place)

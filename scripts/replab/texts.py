@@ -7,7 +7,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """Terminal codes (C0 without tab and line feed, DEL, C1), and halves of characters, which no encoding has."""
@@ -22,7 +21,7 @@ ESCAPED = re.compile(r"\\(?:[bfr]|u(?:00[01]|007f|00[89]|d[89a-f]))")
 """How JSON writes the characters of ``ODD``, and some others: pairs of halves, which are characters, and what follows a backslash."""
 
 
-def json_of(value: Any, default: Callable[[Any], Any]) -> str:
+def json_of(value: object, default: Callable[[object], object]) -> str:
     """JSON values as ASCII text, with plain texts in them. The text is searched as a whole: few have anything to mend."""
     text = json.dumps(value, default=default)
     return json.dumps(plain_values(value), default=default) if ESCAPED.search(text) else text
@@ -33,7 +32,7 @@ def _written(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
-def plain_values(value: Any) -> Any:
+def plain_values(value: object) -> object:
     """JSON values with plain texts."""
     if isinstance(value, str):
         return plain(value)
@@ -44,7 +43,7 @@ def plain_values(value: Any) -> Any:
     return value
 
 
-def numbers_written(value: Any) -> Any:
+def numbers_written(value: object) -> object:
     """JSON values in which numbers that are not finite, which JSON has no words for, are texts: ``inf``, ``-inf``, ``nan``."""
     if isinstance(value, dict):
         return {key: numbers_written(item) for key, item in value.items()}

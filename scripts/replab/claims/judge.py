@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Any
+from typing import TypedDict
 
 from replab import contained, parallel, texts
 from replab.claims.evidence import ClaimError, Evidence
@@ -23,7 +23,16 @@ from replab.run.requests import LIMITS
 EVIDENCE_OF_A_CLAIM = 8
 
 
-def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMITS) -> list[dict[str, Any]]:
+class Declared(TypedDict):
+    """What a file of rules declares."""
+
+    rules: list[tuple[str, dict[str, str]]]
+    """Where the rule of a claim stands, what it says in words, and what it needs, by claim."""
+    problem: str
+    """Why the file cannot be read; empty where it can."""
+
+
+def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMITS) -> list[dict[str, object]]:
     """One entry per claim of the folders, in the order of their lists; a rule that has no answer costs its claim, which says why.
 
     Rules run in processes of their own, each file and each claim within ``limits``. Raises ``ClaimError`` when a list is faulty.
@@ -34,7 +43,7 @@ def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMIT
     for name in sorted(set(declared) - set(known)):
         sys.stderr.write(f"{_short(Path(declared[name][0]['where']))}: {texts.plain(name)} stands in no {LIST}\n")
 
-    def judge(claim: Claim) -> dict[str, Any]:
+    def judge(claim: Claim) -> dict[str, object]:
         mine = declared.get(claim.id, [])
         told = mine[0] if mine else {"text": "", "needs": ""}
         try:
@@ -48,7 +57,7 @@ def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMIT
         except LabError as error:
             return _unjudged(claim, told, error.problem)
 
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, object]] = []
     chosen = list(known.values())
     for claim, entry in zip(chosen, contained.each(judge, chosen, limits, count=parallel.usable(len(chosen))), strict=True):
         found.append(_unjudged(claim, {"text": "", "needs": ""}, entry.reason) if isinstance(entry, contained.Lost) else entry)
@@ -58,18 +67,19 @@ def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMIT
 def _declared(files: Sequence[Path], limits: Limits) -> tuple[dict[str, list[dict[str, str]]], list[str]]:
     """What the files of rules declare, by claim, and what is wrong with those that cannot be read."""
 
-    def read(path: Path) -> dict[str, Any]:
+    def read(path: Path) -> Declared:
         try:
             with contained.trial(str(path)):
                 found = rules(path)
-                return {"rules": [[name, {"where": str(path), "text": one.text, "needs": one.needs}] for name, one in found.items()]}
+                told = [(name, {"where": str(path), "text": one.text, "needs": one.needs}) for name, one in found.items()]
+                return {"rules": told, "problem": ""}
         except LabError as error:
-            return {"problem": error.problem}
+            return {"rules": [], "problem": error.problem}
 
     declared: dict[str, list[dict[str, str]]] = {}
     broken: list[str] = []
     for path, told in zip(files, contained.each(read, files, limits, count=parallel.usable(len(files))), strict=True):
-        if isinstance(told, contained.Lost) or "problem" in told:
+        if isinstance(told, contained.Lost) or told["problem"]:
             broken.append(f"{_short(path)}: {told.reason if isinstance(told, contained.Lost) else told['problem']}")
             sys.stderr.write(f"{texts.plain(broken[-1])}\n")
             continue
@@ -83,7 +93,7 @@ def _short(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> dict[str, Any]:
+def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> dict[str, object]:
     """A claim whose rule has no answer."""
     return {
         "id": claim.id,
@@ -110,11 +120,11 @@ def findings(rule: Rule, tables: Tables) -> dict[str, Finding]:
     return found
 
 
-def _checked(said: Any) -> Finding:
+def _checked(said: object) -> Finding:
     """What a rule returned, if it is a finding. Raises ``ClaimError``."""
     if not isinstance(said, Finding):
         raise ClaimError(f"it returned {type(said).__name__}, and no finding")
-    fields: list[tuple[Any, type | UnionType]] = [
+    fields: list[tuple[object, type | UnionType]] = [
         *((text, str) for text in (said.words, said.unit, said.measured)),
         (said.number, float | int | None),
         *((one, Evidence) for one in said.evidence),
@@ -157,14 +167,14 @@ def known_evidence(tables: Tables) -> dict[str, set[str]]:
     }
 
 
-def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mapping[str, set[str]]) -> dict[str, Any]:
+def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mapping[str, set[str]]) -> dict[str, object]:
     for environment, finding in found.items():
         for one in finding.evidence:
             name = f"{one.id} {one.axis}" if one.kind == "pair" else one.id
             if name not in there.get(one.kind, ()):
                 raise ClaimError(f"the evidence does not exist: {one.kind} {name}", where=f"{rule.where}: {claim.id} in {environment}")
     verdict, words = overall(found)
-    entry: dict[str, Any] = {
+    entry: dict[str, object] = {
         "id": claim.id,
         "kind": claim.kind,
         "source": claim.source,

@@ -7,9 +7,8 @@ import importlib.util
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from replab import files
+from replab import files, jsons
 from replab.claims.evidence import ClaimError
 from replab.claims.model import Claim, Rule
 from replab.errors import ConfigError
@@ -38,8 +37,7 @@ def claims(folders: Iterable[Path]) -> dict[str, Claim]:
                 raise ClaimError('needs `kind = "example"` or `kind = "claim"`, and a statement', where=where)
             if unknown := sorted(set(fields) - set(FIELDS)):
                 raise ClaimError(f"unknown key {unknown[0]!r}", where=where, hint=f"Known: {', '.join(FIELDS)}")
-            texts: dict[str, Any] = {key: str(value) for key, value in fields.items()}
-            found[name] = Claim(id=name, **texts)
+            found[name] = jsons.made(Claim, {"id": name} | {key: str(value) for key, value in fields.items()})
     return found
 
 

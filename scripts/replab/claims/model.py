@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from replab.claims.evidence import Evidence
 from replab.model import FRAMEWORKS
@@ -19,6 +19,8 @@ MISSING = "not testable here"
 VERDICTS = (SUPPORTED, REFUTED, DEPENDS, MISSING)
 MOST_EVIDENCE = 6
 """So many pieces of evidence are kept: the most telling, which a rule gives first."""
+
+Function = TypeVar("Function")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,16 +42,17 @@ class Finding:
         if self.verdict != MISSING and not self.evidence:
             raise ValueError(f"a claim is not {self.verdict} without evidence: {self.words}")
 
-    def json(self) -> dict[str, Any]:
+    def json(self) -> dict[str, object]:
         """The finding as it is written; a number that is not finite is none."""
         number = self.number if self.number is not None and math.isfinite(self.number) else None
-        return {
+        written: dict[str, object] = {
             "verdict": self.verdict,
             "number": number,
             "unit": self.unit,
             "words": self.words,
             "evidence": [one.json() for one in self.evidence[:MOST_EVIDENCE]],
-        } | ({"measured": self.measured} if self.measured else {})
+        }
+        return written | ({"measured": self.measured} if self.measured else {})
 
 
 def missing(words: str) -> Finding:
@@ -96,17 +99,17 @@ class Claim:
     truth: str = ""
     untested: str = ""
     """A part that no machine of this lab can test, such as what needs a GPU."""
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, object] = field(default_factory=dict)
 
 
-def rule(claim: str, *, needs: str, frameworks: tuple[str, ...] = FRAMEWORKS) -> Callable[[Any], Any]:
+def rule(claim: str, *, needs: str, frameworks: tuple[str, ...] = FRAMEWORKS) -> Callable[[Function], Function]:
     """Mark a function ``(tables, environment) -> Finding | None`` as the rule of ``claim``.
 
     Its docstring is shown as the rule in words.
     """
 
-    def mark(function: Any) -> Any:
-        function.rule = (claim, needs, frameworks)
+    def mark(function: Function) -> Function:
+        vars(function)["rule"] = (claim, needs, frameworks)
         return function
 
     return mark

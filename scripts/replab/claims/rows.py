@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Hashable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -22,11 +21,11 @@ def rank(verdicts: pd.Series) -> pd.Series:
     return verdicts.map({str(verdict): verdict.severity for verdict in Verdict}).astype(float)
 
 
-def select(rows: pd.DataFrame, **where: Any) -> pd.DataFrame:
+def select(rows: pd.DataFrame, **where: object) -> pd.DataFrame:
     """The rows whose columns have the given values (one, or one of several)."""
     for name, wanted in where.items():
-        many = isinstance(wanted, list | tuple | set | frozenset)
-        rows = rows[rows[name].isin(list(wanted)) if many else rows[name] == wanted]
+        several = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else None
+        rows = rows[rows[name] == wanted if several is None else rows[name].isin(several)]
     return rows
 
 
@@ -71,7 +70,7 @@ def defaults_evidence(rows: pd.DataFrame, most: int = 2) -> tuple[Evidence, ...]
     return tuple(Evidence("default", f"{api}.{parameter} @ {place}") for api, parameter, place in list(dict.fromkeys(names))[:most])
 
 
-def attribution_id(row: Mapping[Any, Any]) -> str:
+def attribution_id(row: Mapping[Hashable, object]) -> str:
     """How evidence names a row of ``attributions.parquet``."""
     return f"{row['family']}.{row['case']} | {row['method']} | {row['pair']} | {row['factor']}"
 

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from replab import texts
 from replab.claims.judge import judge_claims
@@ -35,11 +34,11 @@ def folders(families: Iterable[Family]) -> list[Path]:
     return list(dict.fromkeys(family.folder.parent for family in families))
 
 
-def _write(path: Path, found: Any) -> None:
+def _write(path: Path, found: object) -> None:
     write_atomically(path, (json.dumps(plain(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """JSON values: numbers that are not finite become null, texts such as every encoding has words for."""
     if isinstance(value, str):
         return texts.plain(value)

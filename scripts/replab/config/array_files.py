@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from replab.errors import ConfigError
 
@@ -63,15 +63,15 @@ class Described:
         return math.prod(self.shape)
 
 
-def faults(folder: Path, options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def faults(folder: Path, options: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """What is wrong with the file of an input, whose options are sound by themselves: the option and the problem."""
     try:
-        kept = described(folder, options["path"], options.get("name", ""))
+        kept = described(folder, str(options["path"]), str(options.get("name", "")))
     except ConfigError as error:
         yield "path", f"{error.problem}{f' ({error.hint})' if error.hint else ''}"
         return
-    if "shape" in options and tuple(options["shape"]) != kept.shape:
-        yield "shape", f"{options['path']} has the shape {list(kept.shape)}, not {options['shape']}"
+    if (shape := options.get("shape")) is not None and shape != list(kept.shape):
+        yield "shape", f"{options['path']} has the shape {list(kept.shape)}, not {shape}"
     if not kept.size:
         yield "path", f"{options['path']} has no element, and nothing can be computed of it"
 

@@ -11,7 +11,6 @@ import functools
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from replab import files
 from replab.config import own_modules, parsed
@@ -399,7 +398,7 @@ def meaning(node: ast.AST) -> str:
     return "".join(words)
 
 
-def _write(value: Any, words: list[str]) -> None:
+def _write(value: object, words: list[str]) -> None:
     match value:
         case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == OWN:
             words.append(f"import {sorted((alias.name, alias.asname or '') for alias in value.names)}")
@@ -426,6 +425,6 @@ def _write(value: Any, words: list[str]) -> None:
             words.append(f"{type(value).__name__} {value!r}")
 
 
-def _says_only(value: Any) -> bool:
+def _says_only(value: object) -> bool:
     """Whether a statement is a docstring, or another constant by itself."""
     return isinstance(value, ast.Expr) and isinstance(value.value, ast.Constant)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Collection, Mapping
 from dataclasses import is_dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from replab.config.faults import Faults
 from replab.config.values import check_texts
@@ -25,7 +25,7 @@ def fields_of(record: type, made: Collection[str]) -> Fields:
     return {name: _written_as(hint) for name, hint in get_type_hints(record).items() if name not in made}
 
 
-def _written_as(hint: Any) -> tuple[type, ...]:
+def _written_as(hint: object) -> tuple[type, ...]:
     """How TOML writes values of a type: a tuple as a list, a mapping or another record as a table."""
     origin = get_origin(hint)
     if origin is UnionType:
@@ -36,10 +36,12 @@ def _written_as(hint: Any) -> tuple[type, ...]:
         return (list,)
     if origin is Mapping or is_dataclass(hint):
         return (dict,)
+    if not isinstance(hint, type):
+        raise TypeError(f"{hint} cannot be written in TOML")
     return (hint,)
 
 
-def check_fields(table: Mapping[str, Any], fields: Fields, where: str, faults: Faults) -> None:
+def check_fields(table: Mapping[str, object], fields: Fields, where: str, faults: Faults) -> None:
     """Note keys that are unknown, values of another type, and lists of something else than different names."""
     for key, value in table.items():
         if key not in fields:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from replab import files, ids
+from replab import files, ids, jsons
 from replab.config.faults import Faults
 from replab.config.generators import is_whole
 from replab.config.records import check_fields, fields_of
@@ -48,12 +47,12 @@ def load_variants(path: Path, faults: Faults) -> dict[str, Variant]:
         _check(fields, where, faults)
         frameworks = _frameworks(fields["frameworks"], f"{where}: frameworks", faults) if "frameworks" in fields else {}
         if len(faults.found) == before:
-            rest: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-            known[name] = Variant(name=name, **(rest | ({"frameworks": frameworks} if frameworks else {})))
+            rest: dict[str, object] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+            known[name] = jsons.made(Variant, {"name": name} | rest | ({"frameworks": frameworks} if frameworks else {}))
     return known
 
 
-def _check(fields: Mapping[str, Any], where: str, faults: Faults) -> None:
+def _check(fields: Mapping[str, object], where: str, faults: Faults) -> None:
     """The fields of one table of the file."""
     before = len(faults.found)
     check_fields(fields, FIELDS, where, faults)
@@ -62,7 +61,7 @@ def _check(fields: Mapping[str, Any], where: str, faults: Faults) -> None:
     if not is_whole(fields.get("threads", 1), 1, THREADS):
         faults.add(f"threads must be 1 to {THREADS}, not {shown(fields['threads'])}", where=where)
     for key in ("variables", "switches", "effect"):
-        for framework, table in fields.get(key, {}).items():
+        for framework, table in jsons.table(fields.get(key, {})).items():
             _check_switches(key, framework, table, f"{where}: {key}", faults)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
 
+from replab import jsons
 from replab.contract.fields import AGAIN, checked
 from replab.errors import StoreError
 from replab.model import Status
@@ -30,15 +30,15 @@ class Facts:
     device: str = "cpu"
     reason: str = ""
     """Why it is not ``ok``."""
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    asked: Mapping[str, object] = field(default_factory=dict)
     """Its declaration, as ``env.toml`` has it."""
     lock_sha256: str = ""
-    observed: Mapping[str, Any] = field(default_factory=dict)
+    observed: Mapping[str, object] = field(default_factory=dict)
     """What the probe saw from inside."""
     build_seconds: float = 0.0
-    image: Mapping[str, Any] | None = None
+    image: Mapping[str, object] | None = None
     """The image that it is, as this and what follows is known of one that was built."""
-    isolation: Mapping[str, Any] | None = None
+    isolation: Mapping[str, object] | None = None
     """Which promises its engine keeps."""
     interpreter: Mapping[str, str] | None = None
     """Version and build of its Python."""
@@ -53,12 +53,12 @@ class Facts:
         """What keys of results have of it."""
         return {"identity": self.identity, "platform": self.platform, "engine": self.engine}
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As the step writes it: what was not found out is left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
-    def of_elsewhere(cls, data: Mapping[str, Any], where: str) -> Facts:
+    def of_elsewhere(cls, data: Mapping[str, object], where: str) -> Facts:
         """As ``from_json``, but for what another version of the lab may have written: what this one does not know is left out."""
         names = {one.name for one in fields(cls)}
         return cls.from_json({name: value for name, value in data.items() if name in names}, where)
@@ -69,4 +69,4 @@ class Facts:
         arguments = checked(cls, data, where)
         if arguments["status"] not in STATES:
             raise StoreError(f"its status is {shown(arguments['status'])}", where=where, hint=AGAIN)
-        return cls(**arguments)
+        return jsons.made(cls, arguments)

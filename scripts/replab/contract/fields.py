@@ -7,17 +7,20 @@ import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from enum import StrEnum
-from typing import Any
 
 from replab.errors import StoreError
+from replab.jsons import Json
 from replab.visible import shown
+
+if typing.TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 AGAIN = "Remove it: the next run makes it again"
 KINDS: Mapping[type, tuple[type, ...]] = {str: (str,), bool: (bool,), int: (int,), float: (int, float), dict: (dict,), list: (list,)}
 """What JSON has for a value of a type."""
 
 
-def checked(kind: type, data: object, where: str) -> dict[str, Any]:
+def checked(kind: type[DataclassInstance], data: object, where: str) -> dict[str, Json]:
     """The object ``data`` of a file, as arguments for the dataclass ``kind``.
 
     Raises ``StoreError`` with the name of the file when a field is missing, unknown, or of another kind.
@@ -43,7 +46,7 @@ def _allowed(kind: type) -> tuple[frozenset[str], dict[str, tuple[type, ...]]]:
     return frozenset(required), {one.name: _kinds(hints[one.name]) for one in fields(kind)}
 
 
-def _kinds(hint: Any) -> tuple[type, ...]:
+def _kinds(hint: object) -> tuple[type, ...]:
     """What JSON has for a hint; ``X | None`` may be null as well."""
     options = typing.get_args(hint) if type(None) in typing.get_args(hint) else (hint,)
     found: tuple[type, ...] = ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from replab import jsons
 from replab.contract.fields import AGAIN, checked
 from replab.errors import StoreError
 
@@ -45,7 +46,7 @@ class Manifest:
     limits: Mapping[str, float] = field(default_factory=dict)
     """The limit that each status is about."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As the step writes it."""
         data = {one.name: getattr(self, one.name) for one in fields(self)}
         return data | {"cells": [entry._asdict() for entry in self.cells]}
@@ -55,7 +56,7 @@ class Manifest:
         """Raises ``StoreError`` where ``data``, of the file ``where``, cannot be a manifest."""
         arguments = checked(cls, data, where)
         try:
-            cells = [ManifestEntry(**entry) for entry in arguments["cells"]]
-        except TypeError as error:
+            cells = [jsons.made(ManifestEntry, entry) for entry in jsons.tables(arguments["cells"])]
+        except (TypeError, ValueError) as error:
             raise StoreError(f"has a cell that is none: {error}", where=where, hint=AGAIN) from None
-        return cls(**{**arguments, "cells": cells})
+        return jsons.made(cls, {**arguments, "cells": cells})

@@ -9,9 +9,11 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TypedDict, cast
 
-from replab.contract.schema import COUNT, HASH, PATH, SHAPE, TABLE, TEXT, TEXTS, YES_OR_NO, list_of, one_of, says, schema_of
+from replab import jsons
+from replab.contract.input_index import CotangentFile, InputFile
+from replab.contract.schema import COUNT, HASH, PATH, TABLE, TEXT, TEXTS, YES_OR_NO, list_of, one_of, says, schema_of, schema_of_table
 from replab.model import DTYPES, FRAMEWORKS, MODES
 
 SCHEMA = 1
@@ -19,25 +21,22 @@ NOT_IN_KEYS = ("key", "id", "case", "impl")
 """Fields of a cell that say what it is called and where its function lies, and cannot move its result."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CotangentFile:
-    """What an output, or a gradient of a lower order, is multiplied with."""
+class AskedCell(TypedDict):
+    """What the host looks at in a ``CellRequest`` that was sent."""
 
-    name: str = field(metadata=says(TEXT, "Order 0: the output's name, or its place; above: grad_<input>."))
-    sha256: str = field(metadata=says(HASH))
-    dtype: str = field(metadata=says(TEXT))
-    shape: Sequence[int] = field(metadata=says(SHAPE))
+    key: str
+    id: str
+    impl: str
+    inputs: list[InputFile]
+    cotangents: list[list[CotangentFile]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InputFile:
-    """An input of a function."""
+class Asked(TypedDict):
+    """What the host looks at in a ``Request`` that was sent."""
 
-    name: str = field(metadata=says(TEXT))
-    sha256: str = field(metadata=says(HASH))
-    dtype: str = field(metadata=says(TEXT, "What the bytes stand for; bfloat16 travels as float32."))
-    shape: Sequence[int] = field(metadata=says(SHAPE))
-    differentiable: bool = field(metadata=says(YES_OR_NO))
+    environment: str
+    inputs: str
+    cells: list[AskedCell]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,24 +50,24 @@ class CellRequest:
         metadata=says({"type": "string", "pattern": "^/.*\\.py$"}, "Path of the implementation file, as the sandbox sees it.")
     )
     function: str = field(metadata=says(TEXT))
-    parameters: Mapping[str, Any] = field(metadata=says(TABLE))
+    parameters: Mapping[str, object] = field(metadata=says(TABLE))
     dtype: str = field(metadata=says(one_of(DTYPES)))
     mode: str = field(metadata=says(one_of(dict.fromkeys(mode for modes in MODES.values() for mode in modes))))
     derivative: int = field(metadata=says(COUNT))
     outputs: Sequence[str] = field(metadata=says(TEXTS, "Names of the outputs; empty: out, or out0, out1, …"))
-    inputs: Sequence[Mapping[str, Any]] = field(metadata=says(list_of(schema_of(InputFile))))
-    cotangents: Sequence[Sequence[Mapping[str, Any]]] = field(
-        metadata=says(list_of(list_of(schema_of(CotangentFile))), "One list per order below the derivative's.")
+    inputs: Sequence[InputFile] = field(metadata=says(list_of(schema_of_table(InputFile))))
+    cotangents: Sequence[Sequence[CotangentFile]] = field(
+        metadata=says(list_of(list_of(schema_of_table(CotangentFile))), "One list per order below the derivative's.")
     )
     once: bool = field(default=False, metadata=says(YES_OR_NO, "Not called a second time to see whether it repeats itself."))
     drawn: bool = field(default=False, metadata=says(YES_OR_NO, "Its function draws random numbers, as it should: not noted."))
     measure: Sequence[str] = field(default=(), metadata=says(TEXTS, "What to measure beside the outputs."))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As the probe reads it."""
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
-    def in_key(self) -> dict[str, Any]:
+    def in_key(self) -> dict[str, object]:
         """What its result depends on: part of what is hashed into its key."""
         return {name: value for name, value in self.to_json().items() if name not in NOT_IN_KEYS}
 
@@ -96,12 +95,12 @@ class Request:
     inputs: str = field(metadata=says(PATH, "Folder of the input files <sha256>.npy, as the sandbox sees it."))
     variant: str = field(metadata=says(TEXT))
     threads: int = field(metadata=says(COUNT, "Threads of every pool; 0 leaves the choice to the framework."))
-    switches: Mapping[str, Any] = field(
+    switches: Mapping[str, object] = field(
         metadata=says(TABLE, "What the variant sets through the framework's own functions before the first cell.")
     )
     device: str = field(metadata=says(one_of(("cpu", "cuda"))))
     cells: Sequence[CellRequest] = field(metadata=says(list_of(schema_of(CellRequest))))
-    isolation: Mapping[str, Any] | None = field(
+    isolation: Mapping[str, object] | None = field(
         default=None,
         metadata=says(
             schema_of(Promises),
@@ -109,13 +108,13 @@ class Request:
         ),
     )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Asked:
         """As the probe reads it, once it is sealed (``replab.sealed``)."""
         data = {one.name: value for one in fields(self) if (value := getattr(self, one.name)) is not None}
-        return data | {"cells": [cell.to_json() for cell in self.cells]}
+        return cast("Asked", data | {"cells": [cell.to_json() for cell in self.cells]})
 
 
-def schema() -> dict[str, Any]:
+def schema() -> dict[str, object]:
     """The JSON schema of a sealed request."""
     found = schema_of(Request)
     seal = {**HASH, "description": "Of the rest as JSON with sorted keys: the probe refuses a request that says anything else."}
@@ -125,8 +124,8 @@ def schema() -> dict[str, Any]:
         "title": "Request",
         "description": "What the host asks of the probe: cells of one environment and variant, run by one process.",
         **found,
-        "required": ["schema", "sha256", *found["required"]],
-        "properties": {"sha256": seal, **found["properties"]},
+        "required": ["schema", "sha256", *jsons.items(found["required"])],
+        "properties": {"sha256": seal, **jsons.table(found["properties"])},
     }
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, fields
-from typing import Any
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, get_type_hints
 
-Schema = Mapping[str, Any]
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Schema = Mapping[str, object]
 TEXT: Schema = {"type": "string", "minLength": 1}
 TEXTS: Schema = {"type": "array", "items": {"type": "string"}}
 PATH: Schema = {"type": "string", "pattern": "^/"}
@@ -17,9 +20,14 @@ HASH: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 SHAPE: Schema = {"type": "array", "items": COUNT}
 
 
-def says(schema: Schema, description: str = "") -> dict[str, Any]:
+def described(schema: Schema, description: str = "") -> Schema:
+    """What values are, and what they mean."""
+    return {**schema, **({"description": description} if description else {})}
+
+
+def says(schema: Schema, description: str = "") -> dict[str, Schema]:
     """The metadata of a field: what its values are, and what they mean."""
-    return {"schema": {**schema, **({"description": description} if description else {})}}
+    return {"schema": described(schema, description)}
 
 
 def one_of(values: Iterable[str]) -> Schema:
@@ -32,8 +40,14 @@ def list_of(schema: Schema) -> Schema:
     return {"type": "array", "items": schema}
 
 
-def schema_of(kind: Any, **more: Any) -> dict[str, Any]:
+def schema_of(kind: type[DataclassInstance], **more: object) -> Schema:
     """The schema of a dataclass."""
-    described: tuple[Field[Any], ...] = fields(kind)
+    described = fields(kind)
     required = [one.name for one in described if one.default is MISSING and one.default_factory is MISSING]
     return {"type": "object", "required": required, "properties": {one.name: one.metadata["schema"] for one in described}, **more}
+
+
+def schema_of_table(kind: object) -> Schema:
+    """The schema of a ``TypedDict`` whose keys are annotated with theirs."""
+    keys = get_type_hints(kind, include_extras=True)
+    return {"type": "object", "required": list(keys), "properties": {name: hint.__metadata__[0] for name, hint in keys.items()}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from replab.contract.request import Promises
 from replab.engines.marks import MARK
@@ -43,12 +43,12 @@ class Engine(Protocol):
         """How to start a sandbox. An engine that cannot enforce its limits and its folders leaves that to the supervisor."""
 
 
-def isolation(engine: Engine, sandbox: Sandbox) -> dict[str, Any]:
+def isolation(engine: Engine, sandbox: Sandbox) -> dict[str, object]:
     """The entry ``isolation`` of a request: what the probe tries from inside, and what the engine promised."""
     return promised(engine, sandbox, engine.command(replace(sandbox, argv=())).inner)
 
 
-def promised(engine: Engine, sandbox: Sandbox, names: Iterable[str]) -> dict[str, Any]:
+def promised(engine: Engine, sandbox: Sandbox, names: Iterable[str]) -> dict[str, object]:
     """The same, where the ``names`` of the variables inside are known."""
     promises = Promises(
         promised=list(engine.promises),
@@ -62,7 +62,7 @@ def promised(engine: Engine, sandbox: Sandbox, names: Iterable[str]) -> dict[str
     return asdict(promises)
 
 
-def points(engine: Engine) -> dict[str, Any]:
+def points(engine: Engine) -> dict[str, object]:
     """The isolation policy as the report shows it: each point in words, and whether the engine promises it."""
     policy = load_policy()
     limits = {"processes": policy.processes, "seconds": policy.seconds, "scratch MiB": policy.scratch_mb, "open files": policy.open_files}

@@ -13,27 +13,47 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from replab import termination
-from replab.engines.container import ENDING_BYTES, EXIT_BROKEN, LABEL_BATCH, LABEL_LAUNCHER, Container, Driver, EngineLost, EngineRefused
+from replab import jsons, termination
+from replab.engines.container import (
+    ENDING_BYTES,
+    EXIT_BROKEN,
+    LABEL_BATCH,
+    LABEL_LAUNCHER,
+    Container,
+    Driver,
+    EngineLost,
+    EngineRefused,
+    State,
+)
 from replab.engines.drivers.registry import get_driver
 from replab.engines.launchers import launcher_label, reap
+from replab.jsons import Json
+
+
+class Said(TypedDict):
+    """How the container ended."""
+
+    code: int
+    oom: bool
+    broken: str
+    """Why it could not be followed to its end; empty where it was."""
 
 
 def main(arguments: list[str]) -> int:
     """Run one container to its end; returns its exit status."""
     engine, spec, ending = arguments[0], Path(arguments[1]), Path(arguments[2])
-    fields: dict[str, Any] = json.loads(spec.read_text(encoding="utf-8"))
-    tuples: dict[str, Any] = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    container = Container(**{**fields, **tuples})
-    said: dict[str, Any] = {"code": EXIT_BROKEN, "oom": False, "broken": ""}
+    fields: dict[str, Json] = json.loads(spec.read_text(encoding="utf-8"))
+    container = jsons.made(Container, {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+    said: Said = {"code": EXIT_BROKEN, "oom": False, "broken": ""}
     try:
         with termination.becomes_exception(signal.SIGTERM) as check:
             driver = get_driver(engine, os.environ)
             reap(driver)
             with _guarded(engine, dict(os.environ), container.name):
-                said |= run(driver, container, check)
+                state = run(driver, container, check)
+                said |= {"code": state.code, "oom": state.oom}
     except EngineRefused as refused:
         said["broken"] = f"{refused.problem}. {refused.hint}" if refused.hint else refused.problem
     except EngineLost as lost:
@@ -43,11 +63,10 @@ def main(arguments: list[str]) -> int:
             file.write(json.dumps(said)[:ENDING_BYTES])
     if said["broken"]:
         sys.stderr.write(f"replab: {said['broken']}\n")
-    code: int = said["code"]
-    return code
+    return said["code"]
 
 
-def run(driver: Driver, container: Container, check: Callable[[], None]) -> dict[str, Any]:
+def run(driver: Driver, container: Container, check: Callable[[], None]) -> State:
     """Create, follow and remove; how it ended."""
     driver.remove(container.name)  # of an earlier supervisor of the same folder
     driver.create(container, {LABEL_LAUNCHER: launcher_label(), LABEL_BATCH: container.folder})
@@ -62,7 +81,7 @@ def run(driver: Driver, container: Container, check: Callable[[], None]) -> dict
             driver.remove(container.name)
         raise
     driver.remove(container.name)
-    return {"code": state.code, "oom": state.oom}
+    return state
 
 
 @contextlib.contextmanager

@@ -21,7 +21,6 @@ from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -45,7 +44,7 @@ _RETOLD = (".dist-info/METADATA",)
 computes with them, and name and version are compared with the lock."""
 _ODD = "neither a file nor a link"
 
-Files = dict[str, list[Any]]
+Files = dict[str, list[object]]
 """Path inside of the environment -> size and SHA-256; a link has the size of its target's name, and ``-> target``."""
 
 
@@ -293,7 +292,7 @@ def _rows(record: Path) -> list[tuple[str, str]]:
         return [(row[0], row[1] if len(row) > 1 else "") for row in csv.reader(stream) if row]
 
 
-def _as_said(path: Path, file: list[Any], said: str) -> bool:
+def _as_said(path: Path, file: list[object], said: str) -> bool:
     """Whether a file has the digest that a RECORD gives; one without a digest (RECORD itself, bytecode) is only to be there."""
     if not said:
         return True
@@ -301,7 +300,8 @@ def _as_said(path: Path, file: list[Any], said: str) -> bool:
     if algorithm not in _STRONG:
         return False
     if algorithm == "sha256":
-        have = bytes.fromhex(file[1]) if len(file[1]) == 64 else b""  # a link has no digest
+        hashed = str(file[1])
+        have = bytes.fromhex(hashed) if len(hashed) == 64 else b""  # a link has no digest
     else:
         have = hashlib.new(algorithm, path.read_bytes()).digest()
     return base64.urlsafe_b64encode(have).rstrip(b"=").decode() == digest.rstrip("=")

@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from replab import ids
 from replab.contract.manifest import ManifestEntry
@@ -137,7 +136,7 @@ def planned(lab: Lab) -> Iterator[Job]:
 
 def terms(lab: Lab, step: str, name: str = "") -> str:
     """The settings that a step's files depend on, beside the files that it reads, as JSON."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     match step:
         case "environment" | "defaults" | "image":
             found = {"engine": lab.engine, "builder": lab.builder}
@@ -248,7 +247,7 @@ def _settle_times(lab: Lab, cells: Iterable[ManifestEntry]) -> None:
                 os.utime(lab.results.store / file, ns=(stamp, stamp))
 
 
-def named(index: Any) -> Iterable[str]:
+def named(index: object) -> Iterable[str]:
     """The hashes of all input files that an index names."""
     if isinstance(index, dict):
         if isinstance(index.get("sha256"), str):

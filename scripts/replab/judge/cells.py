@@ -11,6 +11,7 @@ from replab.attribute import rows as attributions
 from replab.attribute.causes import Causes
 from replab.compare.pairs import Judged, is_plain, note_repeats, pair_row, pairs
 from replab.contract.facts import Facts
+from replab.contract.input_index import InputFile
 from replab.contract.manifest import ManifestEntry
 from replab.errors import LabError, TruthError
 from replab.formats import FORMATS
@@ -257,8 +258,8 @@ class Judge:
             return [f"grad_{one['name']}" for one in self._inputs(case, dtype, derivative) if one["differentiable"]][:count]
         return output_names(case, count)
 
-    def _inputs(self, case: Case, dtype: str, derivative: int) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.index[case.name][dtype]["derivative" if derivative else "value"]["inputs"]
+    def _inputs(self, case: Case, dtype: str, derivative: int) -> list[InputFile]:
+        found: list[InputFile] = self.index[case.name][dtype]["derivative" if derivative else "value"]["inputs"]
         return found
 
     def _pairs(self, case: Case, cells: list[Judged], truths: Mapping[str, Truth]) -> None:

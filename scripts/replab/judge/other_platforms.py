@@ -72,7 +72,7 @@ def known(lab: Lab) -> dict[str, list[Facts]]:
         for place, facts in sorted(named.items()):
             if fault := facts_fault(facts):
                 _pass_over(visible(f"{path}: {place}: {fault}"))
-            elif place in places and facts.get("status") == Status.OK:
+            elif place in places and isinstance(facts, dict) and facts.get("status") == Status.OK:
                 try:
                     there = Facts.of_elsewhere(facts, f"{path}: {place}")
                 except StoreError as error:
@@ -150,8 +150,8 @@ class _Here:
             except (StoreError, OSError):
                 line.damaged += 1
                 continue
-            own, _ = self.store.describe(mine.key) if mine.key and not mine.again else ({}, [])
-            same = bool(own) and bits(own) == bits(record)
+            own = self.store.describe(mine.key)[0] if mine.key and not mine.again else None
+            same = own is not None and bits(own) == bits(record)
             if not same and not self.store.intact(key):
                 line.damaged += 1
                 continue
@@ -160,7 +160,7 @@ class _Here:
                 continue
             if same:
                 line.same += 1
-            elif own:
+            elif own is not None:
                 line.other += 1
                 line.unrepeatable += name in shaky
                 line.named = (*line.named, name)[:NAMED]

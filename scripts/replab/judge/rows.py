@@ -195,6 +195,6 @@ def _number(value: Any) -> str:
 
 def found_version(facts: Facts, environment: Environment) -> str:
     """The framework's version as observed inside (with the engine ``host`` it need not be the one asked for), else as asked."""
-    packages = facts.observed.get("packages", {})
+    packages = facts.observed.get("packages")
     names = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow_cpu")}.get(environment.framework, (environment.framework,))
-    return next((str(packages[name]) for name in names if name in packages), environment.version)
+    return next((str(packages[name]) for name in names if isinstance(packages, Mapping) and name in packages), environment.version)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from replab.contract.input_index import CotangentFile, Index, InputFile
 from replab.errors import TruthError
 from replab.model import Case, Cell
 
@@ -21,13 +19,13 @@ def output_names(case: Case, count: int) -> list[str]:
     return ["out"] if count == 1 else [f"out{place}" for place in range(count)]
 
 
-def bytes_of(cell: Cell, index: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+def bytes_of(cell: Cell, index: Index) -> tuple[list[InputFile], list[list[CotangentFile]]]:
     """Descriptions of a cell's inputs and cotangents.
 
     Raises ``TruthError`` where they could not be made.
     """
     entry = index[cell.case.name][cell.grid or cell.dtype]
-    chosen = entry["derivative" if cell.derivative else "value"]
+    chosen = entry["derivative"] if cell.derivative else entry["value"]
     if problem := chosen.get("problem"):
         raise TruthError(problem, where=f"{cell.case.family}.{cell.case.name}")
     return chosen["inputs"], chosen["cotangents"][: cell.derivative]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from replab.errors import ConfigError
 from replab.formats import bits_to_float32
 
 
-def read(folder: Path, text: str, name: str) -> NDArray[Any]:
+def read(folder: Path, text: str, name: str) -> NDArray[np.generic]:
     """The array in a file below ``folder``, that with a ``name`` where there are several; bfloat16 as float32.
 
     Raises ``ConfigError`` for what is missing, damaged, or no array of numbers.

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from replab import ids
 from replab.contract.facts import Facts
 from replab.contract.manifest import Manifest, ManifestEntry
-from replab.contract.request import CellRequest
+from replab.contract.record import Record
+from replab.contract.request import AskedCell, CellRequest
 from replab.engines.base import Engine, isolation
 from replab.engines.gpus import lease, with_device
 from replab.engines.registry import get_engine
@@ -104,7 +104,7 @@ def limit_of(status: str, limits: Limits) -> float:
     return about.get(status, 0.0)
 
 
-def _settled(record: Mapping[str, Any] | None, limits: Limits) -> bool:
+def _settled(record: Record | None, limits: Limits) -> bool:
     """Whether there is a result that need not be run again: a cell that was stopped at a lower limit than today's is."""
     return record is not None and limit_of(record["status"], limits) <= record.get("limit", math.inf)
 
@@ -150,7 +150,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     if built.installed:
         write_atomically(computing, json.dumps({"installed": built.installed, "keys": [cell.key for cell in cells]}).encode())
 
-    def fail(cell: dict[str, Any], status: Status, reason: str, seconds: float) -> None:
+    def fail(cell: AskedCell, status: Status, reason: str, seconds: float) -> None:
         store.write_failure(cell["key"], cell["id"], status, reason, seconds, limit_of(status, lab.limits))
 
     try:
@@ -277,7 +277,7 @@ def _entry(store: Store, facts: Facts, left_out: str, request: CellRequest, agai
     return nothing._replace(status=record["status"], reason=record["reason"], files=files, record=sealed)
 
 
-def _without_effect(store: Store, effect: Mapping[str, Any], entries: list[ManifestEntry]) -> str:
+def _without_effect(store: Store, effect: Mapping[str, object], entries: list[ManifestEntry]) -> str:
     """Why the results of a variant say nothing: its switch had no effect, as the process observed of itself; empty when it had."""
     done = next((entry for entry in entries if entry.status == Status.OK), None)
     if not effect or done is None:

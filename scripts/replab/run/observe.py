@@ -6,7 +6,6 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from replab import sealed
 from replab.engines.base import Engine, isolation
@@ -20,7 +19,7 @@ from replab.run.supervise.journal import JOURNAL
 from replab.run.supervise.sandbox import NOT_ISOLATED
 
 
-def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, device: str = "cpu") -> dict[str, Any]:
+def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, device: str = "cpu") -> dict[str, object]:
     """Start a sandbox without cells and return its observation.
 
     Raises ``EnvironmentUnavailable`` when the framework cannot be imported there.
@@ -47,7 +46,7 @@ def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, de
             where=environment.name,
             hint="`replab doctor` says what this machine lacks",
         )
-    observed: dict[str, Any] = json.loads(seen[0].read_text(encoding="utf-8"))
+    observed: dict[str, object] = json.loads(seen[0].read_text(encoding="utf-8"))
     shutil.rmtree(staging, ignore_errors=True)
     return observed
 

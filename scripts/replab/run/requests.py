@@ -6,15 +6,16 @@ import functools
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from replab import ids, resources, texts
 from replab.config import functions, implementations
 from replab.contract.facts import Facts
-from replab.contract.request import SCHEMA, CellRequest, CotangentFile, InputFile, Request
+from replab.contract.input_index import CotangentFile, Entry, Files, Index, InputFile
+from replab.contract.request import SCHEMA, CellRequest, Request
 from replab.errors import LabError, StoreError, TruthError
 from replab.model import Batch, Case, Cell, Environment, Family, Lab, Limits, Variant
 from replab.plan import planning
@@ -22,6 +23,9 @@ from replab.plan.outputs import bytes_of, cotangent_name, output_names
 from replab.plan.planning import REPEAT
 from replab.run.reference_slices import with_slices
 from replab.store.step_files import input_index
+
+if TYPE_CHECKING:
+    from replab.run.inputs import Array
 
 LIMITS = Limits(seconds=120, memory_mb=6144)
 """What making the inputs of a case may take where nobody says: the lab's own settings."""
@@ -35,8 +39,13 @@ def probe_version() -> str:
 
 
 def write_inputs(
-    family: Family, points: int, data: Path, cases: Iterable[Case] | None = None, limits: Limits = LIMITS, progress: Any = None
-) -> dict[str, Any]:
+    family: Family,
+    points: int,
+    data: Path,
+    cases: Iterable[Case] | None = None,
+    limits: Limits = LIMITS,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Index:
     """Make all input and cotangent files of a family and return their index.
 
     The index maps case → grid dtype → ``value`` and, where the case has derivatives, ``derivative``: each with ``inputs`` and
@@ -49,39 +58,43 @@ def write_inputs(
     chosen = list(cases if cases is not None else family.cases)
     inputs.prepare(chosen)
     places = [(case, dtype) for case in chosen for dtype in case.dtypes]
-    index: dict[str, Any] = {case.name: {} for case in chosen}
+    index: dict[str, dict[str, Entry]] = {case.name: {} for case in chosen}
     made = contained.each(lambda place: _entry(family, *place, points, data), places, limits)
     for done, ((case, dtype), found) in enumerate(zip(places, made, strict=True)):
         if progress is not None:
             progress(done, len(places), f"{case.name} {dtype}")
-        if isinstance(found, contained.Lost):
-            nothing = {"inputs": [], "cotangents": [], "problem": f"its inputs cannot be made: {found.reason}"}
-            found = {"value": nothing, **({"derivative": nothing} if case.derivatives else {})}  # noqa: PLW2901 (what is said instead)
-        index[case.name][dtype] = found
+        index[case.name][dtype] = _without_inputs(case, found.reason) if isinstance(found, contained.Lost) else found
     return index
 
 
-def _entry(family: Family, case: Case, dtype: str, points: int, data: Path) -> dict[str, Any]:
+def _without_inputs(case: Case, reason: str) -> Entry:
+    """What the index says of a case whose inputs cannot be made."""
+    nothing: Files = {"inputs": [], "cotangents": [], "problem": f"its inputs cannot be made: {reason}"}
+    return {"value": nothing, "derivative": nothing} if case.derivatives else {"value": nothing}
+
+
+def _entry(family: Family, case: Case, dtype: str, points: int, data: Path) -> Entry:
     """What the index says of one case and dtype."""
     from replab import contained  # noqa: PLC0415
     from replab.truth.cache import refusal  # noqa: PLC0415
 
-    entry = {"value": _inputs(family, case, dtype, points, data, derivative=False)[0]}
+    entry: Entry = {"value": _inputs(family, case, dtype, points, data, derivative=False)[0]}
     if case.derivatives:
-        entry["derivative"], arrays = _inputs(family, case, dtype, points, data, derivative=True)
-        if "problem" not in entry["derivative"]:
+        derivative, arrays = _inputs(family, case, dtype, points, data, derivative=True)
+        entry["derivative"] = derivative
+        if "problem" not in derivative:
             try:
-                entry["derivative"]["cotangents"] = _cotangents(family, case, dtype, arrays, entry["derivative"]["inputs"], data)
+                derivative["cotangents"] = _cotangents(family, case, dtype, arrays, derivative["inputs"], data)
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 (it may ask for any shape)
                 said = refusal(error, family.folder) if isinstance(error, LabError) else contained.described(error)
                 sys.stderr.write(f"{case.family}.{case.name} {dtype}: {texts.plain(said)}\n")
-                entry["derivative"]["problem"] = f"the reference has no answer, so that nothing says what to differentiate: {said}"
+                derivative["problem"] = f"the reference has no answer, so that nothing says what to differentiate: {said}"
     return entry
 
 
-def _inputs(family: Family, case: Case, dtype: str, points: int, data: Path, *, derivative: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+def _inputs(family: Family, case: Case, dtype: str, points: int, data: Path, *, derivative: bool) -> tuple[Files, dict[str, Array]]:
     """The description of inputs, and the arrays; a generator that cannot make them costs its case."""
     from replab import contained  # noqa: PLC0415
     from replab.run import inputs  # noqa: PLC0415
@@ -97,23 +110,22 @@ def _inputs(family: Family, case: Case, dtype: str, points: int, data: Path, *, 
         return {"inputs": [], "cotangents": [], "problem": f"its inputs cannot be made: {said}"}, {}
 
 
-def _describe(case: Case, name: str, array: Any, dtype: str, data: Path) -> dict[str, Any]:
+def _describe(case: Case, name: str, array: Array, dtype: str, data: Path) -> InputFile:
     from replab.run import inputs  # noqa: PLC0415
 
     floating = array.dtype.kind == "f"
-    described = InputFile(
-        name=name,
-        sha256=inputs.write_array(data, array),
-        dtype=dtype if floating else str(array.dtype),
-        shape=list(array.shape),
-        differentiable=floating and name not in case.constants,
-    )
-    return asdict(described)
+    return {
+        "name": name,
+        "sha256": inputs.write_array(data, array),
+        "dtype": dtype if floating else str(array.dtype),
+        "shape": list(array.shape),
+        "differentiable": floating and name not in case.constants,
+    }
 
 
 def _cotangents(
-    family: Family, case: Case, dtype: str, arrays: Mapping[str, Any], described: Sequence[Mapping[str, Any]], data: Path
-) -> list[Any]:
+    family: Family, case: Case, dtype: str, arrays: Mapping[str, Array], described: Sequence[InputFile], data: Path
+) -> list[list[CotangentFile]]:
     """Cotangents of every order: first of the outputs, then of the gradients (whose shapes are those of the inputs)."""
     from replab.run import inputs  # noqa: PLC0415
     from replab.truth import cache  # noqa: PLC0415
@@ -124,10 +136,10 @@ def _cotangents(
     gradients = [(f"grad_{one['name']}", tuple(one["shape"])) for one in described if one["differentiable"]]
     levels = []
     for order in range(case.derivatives):
-        level = []
+        level: list[CotangentFile] = []
         for name, shape in outputs if order == 0 else gradients:
             array = inputs.cotangent(cotangent_name(case, order, name), shape, dtype)
-            level.append(asdict(CotangentFile(name=name, sha256=inputs.write_array(data, array), dtype=dtype, shape=list(shape))))
+            level.append({"name": name, "sha256": inputs.write_array(data, array), "dtype": dtype, "shape": list(shape)})
         levels.append(level)
     return levels
 
@@ -152,7 +164,7 @@ def _backwards(cells: Iterable[Cell]) -> list[Cell]:
 
 
 def requests(
-    family: Family, environment: Environment, variant: Variant, index: Mapping[str, Any], built: Mapping[str, str], cells: Iterable[Cell]
+    family: Family, environment: Environment, variant: Variant, index: Index, built: Mapping[str, str], cells: Iterable[Cell]
 ) -> list[tuple[Cell, CellRequest]]:
     """Every cell of a batch with its request (``key`` included), in running order; left-out cells have an empty key.
 
@@ -169,7 +181,7 @@ def requests(
         "python": environment.python,
         **built,
     }
-    found = []
+    found: list[tuple[Cell, CellRequest]] = []
     for cell in _backwards(cells) if variant.name == REPEAT else cells:
         try:
             inputs, cotangents = bytes_of(cell, index)
@@ -227,7 +239,7 @@ def request(
     device: str,
     inputs: Path,
     cells: Sequence[CellRequest],
-    isolation: Mapping[str, Any] | None = None,
+    isolation: Mapping[str, object] | None = None,
 ) -> Request:
     """What one process is asked; what it runs of references is written below ``inputs``."""
     return Request(

@@ -8,11 +8,10 @@ import platform
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from replab import __version__, git, texts
+from replab import __version__, git, jsons, texts
 from replab.config import functions, implementations
 from replab.errors import LabError
 from replab.model import FRAMEWORKS, Case, Family, Lab, is_as_expected
@@ -20,14 +19,14 @@ from replab.plan import planning
 from replab.store.step_files import environment_facts, manifest_of
 
 
-def environments(lab: Lab) -> dict[str, Any]:
+def environments(lab: Lab) -> dict[str, object]:
     """What was asked for and what was found, per environment."""
     return _fit({one.name: environment_facts(lab, one.name).to_json() for one in lab.environments})
 
 
-def cases(lab: Lab) -> dict[str, Any]:
+def cases(lab: Lab) -> dict[str, object]:
     """Titles, parameters and the code of each side, per family and case."""
-    found = {
+    found: dict[str, object] = {
         family.name: {
             "title": family.title,
             "question": family.question,
@@ -48,10 +47,9 @@ def cases(lab: Lab) -> dict[str, Any]:
     return _fit(found)
 
 
-def _fit(found: dict[str, Any]) -> dict[str, Any]:
+def _fit(found: dict[str, object]) -> dict[str, object]:
     """What was found, in words and numbers that JSON and pages have."""
-    written: dict[str, Any] = texts.numbers_written(texts.plain_values(found))
-    return written
+    return jsons.table(texts.numbers_written(texts.plain_values(found)))
 
 
 def _sources(family: Family, case: Case) -> dict[str, str]:
@@ -71,7 +69,7 @@ def _source(path: Path, function: str) -> str:
         return f"# it cannot be shown: {type(error).__name__}: {error}"
 
 
-def run(lab: Lab, cells: pa.Table) -> dict[str, Any]:
+def run(lab: Lab, cells: pa.Table) -> dict[str, object]:
     """Counts, the controls' score, and the time that this run took beside what it could not avoid.
 
     The floor is (imports + time inside cells) / cores, from the batches that ran since the workflow was started.

@@ -6,12 +6,15 @@ import collections
 import functools
 import itertools
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-Row = TypeVar("Row")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Row = TypeVar("Row", bound="DataclassInstance")
 KINDS: Mapping[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 """What the annotation of a column may say."""
 READ_AS: Mapping[type, frozenset[type]] = {
@@ -63,12 +66,13 @@ def flag(meaning: str) -> bool:
 
 
 @functools.cache
-def columns_of(row: Hashable) -> tuple[Column, ...]:
+def columns_of(row: type[DataclassInstance]) -> tuple[Column, ...]:
     """The columns that a row class declares, in their order."""
     made = []
-    for one in fields(cast("Any", row)):
-        empty: Any = one.default
-        made.append(Column(name=one.name, kind=KINDS[str(one.type)], empty=empty, **one.metadata))
+    for one in fields(row):
+        if not isinstance(one.default, str | int | float):
+            raise TypeError(f"the column {one.name} has no empty value")
+        made.append(Column(name=one.name, kind=KINDS[str(one.type)], empty=one.default, **one.metadata))
     return tuple(made)
 
 
@@ -91,14 +95,14 @@ class Table(Generic[Row]):
     @property
     def columns(self) -> tuple[Column, ...]:
         """What the row class declares."""
-        return columns_of(cast("Hashable", self.row))
+        return columns_of(self.row)
 
     @property
     def names(self) -> list[str]:
         """The names of all columns."""
         return [column.name for column in self.columns]
 
-    def by_column(self, rows: Iterable[Row]) -> dict[str, list[Any]]:
+    def by_column(self, rows: Iterable[Row]) -> dict[str, list[object]]:
         """The values of rows, column by column."""
         values = list(zip(*map(attrgetter(*self.names), rows), strict=True)) or [()] * len(self.names)
         return {name: list(column) for name, column in zip(self.names, values, strict=True)}
@@ -119,7 +123,7 @@ class Table(Generic[Row]):
                 raise ValueError(f"these are no rows of {self.file}: {column.name} holds a number too large")
         return self.made(told)
 
-    def made(self, values: Mapping[str, Sequence[Any]]) -> list[Row]:
+    def made(self, values: Mapping[str, Sequence[object]]) -> list[Row]:
         """Rows of the values of every column, as they are. Raises ``ValueError`` where columns are not of one length."""
         rows = [self.row.__new__(self.row) for _ in values[self.names[0]]]
         for name in self.names:

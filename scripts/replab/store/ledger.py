@@ -208,7 +208,7 @@ def check(path: Path) -> bytes:
 
 
 def load_json(path: Path) -> Any:
-    """What a job left as JSON, checked. Raises ``StoreError`` when it is missing, damaged or no JSON."""
+    """What a job left as JSON, checked; who asks says of which type it is. Raises ``StoreError`` when it is missing, damaged or no JSON."""
     data = check(path)
     try:
         return json.loads(data)

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from replab import files, sealed
+from replab import files, jsons, sealed
 from replab.contract.facts import Facts
+from replab.contract.record import Record
 from replab.errors import StoreError
 from replab.model import Lab, Status
 from replab.results_folder import ResultsFolder
@@ -47,7 +47,7 @@ def sources(lab: Lab) -> list[Path]:
     return sorted([*notes, *(store / MERGED).glob("*.json")])
 
 
-def told_by(path: Path) -> dict[str, Any]:
+def told_by(path: Path) -> dict[str, object]:
     """What one of the ``sources`` says of environments, by ``Environment.place``; each may be odd (``facts_fault``).
 
     Raises ``StoreError`` for a file that is damaged or names no environments.
@@ -112,7 +112,7 @@ def compare(left: Path, right: Path) -> list[Comparison]:
     return list(found.values())
 
 
-def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[str]:
+def differences(left: Mapping[str, object], right: Mapping[str, object]) -> Iterator[str]:
     """What two observations say differently, but what is neutral; what only one side has comes last."""
     one, other = dict(_flat(left)), dict(_flat(right))
     for name in sorted(one.keys() | other.keys(), key=lambda name: (name not in one or name not in other, name)):
@@ -126,7 +126,7 @@ def first(facts: Sequence[str]) -> str:
     return "; ".join([*facts[:MOST_FACTS], *more])
 
 
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _flat(item, f"{name} {key}".strip())
@@ -137,22 +137,23 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 def _cells(results: Path) -> dict[str, tuple[str, ...]]:
     """Id -> status and the hashes of all outputs, for every cell that was run. Raises ``StoreError``."""
     store = Store(ResultsFolder(results).store)
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for path in ResultsFolder(results).manifests():
         manifest = sealed.decoded(files.read_bytes(path, limit=sealed.LIMIT, kind=StoreError))
         try:
-            for cell in (manifest or {})["cells"]:
-                if cell["status"] == "ok" and cell["key"]:
-                    record, _ = store.describe(cell["key"])
-                    found[cell["id"]] = bits(record)
-                elif cell["status"] != "skipped":
-                    found[cell["id"]] = (cell["status"],)
+            for cell in jsons.tables((manifest or {})["cells"]):
+                name, key, status = (jsons.text(cell[one]) for one in ("id", "key", "status"))
+                if status == "ok" and key:
+                    record, _ = store.describe(key)
+                    found[name] = bits(record)
+                elif status != "skipped":
+                    found[name] = (status,)
         except (KeyError, TypeError, AttributeError, ValueError):
             raise StoreError("is no list of cells", where=str(path), hint="Run again: it is made anew") from None
     return found
 
 
-def bits(record: Mapping[str, Any]) -> tuple[str, ...]:
+def bits(record: Record) -> tuple[str, ...]:
     """The status of a result, and the hashes of its outputs but times."""
     return (record["status"], *(f"{one['name']} {one['sha256']}" for one in record["outputs"] if not _is_time(one["name"])))
 
@@ -161,7 +162,7 @@ def _is_time(name: str) -> bool:
     return name.endswith("seconds")
 
 
-def _observed(results: Path, environment: str) -> dict[str, Any]:
+def _observed(results: Path, environment: str) -> dict[str, object]:
     try:
         facts = sealed.decoded(files.read_bytes(ResultsFolder(results).environment(environment), limit=sealed.LIMIT, kind=StoreError))
     except (FileNotFoundError, StoreError):

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from replab import ids
 from replab.contract.facts import Facts
+from replab.contract.input_index import Index
 from replab.contract.manifest import Manifest
 from replab.model import Batch, Lab
 from replab.store import ledger
 from replab.store.store import write_atomically
 
 
-def input_index(lab: Lab, family: str) -> dict[str, Any]:
+def input_index(lab: Lab, family: str) -> Index:
     """What the step ``inputs`` wrote for a family: case → dtype → its files (``replab.run.requests.write_inputs``)."""
-    loaded: dict[str, Any] = ledger.load_json(lab.results.inputs(family))
+    loaded: Index = ledger.load_json(lab.results.inputs(family))
     return loaded
 
 
@@ -32,6 +32,6 @@ def manifest_of(lab: Lab, batch: Batch) -> Manifest:
     return Manifest.from_json(ledger.load_json(path), str(path))
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Leave ``value`` for other steps, in the one form that equal values have."""
     write_atomically(path, json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode())

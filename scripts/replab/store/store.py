@@ -11,7 +11,7 @@ import json
 import math
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from replab.contract.record import OutputRecord, Record
 from replab.errors import StoreError
 
 SCHEMA = 1
@@ -62,7 +63,7 @@ class Tensor:
 
     name: str
     dtype: str
-    values: NDArray[Any]
+    values: NDArray[np.generic]
     sha256: str
 
 
@@ -70,7 +71,7 @@ class Tensor:
 class CellResult:
     """A checked cell file."""
 
-    record: Mapping[str, Any]
+    record: Record
     tensors: tuple[Tensor, ...]
 
 
@@ -106,7 +107,7 @@ class Store:
         """Whether there is an undamaged result; a damaged one is put aside (renamed ``*.damaged``) so that it is run again."""
         return self.sound(key) is not None
 
-    def sound(self, key: str) -> Mapping[str, Any] | None:
+    def sound(self, key: str) -> Record | None:
         """The record of an undamaged result; None where there is none, and a damaged one is put aside as ``intact`` says."""
         path = self.cell_path(key)
         if not path.exists():
@@ -120,7 +121,7 @@ class Store:
                     found.replace(found.with_suffix(".damaged"))
             return None
 
-    def describe(self, key: str) -> tuple[dict[str, Any], list[tuple[str, int, int]]]:
+    def describe(self, key: str) -> tuple[Record, list[tuple[str, int, int]]]:
         """The record of ``key``, and (path below the store, size, modification time in ns) of its own file and its blobs.
 
         Reads the header alone, for results that ``intact`` or ``adopt`` has just checked. Raises ``StoreError`` when the file is missing or
@@ -129,11 +130,11 @@ class Store:
         record, files, _ = self.describe_sealed(key)
         return record, files
 
-    def describe_sealed(self, key: str) -> tuple[dict[str, Any], list[tuple[str, int, int]], str]:
+    def describe_sealed(self, key: str) -> tuple[Record, list[tuple[str, int, int]], str]:
         """What ``describe`` gives, and the SHA-256 of the record, which names those of all tensors."""
         path = self.cell_path(key)
         metadata, _ = read_safetensors(path)
-        record: dict[str, Any] = json.loads(metadata.get("record", "{}"))
+        record: Record = json.loads(metadata.get("record", "{}"))
         paths = [path, *(self.blob_path(output["sha256"]) for output in record.get("outputs", []) if output["blob"])]
         stats = [(found, found.stat()) for found in paths]
         files = [(found.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime_ns) for found, stat in stats]
@@ -178,7 +179,7 @@ class Store:
 
         ``limit``: what it exceeded, seconds or MiB as its status says; with a higher one it is run again.
         """
-        record = {
+        record: Record = {
             "schema": SCHEMA,
             "key": key,
             "id": cell_id,
@@ -209,10 +210,10 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise StoreError(f"cannot be written: {error.strerror}", where=str(path), hint="Free some space, or mend the permissions") from None
 
 
-def encode(record: Mapping[str, Any], tensors: Mapping[str, tuple[str, NDArray[Any]]]) -> bytes:
+def encode(record: Mapping[str, object], tensors: Mapping[str, tuple[str, NDArray[np.generic]]]) -> bytes:
     """A cell file: ``tensors`` maps names to (safetensors dtype, values)."""
     text = json.dumps(record, sort_keys=True, allow_nan=False, ensure_ascii=True)
-    header: dict[str, Any] = {"__metadata__": {"record": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}}
+    header: dict[str, object] = {"__metadata__": {"record": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}}
     chunks, offset = [], 0
     for name, (dtype, values) in sorted(tensors.items()):
         data = np.ascontiguousarray(values).tobytes()
@@ -223,7 +224,7 @@ def encode(record: Mapping[str, Any], tensors: Mapping[str, tuple[str, NDArray[A
     return len(head).to_bytes(8, "little") + head + b"".join(chunks)
 
 
-def _header(header: Mapping[str, Any]) -> bytes:
+def _header(header: Mapping[str, object]) -> bytes:
     """The one way to write a header, which the probe follows too: no byte of it may change without being noticed, blanks included."""
     head = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     return head + b" " * (-len(head) % 8)
@@ -263,7 +264,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, N
     return metadata, tensors
 
 
-def read_cell(path: Path, blob_path: Any) -> CellResult:
+def read_cell(path: Path, blob_path: Callable[[str], Path]) -> CellResult:
     """A cell file with all hashes checked; ``blob_path`` maps a hash to the file of a large tensor.
 
     Raises ``StoreError`` when anything is missing or damaged.
@@ -272,7 +273,7 @@ def read_cell(path: Path, blob_path: Any) -> CellResult:
     text = metadata.get("record", "")
     if hashlib.sha256(text.encode()).hexdigest() != metadata.get("sha256"):
         raise StoreError("is damaged: its record does not have the hash that it names", where=str(path))
-    record = json.loads(text)
+    record: Record = json.loads(text)
     tensors = []
     for output in record["outputs"]:
         if output["blob"]:
@@ -289,13 +290,13 @@ def read_cell(path: Path, blob_path: Any) -> CellResult:
     return CellResult(record=record, tensors=tuple(tensors))
 
 
-def _view(output: Mapping[str, Any], raw: bytes | memoryview, source: Path) -> Tensor:
+def _view(output: OutputRecord, raw: bytes | memoryview, source: Path) -> Tensor:
     """Bytes as the record describes them: a blob is named by its bytes alone, and tensors of other shapes may share it."""
     kind = next((kind for kind, name in DTYPE_OF.items() if name == output["dtype"]), None)
     shape, itemsize = output["shape"], np.dtype(NUMPY_OF[kind]).itemsize if kind else 0
     if kind is None or math.prod(shape) * itemsize != len(raw):
         raise StoreError(f"is damaged: {len(raw)} bytes are no {output['dtype']} tensor of shape {shape}", where=str(source))
-    values = np.frombuffer(raw, NUMPY_OF[kind]).reshape(shape)
+    values: NDArray[np.generic] = np.frombuffer(raw, NUMPY_OF[kind]).reshape(shape)
     return Tensor(name=output["name"], dtype=output["dtype"], values=values, sha256=output["sha256"])
 
 

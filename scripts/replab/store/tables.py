@@ -21,7 +21,7 @@ TIMING = ("seconds", "first_call_seconds", "import_seconds")
 """Columns that differ from run to run; all others are the same for the same bits."""
 
 
-def schema(table: Table[Any]) -> pa.Schema:
+def schema(table: Table[Row]) -> pa.Schema:
     """The columns of a public table, as Arrow has them."""
     return pa.schema([(column.name, KINDS[column.kind]) for column in table.columns])
 
@@ -47,7 +47,7 @@ def write_table(path: Path, table: pa.Table) -> None:
     write_atomically(path, sink.getvalue())
 
 
-def merge(paths: Iterable[Path], target: Path, table: Table[Any]) -> pa.Table:
+def merge(paths: Iterable[Path], target: Path, table: Table[Row]) -> pa.Table:
     """Several files of one public table as one, sorted. Raises ``StoreError`` when one of them is damaged."""
     wanted = schema(table)
     merged = pa.concat_tables([load(path).select(wanted.names).cast(wanted) for path in sorted(paths)] or [wanted.empty_table()])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
 
-from replab.store.columns import Table
+from replab.store.columns import Row, Table
 from replab.store.rows import CELLS, ILLUSTRATIONS, PUBLIC
 
 KINDS = {str: "text", float: "real", int: "count", bool: "flag"}
@@ -34,7 +33,7 @@ def page() -> str:
     return "\n".join([HEAD, *(line for table in PUBLIC for line in _section(table))])
 
 
-def _section(table: Table[Any]) -> Iterator[str]:
+def _section(table: Table[Row]) -> Iterator[str]:
     about = (table.row.__doc__ or "").partition("\n")[0]
     yield f"## {table.name}"
     yield ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import docker
 import requests
@@ -93,11 +92,11 @@ def _gpu_hint(container: Container) -> str:
     return "GPUs need NVIDIA's container toolkit: see docs/containers.md" if container.gpus else ""
 
 
-def arguments(container: Container, labels: Mapping[str, str]) -> dict[str, Any]:
+def arguments(container: Container, labels: Mapping[str, str]) -> dict[str, object]:
     """What the SDK is told: the policy in Docker's words."""
     scratch = f"rw,noexec,nosuid,nodev,size={container.scratch_mb}m,mode=1777"
     mounts = [Mount(target=path, source=path, type="bind", read_only=True) for path in outermost(container.readable)]
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "image": container.image,
         "name": container.name,
         "entrypoint": container.command()[:1],  # one of the image's own would come before

@@ -13,9 +13,9 @@ from __future__ import annotations
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 from replab import linux, termination
+from replab.contract.request import Asked, AskedCell
 from replab.model import IMPORT_SECONDS, Limits, Status
 from replab.run.supervise.cells import Adopt, CellsLeft, Fail, Progress, Summary
 from replab.run.supervise.processes import sweep
@@ -28,7 +28,7 @@ TWICE = "twice: the second time in a sandbox of its own"
 
 def run_batch(
     launch_factory: LaunchFactory,
-    request: dict[str, Any],
+    request: Asked,
     staging: Path,
     *,
     limits: Limits,
@@ -74,7 +74,7 @@ class _Batch:
         self.cells.summary.wall_seconds = time.monotonic() - begin
         return self.cells.summary
 
-    def _next_cells(self) -> list[dict[str, Any]]:
+    def _next_cells(self) -> list[AskedCell]:
         """What the next sandbox runs: one cell alone, where the one that it was in flight in ended doubtfully; else all that are left."""
         alone = next((cell for key, cell in self.cells.left.items() if key in self._doubtful), None)
         return list(self.cells.left.values()) if alone is None else [alone]

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from replab import texts
+from replab.contract.request import AskedCell
 from replab.errors import LabError
 from replab.model import Status
 
 Adopt = Callable[[str], None]
-Fail = Callable[[dict[str, Any], Status, str, float], None]
+Fail = Callable[[AskedCell, Status, str, float], None]
 Progress = Callable[[int, int, str], None]
 
 
@@ -38,9 +38,9 @@ class Summary:
 class CellsLeft:
     """The cells of one request that have come to nothing yet; each leaves exactly once."""
 
-    def __init__(self, cells: Iterable[dict[str, Any]], staging: Path, *, adopt: Adopt, fail: Fail, progress: Progress) -> None:
+    def __init__(self, cells: Iterable[AskedCell], staging: Path, *, adopt: Adopt, fail: Fail, progress: Progress) -> None:
         self._staging, self._adopt, self._fail, self._progress = staging, adopt, fail, progress
-        self.left: dict[str, dict[str, Any]] = {cell["key"]: cell for cell in cells}
+        self.left: dict[str, AskedCell] = {cell["key"]: cell for cell in cells}
         self.total = len(self.left)
         self.summary = Summary()
         self.unloaded: Counter[str] = Counter()

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 JOURNAL = "journal.jsonl"
 
@@ -24,7 +23,7 @@ class JournalReader:
         """Stop reading."""
         self._stream.close()
 
-    def entries(self) -> Iterator[dict[str, Any]]:
+    def entries(self) -> Iterator[dict[str, object]]:
         """The objects of the lines that are new."""
         if os.fstat(self._stream.fileno()).st_size < self._stream.tell():
             self._stream.seek(0)  # cut short by a cell: what is written now comes at the new end

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from replab import sealed, texts
+from replab.contract.request import Asked, AskedCell
 from replab.engines.marks import MARK, limit_of
 from replab.engines.sandbox import Hold, Launch
 from replab.errors import LabError, SandboxError
@@ -53,7 +53,7 @@ class Terms:
     """What holds for every sandbox of a batch."""
 
     launch_factory: LaunchFactory
-    request: dict[str, Any]
+    request: Asked
     staging: Path
     """The only folder that a sandbox writes to; it belongs to this batch alone."""
     limits: Limits
@@ -98,7 +98,7 @@ class SandboxRun:
         self._kills_before = oom_kills()
         self._log_start = terms.log.stat().st_size if terms.log.exists() else 0
 
-    def run(self, chosen: Sequence[dict[str, Any]]) -> Stop | None:
+    def run(self, chosen: Sequence[AskedCell]) -> Stop | None:
         """Run the ``chosen`` of the cells, to the end of the process; returns why it was stopped, or None when it ended by itself."""
         terms = self.terms
         request = terms.staging / "request.json"
@@ -213,7 +213,7 @@ class SandboxRun:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGSTOP if on else signal.SIGCONT)
 
-    def _take(self, entry: dict[str, Any]) -> None:
+    def _take(self, entry: dict[str, object]) -> None:
         """One line of the journal. Cells can write there too: only what fits the state of things is believed."""
         cells = self.cells
         match entry:
