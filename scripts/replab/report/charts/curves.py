@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
-from typing import Any
 
-from replab.report.charts.charts import AXIS_LABELS, NEUTRAL
-from replab.report.charts.figures import FRAMEWORK_DASHES, SCHEMA, environment_colours
+from replab.report.charts.charts import NEUTRAL
+from replab.report.charts.figures import FRAMEWORK_DASHES, environment_colours
+from replab.report.charts.specs import spec
 from replab.report.data.words import MISSING, number
 from replab.report.pages.parts import Chart
 
@@ -66,66 +66,35 @@ def line_chart(
     names = [line.name for line in ordered]
     colours = environment_colours((line.framework, line.order, line.environment) for line in ordered)
     dashes = [[4, 3] if line.dashed else FRAMEWORK_DASHES.get(line.framework, [1, 0]) for line in ordered]
-    x_field = {
-        "type": "quantitative",
-        "scale": {"type": "symlog", "constant": 1, "domain": [min(places), max(places)], "nice": False},
-        "axis": {"title": x_title, "values": list(places), "labelExpr": "format(datum.value, ',')", "grid": True, "labelOverlap": "greedy"},
-    }
-    y_scale = {"type": "log", "domain": [_number(low), _number(high)], "nice": False, "clamp": True}
-    y_field = {"type": "quantitative", "scale": y_scale, "axis": {"title": y, "labelExpr": AXIS_LABELS, "grid": True, "tickCount": 5}}
-    layers: list[dict[str, Any]] = []
-    if band:
-        values = [
-            {"x": at, "low": _number(max(one, low)), "high": _number(other)}
-            for at, one, other in zip(places, band.low, band.high, strict=True)
+    behind = (
+        [
+            {"x": at, "low": _number(max(least, low)), "high": _number(most)}
+            for at, least, most in zip(places, band.low, band.high, strict=True)
         ]
-        layers.append(
-            {
-                "data": {"values": values},
-                "mark": {"type": "area", "color": NEUTRAL, "opacity": 0.28, "clip": True},
-                "encoding": {"x": {"field": "x", **x_field}, "y": {"field": "low", **y_field}, "y2": {"field": "high"}},
-            }
-        )
-        if band.middle:  # the band itself may be thinner than a line
-            centre = [{"x": at, "middle": _number(value)} for at, value in zip(places, band.middle, strict=True)]
-            layers.append(
-                {
-                    "data": {"values": centre},
-                    "mark": {"type": "line", "color": NEUTRAL, "opacity": 0.4, "strokeWidth": 7, "clip": True},
-                    "encoding": {"x": {"field": "x", **x_field}, "y": {"field": "middle", **y_field}},
-                }
-            )
-    encoding = {
-        "x": {"field": "x", **x_field},
-        "y": {"field": "y", **y_field},
-        "color": {
-            "field": "line",
-            "type": "nominal",
-            "title": None,
-            "scale": {"domain": names, "range": [colours[line.environment] for line in ordered]},
-            "legend": {"orient": "bottom", "columns": 3, "labelLimit": 240, "symbolType": "stroke"},
-        },
-        "strokeDash": {"field": "line", "type": "nominal", "title": None, "scale": {"domain": names, "range": dashes}},
-        "tooltip": [{"field": "line", "title": "where"}, {"field": "at", "title": x_title}, {"field": "said", "title": y}],
-    }
-    layers += [
-        {"mark": {"type": "line", "strokeWidth": 1.8, "clip": True}, "encoding": encoding},
-        {"mark": {"type": "point", "filled": True, "size": 34, "opacity": 1, "clip": True}, "encoding": encoding},
-    ]
+        if band
+        else []
+    )
+    middle = [{"x": at, "middle": _number(value)} for at, value in zip(places, band.middle, strict=True)] if band and band.middle else []
     points = [
         {"line": line.name, "x": at, "at": f"{at:g}", "y": _number(max(value, low)), "said": number(value)}
         for line in ordered
         for at, value in zip(places, line.values, strict=True)
         if isfinite(value)
     ]
-    spec = {
-        "$schema": SCHEMA,
-        "data": {"name": "points"},
-        "width": "container",
-        "height": HEIGHT,
-        "autosize": {"type": "fit-x", "contains": "padding"},
-        "layer": layers,
-    }
+    drawing = spec(
+        "lines",
+        height=HEIGHT,
+        places=list(places),
+        x_title=x_title,
+        y_title=y,
+        domain=[_number(low), _number(high)],
+        names=names,
+        colours=[colours[line.environment] for line in ordered],
+        dashes=dashes,
+        band=behind,
+        middle=middle,
+        neutral=NEUTRAL,
+    )
     table = [(line.name, *(number(value) if isfinite(value) else MISSING for value in line.values)) for line in ordered]
     if band and band.middle:
         table.insert(0, ("certified", *(number(value) for value in band.middle)))
@@ -136,7 +105,7 @@ def line_chart(
         id=identity,
         title=title,
         summary=summary,
-        payload={"spec": spec, "points": points},
+        payload={"spec": drawing, "points": points},
         table=tuple(table),
         head=(x_title, *(f"{at:g}" for at in places)),
     )

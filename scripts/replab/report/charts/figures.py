@@ -8,6 +8,7 @@ from math import floor, inf, isfinite, log10
 from typing import Any
 
 from replab.report.charts.axis import Axis
+from replab.report.charts.specs import spec
 from replab.report.data.cells import BitClass, CellView, bit_classes, places_in_words
 from replab.report.data.links import cell_path
 from replab.report.data.words import VERDICTS, Outcome, count, framework_name, largest, listing, number, percent, plural
@@ -18,7 +19,6 @@ HUES = 8
 """Colours for classes that several places share; further ones wrap around, their letter tells them apart."""
 MOST_BINS = 400
 """Bins drawn per line; finer curves are merged by neighbours, keeping the largest error."""
-SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 FRAMEWORK_COLOURS = {"numpy": ("#6b8e23", "#8aa83a"), "tensorflow": ("#a63c06", "#f0861a"), "torch": ("#4338ca", "#8b8cf7")}
 FRAMEWORK_DASHES = {"numpy": [2, 2], "tensorflow": [1, 0], "torch": [7, 3]}
 _FURTHER_DASHES = ([4, 3], [8, 2, 2, 2], [2, 4])
@@ -228,7 +228,7 @@ def error_chart(
     pad = max((right - left) * 0.02, 0.05)
     ticks = axis.ticks(left - pad, right + pad)
     highest = max((value for line in made for value in line["max"] if value is not None), default=1.0)
-    spec = error_spec(
+    drawing = error_spec(
         names,
         [line["colour"] for line in made],
         [line["dash"] for line in made],
@@ -241,7 +241,7 @@ def error_chart(
     return Chart(
         id=identity,
         title=title,
-        payload={"spec": spec, "lines": made},
+        payload={"spec": drawing, "lines": made},
         table=tuple(table),
         head=("class", "who", "largest error (ULP)", "at inputs in", "mean error (ULP)", "points"),
         summary=f"{plural(len(made), 'line')}, one per bit class; {table_peak(table)}",
@@ -277,7 +277,7 @@ def error_spec(
     *,
     marks: bool = True,
 ) -> dict[str, Any]:
-    """The Vega-Lite specification; its data comes under the name ``points``, made by ``charts.js`` from columns."""
+    """The specification of its drawing; ``charts.js`` makes its points from columns."""
     labels = "{" + ", ".join(f"'{round(u * 1000)}': '{text}'" for u, text in ticks) + "}['' + round(datum.value * 1000)]"
     powers = (
         [0.0, 0.5, 1.0, 2.0, 5.0, 10.0]
@@ -285,61 +285,17 @@ def error_spec(
         else [0.0, 0.5] + [10.0**power for power in range(1 + max(1, floor(log10(highest)) if 0 < highest < inf else 1))]
     )
     step = -(-len(powers) // 9)
-    scale = {"domain": names, "range": colours}
-    return {
-        "$schema": SCHEMA,
-        "data": {"name": "points"},
-        "width": "container",
-        "height": 300,
-        "autosize": {"type": "fit-x", "contains": "padding"},
-        "params": [{"name": "chosen", "select": {"type": "point", "fields": ["line"]}, "bind": "legend"}],
-        "mark": {
-            "type": "line",
-            "point": {"size": 14, "filled": True} if marks else False,
-            "strokeWidth": 1.6,
-            "strokeJoin": "round",
-            "invalid": "break-paths-show-domains",
-        },
-        "encoding": {
-            "x": {
-                "field": "u",
-                "type": "quantitative",
-                "title": title,
-                "scale": {"domain": [round(domain[0], 3), round(domain[1], 3)], "nice": False, "zero": False},
-                "axis": {
-                    "values": [round(u, 3) for u, _ in ticks],
-                    "labelExpr": labels,
-                    "grid": True,
-                    "labelOverlap": "greedy",
-                    "labelSeparation": 6,
-                },
-            },
-            "y": {
-                "field": "max",
-                "type": "quantitative",
-                "title": "largest error in ULP",
-                "scale": {"type": "symlog", "constant": 0.5, "nice": False, "domain": [0, float(f"{max(highest, 1.0) * 1.5:.3g}")]},
-                "axis": {
-                    "values": powers[:2] + powers[2::step],
-                    "labelExpr": "datum.value < 10000 ? format(datum.value, '~g') : replace(format(datum.value, '~e'), '+', '')",
-                    "grid": True,
-                },
-            },
-            "color": {
-                "field": "line",
-                "type": "nominal",
-                "title": "bit class",
-                "scale": scale,
-                "legend": {"orient": "bottom", "columns": 2, "labelLimit": 260, "symbolType": "stroke"},
-            },
-            "strokeDash": {"field": "line", "type": "nominal", "title": "bit class", "scale": {"domain": names, "range": dashes}},
-            "opacity": {"condition": {"param": "chosen", "value": 1}, "value": 0.1},
-            "order": {"field": "u", "type": "quantitative"},
-            "tooltip": [
-                {"field": "who", "type": "nominal", "title": "who"},
-                {"field": "range", "type": "nominal", "title": "input"},
-                {"field": "max", "type": "quantitative", "title": "largest error (ULP)", "format": ".3~g"},
-                {"field": "mean", "type": "quantitative", "title": "mean error (ULP)", "format": ".3~g"},
-            ],
-        },
-    }
+    return spec(
+        "error",
+        height=300,
+        marked=marks,
+        title=title,
+        domain=[round(place, 3) for place in domain],
+        ticks=[round(u, 3) for u, _ in ticks],
+        tick_labels=labels,
+        top=float(f"{max(highest, 1.0) * 1.5:.3g}"),
+        powers=powers[:2] + powers[2::step],
+        names=names,
+        colours=colours,
+        dashes=dashes,
+    )
