@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from replab import files
@@ -56,7 +56,8 @@ def factors(wanted: Sequence[str], reference: Path, function: str, where: str, f
         if table not in tables():
             faults.add(f"there are no candidates called {shown(table)}", where=where, hint=nearest(table, tables()))
             continue
-        chosen |= tables()[table]
+        for name, candidate in tables()[table].items():
+            chosen[name] = _joined(chosen[name], candidate) if name in chosen else candidate
     try:
         given = defaults(reference, function)
     except (LabError, OSError):
@@ -79,6 +80,12 @@ def factors(wanted: Sequence[str], reference: Path, function: str, where: str, f
         )
         for argument, candidate in matched.items()
     }
+
+
+def _joined(first: Candidate, second: Candidate) -> Candidate:
+    """A choice that two tables have: the values of both."""
+    more = tuple(value for value in second.values if not any(same(value, other) for other in first.values))
+    return replace(first, values=first.values + more, fit=first.fit and second.fit)
 
 
 def _candidate(argument: str, chosen: Mapping[str, Candidate]) -> Candidate | None:
