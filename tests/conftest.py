@@ -18,7 +18,7 @@ from counts import Counts
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONAL = "optional: "
 """A reason that begins so is accepted everywhere: a GPU, another container engine, a network that is not a package index."""
-MARKERS = {"environments": "environments", "probe": "environments", "pipeline": "pipeline"}
+MARKERS = {"environments": "environments", "probe": "environments", "pipeline": "pipeline", "strangers": "pipeline"}
 """Folders of which every test has a marker."""
 QUICK = ("unit", "property", "experiments")
 """Folders in which a test without one of ``SLOW`` is quick: no process, no framework, no network."""

@@ -93,7 +93,9 @@ def main(results: Path) -> int:
     sides = list(judged(results))
     for side in sides:
         if not (side.verdict_right and side.cause_right):
-            print(f"{side.pair} {side.side}: {side.verdict}, cause {side.cause or UNKNOWN}; true: {' or '.join(side.true) or 'the same function'}")
+            print(
+                f"{side.pair} {side.side}: {side.verdict}, cause {side.cause or UNKNOWN}; true: {' or '.join(side.true) or 'the same function'}"
+            )
     for half in (DEVELOPED, SCORED):
         print(f"{half}: {counts([side for side in sides if side.half == half])}")
     return any(side.cause_wrong for side in sides)

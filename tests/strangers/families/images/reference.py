@@ -66,11 +66,15 @@ def max_remainder(x, pool="max", rounding_mode="ceil"):
 
 
 def enlarged(x, coordinates="half_pixel", interpolation="linear"):
-    return np.transpose(_resized(np.transpose(_resized(x, coordinates, interpolation), (0, 2, 1, 3)), coordinates, interpolation), (0, 2, 1, 3))
+    return np.transpose(
+        _resized(np.transpose(_resized(x, coordinates, interpolation), (0, 2, 1, 3)), coordinates, interpolation), (0, 2, 1, 3)
+    )
 
 
 def enlarged_nearest(x, coordinates="half_pixel", interpolation="nearest"):
-    return np.transpose(_resized(np.transpose(_resized(x, coordinates, interpolation), (0, 2, 1, 3)), coordinates, interpolation), (0, 2, 1, 3))
+    return np.transpose(
+        _resized(np.transpose(_resized(x, coordinates, interpolation), (0, 2, 1, 3)), coordinates, interpolation), (0, 2, 1, 3)
+    )
 
 
 def channels_of_caffe(x, mean, channel_order="bgr"):
@@ -180,7 +184,9 @@ def _conv(x, w, stride, padding, padding_value):
     size, images = (np.shape(x)[1] - taps) // stride + 1, np.shape(x)[0]
     last = stride * (size - 1) + 1
     parts = [
-        np.matmul(np.reshape(x[:, row : row + last : stride, column : column + last : stride], (images * size * size, inputs)), w[row, column])
+        np.matmul(
+            np.reshape(x[:, row : row + last : stride, column : column + last : stride], (images * size * size, inputs)), w[row, column]
+        )
         for row in range(taps)
         for column in range(taps)
     ]

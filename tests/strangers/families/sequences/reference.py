@@ -72,7 +72,9 @@ def bidirectional_last(x, w, u, backward_step="first", activation="tanh"):
 
 def bidirectional_merge(x, w, u, merge="sum", activation="tanh"):
     a, b = _rnn(x, w, u, activation)[-1], _rnn(x[:, ::-1], w, u, activation)[-1]
-    return {"sum": a + b, "mean": (a + b) / 2.0, "product": a * b}.get(merge, a + b) if merge != "concat" else np.concatenate([a, b], axis=1)
+    return (
+        {"sum": a + b, "mean": (a + b) / 2.0, "product": a * b}.get(merge, a + b) if merge != "concat" else np.concatenate([a, b], axis=1)
+    )
 
 
 def _gate(x, name):

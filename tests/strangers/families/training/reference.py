@@ -105,7 +105,9 @@ def sgd_nesterov(w, g, learning_rate=0.01, momentum=0.9, nesterov=True, dampenin
 
 
 def sgd_schedule(w, g, learning_rate=0.1, momentum=0.9, momentum_convention="rate_inside", dampening=0.0):
-    return _sgd(w, g, [learning_rate, learning_rate, learning_rate / 10.0, learning_rate / 10.0], momentum, False, dampening, momentum_convention)
+    return _sgd(
+        w, g, [learning_rate, learning_rate, learning_rate / 10.0, learning_rate / 10.0], momentum, False, dampening, momentum_convention
+    )
 
 
 def sgd_clipping(w, g, learning_rate=0.1, clipping="value"):
