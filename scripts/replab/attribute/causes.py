@@ -13,10 +13,11 @@ from replab.attribute import rows
 from replab.attribute.hypotheses import EQUALLY_GOOD, SMALL_RMS, Answer, Explanation, Judgement, Search
 from replab.attribute.values import Change, Fitted, InFloat32, RestInFloat32, in_format, is_same
 from replab.compare.escalation import escalate
-from replab.compare.metrics import NAN, against_truth, widen
+from replab.compare.metrics import NAN, Distances, against_truth, widen
 from replab.compare.pairs import Judged, pair_row
 from replab.compare.verdict import SINGLE_TO_DOUBLE, outside, verdict
 from replab.errors import TruthError
+from replab.formats import FORMATS
 from replab.model import Case, Cell, Environment, Family, Verdict, worst
 from replab.plan.alignment import is_partly_aligned
 from replab.store.rows import AttributionRow
@@ -27,7 +28,8 @@ from replab.truth.certify import Truth
 REMEMBERED = 2**16
 """Values of the reference of up to so many elements are kept while other results of the same case are looked at."""
 COARSE = 8.0
-"""A kernel may lose three bits more than rounding does and still be told apart from another function: what is farther is not explained."""
+"""A kernel may lose three bits more than rounding does, or than rounding the largest of its numbers does, and still be told apart from
+another function: what is farther is not explained."""
 Place = tuple[str, int, str, str]
 """Case, order, environment and mode."""
 
@@ -173,7 +175,7 @@ class Causes:
                 seen = None
                 if distances is not None:
                     z.append(distances.z[distances.measured])
-                    near &= not finding.z_max > COARSE * finding.z_limit
+                    near &= not finding.z_max > COARSE * finding.z_limit or _is_absolutely_near(distances, tensor)
                     if outside(finding) and companion is not None and name in companion.tensors:
                         finer = companion.tensors[name]
                         _, other = against_truth(finer.values, finer.dtype, truth)
@@ -289,6 +291,14 @@ def _in_float64(truth: Truth) -> Truth:
 
 def _in(changes: Sequence[Change], dtype: str) -> list[Change]:
     return [in_format(one, dtype) for one in changes]
+
+
+def _is_absolutely_near(distances: Distances, tensor: Tensor) -> bool:
+    """Whether no element is farther away than ``COARSE`` unit roundoffs of the largest: what cancelling a sum of that size loses."""
+    values = np.abs(widen(tensor.values, tensor.dtype))
+    largest = values.max(initial=0.0, where=np.isfinite(values))
+    apart = np.abs(distances.difference[distances.measured]).max(initial=0.0)
+    return bool(apart <= COARSE * FORMATS[tensor.dtype].unit_roundoff * largest)
 
 
 def _is_fitted(changed: Change) -> bool:

@@ -56,8 +56,8 @@ def factors(wanted: Sequence[str], reference: Path, function: str, where: str, f
         if table not in tables():
             faults.add(f"there are no candidates called {shown(table)}", where=where, hint=nearest(table, tables()))
             continue
-        for name, candidate in tables()[table].items():
-            chosen[name] = _joined(chosen[name], candidate) if name in chosen else candidate
+        for name, choice in tables()[table].items():
+            chosen[name] = _joined(chosen[name], choice) if name in chosen else choice
     try:
         given = defaults(reference, function)
     except (LabError, OSError):
