@@ -92,6 +92,7 @@ class Causes:
                 continue
             told = list(rows.explained(case, cell, worst(verdicts), answer, candidates))
             place = (case.name, derivative, cell.id.environment, cell.id.mode)
+            cell.shown_by = rows.shown_by(told[0])
             if told[0].factor != rows.UNKNOWN:
                 cell.cause = told[0].factor
                 cell.changed = answer.explanations[0].changed if told[0].named else None
@@ -259,6 +260,29 @@ class Causes:
             return worst(found) if found else Verdict.INCOMPARABLE
 
         return list(rows.aligned(cases, cells, verdict_of, environments))
+
+
+def by_alignment(cases: Sequence[Case], cells: Mapping[str, Mapping[str, Judged]]) -> dict[str, tuple[str, str]]:
+    """Causes that only runs with aligned factors know, like initial values that each side draws: by the id of a cell its cause and the run.
+
+    The smallest set of factors with which the same environment computes what the reference does; none where there are several.
+    ``cells``: case → environment → its eager cell of one dtype and order.
+    """
+    told: dict[str, tuple[str, str]] = {}
+    for environment, cell in cells.get(cases[0].name, {}).items():
+        if cell.cause or cell.repeatable == "no" or all(seen.same_function for seen, _, _ in cell.verdicts.values()):
+            continue
+        runs = {case.aligned: cells[case.name][environment] for case in cases[1:] if environment in cells.get(case.name, {})}
+        enough = [
+            aligned
+            for aligned, run in runs.items()
+            if run.verdicts.keys() == cell.verdicts.keys() and all(seen.same_function for seen, _, _ in run.verdicts.values())
+        ]
+        fewest = min((len(aligned) for aligned in enough), default=0)
+        smallest = [aligned for aligned in enough if len(aligned) == fewest]
+        if len(smallest) == 1:
+            told[str(cell.id)] = ("+".join(sorted(smallest[0])), f"the run {runs[smallest[0]].id}")
+    return told
 
 
 def _companion(cell: Judged, cells: Sequence[Judged], finer: Mapping[tuple[str, str], Judged], names: Sequence[str]) -> Judged | None:

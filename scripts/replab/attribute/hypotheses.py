@@ -40,8 +40,13 @@ FIT_FROM = 3
 FIT_TOGETHER = 3
 """Most real numbers that are fitted at once."""
 SEARCH_SECONDS = 20.0
+"""Of the processor: how busy the machine is decides nothing."""
+MAIN_PART = 0.5
+"""A hypothesis must leave less than this share of the distance: where rounding may do so much that it explains all, it explains nothing."""
 FINER = 0.9
 """A number that went through float32 is tried as such where that leaves less than this share of what the number itself leaves."""
+WORTH = 0.5
+"""Numbers are not estimated while the nearest declared values leave less than this share of what those of the size before leave."""
 GAIN, PATIENCE = 0.9, 2
 """Larger sets are looked at no more once the nearest of so many sizes in a row left more than this share of what was left before."""
 SMALL_RMS = 0.1
@@ -142,7 +147,7 @@ class Search:
         ``dtype``: the format in which the result was computed. ``largest``: the larger side of the matrices that went in.
         """
         self.factors, self.result, self._plain, self.certify = factors, result, plain, certify
-        self._deadline = time.monotonic() + seconds
+        self._deadline = time.process_time() + seconds
         self._ended_early = False
         self._known: dict[tuple[tuple[str, str], ...], float] = {}
         self._tried: dict[tuple[tuple[str, str], ...], Change] = {}
@@ -165,22 +170,34 @@ class Search:
         """
         if not self.base > 0:
             return Answer(apart=self.base)
-        known = list(known)
-        sizes_so_far = [_Size(states=[{}])]
+        known, last = list(known), min(most, len(self.factors))
+        tried = [_Size(states=[{}])]
+        unfitted: list[int] = []
         found: list[Explanation] = []
-        for size in range(1, min(most, len(self.factors)) + 1):
-            tried = _Size(states=self._declared(sizes_so_far[-1].states, [one for one in known if len(one) == size]))
-            found = self._accept(self._with_rounded(tried.states))
-            if not found and self._real:
-                tried.fits = self._fits(size, sizes_so_far)
-                written = [one for one in map(self._written, tried.fits[:CERTIFIED]) if one is not None]
-                found = self._accept(self._with_rounded(written))
-                if found:
-                    found = self._declared_instead(found, tried.states) or found
-            sizes_so_far.append(tried)
-            if found or self._late() or self._leads_nowhere(sizes_so_far):
+        for size in range(1, last + 1):
+            tried.append(_Size(states=self._declared(tried[-1].states, [one for one in known if len(one) == size])))
+            found = self._accept(self._with_rounded(tried[size].states))
+            unfitted.append(size)
+            if not found and (size == last or not self._gains(tried)):  # while declared values gain, fitting waits
+                found = next((fits for place in unfitted if (fits := self._fitting(place, tried))), [])
+                unfitted = []
+            if found or self._late() or self._leads_nowhere(tried):
                 break
         return Answer(apart=self.base, explanations=found, nearest=self._nearest(), ended_early=self._ended_early and not found)
+
+    def _fitting(self, size: int, tried: Sequence[_Size]) -> list[Explanation]:
+        """Explanations of one size with numbers that are estimated from the result."""
+        if not self._real or self._late():
+            return []
+        tried[size].fits = self._fits(size, tried)
+        written = [one for one in map(self._written, tried[size].fits[:CERTIFIED]) if one is not None]
+        found = self._accept(self._with_rounded(written))
+        return (self._declared_instead(found, tried[size].states) or found) if found else []
+
+    def _gains(self, tried: Sequence[_Size]) -> bool:
+        """Whether the nearest declared values of the last size are much nearer than those of the size before."""
+        before, now = (min((self.distance(one) for one in size.states[:1]), default=math.inf) for size in tried[-2:])
+        return now < WORTH * before
 
     def distance(self, changed: Change) -> float:
         """Distance of the result from the plain reference with ``changed`` factors, in units that are the same for all of them."""
@@ -194,7 +211,7 @@ class Search:
 
     def _late(self) -> bool:
         """Whether the time is over, which is told."""
-        late = time.monotonic() > self._deadline
+        late = time.process_time() > self._deadline
         self._ended_early |= late
         return late
 
@@ -272,7 +289,7 @@ class Search:
         places: list[float] = []
         for one in candidates:
             apart = self.distance(one)
-            if not apart < self.base or apart > NEARLY * nearest:
+            if not apart < MAIN_PART * self.base or apart > NEARLY * nearest:
                 continue
             if apart not in places:
                 if len(places) == CERTIFIED or (places and self._late()):
@@ -284,14 +301,14 @@ class Search:
         best = max(min((one.rms for one in found), default=0.0), SMALL_RMS)
         return sorted((one for one in found if one.rms <= EQUALLY_GOOD * best), key=lambda one: (_oddness(one.changed), one.rms))
 
-    def _fits(self, size: int, smaller: Sequence[_Size]) -> list[_Fit]:
+    def _fits(self, size: int, tried: Sequence[_Size]) -> list[_Fit]:
         """Real numbers that fit the result best, beside the nearest declared changes, and those of the size before with one change more."""
         wanted: dict[str, tuple[Change, tuple[str, ...]]] = {}
         for together in range(1, min(FIT_TOGETHER, size) + 1):
-            for base in smaller[size - together].states[:FIT_FROM]:
+            for base in tried[size - together].states[:FIT_FROM]:
                 for names in itertools.combinations([name for name in self._real if name not in base], together):
                     wanted.setdefault(repr((sorted(base.items()), names)), (base, names))
-        for before in smaller[-1].fits[:1]:
+        for before in tried[size - 1].fits[:1]:
             names = tuple(before.numbers)
             for name, value in self._changes:
                 if name not in before.changed:

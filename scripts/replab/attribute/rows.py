@@ -87,7 +87,7 @@ def explained(case: Case, cell: JudgedCell, verdict: Verdict, answer: Answer, ca
         common,
         factor=best.factor if len(names) == 1 else " or ".join(names),
         named=len(names) == 1,
-        share=1.0 - best.left,
+        share=max(1.0 - best.left, 0.0),
         residual=best.left,
         verdict_aligned=best.verdict,
         discrepancy_aligned=answer.apart * best.left,
@@ -98,6 +98,13 @@ def explained(case: Case, cell: JudgedCell, verdict: Verdict, answer: Answer, ca
         evidence=f"the reference with {told(best.changed)}",
         note="" if len(names) == 1 else "these explain it equally well",
     )
+
+
+def shown_by(row: AttributionRow) -> str:
+    """What shows the cause that a row names; where it names none, what came nearest."""
+    if row.factor != UNKNOWN:
+        return row.evidence
+    return f"the reference comes nearest with {row.left_value}, which leaves {_percent(row.residual)}" if row.left_value else ""
 
 
 def _percent(share: float) -> str:

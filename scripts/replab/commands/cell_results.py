@@ -20,7 +20,10 @@ from replab.store.rows import CellRow, PairRow
 from replab.visible import shown
 
 FORMATS = ("table", "json", "csv")
-FIELDS = ("id", "output", "environment", "status", "reason", "verdict", "why", "cause", "ulp_max", "z_max", "z_limit", "seconds", "bits")
+FIELDS = (
+    *("id", "output", "environment", "status", "reason", "verdict", "why", "cause", "shown_by"),
+    *("ulp_max", "z_max", "z_limit", "seconds", "bits"),
+)
 """Columns of ``cells.parquet`` that programs are given."""
 PAIR_FIELDS = ("left", "right", "output", "verdict", "cause", "ulp_max", "z_max", "rel_max")
 FAILED = frozenset({Status.ERROR, Status.TIMEOUT, Status.OOM, Status.CRASHED})
@@ -128,6 +131,8 @@ def _lines(rows: Sequence[CellRow], *, wide: bool) -> Iterable[tuple[str, ...]]:
             yield f"{name} {row.output}" if several and row.output else name, verdict, *numbers, *more
             if row.cause and not wide:
                 yield f"    cause: {row.cause}", "", "", "", ""
+            if row.shown_by and not row.cause:
+                yield f"    {row.shown_by}", "", "", "", ""
 
 
 def _pair(row: PairRow) -> tuple[str, str, str, str]:

@@ -44,6 +44,8 @@ class Judged:
     """``yes`` or ``no`` where a cell was compared with its own repeat, in the same and in a new process."""
     cause: str = ""
     """The factor that explains a result which is another function."""
+    shown_by: str = ""
+    """The evaluation of the reference, or the run, that shows the cause; where there is none, what came nearest."""
     changed: Mapping[str, Any] | None = None
     """The values of factors with which the reference gives this result, where that is shown."""
     explained_by: Mapping[str, Truth] = field(default_factory=dict)

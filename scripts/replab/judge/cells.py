@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from replab import contained, ids, texts
 from replab.attribute import rows as attributions
-from replab.attribute.causes import Causes
+from replab.attribute.causes import Causes, by_alignment
 from replab.compare.pairs import Judged, is_plain, note_repeats, pair_row, pairs
 from replab.contract.facts import Facts
 from replab.contract.input_index import InputFile
@@ -148,6 +149,10 @@ class Judge:
         plain = [one for one in group if not one.special]
         for (dtype, order), (names, kept) in self._kept.items():
             self.rows.attributions += self.causes.align(plain, dtype, order, kept, names, list(self.environments.values()))
+            if told := by_alignment(plain, kept):
+                self.rows.cells = [
+                    replace(row, cause=told[row.id][0], shown_by=told[row.id][1]) if row.id in told else row for row in self.rows.cells
+                ]
         self._kept.clear()
 
     def _illustrate(self) -> None:

@@ -83,6 +83,7 @@ def blank_row(case: Case, cell: Judged, environment: Environment, facts: Facts) 
         aligned="+".join(sorted(case.aligned)),
         repeatable=cell.repeatable,
         cause=cell.cause,
+        shown_by=cell.shown_by,
     )
 
 

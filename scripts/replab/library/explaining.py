@@ -79,6 +79,8 @@ def explain(rows: Sequence[Row], cell: str) -> Iterator[str]:
         yield from (f"  {line}" for line in _worst(row))
         if cause := _text(row, "cause"):
             yield f"  cause: {cause}"
+        if shown := _text(row, "shown_by"):
+            yield f"  shown by {shown}" if cause else f"  no cause is named; {shown}"
         yield f"  {_company(rows, row)}"
     if notes := _text(first, "notes"):
         yield f"notes: {notes}"

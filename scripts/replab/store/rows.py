@@ -84,6 +84,7 @@ class CellRow:
     aligned: str = text("Factors that both sides are given alike, joined by `+`")
     repeatable: str = text("`yes` or `no` where the cell was compared with itself, called again in the process or run again in a new one")
     cause: str = text("The factor of the reference that explains a result which is another function; `a or b` where two do")
+    shown_by: str = text("The evaluation of the reference, or the run, that shows the cause; where none is named, what came nearest")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

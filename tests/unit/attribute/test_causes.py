@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from judged import CASE, cell
 from made_up import World
-from replab.attribute.causes import Causes
+from replab.attribute.causes import Causes, by_alignment
 from replab.model import Factor, Verdict
 
 X = np.linspace(0.5, 4.0, 16)
@@ -150,3 +151,34 @@ def test_declared_factors_are_tried_on_coarse_results_too(tmp_path: Path) -> Non
     assert cell.cause == row.factor == "epsilon"
     nothing = replace(STORIES["each alternative of each factor is tried"], gave=lambda x: norm(x) * (1 + 1e-9 * np.sin(x)))
     assert told(tmp_path, nothing, {"verdict": Verdict.ACCURACY})[0] == []
+
+
+def test_what_shows_a_cause_stands_at_the_cell(tmp_path: Path) -> None:
+    _, (made,) = told(tmp_path, STORIES["each alternative of each factor is tried"])
+    assert made.shown_by == "the reference with epsilon = 1e-05"
+    half = STORIES["of two true factors the declared one is told as the nearest"]
+    _, (made,) = told(tmp_path / "half", half)
+    assert made.shown_by.startswith("the reference comes nearest with place = outside, which leaves ")
+
+
+def drawn(*explained: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """A cell that is another function unless one of the sets of factors is aligned: what is told of it."""
+    cases = [replace(CASE, name="f" + "".join(f"-{name}" for name in aligned), base="f", aligned=aligned) for aligned in SUBSETS]
+    cells = {case.name: {"torch-2": cell(X, verdict=Verdict.ROUNDING if case.aligned in explained else Verdict.SEMANTIC)} for case in cases}
+    return by_alignment(cases, cells)
+
+
+SUBSETS = ((), ("bias",), ("weight",), ("bias", "weight"))
+
+
+def test_a_cause_that_only_runs_with_aligned_factors_know_is_told_of_the_cell() -> None:
+    """Initial values that a framework draws for itself: no evaluation of the reference has them."""
+    (cause,) = drawn(("bias", "weight")).values()
+    assert cause[0] == "bias+weight"
+    assert cause[1].startswith("the run ")
+    assert next(iter(drawn(("weight",), ("bias", "weight")).values()))[0] == "weight"
+
+
+@pytest.mark.parametrize("explained", [(), (("bias",), ("weight",))], ids=["no run", "two runs of as many factors"])
+def test_no_cause_is_told_where_runs_do_not_show_one(explained: tuple[tuple[str, ...], ...]) -> None:
+    assert drawn(*explained) == {}

@@ -217,6 +217,17 @@ def test_a_number_that_is_met_at_one_element_explains_nothing():
     assert not found.explanations
 
 
+def test_a_reference_that_rounds_away_everything_explains_nothing():
+    """A difference quotient with a tiny step has an envelope in which any result lies."""
+    factors = {"value": Factor(aligned="exact", alternatives=("quotient",))}
+
+    def plain(changed):
+        return [X + 0.2 * np.cos(X) if changed else X]
+
+    found = Search(factors, [X + 0.1], plain, lambda _: Judgement(verdict="rounding", z=1.0, rms=1.0, explains=True)).run()
+    assert not found.explanations
+
+
 def test_what_comes_nearest_is_told_where_nothing_explains():
     """One of two true factors is declared."""
     result = reference(shift=1.0)[0] + 0.01 * np.sin(5 * X)
