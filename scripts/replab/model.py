@@ -198,6 +198,8 @@ class Case:
     """Highest order of derivatives, at most 4."""
     elementwise: bool = False
     """Each element of an output depends on the same element of the inputs: the report draws the error over the range of the input."""
+    correctly_rounded: bool = False
+    """Its value is one operation of which IEEE 754 asks the correctly rounded result (+, −, ×, ÷, √): any other is `accuracy`."""
     special: bool = False
     """With special values: ±0, subnormals, ±Inf, NaN, extremes. A case that says so is run as declared, and once more with these."""
     compile: Literal["", "values", "all"] = ""

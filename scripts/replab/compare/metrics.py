@@ -15,6 +15,8 @@ from replab.truth.certify import BOUND_SIGMA, BOUND_ULP, Truth
 
 FALSE_ALARM = 1e-6
 """Probability that rounding alone pushes a cell over its limit: in ten thousand cells, once in a hundred runs."""
+READABLE = 1e30
+"""So many σ are no number to be read: rounding has no part in such a distance. Where a mask leaves zeros, σ is that of the number 0."""
 NAN = float("nan")
 
 
@@ -39,9 +41,13 @@ class Finding:
     inf_mismatch: int = 0
     zero_sign: int = 0
     uncertain: int = 0
+    """Elements whose truth is not known well enough."""
     unknown: int = 0
     """Elements, among the ``uncertain`` ones, of which the truth says nothing at all."""
-    """Elements whose truth is not known well enough."""
+    misrounded: int = 0
+    """Elements that are not correctly rounded, of an operation of which IEEE 754 asks that."""
+    unrounded: int = 0
+    """Elements that differ although rounding has no part in them: z is beyond ``READABLE``, or σ is 0."""
     mismatches: int = 0
     """For integers and booleans: elements that differ."""
     worst: int = -1
@@ -148,8 +154,8 @@ def _target(truth: Truth, dtype: str) -> _Target:
         )
 
 
-def against_truth(values: NDArray[Any], dtype: str, truth: Truth) -> tuple[Finding, Distances | None]:
-    """Compare a result (bfloat16 as uint16 bits) with its truth."""
+def against_truth(values: NDArray[Any], dtype: str, truth: Truth, *, correctly_rounded: bool = False) -> tuple[Finding, Distances | None]:
+    """Compare a result (bfloat16 as uint16 bits) with its truth. ``correctly_rounded``: nothing else than that is right."""
     if truth.exact is not None:
         return _against_exact(values, dtype, truth.exact), None
     if tuple(values.shape) != truth.high.shape:
@@ -187,6 +193,8 @@ def against_truth(values: NDArray[Any], dtype: str, truth: Truth) -> tuple[Findi
         "zero_sign": int(zero_sign.sum()),
         "uncertain": int((uncertain | target.unknown).sum()),
         "unknown": int(target.unknown.sum()),
+        "misrounded": int((measured & ~uncertain & (result != target.expected)).sum()) if correctly_rounded else 0,
+        "unrounded": int((z > READABLE).sum()),
     }
     sound = not any(counts[name] for name in ("flushed", "nan_mismatch", "inf_mismatch", "zero_sign"))
     if not measured.any():

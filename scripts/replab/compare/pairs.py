@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replab import ids
-from replab.compare.metrics import NAN, Distances, Finding, widen, z_limit
+from replab.compare.metrics import NAN, READABLE, Distances, Finding, widen, z_limit
 from replab.compare.ulp import compare_pair
 from replab.compare.verdict import pair_verdict
 from replab.formats import FORMATS, spacing
@@ -153,7 +153,13 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
     flushed = [_name(cell) for cell, places in zip((left, right), flushing, strict=True) if places.any()]
     cause = f"subnormal numbers are flushed: {' and '.join(flushed)}" if found.explained and flushed else _cause(found, left, right, output)
     return replace(
-        same, verdict=found, z_max=z_max, ulp_max=statistics.ulp_max, abs_max=statistics.abs_max, rel_max=statistics.rel_max, cause=cause
+        same,
+        verdict=found,
+        z_max=z_max if z_max <= READABLE else NAN,
+        ulp_max=statistics.ulp_max,
+        abs_max=statistics.abs_max,
+        rel_max=statistics.rel_max,
+        cause=cause,
     )
 
 

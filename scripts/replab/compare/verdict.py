@@ -40,9 +40,17 @@ def verdict(finding: Finding, *, dtype: str, escalation: Escalation | None, sing
         return Verdict.IDENTICAL, f"every element is the correctly rounded truth{known}"
     if finding.uncertain == finding.elements:
         return Verdict.INCONCLUSIVE, "the truth is not known well enough at any element"
+    if finding.misrounded and not outside(finding):
+        wrong = f"{finding.misrounded} of {finding.elements} elements are not the correctly rounded result"
+        return (
+            Verdict.ACCURACY,
+            f"{wrong}, which IEEE 754 asks of this operation; z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}",
+        )
     if not outside(finding):
         return Verdict.ROUNDING, f"z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}"
     beyond = f"z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}"
+    if finding.unrounded:
+        beyond = f"{finding.unrounded} of {finding.elements} elements differ where rounding has no part"
     if escalation is not None:
         return _escalated(beyond, escalation, finding.z_limit)
     if single is Verdict.SEMANTIC:

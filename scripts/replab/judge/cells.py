@@ -232,7 +232,7 @@ class Judge:
                 problem = f"the reference has no answer: {error.problem}"
         names = self._names(case, derivative, len(truths), dtype)
         by_output = dict(zip(names, truths, strict=True))
-        compare((*cells, *escalations), by_output)
+        compare((*cells, *escalations), by_output, correctly_rounded=case.correctly_rounded and derivative == 0)
         note_repeats(cells)
         inputs = {one["name"]: self.truths.array(one) for one in self._inputs(case, dtype, derivative)}
         finer = runs_in_float64(escalations)

@@ -24,8 +24,11 @@ Known = Mapping[tuple[str, str, str, str], Verdict]
 """Verdicts of float32 cells, by environment, mode, output and variant."""
 
 
-def compare(cells: Iterable[Judged], truths: Mapping[str, Truth]) -> None:
-    """Compare each output of ``cells`` with its truth; equal bits are compared once."""
+def compare(cells: Iterable[Judged], truths: Mapping[str, Truth], *, correctly_rounded: bool = False) -> None:
+    """Compare each output of ``cells`` with its truth; equal bits are compared once.
+
+    ``correctly_rounded``: they are values of an operation of which IEEE 754 asks the correctly rounded result.
+    """
     seen: dict[tuple[str, str], tuple[Finding, Distances | None]] = {}
     for cell in cells:
         contained.note(str(cell.id))
@@ -34,7 +37,7 @@ def compare(cells: Iterable[Judged], truths: Mapping[str, Truth]) -> None:
             if tensor is None:
                 continue
             if (name, tensor.sha256) not in seen:
-                seen[name, tensor.sha256] = against_truth(tensor.values, tensor.dtype, truth)
+                seen[name, tensor.sha256] = against_truth(tensor.values, tensor.dtype, truth, correctly_rounded=correctly_rounded)
             cell.findings[name] = seen[name, tensor.sha256]
             if not cell.findings[name][0].problem and truth.exact is None and tensor.dtype != cell.id.dtype:
                 wrong = Finding(elements=int(tensor.values.size), problem=f"dtype {tensor.dtype}, expected {cell.id.dtype}")

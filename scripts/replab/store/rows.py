@@ -41,7 +41,11 @@ class CellRow:
     reason: str = text("Why it did not end with `ok`")
     verdict: str = text("What the comparison with the truth says (docs/verdicts.md); empty where there is no result")
     why: str = text("What decided the verdict, in words")
-    z_max: float = real("Largest |result − truth| / σ of the elements, where σ is what rounding alone would cause (the envelope)", "σ")
+    z_max: float = real(
+        "Largest |result − truth| / σ of the elements, where σ is what rounding alone would cause (the envelope); NaN where `unrounded` "
+        "is not 0",
+        "σ",
+    )
     z_limit: float = real("Largest z that rounding is allowed: rounding alone exceeds it in one of 10⁶ cells", "σ")
     ulp_max: float = real(
         "Largest distance from the truth, counted in representable numbers of `dtype`; at most 0.5 if correctly rounded", "ULP"
@@ -60,6 +64,12 @@ class CellRow:
     inf_mismatch: int = whole("Elements where an infinity stands on one side only, and no rounding can have overflowed", "elements")
     zero_sign: int = whole("Elements that are 0, rightly, with the other sign", "elements")
     uncertain: int = whole("Elements whose truth is known to no better than 0.01 ULP and 0.01 σ, or not at all", "elements")
+    misrounded: int = whole(
+        "Elements that are not the correctly rounded result, of an operation of which IEEE 754 asks it (+, −, ×, ÷, √)", "elements"
+    )
+    unrounded: int = whole(
+        "Elements that differ although rounding has no part in them: σ is 0 there, or below 10⁻³⁰ of the distance", "elements"
+    )
     worst_index: str = text("Place of the worst element: indices along the axes, joined by commas")
     worst_inputs: str = text("The inputs at the worst element, as `name=hexadecimal (decimal)`, where the inputs have such an element")
     worst_result: str = text("The result at the worst element, hexadecimal and decimal")
@@ -104,7 +114,11 @@ class PairRow:
     left_mode: str = text("Mode of the left side")
     right_mode: str = text("Mode of the right side")
     verdict: str = text("What the comparison of the two says, given what each is against the truth (docs/verdicts.md)")
-    z_max: float = real("Largest |left − right| / (√2·σ): two results that are both off by σ are off from each other by √2·σ", "√2·σ")
+    z_max: float = real(
+        "Largest |left − right| / (√2·σ): two results that are both off by σ are off from each other by √2·σ; NaN above 10³⁰, where "
+        "rounding has no part",
+        "√2·σ",
+    )
     ulp_max: float = real("Largest distance, counted in representable numbers of `dtype`", "ULP")
     abs_max: float = real("Largest |left − right|", "that of the output")
     rel_max: float = real("Largest |left − right| / max(|left|, |right|)")

@@ -115,11 +115,21 @@ def partial_sums(rows: Any, out: Any) -> None:
 
 
 @_compiled(numba.void(_ROWS, _REAL, _REAL, _OUT))
-def squared_distances(runs: Any, high: Any, low: Any, out: Any) -> None:
-    """Adds to ``out`` the squares of how far each of ``runs`` is from ``high`` + ``low``; what is not finite adds nothing."""
-    for run in range(runs.shape[0]):
-        for place in range(runs.shape[1]):
-            distance = (runs[run, place] - high[place]) - low[place]
-            square = distance * distance
-            if np.isfinite(square):
-                out[place] += square
+def rms_distances(runs: Any, high: Any, low: Any, out: Any) -> None:
+    """Root mean square of how far ``runs`` are from ``high`` + ``low``; what is not finite adds nothing.
+
+    Distances are divided by the largest one before they are squared, so that those of tiny numbers do not vanish.
+    """
+    for place in range(runs.shape[1]):
+        largest = 0.0
+        for run in range(runs.shape[0]):
+            distance = abs((runs[run, place] - high[place]) - low[place])
+            if np.isfinite(distance):
+                largest = max(largest, distance)
+        total = 0.0
+        if largest > 0.0:
+            for run in range(runs.shape[0]):
+                distance = (runs[run, place] - high[place]) - low[place]
+                if np.isfinite(distance):
+                    total += (distance / largest) ** 2
+        out[place] = largest * np.sqrt(total / runs.shape[0])

@@ -38,6 +38,15 @@ def test_the_worst_element_is_told_with_its_input() -> None:
     assert row.z_max == pytest.approx(1e-3 / U32, rel=1e-4)
 
 
+def test_where_rounding_has_no_part_a_distance_is_no_number_of_sigmas() -> None:
+    """A padded step that should be zero is another function; 1e44 σ say nothing."""
+    true = truth(np.where(X == 2.0, 0.0, X), spread=np.where(X == 2.0, 0.0, U32))
+    (row,) = rows(cell(off(0.0)), {"out": true})
+    assert row.unrounded == 1
+    assert np.isnan(row.z_max)
+    assert row.why.startswith("1 of 8 elements differ where rounding has no part")
+
+
 @pytest.mark.parametrize(
     ("outputs", "truths", "problem", "told"),
     [

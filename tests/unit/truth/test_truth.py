@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from replab.compare.metrics import against_truth
-from replab.compare.verdict import outside
+from replab.compare.metrics import against_truth, z_limit
+from replab.compare.verdict import outside, verdict
 from replab.errors import TruthError
 from replab.formats import FORMATS, round_to, spacing
-from replab.truth.certify import BOUND_ULP, certify
+from replab.model import Verdict
+from replab.truth.certify import BOUND_ULP, KNOWN, certify
 from replab.truth.reference import Problem
 
 REFERENCE = """
@@ -47,6 +48,8 @@ def erf(x): return special.erf(x)
 def erfc(x): return special.erfc(x)
 def erfinv(x): return special.erfinv(x)
 def rsqrt(x): return 1.0 / np.sqrt(x)
+def root(x): return np.sqrt(x)
+def tenth(x): return 0.1 * x
 def layer_norm(x, *, epsilon=1e-5):
     centred = x - np.mean(x, axis=-1, keepdims=True)
     return centred / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + epsilon)
@@ -329,3 +332,40 @@ def test_a_function_that_is_rounded_once_has_an_envelope_of_about_its_rounding(p
     assert ratio.min() >= 1 / np.sqrt(12) - 1e-9
     # 1/√3 and what 64 runs may be off; the float64 runs add the error of NumPy's own exp, which is up to one ULP.
     assert ratio.max() <= (1.6 if dtype == "float64" else 0.75)
+
+
+@pytest.mark.parametrize(("correctly_rounded", "expected"), [(True, Verdict.ACCURACY), (False, Verdict.ROUNDING)])
+def test_a_root_is_correctly_rounded_or_inaccurate(problem, correctly_rounded, expected):
+    """One number beside the right one: rounding for most functions, and too much where IEEE 754 says which one it must be."""
+    given = np.linspace(1.0, 3.9, 1000).astype(np.float32)
+    (truth,) = certify(problem("root", x=given), "float32", elementwise=True)
+    right = round_to(truth.high, "float32")
+    beside = np.where(np.arange(1000) == 7, np.nextafter(right, np.float32(9)), right)
+    found = [against_truth(values, "float32", truth, correctly_rounded=correctly_rounded)[0] for values in (right, beside)]
+    assert [one.misrounded for one in found] == [0, int(correctly_rounded)]
+    told = [verdict(one, dtype="float32", escalation=None, single=None)[0] for one in found]
+    assert told == [Verdict.IDENTICAL, expected]
+
+
+def test_the_limit_of_many_elements_is_near_that_of_a_known_spread(problem):
+    """tanh(7.909) = 1 in float32 is 4.5 ULP off: the truth leaves 1 at 9.01 only. A limit of ten σ, from 32 runs, let it pass."""
+    given = np.append(np.linspace(-9.5, 9.5, 8191), 7.909).astype(np.float32)
+    (truth,) = certify(problem("tanh", x=given), "float32", elementwise=True)
+    honest = np.tanh(given.astype(np.float64)).astype(np.float32)
+    finding, _ = against_truth(honest, "float32", truth)
+    assert not outside(finding)
+    assert z_limit(8192, KNOWN) < finding.z_limit < 1.05 * z_limit(8192, KNOWN)
+    finding, _ = against_truth(np.where(np.arange(8192) == 8191, np.float32(1.0), honest), "float32", truth)
+    assert 4.4 < finding.ulp_max < 4.6
+    assert outside(finding)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-150, 1e-300, 1e-310])
+def test_the_envelope_of_tiny_numbers_does_not_vanish(problem, scale):
+    """Squares of distances below 1e-162 are 0 in float64; a step between its smallest numbers is no infinite z."""
+    given = np.append(np.array([1.1, 1.7, 2.9]) * scale, 1.3)
+    (truth,) = certify(problem("tenth", x=given), "float64", elementwise=True)
+    beside = np.nextafter(truth.high, np.inf)
+    finding, _ = against_truth(beside, "float64", truth)
+    assert 0.5 < finding.z_max < 4.0
+    assert not outside(finding)
