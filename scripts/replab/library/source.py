@@ -459,7 +459,7 @@ def _refused(value: Any, what: str) -> str:
     of = value.__name__ if isinstance(value, types.ModuleType) else f"{type(value).__module__}.{type(value).__qualname__}"
     if callable(value) and not isinstance(value, type):
         package, of = str(getattr(value, "__module__", package) or package).partition(".")[0], getattr(value, "__name__", of)
-        kind = "the function"
+        kind = "the function" if hasattr(value, "__name__") else "an object of"
     said = f"{what} is {kind} {of}" + (f" of {package}" if package and package not in of else "")
     return f"{said}: a reference is a function of NumPy, and may have {', '.join(MODULES)}, numbers, arrays and functions of these"
 

@@ -165,11 +165,12 @@ class Judgement(_Told):
         several = f" (output {self.output.name})" if len(self.outputs) > 1 else ""
         yield f"{self.verdict}{several}: {self.why}"
         one = self.output
-        if one.worst is not None:
+        if one.worst is not None and self.verdict is not Verdict.IDENTICAL:
             yield str(one.worst)
         yield from _distances(one.ulp, one.rtol, one.atol, alone=self.explained, what="the truth")
         if not math.isnan(one.bound):
-            rest = f"; rounding alone moves this computation by {one.envelope:.3g} ULP" if math.isfinite(one.envelope) else ""
+            moves = math.isfinite(one.envelope) and self.verdict is not Verdict.IDENTICAL
+            rest = f"; rounding alone moves this computation by {one.envelope:.3g} ULP" if moves else ""
             yield f"the truth is certified to {one.bound:.2g} ULP{rest}"
         if self.cause:
             yield f"cause: {self.cause}"
@@ -205,6 +206,13 @@ class Comparison(_Told):
         """Whether rounding explains the difference."""
         return self.verdict.explained
 
+    @property
+    def advice(self) -> str:
+        """What to do next; empty where nothing is left to find out."""
+        if self.verdict is Verdict.INCONCLUSIVE and (self.first.advice or self.second.advice) and not self.first.compared:
+            return "give what both return in another precision on the same numbers, as a pair again="
+        return ""
+
     def lines(self) -> Iterator[str]:
         """The verdict, then what it rests on."""
         if self.verdict is Verdict.IDENTICAL:
@@ -224,6 +232,8 @@ class Comparison(_Told):
                 yield f"cause of the {place}: {one.cause}"
         if self.cause and not (self.first.cause or self.second.cause) and not math.isnan(self.z):
             yield f"cause: {self.cause}"
+        if self.advice:
+            yield f"to find out more, {self.advice}"
 
 
 def _distances(ulp: float, rtol: float, atol: float, *, alone: bool, what: str) -> Iterator[str]:

@@ -130,6 +130,9 @@ def test_results_are_compared_with_each_other() -> None:
     near = replab.compare(softplus(X), softplus(wide).astype(np.float32), softplus, X)
     apart = replab.compare(softplus(X), softplus(X) * np.float32(1.5), softplus, X, again=(softplus(wide), softplus(wide) * 1.5))
     same = replab.compare(softplus(X), softplus(X), softplus, X)
+    alone = replab.compare(softplus(X), softplus(X) * np.float32(1.5), softplus, X)
+    assert alone.verdict == "inconclusive"
+    assert alone.advice == "give what both return in another precision on the same numbers, as a pair again="
     assert (near.verdict, apart.verdict, same.verdict) == ("rounding", "semantic", "identical")
     assert "the second computes another function" in str(apart)
     assert (apart.first.verdict, apart.second.verdict) == ("rounding", "semantic")

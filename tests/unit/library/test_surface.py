@@ -22,7 +22,7 @@ SURFACE = {
 }
 VALUES = {
     "Judgement": "advice atol bound cause compared dtype explained limit lines output outputs rtol searched searching ulp verdict why worst z",
-    "Comparison": "atol cause explained first limit lines rtol second ulp verdict worst z",
+    "Comparison": "advice atol cause explained first limit lines rtol second ulp verdict worst z",
     "Output": "atol bound elements envelope limit name rtol shrink ulp verdict why worst z",
     "Element": "index inputs result truth",
     "Truth": "bound dtype exact lines low method nearest sigma value",
