@@ -1,7 +1,10 @@
 # Wiring only: the lab is read once, and rules get names from it. Whatever decides something lives in scripts/replab, where it is tested.
+import gc
 import shlex
 import sys
 from pathlib import Path
+
+gc.set_threshold(50_000, 20, 50)  # what a workflow reads at its start stays: looking through it again and again took a quarter of that time
 
 from replab.workflow import temporary
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 1, 36, 37
 STATE, PARENT, STARTED = 0, 1, 19
 """Places in ``/proc/PID/stat`` behind the name of the program."""
+HELD = (errno.EWOULDBLOCK, errno.EACCES)
+"""What the kernel says when another process holds a lock; anything else means that this file system has none."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 

@@ -327,6 +327,11 @@ class Limits:
     seconds: float
     memory_mb: int
 
+    def about(self, status: str) -> float:
+        """The limit that a status is about, in seconds or MiB; 0 for the others."""
+        limits: dict[str, float] = {Status.TIMEOUT: self.seconds, Status.OOM: float(self.memory_mb)}
+        return limits.get(status, 0.0)
+
 
 Noun = TypeVar("Noun", Environment, Family, Variant)
 

@@ -20,7 +20,7 @@ LIMIT = 256 << 20
 def seal(data: Mapping[str, Any]) -> bytes:
     """``data`` with its checksum, as the bytes of a file."""
     bare = {key: value for key, value in data.items() if key != SEAL}  # what was sealed before may be sealed again
-    return json.dumps({**bare, SEAL: _digest(bare)}, sort_keys=True).encode()
+    return _text({**bare, SEAL: _digest(bare)})
 
 
 def read(path: Path, hint: str = "") -> dict[str, Any]:
@@ -32,7 +32,8 @@ def read(path: Path, hint: str = "") -> dict[str, Any]:
     found = decoded(data)
     if found is None:
         raise StoreError("is damaged: no JSON table", where=str(path), hint=hint)
-    if (told := found.pop(SEAL, None)) != _digest(found) or data != seal(found):
+    told = found.pop(SEAL, None)
+    if told != (digest := _digest(found)) or data != _text({**found, SEAL: digest}):
         problem = "carries no checksum" if told is None else "is damaged: it does not have the checksum that it names"
         raise StoreError(problem, where=str(path), hint=hint)
     return found
@@ -48,4 +49,8 @@ def decoded(data: bytes) -> dict[str, Any] | None:
 
 
 def _digest(data: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(_text(data)).hexdigest()
+
+
+def _text(data: Mapping[str, Any]) -> bytes:
+    return json.dumps(data, sort_keys=True).encode()

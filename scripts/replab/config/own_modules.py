@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from replab import files
 from replab.config import parsed
 
 TAKEN = frozenset({*sys.stdlib_module_names, "numpy", "scipy", "tensorflow", "torch", "keras"})
@@ -18,6 +20,10 @@ TAKEN = frozenset({*sys.stdlib_module_names, "numpy", "scipy", "tensorflow", "to
 ANY = "*"
 """Stands for every module of the family: names of modules are made while the code runs."""
 MADE_AT_RUN_TIME = frozenset({"importlib", "import_module", "__import__", "runpy"})
+
+
+_IMPORT = re.compile(r"^[ \t]*(?:from (\w+)[\w.]* import (?!.*\bimport\b)|import (\w+)[\w.]*(?: as \w+)?[ \t]*(?:#.*)?$)", re.MULTILINE)
+"""A plain import statement of one module, alone in its line."""
 
 
 def path_of(folder: Path, name: str) -> Path | None:
@@ -84,6 +90,10 @@ def _package(folder: Path, path: Path) -> str:
 
 @functools.cache
 def _names_in(path: Path, package: str, stamp: tuple[int, int]) -> frozenset[str]:
+    text = files.read_text(path, limit=files.CODE_LIMIT)
+    plain = [match[1] or match[2] for match in _IMPORT.finditer(text)]
+    if len(plain) == text.count("import") and TAKEN.issuperset(plain) and not any(word in text for word in MADE_AT_RUN_TIME):
+        return frozenset()  # as nearly all do; to look at every piece of their syntax takes a while
     return names(parsed.module(path, stamp).body, package)
 
 

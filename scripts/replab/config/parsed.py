@@ -13,6 +13,8 @@ NO_CODE = "is not valid Python"
 """How the problem begins with a file that cannot be parsed."""
 LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 """Nodes below which there is nothing, and which say nothing of a place."""
+SHORT = 100
+"""Characters of code that is not nested too deep by itself: each level takes one of them."""
 DEEPEST = 250
 """Levels of a syntax tree: a sum of 250 terms. Python itself gives up somewhere between 500 and 1000 calls within calls."""
 
@@ -36,11 +38,21 @@ def module(path: Path, _stamp: tuple[int, int]) -> ast.Module:
 def _too_deep(module: ast.Module) -> int | None:
     """The line of a node so deep that functions which walk the tree by calling themselves would not come back."""
     level: list[ast.AST] = [module]
-    for _ in range(DEEPEST):
+    for depth in range(DEEPEST):
         level = [child for node in level for child in ast.iter_child_nodes(node) if not isinstance(child, LEAVES)]
+        if depth < DEEPEST - SHORT:
+            level = [node for node in level if not _is_short(node)]
         if not level:
             return None
     return next((node.lineno for node in level if hasattr(node, "lineno")), 0)
+
+
+def _is_short(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.expr | ast.stmt)
+        and node.lineno == node.end_lineno
+        and (node.end_col_offset or SHORT) - node.col_offset < SHORT
+    )
 
 
 def parse(path: Path) -> ast.Module:

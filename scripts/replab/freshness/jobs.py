@@ -18,7 +18,6 @@ from replab.defaults import atlas
 from replab.errors import LabError, StoreError
 from replab.model import Batch, Environment, Family, Lab
 from replab.plan import planning
-from replab.run.batch import limit_of
 from replab.store import ledger, platforms
 from replab.store.ledger import Ledger
 from replab.store.step_files import input_index, manifest_of
@@ -216,7 +215,7 @@ def _changed(lab: Lab, job: Job, touched: Touched) -> str:
     again = sum(cell.again for cell in cells)
     if again:
         return f"{again} of its cells failed before they began"
-    stopped = sum(limit_of(cell.status, lab.limits) > manifest.limits.get(cell.status, 0.0) for cell in cells)
+    stopped = sum(lab.limits.about(cell.status) > manifest.limits.get(cell.status, 0.0) for cell in cells)
     if stopped:
         return f"{stopped} of its cells were stopped at a lower limit"
     touched[job.key] = list(_touched(store, cells))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
 import math
@@ -14,7 +13,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from replab import ids
+from replab import ids, linux
 from replab.contract.facts import Facts
 from replab.contract.manifest import Manifest, ManifestEntry
 from replab.contract.record import Record
@@ -31,9 +30,6 @@ from replab.run.requests import PROBE, planned, request
 from replab.run.supervise import Summary, run_batch
 from replab.store.step_files import environment_facts, write_json
 from replab.store.store import Store, write_atomically
-
-HELD = (errno.EWOULDBLOCK, errno.EACCES)
-"""What the kernel says when another process holds a lock; anything else means that this file system has none."""
 
 
 def run_batch_job(lab: Lab, batch: Batch, *, log: Path, only: str = "*") -> Manifest:
@@ -67,7 +63,7 @@ def _run_batch_job(lab: Lab, batch: Batch, *, log: Path, only: str) -> Manifest:
         sandboxes=summary.sandboxes,
         peak_mb=round(summary.peak_mb, 1),
         ran=dict(sorted(summary.statuses.items())),
-        limits={status: limit_of(status, lab.limits) for status in (Status.TIMEOUT, Status.OOM)},
+        limits={status: lab.limits.about(status) for status in (Status.TIMEOUT, Status.OOM)},
     )
     write_json(lab.results.manifest(manifest.batch), manifest.to_json())
     return manifest
@@ -98,15 +94,9 @@ def plan_batch(lab: Lab, batch: Batch, store: Store, only: str = "*") -> Planned
     return Planned(environment=environment, families=families, variant=variant, facts=facts, planned=cells, missing=list(missing.values()))
 
 
-def limit_of(status: str, limits: Limits) -> float:
-    """The limit that a status is about, in seconds or MiB; 0 for the others."""
-    about: dict[str, float] = {Status.TIMEOUT: limits.seconds, Status.OOM: float(limits.memory_mb)}
-    return about.get(status, 0.0)
-
-
 def _settled(record: Record | None, limits: Limits) -> bool:
     """Whether there is a result that need not be run again: a cell that was stopped at a lower limit than today's is."""
-    return record is not None and limit_of(record["status"], limits) <= record.get("limit", math.inf)
+    return record is not None and limits.about(record["status"]) <= record.get("limit", math.inf)
 
 
 @contextlib.contextmanager
@@ -151,7 +141,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
         write_atomically(computing, json.dumps({"installed": built.installed, "keys": [cell.key for cell in cells]}).encode())
 
     def fail(cell: AskedCell, status: Status, reason: str, seconds: float) -> None:
-        store.write_failure(cell["key"], cell["id"], status, reason, seconds, limit_of(status, lab.limits))
+        store.write_failure(cell["key"], cell["id"], status, reason, seconds, lab.limits.about(status))
 
     try:
         summary = run_batch(
@@ -185,7 +175,7 @@ def _alone(lab: Lab, name: str) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno in HELD:
+            if error.errno in linux.HELD:
                 print(f"another process is at work on {name}: waiting for it", flush=True)  # noqa: T201 (the log of a job)
                 with contextlib.suppress(OSError):
                     fcntl.flock(handle, fcntl.LOCK_EX)

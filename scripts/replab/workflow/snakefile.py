@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from replab import ids, opening, resources
+from replab import ids, linux, opening, resources
 from replab.config import implementations as family_files, own_modules, settings as settings_file
 from replab.defaults import atlas
 from replab.engines.installed import RUN
@@ -28,7 +28,6 @@ from replab.locks import pins
 from replab.model import Batch, Family, Lab
 from replab.plan import planning
 from replab.publish import versions
-from replab.run.batch import HELD
 from replab.store import platforms
 from replab.store.ledger import Ledger
 from replab.store.store import write_atomically
@@ -192,7 +191,7 @@ def claim(lab: Lab) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno not in HELD:
+        if error.errno not in linux.HELD:
             print(
                 f"replab: {lab.results.root}: this file system has no locks: start one workflow at a time on these results", file=sys.stderr
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from replab.config import functions, implementations, own_modules
+from replab.config import functions, implementations, own_modules, parsed
 from replab.errors import ConfigError
 from replab.model import Case, Generator
 
@@ -84,3 +84,25 @@ def test_a_module_that_is_no_python_is_told_with_its_line(family: Path) -> None:
     with pytest.raises(ConfigError, match="is not valid Python") as raised:
         functions.digest(family / "reference.py", "layered")
     assert raised.value.where == f"{family / 'scales.py'}:1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import numpy as np\nfrom scipy import special  # import\n",
+        "import numpy as np, helpers\n",
+        "import numpy; import helpers\n",
+        "def f():\n    from helpers import x\n",
+        "import math\nload = __import__\n",
+        "from importlib import reload\n",
+        "import numpy as np\nif True: import helpers\n",
+        "from numpy import (\n    exp,\n    log,\n)\nfrom numpy import \\\n    sin\n",
+        "import math\\\n, helpers\n",
+        "import math\ntext = 'one that they import'\n",
+    ],
+)
+def test_plain_imports_are_told_from_others_without_a_look_at_all_syntax(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "reference.py"
+    path.write_text(text)
+    stamp = parsed.stamp_of(path)
+    assert own_modules._names_in(path, "", stamp) == own_modules.names(ast.parse(text).body)
