@@ -204,9 +204,9 @@ def pinv(a, mix, rcond):
     return mix @ np.where(kept, a / square, 0.0 * a).T
 
 
-def lstsq(a, b, mix, rcond):
+def lstsq(a, b, mix, rcond, solver):
     square = np.sum(a * a, axis=0)
-    kept = _kept(square, rcond)
+    kept = _kept(square, 0.0 if solver == "normal equations" else rcond)  # which know no cut-off
     return mix @ np.where(kept[:, None], (a.T @ b) / square[:, None], 0.0)
 
 

@@ -173,6 +173,8 @@ class Factor:
     """Other values that are tried on the reference to explain a result that differs."""
     fit: bool = False
     """The value is a real number which may be estimated from a result."""
+    absent: tuple[str, ...] = ()
+    """Frameworks that do not have this choice: it is never named for their results."""
     diagnose: bool = False
     """For explaining only: implementations do not take it, and no runs are made to align it."""
     title: str = ""

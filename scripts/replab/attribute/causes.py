@@ -18,7 +18,7 @@ from replab.compare.pairs import Judged, pair_row
 from replab.compare.verdict import SINGLE_TO_DOUBLE, outside, verdict
 from replab.errors import TruthError
 from replab.formats import FORMATS
-from replab.model import Case, Cell, Environment, Family, Verdict, worst
+from replab.model import Case, Cell, Environment, Factor, Family, Verdict, worst
 from replab.plan.alignment import is_partly_aligned
 from replab.store.rows import AttributionRow
 from replab.store.store import Tensor
@@ -37,8 +37,9 @@ Place = tuple[str, int, str, str]
 class Causes:
     """The causes of differences in one family."""
 
-    def __init__(self, family: Family, truths: Truths, index: Mapping[str, Any]) -> None:
-        self._family, self._truths, self._index = family, truths, index
+    def __init__(self, family: Family, truths: Truths, index: Mapping[str, Any], frameworks: Mapping[str, str] | None = None) -> None:
+        """``frameworks``: that of each environment, to name no choice which it does not have."""
+        self._family, self._truths, self._index, self._frameworks = family, truths, index, frameworks or {}
         self._told: dict[str, list[Change]] = {}
         """What explained results of a case so far."""
         self._named: dict[Place, str] = {}
@@ -74,7 +75,6 @@ class Causes:
         standing = judging_cell(case, dtype, "", derivative)
         self._evaluated.clear()
         known: dict[tuple[str, ...], Answer] = {}
-        candidates = sum(len(factor.alternatives) + factor.fit for factor in case.factors.values())
         made: list[AttributionRow] = []
         for cell in cells:
             verdicts = [one for one, _, _ in cell.verdicts.values()]
@@ -83,13 +83,15 @@ class Causes:
                 continue
             if set(cell.verdicts) != set(names):
                 continue
-            bits = tuple(cell.tensors[name].sha256 for name in names)
+            factors = self._factors(case, cell)
+            bits = (*factors, *(cell.tensors[name].sha256 for name in names))
             if bits not in known:
                 companion = _companion(cell, cells, finer, names) if dtype == "float32" else None
                 known[bits] = self._search(standing, cell, companion, names, coarse=coarse)
             answer = known[bits]
             if coarse and not answer.explanations:
                 continue
+            candidates = sum(len(factor.alternatives) + factor.fit for factor in factors.values())
             told = list(rows.explained(case, cell, worst(verdicts), answer, candidates))
             place = (case.name, derivative, cell.id.environment, cell.id.mode)
             cell.shown_by = rows.shown_by(told[0])
@@ -151,7 +153,12 @@ class Causes:
             return self._evaluated[name]
 
         result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
-        return Search(standing.case.factors, result, plain, certify, dtype=dtype, largest=self._largest(standing))
+        return Search(self._factors(standing.case, cell), result, plain, certify, dtype=dtype, largest=self._largest(standing))
+
+    def _factors(self, case: Case, cell: Judged) -> dict[str, Factor]:
+        """The factors of a case, without those that the framework of a cell does not have."""
+        framework = self._frameworks.get(cell.id.environment, "")
+        return {name: factor for name, factor in case.factors.items() if framework not in factor.absent}
 
     def _largest(self, standing: Cell) -> int:
         """The larger side of the matrices that go in; 0 where there are none."""

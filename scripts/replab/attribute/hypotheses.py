@@ -170,7 +170,7 @@ class Search:
         """
         if not self.base > 0:
             return Answer(apart=self.base)
-        known, last = list(known), min(most, len(self.factors))
+        known, last = [one for one in known if one.keys() <= self.factors.keys()], min(most, len(self.factors))
         tried = [_Size(states=[{}])]
         unfitted: list[int] = []
         found: list[Explanation] = []

@@ -164,6 +164,8 @@ def aligned(
         first = runs[nobody][0]
         for name in names:
             factor = base.factors[name]
+            lacking = [side for side in (left, right) if frameworks[side] in factor.absent]
+            note = "" if enough is not None else "not even all factors together explain it"
             values = [str(factor.sides.get(frameworks[side], "its own default")) for side in (left, right)]
             yield replace(
                 row(base, "subsets"),
@@ -185,8 +187,8 @@ def aligned(
                 discrepancy_aligned=apart[everybody],
                 sufficient="+".join(sorted(enough)) if enough is not None else "",
                 evidence=str(runs[enough if enough is not None else everybody][0].id),
-                named=enough is not None and name in enough,
-                note="" if enough is not None else "not even all factors together explain it",
+                named=enough is not None and name in enough and not lacking,
+                note=f"{' and '.join(lacking)} does not have it unless it is aligned" if lacking else note,
             )
 
 

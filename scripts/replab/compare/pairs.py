@@ -183,11 +183,15 @@ def _distances(x: Values, y: Values, dtype: str, truth: Truth, aside: NDArray[np
         return np.where(np.isfinite(difference) & (difference > 0) & ~aside, difference / (PAIR_ENVELOPE * sigma), 0.0)
 
 
-def _choice(cell: Judged) -> Mapping[str, Any] | None:
-    """The values of factors that a result is shown to have, beside those of the reference; None where it is not known."""
+def _choice(cell: Judged, *, coarsely: bool) -> Mapping[str, Any] | None:
+    """The values of factors that a result is shown to have, beside those of the reference; None where it is not known.
+
+    ``coarsely``: an approximate kernel counts as the reference, too.
+    """
     if cell.changed is not None:
         return cell.changed
-    return {} if not cell.cause and all(seen.same_function for seen, _, _ in cell.verdicts.values()) else None
+    verdicts = [seen for seen, _, _ in cell.verdicts.values()]
+    return {} if not cell.cause and all(seen.same_function if coarsely else seen.explained for seen in verdicts) else None
 
 
 def _same_choice(left: Judged, right: Judged) -> bool:
@@ -197,7 +201,9 @@ def _same_choice(left: Judged, right: Judged) -> bool:
 
 def _chosen(left: Judged, right: Judged) -> str:
     """The choices on which two results are shown to differ; where one of them has the reference's, what the other is explained by."""
-    one, other = _choice(left), _choice(right)
+    verdicts = [seen for cell in (left, right) for seen, _, _ in cell.verdicts.values()]
+    coarsely = any(not seen.same_function for seen in verdicts)  # beside another function
+    one, other = (_choice(cell, coarsely=coarsely) for cell in (left, right))
     if one is not None and other is not None:
         return "+".join(sorted(name for name in {**one, **other} if name not in one or name not in other or one[name] != other[name]))
     if one == {} or other == {}:

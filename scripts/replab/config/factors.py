@@ -11,7 +11,7 @@ from replab.model import FRAMEWORKS, Factor
 from replab.visible import shown
 
 FACTOR_NAME = re.compile(r"[a-z][a-z0-9_]*")
-FIELDS = ("aligned", "alternatives", "fit", "diagnose", "title", *FRAMEWORKS)
+FIELDS = ("aligned", "alternatives", "fit", "absent", "diagnose", "title", *FRAMEWORKS)
 
 
 def load_factors(data: Mapping[str, Any], where: str, faults: Faults) -> dict[str, Factor]:
@@ -31,6 +31,8 @@ def load_factors(data: Mapping[str, Any], where: str, faults: Faults) -> dict[st
             faults.add("title must be a text", where=place)
         elif fields.get("fit", False) and not _is_real(fields["aligned"]):
             faults.add(f"only a number can be fitted, not {shown(fields['aligned'])}", where=place)
+        elif not _are_frameworks(fields.get("absent", [])):
+            faults.add("absent must be a list of frameworks", where=place, hint=f"Of {', '.join(FRAMEWORKS)}")
         elif not isinstance(fields.get("alternatives", []), list):
             faults.add("alternatives must be a list", where=place)
         else:
@@ -39,6 +41,7 @@ def load_factors(data: Mapping[str, Any], where: str, faults: Faults) -> dict[st
                 aligned=fields["aligned"],
                 sides={key: fields[key] for key in FRAMEWORKS if key in fields},
                 alternatives=tuple(value for value in fields.get("alternatives", []) if not same(value, fields["aligned"])),
+                absent=tuple(fields.get("absent", [])),
                 **rest,
             )
     return found
@@ -47,6 +50,10 @@ def load_factors(data: Mapping[str, Any], where: str, faults: Faults) -> dict[st
 def same(a: Any, b: Any) -> bool:
     """Whether two declared values are the same; ``true`` is not 1."""
     return type(a) is type(b) and bool(a == b) if isinstance(a, bool) or isinstance(b, bool) else bool(a == b)
+
+
+def _are_frameworks(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) and name in FRAMEWORKS for name in value)
 
 
 def _is_real(value: Any) -> bool:

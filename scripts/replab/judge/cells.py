@@ -58,7 +58,7 @@ class Judge:
         self.index = input_index(lab, family.name)
         self.environments = {one.name: one for one in lab.environments}
         self.facts = {name: environment_facts(lab, name) for name in self.environments} | dict(facts or {})
-        self.causes = Causes(family, self.truths, self.index)
+        self.causes = Causes(family, self.truths, self.index, {one.name: one.framework for one in lab.environments})
         self.rows = Rows()
         self._kept: dict[tuple[str, int], tuple[list[str], dict[str, dict[str, Judged]]]] = {}
         """Outputs and eager float32 cells of the cases with factors in hand: (dtype, order) → case → environment."""

@@ -182,3 +182,11 @@ def test_a_cause_that_only_runs_with_aligned_factors_know_is_told_of_the_cell() 
 @pytest.mark.parametrize("explained", [(), (("bias",), ("weight",))], ids=["no run", "two runs of as many factors"])
 def test_no_cause_is_told_where_runs_do_not_show_one(explained: tuple[tuple[str, ...], ...]) -> None:
     assert drawn(*explained) == {}
+
+
+def test_a_choice_that_a_framework_does_not_have_is_not_named_for_it(tmp_path: Path) -> None:
+    story = STORIES["each alternative of each factor is tried"]
+    world = World(tmp_path, NORM, {"x": X}, {"epsilon": replace(EPSILON, absent=("torch",)), "place": PLACE})
+    causes = Causes(world.family, world.truths, world.index, {"torch-2.13": "torch", "tf-2.21": "tensorflow"})
+    made = [world.cell(story.gave(X), environment=environment) for environment in ("tf-2.21", "torch-2.13")]
+    assert [row.factor for row in causes.explain(world.case, "float64", 0, made, {}, ["out"])] == ["epsilon", "unknown"]

@@ -114,6 +114,15 @@ STORIES = {
         verdict="semantic",
         cause="unknown",
     ),
+    "nor where the other is coarse for a reason that is not known": Story(
+        left=left(off(FAR), ACCURACY, cause="rho", changed={"rho": 0.9}),
+        right=right(off(-FAR), ACCURACY),
+        verdict="accuracy",
+        cause="the kernel of tf-2 (eager) and of torch-2 (eager)",
+    ),
+    "beside another function a coarse result is one of the reference": Story(
+        left=left(off(FAR), SEMANTIC, cause="rho", changed={"rho": 0.9}), right=right(off(-FAR), ACCURACY), verdict="semantic", cause="rho"
+    ),
     "one side flushes": Story(
         left=left(FLUSHED), right=right(SMALL), truth=truth(SMALL), verdict="rounding", cause="subnormal numbers are flushed: tf-2 (eager)"
     ),
