@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from replab.formats import FORMATS, round_to
-from replab.truth.namespace import np_, special_
+from replab.truth.namespace import np_
 from replab.truth.perturbed import Perturbed, rounding, side_by_side
+from replab.truth.special import special_
 
 pytestmark = pytest.mark.property
 

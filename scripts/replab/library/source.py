@@ -1,6 +1,6 @@
 """A function of NumPy, wherever it was defined, as a file that the lab reads references from.
 
-A reference is evaluated in four ways, and for one of them its text is read again (``replab.truth.strict``), so that it must be a file of
+A reference is evaluated in four ways, and for one of them its text is read again (``replab.truth.reading``), so that it must be a file of
 its own. That file holds the text of the function and of all functions that it reaches. Numbers, texts, and tuples, lists and tables of them
 are written down as they are; arrays that the function takes from outside become further inputs, exact as all inputs are.
 """

@@ -79,10 +79,6 @@ def _atan2(y: Ball, x: Ball) -> Ball:
     return arb.atan2(_as_ball(y), _as_ball(x))
 
 
-def _expit(x: Ball) -> Ball:
-    return 1 / (1 + (-x).exp())
-
-
 def _copysign(x: Ball, y: Ball) -> Ball:
     """A zero has a sign that balls do not know."""
     return abs(x) if y > 0 else -abs(x) if y < 0 else abs(x).union(-abs(x))
@@ -186,18 +182,6 @@ BINARY: dict[str, Callable[..., Any]] = {
     "remainder": np.frompyfunc(lambda x, y: x - y * (_as_ball(x) / y).floor(), 2, 1),
     "fmod": np.frompyfunc(lambda x, y: x - y * truncated(_as_ball(x) / y), 2, 1),
     "copysign": np.frompyfunc(lambda x, y: _copysign(_as_ball(x), _as_ball(y)), 2, 1),
-}
-SPECIAL: dict[str, Callable[..., Any]] = {
-    name: _elementwise(function)
-    for name, function in {
-        "erf": lambda x: x.erf(),
-        "erfc": lambda x: x.erfc(),
-        "erfinv": lambda x: x.erfinv(),
-        "gammaln": lambda x: abs(x.gamma()).log() if x < 0 else x.lgamma(),
-        "psi": lambda x: x.digamma(),
-        "digamma": lambda x: x.digamma(),
-        "expit": _expit,
-    }.items()
 }
 
 

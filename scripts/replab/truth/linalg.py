@@ -18,8 +18,11 @@ from replab.truth.enclosures.evaluation import Undecided
 from replab.truth.perturbed import Perturbed, active, random, settled
 
 Array = Any
-__all__ = ["cholesky", "det", "eigvalsh", "inv", "lstsq", "matrix_rank", "pinv", "qr", "slogdet", "solve", "svdvals"]
+__all__ = ["cholesky", "cond", "det", "eigvalsh", "inv", "lstsq", "matrix_rank", "norm", "pinv", "qr", "slogdet", "solve", "svd", "svdvals"]
 """What a reference may use."""
+_TURNED = "vectors of that kind may be turned, each by another sign: compare what does not depend on it (svdvals, eigvalsh, a product)"
+WHY_NOT = {**dict.fromkeys(("eig", "eigh"), _TURNED), "eigvals": "its results are complex, and certified arithmetic has no complex numbers"}
+"""Names that somebody may look for, and why they are not there."""
 
 
 def _largest(candidates: list[Array]) -> int:
@@ -148,6 +151,40 @@ def svdvals(a: Array) -> Array:
     if isinstance(a, Enclosed):
         return anp.sqrt(eigvalsh(np.matmul(a.T, a))[::-1])
     return _backward_stable(lambda m: np.linalg.svd(m, compute_uv=False), a, symmetric=False)
+
+
+def svd(a: Array, full_matrices: bool = True, compute_uv: bool = True) -> Array:  # noqa: ARG001, FBT001, FBT002 (NumPy's signature)
+    """Singular values alone (``compute_uv=False``), as svdvals: the signs of the vectors are a choice of each implementation."""
+    if compute_uv:
+        raise TypeError(f"np.linalg.svd gives vectors, and {_TURNED}; or say compute_uv=False")
+    return svdvals(a)
+
+
+def cond(a: Array) -> Array:
+    """The largest singular value over the smallest; ``a`` (m, n), m ≥ n."""
+    values = svdvals(a)
+    return values[0] / values[-1]
+
+
+def norm(x: Array, ord: float | str | None = None, axis: int | None = None, keepdims: bool = False) -> Array:  # noqa: A002, FBT001, FBT002 (NumPy's signature)
+    """Of vectors (2, 1, inf, -inf) along an axis; of one matrix ("fro", 1, inf, 2, "nuc") where no axis is given."""
+    if ord is None or ord == "fro":
+        return anp.sqrt(anp.sum(x * x, axis=axis, keepdims=keepdims))
+    if axis is None and x.ndim == 2 and ord in (2, "nuc"):
+        values = svdvals(x)
+        return values[0] if ord == 2 else anp.sum(values)
+    sizes = anp.abs(x)
+    if axis is None and x.ndim == 2 and ord in (1, np.inf):
+        return anp.max(anp.sum(sizes, axis=0 if ord == 1 else 1))
+    if x.ndim > 1 and axis is None:
+        raise ValueError(f"np.linalg.norm of a matrix has no ord {ord!r} here")
+    if ord in (np.inf, -np.inf):
+        return (anp.max if ord == np.inf else anp.min)(sizes, axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return anp.sum(sizes, axis=axis, keepdims=keepdims)
+    if ord == 2:
+        return anp.sqrt(anp.sum(x * x, axis=axis, keepdims=keepdims))
+    raise ValueError(f"np.linalg.norm has no ord {ord!r} here: write the sum out")
 
 
 def matrix_rank(a: Array) -> Array:

@@ -22,10 +22,10 @@ from autograd.numpy.numpy_vspaces import ArrayVSpace
 from autograd.tracer import Box, notrace_primitives, register_notrace, trace_primitives_map
 from flint import arb, ctx, fmpq
 from numpy.lib.array_utils import normalize_axis_tuple
-from scipy import special as scipy_special
 
 from replab import formats
 from replab.truth import balls, linalg
+from replab.truth.composed import WHY_NOT, Composed
 from replab.truth.dispatch import concatenate, stack
 from replab.truth.enclosures import methods as _rules  # noqa: F401
 from replab.truth.enclosures.arrays import RULES, Enclosed, full, lift
@@ -35,11 +35,13 @@ from replab.truth.perturbed import CONVERSION, Perturbed
 
 ROUNDED = frozenset(
     """exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh reciprocal
-    logaddexp arctan2 power hypot square divide true_divide erf erfc erfinv gammaln psi digamma expit""".split()  # noqa: SIM905 (easier to read)
+    logaddexp arctan2 power hypot square divide true_divide""".split()  # noqa: SIM905 (easier to read)
 )
 """Functions of plain numbers that float64 would round: while the truth is computed they are functions of exact balls, ``np.sqrt(2.0)`` and
 the ``log(2)`` of autograd's rules too."""
 OURS = (Enclosed, Box)
+OPTIONS = (int, float, str, tuple, type(None))
+"""What is no array among the arguments of a function of linear algebra."""
 CREATION = frozenset(("zeros", "ones", "eye", "identity", "tri", "arange"))
 """Functions whose floats are whole numbers, as long as they are given such."""
 OF_INTEGERS = frozenset(("square", "reciprocal", "power"))
@@ -248,6 +250,8 @@ class EnclosedSpace(ArrayVSpace):  # type: ignore[misc]  # as above
 def _register() -> None:
     ArrayBox.register(Perturbed)
     ArrayBox.register(Enclosed)
+    ArrayBox.__floordiv__ = anp.floor_divide
+    ArrayBox.__rfloordiv__ = lambda self, other: anp.floor_divide(other, self)
     VSpace.register(Perturbed, PerturbedSpace)
     VSpace.register(Enclosed, EnclosedSpace)
     for name in sorted(ROUNDED):
@@ -263,7 +267,7 @@ def _register() -> None:
     numpy_wrapper.metadata = anp.metadata = notrace_primitive(_metadata)
 
 
-class LabNumpy:
+class LabNumpy(Composed):
     """``numpy`` as a reference sees it."""
 
     linalg = linalg
@@ -291,7 +295,7 @@ class LabNumpy:
         try:
             return getattr(anp, name)
         except AttributeError:
-            raise AttributeError(f"references cannot use np.{name}: autograd has no rule for it") from None
+            raise AttributeError(f"references cannot use np.{name}: {WHY_NOT.get(name, 'autograd has no rule for it')}") from None
 
     def strictly(self, name: str) -> Any:
         """A function of NumPy that neither takes nor gives plain floats."""
@@ -300,7 +304,7 @@ class LabNumpy:
         if name in TYPES:
             return _TypeName(name)
         if name not in STRICT or not hasattr(anp, name):
-            raise AttributeError(f"references cannot use np.{name}: it has no rule in certified arithmetic")
+            raise AttributeError(f"references cannot use np.{name}: {WHY_NOT.get(name, 'it has no rule in certified arithmetic')}")
         if name not in self._functions:
             self._functions[name] = functools.partial(self._apply, name)
         return self._functions[name]
@@ -377,6 +381,8 @@ class LabNumpy:
 
     def ratio(self, exact: Fraction) -> Any:
         """A rational number."""
+        if not self.strict:
+            return float(exact)
         if self.exact:
             return Enclosed(arb(fmpq(exact.numerator, exact.denominator)))
         high = float(exact)
@@ -384,7 +390,7 @@ class LabNumpy:
 
     def lifting(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function`` of arrays, which are lifted first, integers too."""
-        return lambda *args: function(*(self.lifted(arg) for arg in args))
+        return lambda *args, **options: function(*(arg if isinstance(arg, OPTIONS) else self.lifted(arg) for arg in args), **options)
 
     def _noted(self, left: Any, right: Any) -> Any:
         found = np.matmul(left, right)
@@ -455,35 +461,4 @@ def _is_plain(values: Any) -> bool:
 np_ = LabNumpy()
 
 
-def _special(name: str) -> Callable[..., Any]:
-    """A function of ``scipy.special`` as a primitive with a branch for balls."""
-    on_balls, on_numbers = balls.SPECIAL[name], getattr(scipy_special, name)
-
-    def function(x: Any) -> Any:
-        x = np_.lifted(x) if np_.strict else x
-        return Enclosed(on_balls(x.data)) if isinstance(x, Enclosed) else on_numbers(x)
-
-    function.__name__ = name
-    return primitive(function)  # type: ignore[no-any-return]  # autograd comes without types
-
-
-SPECIAL = {name: _special(name) for name in balls.SPECIAL}
-# Abramowitz and Stegun 1964, 7.1.1, 6.3.1; written here, since autograd's have 1/√π as a float64 number, and import much else beside.
-defvjp(SPECIAL["erf"], lambda _, x: lambda g: 2.0 * g * anp.exp(-x * x) / anp.sqrt(np_.pi))
-defvjp(SPECIAL["erfc"], lambda _, x: lambda g: -2.0 * g * anp.exp(-x * x) / anp.sqrt(np_.pi))
-defvjp(SPECIAL["erfinv"], lambda ans, _: lambda g: 0.5 * g * anp.exp(ans * ans) * anp.sqrt(np_.pi))
-defvjp(SPECIAL["gammaln"], lambda _, x: lambda g: g * SPECIAL["psi"](x))
-defvjp(SPECIAL["expit"], lambda ans, _: lambda g: g * ans * (1 - ans))
-
-
-class LabSpecial:
-    """``scipy.special`` as a reference sees it."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in SPECIAL:
-            raise AttributeError(f"references cannot use special.{name}: known are {', '.join(sorted(SPECIAL))}")
-        return SPECIAL[name]
-
-
-special_ = LabSpecial()
 _register()

@@ -32,6 +32,7 @@ from replab.truth.enclosures.moved import Moved, Product
 from replab.truth.family_modules import FamilyModule, Importer
 from replab.truth.perturbed import CONVERSION, Diverged, Perturbed, rounding, side_by_side
 from replab.truth.reading import certified as second_reading, text
+from replab.truth.special import special_
 
 Array = NDArray[Any]
 
@@ -64,7 +65,7 @@ def _given_namespaces(module: ModuleType) -> None:
     """Put the lab's namespaces in the place of NumPy and ``scipy.special``, whatever they are called in a module."""
     for name, value in [*vars(module).items()]:
         if value is np or value is scipy.special:
-            setattr(module, name, namespace.np_ if value is np else namespace.special_)
+            setattr(module, name, namespace.np_ if value is np else special_)
 
 
 FAILURES = (Exception, SystemExit, GeneratorExit)

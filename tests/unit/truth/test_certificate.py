@@ -13,7 +13,7 @@ from replab.compare.metrics import against_truth
 from replab.compare.verdict import verdict
 from replab.errors import TruthError
 from replab.model import Verdict
-from replab.truth import balls
+from replab.truth import balls, certify as certifying
 from replab.truth.certify import certify
 from replab.truth.reference import Problem
 
@@ -212,7 +212,7 @@ def test_more_bits_decide_what_few_leave_open(posed, monkeypatch):
     problem = posed("def f(x): return x if np.sum(x + 1e-60) > np.sum(x) else -x")
     (truth,) = certify(problem, "float64", elementwise=False)
     assert truth.high.tolist() == X.tolist()
-    monkeypatch.setattr("replab.truth.certify.PRECISIONS", (128,))
+    monkeypatch.setattr(certifying, "PRECISIONS", (128,))
     assert "whether this condition holds is open" in refusal(problem)
 
 
@@ -314,7 +314,7 @@ def test_an_elementwise_case_mixes_no_elements(posed, text):
 
 @pytest.fixture
 def long(monkeypatch):
-    monkeypatch.setattr("replab.truth.certify.LONG_PROGRAM", 0)
+    monkeypatch.setattr(certifying, "LONG_PROGRAM", 0)
 
 
 @pytest.mark.parametrize("text", [text for text, why in REFUSED.items() if why in (CONVERSION, IN_PLACE)])

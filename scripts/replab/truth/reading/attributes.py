@@ -10,19 +10,23 @@ from autograd.tracer import Box
 from numpy.typing import DTypeLike, NDArray
 
 from replab.truth import linalg
+from replab.truth.composed import Composed
 from replab.truth.enclosures.arrays import Enclosed
 from replab.truth.enclosures.evaluation import mixes
 from replab.truth.family_modules import FamilyModule
-from replab.truth.namespace import LabSpecial, np_
+from replab.truth.namespace import np_
 from replab.truth.perturbed import CONVERSION
 from replab.truth.reading.operators import lifted
+from replab.truth.special import LabSpecial
 
 ATTRIBUTES = frozenset(
     """shape ndim size T dtype kind name sum prod max min any all cumsum cumprod argmax argmin argsort ravel swapaxes squeeze take clip
     repeat diagonal trace dot searchsorted copy nonzero flatten reshape transpose astype mean _value""".split()  # noqa: SIM905 (easier to read)
 )
 """What a reference may ask an array for."""
-OF_NUMPY = frozenset(("linalg", "round_to", "stop_gradient", "var", "std", "pi", "e", "euler_gamma"))
+OF_NUMPY = frozenset(
+    ("linalg", "round_to", "stop_gradient", "var", "std", "pi", "e", "euler_gamma", *(name for name in vars(Composed) if name[0] != "_"))
+)
 _OF_BOXES = ATTRIBUTES | {"var", "std"}
 _OF_NUMBERS = frozenset(("is_integer", "bit_length", "real", "numerator", "denominator"))
 
@@ -53,7 +57,8 @@ def attribute(value: object, name: str) -> object:
     if value is linalg:
         if name in linalg.__all__:
             return np_.lifting(getattr(value, name))
-        raise AttributeError(f"references cannot use np.linalg.{name}: known are {', '.join(sorted(linalg.__all__))}")
+        known = f"known are {', '.join(sorted(linalg.__all__))}"
+        raise AttributeError(f"references cannot use np.linalg.{name}: {linalg.WHY_NOT.get(name, known)}")
     if name.startswith("__") and name not in ("__init__", "__name__"):
         raise AttributeError(f"references use no attributes like {name}")
     if isinstance(value, Enclosed | Box | np.ndarray | np.generic):

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from replab.truth.namespace import np_, special_
+from replab.truth.namespace import np_
 from replab.truth.reading.attributes import Module
 from replab.truth.reading.builtin import Int, total
 from replab.truth.reading.operators import OPERATIONS, is_array
+from replab.truth.special import special_
 
 IMPORTS = "numpy (as np), scipy.special, math, functools, itertools, typing"
 
