@@ -85,7 +85,8 @@ class Results:
 
         ``cell``: an id, or a pattern that one cell matches. Raises ``InputError``, and ``StoreError`` where the result is damaged.
         """
-        row = next(one for one in self._rows if one["id"] == self._id(cell))
+        name = self._id(cell)
+        row = next(one for one in self._rows if one["id"] == name)
         if row["status"] != Status.OK:
             raise InputError(f"{row['id']} has no result: {row['status']}: {row['reason']}")
         found = {one.name: widen(one.values, one.dtype) for one in Store(self._files.store).read(str(row["key"])).tensors}
