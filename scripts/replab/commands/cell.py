@@ -19,7 +19,7 @@ from replab.report.data.words import plural
 from replab.steps import environments, order
 from replab.store import ledger, tables
 from replab.store.ledger import Ledger
-from replab.store.rows import CELLS
+from replab.store.rows import CELLS, PAIRS
 from replab.store.step_files import write_json
 
 
@@ -39,6 +39,7 @@ def run(lab: Lab, pattern: str, asked: Asked) -> None:
         order.compute(small, [one.name for one in small.environments], say, find_out=lambda small, name: _find_out(lab, small, name))
         rows = order.judge(small, small.families, say)
     tables.write(small.results.table("cells"), rows.cells, CELLS)
+    tables.write(small.results.table("pairs"), rows.pairs, PAIRS)
     wanted = {str(ids.cell_id(cell)) for cell in cells}
     told = [row for row in rows.cells if row.id in wanted]
     ported = {one.name for one in lab.environments if one.framework != "numpy"}  # who moves a model moves it between the other two

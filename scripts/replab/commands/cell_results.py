@@ -14,6 +14,7 @@ from typing import Any
 from replab import calling, ids
 from replab.commands.common import console, show
 from replab.errors import ConfigError
+from replab.library.explaining import departs, remedy
 from replab.model import Status
 from replab.report.data.words import OUTCOMES, number, outcome_of, seconds
 from replab.store.rows import CellRow, PairRow
@@ -56,7 +57,8 @@ def is_trouble(row: CellRow) -> bool:
 
 def tell(rows: Iterable[CellRow], pairs: Iterable[PairRow], asked: Asked) -> None:
     """Print the rows of cells, the worst first, and how TensorFlow and PyTorch compare."""
-    every = sorted(rows, key=_badness)
+    given = list(rows)
+    every = sorted(given, key=_badness)
     ordered = [row for row in every if not asked.failed or is_trouble(row)]
     compared = sorted(pairs, key=lambda row: (-outcome_of(Status.OK, row.verdict).severity, row.left, row.output))
     if asked.format == "json":
@@ -67,7 +69,7 @@ def tell(rows: Iterable[CellRow], pairs: Iterable[PairRow], asked: Asked) -> Non
         writer.writeheader()
         writer.writerows(_plain(row, FIELDS) for row in ordered)
     else:
-        _tables(ordered, every, compared, asked)
+        _tables(ordered, every, _departing(given), compared, asked)
 
 
 def _badness(row: CellRow) -> tuple[float, float, str, str]:
@@ -83,7 +85,7 @@ def _plain(row: CellRow | PairRow, names: Sequence[str]) -> dict[str, Any]:
     return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()}
 
 
-def _tables(rows: Sequence[CellRow], every: Sequence[CellRow], pairs: Sequence[PairRow], asked: Asked) -> None:
+def _tables(rows: Sequence[CellRow], every: Sequence[CellRow], departing: Sequence[str], pairs: Sequence[PairRow], asked: Asked) -> None:
     """Lines of ``rows`` and ``pairs``; counts of ``every`` row."""
     out = console()
     listed = [row for row in rows if row.status == Status.OK or row.status in FAILED]
@@ -99,6 +101,8 @@ def _tables(rows: Sequence[CellRow], every: Sequence[CellRow], pairs: Sequence[P
     for pair in pairs:
         if pair.cause:
             out.print(f"{_between(pair)}: cause {pair.cause}", markup=False)
+    for line in (*departing, *_remedies(rows)):
+        out.print(line, markup=False)
     out.print()
     _summary(every)
     reasons: dict[str, set[str]] = defaultdict(set)
@@ -133,6 +137,22 @@ def _lines(rows: Sequence[CellRow], *, wide: bool) -> Iterable[tuple[str, ...]]:
                 yield f"    cause: {row.cause}", "", "", "", ""
             if row.shown_by and not row.cause:
                 yield f"    {row.shown_by}", "", "", "", ""
+
+
+def _departing(rows: Sequence[CellRow]) -> list[str]:
+    """For cells of several outputs, in the order in which their functions return them: which is the first that departs."""
+    cells: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in rows:
+        if row.status == Status.OK and not row.derivative:
+            cells[row.id].append((row.output, row.verdict))
+    told = {name.removesuffix(USUAL): departs(verdicts) for name, verdicts in cells.items()}
+    return [f"{name}: {sentence}" for name, sentence in told.items() if sentence]
+
+
+def _remedies(rows: Sequence[CellRow]) -> list[str]:
+    """What to do about results that are inconclusive."""
+    counts = Counter(what for row in rows if not row.cause and (what := remedy(row.verdict, row.why)))
+    return [f"{count} inconclusive: {what}" for what, count in counts.items()]
 
 
 def _pair(row: PairRow) -> tuple[str, str, str, str]:

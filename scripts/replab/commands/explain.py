@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.text import Text
 
 from replab.commands.common import console
-from replab.library.explaining import explain, find, read
+from replab.library.explaining import about, explain, find, read
 
 
 def run(results: Path, wanted: str, *, environments: Collection[str] | None = None, families: Collection[str] | None = None) -> None:
@@ -21,5 +21,5 @@ def run(results: Path, wanted: str, *, environments: Collection[str] | None = No
     asked = [row for row in rows if all(names is None or row[column] in names for column, names in within.items())]
     chosen = find(asked, wanted)
     out = console()
-    for line in explain(rows, chosen):
+    for line in explain(rows, chosen, *about(results, chosen)):
         out.print(Text(line, style="bold" if line == chosen else ""))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from replab import calling, ids
 from replab.errors import ConfigError, StoreError
-from replab.model import Status
+from replab.model import Status, Verdict
 from replab.results_folder import ResultsFolder
+from replab.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 SHOWN = 8
 """Names that a list gives before it counts."""
+REMEDIES = (
+    ("no run in another precision", "'--config coverage=full' runs every mode in float64 as well, which tells why"),
+    ("the implementation computes in float32", "look for a cast in the implementation: it computes in float32 whatever it is given"),
+    ("the reference has no answer", "mend the reference; its case alone runs again"),
+    ("the truth is not known", "look at what the reference does with these inputs: arithmetic with bounds says nothing there"),
+    ("nothing was compared", "give the case inputs that hold numbers"),
+)
+"""What can be done about an ``inconclusive`` result, by a part of its reason."""
+AXES = {"framework": "in another framework", "version": "in a neighbouring version", "mode": "in another mode", "variant": "under a switch"}
+"""On what two cells differ, in words."""
 
 
 def read(results: Path) -> list[Row]:
@@ -62,13 +73,40 @@ def find(rows: Sequence[Row], wanted: str) -> str:
     raise ConfigError(f"{len(found)} cells match {wanted!r}, one is wanted:{listed}")
 
 
-def explain(rows: Sequence[Row], cell: str) -> Iterator[str]:
-    """The lines about one cell: one paragraph for each output."""
-    mine = [row for row in rows if row["id"] == cell]
+def about(results: Path, cell: str) -> tuple[list[Row], list[str]]:
+    """The pairs that a cell is one of, and the names of its outputs in the order in which its function returns them."""
+    pairs: list[Row] = []
+    for path in (ResultsFolder(results).table("pairs"), ResultsFolder(results).single_cells.table("pairs")):
+        if path.exists():
+            table = data_frame(path)
+            mine = table[(table["left"] == cell) | (table["right"] == cell)].to_dict("records")
+            known = {(row["left"], row["right"], row["output"]) for row in pairs}
+            pairs += [row for row in mine if (row["left"], row["right"], row["output"]) not in known]
+    return pairs, _returned(results, cell)
+
+
+def _returned(results: Path, cell: str) -> list[str]:
+    keys = [str(row["key"]) for row in read(results) if row["id"] == cell]
+    try:
+        return [one.name for one in Store(ResultsFolder(results).store).read(keys[0]).tensors]
+    except StoreError:  # it has none, or it is gone: the order of the table does
+        return []
+
+
+def explain(rows: Sequence[Row], cell: str, pairs: Sequence[Row] = (), order: Sequence[str] = ()) -> Iterator[str]:
+    """The lines about one cell: one paragraph for each output, then how it compares with others.
+
+    ``pairs``: rows of the table of pairs that it is one of. ``order``: its outputs as the function returns them.
+    """
+    places = {name: place for place, name in enumerate(order)}
+    mine = sorted((row for row in rows if row["id"] == cell), key=lambda row: places.get(str(row["output"]), 0))
     yield cell
     first = mine[0]
     machine = _text(first, "platform") or "this machine"
     yield f"{_text(first, 'title') or first['case']}, computed by {first['framework']} {first['framework_version']} on {machine}"
+    verdicts = [(str(row["output"]), str(row["verdict"])) for row in mine if row["status"] == Status.OK]
+    if order and not first["derivative"] and (departing := departs(verdicts)):
+        yield departing
     for row in mine:
         if row["status"] != Status.OK:
             yield f"status {row['status']}: {_text(row, 'reason')}"
@@ -81,9 +119,46 @@ def explain(rows: Sequence[Row], cell: str) -> Iterator[str]:
             yield f"  cause: {cause}"
         if shown := _text(row, "shown_by"):
             yield f"  shown by {shown}" if cause else f"  no cause is named; {shown}"
+        if not cause and (what := remedy(str(row["verdict"]), _text(row, "why"))):
+            yield f"  what to do: {what}"
         yield f"  {_company(rows, row)}"
+        yield from (f"  {line}" for line in _against(cell, [pair for pair in pairs if pair["output"] == row["output"]]))
     if notes := _text(first, "notes"):
         yield f"notes: {notes}"
+
+
+def departs(verdicts: Sequence[tuple[str, str]]) -> str:
+    """Which of several outputs is the first that rounding does not explain, given as (name, verdict) in their order; empty if none is."""
+    beyond = [(name, verdict) for name, verdict in verdicts if verdict and not Verdict(verdict).explained]
+    if len(verdicts) < 2 or not beyond:
+        return ""
+    before = [name for name, _ in verdicts[: verdicts.index(beyond[0])]]
+    return f"the first output that departs: {beyond[0][0]} ({beyond[0][1]})" + (f", after {', '.join(before)}" if before else "")
+
+
+def remedy(verdict: str, why: str) -> str:
+    """What can be done about a result; empty where it is no question."""
+    if verdict != Verdict.INCONCLUSIVE:
+        return ""
+    return next((what for part, what in REMEDIES if part in why), "")
+
+
+def _against(cell: str, pairs: Sequence[Row]) -> Iterator[str]:
+    """What the result is to those of other cells, the farthest first; equal bits are told elsewhere."""
+    told = [pair for pair in pairs if pair["axis"] in AXES and pair["verdict"] != Verdict.IDENTICAL]
+    told.sort(key=lambda pair: (-Verdict(str(pair["verdict"])).severity, list(AXES).index(str(pair["axis"]))))
+    for pair in told[:SHOWN]:
+        other = ids.parse_cell_id(str(pair["right"] if pair["left"] == cell else pair["left"]))
+        name = ":".join([other.environment, other.mode, *([other.variant] if other.variant != "default" else [])])
+        numbers = [
+            f"{label} {value:.4g}{unit}"
+            for key, label, unit in (("z_max", "z =", ""), ("ulp_max", "at most", " ULP"))
+            if (value := _number(pair, key)) is not None
+        ]
+        cause = f"; cause: {_text(pair, 'cause')}" if _text(pair, "cause") else ""
+        yield f"{AXES[str(pair['axis'])]}, {name}: {', '.join([str(pair['verdict']), *numbers])}{cause}"
+    if len(told) > SHOWN:
+        yield f"and {len(told) - SHOWN} more cells with other bits"
 
 
 def _numbers(row: Row) -> Iterator[str]:

@@ -97,7 +97,8 @@ class Results:
 
         ``cell``: an id, or a pattern that one cell matches. Raises ``InputError``.
         """
-        return Explanation("\n".join(explaining.explain(self._rows, self._id(cell))))
+        name = self._id(cell)
+        return Explanation("\n".join(explaining.explain(self._rows, name, *explaining.about(self.folder, name))))
 
     @cached_property
     def _rows(self) -> list[Mapping[str, Any]]:

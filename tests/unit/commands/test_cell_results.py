@@ -144,3 +144,16 @@ def test_a_pipe_is_told_what_is_done_every_few_seconds(monkeypatch: pytest.Monke
         assert told.wait(60)
     assert lines[-1].startswith("replab: second (")
     assert not [one for one in threading.enumerate() if one.name == "replab-doing"]
+
+
+def test_the_first_output_that_departs_and_what_to_do_about_open_results_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    reason = "z = 20 is beyond the limit 8, and there is no run in another precision to tell why"
+    net = [
+        cell("net", environment="tf-2.21", output=name, verdict=verdict)
+        for name, verdict in (("z", "rounding"), ("b", "semantic"), ("a", "semantic"))
+    ]
+    open_ = [cell(name, environment="tf-2.21", mode="session", verdict="inconclusive", why=reason) for name in ("exp", "log")]
+    tell([*net, *open_], (), Asked())
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert "ops.net:float32:d0@tf-2.21:eager: the first output that departs: b (semantic), after z" in lines
+    assert "2 inconclusive: '--config coverage=full' runs every mode in float64 as well, which tells why" in lines
