@@ -19,15 +19,15 @@ from replab.formats import FORMATS
 from replab.judge import trajectories
 from replab.judge.curves import curve_rows
 from replab.judge.rows import Rows, blank_row, cell_rows, measurement_rows
-from replab.judge.verdicts import compare, decide, runs_in_float64
-from replab.model import Case, Family, Lab, Status, Verdict
+from replab.judge.verdicts import compare, decide, runs_in_float64, settle
+from replab.model import EXPLAINED, Case, Family, Lab, Status, Verdict, worst
 from replab.plan import planning
 from replab.plan.alignment import alignable
 from replab.plan.outputs import output_names
 from replab.progress import Progress
 from replab.repro_scripts import script
 from replab.store.columns import WIDEST
-from replab.store.rows import CellRow
+from replab.store.rows import AttributionRow, CellRow
 from replab.store.step_files import environment_facts, input_index, manifest_of
 from replab.store.store import CellResult, Store, Tensor
 from replab.truth.cache import Truths, judging_cell
@@ -238,7 +238,9 @@ class Judge:
         finer = runs_in_float64(escalations)
         decide(case, cells, by_output, inputs, finer, singles, elementwise=self._is_elementwise(case))
         if case.factors and truths:
-            self.rows.attributions += self.causes.explain(case, dtype, derivative, cells, finer, names)
+            told = self.causes.explain(case, dtype, derivative, cells, finer, names)
+            settle(cells, {row.left: row.factor for row in told if row.named and row.verdict_aligned in EXPLAINED}, singles)
+            self.rows.attributions += [_settled(row, cells) for row in told]
         for cell in cells:
             contained.note(str(cell.id))
             row = self._blank(case, cell)
@@ -278,6 +280,12 @@ class Judge:
             steps = [pair for pair in found if pair[2] in ("mode", "version", "framework")]
             repeatable = [pair for pair in steps if "no" not in (pair[0].repeatable, pair[1].repeatable)]
             self.rows.attributions += attributions.switched(case, repeatable, varied)
+
+
+def _settled(row: AttributionRow, cells: Sequence[Judged]) -> AttributionRow:
+    """A row with the verdict that its result has now."""
+    (cell,) = (one for one in cells if str(one.id) == row.left)
+    return row if row.verdict != Verdict.INCONCLUSIVE else replace(row, verdict=worst(found for found, _, _ in cell.verdicts.values()))
 
 
 def _grouped(entries: Iterable[ManifestEntry]) -> Entries:

@@ -14,6 +14,7 @@ from replab.compare.pairs import Judged
 from replab.contract.facts import Facts
 from replab.judge.verdicts import NOTHING_COMPARED
 from replab.model import Case, Environment, Status, Verdict
+from replab.plan.alignment import is_partly_aligned
 from replab.store.rows import JUDGED, AttributionRow, CellRow, CurveRow, MeasurementRow, PairRow, ScriptRow, TrajectoryRow
 from replab.store.store import Tensor
 from replab.truth.certify import Truth
@@ -72,7 +73,7 @@ def blank_row(case: Case, cell: Judged, environment: Environment, facts: Facts) 
         reason=cell.reason,
         seconds=_seconds(cell, "seconds"),
         first_call_seconds=_seconds(cell, "first_call_seconds"),
-        role="control" if case.control else "result",
+        role="control" if case.control else "part" if is_partly_aligned(case) else "result",
         expect=case.control.expect if case.control else "",
         factor=case.control.factor if case.control else "",
         elementwise=case.elementwise,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from replab import contained
 from replab.compare.escalation import Escalation, escalate
 from replab.compare.metrics import NAN, Distances, Finding, against_truth
-from replab.compare.pairs import Judged
+from replab.compare.pairs import PAIR_ENVELOPE, Judged
 from replab.compare.verdict import outside, verdict
 from replab.model import EXPLAINED, Case, Status, Verdict
 from replab.truth.certify import Truth
@@ -78,8 +78,37 @@ def decide(
                 cell.verdicts[output] = _verdict(cell, output, seen, None)
             else:
                 cell.verdicts[output] = _verdict(cell, output, None, float32_verdict_for(cell, output, known))
+            if cell.verdicts[output][0] is Verdict.INCONCLUSIVE and _is_near_eager(cell, output, truth, cells):
+                limit = f"z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}"
+                cell.verdicts[output] = (
+                    Verdict.ACCURACY,
+                    f"{limit}, but no more than rounding from the eager result, which is within",
+                    NAN,
+                )
             if cell.id.dtype == "float32" and not case.drawn:
                 known[cell.id.environment, cell.id.mode, output, cell.id.variant] = cell.verdicts[output][0]
+
+
+def settle(cells: Iterable[Judged], choices: Mapping[str, str], known: MutableMapping[tuple[str, str, str, str], Verdict]) -> None:
+    """Results whose kind was open are another function where the reference with another choice gives them, but for rounding.
+
+    ``choices``: what was chosen otherwise, by the id of the cell. Equal bits have one cause.
+    """
+    cells = list(cells)
+    named = {
+        (output, tensor.sha256): choices[str(cell.id)]
+        for cell in cells
+        if str(cell.id) in choices
+        for output, tensor in cell.tensors.items()
+    }
+    for cell in cells:
+        for output, (found, why, shrink) in cell.verdicts.items():
+            choice = named.get((output, cell.tensors[output].sha256))
+            if found is Verdict.INCONCLUSIVE and choice and outside(cell.findings[output][0]):
+                said = f"{why.partition(', and ')[0]}, and the reference with another {choice} gives it"
+                cell.verdicts[output] = (Verdict.SEMANTIC, said, shrink)
+                if cell.id.dtype == "float32":
+                    known[cell.id.environment, cell.id.mode, output, cell.id.variant] = Verdict.SEMANTIC
 
 
 def escalation_for(cell: Judged, output: str, finer: Finer, known: Known) -> Judged | None:
@@ -118,6 +147,28 @@ def _verdict(cell: Judged, output: str, seen: Escalation | None, single: Verdict
     """Verdict, reason and shrinking of one output."""
     found, why = verdict(cell.findings[output][0], dtype=cell.id.dtype, escalation=seen, single=single)
     return found, why, NAN if seen is None else seen.shrink
+
+
+def _is_near_eager(cell: Judged, output: str, truth: Truth, cells: Iterable[Judged]) -> bool:
+    """Whether a result is no more than rounding away from that of the eager mode, which rounding explains."""
+    distances = cell.findings[output][1]
+    for eager in cells:
+        places = (eager.id.environment, eager.id.variant, eager.id.dtype) == (cell.id.environment, cell.id.variant, cell.id.dtype)
+        if (
+            not places
+            or eager.id.mode != EAGER
+            or eager is cell
+            or output not in eager.verdicts
+            or eager.verdicts[output][0] not in EXPLAINED
+        ):
+            continue
+        finding, theirs = eager.findings[output]
+        if distances is None or theirs is None:
+            return False
+        apart = np.abs(distances.difference - theirs.difference)
+        same = np.array_equal(distances.measured, theirs.measured)
+        return same and bool(np.all(apart <= finding.z_limit * PAIR_ENVELOPE * truth.sigma.reshape(-1)))
+    return False
 
 
 def _is_blank(inputs: Iterable[NDArray[Any]]) -> bool:

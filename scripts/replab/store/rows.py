@@ -83,7 +83,11 @@ class CellRow:
         "Σ|float64 result − truth| / Σ|float32 result − truth| over the elements outside of the envelope: near 1 if it stays in "
         "float64, near 2⁻²⁹ if it is rounding; NaN where no float64 run was asked"
     )
-    role: str = text("`result`, or `control` for a case whose outcome is known beforehand", empty="result")
+    role: str = text(
+        "`result`, `control` for a case whose outcome is known beforehand, or `part` for a run in which some factors are aligned and "
+        "others are not: it is made to be compared with the other runs of its case, and is no result to be counted",
+        empty="result",
+    )
     expect: str = text("For controls: the verdict that must come out, `rounding` or `semantic`")
     factor: str = text("For controls: the factor that was planted, several joined by `+`")
     elementwise: bool = flag("Whether each element of the output depends on the same element of the inputs alone")

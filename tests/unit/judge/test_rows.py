@@ -13,7 +13,7 @@ from replab.compare.pairs import Judged
 from replab.contract.facts import Facts
 from replab.judge.rows import blank_row, cell_rows, measurement_rows
 from replab.judge.verdicts import compare, decide
-from replab.model import Case, Control, Environment, Status
+from replab.model import Case, Control, Environment, Factor, Status
 from replab.store.rows import CellRow
 
 TORCH = Environment(name="torch-2", framework="torch", version="2.1", python="3.11", modes=("eager",), requirements=(), order=4)
@@ -85,6 +85,13 @@ def test_a_row_says_what_is_known_of_the_case_and_its_environment() -> None:
     assert (row.framework_version, row.engine, row.platform, row.seconds, row.notes) == ("2.1.7", "uv", "x86_64", 0.5, "one; two")
     assert np.isnan(row.first_call_seconds)
     assert row.repeatable == "yes"
+
+
+@pytest.mark.parametrize(("aligned", "role"), [((), "result"), (("a",), "part"), (("a", "b"), "result")])
+def test_a_run_with_some_factors_aligned_is_no_result_to_be_counted(aligned: tuple[str, ...], role: str) -> None:
+    factors = {name: Factor(aligned=1, alternatives=(2,)) for name in "ab"}
+    (row,) = rows(cell(off(0.0)), {"out": truth()}, case=replace(CASE, factors=factors, aligned=aligned))
+    assert row.role == role
 
 
 def test_what_was_measured_is_a_row_of_its_own() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from judged import CASE, U32, X, cell, exact, off, truth
 from replab.compare.pairs import Judged
-from replab.judge.verdicts import compare, decide, runs_in_float64
+from replab.judge.verdicts import compare, decide, runs_in_float64, settle
 from replab.model import Verdict
 from replab.truth.certify import Truth
 
@@ -108,6 +108,14 @@ STORIES = {
         finer=[finer(X * (1 + FAR))],
         verdict="inconclusive",
         why="no run in another precision",
+    ),
+    "a mode that is rounding away from eager, where eager is within": Story(
+        cells=[cell(off(6.0 * U32)), cell(off(9.0 * U32), mode="xla")],
+        verdict="accuracy",
+        why="no more than rounding from the eager result",
+    ),
+    "eager of another variant is not asked": Story(
+        cells=[cell(off(6.0 * U32), variant="threads-2"), cell(off(9.0 * U32), mode="xla")], verdict="inconclusive"
     ),
     "the run of another environment is no companion": Story(
         cells=[cell(off(FAR))], finer=[finer(X * (1 + FAR), environment="torch-1")], verdict="inconclusive"
@@ -207,3 +215,16 @@ def test_equal_bits_are_compared_once() -> None:
     cells = [cell(off(NEAR), mode=mode) for mode in ("eager", "xla")]
     compare(cells, {"out": truth()})
     assert cells[0].findings["out"] is cells[1].findings["out"]
+
+
+def test_a_choice_that_gives_the_result_settles_what_was_open() -> None:
+    """And so for the same bits elsewhere; where rounding explains the result, or other bits came out, nothing is settled."""
+    cells = [cell(off(FAR), mode="xla"), cell(off(FAR), mode="xla", variant="repeat"), cell(off(3 * FAR), mode="session"), cell(off(NEAR))]
+    known: dict[tuple[str, str, str, str], Verdict] = {}
+    compare(cells, {"out": truth()})
+    decide(CASE, cells, {"out": truth()}, {"x": X}, {}, known, elementwise=True)
+    assert [str(one.verdicts["out"][0]) for one in cells] == ["inconclusive"] * 3 + ["rounding"]
+    settle(cells, {str(cells[0].id): "epsilon"}, known)
+    assert [str(one.verdicts["out"][0]) for one in cells] == ["semantic", "semantic", "inconclusive", "rounding"]
+    assert cells[1].verdicts["out"][1].endswith("beyond the limit 6.75, and the reference with another epsilon gives it")
+    assert known["torch-2", "xla", "out", "default"] is Verdict.SEMANTIC

@@ -113,7 +113,7 @@ class Index:
         if row is None:
             return Link(text=text)
         base = row.base if row.aligned else row.case
-        if row.aligned and (row.family, base) in self.pages and row.variant == "default" and row.role == "result":
+        if row.aligned and (row.family, base) in self.pages and row.variant == "default" and row.role != "control":
             return Link(text=text, href=f"{case_path(row.family, base)}#{aligned_anchor(row.dtype, row.derivative, row.aligned)}")
         return Link(text=text, href=self.cause(row.family, base).href)
 

@@ -152,7 +152,7 @@ def factor_groups(results: Results, index: Index) -> tuple[FactorGroup, ...]:
 
 def aligned_tables(rows: Iterable[CellRow]) -> tuple[AlignedTable, ...]:
     """Verdicts against the truth of the runs of one case in which factors were aligned: a table per precision and derivative."""
-    cells = list(views(row for row in rows if row.aligned and row.variant == "default" and row.role == "result"))
+    cells = list(views(row for row in rows if row.aligned and row.variant == "default" and row.role != "control"))
     grouped: dict[tuple[str, int], list[CellView]] = defaultdict(list)
     for cell in cells:
         grouped[cell.work.dtype, cell.work.derivative].append(cell)
