@@ -180,7 +180,8 @@ def _sources(root: Path) -> dict[str, Path]:
     hidden = [name for name in names if any(part == "__pycache__" or part.startswith(".") for part in Path(name).parts)]
     files = {name: root / name for name in sorted({*names} - {*hidden}) if (root / name).is_file() and not (root / name).is_symlink()}
     if root == resources.INSTALLED:
-        modules = [path for path in resources.PACKAGE.rglob("*.py") if not path.is_relative_to(resources.INSTALLED)]
+        own = [*resources.PACKAGE.rglob("*.py"), *resources.PACKAGE.rglob("*.j2")]
+        modules = [path for path in own if not path.is_relative_to(resources.INSTALLED)]
         modules += (resources.SCRIPTS / "snakemake_logger_plugin_replab").rglob("*.py")
         files |= {f"scripts/{path.relative_to(resources.SCRIPTS).as_posix()}": path for path in modules}
     return files

@@ -40,8 +40,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXP
 VARIABLES = {**dict.fromkeys(THREADS, "1"), "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """What the process is started with: one that is forked must have no other threads, and an allocator that arrow brings would start one."""
 ROOT = resources.ROOT
-READ = ("scripts/**/*.py", "experiments/*/experiment.toml", "containers/*/*", "config/*")
-"""What steps import, the probe whose version this process knows, and what the lab is read from."""
+READ = ("scripts/**/*.py", "scripts/**/*.j2", "experiments/*/experiment.toml", "containers/*/*", "config/*")
+"""What steps import and fill, the probe whose version this process knows, and what the lab is read from."""
 HEADER = struct.Struct("!I")
 CREDENTIALS = struct.Struct("3i")
 """Process, user and group at the other end of a socket, as the kernel tells them."""

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from replab import resources
+from replab.freshness import code
 from replab.locks import sbom
-from replab.publish import changes, deploy, reasons, replay, site_pages, sums, verify, versions
+from replab.publish import build, changes, deploy, reasons, replay, site_pages, sums, verify, versions
 from replab.publish.errors import DeployError, PublishError, TamperedError
 from replab.publish.site import Site
 from replab.publish.versions import Published
@@ -404,3 +406,10 @@ def test_a_bill_of_materials_names_every_pin_and_is_the_same_every_time(root: Pa
             (name.lower().replace("_", "-").replace(".", "-"), version) for name, _, version in (pin.partition("==") for pin in pinned)
         } <= names
         assert len(names) == len(set(pinned)) + 1
+
+
+@pytest.mark.processes
+def test_a_version_of_an_installed_lab_holds_all_that_its_steps_consist_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "INSTALLED", tmp_path)
+    held = set(build._sources(tmp_path).values())
+    assert {path for step in code.STEPS for path in code.of_step(resources.SCRIPTS, step)} <= held
