@@ -21,8 +21,8 @@ HEAD = """\
 Every field of `experiments/*/experiment.toml` and of `config/variants.toml`. `python -m replab.run.experiments_page` prints this page from
 the declarations in `scripts/replab/model.py` and `scripts/replab/config/`; a test compares the two, and `make accept` writes it anew.
 [architecture.md](architecture.md#experiments) shows a family, [inputs.md](inputs.md) the kinds of inputs and their options,
-[causes.md](causes.md) explains factors,
-and [controls.md](controls.md) cases whose outcome is known.
+[references.md](references.md) what `np` and `special` offer in `reference.py`, [causes.md](causes.md) explains factors, and
+[controls.md](controls.md) cases whose outcome is known.
 
 A *list* is one of texts, without repetitions. Unknown fields are refused, all faults at once and each with its place.
 

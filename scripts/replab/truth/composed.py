@@ -20,9 +20,10 @@ WHY_NOT = {
     **dict.fromkeys(("nanmean", "nansum", "nanmax", "nanmin", "nanmedian"), "say with np.where what stands in the place of NaN"),
     "random": "a reference is a function of its inputs: make random numbers an input",
     **dict.fromkeys(("frexp", "ldexp", "nextafter", "spacing"), "it is about the digits of a format, and values have no end of them"),
-    **dict.fromkeys(("histogram", "unique", "bincount", "digitize"), _ORDER),
+    **dict.fromkeys(("histogram", "unique", "bincount"), _ORDER),
     **dict.fromkeys(("vectorize", "apply_along_axis"), "write it with functions of arrays"),
     "polyval": "write the polynomial out, by Horner's rule",
+    "digitize": "np.searchsorted does it",
     "correlate": "write it as np.convolve with one row turned round",
 }
 """Names that somebody may look for, and why they are not there."""
