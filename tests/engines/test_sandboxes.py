@@ -184,7 +184,7 @@ def test_a_container_whose_launcher_is_gone_is_removed_at_the_next_start(sandbox
             for pid in (process.pid, *launchers(tmp_path)):
                 os.kill(pid, number)
         process.wait(30)
-        time.sleep(1)
+        until(lambda: not launchers(tmp_path), 30)  # nobody is left who could remove it
         assert len(containers_left(sandbox.engine)) == 1
     sandbox.run("fine")
     assert containers_left(sandbox.engine) == []

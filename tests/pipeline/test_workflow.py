@@ -62,11 +62,20 @@ def test_kill_9_in_the_middle_loses_nothing(tmp_path: Path, undisturbed: Workflo
         pd.testing.assert_frame_equal(workflow.comparable(name), undisturbed.comparable(name))
 
 
-@pytest.mark.parametrize("damage", ["cut", "flip", "delete"])
-def test_a_damaged_result_is_noticed_and_run_again(tmp_path: Path, damage: str) -> None:
-    """Cut short, one flipped byte, or gone: that cell is computed again, the others are not, and the tables are as before."""
-    workflow = Workflow(tmp_path / damage, families="small", environments="numpy-2.5")
+@pytest.fixture(scope="module")
+def numpy_alone(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+    """A finished run in one environment, of a family that tests may edit."""
+    home = tmp_path_factory.mktemp("numpy")
+    shutil.copytree(FAMILIES / "small", home / "families" / "small")
+    workflow = Workflow(home / "results", families="small", experiments=home / "families", environments="numpy-2.5")
     workflow.run()
+    return workflow
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "delete"])
+def test_a_damaged_result_is_noticed_and_run_again(numpy_alone: Workflow, damage: str) -> None:
+    """Cut short, one flipped byte, or gone: that cell is computed again, the others are not, and the tables are as before."""
+    workflow = numpy_alone
     tables = {name: workflow.comparable(name) for name in ("cells", "pairs", "curves")}
     before = workflow.cell_files()
     manifest = json.loads((workflow.results / "batches" / "numpy-2.5--small--default.json").read_text())
@@ -95,14 +104,11 @@ def test_a_damaged_result_is_noticed_and_run_again(tmp_path: Path, damage: str) 
     assert "are missing or were changed" not in workflow.run()
 
 
-def test_an_edit_to_one_case_runs_that_case_alone(tmp_path: Path) -> None:
+def test_an_edit_to_one_case_runs_that_case_alone(numpy_alone: Workflow) -> None:
     """Editing one function of an implementation recomputes its cells only; a comment recomputes nothing."""
-    families = tmp_path / "families"
-    shutil.copytree(FAMILIES / "small", families / "small")
-    workflow = Workflow(tmp_path / "results", families="small", experiments=families, environments="numpy-2.5")
-    workflow.run()
+    workflow = numpy_alone
     before = workflow.cell_files()
-    impl = families / "small" / "impl_numpy.py"
+    impl = workflow.results.parent / "families" / "small" / "impl_numpy.py"
     impl.write_text(impl.read_text().replace("    return x * x", "    # a remark\n    return x * x"))
     workflow.run()
     assert workflow.cell_files() == before
