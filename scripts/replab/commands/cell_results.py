@@ -9,7 +9,6 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from replab import calling, ids
 from replab.commands.common import console, show
@@ -79,7 +78,7 @@ def _badness(row: CellRow) -> tuple[float, float, str, str]:
     return -severity, 0.0 if math.isnan(row.ulp_max) else -row.ulp_max, row.id, row.output
 
 
-def _plain(row: CellRow | PairRow, names: Sequence[str]) -> dict[str, Any]:
+def _plain(row: CellRow | PairRow, names: Sequence[str]) -> dict[str, object]:
     """Some fields of a row; what is no number is nothing, since JSON has no NaN."""
     values = {name: getattr(row, name) for name in names}
     return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()}

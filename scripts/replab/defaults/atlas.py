@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from replab import files, ids
 from replab.config.faults import Faults
@@ -28,7 +27,7 @@ class Side:
 
     names: tuple[str, ...]
     """Dotted names, the preferred one first."""
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, object] = field(default_factory=dict)
     operator: str = ""
 
 
@@ -46,7 +45,7 @@ class Parameter:
 
     name: str
     readings: Mapping[str, Reading]
-    compare: Mapping[str, Any]
+    compare: Mapping[str, object]
     """By framework: how its value becomes comparable to that of the others."""
     note: str = ""
 
@@ -69,7 +68,7 @@ def load(path: Path) -> tuple[Api, ...]:
     """
     faults = Faults()
     place = "/".join(path.parts[-2:])
-    data: dict[str, Any] = {}
+    data: dict[str, object] = {}
     try:
         data = files.read_toml(path, where=place)
     except FileNotFoundError:

@@ -6,11 +6,10 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from replab import contained, resources, texts
 from replab.defaults.atlas import Api, Side
-from replab.defaults.rows import rows
+from replab.defaults.rows import Answer, rows
 from replab.engines.base import Engine
 from replab.engines.run_once import TIMED_OUT, run_once
 from replab.engines.sandbox import Built, Sandbox
@@ -24,12 +23,12 @@ CALLED = ("config", "instance", "result")
 """Ways that call the API, and so need its arguments."""
 
 
-def request(atlas: Iterable[Api]) -> dict[str, Any]:
+def request(atlas: Iterable[Api]) -> dict[str, object]:
     """What ``introspect.py`` gets: names and ways, neither titles nor what values mean."""
     apis = []
     for api in atlas:
         parameters = []
-        sides: dict[str, Any] = {}
+        sides: dict[str, object] = {}
         for parameter in api.parameters:
             readings = {}
             for framework, reading in parameter.readings.items():
@@ -41,18 +40,18 @@ def request(atlas: Iterable[Api]) -> dict[str, Any]:
     return {"schema": 1, "apis": apis}
 
 
-def _side_request(side: Side, way: str) -> dict[str, Any]:
+def _side_request(side: Side, way: str) -> dict[str, object]:
     names = [f"{name}.reset_parameters" for name in side.names] if way == "source" else list(side.names)
     return {"names": names, "read": way, "arguments": dict(side.arguments) if way in CALLED else {}, "operator": side.operator}
 
 
-def read_in(engine: Engine, built: Built, lab: Lab, environment: Environment, atlas: Sequence[Api]) -> dict[str, Any]:
+def read_in(engine: Engine, built: Built, lab: Lab, environment: Environment, atlas: Sequence[Api]) -> Answer:
     """Start a sandbox that reads the defaults of its framework; returns the answer of ``introspect.py``, or the ``problem`` with it.
 
     Whatever goes wrong in there costs the atlas one environment.
     """
 
-    def ask(_: None) -> dict[str, Any]:
+    def ask(_: None) -> Answer:
         try:
             answer = _ask(engine, built, lab, environment, atlas)
             found = DEFAULTS.by_column(rows(atlas, environment, answer))
@@ -62,13 +61,13 @@ def read_in(engine: Engine, built: Built, lab: Lab, environment: Environment, at
         return {"problem": f"it answered with something else than texts: {odd[0]}"} if odd else answer
 
     (told,) = contained.each(ask, [None], lab.limits, seconds=2 * IMPORT_SECONDS)
-    answer: dict[str, Any] = {"problem": told.reason} if isinstance(told, contained.Lost) else told
+    answer: Answer = {"problem": told.reason} if isinstance(told, contained.Lost) else told
     if "problem" in answer:
         sys.stderr.write(f"{environment.name}: its defaults cannot be read: {texts.plain(answer['problem'])}\n")
     return answer
 
 
-def _ask(engine: Engine, built: Built, lab: Lab, environment: Environment, atlas: Iterable[Api]) -> dict[str, Any]:
+def _ask(engine: Engine, built: Built, lab: Lab, environment: Environment, atlas: Iterable[Api]) -> Answer:
     """The answer of ``introspect.py``. Raises ``EnvironmentUnavailable`` when it gives none."""
     staging = lab.results.staging(f"defaults--{environment.name}")
     shutil.rmtree(staging, ignore_errors=True)
@@ -83,6 +82,6 @@ def _ask(engine: Engine, built: Built, lab: Lab, environment: Environment, atlas
         last = [f"it took more than {IMPORT_SECONDS:.0f} s"]
     if not out.is_file():
         raise EnvironmentUnavailable(last[0], where=environment.name)
-    answer: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    answer: Answer = json.loads(out.read_text(encoding="utf-8"))
     shutil.rmtree(staging, ignore_errors=True)
     return answer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TypedDict, TypeGuard
 
 from replab import texts
 from replab.defaults.atlas import ATLAS, Api, is_wanted, load
@@ -47,20 +47,40 @@ class Difference:
     note: str
 
 
+class Reading(TypedDict):
+    """A default as ``introspect.py`` found it."""
+
+    api: str
+    parameter: str
+    value: str
+    status: str
+    source: str
+    api_name: str
+    reason: str
+
+
+class Answer(TypedDict, total=False):
+    """What a sandbox says of the defaults of its framework; nothing where the environment is not available."""
+
+    rows: list[Reading]
+    problem: str
+    """Why there is no answer."""
+
+
 def table(lab: Lab) -> list[DefaultRow]:
     """All rows of ``defaults.parquet``, from what the rule ``defaults`` found in every environment."""
     if not is_wanted(lab):
         return []
     atlas, found = load(lab.root / ATLAS), []
     for environment in lab.environments:
-        answer = ledger.load_json(lab.results.defaults(environment.name))
+        answer: Answer = ledger.load_json(lab.results.defaults(environment.name))
         if "rows" in answer:  # not where the environment is not available, or could not answer
             told = (asdict(row) for row in rows(atlas, environment, answer))
             found += [DefaultRow(**{name: texts.plain(text) for name, text in row.items()}) for row in told]
     return found
 
 
-def rows(atlas: Iterable[Api], environment: Environment, answer: Mapping[str, Any]) -> Iterator[DefaultRow]:
+def rows(atlas: Iterable[Api], environment: Environment, answer: Answer) -> Iterator[DefaultRow]:
     """Rows of the table for one environment.
 
     ``value`` is canonical JSON, or ``required`` or ``absent`` without quotes; ``comparable`` is the value in the convention that the
@@ -89,7 +109,7 @@ def rows(atlas: Iterable[Api], environment: Environment, answer: Mapping[str, An
             )
 
 
-def _comparable(value: str, how: Any) -> str:
+def _comparable(value: str, how: object) -> str:
     """A value in the common convention, as canonical JSON; numbers that are equal have one text."""
     found = json.loads(value)
     if isinstance(how, dict):
@@ -105,7 +125,7 @@ def _comparable(value: str, how: Any) -> str:
     return json.dumps(_one_text(found), sort_keys=True)
 
 
-def _one_text(value: Any) -> Any:
+def _one_text(value: object) -> object:
     if isinstance(value, list):
         return [_one_text(item) for item in value]
     if isinstance(value, dict):
@@ -113,7 +133,7 @@ def _one_text(value: Any) -> Any:
     return float(value) if _is_number(value) else value
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+
+from replab import jsons
 
 PLACES = (Path("/etc/containers/seccomp.json"), Path("/usr/share/containers/seccomp.json"))
 """Where podman's packages keep the list, first found first."""
@@ -40,14 +41,14 @@ NO_SUCH_CALL = 38
 """ENOSYS: the C library then uses ``clone``, whose flags a filter can see."""
 
 
-def narrowed(profile: dict[str, Any]) -> dict[str, Any]:
+def narrowed(profile: dict[str, object]) -> dict[str, object]:
     """A profile in which no namespace can be made and no file system mounted."""
-    rules = []
-    for rule in profile["syscalls"]:
-        names = [name for name in rule["names"] if name not in FORBIDDEN and name not in ("clone", "clone3")]
+    rules: list[dict[str, object]] = []
+    for rule in jsons.tables(profile["syscalls"]):
+        names = [name for name in jsons.texts(rule["names"]) if name not in FORBIDDEN and name not in ("clone", "clone3")]
         if names:
             rules.append({**rule, "names": names})
-    plain = {"value": NAMESPACE_FLAGS, "valueTwo": 0, "index": 0, "op": "SCMP_CMP_MASKED_EQ"}
+    plain: dict[str, object] = {"value": NAMESPACE_FLAGS, "valueTwo": 0, "index": 0, "op": "SCMP_CMP_MASKED_EQ"}
     rules += [
         {"names": ["clone"], "action": "SCMP_ACT_ALLOW", "args": [plain]},
         {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": NO_SUCH_CALL},

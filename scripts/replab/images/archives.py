@@ -14,16 +14,36 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TypedDict
 
+from replab import jsons
 from replab.errors import EnvironmentUnavailable, PinError
 from replab.images import record, seal
 from replab.images.build import find_image, normal_id
 from replab.images.builders import Builder
 from replab.images.record import Image, Record
+from replab.jsons import Json
 from replab.model import Environment
 
 LIST = "images.json"
+
+
+class Archived(TypedDict):
+    """An archive in the list of a folder."""
+
+    archive: str
+    sha256: str
+    inputs: str
+    image: dict[str, Json]
+    """The fields of an ``Image``."""
+
+
+class Descriptor(TypedDict):
+    """How the Open Container Initiative names the content of a file."""
+
+    digest: str
+    mediaType: str
+    size: int
 
 
 def save(environments: Sequence[Environment], cache: Path, builder: str, folder: Path, log: Callable[[str], None]) -> None:
@@ -76,7 +96,7 @@ def load(environments: Sequence[Environment], cache: Path, builder: str, folder:
         if _sha256(archive) != entry["sha256"]:
             problem = f"the archive {archive} is damaged: its bytes are not the ones that were saved"
             raise PinError(problem, where=environment.name, hint="Copy it again from where it was made")
-        image = Image(**entry["image"])
+        image = jsons.made(Image, entry["image"])
         tag = f"localhost/replab/{environment.name}:cpu-{image.lock_sha256[:12]}"
         record.folder(cache).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="load-", dir=record.folder(cache)) as scratch:
@@ -91,7 +111,7 @@ def load(environments: Sequence[Environment], cache: Path, builder: str, folder:
         log(f"{environment.name}: {image.digest}")
 
 
-def _listed(folder: Path) -> dict[str, dict[str, Any]]:
+def _listed(folder: Path) -> dict[str, Archived]:
     path = folder / LIST
     if not path.is_file():
         return {}
@@ -154,17 +174,17 @@ def _pour(source: IO[bytes] | gzip.GzipFile, sink: IO[bytes] | gzip.GzipFile) ->
         sink.write(block)
 
 
-def _descriptor(sha256: str, size: int, media: str) -> dict[str, Any]:
+def _descriptor(sha256: str, size: int, media: str) -> Descriptor:
     return {"digest": f"sha256:{sha256}", "mediaType": f"application/vnd.oci.image.{media}", "size": size}
 
 
-def _blob(target: tarfile.TarFile, content: bytes, media: str) -> dict[str, Any]:
+def _blob(target: tarfile.TarFile, content: bytes, media: str) -> Descriptor:
     sha256 = hashlib.sha256(content).hexdigest()
     seal.add_bytes(target, f"blobs/sha256/{sha256}", content)
     return _descriptor(sha256, len(content), media)
 
 
-def _path(descriptor: dict[str, Any]) -> str:
+def _path(descriptor: Descriptor) -> str:
     return f"blobs/sha256/{str(descriptor['digest']).removeprefix('sha256:')}"
 
 

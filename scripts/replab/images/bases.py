@@ -82,7 +82,7 @@ def load_bases(root: Path) -> dict[str, Base]:
 
 def found_digests(root: Path) -> dict[str, Mapping[str, str]]:
     """Digests that others published, by key: ``index``, perhaps ``manifest``, and ``source``."""
-    found = _table(root / BASES).get("found", {})
+    found: dict[str, Mapping[str, str]] = _table(root / BASES).get("found", {})
     for key, entry in found.items():
         place = f"{BASES}: found.{key}"
         for name in ("index", "manifest"):
@@ -90,7 +90,7 @@ def found_digests(root: Path) -> dict[str, Mapping[str, str]]:
                 raise ConfigError(f"{entry[name]!r} is not a digest", where=f"{place}.{name}", hint="Expected sha256: and 64 hex digits")
         if not entry.get("index") or not entry.get("source"):
             raise ConfigError("a found digest needs 'index' and 'source'", where=place)
-    return dict(found)
+    return found
 
 
 def _table(path: Path) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def write_pins(path: Path, pins: Sequence[Pin], made_by: str = COMMAND) -> None:
 
 
 def _entry(pin: Pin) -> str:
-    values: dict[str, Any] = {name: getattr(pin, name) for name in _LOCKED if name != "platform"} | {"platform": PLATFORM}
+    values: dict[str, object] = {name: getattr(pin, name) for name in _LOCKED if name != "platform"} | {"platform": PLATFORM}
     lines = [f'["{pin.key}"]' if "." in pin.key else f"[{pin.key}]"]
     lines += [f"{name} = {json.dumps(values[name], ensure_ascii=False)}" for name in _LOCKED]
     return "\n".join(lines) + "\n"

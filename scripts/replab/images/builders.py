@@ -9,12 +9,32 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from replab.errors import ConfigError, EnvironmentUnavailable, PinError
 from replab.images.registry import is_plain
 
 BUILDERS = ("docker", "podman")
+
+
+class Labelled(TypedDict, total=False):
+    """The part of a configuration that the lab looks at."""
+
+    Labels: dict[str, str] | None
+
+
+class RootFs(TypedDict):
+    """The layers of an image."""
+
+    Layers: list[str]
+
+
+class Inspected(TypedDict):
+    """What a program says of an image, as far as the lab looks at it."""
+
+    Id: str
+    RootFS: RootFs
+    Config: NotRequired[Labelled | None]
 
 
 class Builder:
@@ -59,15 +79,15 @@ class Builder:
             return EnvironmentUnavailable(f"{what}: the registry cannot be reached", where=where, hint=hint)
         return EnvironmentUnavailable(f"{what}: {last.rstrip('.')}", where=where)
 
-    def inspect(self, reference: str, *, where: str = "images") -> dict[str, Any] | None:
+    def inspect(self, reference: str, *, where: str = "images") -> Inspected | None:
         """What the program knows of an image; ``None`` when it has none of that name. Raises ``EnvironmentUnavailable``."""
         done = self._run(["image", "inspect", reference])
         if done.returncode != 0:
             if re.search(r"no such image|image not known|unable to inspect|No such object", done.stderr, re.IGNORECASE):
                 return None
             raise self.failure(done.stderr, where=where, what=f"{self.name} cannot be asked for images")
-        found = json.loads(done.stdout)
-        return dict(found[0]) if found else None
+        found: list[Inspected] = json.loads(done.stdout)
+        return found[0] if found else None
 
     def pull(self, reference: str, *, where: str) -> None:
         """Get a base by digest, unless it is there."""

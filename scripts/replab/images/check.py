@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TypedDict
 
 from replab import resources
 from replab.errors import EnvironmentUnavailable
@@ -21,12 +21,27 @@ LIBC = (2, 41)
 """From this version on the C library refuses libraries that ask for an executable stack."""
 
 
-def look(environment: Environment, image: Image, builder: str) -> dict[str, Any]:
+class Seen(TypedDict):
+    """What ``facts.py`` finds inside of an image."""
+
+    packages: dict[str, str]
+    numpy: str
+    python: str
+    uid: int
+    writable_root: bool
+    lstm: float
+    libc: str
+    stacks: list[str]
+    """Libraries that ask for an executable stack."""
+
+
+def look(environment: Environment, image: Image, builder: str) -> Seen:
     """What the image says of itself. Raises ``EnvironmentUnavailable`` when nothing can be run in it."""
     source = INSIDE.read_text(encoding="utf-8")
     words = [image.python, "-", environment.framework]
     text = Builder(builder).run(image.reference, words, where=environment.name, what="its image does not work", stdin=source)
-    return dict(json.loads(text.strip().splitlines()[-1]))
+    seen: Seen = json.loads(text.strip().splitlines()[-1])
+    return seen
 
 
 def demand(environment: Environment, image: Image, builder: str) -> None:
@@ -36,7 +51,7 @@ def demand(environment: Environment, image: Image, builder: str) -> None:
         raise EnvironmentUnavailable("\n".join(found))
 
 
-def problems(environment: Environment, image: Image, seen: dict[str, Any], device: str = "cpu") -> Iterator[str]:
+def problems(environment: Environment, image: Image, seen: Seen, device: str = "cpu") -> Iterator[str]:
     """What is wrong with an image, each a sentence."""
     locked = {package.name: package.version for package in wheels.packages(pins.lock_of(environment, device))} if image.lock_sha256 else {}
     for name, version in sorted(locked.items()):

@@ -16,7 +16,6 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from replab.errors import ConfigError, EnvironmentUnavailable
 from replab.images import bases, registry
@@ -201,17 +200,17 @@ def _layout(tars: Sequence[Path], folder: Path, version: str) -> Path:
     return folder
 
 
-def _json(content: Any) -> bytes:
+def _json(content: object) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _written(blobs: Path, content: Any, media: str) -> dict[str, Any]:
+def _written(blobs: Path, content: object, media: str) -> dict[str, object]:
     partial = blobs / "partial"
     partial.write_bytes(_json(content))
     return _named(blobs, partial, media)
 
 
-def _named(blobs: Path, partial: Path, media: str) -> dict[str, Any]:
+def _named(blobs: Path, partial: Path, media: str) -> dict[str, object]:
     digest = hashlib.sha256()
     with partial.open("rb") as stream:
         while block := stream.read(2**20):

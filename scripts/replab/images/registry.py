@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from replab.errors import PinError
 
@@ -38,13 +38,33 @@ class Digests:
     """Of linux/amd64; the same as ``index`` where there is only one platform."""
 
 
+class Platform(TypedDict, total=False):
+    """A kind of machine."""
+
+    os: str
+    architecture: str
+
+
+class Listed(TypedDict):
+    """The image of one platform."""
+
+    digest: str
+    platform: NotRequired[Platform]
+
+
+class Listing(TypedDict, total=False):
+    """An index of images, or the manifest of one."""
+
+    manifests: list[Listed]
+
+
 def resolve(image: str, reference: str) -> Digests:
     """The digests of ``image`` at a tag or a digest. Raises ``Unreachable``, ``Vanished`` or ``PinError``."""
     body, kind, index = _manifest(image, reference)
-    content: dict[str, Any] = json.loads(body)
+    content: Listing = json.loads(body)
     if kind not in INDEX and "manifests" not in content:
         return Digests(index, index)
-    for entry in content["manifests"]:
+    for entry in content.get("manifests", ()):
         platform = entry.get("platform", {})
         if (platform.get("os"), platform.get("architecture")) == ("linux", "amd64"):
             return Digests(index, str(entry["digest"]))

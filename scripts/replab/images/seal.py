@@ -15,8 +15,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from replab import jsons
 from replab.errors import EnvironmentUnavailable
 
 EPOCH = 1_577_836_800
@@ -37,7 +38,9 @@ class Sealed:
     """Of the configuration."""
 
 
-def seal(built: Path, base_layers: Sequence[str], out: Path, *, tag: str, settings: Mapping[str, Any], labels: Mapping[str, str]) -> Sealed:
+def seal(
+    built: Path, base_layers: Sequence[str], out: Path, *, tag: str, settings: Mapping[str, object], labels: Mapping[str, str]
+) -> Sealed:
     """Rewrite the archive ``built`` (as ``docker save`` or ``podman save`` wrote it) to ``out``.
 
     ``base_layers`` are the digests of the base's uncompressed layers, ``settings`` the image's ``Env``, ``User`` and the like.
@@ -79,14 +82,14 @@ def seal(built: Path, base_layers: Sequence[str], out: Path, *, tag: str, settin
     return Sealed(out, f"sha256:{own}")
 
 
-def base_layers(config: Mapping[str, Any]) -> tuple[str, ...]:
+def base_layers(config: Mapping[str, object]) -> tuple[str, ...]:
     """The digests of uncompressed layers in a configuration."""
-    return tuple(config["rootfs"]["diff_ids"])
+    return tuple(jsons.texts(jsons.table(config["rootfs"])["diff_ids"]))
 
 
-def _history(entries: list[dict[str, Any]], layers: int) -> list[dict[str, Any]]:
+def _history(entries: list[dict[str, object]], layers: int) -> list[dict[str, object]]:
     """The entries that belong to the first ``layers`` layers; one for each where the builder kept none."""
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, object]] = []
     seen = 0
     for entry in entries:
         if seen == layers:
@@ -195,6 +198,6 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _feed(stream: IO[bytes], digest: Any) -> None:
+def _feed(stream: IO[bytes], digest: hashlib._Hash) -> None:
     while block := stream.read(BLOCK):
         digest.update(block)

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, NotRequired, TypedDict, cast
 
 from packaging.tags import Tag, cpython_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
@@ -25,6 +25,28 @@ from replab.model import Environment
 
 BLOCK = 2**20
 SECONDS = 120
+
+
+class LockedFile(TypedDict):
+    """A file of a package, in a ``pylock.toml``."""
+
+    name: NotRequired[str]
+    url: str
+    hashes: dict[str, str]
+
+
+class LockedPackage(TypedDict):
+    """A package in a ``pylock.toml``."""
+
+    name: str
+    wheels: NotRequired[list[LockedFile]]
+    sdist: NotRequired[LockedFile]
+
+
+class PyLock(TypedDict):
+    """What is read of a ``pylock.toml``."""
+
+    packages: NotRequired[list[LockedPackage]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +112,21 @@ def _addresses(environment: Environment, device: str) -> dict[str, tuple[tuple[s
         *("--no-python-downloads", "--python-version", environment.python, "--python-platform", pins.PLATFORM),
     ]
     try:
-        table: dict[str, Any] = tomllib.loads(with_index(arguments, pins.index_of(environment, device)))
+        table: PyLock = cast("PyLock", tomllib.loads(with_index(arguments, pins.index_of(environment, device))))
     except UvFailed as failed:
         raise EnvironmentUnavailable(failed.failure.problem, where=environment.name, hint=failed.failure.hint) from failed
     ranks = _ranks(environment.python)
     found: dict[str, tuple[tuple[str, str, str], ...]] = {}
     for package in table.get("packages", ()):
-        files = [(_name(entry), str(entry["url"]), str(entry["hashes"]["sha256"])) for entry in package.get("wheels", ())]
+        files = [(_name(entry), entry["url"], entry["hashes"]["sha256"]) for entry in package.get("wheels", ())]
         fit = sorted((rank, file) for file in files if (rank := _rank(file[0], ranks)) is not None)
         source = package.get("sdist")
-        sources = [(_name(source), str(source["url"]), str(source["hashes"]["sha256"]))] if source else []
+        sources = [(_name(source), source["url"], source["hashes"]["sha256"])] if source else []
         found[canonicalize_name(package["name"])] = (*(file for _, file in fit), *sources)
     return found
 
 
-def _name(entry: dict[str, Any]) -> str:
+def _name(entry: LockedFile) -> str:
     return str(entry.get("name") or urllib.parse.unquote(urllib.parse.urlsplit(entry["url"]).path.rpartition("/")[2]))
 
 
@@ -163,7 +185,7 @@ def _copy(url: str, target: Path) -> str:
     return digest.hexdigest()
 
 
-def _blocks(source: Any) -> Iterator[bytes]:
+def _blocks(source: IO[bytes]) -> Iterator[bytes]:
     while block := source.read(BLOCK):
         yield block
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from replab import calling
 from replab.config import settings as settings_file
@@ -37,7 +36,7 @@ class Options:
     sign: Path | None = None
 
 
-def publish(lab: Lab, settings: Mapping[str, Any], options: Options, say: Callable[[str], None]) -> Path:
+def publish(lab: Lab, settings: Mapping[str, object], options: Options, say: Callable[[str], None]) -> Path:
     """Publish the results of ``lab``, computed with ``settings``; returns the folder of the version.
 
     The same content a second time changes nothing. Raises ``PublishError``; whatever happens, what others see is whole.
@@ -112,11 +111,11 @@ def _recheck(folder: Path, listed: Mapping[str, str]) -> None:
         raise PublishError("what was written is not what can be read", where=str(folder), hint="Check the disk")
 
 
-def settings_of(results: Path) -> dict[str, Any]:
+def settings_of(results: Path) -> dict[str, object]:
     """The settings with which the workflow ran last on these results. Raises ``PublishError``."""
     path = ResultsFolder(results).settings
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["config"]
+        found: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))["config"]
     except (OSError, ValueError, KeyError, TypeError):
         hint = f"Run '{calling.whole_run()}' first, or name the folder with --config results=…"
         raise PublishError("there are no results of a run", where=str(results), hint=hint) from None

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from replab import ids
 from replab.errors import ConfigError
@@ -51,12 +50,50 @@ class Cost:
     origin: Origin = Origin.MEASURED
 
 
+class DeclaredStep(TypedDict):
+    """A step, in ``config/costs.toml``."""
+
+    seconds: float
+    memory_mb: float
+
+
+class DeclaredBatch(TypedDict):
+    """Batches of a framework."""
+
+    import_seconds: float
+    cell_seconds: float
+    memory_mb: float
+
+
+class MeasuredAt(TypedDict):
+    """What the file was measured with."""
+
+    points: int
+
+
+class DeclaredCells(TypedDict):
+    """Cells of any kind."""
+
+    bytes: int
+
+
+class Declared(TypedDict):
+    """``config/costs.toml``."""
+
+    measured_at: MeasuredAt
+    steps: dict[str, DeclaredStep]
+    batches: dict[str, DeclaredBatch]
+    families: dict[str, float]
+    """Seconds that a cell of them takes at least."""
+    cells: DeclaredCells
+
+
 class Costs:
     """Measured costs of one lab's results, with the declared ones behind them. Files are read when they are asked for."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self._declared: Mapping[str, Any] | None = None
+        self._declared: Declared | None = None
         self._measured: dict[tuple[str, str], Cost | None] = {}
         self._alike: dict[tuple[str, str], tuple[float, float, float, float]] | None = None
 
@@ -73,7 +110,7 @@ class Costs:
             scale = max(1.0, cells / found.cells) if found.cells else 1.0  # an interrupted batch was measured in part
             return replace(found, seconds=found.seconds * scale, cells=cells, bytes=round(found.bytes * scale))
         if batch is None:
-            declared = self._table("steps").get(step, {"seconds": 60, "memory_mb": 1500})
+            declared = self._declared_costs()["steps"].get(step, {"seconds": 60, "memory_mb": 1500})
             return Cost(seconds=declared["seconds"], memory_mb=declared["memory_mb"], origin=Origin.DECLARED)
         if look_around and (alike := self._of_others(batch)) is not None:
             import_seconds, cell_seconds, memory, size = alike
@@ -97,7 +134,7 @@ class Costs:
 
     def declared_points(self) -> int:
         """Elements of an elementwise input for which ``config/costs.toml`` speaks."""
-        return int(self._table("measured_at")["points"])
+        return self._declared_costs()["measured_at"]["points"]
 
     def _of_others(self, batch: Batch) -> tuple[float, float, float, float] | None:
         """Import seconds, seconds a cell, memory and bytes a cell of a family in a framework: means over what was measured."""
@@ -123,7 +160,8 @@ class Costs:
 
     def _declared_batch(self, batch: Batch, cells: int) -> Cost:
         """Family by family: light ones and repeats share a process."""
-        one, heavy = self._table("batches")[self._framework(batch)], self._table("families")
+        declared = self._declared_costs()
+        one, heavy = declared["batches"][self._framework(batch)], declared["families"]
         _, families, _ = planning.parts(self.lab, batch)
         inside = sum(
             planning.counts(self.lab, batch, family)[0] * max(one["cell_seconds"], heavy.get(family.name, 0.0)) for family in families
@@ -133,20 +171,19 @@ class Costs:
             memory_mb=one["memory_mb"],
             cells=cells,
             import_seconds=one["import_seconds"],
-            bytes=cells * self._table("cells")["bytes"],
+            bytes=cells * declared["cells"]["bytes"],
             points=self.lab.points,
             origin=Origin.DECLARED,
         )
 
-    def _table(self, name: str) -> Mapping[str, Any]:
+    def _declared_costs(self) -> Declared:
         if self._declared is None:
             place = self.lab.root / DECLARED
             try:
-                self._declared = tomllib.loads(place.read_text(encoding="utf-8"))
+                self._declared = cast("Declared", tomllib.loads(place.read_text(encoding="utf-8")))
             except (OSError, ValueError) as error:
                 raise ConfigError(f"cannot be read: {error}", where=str(DECLARED), hint="Take the file of the repository") from None
-        table: Mapping[str, Any] = self._declared[name]
-        return table
+        return self._declared
 
 
 def path(lab: Lab, step: str, name: str) -> Path:

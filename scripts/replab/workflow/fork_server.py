@@ -25,10 +25,13 @@ import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from replab import linux, resources, termination
 from replab.freshness import code
+
+if TYPE_CHECKING:
+    from replab.model import Lab
 
 SOCKET = "REPLAB_WARM"
 """Variable that names the socket (in no folder: an abstract one), and the workflow: its process, and when that was started. Without it,
@@ -75,6 +78,14 @@ def start(settings: Path, leavings: Path = Path(os.devnull)) -> subprocess.Popen
     return process
 
 
+class Asked(TypedDict):
+    """What ``scripts/step.py`` sends."""
+
+    arguments: list[str]
+    folder: str
+    environment: dict[str, str]
+
+
 @dataclass(slots=True)
 class _Job:
     """One that asked, and the step that runs for it."""
@@ -102,7 +113,7 @@ class _Server:
         self.jobs: dict[int, _Job] = {}
         """By process."""
         self.selector = selectors.DefaultSelector()
-        self.lab: Any = None
+        self.lab: Lab | None = None
         self.read = _stamps()
 
     def prepare(self) -> None:
@@ -190,7 +201,7 @@ class _Server:
         self.selector.register(connection, selectors.EVENT_READ, job)
         _tell(connection, pid)
 
-    def _run(self, asked: dict[str, Any], streams: list[int]) -> None:
+    def _run(self, asked: Asked, streams: list[int]) -> None:
         """In the child: become the process that was asked for, and never return."""
         code = 1
         try:
@@ -250,7 +261,7 @@ def _stamps() -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for pattern in READ for path in ROOT.glob(pattern)}
 
 
-def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+def _receive(connection: socket.socket) -> tuple[Asked, list[int]]:
     """What is asked, and the three streams. Raises ``OSError`` or ``ValueError``, the latter also where another user asks."""
     if _user(connection) != os.geteuid():
         raise ValueError("another user")
@@ -265,7 +276,7 @@ def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
             raise ValueError("half a step")
         parts.append(part)
         left -= len(part)
-    asked: dict[str, Any] = json.loads(b"".join(parts))
+    asked: Asked = json.loads(b"".join(parts))
     return asked, streams
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any
+from typing import IO
 
 from replab import ids, linux, opening, resources
 from replab.config import implementations as family_files, own_modules, settings as settings_file
@@ -32,6 +32,7 @@ from replab.store import platforms
 from replab.store.ledger import Ledger
 from replab.store.store import write_atomically
 from replab.workflow import fork_server, temporary
+from replab.workflow.internals import ResourceSettings, Workflow
 from replab.workflow.invocation import is_dry_run, is_main_process
 from snakemake_logger_plugin_replab.messages import REPORT as REPORT_SAID
 
@@ -53,7 +54,7 @@ NOT_SETTINGS = ("version", "allow", "site", "sign")
 """Keys of the workflow's configuration that are no settings of the lab."""
 
 
-def open_lab(settings: Mapping[str, Any], folder: Path) -> Lab:
+def open_lab(settings: Mapping[str, object], folder: Path) -> Lab:
     """The checked lab; on faults, prints each as one sentence and leaves with its exit code (a traceback would help nobody)."""
     given = _settings(settings)
     if not is_main_process() and DEVICES in os.environ:
@@ -69,7 +70,7 @@ def open_lab(settings: Mapping[str, Any], folder: Path) -> Lab:
         raise SystemExit(error.exit_code) from None
 
 
-def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(settings: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in settings.items() if key not in NOT_SETTINGS}
 
 
@@ -77,7 +78,7 @@ def _devices(lab: Lab) -> str:
     return "cuda" if lab.cuda else "cpu"
 
 
-def write_settings(settings: Mapping[str, Any], lab: Lab, path: Path) -> None:
+def write_settings(settings: Mapping[str, object], lab: Lab, path: Path) -> None:
     """Put the settings where the steps read them; untouched when nothing changed."""
     decided = {**_settings(settings), "devices": _devices(lab)}
     if lab.left_out:  # jobs do not look for functions again
@@ -139,22 +140,22 @@ def note_start(lab: Lab, *, cores: int) -> None:
     write_atomically(lab.results.started, json.dumps({"time": time.time(), "cores": cores, "command": command}).encode())
 
 
-def sweep_temporary(lab: Lab, workflow: Any) -> None:
+def sweep_temporary(lab: Lab, workflow: Workflow) -> None:
     """Note the folder for temporary files of this workflow, for the next one, should this be killed with all that would remove it."""
     temporary.note(lab.results, workflow.snakemake_tmp_dir)
 
 
-def stop_polling(workflow: Any) -> None:
+def stop_polling(workflow: Workflow) -> None:
     """On this machine jobs are limited by cores alone, so that nothing has to be looked at again before one of them ends.
 
     For its limit of jobs per time Snakemake looks at all that is ready again and again, once more for each job that has ended: a tenth of a
     core in a run of a few hundred jobs. The profile's limit holds where jobs are submitted.
     """
-    if workflow.local_exec:
+    if workflow.local_exec and workflow.scheduler is not None:
         workflow.scheduler.job_rate_limiter = None
 
 
-def ignore_times(workflow: Any) -> None:
+def ignore_times(workflow: Workflow) -> None:
     """Have no job fail since an input seems younger than what was just made of it: contents decide, and clocks may be wrong."""
 
     async def believe(_job: object, _made: object) -> None:
@@ -163,14 +164,14 @@ def ignore_times(workflow: Any) -> None:
     workflow.dag.check_output_mtime = believe
 
 
-def warm_up(workflow: Any, settings: Path) -> None:
+def warm_up(workflow: Workflow, settings: Path) -> None:
     """Have the steps of this machine forked from one process that has imported everything; submitted jobs start on their own."""
     os.environ[RUN] = secrets.token_hex(8)
     if workflow.local_exec and is_main_process():
         _running.append(fork_server.start(settings, workflow.snakemake_tmp_dir))
 
 
-def slots(settings: Any) -> int:
+def slots(settings: ResourceSettings) -> int:
     """How many jobs run at once: cores of this machine, or jobs on a cluster (each has one core of its own)."""
     return int(settings.cores or settings.nodes or 1)
 
@@ -205,7 +206,7 @@ def claim(lab: Lab) -> None:
     _held.append(handle)
 
 
-def refuse_cores(settings: Any) -> None:
+def refuse_cores(settings: ResourceSettings) -> None:
     """Leave with a sentence where no job could ever start (``--cores 0``), or all of them at once (a negative number).
 
     ``settings`` are Snakemake's of resources; what was not given is None there.
@@ -218,7 +219,7 @@ def refuse_cores(settings: Any) -> None:
             raise SystemExit(fault.exit_code)
 
 
-def note_interrupt(workflow: Any) -> None:
+def note_interrupt(workflow: Workflow) -> None:
     """Let Ctrl-C end a workflow in order, and be known again when it has ended.
 
     A terminal sends it to the jobs as well, which end; Snakemake starts no other, and leaves. By itself it would be interrupted wherever
@@ -230,7 +231,8 @@ def note_interrupt(workflow: Any) -> None:
         from snakemake.logging import logger  # noqa: PLC0415 (only where Snakemake runs)
 
         logger.info(f"{ENDING} (Ctrl-C)")
-        workflow.scheduler.exit_gracefully()
+        if workflow.scheduler is not None:
+            workflow.scheduler.exit_gracefully()
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         _interrupts.append(number)
@@ -359,7 +361,7 @@ def claim_files(lab: Lab) -> list[str]:
     return [relative(lab, path) for path in jobs.claim_files(lab)]
 
 
-def publication(settings: Mapping[str, Any]) -> str:
+def publication(settings: Mapping[str, object]) -> str:
     """How to publish, as one word of a shell; a version that cannot be one ends the workflow before anything runs."""
     if "publish" in sys.argv and is_main_process():
         from replab.publish import reasons  # noqa: PLC0415 (tables are slow to import, and few runs publish)
@@ -381,7 +383,7 @@ def own(lab: Lab, name: str) -> str:
     return relative(lab, lab.root / name)
 
 
-def keep_handlers(workflow: Any, start: Callable[..., None], error: Callable[..., None]) -> None:
+def keep_handlers(workflow: Workflow, start: Callable[..., None], error: Callable[..., None]) -> None:
     """Have Snakemake call these also where another workflow uses this one as a module: by itself it calls those of the main one only."""
     workflow._onstart, workflow._onerror = lambda _log: start(), lambda _log: error()  # noqa: SLF001 (there is no public way)
 

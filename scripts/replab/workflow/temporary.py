@@ -12,14 +12,13 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from replab import linux
 from replab.results_folder import ResultsFolder
 from replab.workflow.invocation import is_dry_run, is_main_process
 
 
-def begin(settings: Mapping[str, Any], folder: Path, mine: Path) -> None:
+def begin(settings: Mapping[str, object], folder: Path, mine: Path) -> None:
     """At the first line of a workflow: sweep, and note the folder ``mine``, in results that have been used before."""
     if isinstance(named := settings.get("results", "results"), str) and is_main_process() and not is_dry_run():
         results = ResultsFolder(folder / named)
