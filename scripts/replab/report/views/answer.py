@@ -16,7 +16,7 @@ from replab.report.pages.parts import Finding, Link
 from replab.report.views.accuracy_findings import Notes, less_accurate, not_comparable, other_functions, special_values
 from replab.report.views.causes import OPEN, ranked, real, source_anchor, source_count
 from replab.report.views.claims import counted_words
-from replab.report.views.findings import GOOD_CONTROLS, control_score, coverage, crossings, mode_sharing, version_steps
+from replab.report.views.findings import control_score, controls_hold, coverage, crossings, mode_sharing, version_steps
 
 QUESTION = "When NumPy, TensorFlow and PyTorch give different numbers: how different are they, and why?"
 
@@ -124,5 +124,5 @@ def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
         featured=picture,
         featured_title=f"{featured.label}, {featured.dtype}" if featured and picture else "",
         featured_href=work_path(featured) if featured and picture else "",
-        warnings=tuple(finding for finding in tested if finding.title != GOOD_CONTROLS and cells),
+        warnings=tuple(tested) if cells and not controls_hold(results.run) else (),
     )

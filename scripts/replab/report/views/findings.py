@@ -11,18 +11,14 @@ from replab.model import SAME_FUNCTION
 from replab.report.data.cells import COMPILERS, CellView, Work, result_pairs
 from replab.report.data.links import work_path
 from replab.report.data.results import Results
-from replab.report.data.words import count, derivative_name, framework_name, listing, number, percent, plural, slug
+from replab.report.data.words import count, percent, slug
 from replab.report.pages.parts import Finding, Item, Link
 from replab.report.views.accuracy_findings import environments, frameworks
+from replab.report.views.sentences import say
 from replab.store.rows import PairRow
 
-GOOD_CONTROLS = "Every control came out as expected"
 MOST_MOVED = 3
 """Operations told per direction when a version changes its error."""
-
-
-def _precision(work: Work) -> str:
-    return work.dtype if work.derivative == 0 else f"{work.dtype}, {derivative_name(work.derivative)}"
 
 
 def mode_sharing(ok: Sequence[CellView]) -> list[Finding]:
@@ -34,32 +30,23 @@ def mode_sharing(ok: Sequence[CellView]) -> list[Finding]:
     lines, shared, asked = [], 0, 0
     for (_, _, environment), works in sorted(grouped.items()):
         plain = sorted({mode for found in works.values() for mode in found} - COMPILERS, key=_mode_key)
-        parts = []
-        if len(plain) > 1:
-            full = [found for found in works.values() if all(mode in found for mode in plain)]
-            same = sum(len({found[mode] for mode in plain}) == 1 for found in full)
-            if full:
-                parts.append(f"{listing(plain)} share their bits in {count(same)} of {plural(len(full), 'result')}")
-                shared, asked = shared + same, asked + len(full)
+        whole = [found for found in works.values() if all(mode in found for mode in plain)] if len(plain) > 1 else []
+        same = sum(len({found[mode] for mode in plain}) == 1 for found in whole)
+        shared, asked = shared + same, asked + len(whole)
+        compilers = []
         for compiler in sorted({mode for found in works.values() for mode in found} & COMPILERS):
             base = next((mode for mode in ("eager", *plain) if mode in plain), "")
             both = [found for found in works.values() if compiler in found and base in found]
             if both:
-                same = sum(found[compiler] == found[base] for found in both)
-                parts.append(f"{compiler} has the bits of {base} in {count(same)} of {count(len(both))}")
-        if parts:
-            lines.append(f"{environment}: {'; '.join(parts)}.")
+                compilers.append((compiler, base, sum(found[compiler] == found[base] for found in both), len(both)))
+        if whole or compilers:
+            lines.append(say("sharing_line", environment, plain, (same, len(whole)) if whole else (), compilers))
     if not lines:
         return []
-    title = "How a function is executed can change its bits"
-    if asked and shared == asked:
-        title = "Modes that run the framework's own kernels always share their bits"
-    elif asked:
-        title = f"Modes that run the framework's own kernels share their bits in {percent(shared, asked)} of the results"
     return [
         Finding(
             kind="modes",
-            title=title,
+            title=say("sharing_title", shared, asked),
             lines=tuple(lines),
             figure=percent(shared, asked) if asked else "",
             unit="same bits",
@@ -95,15 +82,12 @@ def version_steps(ok: Sequence[CellView]) -> list[Finding]:
         changed = [work for work in both if left[work].bits != right[work].bits]
         verdicts = [work for work in both if left[work].outcome != right[work].outcome]
         worse = [work for work in verdicts if right[work].outcome.severity > left[work].outcome.severity]
-        moves = f"{count(len(changed))} of {plural(len(both), 'result')} change their bits and {count(len(verdicts))} their verdict"
-        lines = [f"In {common[0]} mode {moves} ({count(len(worse))} for the worse)."]
-        items = _moved(left, right, both)
         made.append(
             Finding(
                 kind="upgrade",
-                title=f"From {old} to {new}, {percent(len(changed), len(both))} of the results change their bits",
-                lines=tuple(lines),
-                items=tuple(items),
+                title=say("steps_title", old, new, len(changed), len(both)),
+                lines=(say("steps_line", common[0], len(changed), len(both), len(verdicts), len(worse)),),
+                items=tuple(_moved(left, right, both)),
                 links=(Link(text="all that changed", href="upgrade.html"),),
                 figure=percent(len(changed), len(both)),
                 unit="new bits",
@@ -125,15 +109,12 @@ def _moved(left: Mapping[Work, CellView], right: Mapping[Work, CellView], both: 
     ]
     moved = [work for work in moved if work.dtype == "float32"] or moved
     moved.sort(key=lambda work: (-_ratio(left[work].ulp, right[work].ulp), work))
-    items = []
-    for verb, found in (
-        ("rises", [work for work in moved if right[work].ulp > left[work].ulp]),
-        ("falls", [work for work in moved if right[work].ulp < left[work].ulp]),
-    ):
-        for work in found[:MOST_MOVED]:
-            text = f"error ({_precision(work)}) {verb} from {number(left[work].ulp)} to {number(right[work].ulp)} ULP"
-            items.append(Item(link=Link(text=work.label, href=work_path(work)), text=text))
-    return items
+    rising = [work for work in moved if right[work].ulp > left[work].ulp]
+    falling = [work for work in moved if right[work].ulp < left[work].ulp]
+    return [
+        Item(link=Link(text=work.label, href=work_path(work)), text=say("moved", work, left[work].ulp, right[work].ulp))
+        for work in (*rising[:MOST_MOVED], *falling[:MOST_MOVED])
+    ]
 
 
 def _ratio(one: float, two: float) -> float:
@@ -150,20 +131,14 @@ def crossings(results: Results) -> list[Finding]:
     if not apart:
         return []
     counts = Counter(pair.verdict or "inconclusive" for pair in apart)
-    said = [
-        f"{name} {count(counts[name])}" for name in ("rounding", "accuracy", "semantic", "incomparable", "inconclusive") if counts[name]
-    ]
-    share = percent(counts["rounding"], len(apart))
-    same = len(pairs) - len(apart)
-    compared = f"{plural(len(pairs), 'pair')} of results compared across frameworks"
-    lines = [f"{compared}: {count(same)} with the same bits, {count(len(apart))} that differ ({listing(said)})."]
+    verdicts = [(name, counts[name]) for name in ("rounding", "accuracy", "semantic", "incomparable", "inconclusive") if counts[name]]
     return [
         Finding(
             kind="port",
-            title=f"Rounding explains {share} of the differences between frameworks",
-            lines=tuple(lines),
+            title=say("crossing_title", counts["rounding"], len(apart)),
+            lines=(say("crossing_line", len(pairs), len(apart), verdicts),),
             items=_between(results, apart),
-            figure=share,
+            figure=percent(counts["rounding"], len(apart)),
             unit="is rounding",
             links=(Link(text="what does not agree", href="port.html"),),
         )
@@ -180,42 +155,37 @@ def _between(results: Results, apart: Sequence[PairRow]) -> tuple[Item, ...]:
         return ()
     return tuple(
         Item(
-            link=Link(text=f"{framework_name(left)} against {framework_name(right)}", href=f"port.html#{slug(f'{left}-{right}')}"),
-            text=f"rounding explains {percent(sum(pair.verdict == 'rounding' for pair in pairs), len(pairs))} of {count(len(pairs))}",
+            link=Link(text=say("crossing_sides", left, right), href=f"port.html#{slug(f'{left}-{right}')}"),
+            text=say("crossing_item", sum(pair.verdict == "rounding" for pair in pairs), len(pairs)),
         )
         for (left, right), pairs in sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0]))
     )
 
 
+def control_counts(run: Mapping[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(as expected, all) of rewrites and of planted mistakes, as recorded by the run."""
+    scores = run.get("controls") or {}
+    good, total = zip(*((int(value or 0) for value in scores.get(kind, (0, 0))[:2]) for kind in ("rounding", "semantic")), strict=True)
+    return (good[0], total[0]), (good[1], total[1])
+
+
+def controls_hold(run: Mapping[str, Any]) -> bool:
+    """Whether controls ran, and every one came out as expected."""
+    rewrites, mistakes = control_counts(run)
+    return rewrites[0] + mistakes[0] == rewrites[1] + mistakes[1] > 0
+
+
 def control_score(run: Mapping[str, Any]) -> list[Finding]:
     """The lab's own test, as recorded by the run."""
-    scores = run.get("controls") or {}
-    said, good, total = [], 0, 0
-    for kind, text in (
-        ("rounding", "{} of {} known-equal rewrites came out as rounding"),
-        ("semantic", "{} of {} planted mistakes were found"),
-    ):
-        if kind in scores and int(scores[kind][1] or 0):
-            got, asked = (int(value) for value in scores[kind][:2])
-            said.append(text.format(count(got), count(asked)))
-            good, total = good + got, total + asked
-    if not total:
-        return [
-            Finding(
-                kind="controls",
-                title="No control ran",
-                lines=("Without its controls this run cannot show that its verdicts are right.",),
-                links=(Link(text="controls", href="controls.html"),),
-            )
-        ]
-    title = GOOD_CONTROLS if good == total else f"{plural(total - good, 'control')} of {count(total)} did not come out as expected"
+    rewrites, mistakes = control_counts(run)
+    good, total = rewrites[0] + mistakes[0], rewrites[1] + mistakes[1]
     return [
         Finding(
             kind="controls",
-            title=title,
-            lines=(f"{listing(said)}.",),
-            figure=f"{count(good)}/{count(total)}",
-            unit="controls",
+            title=say("controls_title", good, total),
+            lines=(say("controls_line", rewrites, mistakes),),
+            figure=f"{count(good)}/{count(total)}" if total else "",
+            unit="controls" if total else "",
             links=(Link(text="controls", href="controls.html"),),
         )
     ]
@@ -225,20 +195,14 @@ def coverage(cells: Sequence[CellView], environments: Mapping[str, Any]) -> Find
     """What ran, what did not."""
     ok = sum(cell.ok for cell in cells)
     statuses = Counter(cell.outcome.name for cell in cells if not cell.ok)
-    said = [f"{count(statuses[name])} {name}" for name in sorted(statuses, key=lambda name: (-statuses[name], name))]
-    if not cells:
-        return Finding(kind="coverage", title="The run holds no cells", lines=("Nothing was planned, or nothing was recorded.",))
-    lines = [
-        f"{count(len(cells) - ok)} did not end in a result: {listing(said)}; each has its reason."
-        if said
-        else "Every one of them ended in a result."
-    ]
+    ends = [(name, statuses[name]) for name in sorted(statuses, key=lambda name: (-statuses[name], name))]
+    lines = [say("coverage_line", len(cells), ends)]
     away = sorted(name for name, entry in environments.items() if entry.get("status") == "unavailable")
-    if away:
-        lines.append(f"Not available here: {listing(away)}.")
+    if away and cells:
+        lines.append(say("coverage_away", away))
     return Finding(
         kind="coverage",
-        title=f"{count(ok)} of {plural(len(cells), 'cell')} gave a result",
+        title=say("coverage_title", ok, len(cells)),
         lines=tuple(lines),
-        links=(Link(text="reasons", href="provenance.html#statuses"),),
+        links=(Link(text="reasons", href="provenance.html#statuses"),) if cells else (),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from replab.report.data.words import count, derivative_name, framework_name, listing, number, plural
+from replab.report.data.words import count, derivative_name, framework_name, listing, number, percent, plural
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -20,6 +20,7 @@ _TEMPLATES.filters |= {
     "framework": framework_name,
     "listing": listing,
     "number": number,
+    "percent": percent,
     "plural": plural,
 }
 
