@@ -12,13 +12,18 @@ from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat, ctx, fmpq
+from numpy.typing import NDArray
 
 from replab.formats import FORMATS
 
-Ball = Any
+Ball = arb
+Balls = NDArray[np.object_]
+Floats = NDArray[np.float64]
+OnArrays = Callable[..., Any]
+"""A function of arrays of balls, or of single ones."""
 
 
-def to_balls(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def to_balls(values: NDArray[np.floating]) -> Balls:
     """An object array of exact balls of the same shape; float16, float32 and float64 in, infinities and NaN included."""
     flat = np.asarray(values, np.float64).ravel().tolist()
     result = np.empty(len(flat), object)
@@ -26,12 +31,12 @@ def to_balls(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return result.reshape(np.shape(values))
 
 
-def _elementwise(function: Callable[[Ball], Ball]) -> Callable[..., Any]:
+def _elementwise(function: Callable[[Ball], Ball]) -> OnArrays:
     ufunc = np.frompyfunc(function, 1, 1)
     return lambda x: ufunc(arb(x) if isinstance(x, int | float) else x)  # type: ignore[arg-type]  # the stubs of NumPy know no objects
 
 
-def _as_ball(value: Any) -> Ball:
+def _as_ball(value: Ball | float) -> Ball:
     return value if isinstance(value, arb) else arb(value)
 
 
@@ -130,7 +135,7 @@ def _round_to(x: Ball, name: str) -> Ball:
     return rounded
 
 
-UNARY: dict[str, Callable[..., Any]] = {
+UNARY: dict[str, OnArrays] = {
     name: _elementwise(function)
     for name, function in {
         "arcsin": lambda x: x.asin(),
@@ -170,7 +175,7 @@ UNARY: dict[str, Callable[..., Any]] = {
 }
 PREDICATES: dict[str, Callable[[Ball], bool | None]] = {"isnan": _isnan, "isfinite": _isfinite, "isinf": _isinf}
 """Questions about one ball; None is no answer."""
-BINARY: dict[str, Callable[..., Any]] = {
+BINARY: dict[str, OnArrays] = {
     "logaddexp": np.frompyfunc(_logaddexp, 2, 1),
     "arctan2": np.frompyfunc(_atan2, 2, 1),
     "power": np.frompyfunc(_power, 2, 1),
@@ -185,12 +190,12 @@ BINARY: dict[str, Callable[..., Any]] = {
 }
 
 
-def round_to(values: Any, name: str) -> Any:
+def round_to(values: Balls, name: str) -> Any:
     """Elementwise nearest numbers of the named format."""
     return np.frompyfunc(lambda x: _round_to(x, name), 1, 1)(values)
 
 
-def matmul(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def matmul(a: Balls, b: Balls) -> Balls:
     """Matrix product of balls, shapes as ``numpy.matmul``; (m, k) by (k, n) goes through ``arb_mat``, which is far quicker."""
     if a.ndim != 2 or b.ndim != 2:  # matrices
         return np.asarray(np.matmul(a, b))
@@ -201,7 +206,7 @@ def matmul(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, 
     return result.reshape(rows, columns)
 
 
-def split(values: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def split(values: object) -> tuple[Floats, Floats, Floats]:
     """Balls as (high, low, bound), float64 arrays of the same shape: the ball lies within ``bound`` of high + low, but for 2^-1074.
 
     ``high`` is the midpoint rounded to float64 (so ±Inf beyond its range), ``low`` the rest. A ball that is not finite gives NaN and an

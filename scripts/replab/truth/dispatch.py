@@ -7,13 +7,13 @@ has no rule, and says so: computing on plain numbers would make an envelope that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from replab.truth.perturbed import CONVERSION, RULES, Perturbed, accumulated, aligned, axes_of, contracted, reduced, result, unruled
 
-ANY_RUN: tuple[Callable[..., Any], ...] = (
+ANY_RUN: tuple[Callable[..., object], ...] = (
     np.roll,
     np.flip,
     np.flipud,
@@ -60,11 +60,12 @@ AGREED = (np.nonzero, np.flatnonzero, np.argwhere, np.unique)
 """The shape of their results depends on values: all runs must have the same."""
 CONTRACTIONS = (np.dot, np.inner, np.tensordot, np.einsum, np.vdot)
 
-Rule = Callable[..., Any]
+Rule = Callable[..., object]
+R = TypeVar("R", bound=Rule)
 
 
-def _rule(*functions: Callable[..., Any]) -> Callable[[Rule], Rule]:
-    def register(rule: Rule) -> Rule:
+def _rule(*functions: Callable[..., object]) -> Callable[[R], R]:
+    def register(rule: R) -> R:
         RULES.update(dict.fromkeys(functions, rule))
         return rule
 
@@ -86,54 +87,54 @@ RULES[np.full_like] = lambda a, value, **_: value + np.zeros(a.shape, a.dtype)
 
 
 @_rule(np.reshape)
-def _reshape(a: Perturbed, shape: Any, order: Any = None) -> Any:
+def _reshape(a: Perturbed, shape: object, order: object = None) -> object:
     if order not in (None, "C"):
         raise unruled(f"reshape in the order {order}")
     return result(a.data.reshape(a.runs, *(shape if np.iterable(shape) else (shape,))))
 
 
 @_rule(np.ravel)
-def _ravel(a: Perturbed, order: Any = None) -> Any:
+def _ravel(a: Perturbed, order: object = None) -> Any:
     return _reshape(a, -1, order)
 
 
 @_rule(np.transpose)
-def _transpose(a: Perturbed, axes: Any = None) -> Any:
+def _transpose(a: Perturbed, axes: object = None) -> object:
     order = axes_of(axes, a.ndim) if axes is not None else range(a.ndim, 0, -1)
     return result(a.data.transpose(0, *order))
 
 
 @_rule(np.swapaxes)
-def _swapaxes(a: Perturbed, axis1: int, axis2: int) -> Any:
+def _swapaxes(a: Perturbed, axis1: int, axis2: int) -> object:
     return result(a.data.swapaxes(*axes_of(axis1, a.ndim), *axes_of(axis2, a.ndim)))
 
 
 @_rule(np.moveaxis)
-def _moveaxis(a: Perturbed, source: Any, destination: Any) -> Any:
+def _moveaxis(a: Perturbed, source: object, destination: object) -> object:
     return result(np.moveaxis(a.data, axes_of(source, a.ndim), axes_of(destination, a.ndim)))
 
 
 @_rule(np.expand_dims)
-def _expand_dims(a: Perturbed, axis: Any) -> Any:
+def _expand_dims(a: Perturbed, axis: object) -> object:
     places = axis if isinstance(axis, tuple | list) else (axis,)
     return result(np.expand_dims(a.data, axes_of(tuple(places), a.ndim + len(places))))
 
 
 @_rule(np.squeeze)
-def _squeeze(a: Perturbed, axis: Any = None) -> Any:
+def _squeeze(a: Perturbed, axis: object = None) -> object:
     chosen = axes_of(axis, a.ndim) if axis is not None else tuple(at for at in range(1, a.ndim + 1) if a.data.shape[at] == 1)
     return result(a.data.squeeze(chosen))
 
 
 @_rule(np.broadcast_to)
-def _broadcast_to(a: Perturbed, shape: Any) -> Any:
+def _broadcast_to(a: Perturbed, shape: object) -> object:
     wanted = tuple(shape) if np.iterable(shape) else (shape,)
     return result(np.broadcast_to(a.data.reshape(a.runs, *(1,) * (len(wanted) - a.ndim), *a.shape), (a.runs, *wanted)))
 
 
 @_rule(np.take)
 def _take(a: Perturbed, indices: Any, axis: Any = None) -> Any:
-    flat = _ravel(a) if axis is None else a
+    flat: Perturbed = _ravel(a) if axis is None else a
     chosen = indices.one() if isinstance(indices, Perturbed) else indices
     return result(np.take(flat.data, chosen, axis=axes_of(0 if axis is None else axis, flat.ndim)[0]))
 
@@ -158,7 +159,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
 
 
 @_rule(np.where)
-def _where(condition: Any, x: Any, y: Any) -> Any:
+def _where(condition: object, x: object, y: object) -> object:
     return result(np.where(*aligned([condition, x, y])))
 
 
@@ -184,13 +185,13 @@ RULES[np.cumsum], RULES[np.cumprod] = _accumulation(np.add), _accumulation(np.mu
 
 
 @_rule(np.mean)
-def _mean(a: Perturbed, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
+def _mean(a: Perturbed, axis: object = None, keepdims: bool = False) -> object:  # noqa: FBT001, FBT002 (NumPy's signature)
     count = int(np.prod([a.data.shape[place] for place in axes_of(axis, a.ndim)]))
     return reduced(np.add, a, axis, keepdims) / count
 
 
-def _place(find: Callable[..., Any]) -> Rule:
-    def rule(a: Perturbed, axis: int | None = None, keepdims: bool = False) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
+def _place(find: Callable[..., object]) -> Rule:
+    def rule(a: Perturbed, axis: int | None = None, keepdims: bool = False) -> object:  # noqa: FBT001, FBT002 (NumPy's signature)
         flat = a.data.reshape(a.runs, -1) if axis is None else a.data
         return result(find(flat, axis=1 if axis is None else axes_of(axis, a.ndim)[0], keepdims=keepdims))
 
@@ -201,7 +202,7 @@ RULES[np.argmax], RULES[np.argmin] = _place(np.argmax), _place(np.argmin)
 
 
 @_rule(np.diff)
-def _diff(a: Perturbed, n: int = 1, axis: int = -1) -> Any:
+def _diff(a: Perturbed, n: int = 1, axis: int = -1) -> object:
     for _ in range(n):
         length = a.shape[axis]
         a = np.take(a, np.arange(1, length), axis) - np.take(a, np.arange(length - 1), axis)
@@ -214,14 +215,14 @@ def _outer(a: Any, b: Any) -> Any:
 
 
 @_rule(np.trace)
-def _trace(a: Perturbed, offset: int = 0) -> Any:
+def _trace(a: Perturbed, offset: int = 0) -> object:
     return np.sum(np.diagonal(a, offset), axis=-1)
 
 
 # --- run by run --------------------------------------------------------------------------------------------------------------------------
 
 
-def _inside(value: Any) -> Iterator[Perturbed]:
+def _inside(value: object) -> Iterator[Perturbed]:
     """The perturbed arrays in arguments, also in lists of them."""
     if isinstance(value, Perturbed):
         yield value
@@ -234,7 +235,7 @@ def _runs(arguments: Any) -> int:
     return len(next(_inside(list(arguments))).data)
 
 
-def _of_run(value: Any, change: Callable[[Perturbed], Any]) -> Any:
+def _of_run(value: object, change: Callable[[Perturbed], Any]) -> object:
     """Arguments with the perturbed arrays among them changed into plain ones."""
     if isinstance(value, Perturbed):
         return change(value)
@@ -263,7 +264,7 @@ def _by_run(function: Callable[..., Any]) -> Rule:
     return rule
 
 
-def _of_one(function: Callable[..., Any]) -> Rule:
+def _of_one(function: Callable[..., object]) -> Rule:
     return lambda *args, **kwargs: function(*(_of_run(one, Perturbed.one) for one in args), **kwargs)
 
 
@@ -291,11 +292,11 @@ RULES.update({function: _contraction(function) for function in CONTRACTIONS})
 # --- methods -----------------------------------------------------------------------------------------------------------------------------
 
 
-def _reshape_method(a: Perturbed, *shape: Any, order: Any = None) -> Any:
+def _reshape_method(a: Perturbed, *shape: object, order: object = None) -> object:
     return _reshape(a, shape[0] if len(shape) == 1 else shape, order)
 
 
-def _transpose_method(a: Perturbed, *axes: Any) -> Any:
+def _transpose_method(a: Perturbed, *axes: object) -> object:
     return _transpose(a, (axes[0] if len(axes) == 1 else axes) if axes else None)
 
 
@@ -305,7 +306,7 @@ def _cast_method(a: Perturbed, dtype: Any, **_: Any) -> Any:
     return result(a.data.astype(dtype))
 
 
-METHODS: dict[str, Callable[..., Any]] = {
+METHODS: dict[str, Callable[..., object]] = {
     **{
         name: RULES[getattr(np, name)]
         for name in (

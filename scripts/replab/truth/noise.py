@@ -12,16 +12,20 @@ from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 _STEP, _MIX_A, _MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _FRACTION = (1 << 52) - 1
 _OUT, _STATE, _F, _I, _B = numba.float64[::1], numba.uint64[::1], numba.float64, numba.int64, numba.boolean
 _REAL, _BITS, _ROWS = (numba.types.Array(kind, axes, "C", readonly=True) for kind, axes in ((_F, 1), (_I, 1), (_F, 2)))
+Floats = NDArray[np.float64]
+Bits = NDArray[np.int64]
+Words = NDArray[np.uint64]
 _compiled: Any = functools.partial(numba.njit, cache=True, nogil=True, error_model="numpy")
 
 
 @_compiled(_F(_STATE), inline="always")
-def _draw(state: Any) -> Any:
+def _draw(state: Words) -> float:
     """Uniform on [-1, 1)."""
     state[0] += _STEP
     mixed = state[0]
@@ -32,7 +36,7 @@ def _draw(state: Any) -> Any:
 
 
 @_compiled(numba.void(_REAL, _BITS, _OUT, _F, _F, _I, _STATE))
-def rounded(exact: Any, bits: Any, out: Any, u: float, half: float, mask: int, state: Any) -> None:
+def rounded(exact: Floats, bits: Bits, out: Floats, u: float, half: float, mask: int, state: Words) -> None:
     """Each number off by a relative error of at most ``u`` and an absolute one of ``half`` a subnormal step.
 
     Those whose ``bits`` have none of ``mask`` are representable and stay; without a mask all move.
@@ -46,7 +50,7 @@ def rounded(exact: Any, bits: Any, out: Any, u: float, half: float, mask: int, s
 
 
 @_compiled(numba.void(_REAL, _REAL, _REAL, _OUT, _F, _F, _STATE))
-def rounded_sum(exact: Any, a: Any, b: Any, out: Any, u: float, half: float, state: Any) -> None:
+def rounded_sum(exact: Floats, a: Floats, b: Floats, out: Floats, u: float, half: float, state: Words) -> None:
     """As ``rounded`` for the sums (or differences) of ``a`` and ``b``, of which one may have a single element.
 
     Sums with zero and those that cancel stay: they are exact in every association.
@@ -63,14 +67,14 @@ def rounded_sum(exact: Any, a: Any, b: Any, out: Any, u: float, half: float, sta
 
 @_compiled(numba.void(_REAL, _BITS, _BITS, _OUT, _F, _F, _B, _STATE))
 def rounded_product(
-    exact: Any,
-    a: Any,
-    b: Any,
-    out: Any,
+    exact: Floats,
+    a: Bits,
+    b: Bits,
+    out: Floats,
     u: float,
     half: float,
     is_product: bool,  # noqa: FBT001 (compiled functions take all arguments by place)
-    state: Any,
+    state: Words,
 ) -> None:
     """As ``rounded`` for products (or quotients) of the numbers with the bits ``a`` and ``b``: those with powers of two stay."""
     step_a, step_b = int(a.size > 1), int(b.size > 1)
@@ -85,7 +89,7 @@ def rounded_product(
 
 
 @_compiled(numba.void(_REAL, _REAL, _OUT, _F, _STATE))
-def spread(exact: Any, scale: Any, out: Any, factor: float, state: Any) -> None:
+def spread(exact: Floats, scale: Floats, out: Floats, factor: float, state: Words) -> None:
     """Each number off by at most ``factor`` times its ``scale``; what would not be finite stays."""
     for place in range(exact.size):
         moved = exact[place] + factor * scale[place] * _draw(state)
@@ -93,7 +97,7 @@ def spread(exact: Any, scale: Any, out: Any, factor: float, state: Any) -> None:
 
 
 @_compiled(numba.void(_REAL, _REAL, _OUT, _F, _F, _STATE))
-def spread_products(sums: Any, squares: Any, out: Any, length: float, u: float, state: Any) -> None:
+def spread_products(sums: Floats, squares: Floats, out: Floats, length: float, u: float, state: Words) -> None:
     """Each of the ``sums`` of ``length`` products off by what ``perturbed.contraction_spread`` says, from the sums of their ``squares``."""
     for place in range(sums.size):
         value = sums[place]
@@ -103,7 +107,7 @@ def spread_products(sums: Any, squares: Any, out: Any, length: float, u: float, 
 
 
 @_compiled(numba.void(_ROWS, _OUT))
-def partial_sums(rows: Any, out: Any) -> None:
+def partial_sums(rows: Floats, out: Floats) -> None:
     """The root of Σ s_k² over the partial sums s_k, k ≥ 2, of each of ``rows``: times u, what recursive summation may be off."""
     for row in range(rows.shape[0]):
         partial = rows[row, 0]
@@ -115,7 +119,7 @@ def partial_sums(rows: Any, out: Any) -> None:
 
 
 @_compiled(numba.void(_ROWS, _REAL, _REAL, _OUT))
-def rms_distances(runs: Any, high: Any, low: Any, out: Any) -> None:
+def rms_distances(runs: Floats, high: Floats, low: Floats, out: Floats) -> None:
     """Root mean square of how far ``runs`` are from ``high`` + ``low``; what is not finite adds nothing.
 
     Distances are divided by the largest one before they are squared, so that those of tiny numbers do not vanish.

@@ -33,7 +33,7 @@ EXACT = frozenset(
     conjugate isnat spacing nextafter frexp ldexp modf""".split()  # noqa: SIM905 (easier to read)
 )
 """Ufuncs whose result on representable operands is representable (``remainder`` up to one last rounding)."""
-RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
+RULES: dict[Callable[..., object], Callable[..., object]] = {}
 """What NumPy's functions that are no ufuncs do to perturbed arrays (``replab.truth.dispatch``)."""
 
 
@@ -90,13 +90,13 @@ def rounding(form: Format, seed: int) -> Iterator[Noise]:
         _active.pop()
 
 
-def side_by_side(values: Any, runs: int = 1) -> Perturbed:
+def side_by_side(values: object, runs: int = 1) -> Perturbed:
     """``runs`` runs that all begin with ``values``, an array of floats of any shape."""
     array = np.asarray(values, np.float64)
     return Perturbed(np.broadcast_to(array, (runs, *array.shape)))
 
 
-def settled(data: NDArray[Any]) -> Any:
+def settled(data: NDArray[Any]) -> object:
     """Integer or boolean results of all runs, (runs, …): the array of one of them where all are the same."""
     first = data[0]
     return first if len(data) == 1 or np.array_equal(data, np.broadcast_to(first, data.shape)) else Perturbed(data)
@@ -127,10 +127,10 @@ class Perturbed(NDArrayOperatorsMixin):
             raise TypeError("len() of an array without axes")
         return int(self.data.shape[1])
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         return (self[place] for place in range(len(self)))
 
-    def __getitem__(self, place: Any) -> Any:
+    def __getitem__(self, place: object) -> object:
         return result(_picked(self.data, place))
 
     def one(self) -> NDArray[Any]:
@@ -146,12 +146,12 @@ class Perturbed(NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         return bool(self.one())
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError(CONVERSION)
 
     __float__ = __complex__ = __round__ = __format__ = item = tolist = _refuse
 
-    def __setitem__(self, place: Any, value: Any) -> NoReturn:
+    def __setitem__(self, place: object, value: object) -> NoReturn:
         raise TypeError("a reference changes no array in place: write it with np.where, np.concatenate or np.stack")
 
     def __int__(self) -> int:
@@ -204,14 +204,14 @@ def aligned(values: Sequence[Any]) -> list[NDArray[Any]]:
     return [_widened(value, axes) for value in values]
 
 
-def _widened(value: Any, axes: int) -> NDArray[Any]:
+def _widened(value: object, axes: int) -> NDArray[Any]:
     if not isinstance(value, Perturbed):
         return np.asarray(value)
     data, missing = value.data, axes + 1 - value.data.ndim
     return data if missing <= 0 else data.reshape(len(data), *(1,) * missing, *data.shape[1:])
 
 
-def _picked(data: NDArray[Any], place: Any) -> NDArray[Any]:
+def _picked(data: NDArray[Any], place: object) -> NDArray[Any]:
     """``data[run, place]`` for every run."""
     places = place if isinstance(place, tuple) else (place,)
     places = tuple(one.one() if isinstance(one, Perturbed) else one for one in places)
@@ -220,7 +220,7 @@ def _picked(data: NDArray[Any], place: Any) -> NDArray[Any]:
     return data[(slice(None), *places)]
 
 
-def _scattered(places: tuple[Any, ...]) -> bool:
+def _scattered(places: tuple[object, ...]) -> bool:
     """Whether arrays among ``places`` have slices between them (a whole number counts as an array beside arrays)."""
     if not any(isinstance(one, np.ndarray | list) for one in places):
         return False
@@ -228,7 +228,7 @@ def _scattered(places: tuple[Any, ...]) -> bool:
     return advanced[-1] - advanced[0] >= len(advanced)
 
 
-def _flat(values: Any) -> NDArray[np.float64]:
+def _flat(values: object) -> NDArray[np.float64]:
     return np.ascontiguousarray(values, np.float64).reshape(-1)
 
 
@@ -250,7 +250,7 @@ def _everywhere(found: NDArray[Any], runs: int) -> NDArray[Any]:
     return np.broadcast_to(found, (runs, *found.shape[1:])) if runs > 1 else found
 
 
-def _called(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
+def _called(ufunc: np.ufunc, inputs: Sequence[object]) -> object:
     _active[-1].operations += 1
     values, runs = _once(inputs)
     operands = aligned(values)
