@@ -7,11 +7,12 @@ import functools
 import hashlib
 import json
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from replab import contained, texts
 from replab.config import functions
@@ -22,9 +23,13 @@ from replab.plan import planning
 from replab.plan.outputs import bytes_of
 from replab.store.store import encode, read_safetensors, write_atomically
 from replab.truth.certify import Truth, certify
-from replab.truth.reference import Problem
+from replab.truth.reference import Array, Lift, Problem
 
-NOTHING: Mapping[str, Any] = {}
+Index = Mapping[str, Any]
+"""What the file of a family's inputs says: by case and dtype, which bytes."""
+Changed = Mapping[str, object]
+"""Values that some factors of a reference have instead of the right ones."""
+NOTHING: Changed = {}
 CODE = Path(__file__).resolve().parent
 REMEMBERED_BYTES = 2**16
 
@@ -49,7 +54,7 @@ def wanted(cases: tuple[Case, ...], coverage: str) -> Iterator[Cell]:
             yield judging_cell(case, dtype, "", derivative)
 
 
-def name_of(cell: Cell, changed: Mapping[str, Any] = NOTHING) -> str:
+def name_of(cell: Cell, changed: Changed = NOTHING) -> str:
     """What evaluating a reference is called while it is tried."""
     hypothesis = "".join(f", {name} = {value!r}" for name, value in sorted(changed.items()))
     return f"the reference of {cell.case.name} {cell.dtype} d{cell.derivative}{hypothesis}"
@@ -58,7 +63,7 @@ def name_of(cell: Cell, changed: Mapping[str, Any] = NOTHING) -> str:
 class _Tried(Problem):
     """A problem whose first evaluation has the time of a cell, as an implementation has: a reference is a program of the same kind."""
 
-    def evaluate(self, lift: Callable[[Any], Any], *, certified: bool = False, pointwise: bool = False) -> list[Any]:
+    def evaluate(self, lift: Lift, *, certified: bool = False, pointwise: bool = False) -> list[Any]:
         found = super().evaluate(lift, certified=certified, pointwise=pointwise)
         contained.passed()
         if not found and not self.derivative:
@@ -70,7 +75,7 @@ class _Tried(Problem):
 
 
 @contextlib.contextmanager
-def _answering(cell: Cell, changed: Mapping[str, Any]) -> Iterator[None]:
+def _answering(cell: Cell, changed: Changed) -> Iterator[None]:
     """A reference is evaluated: whatever it gives or raises that is no answer is its own fault. Raises ``TruthError``."""
     with contained.trial(name_of(cell, changed)):
         try:
@@ -88,7 +93,7 @@ def refusal(error: LabError, folder: Path) -> str:
     return f"{error.problem}, in {error.where.removeprefix(beginning)}" if error.where.startswith(beginning) else error.problem
 
 
-def shaping(family: Family, case: Case, dtype: str, arrays: Mapping[str, Any]) -> list[Any]:
+def shaping(family: Family, case: Case, dtype: str, arrays: Mapping[str, Array]) -> list[Array]:
     """The values of a case on inputs that are not on disk yet: they say what its cotangents look like. Raises ``TruthError``."""
     problem = _Tried(
         path=family.folder / "reference.py",
@@ -108,10 +113,10 @@ class Truths:
 
     def __init__(self, store: Path, data: Path) -> None:
         self.folder, self.data = store / "truth", data
-        self._arrays: dict[str, Any] = {}
+        self._arrays: dict[str, Array] = {}
         """Small inputs: a search for causes asks for the same ones thousands of times."""
 
-    def key(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> str:
+    def key(self, family: Family, cell: Cell, index: Index, changed: Changed = NOTHING) -> str:
         """Hash of everything that a truth depends on."""
         inputs, cotangents = bytes_of(cell, index)
         reference = family.folder / "reference.py"
@@ -131,7 +136,7 @@ class Truths:
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
-    def problem(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> Problem:
+    def problem(self, family: Family, cell: Cell, index: Index, changed: Changed = NOTHING) -> Problem:
         """The reference on the very bytes that the sandboxes get, with some factors ``changed``."""
         inputs, cotangents = bytes_of(cell, index)
         return _Tried(
@@ -144,7 +149,7 @@ class Truths:
             cotangents=[[self.array(one) for one in level] for level in cotangents],
         )
 
-    def array(self, described: Mapping[str, Any]) -> Any:
+    def array(self, described: Mapping[str, object]) -> Array:
         """An input file, as named in the index.
 
         Raises ``StoreError`` when it is missing or damaged.
@@ -155,7 +160,7 @@ class Truths:
         try:
             if hashlib.sha256(path.read_bytes()).hexdigest() != described["sha256"]:
                 raise StoreError("is damaged", where=str(path), hint="Delete it; the next run makes it again")
-            found = np.load(path)
+            found: Array = np.load(path)
         except FileNotFoundError:
             raise StoreError("is missing", where=str(path), hint="Run the workflow again; it is made by the rule `inputs`") from None
         if found.nbytes <= REMEMBERED_BYTES:
@@ -163,7 +168,7 @@ class Truths:
             self._arrays[described["sha256"]] = found
         return found
 
-    def get(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> list[Truth]:
+    def get(self, family: Family, cell: Cell, index: Index, changed: Changed = NOTHING) -> list[Truth]:
         """The truth of every output of ``cell``, with some factors of the reference ``changed``.
 
         Raises ``TruthError`` when the reference fails.
@@ -175,14 +180,14 @@ class Truths:
             self._make(path, family, cell, index, changed)
             return _read(path, cell.dtype)
 
-    def told(self, family: Family, cell: Cell, index: Mapping[str, Any]) -> dict[str, str]:
+    def told(self, family: Family, cell: Cell, index: Index) -> dict[str, str]:
         """The ``key`` of the truth of ``cell``, which lies on disk then, or the ``problem`` why there is none."""
         try:
             return {"key": self.ensure(family, cell, index)}
         except TruthError as error:
             return {"problem": texts.plain(refusal(error, family.folder))}
 
-    def ensure(self, family: Family, cell: Cell, index: Mapping[str, Any]) -> str:
+    def ensure(self, family: Family, cell: Cell, index: Index) -> str:
         """Have the truth of ``cell`` on disk; returns its key. Who reads it checks its hashes, and makes a damaged one again.
 
         Raises ``TruthError`` when the reference fails.
@@ -192,7 +197,7 @@ class Truths:
             self._make(self.path(key), family, cell, index)
         return key
 
-    def _make(self, path: Path, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> None:
+    def _make(self, path: Path, family: Family, cell: Cell, index: Index, changed: Changed = NOTHING) -> None:
         problem = self.problem(family, cell, index, changed)
         with _answering(cell, changed):
             found = certify(problem, cell.dtype, elementwise=cell.case.elementwise, drawn=cell.case.drawn, hypothesis=bool(changed))
@@ -200,7 +205,7 @@ class Truths:
                 raise TruthError(f"it put something else in the place of {other}", where=name_of(cell, changed))
         write_atomically(path, _encode(found, cell.dtype))
 
-    def plain(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] = NOTHING) -> list[Any]:
+    def plain(self, family: Family, cell: Cell, index: Index, changed: Changed = NOTHING) -> list[Array]:
         """The reference in ordinary float64, with some factors ``changed``.
 
         Raises ``TruthError`` when it fails.
@@ -217,7 +222,7 @@ def _grid(dtype: str) -> str:
     return dtype if dtype in FORMATS else "float32"
 
 
-def _upwards(values: Any) -> Any:
+def _upwards(values: NDArray[np.float64]) -> NDArray[np.float32]:
     """float64 → float32, never to a smaller number: a bound that is rounded is still one."""
     single = values.astype(np.float32)
     return np.where((values > 0) & (single.astype(np.float64) < values * (1 + 2.0**-50)), np.nextafter(single, np.float32(np.inf)), single)
@@ -225,7 +230,7 @@ def _upwards(values: Any) -> Any:
 
 def _encode(truths: list[Truth], dtype: str) -> bytes:
     """Bounds and envelopes in ULP as float32, ``low`` in ULP of float64: a third of the size. What ``low`` loses is part of the bound."""
-    tensors: dict[str, tuple[str, Any]] = {}
+    tensors: dict[str, tuple[str, Array]] = {}
     record: dict[str, Any] = {"schema": 1, "outputs": []}
     for place, truth in enumerate(truths):
         record["outputs"].append({"runs": truth.runs, "method": truth.method, "exact": truth.exact is not None})

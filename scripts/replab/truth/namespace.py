@@ -92,12 +92,12 @@ class _TypeName(str):
 
     __slots__ = ()
 
-    def __call__(self, *_values: Any) -> Any:
+    def __call__(self, *_values: object) -> Any:
         meant = f", or np.round_to(x, '{self}') where that rounding is meant" if self.startswith("float") else ""
         raise TypeError(f"np.{self}(…) would cast, which loses an error bound: write the number itself{meant}")
 
 
-def _as_exact(args: tuple[Any, ...]) -> tuple[Any, ...]:
+def _as_exact(args: tuple[object, ...]) -> tuple[object, ...]:
     """The arguments lifted where all are plain numbers or arrays of them; else as they are (integers alone make integers)."""
     arrays = [np.asarray(arg) for arg in args if isinstance(arg, int | float | np.number | np.ndarray)]
     kinds = {array.dtype.kind for array in arrays}
@@ -106,12 +106,12 @@ def _as_exact(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(map(np_.lifted, args))
 
 
-def _install(name: str, *modules: Any) -> None:
+def _install(name: str, *modules: object) -> None:
     """Replace ``name`` in autograd's modules by a primitive that lifts plain numbers where truth is certified; its derivative stays."""
     old = getattr(modules[0], name)
     plain = getattr(old, "fun", None) or getattr(np, name)
 
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: object, **kwargs: object) -> Any:
         return plain(*(_as_exact(args) if np_.strict else args), **kwargs)
 
     function.__name__ = name
@@ -132,7 +132,7 @@ def _join(name: str, join_runs: Callable[..., Any], join_balls: Callable[..., An
     old = getattr(numpy_wrapper, name)
     join = old.fun
 
-    def function(*args: Any) -> Any:
+    def function(*args: object) -> Any:
         if any(isinstance(value, Perturbed) for value in args):
             return join_runs(*args)
         return (join_balls if any(isinstance(value, Enclosed) for value in args) else join)(*args)
@@ -144,7 +144,7 @@ def _join(name: str, join_runs: Callable[..., Any], join_balls: Callable[..., An
 
 
 @primitive  # type: ignore[untyped-decorator]  # autograd comes without types
-def round_to(values: Any, name: str) -> Any:
+def round_to(values: object, name: str) -> Any:
     """``values`` rounded to a format, half to even; its derivative is taken as 1 (a cast passes gradients through)."""
     if isinstance(values, Enclosed):
         return Enclosed(balls.round_to(values.data, name))
@@ -165,7 +165,7 @@ def _chosen(ans: Any, x: Any, axis: Any = None, keepdims: Any = None) -> Callabl
     axes = range(len(shape)) if axis is None else normalize_axis_tuple(axis, len(shape))
     kept = tuple(1 if place in axes else size for place, size in enumerate(shape))
 
-    def vjp(g: Any) -> Any:
+    def vjp(g: object) -> Any:
         places = x == anp.reshape(ans, kept)
         return anp.reshape(g, kept) * places / anp.sum(places, axis=tuple(axes), keepdims=True)
 
@@ -281,7 +281,7 @@ class LabNumpy(Composed):
     strict = property(lambda self: self.exact or self.wide)
     """True while no number may be rounded to float64."""
 
-    _functions: ClassVar[dict[str, Any]] = {}
+    _functions: ClassVar[dict[str, object]] = {}
     products: list[tuple[Any, Any, Any]] | None = None
     """Where somebody asks for them: the matrix products that the ordinary interpretation makes, both factors and what came out."""
 
@@ -309,7 +309,7 @@ class LabNumpy(Composed):
             self._functions[name] = functools.partial(self._apply, name)
         return self._functions[name]
 
-    def _apply(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    def _apply(self, name: str, *args: object, **kwargs: object) -> Any:
         if {"out", "where", "casting"} & kwargs.keys():
             raise TypeError(f"references use no {', '.join(sorted(kwargs))} of np.{name}: nothing is changed in place")
         if name in ("shape", "size") and getattr(args[0], "ndim", 0) > 0:
@@ -359,7 +359,7 @@ class LabNumpy(Composed):
             return self.kept(np.full(shape, value, dtype))
         return self.lifted(value) * self.kept(np.ones(shape))
 
-    def lifted(self, value: Any) -> Any:
+    def lifted(self, value: object) -> Any:
         """A number, or an array of them, as the interpretation in force has it: balls, or extended precision."""
         if isinstance(value, OURS) or not self.strict:
             return value
@@ -367,13 +367,13 @@ class LabNumpy(Composed):
             return Enclosed(lift(value))
         return np.asarray(value, np.longdouble)[()]
 
-    def _lifted_within(self, value: Any) -> Any:
+    def _lifted_within(self, value: object) -> Any:
         """Arguments with the floats among them lifted."""
         if isinstance(value, float | np.floating) or (isinstance(value, np.ndarray) and value.dtype.kind == "f"):
             return self.lifted(value)
         return type(value)(map(self._lifted_within, value)) if isinstance(value, list | tuple) else value
 
-    def kept(self, found: Any) -> Any:
+    def kept(self, found: object) -> Any:
         """What a function of NumPy gave, its floats lifted: they must be exact, or of extended precision."""
         if isinstance(found, list | tuple):
             return type(found)(map(self.kept, found))
@@ -399,7 +399,7 @@ class LabNumpy(Composed):
         return found
 
     @staticmethod
-    def stop_gradient(x: Any) -> Any:
+    def stop_gradient(x: object) -> Any:
         """``x`` as a constant: its derivative is 0 whatever ``x`` depends on."""
         while hasattr(x, "_value"):
             x = x._value  # noqa: SLF001 (how autograd unboxes)
@@ -412,7 +412,7 @@ class LabNumpy(Composed):
         count = np.size(x) if axis is None else int(np.prod([np.shape(x)[place] for place in np.atleast_1d(axis)]))
         return anp.sum(centred * centred, axis=axis, keepdims=keepdims) / (count - ddof)
 
-    def std(self, x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
+    def std(self, x: object, axis: object = None, ddof: int = 0, keepdims: bool = False) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
         """Square root of ``var``."""
         return anp.sqrt(self.var(x, axis=axis, ddof=ddof, keepdims=keepdims))
 
@@ -443,7 +443,7 @@ class LabNumpy(Composed):
             ctx.prec = before
 
 
-def _holds(value: Any, kinds: tuple[type, ...]) -> bool:
+def _holds(value: object, kinds: tuple[type, ...]) -> bool:
     """Whether a value, or one within lists, is of one of the kinds."""
     return any(_holds(one, kinds) for one in value) if isinstance(value, list | tuple) else isinstance(value, kinds)
 

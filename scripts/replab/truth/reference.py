@@ -35,6 +35,8 @@ from replab.truth.reading import certified as second_reading, text
 from replab.truth.special import special_
 
 Array = NDArray[Any]
+Lift = Callable[[Array], Any]
+"""How the values of an input become those of an interpretation."""
 
 
 @functools.cache
@@ -97,7 +99,7 @@ class Problem:
 
     path: Path
     function: str
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, object]
     inputs: Mapping[str, Array]
     """Input values by name in call order: floats on the grid under test, or integers."""
     differentiable: tuple[str, ...]
@@ -105,7 +107,7 @@ class Problem:
     cotangents: Sequence[Sequence[Array]]
     """One list per derivative order: for order 0 an array per floating output, then one per differentiable input."""
 
-    def evaluate(self, lift: Callable[[Array], Any], *, certified: bool = False, pointwise: bool = False) -> list[Any]:
+    def evaluate(self, lift: Lift, *, certified: bool = False, pointwise: bool = False) -> list[Any]:
         """The outputs (order 0) or the gradients with respect to the differentiable inputs (order ≥ 1) of the lifted inputs.
 
         ``certified``: no number may be rounded. ``pointwise``: no element may depend on another.
@@ -116,7 +118,7 @@ class Problem:
         cotangents = [[lift(values) for values in level] for level in self.cotangents]
         function: Any = None
 
-        def outputs(*wanted: Any) -> list[Any]:
+        def outputs(*wanted: object) -> list[Any]:
             moving = {**lifted, **dict(zip(self.differentiable, wanted, strict=True))}
             with apart(pointwise):
                 found = function(*(moving[name] for name in names), **self.parameters)
@@ -127,7 +129,7 @@ class Problem:
                 return outputs
             below = gradients(order - 1)
 
-            def phi(*wanted: Any) -> Any:
+            def phi(*wanted: object) -> object:
                 found = [value for value in below(*wanted) if _is_float(value)]
                 if [np.shape(value) for value in found] != [np.shape(c) for c in cotangents[order - 1]]:
                     raise TypeError(f"returns floats of the shapes {_shapes(found)} here and {_shapes(cotangents[order - 1])} elsewhere")
@@ -215,7 +217,7 @@ class Problem:
         finally:
             ctx.prec = before
 
-    def _settled(self, value: Any) -> Array:
+    def _settled(self, value: object) -> Array:
         if isinstance(value, Enclosed):
             if value.kind == "b":
                 open_ = Undecided("whether a condition that is returned holds is open")
@@ -246,7 +248,7 @@ def _shapes(values: Sequence[Any]) -> str:
     return ", ".join(str(np.shape(value)) for value in values) or "none"
 
 
-def _checked(value: Any) -> Any:
+def _checked(value: object) -> object:
     """An output, which must be a number or an array of numbers.
 
     Raises ``TypeError``.
@@ -261,12 +263,12 @@ def _checked(value: Any) -> Any:
     return value
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: object) -> bool:
     """An integer or boolean array, or a single number of such a type as ``np.argmax`` returns it."""
     return isinstance(value, bool | int) or (isinstance(value, np.ndarray | np.generic | Perturbed) and value.dtype.kind in "iub")
 
 
-def _is_float(value: Any) -> bool:
+def _is_float(value: object) -> bool:
     while isinstance(value, Box):
         value = value._value  # noqa: SLF001 (how autograd unboxes)
     return not _is_whole(value)
