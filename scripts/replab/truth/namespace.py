@@ -32,6 +32,7 @@ from replab.truth.enclosures.arrays import RULES, Enclosed, full, lift
 from replab.truth.enclosures.evaluation import mixes, unruled
 from replab.truth.enclosures.moving import concatenate as concatenate_balls, stack as stack_balls
 from replab.truth.perturbed import CONVERSION, Perturbed
+from replab.truth.values import Value
 
 ROUNDED = frozenset(
     """exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh reciprocal
@@ -92,7 +93,7 @@ class _TypeName(str):
 
     __slots__ = ()
 
-    def __call__(self, *_values: object) -> Any:
+    def __call__(self, *_values: object) -> Value:
         meant = f", or np.round_to(x, '{self}') where that rounding is meant" if self.startswith("float") else ""
         raise TypeError(f"np.{self}(…) would cast, which loses an error bound: write the number itself{meant}")
 
@@ -237,10 +238,10 @@ class EnclosedSpace(ArrayVSpace):  # type: ignore[misc]  # as above
     def __init__(self, value: Enclosed) -> None:
         self.shape, self.dtype = value.shape, value.dtype
 
-    def zeros(self) -> Any:  # noqa: D102 (autograd's documentation holds)
+    def zeros(self) -> Value:  # noqa: D102 (autograd's documentation holds)
         return full(self.shape, 0)
 
-    def ones(self) -> Any:  # noqa: D102 (as above)
+    def ones(self) -> Value:  # noqa: D102 (as above)
         return full(self.shape, 1)
 
     def _mut_add(self, before: Any, more: Any) -> Any:
