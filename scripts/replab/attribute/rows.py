@@ -19,6 +19,8 @@ from replab.store.store import Tensor
 
 NAN = math.nan
 UNKNOWN = "unknown"
+UNSHOWN = "its own default"
+"""A value that nothing was passed for, and that no result has shown."""
 
 
 class JudgedCell(Protocol):
@@ -31,6 +33,10 @@ class JudgedCell(Protocol):
     @property
     def tensors(self) -> Mapping[str, Tensor]:
         """Its outputs."""
+
+    @property
+    def changed(self) -> Mapping[str, Any] | None:
+        """The values of factors with which the reference gives it, where that is shown."""
 
     @property
     def verdicts(self) -> Mapping[str, tuple[Verdict, str, float]]:
@@ -165,8 +171,18 @@ def aligned(
         for name in names:
             factor = base.factors[name]
             lacking = [side for side in (left, right) if frameworks[side] in factor.absent]
-            note = "" if enough is not None else "not even all factors together explain it"
-            values = [str(factor.sides.get(frameworks[side], "its own default")) for side in (left, right)]
+            shown = [(cell.changed or {}).get(name, UNSHOWN) for cell in runs[nobody]]
+            declared = [factor.sides.get(frameworks[side], UNSHOWN) for side in (left, right)]
+            values = [str(proved if proved != UNSHOWN else said) for proved, said in zip(shown, declared, strict=True)]
+            alike = UNSHOWN not in shown and shown[0] == shown[1]
+            notes = [] if enough is not None else ["not even all factors together explain it"]
+            notes += [f"{' and '.join(lacking)} does not have it unless it is aligned"] if lacking else []
+            notes += ["both sides are shown to have it"] if alike else []
+            notes += [
+                f"{side} is said to have {said}, and its result has {proved}"
+                for side, said, proved in zip((left, right), declared, shown, strict=True)
+                if UNSHOWN not in (said, proved) and said != proved
+            ]
             yield replace(
                 row(base, "subsets"),
                 pair=f"{left} | {right}",
@@ -187,8 +203,8 @@ def aligned(
                 discrepancy_aligned=apart[everybody],
                 sufficient="+".join(sorted(enough)) if enough is not None else "",
                 evidence=str(runs[enough if enough is not None else everybody][0].id),
-                named=enough is not None and name in enough and not lacking,
-                note=f"{' and '.join(lacking)} does not have it unless it is aligned" if lacking else note,
+                named=enough is not None and name in enough and not lacking and not alike,
+                note="; ".join(notes),
             )
 
 
