@@ -6,6 +6,7 @@ Nothing required is skipped where everything must be there; a quick test starts 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -46,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if (file := config.getoption("--counts")) and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Counts(config, file))
     sys.addaudithook(_refuse_processes)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background of a shell, processes inherit that it is ignored
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

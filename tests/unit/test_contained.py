@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from pathlib import Path
@@ -194,9 +193,7 @@ def _daemon(tmp_path):
             time.sleep(FOREVER)
         os._exit(0)
     os.wait()
-    end = time.monotonic() + PATIENCE
-    while not (tmp_path / "daemon").exists():
-        assert time.monotonic() < end
+    wait_until((tmp_path / "daemon").exists)
 
 
 @pytest.mark.parametrize("then", [lambda: None, lambda: os._exit(1), endless])
@@ -275,15 +272,20 @@ list(contained.each(work, [0], Limits(seconds=1000, memory_mb=256)))
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_a_worker_dies_with_its_parent(tmp_path, number) -> None:
     told = tmp_path / "pid"
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(SCRIPT).format(scripts=str(ROOT / "scripts"), told=str(told))])
+    with subprocess.Popen([sys.executable, "-c", SCRIPT.format(scripts=str(ROOT / "scripts"), told=str(told))]) as process:
+        try:
+            wait_until(lambda: told.exists() and told.read_text())
+            process.send_signal(number)
+            assert process.wait(timeout=PATIENCE) != 0
+        finally:
+            process.kill()
+    wait_until(lambda: not psutil.pid_exists(int(told.read_text())))
+
+
+def wait_until(happened) -> None:
     end = time.monotonic() + PATIENCE
-    while not (told.exists() and told.read_text()):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    process.send_signal(number)
-    assert process.wait(timeout=PATIENCE) != 0
-    while psutil.pid_exists(int(told.read_text())):
-        assert time.monotonic() < end, "the worker runs on"
+    while not happened():
+        assert time.monotonic() < end, "it did not come to this"
         time.sleep(0.02)
 
 

@@ -312,9 +312,8 @@ def test_a_damaged_result_is_the_error_of_its_cell(bench: Bench) -> None:
 
 
 SUPERVISOR = """
-import json, signal, sys
+import json, sys
 from pathlib import Path
-signal.signal(signal.SIGINT, signal.default_int_handler)  # tests started in the background of a shell inherit that it is ignored
 sys.path.insert(0, sys.argv[1])
 import test_supervise
 bench = test_supervise.Bench(Path(sys.argv[2]))
