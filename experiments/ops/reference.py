@@ -192,7 +192,7 @@ def logaddexp(x, y):
 
 
 def xlogy(x, y):
-    return x * np.log(y)
+    return np.where(x == 0.0, np.where(np.isnan(y), y, 0.0), x * np.log(y))
 
 
 def erf(x):
@@ -208,7 +208,7 @@ def erfinv(x):
 
 
 def lgamma(x):
-    return special.gammaln(x)
+    return np.where(x == -np.inf, np.inf, special.gammaln(x))
 
 
 def digamma(x):
@@ -233,11 +233,11 @@ def softsign(x):
 
 
 def relu(x):
-    return np.where(x > 0.0, x, 0.0)
+    return np.where(x <= 0.0, 0.0, x)
 
 
 def relu6(x):
-    return np.where(x > 0.0, np.where(x < 6.0, x, 6.0), 0.0)
+    return np.where(x <= 0.0, 0.0, np.where(x >= 6.0, 6.0, x))
 
 
 def leaky_relu(x, slope=0.2):

@@ -149,6 +149,14 @@ STORIES = {
     ),
     # 4. The order of the questions
     "another shape": Story(cells=[cell(off(0.0)[:5])], verdict="incomparable", why="shape [5], expected [8]"),
+    "a float32 quotient of integers": Story(
+        cells=[cell(np.array([1 / 3, 2.0], np.float32), dtype="int64")], truth=truth(np.array([1 / 3, 2.0])), verdict="identical"
+    ),
+    "a float64 quotient of integers that has the digits of float32": Story(
+        cells=[cell(np.array([np.float32(1 / 3), 2.0], np.float64), dtype="int64")],
+        truth=truth(np.array([1 / 3, 2.0])),
+        verdict="inconclusive",
+    ),
     "another type than asked for": Story(cells=[cell(X, dtype="float32")], verdict="incomparable", why="dtype float64, expected float32"),
     "integers where there should be numbers": Story(cells=[cell(np.arange(8), dtype="float32")], verdict="incomparable"),
     "NaN on one side": Story(
@@ -182,7 +190,7 @@ STORIES = {
 def judge(story: Story) -> tuple[Verdict, str, float]:
     """The verdict of the last cell, after the others: float32 first, as a case is judged."""
     case, known = replace(CASE, drawn=story.drawn), {}
-    for dtype in ("float32", "float64"):
+    for dtype in ("float32", "float64", "int64"):
         cells = [one for one in story.cells if one.id.dtype == dtype]
         compare((*cells, *story.finer), {"out": story.truth})
         decide(case, cells, {"out": story.truth}, story.inputs, runs_in_float64(story.finer), known, elementwise=True)

@@ -166,6 +166,21 @@ def test_a_control_that_misses_says_where_and_by_how_much() -> None:
     assert [(miss.partition(",")[0], numbers(miss)) for miss in missed.misses] == [("torch-1.4:eager", ["0", "1.3", "4.8"])]
 
 
+def test_what_all_frameworks_have_against_the_reference_comes_first_on_the_page_of_controls() -> None:
+    lab = realistic(names=("exp",))
+    assert not controls(lab.results()).accused
+    wrong = {"verdict": "incomparable", "why": "1 of 28 elements differ in NaN", "worst_index": "3", "worst_inputs": "x=nan"}
+    sides = ("numpy-2.4", "tf-1.15", "torch-2.13")
+    agreed = [cell("relu.special", environment=side, worst_result="nan", worst_truth="0", **wrong) for side in sides]
+    torn = [cell("sign.special", environment=side, worst_result=side, worst_truth="0", **wrong) for side in sides]
+    lab.cells += [*agreed, *torn, cell("floor.special", environment="torch-2.13", worst_result="nan", **wrong)]
+    (row,) = controls(lab.results()).accused
+    assert (row.case.text, row.where) == ("ops.relu.special", "float32")
+    assert row.said == "1 of 28 elements differ in NaN: nan at x=nan, and the reference 0"
+    lab.cells[-1] = cell("relu.special", environment="torch-1.4", verdict="identical")
+    assert not controls(lab.results()).accused
+
+
 def test_a_version_found_that_was_not_asked_for_is_marked() -> None:
     lab = realistic(names=("exp",))
     lab.environments["tf-1.15"]["observed"]["packages"]["tensorflow-cpu"] = "1.15.5"

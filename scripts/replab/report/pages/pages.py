@@ -146,9 +146,19 @@ class ControlRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AccusedReference:
+    """A case of which all frameworks give one thing, and the reference another."""
+
+    case: Link
+    where: str
+    said: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ControlsPage:
     """The lab's own test."""
 
+    accused: tuple[AccusedReference, ...]
     scores: tuple[tuple[str, int, int, str], ...]
     rows: tuple[ControlRow, ...]
     not_run: str

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from replab import calling
-from replab.model import is_as_expected
+from replab.model import Status, Verdict, is_as_expected
 from replab.report.data.cells import CellView, places_in_words, views
 from replab.report.data.evidence import Index, control_anchor
-from replab.report.data.links import case_title
+from replab.report.data.links import case_path, case_title
 from replab.report.data.results import Results
 from replab.report.data.words import MISSING, OUTCOMES, flatten, framework_name, listing, natural, number, percent, plural, seconds, slug
-from replab.report.pages.pages import ControlRow, ControlsPage, EnvironmentEntry, ProvenancePage, ReasonRow
+from replab.report.pages.pages import AccusedReference, ControlRow, ControlsPage, EnvironmentEntry, ProvenancePage, ReasonRow
+from replab.report.pages.parts import Link
 from replab.report.views.other_platforms import elsewhere
 from replab.store.rows import CellRow
 
@@ -68,8 +69,40 @@ def controls(results: Results) -> ControlsPage:
         listed.append((title, good, total, text))
     made.sort(key=lambda row: (row.good == row.total, row.expect.name, row.name))
     return ControlsPage(
-        scores=tuple(listed), rows=tuple(made), not_run=f"{plural(idle, 'cell')} of controls gave no result." if idle else ""
+        accused=tuple(accused(results)),
+        scores=tuple(listed),
+        rows=tuple(made),
+        not_run=f"{plural(idle, 'cell')} of controls gave no result." if idle else "",
     )
+
+
+def accused(results: Results) -> Iterator[AccusedReference]:
+    """Cases of which every framework, and more than one, gives the same thing against the reference, and no cause is known.
+
+    One framework that differs from a definition computes something else; where all of them differ in the same way, the reference is the
+    one to look at first.
+    """
+    groups: dict[tuple[str, str], dict[tuple[str, int, str], list[CellRow]]] = defaultdict(lambda: defaultdict(list))
+    for row in results.cells:
+        if row.role == "result" and row.mode == "eager" and row.status == Status.OK:
+            groups[row.family, row.case][row.dtype, row.derivative, row.output].append(row)
+    for (family, case), works in sorted(groups.items()):
+        against = [rows for rows in works.values() if _agree_against(rows)]
+        if against:
+            first = against[0][0]
+            given = f" at {first.worst_inputs}" if first.worst_inputs else ""
+            told = f": {first.worst_result}{given}, and the reference {first.worst_truth}" if first.worst_result else ""
+            dtypes = listing(list(dict.fromkeys(rows[0].dtype for rows in against)))
+            yield AccusedReference(
+                case=Link(text=f"{family}.{case}", href=case_path(family, case)), where=dtypes, said=f"{first.why}{told}"
+            )
+
+
+def _agree_against(rows: Sequence[CellRow]) -> bool:
+    """Whether all results are the same at the worst element, from several frameworks, and none is what the reference says."""
+    wrong = all(row.verdict in (Verdict.SEMANTIC, Verdict.INCOMPARABLE) and not row.cause for row in rows)
+    places = {(row.worst_index, row.worst_result) for row in rows}
+    return wrong and len(places) == 1 and len({row.framework for row in rows}) > 1
 
 
 def _text(value: Any) -> str:
