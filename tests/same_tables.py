@@ -55,7 +55,10 @@ def _read(path: Path, keys: list[str], families: Mapping[str, str]) -> pd.DataFr
     for column in set(NAMED) & set(keys):
         for pattern, name in families.items():
             table[column] = table[column].str.replace(rf"(^| )({pattern})(?=\.|$)", rf"\g<1>{name}", regex=True)
-    return table.set_index(keys).sort_index()
+    table = table.sort_values([*keys, *sorted(set(table.columns) & {"right", "left", "evidence"} - set(keys))], kind="stable")
+    return table.set_index(
+        [*keys, table.groupby(keys, dropna=False).cumcount().rename("again")]
+    ).sort_index()  # several rows may say the same
 
 
 def _plain(value: object) -> object:

@@ -81,3 +81,12 @@ def test_a_family_that_was_divided_is_taken_for_one(run: Path) -> None:
     change(run / "after", "attributions", "family", "f_new")
     assert list(same_tables.differences(run / "before", run / "after"))
     assert list(same_tables.differences(run / "before", run / "after", {"f_.*?": "f"})) == []
+
+
+def test_rows_that_say_the_same_are_compared_in_their_order(run: Path) -> None:
+    for folder in ("before", "after"):
+        rows = pd.read_parquet(run / folder / "attributions.parquet")
+        pd.concat([rows, rows]).to_parquet(run / folder / "attributions.parquet")
+    assert list(same_tables.differences(run / "before", run / "after")) == []
+    change(run / "after", "attributions", "left_value", "3")
+    assert len(list(same_tables.differences(run / "before", run / "after"))) == 1
