@@ -26,8 +26,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 CORES = len(os.sched_getaffinity(0))
-SIDE_BY_SIDE = CORES + 1
-"""So many groups at once: most of them start one process after another, or wait for daemons and time limits."""
+SIDE_BY_SIDE = CORES + 2
+"""So many groups at once: most of them start one process after another, or wait for daemons, schedulers and time limits."""
 LINT = (
     ("ruff", "check", "--quiet", "."),
     ("ruff", "format", "--check", "--quiet", "."),
@@ -53,27 +53,24 @@ class Group:
     workers: int = 0
     reruns: int = 1
     """How often a failed test is tried again: a machine that was busy for a while fails a test of daemons, a fault of the lab fails it twice."""
-    after: str = ""
-    """The group that makes what this one uses, in the same place."""
 
 
 GROUPS = {
     "lint": Group(()),
     "quick": Group(QUICK_FOLDERS, f"not ({SLOW_MARKS})", workers=CORES, reruns=0),
-    "environments": Group(("environments", "probe", "experiments"), "environments"),
+    "containers": Group(("images", "engines")),
     "core": Group(("pipeline/test_core.py",)),
     "torture": Group(("torture",)),
-    "images": Group(("images",)),
-    "publication": Group(("publication",)),
-    "pipeline": Group(("pipeline",)),
-    "strangers": Group(("strangers",)),
-    "engines": Group(("engines",), after="images"),
     "cluster": Group(("cluster",)),
+    "environments": Group(("environments", "probe", "experiments"), "environments"),
+    "strangers": Group(("strangers",)),
+    "pipeline": Group(("pipeline",)),
+    "publication": Group(("publication",)),
     "processes": Group(("unit", "property", "experiments"), "processes"),
     "browser": Group(("browser",)),
 }
-"""Groups in the order in which they begin: first what says most in the least time, then the longest. A file that another group names is that
-group's alone, and a folder that no group names is quick."""
+"""Groups in the order in which they begin: first what says most in the least time, then the longest, so that those that wait (for daemons, for a
+scheduler) run beside those that compute. A file that another group names is that group's alone, and a folder that no group names is quick."""
 FIRST = ("lint", "quick")
 MINUTES = float(os.environ.get("REPLAB_TEST_MINUTES") or "inf")
 """After so many minutes no further group is begun, and no failed test is tried again: for a machine whose time is limited. The summary says what was
@@ -120,7 +117,6 @@ class Ended:
 
 
 _printing = threading.Lock()
-_ended = {name: threading.Event() for name in GROUPS}
 
 
 def say(text: str) -> None:
@@ -226,15 +222,6 @@ def read(file: Path, outcome: Outcome) -> None:
 
 def run(name: str) -> Outcome:
     """A group, timed; unless it is too late for it."""
-    if GROUPS[name].after:
-        _ended[GROUPS[name].after].wait()
-    try:
-        return _timed(name)
-    finally:
-        _ended[name].set()
-
-
-def _timed(name: str) -> Outcome:
     if minutes() >= MINUTES:
         return Outcome(name, too_late=True)
     say(f"== {name} begins")
@@ -254,8 +241,6 @@ def main(wanted: list[str]) -> int:
     chosen = [name for name in GROUPS if (name in wanted if wanted else name not in LEFT_OUT)]
     outcomes: list[Outcome] = []
     not_run: list[str] = []
-    for name in GROUPS.keys() - set(chosen):
-        _ended[name].set()
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         outcomes += pool.map(run, [name for name in chosen if name in FIRST])
         slow = [name for name in chosen if name not in FIRST]
