@@ -100,6 +100,9 @@ def _tables(rows: Sequence[CellRow], every: Sequence[CellRow], departing: Sequen
     for pair in pairs:
         if pair.cause:
             out.print(f"{_between(pair)}: cause {pair.cause}", markup=False)
+    for row in listed:
+        if row.shown_by and not row.cause:
+            out.print(f"{row.id.removesuffix(USUAL)}: no cause is named; {row.shown_by}", markup=False)
     for line in (*departing, *_remedies(rows)):
         out.print(line, markup=False)
     out.print()
@@ -134,8 +137,6 @@ def _lines(rows: Sequence[CellRow], *, wide: bool) -> Iterable[tuple[str, ...]]:
             yield f"{name} {row.output}" if several and row.output else name, verdict, *numbers, *more
             if row.cause and not wide:
                 yield f"    cause: {row.cause}", "", "", "", ""
-            if row.shown_by and not row.cause:
-                yield f"    {row.shown_by}", "", "", "", ""
 
 
 def _departing(rows: Sequence[CellRow]) -> list[str]:

@@ -86,6 +86,13 @@ def test_a_pipe_and_a_wish_for_width_have_whole_ids_times_and_bits(
     assert "semantic (epsilon+flatten_order)" in lines[2]
 
 
+def test_what_comes_nearest_is_told_where_no_cause_is_named(narrow: None, capsys: pytest.CaptureFixture[str]) -> None:
+    near = "the reference comes nearest with epsilon = 0.001, which leaves 1.20% of the difference"
+    tell([cell("exp", environment="tf-2.21", verdict="semantic", shown_by=near)], (), Asked())
+    text = capsys.readouterr().out
+    assert f"ops.exp:float32:d0@tf-2.21:eager: no cause is named; {near}" in " ".join(text.split())
+
+
 def test_what_was_left_out_is_counted_and_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys)
     assert ":xla" not in text
