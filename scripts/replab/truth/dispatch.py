@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from replab.truth.perturbed import CONVERSION, RULES, Perturbed, accumulated, aligned, axes_of, contracted, reduced, result, unruled
+from replab.truth.perturbed import CONVERSION, RULES, Axis, Perturbed, accumulated, aligned, axes_of, contracted, reduced, result, unruled
 
 ANY_RUN: tuple[Callable[..., object], ...] = (
     np.roll,
@@ -99,7 +99,7 @@ def _ravel(a: Perturbed, order: object = None) -> Any:
 
 
 @_rule(np.transpose)
-def _transpose(a: Perturbed, axes: object = None) -> object:
+def _transpose(a: Perturbed, axes: Axis = None) -> object:
     order = axes_of(axes, a.ndim) if axes is not None else range(a.ndim, 0, -1)
     return result(a.data.transpose(0, *order))
 
@@ -110,7 +110,7 @@ def _swapaxes(a: Perturbed, axis1: int, axis2: int) -> object:
 
 
 @_rule(np.moveaxis)
-def _moveaxis(a: Perturbed, source: object, destination: object) -> object:
+def _moveaxis(a: Perturbed, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> object:
     return result(np.moveaxis(a.data, axes_of(source, a.ndim), axes_of(destination, a.ndim)))
 
 
@@ -121,7 +121,7 @@ def _expand_dims(a: Perturbed, axis: object) -> object:
 
 
 @_rule(np.squeeze)
-def _squeeze(a: Perturbed, axis: object = None) -> object:
+def _squeeze(a: Perturbed, axis: Axis = None) -> object:
     chosen = axes_of(axis, a.ndim) if axis is not None else tuple(at for at in range(1, a.ndim + 1) if a.data.shape[at] == 1)
     return result(a.data.squeeze(chosen))
 
@@ -185,7 +185,7 @@ RULES[np.cumsum], RULES[np.cumprod] = _accumulation(np.add), _accumulation(np.mu
 
 
 @_rule(np.mean)
-def _mean(a: Perturbed, axis: object = None, keepdims: bool = False) -> object:  # noqa: FBT001, FBT002 (NumPy's signature)
+def _mean(a: Perturbed, axis: Axis = None, keepdims: bool = False) -> object:  # noqa: FBT001, FBT002 (NumPy's signature)
     count = int(np.prod([a.data.shape[place] for place in axes_of(axis, a.ndim)]))
     return reduced(np.add, a, axis, keepdims) / count
 
@@ -296,7 +296,7 @@ def _reshape_method(a: Perturbed, *shape: object, order: object = None) -> objec
     return _reshape(a, shape[0] if len(shape) == 1 else shape, order)
 
 
-def _transpose_method(a: Perturbed, *axes: object) -> object:
+def _transpose_method(a: Perturbed, *axes: Any) -> object:
     return _transpose(a, (axes[0] if len(axes) == 1 else axes) if axes else None)
 
 

@@ -7,7 +7,7 @@ at import; they do nothing unusual for ordinary arrays.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -22,6 +22,7 @@ from autograd.numpy.numpy_vspaces import ArrayVSpace
 from autograd.tracer import Box, notrace_primitives, register_notrace, trace_primitives_map
 from flint import arb, ctx, fmpq
 from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.typing import ArrayLike, NDArray
 
 from replab import formats
 from replab.truth import balls, linalg
@@ -41,6 +42,9 @@ ROUNDED = frozenset(
 """Functions of plain numbers that float64 would round: while the truth is computed they are functions of exact balls, ``np.sqrt(2.0)`` and
 the ``log(2)`` of autograd's rules too."""
 OURS = (Enclosed, Box)
+Constant = Enclosed | np.longdouble | float
+Noted = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+"""Two factors and their product."""
 OPTIONS = (int, float, str, tuple, type(None))
 """What is no array among the arguments of a function of linear algebra."""
 CREATION = frozenset(("zeros", "ones", "eye", "identity", "tri", "arange"))
@@ -112,7 +116,7 @@ def _install(name: str, *modules: object) -> None:
     old = getattr(modules[0], name)
     plain = getattr(old, "fun", None) or getattr(np, name)
 
-    def function(*args: object, **kwargs: object) -> Any:
+    def function(*args: object, **kwargs: object) -> object:
         return plain(*(_as_exact(args) if np_.strict else args), **kwargs)
 
     function.__name__ = name
@@ -128,12 +132,12 @@ def _install(name: str, *modules: object) -> None:
         setattr(module, name, new)
 
 
-def _join(name: str, join_runs: Callable[..., Any], join_balls: Callable[..., Any]) -> None:
+def _join(name: str, join_runs: Callable[..., object], join_balls: Callable[..., object]) -> None:
     """Let a primitive of autograd that joins arrays by NumPy's own code join perturbed ones by ``join_runs``, balls by ``join_balls``."""
     old = getattr(numpy_wrapper, name)
     join = old.fun
 
-    def function(*args: object) -> Any:
+    def function(*args: object) -> object:
         if any(isinstance(value, Perturbed) for value in args):
             return join_runs(*args)
         return (join_balls if any(isinstance(value, Enclosed) for value in args) else join)(*args)
@@ -166,7 +170,7 @@ def _chosen(ans: Any, x: Any, axis: Any = None, keepdims: Any = None) -> Callabl
     axes = range(len(shape)) if axis is None else normalize_axis_tuple(axis, len(shape))
     kept = tuple(1 if place in axes else size for place, size in enumerate(shape))
 
-    def vjp(g: object) -> Any:
+    def vjp(g: object) -> object:
         places = x == anp.reshape(ans, kept)
         return anp.reshape(g, kept) * places / anp.sum(places, axis=tuple(axes), keepdims=True)
 
@@ -177,7 +181,7 @@ for _function in (anp.max, anp.min, anp.amax, anp.amin):
     defvjp(_function, _chosen)
 
 
-def _metadata(value: Any) -> tuple[Any, ...]:
+def _metadata(value: ArrayLike) -> tuple[object, ...]:
     if isinstance(value, Perturbed | Enclosed):  # asking NumPy would go through its dispatch four times
         return value.shape, value.ndim, value.dtype, False
     return np.shape(value), np.ndim(value), np.result_type(value), np.iscomplexobj(value)
@@ -208,9 +212,9 @@ def directly() -> AbstractContextManager[None]:
 
 
 @contextmanager
-def noting_products() -> Iterator[list[tuple[Any, Any, Any]]]:
+def noting_products() -> Iterator[list[Noted]]:
     """As ``directly``; the matrix products that are made are in the list."""
-    noted: list[tuple[Any, Any, Any]] = []
+    noted: list[Noted] = []
     np_.products = noted
     try:
         with directly():
@@ -225,10 +229,10 @@ class PerturbedSpace(ArrayVSpace):  # type: ignore[misc]  # autograd comes witho
     def __init__(self, value: Perturbed) -> None:
         self.shape, self.dtype, self.runs = value.shape, value.dtype, value.runs
 
-    def zeros(self) -> Any:  # noqa: D102 (autograd's documentation holds)
+    def zeros(self) -> Perturbed | Enclosed:  # noqa: D102 (autograd's documentation holds)
         return Perturbed(np.zeros((self.runs, *self.shape)))
 
-    def ones(self) -> Any:  # noqa: D102 (as above)
+    def ones(self) -> Perturbed | Enclosed:  # noqa: D102 (as above)
         return Perturbed(np.ones((self.runs, *self.shape)))
 
 
@@ -244,7 +248,7 @@ class EnclosedSpace(ArrayVSpace):  # type: ignore[misc]  # as above
     def ones(self) -> Value:  # noqa: D102 (as above)
         return full(self.shape, 1)
 
-    def _mut_add(self, before: Any, more: Any) -> Any:
+    def _mut_add(self, before: Enclosed, more: Enclosed) -> object:
         return before + more
 
 
@@ -283,7 +287,7 @@ class LabNumpy(Composed):
     """True while no number may be rounded to float64."""
 
     _functions: ClassVar[dict[str, object]] = {}
-    products: list[tuple[Any, Any, Any]] | None = None
+    products: list[Noted] | None = None
     """Where somebody asks for them: the matrix products that the ordinary interpretation makes, both factors and what came out."""
 
     def __getattr__(self, name: str) -> Any:
@@ -380,7 +384,7 @@ class LabNumpy(Composed):
             return type(found)(map(self.kept, found))
         return self.lifted(found) if isinstance(found, np.ndarray | np.floating) and found.dtype.kind == "f" else found
 
-    def ratio(self, exact: Fraction) -> Any:
+    def ratio(self, exact: Fraction) -> Constant:
         """A rational number."""
         if not self.strict:
             return float(exact)
@@ -418,21 +422,21 @@ class LabNumpy(Composed):
         return anp.sqrt(self.var(x, axis=axis, ddof=ddof, keepdims=keepdims))
 
     @property
-    def pi(self) -> Any:
+    def pi(self) -> Constant:
         """π: a ball, or the nearest number."""
         return self._constant(arb.pi, np.pi)
 
     @property
-    def e(self) -> Any:
+    def e(self) -> Constant:
         """e: a ball, or the nearest number."""
         return self._constant(arb.const_e, np.e)
 
     @property
-    def euler_gamma(self) -> Any:
+    def euler_gamma(self) -> Constant:
         """γ: a ball, or the nearest number."""
         return self._constant(arb.const_euler, np.euler_gamma)
 
-    def _constant(self, ball: Callable[[], Any], nearest: float) -> Any:
+    def _constant(self, ball: Callable[[], arb], nearest: float) -> Constant:
         if self.exact:
             return Enclosed(ball())
         if not self.wide:
@@ -449,7 +453,7 @@ def _holds(value: object, kinds: tuple[type, ...]) -> bool:
     return any(_holds(one, kinds) for one in value) if isinstance(value, list | tuple) else isinstance(value, kinds)
 
 
-def _is_plain(values: Any) -> bool:
+def _is_plain(values: Sequence[object]) -> bool:
     """Whether there is neither a float nor a ball among arguments."""
     return not any(
         isinstance(one, (float, np.floating, *OURS)) or (isinstance(one, np.ndarray) and one.dtype.kind not in "biu")

@@ -22,7 +22,7 @@ import numpy as np
 from autograd.tracer import Box
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.mixins import NDArrayOperatorsMixin
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from replab.formats import Format
 from replab.truth import noise as kernels
@@ -36,6 +36,9 @@ EXACT = frozenset(
 RULES: dict[Callable[..., object], Callable[..., object]] = {}
 """What NumPy's functions that are no ufuncs do to perturbed arrays (``replab.truth.dispatch``)."""
 
+Numbers = NDArray[Any]
+"""Floats, integers or conditions, of one run or of several."""
+Axis = int | tuple[int, ...] | None
 
 CONVERSION = (
     "a value cannot become a plain number (float, astype, asarray, item, tolist, math …): it would lose its error bound, or its rounding "
@@ -96,7 +99,7 @@ def side_by_side(values: object, runs: int = 1) -> Perturbed:
     return Perturbed(np.broadcast_to(array, (runs, *array.shape)))
 
 
-def settled(data: NDArray[Any]) -> object:
+def settled(data: Numbers) -> object:
     """Integer or boolean results of all runs, (runs, …): the array of one of them where all are the same."""
     first = data[0]
     return first if len(data) == 1 or np.array_equal(data, np.broadcast_to(first, data.shape)) else Perturbed(data)
@@ -112,7 +115,7 @@ class Perturbed(NDArrayOperatorsMixin):
     __array_priority__ = 100.0
     __hash__ = None  # type: ignore[assignment]  # as an array's
 
-    def __init__(self, data: NDArray[Any]) -> None:
+    def __init__(self, data: Numbers) -> None:
         self.data = data
 
     runs = property(lambda self: len(self.data))
@@ -133,7 +136,7 @@ class Perturbed(NDArrayOperatorsMixin):
     def __getitem__(self, place: object) -> object:
         return result(_picked(self.data, place))
 
-    def one(self) -> NDArray[Any]:
+    def one(self) -> Numbers:
         """What all runs have.
 
         Raises ``Diverged`` where they have not the same.
@@ -160,7 +163,7 @@ class Perturbed(NDArrayOperatorsMixin):
     def __index__(self) -> int:
         return self.one().__index__()
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001 (NumPy's signature)
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Numbers:  # noqa: FBT001 (NumPy's signature)
         if self.data.dtype.kind == "f":
             raise TypeError(CONVERSION)
         return np.array(self.one(), dtype=dtype, copy=copy)
@@ -181,7 +184,7 @@ class Perturbed(NDArrayOperatorsMixin):
             raise unruled(f"{ufunc.__name__}.{method}" if method != "__call__" else f"{ufunc.__name__} with {', '.join(kwargs)}")
         return product(*inputs) if ufunc is np.matmul else _called(ufunc, inputs)
 
-    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+    def __array_function__(self, func: Callable[..., object], types: object, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         if func not in RULES:
             raise unruled(func.__name__)
         return RULES[func](*args, **kwargs)
@@ -198,20 +201,20 @@ def result(data: Any) -> Any:
     return Perturbed(data) if data.dtype.kind == "f" else settled(data)
 
 
-def aligned(values: Sequence[Any]) -> list[NDArray[Any]]:
+def aligned(values: Sequence[Any]) -> list[Numbers]:
     """The data of perturbed and plain arrays with axes inserted behind that of the runs, so that they broadcast as those of one run do."""
     axes = max([value.ndim if isinstance(value, Perturbed | np.ndarray) else np.ndim(value) for value in values])
     return [_widened(value, axes) for value in values]
 
 
-def _widened(value: object, axes: int) -> NDArray[Any]:
+def _widened(value: object, axes: int) -> Numbers:
     if not isinstance(value, Perturbed):
         return np.asarray(value)
     data, missing = value.data, axes + 1 - value.data.ndim
     return data if missing <= 0 else data.reshape(len(data), *(1,) * missing, *data.shape[1:])
 
 
-def _picked(data: NDArray[Any], place: object) -> NDArray[Any]:
+def _picked(data: Numbers, place: object) -> Numbers:
     """``data[run, place]`` for every run."""
     places = place if isinstance(place, tuple) else (place,)
     places = tuple(one.one() if isinstance(one, Perturbed) else one for one in places)
@@ -232,7 +235,7 @@ def _flat(values: object) -> NDArray[np.float64]:
     return np.ascontiguousarray(values, np.float64).reshape(-1)
 
 
-def _operand(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float64]:
+def _operand(array: Numbers, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """An operand in the order of its result's elements; a single number stays one."""
     return _flat(array if array.shape == shape or array.size == 1 else np.broadcast_to(array, shape))
 
@@ -245,7 +248,7 @@ def _once(values: Sequence[Any]) -> tuple[list[Any], int]:
     return list(values), 1
 
 
-def _everywhere(found: NDArray[Any], runs: int) -> NDArray[Any]:
+def _everywhere(found: Numbers, runs: int) -> Numbers:
     """What one run has, for ``runs`` of them, without a copy."""
     return np.broadcast_to(found, (runs, *found.shape[1:])) if runs > 1 else found
 
@@ -265,7 +268,7 @@ def _called(ufunc: np.ufunc, inputs: Sequence[object]) -> object:
     return Perturbed(_rounded(ufunc, np.repeat(found, runs, axis=0) if runs > 1 else found, operands))
 
 
-def _rounded(ufunc: np.ufunc, exact: NDArray[np.float64], operands: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+def _rounded(ufunc: np.ufunc, exact: NDArray[np.float64], operands: Sequence[Numbers]) -> NDArray[np.float64]:
     """``exact``, a new array, off by a uniformly random relative error of at most u, and by at most half a subnormal step.
 
     What is free of rounding in every order of evaluation stays: sums with zero and those that cancel; for float64 products with powers of
@@ -296,12 +299,12 @@ def random(shape: tuple[int, ...]) -> NDArray[np.float64]:  # noqa: D103 (unifor
     return spread(np.zeros(shape), np.ones(shape))
 
 
-def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Axes of one run as axes of ``data``; None stands for all of them."""
     return tuple(place + 1 for place in (range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)))
 
 
-def reduced(ufunc: np.ufunc, value: Perturbed, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
+def reduced(ufunc: np.ufunc, value: Perturbed, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
     """``ufunc.reduce``; sums and products are off by what recursive evaluation may be off."""
     _active[-1].operations += 1
     (value,), runs = _once([value])
@@ -320,7 +323,7 @@ def reduced(ufunc: np.ufunc, value: Perturbed, axis: Any = None, keepdims: bool 
     return Perturbed(spread(_everywhere(found, runs), scale, factor * _active[-1].u))
 
 
-def accumulated(ufunc: np.ufunc, value: Perturbed, axis: Any = None, dtype: Any = None) -> Any:
+def accumulated(ufunc: np.ufunc, value: Perturbed, axis: Axis = None, dtype: DTypeLike | None = None) -> Any:
     """``ufunc.accumulate``; None stands for the flattened array, as in ``cumsum``."""
     _active[-1].operations += 1
     data = value.data.reshape(value.runs, -1) if axis is None else value.data
