@@ -48,6 +48,8 @@ class Finding:
     """Elements that are not correctly rounded, of an operation of which IEEE 754 asks that."""
     unrounded: int = 0
     """Elements that differ although rounding has no part in them: z is beyond ``READABLE``, or σ is 0."""
+    vanished: float = 0.0
+    """Where all elements that are not 0 were flushed, and more than one: the largest of them, in steps between subnormal numbers."""
     mismatches: int = 0
     """For integers and booleans: elements that differ."""
     worst: int = -1
@@ -196,6 +198,9 @@ def against_truth(values: NDArray[Any], dtype: str, truth: Truth, *, correctly_r
         "misrounded": int((measured & ~uncertain & (result != target.expected)).sum()) if correctly_rounded else 0,
         "unrounded": int((z > READABLE).sum()),
     }
+    some = target.wide != 0
+    if 1 < counts["flushed"] == int(some.sum()):
+        counts["vanished"] = float(np.abs(target.high[some]).max()) / form.smallest_subnormal
     sound = not any(counts[name] for name in ("flushed", "nan_mismatch", "inf_mismatch", "zero_sign"))
     if not measured.any():
         return Finding(

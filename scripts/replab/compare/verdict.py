@@ -40,6 +40,9 @@ def verdict(finding: Finding, *, dtype: str, escalation: Escalation | None, sing
         return Verdict.IDENTICAL, f"every element is the correctly rounded truth{known}"
     if finding.uncertain == finding.elements:
         return Verdict.INCONCLUSIVE, "the truth is not known well enough at any element"
+    if finding.vanished and not outside(finding):
+        lost = f"all {finding.flushed} elements that are not zero came out as zero"
+        return Verdict.ACCURACY, f"underflow: {lost}, although they are up to {finding.vanished:.3g} of the smallest numbers of the type"
     if finding.misrounded and not outside(finding):
         wrong = f"{finding.misrounded} of {finding.elements} elements are not the correctly rounded result"
         return (

@@ -8,7 +8,7 @@ from scipy import stats
 
 from property.strategies import at
 from replab.compare.metrics import FALSE_ALARM, Finding, against_truth, z_limit
-from replab.compare.verdict import outside
+from replab.compare.verdict import outside, verdict
 from replab.formats import FORMATS, float32_to_bits, ordered_key, round_to, spacing
 from replab.truth.certify import Truth
 
@@ -55,6 +55,22 @@ def test_a_neighbour_of_the_correctly_rounded_truth_is_half_to_one_and_a_half_ul
             finding = found(at([place + direction], dtype), dtype, truth([number], dtype=dtype))
             assert not finding.identical
             assert 0.5 <= finding.ulp_max <= 1.5, (number, direction)
+
+
+@pytest.mark.parametrize(
+    ("true", "came", "expected"),
+    [
+        ([1e-5, 2e-5, 0.0], [0.0, 0.0, 0.0], "accuracy"),  # everything is gone: 335 steps are no last bit
+        ([1e-5, 2e-5, 1.0], [0.0, 0.0, 1.0], "rounding"),  # some subnormal numbers are flushed, as processors do
+        ([1e-9, 2e-9, 0.0], [0.0, 0.0, 0.0], "identical"),  # the type has no number for them
+        ([1e-5], [0.0], "rounding"),
+    ],
+)
+def test_a_result_of_which_everything_vanished_is_no_rounding(true, came, expected):
+    finding = found(came, "float16", truth(true, dtype="float16"))
+    said, why = verdict(finding, dtype="float16", escalation=None, single=None)
+    assert said == expected
+    assert ("underflow: all 2 elements that are not zero came out as zero" in why) == (expected == "accuracy")
 
 
 def test_the_low_part_decides_where_the_high_part_is_a_tie():
