@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from replab import resources
 from replab.config.loading import load_lab
@@ -14,7 +13,7 @@ from replab.engines.gpus import gpus
 from replab.model import Lab
 
 
-def open_lab(settings: Mapping[str, Any], folder: Path, root: Path | None = None, *, checked: bool = False) -> Lab:
+def open_lab(settings: Mapping[str, object], folder: Path, root: Path | None = None, *, checked: bool = False) -> Lab:
     """The lab that the settings mean for somebody who works in ``folder`` on this machine; ``root``: another lab's own files than its.
 
     ``checked``: as for ``load_lab``, which says everything of what is written and nothing of the machine. Raises ``ConfigErrors``.

@@ -129,7 +129,7 @@ class Tables:
             known[claim, environment] = kept(rows, (claim in tags for tags in rows["tags"])) if claim else rows
         return known[claim, environment]
 
-    def results(self, claim: str, environment: str, *, aligned: str = "declared", **where: Any) -> pd.DataFrame:
+    def results(self, claim: str, environment: str, *, aligned: str = "declared", **where: object) -> pd.DataFrame:
         """Those that ended well. ``aligned``: ``declared`` (as each side has it), ``all`` (every factor aligned), ``any``.
 
         ``where``: columns and the value, or the values, that they must have.
@@ -143,7 +143,7 @@ class Tables:
         rows = self.all_cells(claim, environment)
         return rows[rows["status"].isin(FAILED)].drop_duplicates("id")
 
-    def versus(self, claim: str, environment: str, *, aligned: str = "declared", **where: Any) -> pd.DataFrame:
+    def versus(self, claim: str, environment: str, *, aligned: str = "declared", **where: object) -> pd.DataFrame:
         """Eager results of a claim beside the same ones of the newest other frameworks.
 
         Columns: those of ``PLACE``; ``left`` and ``right`` (ids); ``kind`` (the verdict of the pair: where the pair was not judged
@@ -201,7 +201,7 @@ class Tables:
         rows = rows[rows["aligned"].fillna("") == ""]
         return {str(name): part for name, part in rows.groupby("axis", sort=False)}
 
-    def pairs_of(self, environment: str, axis: str, claim: str = "", **where: Any) -> pd.DataFrame:
+    def pairs_of(self, environment: str, axis: str, claim: str = "", **where: object) -> pd.DataFrame:
         """Repeatable pairs of an environment on one axis, as each side has it; controls and random draws left out."""
         rows = self._pairs_by_axis.get(axis, self.pairs.iloc[:0])
         rows = rows[(rows["left_environment"] == environment) | (rows["right_environment"] == environment)]
@@ -209,7 +209,7 @@ class Tables:
             rows = kept(rows, (claim in tags for tags in rows["tags"]))
         return select(rows, **where)
 
-    def causes(self, environment: str, method: str, claim: str = "", **where: Any) -> pd.DataFrame:
+    def causes(self, environment: str, method: str, claim: str = "", **where: object) -> pd.DataFrame:
         """Attributions in which an environment is one of the sides, controls left out."""
         rows = self.attributions[(self.attributions["method"] == method) & (self.attributions["role"] != "control")]
         if claim:
@@ -219,7 +219,7 @@ class Tables:
         rows = kept(rows, (any(side.split(":")[0] == environment for side in both) for both in sides))
         return select(rows, **where)
 
-    def measured(self, environment: str, name: str, claim: str = "", **where: Any) -> pd.DataFrame:
+    def measured(self, environment: str, name: str, claim: str = "", **where: object) -> pd.DataFrame:
         """Measurements of one name in an environment, in the default variant."""
         rows = self.measurements
         rows = rows[(rows["environment"] == environment) & (rows["measurement"] == name) & rows["value"].notna()]

@@ -171,7 +171,7 @@ def _torch_python(root: Path) -> str:
         cache = settings_file.read_config(root / "config" / "config.yaml").get("cache", settings_file.DEFAULTS["cache"])
         known = [one for one in environments.load_environments(resources.root_for(root) / "containers") if one.framework == "torch"]
         newest = max(known, key=lambda one: one.order)
-        return str(get_engine("uv").build(newest, root / cache, lambda line: print(f"  {line}", flush=True)).python)
+        return str(get_engine("uv").build(newest, root / str(cache), lambda line: print(f"  {line}", flush=True)).python)
     except (LabError, ValueError) as error:
         return str(error)
 

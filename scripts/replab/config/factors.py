@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from replab.config.faults import Faults
 from replab.model import FRAMEWORKS, Factor
@@ -14,7 +13,7 @@ FACTOR_NAME = re.compile(r"[a-z][a-z0-9_]*")
 FIELDS = ("aligned", "alternatives", "fit", "absent", "diagnose", "title", *FRAMEWORKS)
 
 
-def load_factors(data: Mapping[str, Any], where: str, faults: Faults) -> dict[str, Factor]:
+def load_factors(data: Mapping[str, object], where: str, faults: Faults) -> dict[str, Factor]:
     """The factors of one case (or of a subject); faults are added to ``faults``."""
     found = {}
     for name, fields in data.items():
@@ -47,7 +46,7 @@ def load_factors(data: Mapping[str, Any], where: str, faults: Faults) -> dict[st
     return found
 
 
-def same(a: Any, b: Any) -> bool:
+def same(a: object, b: object) -> bool:
     """Whether two declared values are the same; ``true`` is not 1."""
     return type(a) is type(b) and bool(a == b) if isinstance(a, bool) or isinstance(b, bool) else bool(a == b)
 
@@ -56,5 +55,5 @@ def _are_frameworks(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) and name in FRAMEWORKS for name in value)
 
 
-def _is_real(value: Any) -> bool:
+def _is_real(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from replab import files, ids
 from replab.config import functions, implementations, own_modules, parsed
@@ -29,7 +28,7 @@ SHARDS = 1000
 
 
 def load_families(
-    settings: Mapping[str, Any], root: Path, folder: Path, faults: Faults, *, checked: bool
+    settings: Mapping[str, object], root: Path, folder: Path, faults: Faults, *, checked: bool
 ) -> tuple[tuple[Family, ...], tuple[LabError, ...]]:
     """The families that the settings name, of folders of experiments below ``folder`` or those of ``root``, sorted by name.
 

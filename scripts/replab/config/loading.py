@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from replab import jsons
 from replab.config import environments
 from replab.config.families import load_families
 from replab.config.faults import Faults
@@ -60,7 +61,7 @@ def load_lab(config: Mapping[str, Any], root: Path, folder: Path | None = None, 
         families=families,
         variants=variants,
         coverage=settings["coverage"],
-        points=int(points_of(settings)),
+        points=int(jsons.number(points_of(settings))),
         limits=Limits(seconds=float(settings["cell_seconds"]), memory_mb=int(settings["cell_memory_mb"])),
         cuda=settings["devices"] == "cuda",
         bases=None if str(settings["bases"]) == DEFAULTS["bases"] else folder / settings["bases"],

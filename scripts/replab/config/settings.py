@@ -5,7 +5,6 @@ from __future__ import annotations
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -30,7 +29,7 @@ PATH_BYTES = 1024
 """Bytes of a path: file systems end at 4096, and the lab's own names, of up to 200 bytes, come below."""
 BUILT_IN = "built-in"
 """A word of the key ``experiments``: the families that come with the lab."""
-DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, object] = {
     "environments": "core",
     "families": "all",
     "experiments": ["experiments"],
@@ -50,7 +49,7 @@ BUILDERS = ("docker", "podman")
 """What can build images; the first that this machine has, where nothing says which."""
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, object]:
     """The user's settings as written in ``config.yaml``.
 
     Raises ``ConfigError`` when the file is missing or not YAML.
@@ -63,10 +62,10 @@ def read_config(path: Path) -> dict[str, Any]:
         raise error if error.where else error.within(str(path)) from None
     if not isinstance(data or {}, dict):
         raise ConfigError("must be a table of settings", where=str(path))
-    return data or {}
+    return data if isinstance(data, dict) else {}
 
 
-def read_yaml(text: str) -> Any:
+def read_yaml(text: str) -> object:
     """What a text in YAML says. Raises ``ConfigError`` for all that its reader cannot make a value of."""
     try:
         return yaml.safe_load(text)
@@ -120,7 +119,7 @@ def around_fault(path: Path, root: Path) -> str:
     return f"{path} is the folder of the lab itself, or one around it" if own.is_relative_to(asked) else ""
 
 
-def check(settings: Mapping[str, Any], root: Path, faults: Faults) -> None:
+def check(settings: Mapping[str, object], root: Path, faults: Faults) -> None:
     """Note what is wrong with the settings that name neither environments nor variants nor experiments."""
     where = "config"
     points = points_of(settings)
@@ -144,7 +143,7 @@ def check(settings: Mapping[str, Any], root: Path, faults: Faults) -> None:
         faults.add(f"there is no lock {settings['bases']}", where=f"{where}: bases", hint="Make it with 'replab bases build'")
 
 
-def points_of(settings: Mapping[str, Any]) -> Any:
+def points_of(settings: Mapping[str, object]) -> object:
     """Elements of an elementwise input, as written or as the coverage says."""
     coverage = settings["coverage"] if isinstance(settings["coverage"], str) else ""
     return POINTS.get(coverage, POINTS["quick"]) if settings["points"] == "auto" else settings["points"]

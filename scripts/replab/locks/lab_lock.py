@@ -7,8 +7,8 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
+from replab import jsons
 from replab.errors import PinError
 from replab.locks.uv_tool import UvFailed, run_uv
 
@@ -27,13 +27,14 @@ def requirements(root: Path, lock: str = LOCK) -> tuple[list[str], str]:
     That is all that the lab needs, to run, to be tested and to be installed from its sources; of the lock for clusters, the plugins that
     submit jobs.
     """
-    project: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    about, groups = project["project"], project["dependency-groups"]
-    extras = [one for extra in about["optional-dependencies"].values() for one in extra if not one.startswith(f"{about['name']}[")]
-    wanted = [*about["dependencies"], *extras, *groups["dev"], *project["build-system"]["requires"]]
+    project: dict[str, object] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    about, groups = jsons.table(project["project"]), jsons.table(project["dependency-groups"])
+    extras = [one for extra in jsons.table(about["optional-dependencies"]).values() for one in jsons.texts(extra)]
+    wanted = [*jsons.texts(about["dependencies"]), *(one for one in extras if not one.startswith(f"{about['name']}["))]
+    wanted += [*jsons.texts(groups["dev"]), *jsons.texts(jsons.table(project["build-system"])["requires"])]
     if lock == CLUSTER_LOCK:
-        wanted = groups["cluster"]
-    oldest = re.search(r">=\s*(3\.\d+)", project["project"]["requires-python"])
+        wanted = jsons.texts(groups["cluster"])
+    oldest = re.search(r">=\s*(3\.\d+)", jsons.text(about["requires-python"]))
     return sorted(set(wanted)), oldest[1] if oldest else "3.11"
 
 

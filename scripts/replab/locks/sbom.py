@@ -9,13 +9,14 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cyclonedx.model import HashAlgorithm, HashType, Property
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
+
+from replab import jsons
 
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;\\]+)", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
@@ -62,8 +63,8 @@ def of_lock(name: str, version: str, lock: Path, *, python: str = "", properties
         bom.metadata.properties.add(Property(name=key, value=value))
     identity = json.dumps([name, version, python, facts], sort_keys=True)
     bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"replab:{identity}")
-    written: dict[str, Any] = json.loads(JsonV1Dot6(bom).output_as_string())
-    written["metadata"].pop("timestamp", None)
+    written: dict[str, object] = json.loads(JsonV1Dot6(bom).output_as_string())
+    jsons.table(written["metadata"]).pop("timestamp", None)
     return json.dumps(written, sort_keys=True, indent=1) + "\n"
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rocrate.model.contextentity import ContextEntity
 from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
+
+from replab import jsons
 
 METADATA = "ro-crate-metadata.json"
 README = "README.md"
@@ -40,7 +41,7 @@ _ALONE = ("publication.json", "CITATION.cff", "LICENSE", README)
 _AUTHORS, _PUBLISHER = "#authors", "#publisher"
 
 
-def write(folder: Path, about: Mapping[str, Any], citation: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def write(folder: Path, about: Mapping[str, object], citation: Mapping[str, object], settings: Mapping[str, object]) -> None:
     """Write ``ro-crate-metadata.json`` into a version whose other files are there.
 
     The folders of a version are described as a whole, its public tables one by one. Equal content gives equal bytes.
@@ -51,7 +52,10 @@ def write(folder: Path, about: Mapping[str, Any], citation: Mapping[str, Any], s
     crate.description = str(about["headline"]) or "Results of a reproducibility lab for numeric frameworks."
     crate.datePublished = date
     crate.license = crate.add(ContextEntity(crate, LICENSE, properties={"@type": "CreativeWork", "name": "Apache License 2.0"}))
-    authors = [str(one.get("name") or f"{one.get('given-names', '')} {one.get('family-names', '')}".strip()) for one in citation["authors"]]
+    authors = [
+        str(one.get("name") or f"{one.get('given-names', '')} {one.get('family-names', '')}".strip())
+        for one in jsons.tables(citation["authors"])
+    ]
     home = {"@type": "Organization", "name": ", ".join(authors), "url": str(citation.get("repository-code") or citation.get("url") or "")}
     publisher = crate.add(ContextEntity(crate, _PUBLISHER, properties={key: value for key, value in home.items() if value}))
     agent = crate.add(Person(crate, _AUTHORS, properties={"name": ", ".join(authors), "affiliation": {"@id": publisher.id}}))

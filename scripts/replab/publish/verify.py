@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from replab import files, sealed
@@ -143,7 +143,7 @@ class Checked:
     """Who signed it, in words; empty when nobody did."""
     notices: tuple[str, ...] = ()
     faults: tuple[str, ...] = field(default=())
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, object] = field(default_factory=dict)
     """What it says of itself, where that has the right hash."""
     own: bool = False
     """This is about the site's own files, not about a version."""
@@ -188,7 +188,7 @@ def _inside(where: Place, name: str) -> Place:
     return Folder(where.root / name) if isinstance(where, Folder) else Address(f"{where.name.rstrip('/')}/{name}")
 
 
-def _own(where: Place, table: Mapping[str, Any]) -> Checked:
+def _own(where: Place, table: Mapping[str, object]) -> Checked:
     """The files of a site that belong to no version."""
     try:
         listed = sums.parse(read(where, sums.SUMS).decode(errors="replace"), f"{where.name}/{sums.SUMS}")
@@ -207,7 +207,7 @@ def _own(where: Place, table: Mapping[str, Any]) -> Checked:
     return Checked(version=OWN, files=len(listed), signer="", faults=tuple(faults), own=True)
 
 
-def _told(one: Checked, entry: Mapping[str, Any]) -> Iterator[str]:
+def _told(one: Checked, entry: Mapping[str, object]) -> Iterator[str]:
     """What the list of a site says of a version, and the version does not say of itself."""
     for name in ("date", "headline", "commit", "allowed") if one.about else ():
         if entry.get(name) != one.about.get(name):
@@ -253,7 +253,7 @@ def version(where: Place, signers: Path | None = None, digest: str = "") -> Chec
     if digest and hashlib.sha256(data).hexdigest() != digest:
         faults.append(f"{sums.SUMS} is not the list that the site knows")
     listed = sums.parse(data.decode(errors="replace"), f"{where.name}/{sums.SUMS}")
-    about: dict[str, Any] = {}
+    about: dict[str, object] = {}
     for path, wanted in listed.items():
         fault, content = _fault(where, path, wanted, keep=versions.LIMIT if path == versions.ABOUT else 0)
         if fault:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any
 
 from replab.config.gpu_support import gpu_refusal
 from replab.contract.facts import UNAVAILABLE, Facts
@@ -33,7 +31,7 @@ def find_out(lab: Lab, place: str) -> Facts:
         write_json(lab.results.environment(place), facts.to_json())
         return facts
     try:
-        facts = replace(facts, **_built(lab, environment, device))
+        facts = _built(lab, environment, device, facts)
     except EnvironmentUnavailable as error:
         facts = replace(facts, status=UNAVAILABLE, reason=str(error))
         print(f"{environment.name} is not available here: {error}", file=sys.stderr)
@@ -43,21 +41,22 @@ def find_out(lab: Lab, place: str) -> Facts:
     return facts
 
 
-def _built(lab: Lab, environment: Environment, device: str) -> Mapping[str, Any]:
-    """What is found out about an environment by building it, by the name of the field. Raises ``EnvironmentUnavailable``."""
+def _built(lab: Lab, environment: Environment, device: str, facts: Facts) -> Facts:
+    """The facts with what is found out about an environment by building it. Raises ``EnvironmentUnavailable``."""
     engine = get_engine(lab.engine)
     built = engine.build(environment, lab.cache, lambda line: print(line, flush=True), device)
     platform = engine.platform(built)
     observed = observe(engine, built, lab, environment, device)
-    return {
-        "observed": observed,
-        "platform": gpus.with_device(platform, device),
-        "identity": built.identity,
-        "lock_sha256": built.image.lock_sha256 if built.image is not None else built.identity,
-        "image": describe_image(built.image),
-        "isolation": points(engine),
-        "interpreter": dict(built.interpreter),
-    }
+    return replace(
+        facts,
+        observed=observed,
+        platform=gpus.with_device(platform, device),
+        identity=built.identity,
+        lock_sha256=built.image.lock_sha256 if built.image is not None else built.identity,
+        image=describe_image(built.image),
+        isolation=points(engine),
+        interpreter=dict(built.interpreter),
+    )
 
 
 def _unusable(environment: Environment) -> str:

@@ -10,9 +10,9 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from replab import ids, resources, sealed
+from replab import ids, jsons, resources, sealed
 from replab.config import functions, implementations
 from replab.errors import LabError, StoreError
 from replab.files import sha256_of
@@ -25,6 +25,12 @@ from replab.store.rows import JUDGED, ScriptRow
 from replab.store.store import write_atomically
 
 KEYS = "keys"
+
+
+class OfCase(Protocol):
+    """A row that names its case."""
+
+    case: str
 
 
 class KeptVerdicts:
@@ -53,11 +59,11 @@ class KeptVerdicts:
         from replab.store import tables  # noqa: PLC0415 (what it imports starts threads, and judging forks)
 
         group_of = {case.name: case.group for case in self.family.cases}
-        found: dict[str, list[Any]] = {}
+        found: dict[str, list[object]] = {}
         for part, table in JUDGED.items():
             read = table.rows(tables.load(self._path(part)).to_pydict()) if cases else []
             found[part] = [row for row in read if group_of.get(_case_of(row), _case_of(row)) in cases]
-        return Rows(**found)
+        return jsons.made(Rows, found)
 
     def keep(self, files: Mapping[str, Path]) -> None:
         """Keep what was judged now, of which ``files`` holds each part; that it cannot be kept costs a judging, and nothing else."""
@@ -113,11 +119,11 @@ class KeptVerdicts:
         return hashlib.sha256(_json(parts)).hexdigest()
 
 
-def _json(value: Any) -> bytes:
+def _json(value: object) -> bytes:
     """Records as bytes; where something lies is left out: no row says it."""
     return json.dumps(value, sort_keys=True, default=lambda one: "" if isinstance(one, Path) else str(one)).encode()
 
 
-def _case_of(row: Any) -> str:
+def _case_of(row: ScriptRow | OfCase) -> str:
     """The case that a row is about; attributions name the declared one."""
     return ids.parse_cell_id(row.id).case if isinstance(row, ScriptRow) else str(row.case)
