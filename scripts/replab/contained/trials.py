@@ -27,6 +27,7 @@ RELIED_ON = (
     "replab.truth.namespace",
     "replab.truth.perturbed",
     "replab.truth.reference",
+    "replab.truth.special",
     "replab.store.store",
     "replab.truth.cache",
 )
