@@ -31,21 +31,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Runs a program of an environment into which nothing but the wheel was installed, with the versions that the lab is locked to."""
-    home = tmp_path_factory.mktemp("installed") / "v"
+    return _installed(f"replab[lab] @ {wheel.as_uri()}", tmp_path_factory.mktemp("installed") / "v")
+
+
+@pytest.fixture(scope="module")
+def library(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same of the library alone, and of pytest."""
+    return _installed(f"replab @ {wheel.as_uri()}", tmp_path_factory.mktemp("library") / "v", "pytest")
+
+
+def _installed(what: str, home: Path, *more: str) -> Run:
     uv = find_uv()
     subprocess.run([uv, "venv", "--quiet", home], check=True)
-    names = [
-        uv,
-        "pip",
-        "install",
-        "--quiet",
-        "--python",
-        home / "bin" / "python",
-        "--constraint",
-        _versions(home.parent),
-        f"replab[lab] @ {wheel.as_uri()}",
-    ]
-    subprocess.run(names, check=True)
+    command = [uv, "pip", "install", "--quiet", "--python", home / "bin" / "python", "--constraint", _versions(home.parent)]
+    subprocess.run([*command, what, *more], check=True)
     outer = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     path = os.pathsep.join([str(home / "bin"), outer["PATH"]])
 
@@ -77,6 +76,26 @@ def test_the_wheel_holds_what_the_checkout_has(wheel: Path) -> None:
     assert modules
     assert modules | read <= names
     assert not [name for name in names if "__pycache__" in name or "/tests/" in name or "/results/" in name]
+
+
+def test_the_library_alone_judges_and_the_command_says_what_is_missing(library: Run, tmp_path: Path) -> None:
+    done = library(tmp_path, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", ROOT / "docs" / "test_softplus.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "replab judged 3 results: 3 rounding" in done.stdout
+    command = library(tmp_path, "replab", "list")
+    assert command.returncode == 1
+    assert command.stderr == "replab: this is the library alone (typer is missing): pip install 'replab[lab]' gives the workflow\n"
+    there = library(
+        tmp_path,
+        "python",
+        "-c",
+        "import importlib.util as i; print(*(n for n in ('snakemake', 'pandas', 'uv', 'docker') if i.find_spec(n)))",
+    )
+    assert there.stdout == "\n"
+    tables = library(
+        tmp_path, "python", "-c", "import replab; from pathlib import Path; Path('cells.parquet').touch(); replab.open('.').cells"
+    )
+    assert tables.stderr.endswith("ModuleNotFoundError: tables need pandas: pip install 'replab[tables]'\n")
 
 
 def test_one_family_runs_in_a_folder_of_a_user(installed: Run, tmp_path: Path) -> None:
