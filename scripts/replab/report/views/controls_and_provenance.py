@@ -94,7 +94,9 @@ def accused(results: Results) -> Iterator[AccusedReference]:
             told = f"{first.worst_result}{given}, and the reference {first.worst_truth}" if first.worst_result else ""
             dtypes = listing(list(dict.fromkeys(rows[0].dtype for rows in against)))
             yield AccusedReference(
-                case=Link(text=f"{family}.{case}", href=case_path(family, case)), where=dtypes, said=": ".join(filter(None, (first.why, told)))
+                case=Link(text=f"{family}.{case}", href=case_path(family, case)),
+                where=dtypes,
+                said=": ".join(filter(None, (first.why, told))),
             )
 
 
