@@ -75,20 +75,20 @@ def _made(path: Path, kind: type[Any]) -> Any:
     """What a step left as JSON. Raises ``PublishError`` where it is missing, damaged or something else."""
     again = "Run 'snakemake --cores all': it is made again"
     try:
-        found = json.loads(files.read_bytes(path, limit=sealed.LIMIT, kind=PublishError))
+        content = json.loads(files.read_bytes(path, limit=sealed.LIMIT, kind=PublishError))
     except FileNotFoundError:
         raise PublishError("is missing", where=str(path), hint=again) from None
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, kind):
+        content = None
+    if not isinstance(content, kind):
         raise PublishError("is damaged: no JSON of this lab", where=str(path), hint=again)
-    return found
+    return content
 
 
 def _environment(lab: Lab, asked: Environment, device: str) -> dict[str, Any]:
     """What is known of an environment as it was built for a device."""
-    place = lab.results.environment(asked.place(device))
-    seen = _made(place, dict) if files.is_there(place) else {}
+    path = lab.results.environment(asked.place(device))
+    seen = _made(path, dict) if files.is_there(path) else {}
     observed, lock = seen.get("observed") or {}, pins.lock_of(asked, device)
     return {
         "folder": asked.name,
@@ -135,9 +135,9 @@ def build(lab: Lab, settings: Mapping[str, Any], folder: Path, about: dict[str, 
 def workflow(lab: Lab, settings: Mapping[str, Any], target: Path) -> dict[str, Any]:
     """Copy the workflow, and the experiments that lie elsewhere; returns the settings with which the copy runs as the original did."""
     for name, path in _sources(lab.root).items():
-        place = target / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, place)
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
     places = []
     for number, text in enumerate(settings_file.words(settings.get("experiments", ["experiments"]))):
         source = (lab.root / "experiments" if text == settings_file.BUILT_IN else lab.folder / text).resolve()
@@ -173,8 +173,8 @@ def _sources(root: Path) -> dict[str, Path]:
     """The workflow's own files by their names in a checkout: those that git knows or would add, or all that are there without git."""
     listed = git.answer(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *SOURCES)
     if listed is None:
-        found = [path for name in SOURCES for path in ([root / name] if (root / name).is_file() else (root / name).rglob("*"))]
-        names = [path.relative_to(root).as_posix() for path in found if path.is_file()]
+        paths = [path for name in SOURCES for path in ([root / name] if (root / name).is_file() else (root / name).rglob("*"))]
+        names = [path.relative_to(root).as_posix() for path in paths if path.is_file()]
     else:
         names = [name for name in listed.split("\0") if name]
     hidden = [name for name in names if any(part == "__pycache__" or part.startswith(".") for part in Path(name).parts)]
@@ -197,10 +197,10 @@ def _copy(sources: Iterable[Path], target: Path) -> None:
 
 def _locks(lab: Lab, target: Path) -> None:
     """Every environment as asked for and as locked, what images and bases are pinned to, and the lab's own lock."""
-    for one in lab.environments:
-        (target / one.name).mkdir(parents=True)
-        for path in sorted(path for path in one.folder.iterdir() if path.is_file() and path.suffix in (".toml", ".lock")):
-            shutil.copyfile(path, target / one.name / path.name)
+    for environment in lab.environments:
+        (target / environment.name).mkdir(parents=True)
+        for path in sorted(path for path in environment.folder.iterdir() if path.is_file() and path.suffix in (".toml", ".lock")):
+            shutil.copyfile(path, target / environment.name / path.name)
     shared = [path for path in (lab.root / "containers").iterdir() if path.is_file() and path.suffix in (".toml", ".lock")]
     for path in sorted([*shared, *lab.root.glob("*.lock")]):
         shutil.copyfile(path, target / path.name)
@@ -210,14 +210,14 @@ def _locks(lab: Lab, target: Path) -> None:
 
 def _bills(lab: Lab, about: Mapping[str, Any], target: Path) -> None:
     target.mkdir(parents=True)
-    for one in lab.environments:
-        known = about["environments"][one.name]
-        found = {"replab:framework": one.framework, "replab:engine": known["engine"]}
-        found |= {"replab:image": known["image"]} if known["image"] else {}
-        for lock in sorted(one.folder.glob("*.lock")):
-            suffix = "" if lock.name == one.lock.name else f".{lock.stem}"
-            text = sbom.of_lock(one.name, one.version, lock, python=one.python, properties=found)
-            (target / f"{one.name}{suffix}.cdx.json").write_text(text, encoding="utf-8")
+    for environment in lab.environments:
+        known = about["environments"][environment.name]
+        properties = {"replab:framework": environment.framework, "replab:engine": known["engine"]}
+        properties |= {"replab:image": known["image"]} if known["image"] else {}
+        for lock in sorted(environment.folder.glob("*.lock")):
+            suffix = "" if lock.name == environment.lock.name else f".{lock.stem}"
+            text = sbom.of_lock(environment.name, environment.version, lock, python=environment.python, properties=properties)
+            (target / f"{environment.name}{suffix}.cdx.json").write_text(text, encoding="utf-8")
     own = lab.root / lab_lock.LOCK
     if own.is_file():
         project = tomllib.loads((lab.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -197,10 +197,10 @@ def _facts(lab: Lab, place: str) -> dict[str, Any]:
     """Where the results of an environment on a device come from, without paths of this machine."""
     try:
         path = lab.results.environment(place)
-        found = sealed.decoded(files.read_bytes(path, limit=sealed.LIMIT, kind=StoreError)) or {}
+        facts = sealed.decoded(files.read_bytes(path, limit=sealed.LIMIT, kind=StoreError)) or {}
     except (FileNotFoundError, StoreError):
         return {}
-    return {} if facts_fault(found) else found
+    return {} if facts_fault(facts) else facts
 
 
 @contextmanager
@@ -278,12 +278,12 @@ class _Stream:
         if not any(block):
             return None
         try:
-            found = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
+            header = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
         except (tarfile.HeaderError, ValueError):
             raise TamperedError("is damaged: no header of a member", where=str(self.path), hint=_FETCH) from None
-        if found.type != tarfile.REGTYPE or found.size < 0:
-            raise TamperedError(f"holds {shown(found.name)}, which is no plain file", where=str(self.path))
-        return found.name, found.size
+        if header.type != tarfile.REGTYPE or header.size < 0:
+            raise TamperedError(f"holds {shown(header.name)}, which is no plain file", where=str(self.path))
+        return header.name, header.size
 
     def blocks(self, size: int) -> Iterator[bytes]:
         """The content of a member, up to the next one."""
@@ -294,15 +294,15 @@ class _Stream:
 
 def _first(stream: _Stream) -> dict[str, bytes]:
     """The list of a bundle with its hash, and the signature where there is one."""
-    found: dict[str, bytes] = {}
-    while HEAD not in found:
+    members: dict[str, bytes] = {}
+    while HEAD not in members:
         name, size = stream.member() or ("", 0)
-        if name not in (sums.SUMS, sums.SIGNATURE, HEAD) or name in found or size > HEAD_LIMIT:
+        if name not in (sums.SUMS, sums.SIGNATURE, HEAD) or name in members or size > HEAD_LIMIT:
             raise BundleError("is no bundle of results", where=str(stream.path), hint="Make one with 'replab bundle'")
-        found[name] = b"".join(stream.blocks(size))
-    if found.get(sums.SUMS) != f"{hashlib.sha256(found[HEAD]).hexdigest()}  {HEAD}\n".encode():
+        members[name] = b"".join(stream.blocks(size))
+    if members.get(sums.SUMS) != f"{hashlib.sha256(members[HEAD]).hexdigest()}  {HEAD}\n".encode():
         raise TamperedError("its list does not have the hash that it is named with", where=str(stream.path), hint=_FETCH)
-    return found
+    return members
 
 
 def _head(path: Path, first: Mapping[str, bytes]) -> dict[str, Any]:
@@ -324,9 +324,9 @@ def _head_fault(head: Mapping[str, Any]) -> str:
     cells, listed, environments = head.get("cells"), head.get("files"), head.get("environments")
     if not isinstance(cells, list) or not isinstance(listed, dict) or not isinstance(environments, dict):
         return "it names no cells, no files or no environments"
-    for place, facts in environments.items():
+    for environment, facts in environments.items():
         if fault := facts_fault(facts):
-            return f"of the environment {shown(place)}, {fault}"
+            return f"of the environment {shown(environment)}, {fault}"
     for name, told in listed.items():
         about = told if isinstance(told, dict) else {}
         size = about.get("size")
@@ -335,16 +335,16 @@ def _head_fault(head: Mapping[str, Any]) -> str:
         if not isinstance(digest := about.get("sha256"), str) or not _KEY.fullmatch(digest):
             return f"it says {shown(told)} of the file {shown(name)}"
     keys = set()
-    for one in cells:
-        if not isinstance(one, dict) or not all(isinstance(one.get(name), str) for name in ("id", "key", "status")):
-            return f"it names {shown(one)} as a cell"
+    for cell in cells:
+        if not isinstance(cell, dict) or not all(isinstance(cell.get(name), str) for name in ("id", "key", "status")):
+            return f"it names {shown(cell)} as a cell"
         try:
-            ids.parse_cell_id(one["id"])
+            ids.parse_cell_id(cell["id"])
         except ConfigError as error:
             return error.problem
-        if not _KEY.fullmatch(one["key"]) or one["key"] in keys or one["status"] not in set(Status):
-            return f"it names {shown(one)} as a cell"
-        keys.add(one["key"])
+        if not _KEY.fullmatch(cell["key"]) or cell["key"] in keys or cell["status"] not in set(Status):
+            return f"it names {shown(cell)} as a cell"
+        keys.add(cell["key"])
     return ""
 
 
@@ -388,17 +388,17 @@ def _extract_all(stream: _Stream, head: Mapping[str, Any], folder: Path) -> None
 
 def _contents(path: Path, head: Mapping[str, Any], folder: Path) -> None:
     """Every cell must be a whole result of its key: its record, and the bytes that the record names."""
-    for one in head["cells"]:
-        source = folder / "cells" / one["key"][:2] / f"{one['key']}.safetensors"
+    for cell in head["cells"]:
+        source = folder / "cells" / cell["key"][:2] / f"{cell['key']}.safetensors"
         try:
             record = read_cell(source, lambda digest: folder / "blobs" / digest[:2] / f"{digest}.safetensors").record
-            fault = record_fault(record, one)
+            fault = record_fault(record, cell)
         except StoreError as error:
             fault = error.problem
         except ODD as error:
             fault = f"is odd: {type(error).__name__}"
         if fault:
-            raise TamperedError(f"the result of {one['id']} {fault}", where=str(path), hint=_AGAIN)
+            raise TamperedError(f"the result of {cell['id']} {fault}", where=str(path), hint=_AGAIN)
     for name in head["files"]:
         kind, digest = name.split("/")[0], Path(name).stem
         if kind == "observations":
@@ -412,7 +412,7 @@ def _contents(path: Path, head: Mapping[str, Any], folder: Path) -> None:
                 raise TamperedError(f"{name} {error.problem}", where=str(path), hint=_AGAIN) from None
             if list(held) != ["data"] or hashlib.sha256(held["data"][2]).hexdigest() != digest:
                 raise TamperedError(f"{name} is not named by its content", where=str(path), hint=_AGAIN)
-    told = {f"cells/{one['key'][:2]}/{one['key']}.safetensors" for one in head["cells"]}
+    told = {f"cells/{cell['key'][:2]}/{cell['key']}.safetensors" for cell in head["cells"]}
     if stray := sorted(name for name in head["files"] if name.startswith("cells/") and name not in told):
         raise TamperedError(f"holds {stray[0]}, a result of no cell that it names", where=str(path))
 
@@ -428,12 +428,12 @@ def record_fault(record: Mapping[str, Any], told: Mapping[str, str]) -> str:
     if record["id"] != told["id"] or record["status"] != told["status"]:
         return f"is that of {shown(record['id'])}, {shown(record['status'])}"
     seconds = [record["seconds"], record["first_call_seconds"]]
-    if not all(isinstance(one, int | float) and math.isfinite(one) for one in seconds):
+    if not all(isinstance(number, int | float) and math.isfinite(number) for number in seconds):
         return f"took {shown(seconds)} seconds"
     if not isinstance(record["reason"], str) or not isinstance(record["notes"], list):
         return "has no reason, or no notes"
     for output in record["outputs"]:
-        if not isinstance(output["name"], str) or not all(isinstance(one, int) and one >= 0 for one in output["shape"]):
+        if not isinstance(output["name"], str) or not all(isinstance(number, int) and number >= 0 for number in output["shape"]):
             return f"has the output {shown(output)}"
     if (observation := record.get("observation", "")) and not _KEY.fullmatch(observation):
         return f"names the observation {shown(observation)}"
@@ -453,18 +453,18 @@ def merge(path: Path, results: Path, say: Callable[[str], None], agreed: Callabl
         if signers is None:
             agreed(f"{path.name}: its results will count as if they had been computed here. Take them?")
         new, known, other = [], 0, []
-        for one in head["cells"]:
-            if not store.intact(one["key"]):
-                new.append(one)
-            elif _bits(Store(folder), one["key"]) == _bits(store, one["key"]):
+        for cell in head["cells"]:
+            if not store.intact(cell["key"]):
+                new.append(cell)
+            elif _bits(Store(folder), cell["key"]) == _bits(store, cell["key"]):
                 known += 1
             else:
-                other.append(one["id"])
+                other.append(cell["id"])
         staging = folder / "new"
         try:
-            for one in new:
-                _stage(folder, staging, one["key"])
-                store.adopt(one["key"], staging)
+            for cell in new:
+                _stage(folder, staging, cell["key"])
+                store.adopt(cell["key"], staging)
             digest = sums.of_file(path)
         except OSError as error:
             hint = "Free some space, and merge again"
@@ -484,10 +484,10 @@ def _stage(folder: Path, staging: Path, key: str) -> None:
     record = read_cell(source, lambda digest: folder / "blobs" / digest[:2] / f"{digest}.safetensors").record
     for name in ("blobs", "observations"):
         (staging / name).mkdir(parents=True, exist_ok=True)
-    for one in record["outputs"]:
-        if one["blob"]:
-            name = f"{one['sha256']}.safetensors"
-            shutil.copyfile(folder / "blobs" / one["sha256"][:2] / name, staging / "blobs" / name)
+    for output in record["outputs"]:
+        if output["blob"]:
+            name = f"{output['sha256']}.safetensors"
+            shutil.copyfile(folder / "blobs" / output["sha256"][:2] / name, staging / "blobs" / name)
     observation = str(record.get("observation") or "")
     if (seen := folder / "observations" / f"{observation}.json").is_file():
         shutil.copyfile(seen, staging / "observations" / f"{observation}.json")

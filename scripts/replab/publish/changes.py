@@ -66,7 +66,7 @@ def between(old: Published, new: Published) -> Changes:
     """What changed from ``old`` to ``new``, by the tables that were published."""
     before, after = _cells(old.folder), _cells(new.folder)
     there, here = old.about["environments"], new.about["environments"]
-    found: list[CellChange] = []
+    changes: list[CellChange] = []
     same = 0
     added: Counter[str] = Counter()
     removed: Counter[str] = Counter()
@@ -82,12 +82,12 @@ def between(old: Published, new: Published) -> Changes:
             for output in sorted((left.keys() | right.keys()) - {""} or {""}):  # a cell without a result has no output
                 old_row, new_row = (side.get(output) or next(iter(side.values())) for side in (left, right))
                 change = _change(old_row, new_row, output)
-                found += [change] if change else []
+                changes += [change] if change else []
                 same += change is None
     return Changes(
         old=old.version,
         new=new.version,
-        cells=tuple(sorted(found, key=_rank)),
+        cells=tuple(sorted(changes, key=_rank)),
         environments=tuple(_environments(there, here)),
         added=dict(sorted(added.items())),
         removed=dict(sorted(removed.items())),
@@ -98,10 +98,10 @@ def between(old: Published, new: Published) -> Changes:
 
 def _cells(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
     """Rows by id and output."""
-    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    rows: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for row in tables.rows(folder / "tables" / "cells.parquet", _COLUMNS):
-        found[row["id"]][row["output"]] = row
-    return found
+        rows[row["id"]][row["output"]] = row
+    return rows
 
 
 def _change(left: Mapping[str, Any], right: Mapping[str, Any], output: str) -> CellChange | None:
@@ -129,37 +129,37 @@ def _rank(change: CellChange) -> tuple[bool, int, int, str, str]:
 
 
 def _environments(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[EnvironmentChange]:
-    found = [EnvironmentChange(name=name, what="added") for name in sorted(new.keys() - old.keys())]
-    found += [EnvironmentChange(name=name, what="removed") for name in sorted(old.keys() - new.keys())]
+    changes = [EnvironmentChange(name=name, what="added") for name in sorted(new.keys() - old.keys())]
+    changes += [EnvironmentChange(name=name, what="removed") for name in sorted(old.keys() - new.keys())]
     for name in sorted(old.keys() & new.keys()):
         left, right = old[name], new[name]
         if left["lock"] != right["lock"] or left["identity"] != right["identity"] or left["python"] != right["python"]:
             details = [f"Python {left['python']} → {right['python']}"] if left["python"] != right["python"] else []
             details += packages(left["packages"], right["packages"])
-            found.append(EnvironmentChange(name=name, what="re-pinned", details=tuple(details or ["the same packages, other archives"])))
+            changes.append(EnvironmentChange(name=name, what="re-pinned", details=tuple(details or ["the same packages, other archives"])))
         elif left["platform"] != right["platform"] or left["engine"] != right["engine"]:
-            sides = [" ".join((one["engine"], one["platform"])) for one in (left, right)]
-            found.append(EnvironmentChange(name=name, what="elsewhere", details=(f"{sides[0]} → {sides[1]}",)))
-    return found
+            sides = [" ".join((about["engine"], about["platform"])) for about in (left, right)]
+            changes.append(EnvironmentChange(name=name, what="elsewhere", details=(f"{sides[0]} → {sides[1]}",)))
+    return changes
 
 
 def packages(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """Packages that differ: ``numpy 2.5.4 → 2.5.5``, ``six gone``, ``six 1.17 new``."""
-    found = []
+    changes = []
     for name in sorted(old.keys() | new.keys()):
         if name not in new:
-            found.append(f"{name} {old[name]} gone")
+            changes.append(f"{name} {old[name]} gone")
         elif name not in old:
-            found.append(f"{name} {new[name]} new")
+            changes.append(f"{name} {new[name]} new")
         elif old[name] != new[name]:
-            found.append(f"{name} {old[name]} → {new[name]}")
-    return found
+            changes.append(f"{name} {old[name]} → {new[name]}")
+    return changes
 
 
 def by_case(changes: Changes) -> dict[str, Counter[str]]:
     """``family.case`` → how many outputs changed their verdict, cause, status and bits."""
-    found: dict[str, Counter[str]] = defaultdict(Counter)
-    for one in changes.cells:
-        cell = ids.parse_cell_id(one.id)
-        found[f"{cell.family}.{cell.case}"].update(one.what)
-    return dict(sorted(found.items()))
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for change in changes.cells:
+        cell = ids.parse_cell_id(change.id)
+        counts[f"{cell.family}.{cell.case}"].update(change.what)
+    return dict(sorted(counts.items()))

@@ -31,9 +31,9 @@ def deploy(site: Site, to: str, root: Path, say: Callable[[str], None]) -> list[
     """
     if not site.versions():
         raise DeployError("nothing has been published", where=str(site.root), hint="Run 'replab publish VERSION' first")
-    for one in verify.check(str(site.root)):
-        if one.faults:
-            raise TamperedError("; ".join(one.faults[: verify.SHOWN]), where=f"{site.root}/{one.version}")
+    for checked in verify.check(str(site.root)):
+        if checked.faults:
+            raise TamperedError("; ".join(checked.faults[: verify.SHOWN]), where=f"{site.root}/{checked.version}")
     remote, sign, branch = to.rpartition("#")
     if not sign:
         target = Path(to)
@@ -57,33 +57,33 @@ def _foreign(target: Path) -> str:
         names = [path.name for path in target.iterdir()] if target.is_dir() else []
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    there = sorted(name for name in names if name != LOCK and not name.startswith(ASIDE))
-    if not there or LIST in there or any(map(versions.is_version, there)):  # an interrupted deployment may have left no list
+    others = sorted(name for name in names if name != LOCK and not name.startswith(ASIDE))
+    if not others or LIST in others or any(map(versions.is_version, others)):  # an interrupted deployment may have left no list
         return ""
-    return f"holds {', '.join(there[:NAMED])}{' and more' if len(there) > NAMED else ''}, and is no site"
+    return f"holds {', '.join(others[:NAMED])}{' and more' if len(others) > NAMED else ''}, and is no site"
 
 
 def bring(site: Site, target: Site, say: Callable[[str], None]) -> list[str]:
     """Copy the versions that ``target`` lacks, and renew its index. Raises ``DeployError`` before anything is changed."""
     try:
         with target.alone():
-            there = {one.version: one for one in target.versions()}
+            known = {version.version: version for version in target.versions()}
             ours = site.versions()
-            for one in ours:
-                if one.version in there and _list(one.folder) != _list(there[one.version].folder):
+            for version in ours:
+                if version.version in known and _list(version.folder) != _list(known[version.version].folder):
                     hint = "A version never changes: publish under a new one"
-                    raise DeployError(f"holds {one.version} with other content", where=str(target.root), hint=hint)
-            new = [one for one in ours if one.version not in there]
-            for one in new:
+                    raise DeployError(f"holds {version.version} with other content", where=str(target.root), hint=hint)
+            new = [version for version in ours if version.version not in known]
+            for version in new:
                 with target.aside() as aside:
-                    shutil.copytree(one.folder, aside / one.version, copy_function=shutil.copyfile)
-                    target.place(aside / one.version, one.version)
-                say(f"{one.version} is there now")
+                    shutil.copytree(version.folder, aside / version.version, copy_function=shutil.copyfile)
+                    target.place(aside / version.version, version.version)
+                say(f"{version.version} is there now")
             target.refresh()
     except OSError as error:
         hint = "Free some space or mend the permissions, and deploy again"
         raise DeployError(f"cannot be written: {error.strerror or error}", where=str(target.root), hint=hint) from None
-    return [one.version for one in new]
+    return [version.version for version in new]
 
 
 def _list(folder: Path) -> bytes:

@@ -82,32 +82,32 @@ def allowed(value: object) -> frozenset[str]:
 
 def reasons(lab: Lab, entries: Iterable[ManifestEntry]) -> list[Reason]:
     """All that speaks against publishing what lies in the results; ``entries`` are the cells of all manifests."""
-    found = [*_dirty(lab), *_missing(lab, list(entries)), *_stale(lab), *_controls(lab)]
-    return sorted(found, key=lambda one: list(KINDS).index(one.kind))
+    told = [*_dirty(lab), *_missing(lab, list(entries)), *_stale(lab), *_controls(lab)]
+    return sorted(told, key=lambda reason: list(KINDS).index(reason.kind))
 
 
 def judge(found: Iterable[Reason], permitted: frozenset[str]) -> list[str]:
     """Sentences for the banner of every page: the reasons that were allowed. Raises ``PublishError`` naming every other."""
     told = list(found)
-    refused = [one for one in told if one.kind not in permitted]
+    refused = [reason for reason in told if reason.kind not in permitted]
     if refused:
-        kinds = list(dict.fromkeys(one.kind for one in refused))
-        problem = "; ".join(f"{KINDS[one.kind]}: {one.text}" for one in refused)
-        hints = list(dict.fromkeys(one.hint for one in refused if one.hint))
+        kinds = list(dict.fromkeys(reason.kind for reason in refused))
+        problem = "; ".join(f"{KINDS[reason.kind]}: {reason.text}" for reason in refused)
+        hints = list(dict.fromkeys(reason.hint for reason in refused if reason.hint))
         way = f"Mend it ({'; '.join(hints)}), or publish nevertheless with allow={','.join(kinds)}: every page will say so"
         raise PublishError(problem, where="publish", hint=way)
-    return [f"Published although {KINDS[one.kind]}: {one.text}." for one in told]
+    return [f"Published although {KINDS[reason.kind]}: {reason.text}." for reason in told]
 
 
 def entries_of(lab: Lab) -> list[ManifestEntry]:
     """The cells of every manifest; a batch that has not run has none."""
-    found: list[ManifestEntry] = []
+    entries: list[ManifestEntry] = []
     for batch in planning.batches(lab):
         try:
-            found += manifest_of(lab, batch).cells
+            entries += manifest_of(lab, batch).cells
         except StoreError:  # it is named as a step that must be done again
             continue
-    return found
+    return entries
 
 
 def commit(root: Path) -> str:
@@ -189,30 +189,35 @@ def _planned(lab: Lab, available: set[str]) -> Iterator[tuple[str, str]]:
         for family in families:
             cells = list(planning.cells(family, environment, variant, lab.coverage, batch.device))
             try:
-                found = requests(family, environment, variant, input_index(lab, family.name), facts.built, iter(cells))
+                planned = requests(family, environment, variant, input_index(lab, family.name), facts.built, iter(cells))
             except (StoreError, KeyError):
-                found = []  # its inputs were never made
+                planned = []  # its inputs were never made
                 yield from ((str(ids.cell_id(cell)), "") for cell in cells if not cell.left_out)
-            yield from ((one.id, one.key) for _, one in found if one.key)
+            yield from ((one.id, one.key) for _, one in planned if one.key)
 
 
 def _stale(lab: Lab) -> Iterator[Reason]:
     """Locks that were edited or are older than what they were made from, and results of another lock than the one at hand."""
-    problems = [problem for one in lab.environments for device in pins.locked_devices(one) for problem in pins.check(one, device)]
+    problems = [
+        problem
+        for environment in lab.environments
+        for device in pins.locked_devices(environment)
+        for problem in pins.check(environment, device)
+    ]
     problems += [problem for lock in lab_lock.LOCKS for problem in lab_lock.check(lab.root, lock)]
     if problems:
         yield Reason(kind="pins", text=_some(problem.partition(". Run")[0] for problem in problems), hint="run 'replab pin'")
     moved = []
     engine = get_engine(lab.engine)
-    for one, device in jobs.builds(lab):
-        if faults := engine.verify(one, lab.cache, device):
-            text = f"{one.place(device)} is not what its lock says: {installed.some(faults)}"
+    for environment, device in jobs.builds(lab):
+        if faults := engine.verify(environment, lab.cache, device):
+            text = f"{environment.place(device)} is not what its lock says: {installed.some(faults)}"
             yield Reason(kind="pins", text=text, hint="run 'replab build', which builds it anew, and 'snakemake --cores all'")
-    for one, device in jobs.builds(lab):
-        identity, lock = _facts(lab, one.place(device)).get("identity"), pins.lock_of(one, device)
+    for environment, device in jobs.builds(lab):
+        identity, lock = _facts(lab, environment.place(device)).get("identity"), pins.lock_of(environment, device)
         if lab.engine == "uv" and identity and lock.is_file():
-            now = hashlib.sha256(lock.read_bytes() + one.python.encode()).hexdigest()
-            moved += [one.place(device)] if now != identity else []
+            now = hashlib.sha256(lock.read_bytes() + environment.python.encode()).hexdigest()
+            moved += [environment.place(device)] if now != identity else []
     if moved:
         text = f"{_some(moved)} ran with another lock than the one at hand"
         yield Reason(kind="pins", text=text, hint="run 'snakemake --cores all'")
@@ -233,14 +238,14 @@ def _facts(lab: Lab, name: str) -> dict[str, Any]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = ledger.load_json(path)
+        content = ledger.load_json(path)
     except StoreError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
-    found: list[dict[str, Any]] = tables.rows(path, ["id", "key"])
-    return found
+    listed: list[dict[str, Any]] = tables.rows(path, ["id", "key"])
+    return listed

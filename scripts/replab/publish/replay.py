@@ -58,22 +58,22 @@ def replay(folder: Path, options: Options, say: Callable[[str], None]) -> dict[s
     out = (options.out or Path("replay") / published.version).resolve()
     answer = _rerun(folder.resolve(), out, options, say)
     try:
-        found = _found(published, answer, options)
+        report = _found(published, answer, options)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         problem = f"its code gave an answer that this lab cannot read: {type(error).__name__}"
         raise ReplayError(problem, where=str(out / "answer.json")) from None
     aside = out / "page"
     shutil.rmtree(aside, ignore_errors=True)
     try:
-        site_pages.write_replay(aside, found, lines(found))
-        (aside / "replay.json").write_text(json.dumps(found, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+        site_pages.write_replay(aside, report, lines(report))
+        (aside / "replay.json").write_text(json.dumps(report, sort_keys=True, indent=1) + "\n", encoding="utf-8")
         for path in aside.iterdir():
             path.replace(out / path.name)
     except OSError as error:
         raise ReplayError(f"cannot be written: {error.strerror or error}", where=str(out), hint="Free some space") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return found
+    return report
 
 
 def _rerun(folder: Path, out: Path, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _found(published: versions.Published, answer: Mapping[str, Any], options: Op
     environments, reasons = [], {}
     cells = answer["cells"]
     for name, facts in sorted(answer["environments"].items()):
-        counts = Counter(one["kind"] for one in cells if one["place"] == name)
+        counts = Counter(cell["kind"] for cell in cells if cell["place"] == name)
         differences = different(published.about["environments"][name], facts)
         how = "from the cache, by the same lock" if options.cache else "built anew from the published lock"
         if facts["status"] != "ok":
@@ -132,23 +132,23 @@ def _found(published: versions.Published, answer: Mapping[str, Any], options: Op
         reasons[name] = differences
         environments.append({"name": name, "how": how, "counts": {kind: counts[kind] for kind in KINDS}, "differences": differences})
     shown = []
-    for one in cells:
-        if one["kind"] == "same":
+    for cell in cells:
+        if cell["kind"] == "same":
             continue
-        before = verdicts.get((one["id"], one["output"]), "") or one["published_status"]
-        here = one["here_verdict"] or one["here_status"]
-        here += f": {one['here_reason']}" if one["here_reason"] else ""
+        before = verdicts.get((cell["id"], cell["output"]), "") or cell["published_status"]
+        here = cell["here_verdict"] or cell["here_status"]
+        here += f": {cell['here_reason']}" if cell["here_reason"] else ""
         shown.append(
             {
-                "id": one["id"],
-                "output": one["output"],
-                "kind": one["kind"],
-                "published": f"{before} {one['published_bits'][:12]}".strip(),
-                "here": f"{here} {one['here_bits'][:12]}".strip(),
-                "reason": _reason(one, reasons.get(one["place"], [])),
+                "id": cell["id"],
+                "output": cell["output"],
+                "kind": cell["kind"],
+                "published": f"{before} {cell['published_bits'][:12]}".strip(),
+                "here": f"{here} {cell['here_bits'][:12]}".strip(),
+                "reason": _reason(cell, reasons.get(cell["place"], [])),
             }
         )
-    counts = Counter(one["kind"] for one in cells)
+    counts = Counter(cell["kind"] for cell in cells)
     return {
         "schema": 1,
         "version": published.version,
@@ -170,19 +170,19 @@ def _verdicts(folder: Path) -> dict[tuple[str, str], str]:
 
 def different(published: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """What differs between the environment as published and as it is here, the likeliest cause of other bits first."""
-    found = packages(published["packages"], (here.get("observed") or {}).get("packages") or {}) if here["status"] == "ok" else []
-    found = [f"other library: {text}" for text in found]
+    differences = packages(published["packages"], (here.get("observed") or {}).get("packages") or {}) if here["status"] == "ok" else []
+    differences = [f"other library: {text}" for text in differences]
     sides = [dict(zip(PLATFORM, str(one.get("platform") or "").split(), strict=False)) for one in (published, here)]
     for what in ("processor", "instruction sets", "C library", "compiler", "machine"):
         old, new = (side.get(what, "") for side in sides)
         if old != new and here["status"] == "ok":
-            found.append(f"other {what}: {old or 'none'} → {new or 'none'}")
+            differences.append(f"other {what}: {old or 'none'} → {new or 'none'}")
     pythons = [one["interpreter"] for one in (published, here) if one.get("interpreter")]
     if len(pythons) == 2 and pythons[0] != pythons[1]:
-        found.append("other interpreter: " + " → ".join(f"{one.get('version')} ({one.get('build')})" for one in pythons))
+        differences.append("other interpreter: " + " → ".join(f"{one.get('version')} ({one.get('build')})" for one in pythons))
     if published["engine"] != here.get("engine"):
-        found.append(f"other engine: {published['engine']} → {here.get('engine')}")
-    return found
+        differences.append(f"other engine: {published['engine']} → {here.get('engine')}")
+    return differences
 
 
 def _reason(one: Mapping[str, Any], differences: list[str]) -> str:

@@ -101,19 +101,19 @@ def _restrict(lab: Lab, names: Iterable[str]) -> Lab:
 
 def _again(lab: Lab, request: Mapping[str, Any], cells: Iterable[Found], alike: set[str]) -> None:
     """Run cells a second time that gave other bits where nothing else is other: two runs here that differ make them ``unsteady``."""
-    open_ = [one for one in cells if one["kind"] == "other" and one["here_status"] == one["published_status"] == Status.OK]
-    open_ = [one for one in open_ if one["place"] in alike]
+    open_ = [cell for cell in cells if cell["kind"] == "other" and cell["here_status"] == cell["published_status"] == Status.OK]
+    open_ = [cell for cell in open_ if cell["place"] in alike]
     if not open_:
         return
     second = replace(lab, results=lab.results.again)
     for name in ("environments", "inputs"):
         lab.results.share(name, second.results)
-    _run(second, request, {one["id"] for one in open_})
+    _run(second, request, {cell["id"] for cell in open_})
     results = _results(second)
-    for one in open_:
-        bits = results[one["id"]]["outputs"].get(one["output"], ("", ""))[1]
-        if bits != one["here_bits"]:
-            one["kind"] = "unsteady"
+    for cell in open_:
+        bits = results[cell["id"]]["outputs"].get(cell["output"], ("", ""))[1]
+        if bits != cell["here_bits"]:
+            cell["kind"] = "unsteady"
 
 
 def _run(lab: Lab, request: Mapping[str, Any], names: set[str]) -> None:
@@ -143,49 +143,54 @@ def _batch(settings: dict[str, Any], root: str, batch: Batch, wanted: str, cases
 def _results(lab: Lab) -> dict[str, Found]:
     """Status, reason and hash of each output, by cell."""
     store = Store(lab.results.store)
-    found: dict[str, Found] = {}
+    results: dict[str, Found] = {}
     for path in lab.results.manifests():
         for entry in Manifest.from_json(ledger.load_json(path), str(path)).cells:
-            one: Found = {"status": entry.status, "reason": entry.reason, "outputs": {}, "steady": True}
+            result_here: Found = {"status": entry.status, "reason": entry.reason, "outputs": {}, "steady": True}
             if entry.status != Status.SKIPPED and not entry.again:
                 try:
                     result = store.read(entry.key)
                 except StoreError as error:
-                    one |= {"status": "damaged", "reason": str(error)}
+                    result_here |= {"status": "damaged", "reason": str(error)}
                 else:
-                    one["outputs"] = {tensor.name: (tensor.dtype, tensor.sha256) for tensor in result.tensors}
-                    one["steady"] = not any(str(note).startswith(manifest.UNSTEADY) for note in result.record.get("notes", ()))
-            found[entry.id] = one
-    return found
+                    result_here["outputs"] = {tensor.name: (tensor.dtype, tensor.sha256) for tensor in result.tensors}
+                    result_here["steady"] = not any(str(note).startswith(manifest.UNSTEADY) for note in result.record.get("notes", ()))
+            results[entry.id] = result_here
+    return results
 
 
 def _compare(row: Mapping[str, Any], here: Found | None) -> Found:
     """One published output beside what came out here: ``same``, ``unsteady``, or ``other``."""
-    one = {"id": row["id"], "output": row["output"], "published_status": row["status"], "published_bits": row["sha256"]}
+    compared = {"id": row["id"], "output": row["output"], "published_status": row["status"], "published_bits": row["sha256"]}
     if here is None:
-        return one | {"kind": "other", "here_status": "not run", "here_reason": "the published code does not plan it here", "here_bits": ""}
+        return compared | {
+            "kind": "other",
+            "here_status": "not run",
+            "here_reason": "the published code does not plan it here",
+            "here_bits": "",
+        }
     dtype, bits = here["outputs"].get(row["output"], ("", ""))
-    one |= {"here_status": here["status"], "here_reason": here["reason"], "here_bits": bits}
+    compared |= {"here_status": here["status"], "here_reason": here["reason"], "here_bits": bits}
     if row["status"] != Status.OK:  # a failure has no bits: the same status is all that can come back
-        return one | {"kind": "same" if here["status"] == row["status"] else "other"}
+        return compared | {"kind": "same" if here["status"] == row["status"] else "other"}
     if here["status"] == Status.OK and (dtype, bits) == (row["dtype"], row["sha256"]):
-        return one | {"kind": "same"}
+        return compared | {"kind": "same"}
     unsteady = here["status"] == Status.OK and (row["repeatable"] == "no" or not here["steady"])
-    return one | {"kind": "unsteady" if unsteady else "other"}
+    return compared | {"kind": "unsteady" if unsteady else "other"}
 
 
 def _judge(lab: Lab, names: set[str]) -> dict[tuple[str, str], str]:
     """Verdicts by cell and output, for the cells called ``names`` and their like."""
     cases = {(cell.family, cell.case) for cell in map(ids.parse_cell_id, names)}
-    found: dict[tuple[str, str], str] = {}
+    verdicts: dict[tuple[str, str], str] = {}
     for family in lab.families:
         chosen = tuple(case for case in family.cases if (family.name, case.name) in cases)
         if not chosen:
             continue
         small = replace(family, cases=chosen)
         judged = _written(replace(lab, families=tuple(small if one.name == family.name else one for one in lab.families)))
-        found |= {(row.id, row.output): row.verdict for row in order.judge(judged, [small], _say).cells}
-    return found
+        verdicts |= {(row.id, row.output): row.verdict for row in order.judge(judged, [small], _say).cells}
+    return verdicts
 
 
 def _written(lab: Lab) -> Lab:
@@ -205,11 +210,11 @@ def main(arguments: Sequence[str]) -> int:
     """``REQUEST ANSWER``: two paths."""
     request, answer = map(Path, arguments)
     try:
-        found = rerun(json.loads(request.read_text(encoding="utf-8")))
+        report = rerun(json.loads(request.read_text(encoding="utf-8")))
     except LabError as error:
         print(f"replab: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
-    write_atomically(answer, json.dumps(found, sort_keys=True, indent=1).encode())
+    write_atomically(answer, json.dumps(report, sort_keys=True, indent=1).encode())
     return 0
 
 

@@ -81,14 +81,14 @@ def publish(lab: Lab, settings: Mapping[str, object], options: Options, say: Cal
 def _checked(lab: Lab, permitted: frozenset[str], say: Callable[[str], None]) -> tuple[list[ManifestRow], list[str]]:
     """The rows of the store's manifest and the notices for every page. Raises ``PublishError`` with what speaks against publishing."""
     entries = reasons.entries_of(lab)
-    found = reasons.reasons(lab, entries)
+    told = reasons.reasons(lab, entries)
     say(f"checking {len(entries)} results")
     rows, wrong = manifest.rows(Store(lab.results.store), entries, manifest.unsteady(lab.results.root))
     if wrong:
         some = "; ".join(f"{name} {problem}" for name, problem in list(wrong.items())[: reasons.NAMED])
         text = f"{len(wrong)} results are gone or damaged: {some}"
-        found.append(Reason(kind="missing", text=text, hint="run 'snakemake --cores all', which makes them again"))
-    return rows, reasons.judge(found, permitted)
+        told.append(Reason(kind="missing", text=text, hint="run 'snakemake --cores all', which makes them again"))
+    return rows, reasons.judge(told, permitted)
 
 
 def _same(folder: Path, listed: Mapping[str, str]) -> None:
@@ -115,8 +115,8 @@ def settings_of(results: Path) -> dict[str, object]:
     """The settings with which the workflow ran last on these results. Raises ``PublishError``."""
     path = ResultsFolder(results).settings
     try:
-        found: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))["config"]
+        settings: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))["config"]
     except (OSError, ValueError, KeyError, TypeError):
         hint = f"Run '{calling.whole_run()}' first, or name the folder with --config results=…"
         raise PublishError("there are no results of a run", where=str(results), hint=hint) from None
-    return found
+    return settings

@@ -80,11 +80,11 @@ class Site:
         if not self.root.is_dir():
             return []
         names = [path.name for path in self.root.iterdir() if path.is_dir() and not path.is_symlink() and versions.is_version(path.name)]
-        found = [versions.read(self.root / name) for name in versions.ordered(names)]
-        for one in found:
-            if one.version != one.folder.name:
-                raise TamperedError(f"says that it is {one.version}", where=str(one.folder))
-        return found
+        published = [versions.read(self.root / name) for name in versions.ordered(names)]
+        for version in published:
+            if version.version != version.folder.name:
+                raise TamperedError(f"says that it is {version.version}", where=str(version.folder))
+        return published
 
     def listed(self) -> dict[str, dict[str, Any]]:
         """The entries of versions.json by version. Raises ``TamperedError``."""
@@ -93,7 +93,7 @@ class Site:
             return {}
         try:
             table = sealed.decoded(files.read_bytes(path, limit=versions.LIMIT, kind=TamperedError)) or {}
-            return {one["version"]: one for one in table["versions"]}
+            return {entry["version"]: entry for entry in table["versions"]}
         except (OSError, LookupError, TypeError):
             raise TamperedError("cannot be read", where=str(path), hint="Remove it, and publish again: it is made anew") from None
 
@@ -146,19 +146,19 @@ class Site:
     def _own(self, state: Path) -> dict[str, str]:
         """Path -> SHA-256 of the site's own files: those of ``state``, the sheet, and the pages on changes, which lie in their places."""
         kept = [self.root / STATIC / site_pages.STYLE, *(path for path in (self.root / CHANGES).glob("*") if path.is_file())]
-        found = {path.relative_to(self.root).as_posix(): sums.of_file(path) for path in kept}
-        return found | {name: sums.of_file(state / name) for name in (LIST, INDEX)}
+        digests = {path.relative_to(self.root).as_posix(): sums.of_file(path) for path in kept}
+        return digests | {name: sums.of_file(state / name) for name in (LIST, INDEX)}
 
     def _changes(self, fresh: Path, found: Sequence[Published]) -> None:
         """Pages on every pair that has none yet."""
-        for place, new in enumerate(found):
-            for old in found[:place]:
+        for number, new in enumerate(found):
+            for old in found[:number]:
                 page = site_pages.change_page(old.version, new.version)
                 files = (page, page.removesuffix(".html") + ".json")
                 if all((self.root / name).is_file() for name in files):
                     continue
                 difference = changes.between(old, new)
-                said = [f"{one.version}: {notice}" for one in (old, new) for notice in one.about["notices"]]
+                said = [f"{version.version}: {notice}" for version in (old, new) for notice in version.about["notices"]]
                 site_pages.write_changes(fresh, difference, said)
                 text = json.dumps(difference.table(), sort_keys=True, indent=1, ensure_ascii=False)
                 (fresh / files[1]).write_text(text + "\n", encoding="utf-8")
@@ -184,9 +184,9 @@ class Site:
         state.rename(home)
         _link(self.root / CURRENT, Path(STATES) / home.name)
         for name in SWITCHED:
-            place = self.root / name
-            if not place.is_symlink() and (home / name).is_symlink() | (home / name).exists():
-                _link(place, Path(CURRENT) / name)
+            link = self.root / name
+            if not link.is_symlink() and (home / name).is_symlink() | (home / name).exists():
+                _link(link, Path(CURRENT) / name)
         _sync(self.root)
         if before is not None and before != home:
             shutil.rmtree(before, ignore_errors=True)

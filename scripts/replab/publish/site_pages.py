@@ -56,11 +56,11 @@ def change_page(old: str, new: str) -> str:
 
 def write_index(folder: Path, listed: Sequence[Mapping[str, Any]]) -> None:
     """The index of a site; ``listed`` are the entries of versions.json, the oldest first."""
-    names = [one["version"] for one in listed]
+    names = [version["version"] for version in listed]
     rows = []
-    for place, one in enumerate(listed):
-        page = [(change_page(names[place - 1], names[place]), f"since {names[place - 1]}")] if place else []
-        rows.append({**one, "changes": page})
+    for number, version in enumerate(listed):
+        page = [(change_page(names[number - 1], names[number]), f"since {names[number - 1]}")] if number else []
+        rows.append({**version, "changes": page})
     pairs = [(change_page(old, new), f"{old} → {new}") for b, new in enumerate(names) for old in names[:b]]
     newest = listed[-1] if listed else {}
     _render(
@@ -124,7 +124,7 @@ def write_replay(folder: Path, found: Mapping[str, Any], lines: Sequence[str]) -
         ("Other bits, within the envelope", "within"),
         ("Not repeatable: other bits were to be expected", "unsteady"),
     )
-    groups = [(title, kind, [one for one in found["cells"] if one["kind"] == kind]) for title, kind in kinds]
+    groups = [(title, kind, [cell for cell in found["cells"] if cell["kind"] == kind]) for title, kind in kinds]
     _render(
         "replay.html.j2",
         folder / "index.html",
