@@ -38,7 +38,7 @@ def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMIT
     Rules run in processes of their own, each file and each claim within ``limits``. Raises ``ClaimError`` when a list is faulty.
     """
     folders = list(folders)
-    known, files, there = claims(folders), rule_files(folders), known_evidence(tables)
+    known, files, evidence = claims(folders), rule_files(folders), known_evidence(tables)
     declared, broken = _declared(files, limits)
     for name in sorted(set(declared) - set(known)):
         sys.stderr.write(f"{_short(Path(declared[name][0]['where']))}: {texts.plain(name)} stands in no {LIST}\n")
@@ -48,20 +48,20 @@ def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMIT
         told = mine[0] if mine else {"text": "", "needs": ""}
         try:
             if len(mine) > 1:
-                raise ClaimError(f"it has two, in {' and in '.join(_short(Path(one['where'])) for one in mine)}")
+                raise ClaimError(f"it has two, in {' and in '.join(_short(Path(told_rule['where'])) for told_rule in mine)}")
             if not mine:
                 raise ClaimError(f"no rule judges it{''.join(f'; {problem}' for problem in broken)}")
             with contained.trial(f"the rule of {claim.id}"):
                 rule = rules(Path(told["where"]))[claim.id]
-                return _entry(claim, rule, findings(rule, tables), there)
+                return _entry(claim, rule, findings(rule, tables), evidence)
         except LabError as error:
             return _unjudged(claim, told, error.problem)
 
-    found: list[dict[str, object]] = []
+    entries: list[dict[str, object]] = []
     chosen = list(known.values())
     for claim, entry in zip(chosen, contained.each(judge, chosen, limits, count=parallel.usable(len(chosen))), strict=True):
-        found.append(_unjudged(claim, {"text": "", "needs": ""}, entry.reason) if isinstance(entry, contained.Lost) else entry)
-    return found
+        entries.append(_unjudged(claim, {"text": "", "needs": ""}, entry.reason) if isinstance(entry, contained.Lost) else entry)
+    return entries
 
 
 def _declared(files: Sequence[Path], limits: Limits) -> tuple[dict[str, list[dict[str, str]]], list[str]]:
@@ -112,12 +112,12 @@ def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> dict[str, 
 
 def findings(rule: Rule, tables: Tables) -> dict[str, Finding]:
     """What a rule says about each environment that the claim is about."""
-    found = {}
+    by_environment = {}
     for environment, framework in tables.environments.items():
         said = rule.judge(tables, environment) if framework in rule.frameworks else None
         if said is not None:
-            found[environment] = _checked(said)
-    return found
+            by_environment[environment] = _checked(said)
+    return by_environment
 
 
 def _checked(said: object) -> Finding:
@@ -127,8 +127,8 @@ def _checked(said: object) -> Finding:
     fields: list[tuple[object, type | UnionType]] = [
         *((text, str) for text in (said.words, said.unit, said.measured)),
         (said.number, float | int | None),
-        *((one, Evidence) for one in said.evidence),
-        *((getattr(one, "id", None), str) for one in said.evidence),
+        *((evidence, Evidence) for evidence in said.evidence),
+        *((getattr(evidence, "id", None), str) for evidence in said.evidence),
     ]
     if not all(isinstance(value, kind) for value, kind in fields):
         raise ClaimError("it returned a finding whose fields are not what they should be")
@@ -200,7 +200,7 @@ def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mappin
 def _telling(found: Sequence[Finding]) -> list[Evidence]:
     """The first piece of evidence of each environment, then the second ones, and so on."""
     depth = max((len(one.evidence) for one in found), default=0)
-    chosen = [one.evidence[place] for place in range(depth) for one in found if place < len(one.evidence)]
+    chosen = [one.evidence[number] for number in range(depth) for one in found if number < len(one.evidence)]
     return list(dict.fromkeys(chosen))[:EVIDENCE_OF_A_CLAIM]
 
 

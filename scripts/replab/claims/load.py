@@ -23,7 +23,7 @@ def claims(folders: Iterable[Path]) -> dict[str, Claim]:
 
     Raises ``ClaimError`` naming the file and the entry that is wrong.
     """
-    found: dict[str, Claim] = {}
+    declared: dict[str, Claim] = {}
     for path in (folder / LIST for folder in folders if (folder / LIST).exists()):
         try:
             data = files.read_toml(path)
@@ -31,14 +31,14 @@ def claims(folders: Iterable[Path]) -> dict[str, Claim]:
             raise ClaimError(error.problem, where=str(path)) from None
         for name, fields in data.items():
             where = f"{path}: {name}"
-            if name in found:
+            if name in declared:
                 raise ClaimError("there is such a claim already", where=where, hint="Give it another id")
             if not isinstance(fields, dict) or fields.get("kind") not in KINDS or not isinstance(fields.get("statement"), str):
                 raise ClaimError('needs `kind = "example"` or `kind = "claim"`, and a statement', where=where)
             if unknown := sorted(set(fields) - set(FIELDS)):
                 raise ClaimError(f"unknown key {unknown[0]!r}", where=where, hint=f"Known: {', '.join(FIELDS)}")
-            found[name] = jsons.made(Claim, {"id": name} | {key: str(value) for key, value in fields.items()})
-    return found
+            declared[name] = jsons.made(Claim, {"id": name} | {key: str(value) for key, value in fields.items()})
+    return declared
 
 
 def rule_files(folders: Iterable[Path]) -> list[Path]:
@@ -52,18 +52,18 @@ def rules(path: Path) -> Mapping[str, Rule]:
 
     Raises ``ClaimError`` when two functions judge one claim, one says nothing in words, or the file cannot be read.
     """
-    found: dict[str, Rule] = {}
+    declared: dict[str, Rule] = {}
     for function in list(vars(_module(path)).values()):
         marked = getattr(function, "rule", None)
         if not isinstance(marked, tuple) or getattr(function, "__module__", "") != _name(path):
             continue
         claim, needs, frameworks = marked
-        if claim in found:
+        if claim in declared:
             raise ClaimError(f"it has two rules for {claim}", where=str(path))
         if not function.__doc__:
             raise ClaimError(f"the rule of {claim} has no docstring, which is how the report words it", where=str(path))
-        found[claim] = Rule(claim=claim, judge=function, needs=needs, frameworks=frameworks, where=str(path))
-    return found
+        declared[claim] = Rule(claim=claim, judge=function, needs=needs, frameworks=frameworks, where=str(path))
+    return declared
 
 
 def _name(path: Path) -> str:

@@ -50,7 +50,7 @@ class Finding:
             "number": number,
             "unit": self.unit,
             "words": self.words,
-            "evidence": [one.json() for one in self.evidence[:MOST_EVIDENCE]],
+            "evidence": [evidence.json() for evidence in self.evidence[:MOST_EVIDENCE]],
         }
         return written | ({"measured": self.measured} if self.measured else {})
 

@@ -147,13 +147,13 @@ def lines(rows: pd.DataFrame, size: str, *, group: Sequence[str] = ("output", "d
     rows = rows[parts.notna()].assign(
         stem=[part["stem"] for part in parts if part], length=[float(part["length"]) for part in parts if part]
     )
-    found = []
+    fitted_lines = []
     for (family, stem), mine in rows.groupby(["family", "stem"]):
         series = list(mine[list(group)].itertuples(index=False, name=None))
         fitted = growth(list(mine["length"]), list(mine[size]), series)
         if fitted is not None:
-            found.append(Line(stem=f"{family}.{stem}", growth=fitted, rows=mine.sort_values("length", ascending=False)))
-    return found
+            fitted_lines.append(Line(stem=f"{family}.{stem}", growth=fitted, rows=mine.sort_values("length", ascending=False)))
+    return fitted_lines
 
 
 def grows(found: Sequence[Line], what: str) -> Finding | None:
@@ -203,7 +203,7 @@ def by_switch(rows: pd.DataFrame, column: str) -> tuple[str, dict[str, int]]:
     sizes = rows[column].value_counts().to_dict()
     words = "; ".join(
         f"{name}: {share(counts[name], sizes[name])} with other bits" + (f", {beyond[name]} beyond rounding" if beyond[name] else "")
-        for name in sorted(counts, key=lambda one: -counts[one])
+        for name in sorted(counts, key=lambda switch: -counts[switch])
     )
     return words, counts
 

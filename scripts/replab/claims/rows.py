@@ -47,10 +47,10 @@ def pairs_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]:
 
 def versus_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]:
     """The pairs of ``Tables.versus``, as pairs where they were judged as such and as two cells elsewhere."""
-    found: list[Evidence] = []
+    evidence: list[Evidence] = []
     for left, right, judged in rows[["left", "right", "judged"]].drop_duplicates().head(most).itertuples(index=False):
-        found += [Evidence("pair", judged, "framework")] if judged else [Evidence("cell", left), Evidence("cell", right)]
-    return tuple(dict.fromkeys(found))
+        evidence += [Evidence("pair", judged, "framework")] if judged else [Evidence("cell", left), Evidence("cell", right)]
+    return tuple(dict.fromkeys(evidence))
 
 
 def causes_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]:
@@ -67,7 +67,9 @@ def measured_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]
 def defaults_evidence(rows: pd.DataFrame, most: int = 2) -> tuple[Evidence, ...]:
     """Defaults as evidence: this environment's."""
     names = zip(rows["api"], rows["parameter"], rows["environment"], strict=True)
-    return tuple(Evidence("default", f"{api}.{parameter} @ {place}") for api, parameter, place in list(dict.fromkeys(names))[:most])
+    return tuple(
+        Evidence("default", f"{api}.{parameter} @ {environment}") for api, parameter, environment in list(dict.fromkeys(names))[:most]
+    )
 
 
 def attribution_id(row: Mapping[Hashable, object]) -> str:

@@ -125,14 +125,14 @@ def sources(tables: Tables) -> list[dict[str, Any]]:
     for (name, factor), case in zip(chosen, apart["base_case"], strict=True):
         if factor:
             named_factors.setdefault(name, []).append(f"{factor} of {case}")
-    found = [_entry(name, rows, len(pairs), named_factors.get(name, [])) for name, rows in groups.items()]
-    found += _within(tables, [str(one) for one in here])
+    entries = [_entry(name, rows, len(pairs), named_factors.get(name, [])) for name, rows in groups.items()]
+    entries += _within(tables, [str(one) for one in here])
     if restored := _restored(tables):
-        for entry in found:
+        for entry in entries:
             if entry["id"] in ("rounding", "kernels"):
                 entry["words"] += restored.get(entry["id"], "")
-    found.sort(key=lambda entry: (-(entry["median"] if entry["median"] is not None else -1.0), entry["id"]))
-    return [entry | {"rank": place} for place, entry in enumerate(found, 1)]
+    entries.sort(key=lambda entry: (-(entry["median"] if entry["median"] is not None else -1.0), entry["id"]))
+    return [entry | {"rank": place} for place, entry in enumerate(entries, 1)]
 
 
 def _between(tables: Tables, here: list[str]) -> pd.DataFrame:
@@ -151,10 +151,10 @@ def _causes(tables: Tables) -> dict[tuple[str, str, str, int], list[str]]:
     rows = tables.attributions
     rows = rows[rows["method"].isin(["subsets", "hypothesis"]) & rows["named"] & (rows["role"] != "control")]
     rows = rows[(rows["axis"] != "version")].sort_values("share", ascending=False, kind="stable")
-    found: dict[tuple[str, str, str, int], list[str]] = {}
+    causes: dict[tuple[str, str, str, int], list[str]] = {}
     for row in rows.itertuples():
-        found.setdefault((row.family, row.case, row.dtype, row.derivative), []).append(row.factor)
-    return found
+        causes.setdefault((row.family, row.case, row.dtype, row.derivative), []).append(row.factor)
+    return causes
 
 
 def _source(row: Mapping[Any, Any], factors: list[str]) -> tuple[str, str]:
@@ -217,17 +217,17 @@ def _entry(name: str, rows: pd.DataFrame, whole: int, factors: list[str]) -> dic
         "median_ulp": float(ulp.median()) if len(ulp) else None,
         "factors": list(dict.fromkeys(factors))[:20],
         "examples": [
-            one.json() | {"family": str(row["family"]), "case": str(row["case"])}
-            for row, one in _examples(pd.concat([order.head(2), middle]))
+            evidence.json() | {"family": str(row["family"]), "case": str(row["case"])}
+            for row, evidence in _examples(pd.concat([order.head(2), middle]))
         ],
     }
 
 
 def _examples(rows: pd.DataFrame) -> list[tuple[Mapping[Any, Any], Evidence]]:
-    found: dict[Evidence, Mapping[Any, Any]] = {}
+    examples: dict[Evidence, Mapping[Any, Any]] = {}
     for row in rows.to_dict("records"):
-        found.setdefault(pairs_evidence(pd.DataFrame([row]), 1)[0], row)
-    return [(row, one) for one, row in found.items()]
+        examples.setdefault(pairs_evidence(pd.DataFrame([row]), 1)[0], row)
+    return [(row, evidence) for evidence, row in examples.items()]
 
 
 def _within(tables: Tables, here: list[str]) -> list[dict[str, Any]]:
@@ -235,15 +235,15 @@ def _within(tables: Tables, here: list[str]) -> list[dict[str, Any]]:
     mine = _usual(tables.pairs[(tables.pairs["role"] != "control") & tables.pairs["left_environment"].isin(here)])
     modes = mine[(mine["axis"] == "mode") & ~mine["shaky"] & ~mine["special"]]
     repeats = mine[mine["axis"] == "repeat"]
-    found = []
+    entries = []
     for name, rows in (("modes", modes), ("repeats", repeats)):
         apart = rows[rows["verdict"] != SAME]
         if len(apart):
             entry = _entry(name, apart, len(rows), [])
             beyond = int(apart["verdict"].isin(BEYOND).sum())
             entry["words"] += f"; {beyond} beyond rounding" if beyond else "; none beyond rounding"
-            found.append(entry)
-    return found
+            entries.append(entry)
+    return entries
 
 
 def _restored(tables: Tables) -> dict[str, str]:

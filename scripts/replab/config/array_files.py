@@ -122,7 +122,7 @@ def described(folder: Path, text: str, name: str = "") -> Described:
 def opened_member(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
     """An array of an ``.npz`` file as a file, and its size. Raises ``ConfigError`` where there is none of that name."""
     with zipfile.ZipFile(path) as archive:
-        names = [one.removesuffix(".npy") for one in archive.namelist()]
+        names = [member.removesuffix(".npy") for member in archive.namelist()]
         if name not in names:
             raise ConfigError(_which(path.name, name, names))
         info = archive.getinfo(f"{name}.npy")

@@ -181,9 +181,9 @@ def _check_inputs(case: Case, given: Mapping[str, Any], where: str, faults: Faul
 def _with_those_made(declared: Case) -> list[Case]:
     """A case, those in which some of its factors are aligned, and that with special values where it asks for one."""
     case = replace(declared, special=False)
-    made = [case, *aligned_cases(case)]
+    cases = [case, *aligned_cases(case)]
     if declared.special:
-        made.append(
+        cases.append(
             replace(
                 case,
                 name=f"{case.name}.special",
@@ -197,7 +197,7 @@ def _with_those_made(declared: Case) -> list[Case]:
                 measure=(),
             )
         )
-    return made
+    return cases
 
 
 def load_generators(data: Mapping[str, Any], place: str, faults: Faults, folder: Path) -> dict[str, Generator]:

@@ -49,11 +49,11 @@ def load_environments(*containers: Path) -> tuple[Environment, ...]:
     """
     faults: list[LabError] = []
     try:
-        found = [_environment(file, faults) for folder in containers for file in files.named(folder, "env.toml")]
+        declared = [_environment(file, faults) for folder in containers for file in files.named(folder, "env.toml")]
     except OSError:
-        found = []
-    environments = sorted((e for e in found if e is not None), key=lambda e: (FRAMEWORKS.index(e.framework), e.order, e.name))
-    if not found:
+        declared = []
+    environments = sorted((e for e in declared if e is not None), key=lambda e: (FRAMEWORKS.index(e.framework), e.order, e.name))
+    if not declared:
         faults.append(ConfigError("no environment is defined", where=str(containers[0]), hint="Expected containers/NAME/env.toml"))
     for pair in itertools.pairwise(environments):
         if len({(environment.framework, environment.order) for environment in pair}) == 1:

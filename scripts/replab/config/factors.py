@@ -15,35 +15,37 @@ FIELDS = ("aligned", "alternatives", "fit", "absent", "diagnose", "title", *FRAM
 
 def load_factors(data: Mapping[str, object], where: str, faults: Faults) -> dict[str, Factor]:
     """The factors of one case (or of a subject); faults are added to ``faults``."""
-    found = {}
+    factors = {}
     for name, fields in data.items():
-        place = f"{where}.{name}"
+        where_it_stands = f"{where}.{name}"
         if not FACTOR_NAME.fullmatch(name):
-            faults.add("is no name for a factor", where=place, hint="It becomes a keyword argument: lower-case letters, digits and '_'")
+            faults.add(
+                "is no name for a factor", where=where_it_stands, hint="It becomes a keyword argument: lower-case letters, digits and '_'"
+            )
         elif not isinstance(fields, dict) or "aligned" not in fields:
-            faults.add("needs a value `aligned`", where=place, hint="Such as { aligned = 1e-5, alternatives = [1e-3] }")
+            faults.add("needs a value `aligned`", where=where_it_stands, hint="Such as { aligned = 1e-5, alternatives = [1e-3] }")
         elif unknown := sorted(set(fields) - set(FIELDS)):
-            faults.add(f"unknown key {shown(unknown[0])}", where=place, hint=f"Known: {', '.join(FIELDS)}")
+            faults.add(f"unknown key {shown(unknown[0])}", where=where_it_stands, hint=f"Known: {', '.join(FIELDS)}")
         elif wrong := [key for key in ("fit", "diagnose") if not isinstance(fields.get(key, False), bool)]:
-            faults.add(f"{wrong[0]} must be true or false", where=place)
+            faults.add(f"{wrong[0]} must be true or false", where=where_it_stands)
         elif not isinstance(fields.get("title", ""), str):
-            faults.add("title must be a text", where=place)
+            faults.add("title must be a text", where=where_it_stands)
         elif fields.get("fit", False) and not _is_real(fields["aligned"]):
-            faults.add(f"only a number can be fitted, not {shown(fields['aligned'])}", where=place)
+            faults.add(f"only a number can be fitted, not {shown(fields['aligned'])}", where=where_it_stands)
         elif not _are_frameworks(fields.get("absent", [])):
-            faults.add("absent must be a list of frameworks", where=place, hint=f"Of {', '.join(FRAMEWORKS)}")
+            faults.add("absent must be a list of frameworks", where=where_it_stands, hint=f"Of {', '.join(FRAMEWORKS)}")
         elif not isinstance(fields.get("alternatives", []), list):
-            faults.add("alternatives must be a list", where=place)
+            faults.add("alternatives must be a list", where=where_it_stands)
         else:
             rest = {key: fields[key] for key in ("fit", "diagnose", "title") if key in fields}
-            found[name] = Factor(
+            factors[name] = Factor(
                 aligned=fields["aligned"],
                 sides={key: fields[key] for key in FRAMEWORKS if key in fields},
                 alternatives=tuple(value for value in fields.get("alternatives", []) if not same(value, fields["aligned"])),
                 absent=tuple(fields.get("absent", [])),
                 **rest,
             )
-    return found
+    return factors
 
 
 def same(a: object, b: object) -> bool:

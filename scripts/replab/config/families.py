@@ -40,8 +40,8 @@ def load_families(
     except ConfigError as error:
         faults.found.append(error.within("config"))
         return (), ()
-    found, before = dict[str, Family](), len(faults.found)
-    there: dict[str, Path] = {}
+    families, before = dict[str, Family](), len(faults.found)
+    paths_by_name: dict[str, Path] = {}
     left_out: list[LabError] = []
     for text in dict.fromkeys(places):
         if fault := path_fault(text):
@@ -58,28 +58,28 @@ def load_families(
             continue
         for path in paths:
             name = path.parent.name
-            if name in there:
-                faults.add(f"the family {shown(name)} exists twice", where=str(path), hint=f"The other is {there[name]}")
-            there[name] = path
-    if not there and places != DEFAULTS["experiments"] and len(faults.found) == before:
+            if name in paths_by_name:
+                faults.add(f"the family {shown(name)} exists twice", where=str(path), hint=f"The other is {paths_by_name[name]}")
+            paths_by_name[name] = path
+    if not paths_by_name and places != DEFAULTS["experiments"] and len(faults.found) == before:
         faults.add("there are no families in this folder", where=f"config: experiments: {', '.join(places)}", hint=NEW)
     if not wanted:
         faults.add("no family is asked for", where="config: families", hint="Say all, or names of families")
-    for name in sorted(there) if wanted == ["all"] else dict.fromkeys(wanted):
-        if name not in there:
-            faults.add(f"there is no family {shown(name)}", where="config: families", hint=nearest(name, there))
+    for name in sorted(paths_by_name) if wanted == ["all"] else dict.fromkeys(wanted):
+        if name not in paths_by_name:
+            faults.add(f"there is no family {shown(name)}", where="config: families", hint=nearest(name, paths_by_name))
             continue
         own = Faults()
-        family = load_family(there[name], folder, own, checked=checked)
+        family = load_family(paths_by_name[name], folder, own, checked=checked)
         if wanted == ["all"] and own.found and all(fault.problem.startswith(parsed.NO_CODE) for fault in own.found):
             left_out += own.found
             continue
         faults.found += own.found
         if family is not None:
-            found[name] = family
-    if left_out and not found:
+            families[name] = family
+    if left_out and not families:
         faults.found += left_out
-    return tuple(found[name] for name in sorted(found)), tuple(left_out)
+    return tuple(families[name] for name in sorted(families)), tuple(left_out)
 
 
 def load_family(path: Path, root: Path, faults: Faults, *, checked: bool = False) -> Family | None:
@@ -162,7 +162,7 @@ def _check_functions(folder: Path, cases: Iterable[Case], place: str, faults: Fa
                 faults.add("needs a reference.py beside it", where=place)
             continue
         try:
-            there = functions.functions(path)
+            known = functions.functions(path)
             own_modules.of_file(path)  # that those are Python, too
         except FileNotFoundError:
             faults.add("is a link that leads nowhere", where=str(path))
@@ -171,7 +171,7 @@ def _check_functions(folder: Path, cases: Iterable[Case], place: str, faults: Fa
             faults.found.append(error)
             continue
         wanted = of_reference if file == "reference.py" else of_implementations
-        for function in sorted(set(wanted) - there):
+        for function in sorted(set(wanted) - known):
             why = ""
             if file == IMPL_FILE["numpy"] and not (why := implementations.fault(folder, wanted[function])):
                 continue

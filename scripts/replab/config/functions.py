@@ -81,7 +81,7 @@ class _Effects:
         """Its functions and classes that change something of the file when they are called."""
         while more := {node.name for node in defined if self._touching & _used(node)} - self._touching:
             self._touching |= more
-        self.places = [place for place, node in enumerate(body) if self._has(node)]
+        self.places = [number for number, node in enumerate(body) if self._has(node)]
 
     def _touches(self, node: ast.AST) -> bool:
         return any(isinstance(inner, ast.Global) or self._changes(inner) for inner in ast.walk(node))
@@ -106,7 +106,7 @@ class _Effects:
             return False
         given = [*node.args, *(keyword.value for keyword in node.keywords)]
         method = isinstance(node.func, ast.Attribute) and _root(node.func) in self._own
-        return method or any(_root(one) in self._objects for one in given)
+        return method or any(_root(argument) in self._objects for argument in given)
 
     def _has(self, node: ast.AST) -> bool:
         match node:
@@ -166,9 +166,9 @@ class _File:
         self.body = body
         self.definitions: dict[str, list[int]] = {}
         self._uses: dict[int, set[str]] = {}
-        for place, node in enumerate(body):
+        for number, node in enumerate(body):
             for name in _bound(node):
-                self.definitions.setdefault(name, []).append(place)
+                self.definitions.setdefault(name, []).append(number)
         self.effects = _Effects(body).places
         self._meanings: dict[int, str] = {}
 
@@ -204,11 +204,11 @@ def _places(path: Path, function: str, stamp: tuple[int, int]) -> tuple[int, ...
     seen = {function}.union(*map(file.uses, wanted))
     queue = list(seen)
     while queue:
-        for place in file.definitions.get(queue.pop(), ()):
-            if place in wanted:
+        for number in file.definitions.get(queue.pop(), ()):
+            if number in wanted:
                 continue
-            wanted.add(place)
-            fresh = file.uses(place) - seen
+            wanted.add(number)
+            fresh = file.uses(number) - seen
             seen |= fresh
             queue.extend(fresh)
     return tuple(range(len(file.body))) if seen & LOOKED_UP else tuple(sorted(wanted))
@@ -232,7 +232,7 @@ def definitions(path: Path, function: str) -> list[ast.FunctionDef]:
 
 def _slice(path: Path, function: str, stamp: tuple[int, int]) -> list[ast.stmt]:
     body = _file(path, stamp).body
-    return [body[place] for place in _places(path, function, stamp)]
+    return [body[number] for number in _places(path, function, stamp)]
 
 
 def original(path: Path, function: str) -> str:
@@ -268,7 +268,7 @@ def digest(path: Path, function: str) -> str:
     if not beside:
         return alone
     return hashlib.sha256(
-        "\n".join([alone, *(f"{one.relative_to(path.parent)}\n{_meaning_of_file(one)}" for one in beside)]).encode()
+        "\n".join([alone, *(f"{module.relative_to(path.parent)}\n{_meaning_of_file(module)}" for module in beside)]).encode()
     ).hexdigest()
 
 
@@ -292,13 +292,13 @@ def own(path: Path, function: str) -> list[Path]:
 @functools.cache
 def _imported(path: Path, function: str, stamp: tuple[int, int]) -> frozenset[str]:
     body = parsed.module(path, stamp).body
-    return own_modules.names(body[place] for place in _places(path, function, stamp))
+    return own_modules.names(body[number] for number in _places(path, function, stamp))
 
 
 @functools.cache
 def _digest(path: Path, function: str, stamp: tuple[int, int]) -> str:
     file = _file(path, stamp)
-    return hashlib.sha256("\n".join(file.meaning(place) for place in _places(path, function, stamp)).encode()).hexdigest()
+    return hashlib.sha256("\n".join(file.meaning(number) for number in _places(path, function, stamp)).encode()).hexdigest()
 
 
 def _without_docstring(node: ast.stmt) -> ast.stmt:
@@ -320,8 +320,8 @@ def text(path: Path, function: str) -> str:
             continue
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         parts.append("\n".join(lines[first - 1 : node.end_lineno]))
-    beside = [(one, files.read_text(one, limit=files.CODE_LIMIT).strip()) for one in own(path, function)]
-    parts += [f"# {one.relative_to(path.parent).as_posix()}\n{text}" for one, text in beside]
+    beside = [(module, files.read_text(module, limit=files.CODE_LIMIT).strip()) for module in own(path, function)]
+    parts += [f"# {module.relative_to(path.parent).as_posix()}\n{text}" for module, text in beside]
     return "\n\n".join(parts)
 
 
@@ -343,18 +343,21 @@ def modules(path: Path, function: str) -> set[str]:
 
     Raises ``ConfigError`` when the file has no such function.
     """
-    found: set[str] = set()
+    names: set[str] = set()
     beside = own(path, function)
-    statements = [*_slice(path, function, parsed.stamp_of(path)), *(node for one in beside for node in parsed.parse(one).body)]
+    statements = [
+        *_slice(path, function, parsed.stamp_of(path)),
+        *(node for module_file in beside for node in parsed.parse(module_file).body),
+    ]
     for node in (inner for statement in statements for inner in ast.walk(statement)):
         match node:
             case ast.Import(names=aliases):
-                found.update(alias.name.partition(".")[0] for alias in aliases)
+                names.update(alias.name.partition(".")[0] for alias in aliases)
             case ast.ImportFrom(module=str(module), level=0):
-                found.add(module.partition(".")[0])
+                names.add(module.partition(".")[0])
             case _:
                 pass
-    return {name for name in found if not beside or own_modules.path_of(path.parent, name) is None}
+    return {name for name in names if not beside or own_modules.path_of(path.parent, name) is None}
 
 
 def short_text(path: Path, function: str) -> str:
@@ -375,9 +378,9 @@ def imports(path: Path, function: str) -> list[str]:
 def tree_digest(*places: Path) -> str:
     """SHA-256 (hex) of what the Python files at or below ``places`` do, and their names: the version of a program made of them."""
     total = hashlib.sha256()
-    for place in places:
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            total.update(path.relative_to(place.parent).as_posix().encode())
+    for root in places:
+        for path in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
+            total.update(path.relative_to(root.parent).as_posix().encode())
             total.update(meaning(parsed.parse(path)).encode())
     return total.hexdigest()
 

@@ -72,7 +72,7 @@ def is_whole(value: object, lowest: int, highest: int) -> bool:
 
 
 def _is_shape(value: object) -> bool:
-    return isinstance(value, list) and len(value) <= RANK and all(is_whole(one, 0, INT64) for one in value)
+    return isinstance(value, list) and len(value) <= RANK and all(is_whole(size, 0, INT64) for size in value)
 
 
 def _is_matrix(value: object) -> bool:
@@ -256,16 +256,18 @@ def _together(kind: str, options: Options) -> Iterator[tuple[str, str]]:
 
 
 def _values(options: Options) -> Iterator[tuple[str, str]]:
-    numbers = [as_number(one) for one in options["values"]]
+    numbers = [as_number(number) for number in options["values"]]
     kind = options.get("dtype", "float64")
     if "shape" in options and math.prod(options["shape"]) != len(numbers):
         yield "shape", f"{len(numbers)} values do not fill the shape {shown(options['shape'])}"
-    if all(isinstance(one, float) and math.isnan(one) for one in numbers):
+    if all(isinstance(number, float) and math.isnan(number) for number in numbers):
         yield "values", "are all nan: whatever is computed of them is nan, and tells nothing"
     limit = {"int32": INT32, "int64": INT64}.get(kind)
-    if limit and not all(one is not None and math.isfinite(one) and one == int(one) and -limit <= one < limit for one in numbers):
+    if limit and not all(
+        number is not None and math.isfinite(number) and number == int(number) and -limit <= number < limit for number in numbers
+    ):
         yield "values", f"must be whole numbers of {kind}"
-    if kind == "bool" and not all(one in (0, 1) for one in numbers):
+    if kind == "bool" and not all(number in (0, 1) for number in numbers):
         yield "values", "must be true and false"
 
 

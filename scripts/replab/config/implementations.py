@@ -59,5 +59,5 @@ def is_reference_run(folder: Path, cases: Sequence[Case]) -> bool:
 
 def paths(folder: Path, cases: Sequence[Case], framework: str) -> list[Path]:
     """The files that a framework runs a family from, modules of the family's own among them."""
-    found = {path_of(folder, framework, case.implementation) for case in cases}
-    return sorted(found.union(*map(own_modules.of_file, found)))
+    files = {path_of(folder, framework, case.implementation) for case in cases}
+    return sorted(files.union(*map(own_modules.of_file, files)))

@@ -41,8 +41,10 @@ def load_lab(config: Mapping[str, Any], root: Path, folder: Path | None = None, 
             faults.raise_all()
     chosen: tuple[Environment, ...] = ()
     try:
-        there = environments.folders_of(root, folder)
-        chosen = environments.select(environments.load_environments(*there), environments.load_groups(*there), settings["environments"])
+        containers = environments.folders_of(root, folder)
+        chosen = environments.select(
+            environments.load_environments(*containers), environments.load_groups(*containers), settings["environments"]
+        )
     except ConfigErrors as errors:
         faults.found += errors.faults
     except LabError as error:

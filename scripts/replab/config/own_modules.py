@@ -31,8 +31,8 @@ def path_of(folder: Path, name: str) -> Path | None:
     parts = name.split(".")
     if parts[0] in TAKEN or not all(part.isidentifier() for part in parts):
         return None
-    place = folder.joinpath(*parts)
-    return next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file()), None)
+    module = folder.joinpath(*parts)
+    return next((path for path in (module / "__init__.py", module.with_suffix(".py")) if path.is_file()), None)
 
 
 def every(folder: Path) -> list[Path]:
@@ -46,11 +46,11 @@ def names(nodes: Iterable[ast.AST], package: str = "") -> frozenset[str]:
     ``package``: that of the file, for relative imports.
     """
     every_node = [inner for node in nodes for inner in ast.walk(node)]
-    found = {name for node in every_node for name in _named(node, package)}
+    imported = {name for node in every_node for name in _named(node, package)}
     used = {node.id if isinstance(node, ast.Name) else node.attr for node in every_node if isinstance(node, ast.Name | ast.Attribute)}
-    if MADE_AT_RUN_TIME & (used | {name.partition(".")[0] for name in found}):
-        found.add(ANY)
-    return frozenset(name for name in found if name.partition(".")[0] not in TAKEN)
+    if MADE_AT_RUN_TIME & (used | {name.partition(".")[0] for name in imported}):
+        imported.add(ANY)
+    return frozenset(name for name in imported if name.partition(".")[0] not in TAKEN)
 
 
 def _named(node: ast.AST, package: str) -> Iterator[str]:
@@ -71,17 +71,17 @@ def reached(folder: Path, wanted: Iterable[str]) -> list[Path]:
 
     Raises ``ConfigError`` where one of them is not valid Python.
     """
-    found: set[Path] = set()
+    modules: set[Path] = set()
     waiting = list(wanted)
     while waiting:
         name = waiting.pop()
         parts = name.split(".")
         above = [path_of(folder, ".".join(parts[: count + 1])) for count in range(len(parts))]  # packages run before their modules
         for path in every(folder) if name == ANY else above:
-            if path is not None and path not in found:
-                found.add(path)
+            if path is not None and path not in modules:
+                modules.add(path)
                 waiting += _names_in(path, _package(folder, path), parsed.stamp_of(path))
-    return sorted(found)
+    return sorted(modules)
 
 
 def _package(folder: Path, path: Path) -> str:

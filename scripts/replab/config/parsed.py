@@ -63,9 +63,9 @@ def parse(path: Path) -> ast.Module:
 def stamp_of(path: Path) -> tuple[int, int]:
     """Time and size of a file, by which a parsed one is known again. Raises ``FileNotFoundError`` or ``ConfigError``."""
     try:
-        found = path.stat()
+        state = path.stat()
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    return found.st_mtime_ns, found.st_size
+    return state.st_mtime_ns, state.st_size

@@ -84,11 +84,11 @@ def path_fault(text: str) -> str:
     if not text.strip():
         return "is empty"
     if visible(text, lines=False) != text:
-        if any("\ud800" <= one <= "\udfff" for one in text):
+        if any("\ud800" <= character <= "\udfff" for character in text):
             return "has bytes that are no text here: rename it, or use a locale with UTF-8, such as LC_ALL=C.UTF-8"
         return "has control characters or letters that cannot be seen"
-    if found := sorted({one for one in text if one in "{}"}):
-        return f"has {' and '.join(found)}, which Snakemake reads as a wildcard"
+    if braces := sorted({character for character in text if character in "{}"}):
+        return f"has {' and '.join(braces)}, which Snakemake reads as a wildcard"
     if text.startswith(("-", "~")):
         return f"begins with {text[0]}, which commands and shells read as something else: write ./{text}, or the whole path"
     if len(text.encode()) > PATH_BYTES or any(len(part.encode()) > NAME_BYTES for part in Path(text).parts):
@@ -98,18 +98,18 @@ def path_fault(text: str) -> str:
 
 def folder_fault(path: Path) -> str:
     """Why there is no folder at ``path`` and none can be made, as far as can be told before anything starts; nothing when it can."""
-    for place in (path, *path.parents):
+    for above in (path, *path.parents):
         try:
-            mode = place.stat().st_mode
+            mode = above.stat().st_mode
         except FileNotFoundError:
-            if place.is_symlink():
-                return f"{place} is a link that leads nowhere"
+            if above.is_symlink():
+                return f"{above} is a link that leads nowhere"
             continue
         except (OSError, ValueError) as error:
             if isinstance(error, NotADirectoryError):
                 continue  # the file in the way is one of the next
-            return f"{place}: {getattr(error, 'strerror', None) or error}"
-        return "" if stat.S_ISDIR(mode) else f"{place} is {files.kind_of(mode) or 'a file'}, not a folder"
+            return f"{above}: {getattr(error, 'strerror', None) or error}"
+        return "" if stat.S_ISDIR(mode) else f"{above} is {files.kind_of(mode) or 'a file'}, not a folder"
     return "there is no such place"
 
 
@@ -169,17 +169,17 @@ def _check_path(value: object, root: Path, where: str, faults: Faults, *, folder
 
 def words(value: object) -> list[str]:
     """A setting that may be one word, several words in one string, or a list of words."""
-    found = value.replace(",", " ").split() if isinstance(value, str) else value
-    if isinstance(found, list | tuple) and all(isinstance(word, str) for word in found) and len(found) <= MOST:
-        return list(found)
+    listed = value.replace(",", " ").split() if isinstance(value, str) else value
+    if isinstance(listed, list | tuple) and all(isinstance(word, str) for word in listed) and len(listed) <= MOST:
+        return list(listed)
     raise ConfigError(f"must be a name or a list of names, not {shown(value)}")
 
 
 def folders(value: object) -> list[str]:
     """The setting ``experiments``: a path, several with commas between them, or a list of paths; blanks are parts of paths."""
-    found = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-    if not isinstance(found, list | tuple) or not all(isinstance(part, str) for part in found) or len(found) > MOST:
+    listed = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(listed, list | tuple) or not all(isinstance(part, str) for part in listed) or len(listed) > MOST:
         raise ConfigError(f"must be a folder or a list of folders, not {shown(value)}", where="experiments")
-    if not found:
+    if not listed:
         raise ConfigError("names no folder", where="experiments", hint="Say where families lie: experiments=FOLDER")
-    return list(found)
+    return list(listed)

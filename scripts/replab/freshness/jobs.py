@@ -72,8 +72,8 @@ def builds(lab: Lab) -> list[tuple[Environment, str]]:
     return [
         (environment, device)
         for environment in lab.environments
-        for place, device in enumerate(environment.devices)
-        if place == 0 or device == "cpu" or lab.cuda
+        for number, device in enumerate(environment.devices)
+        if number == 0 or device == "cpu" or lab.cuda
     ]
 
 
@@ -97,8 +97,8 @@ def manifest(lab: Lab, batch: Batch) -> Path:
 def claim_files(lab: Lab) -> list[Path]:
     """The lists and rules of claims, beside the experiments."""
     folders = dict.fromkeys(family.folder.parent for family in lab.families)
-    found = [*(folder / "claims.toml" for folder in folders), *(family.folder / "claims.py" for family in lab.families)]
-    return [path for path in found if path.is_file()]
+    paths = [*(folder / "claims.toml" for folder in folders), *(family.folder / "claims.py" for family in lab.families)]
+    return [path for path in paths if path.is_file()]
 
 
 def planned(lab: Lab) -> Iterator[Job]:
@@ -135,24 +135,24 @@ def planned(lab: Lab) -> Iterator[Job]:
 
 def terms(lab: Lab, step: str, name: str = "") -> str:
     """The settings that a step's files depend on, beside the files that it reads, as JSON."""
-    found: dict[str, object] = {}
+    said: dict[str, object] = {}
     match step:
         case "environment" | "defaults" | "image":
-            found = {"engine": lab.engine, "builder": lab.builder}
+            said = {"engine": lab.engine, "builder": lab.builder}
         case "inputs":
-            found = {"points": lab.points, "limits": asdict(lab.limits)}
+            said = {"points": lab.points, "limits": asdict(lab.limits)}
         case "truth" | "judge":
-            found = {"coverage": lab.coverage, "limits": asdict(lab.limits)}
+            said = {"coverage": lab.coverage, "limits": asdict(lab.limits)}
         case "claims":
-            found = {"limits": asdict(lab.limits)}
+            said = {"limits": asdict(lab.limits)}
         case "batch":
             variant = lab.variant(ids.parse_batch_id(name).variant)
-            found = {"coverage": lab.coverage, "engine": lab.engine, "variant": asdict(variant)}
+            said = {"coverage": lab.coverage, "engine": lab.engine, "variant": asdict(variant)}
         case "tables":
-            found = {"coverage": lab.coverage, "points": lab.points, "engine": lab.engine, "variants": [one.name for one in lab.variants]}
+            said = {"coverage": lab.coverage, "points": lab.points, "engine": lab.engine, "variants": [one.name for one in lab.variants]}
         case _:
             pass
-    return json.dumps(found, sort_keys=True, default=str)
+    return json.dumps(said, sort_keys=True, default=str)
 
 
 def stale(lab: Lab, book: Ledger, touched: Touched | None = None) -> Iterator[Stale]:
@@ -162,8 +162,8 @@ def stale(lab: Lab, book: Ledger, touched: Touched | None = None) -> Iterator[St
     """
     touched = {} if touched is None else touched
     for job in planned(lab):
-        there = [path for path in job.makes if path.is_file()]
-        if not there and job.key not in book.notes:
+        kept = [path for path in job.makes if path.is_file()]
+        if not kept and job.key not in book.notes:
             continue
         if reason := book.fault(job.key, terms(lab, job.step, job.name), job.needs) or _hollow(lab, job, touched):
             yield Stale(job=job, reason=reason)
@@ -172,17 +172,17 @@ def stale(lab: Lab, book: Ledger, touched: Touched | None = None) -> Iterator[St
 def forget(lab: Lab, book: Ledger) -> list[Stale]:
     """Take away what ``stale`` names, so that the workflow has to make it again; results in the store stay."""
     touched: Touched = {}
-    found = list(stale(lab, book, touched))
-    for one in found:
-        for path in one.job.makes:
+    outdated = list(stale(lab, book, touched))
+    for stale_job in outdated:
+        for path in stale_job.job.makes:
             path.unlink(missing_ok=True)
-        book.forget(one.job.key)
-    again = {one.job.key for one in found}
+        book.forget(stale_job.job.key)
+    again = {stale_job.job.key for stale_job in outdated}
     for job in planned(lab):
         book.refresh(job.key)
         if job.key not in again:
             _settle_times(lab, touched.get(job.key, ()))
-    return found
+    return outdated
 
 
 def _hollow(lab: Lab, job: Job, touched: Touched) -> str:
@@ -192,12 +192,12 @@ def _hollow(lab: Lab, job: Job, touched: Touched) -> str:
             case "inputs":
                 wanted = set(named(input_index(lab, job.name)))
                 data = lab.results.input_data
-                lost = [one for one in wanted if not (data / f"{one}.npy").is_file()]
+                lost = [digest for digest in wanted if not (data / f"{digest}.npy").is_file()]
                 return f"{len(lost)} of its inputs are missing" if lost else ""
             case "truth":
                 listed = ledger.load_json(job.makes[0])
                 folder = lab.results.store / "truth"
-                keys = [one["key"] for one in listed if one["key"]]
+                keys = [digest["key"] for digest in listed if digest["key"]]
                 lost = [key for key in keys if not (folder / key[:2] / f"{key}.safetensors").is_file()]
                 return f"{len(lost)} of its truths are missing" if lost else ""
             case "batch":

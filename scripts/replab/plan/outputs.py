@@ -16,7 +16,7 @@ def output_names(case: Case, count: int) -> list[str]:
     """Names of the ``count`` outputs of a case's function, as the probe gives them."""
     if case.outputs:
         return list(case.outputs)[:count]
-    return ["out"] if count == 1 else [f"out{place}" for place in range(count)]
+    return ["out"] if count == 1 else [f"out{number}" for number in range(count)]
 
 
 def bytes_of(cell: Cell, index: Index) -> tuple[list[InputFile], list[list[CotangentFile]]]:

@@ -49,22 +49,22 @@ class _Index:
         self.environments = {one.name: one for one in lab.environments}
         self.variants = {one.name: one for one in lab.variants}
         self.families = {framework: {one.name: one for one in lab.families if runs_in(one, framework)} for framework in FRAMEWORKS}
-        found = []
+        batches = []
         for environment in lab.environments:
-            there = self.families[environment.framework]
+            runnable = self.families[environment.framework]
             for variant in lab.variants:
                 if not variant.applies(environment):
                     continue
                 if variant.name == REPEAT:
-                    names = [ids.ALL] if there else []  # everything once more, in one new process
+                    names = [ids.ALL] if runnable else []  # everything once more, in one new process
                 else:
-                    alone = [family for family in there.values() if variant.name != "default" or not family.light]
+                    alone = [family for family in runnable.values() if variant.name != "default" or not family.light]
                     names = [family.name for family in alone if family.variants or variant.name == "default"]
-                    names += [ids.LIGHT] if len(alone) < len(there) else []
+                    names += [ids.LIGHT] if len(alone) < len(runnable) else []
                 devices = [device for device in environment.devices if device == "cpu" or (lab.cuda and variant.name == "default")]
                 place, chosen = environment.name, variant.name
-                found += [Batch(environment=place, family=name, variant=chosen, device=device) for name in names for device in devices]
-        self.batches = tuple(sorted(found, key=_order))
+                batches += [Batch(environment=place, family=name, variant=chosen, device=device) for name in names for device in devices]
+        self.batches = tuple(sorted(batches, key=_order))
         self.by_family: dict[str, list[Batch]] = {}
         for batch in self.batches:
             self.by_family.setdefault(batch.family, []).append(batch)
@@ -92,9 +92,9 @@ def batches(lab: Lab) -> tuple[Batch, ...]:
 
 def batches_with(lab: Lab, family: Family) -> tuple[Batch, ...]:
     """The batches in which cells of a family stand, sorted."""
-    found = _index(lab).by_family
-    there = [batch for name in (family.name, ids.ALL, ids.LIGHT) for batch in found.get(name, ()) if holds(batch, family)]
-    return tuple(sorted(there, key=_order))
+    by_family = _index(lab).by_family
+    batches = [batch for name in (family.name, ids.ALL, ids.LIGHT) for batch in by_family.get(name, ()) if holds(batch, family)]
+    return tuple(sorted(batches, key=_order))
 
 
 def parts(lab: Lab, batch: Batch) -> tuple[Environment, tuple[Family, ...], Variant]:
@@ -106,10 +106,10 @@ def parts(lab: Lab, batch: Batch) -> tuple[Environment, tuple[Family, ...], Vari
 def members(lab: Lab, batch: Batch) -> tuple[Family, ...]:
     """The families whose cells a batch runs."""
     index = _index(lab)
-    there = index.families[index.environments[batch.environment].framework]
+    runnable = index.families[index.environments[batch.environment].framework]
     if batch.family in (ids.ALL, ids.LIGHT):
-        return tuple(family for family in there.values() if holds(batch, family))
-    return tuple(there[name] for name in (batch.family,) if name in there)
+        return tuple(family for family in runnable.values() if holds(batch, family))
+    return tuple(runnable[name] for name in (batch.family,) if name in runnable)
 
 
 def holds(batch: Batch, family: Family) -> bool:
@@ -244,5 +244,5 @@ def shard_cases(family: Family, shard: int) -> tuple[Case, ...]:
     """The cases of one shard: every n-th, a case and those made from it together."""
     count = shards(family)
     bases = sorted({case.group for case in family.cases})
-    mine = {base for place, base in enumerate(bases) if place % count == shard}
+    mine = {base for number, base in enumerate(bases) if number % count == shard}
     return tuple(case for case in family.cases if case.group in mine)

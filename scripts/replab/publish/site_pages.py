@@ -77,11 +77,11 @@ def write_index(folder: Path, listed: Sequence[Mapping[str, Any]]) -> None:
 
 def write_changes(folder: Path, found: Changes, notices: Sequence[str]) -> None:
     """The page on what changed between two versions, at its place below ``folder``."""
-    steady = [one for one in found.cells if not one.unsteady]
+    steady = [change for change in found.cells if not change.unsteady]
     groups = (
-        ("Verdict, cause or status changed", "verdicts", [one for one in steady if one.what != ("bits",)]),
-        ("Only the bits changed", "bits", [one for one in steady if one.what == ("bits",)]),
-        ("Cells that give other bits whenever they run", "unsteady", [one for one in found.cells if one.unsteady]),
+        ("Verdict, cause or status changed", "verdicts", [change for change in steady if change.what != ("bits",)]),
+        ("Only the bits changed", "bits", [change for change in steady if change.what == ("bits",)]),
+        ("Cells that give other bits whenever they run", "unsteady", [change for change in found.cells if change.unsteady]),
     )
     _render(
         "changes.html.j2",
@@ -100,13 +100,13 @@ def write_changes(folder: Path, found: Changes, notices: Sequence[str]) -> None:
 
 def summary(found: Changes) -> str:
     """What changed, in a sentence or two."""
-    steady = [one for one in found.cells if not one.unsteady]
+    steady = [change for change in found.cells if not change.unsteady]
     parts = []
     for kind in ("verdict", "cause", "status", "bits"):
-        number = sum(kind in one.what for one in steady)
+        number = sum(kind in change.what for change in steady)
         parts += [f"{plural(number, 'result')} changed {'their' if number != 1 else 'its'} {kind}"] if number else []
     for kind, text in WORDS.items():
-        names = [one.name for one in found.environments if one.what == kind]
+        names = [change.name for change in found.environments if change.what == kind]
         parts += [f"{text}: {', '.join(names)}"] if names else []
     added, removed = sum(found.added.values()), sum(found.removed.values())
     parts += [f"{plural(added, 'cell')} of new cases or modes"] if added else []

@@ -58,13 +58,13 @@ class Folder:
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """See ``Place``; nothing is read that lies elsewhere or is no file."""
-        place = self.root / path
+        full_path = self.root / path
         try:
-            if not Path(os.path.realpath(place)).is_relative_to(os.path.realpath(self.root)):
+            if not Path(os.path.realpath(full_path)).is_relative_to(os.path.realpath(self.root)):
                 raise OSError(errno.EPERM, "it leads out of the folder")
-            if other := files.kind_of(place.stat().st_mode):
+            if other := files.kind_of(full_path.stat().st_mode):
                 raise OSError(errno.EPERM, f"it is {other}, not a file")
-            with os.fdopen(os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            with os.fdopen(os.open(full_path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
                 while block := file.read(BLOCK):
                     yield block
         except ValueError as error:  # a zero byte in the name
@@ -73,8 +73,8 @@ class Folder:
     def others(self, listed: Mapping[str, str]) -> list[str]:
         """See ``Place``; links are others too, wherever they lead."""
         known = {*listed, sums.SUMS, sums.SIGNATURE}
-        found = (name for name, entry in files.walk(self.root) if not entry.is_dir(follow_symlinks=False) and not _is_stamp(entry))
-        return sorted(name for name in found if name not in known)
+        names = (name for name, entry in files.walk(self.root) if not entry.is_dir(follow_symlinks=False) and not _is_stamp(entry))
+        return sorted(name for name in names if name not in known)
 
 
 def _is_stamp(entry: os.DirEntry[str]) -> bool:
@@ -125,10 +125,10 @@ def place(text: str) -> Place:
         return Address(text)
     folder = Path(text)
     try:
-        there = folder.is_dir()
+        is_there = folder.is_dir()
     except (OSError, ValueError):
-        there = False
-    if not there:
+        is_there = False
+    if not is_there:
         raise TamperedError("there is no such folder", where=text, hint="Give a site, a version of it, or the address of one")
     return Folder(folder)
 
@@ -168,19 +168,19 @@ def check(text: str, signers: Path | None = None) -> list[Checked]:
     except (LookupError, TypeError, PublishError):
         raise TamperedError("cannot be read", where=f"{where.name}/{LIST}") from None
     newest = versions.ordered(digests)[-1] if digests else ""
-    found = [_own(where, table)]
+    told = [_own(where, table)]
     for name, digest in digests.items():
         one = version(_inside(where, name), signers, digest)
-        found.append(replace(one, faults=(*one.faults, *_told(one, listed[name]))))
+        told.append(replace(one, faults=(*one.faults, *_told(one, listed[name]))))
     if isinstance(where, Folder):
-        there = {path.name for path in where.root.iterdir() if path.is_dir() and versions.is_version(path.name)}
-        found += [Checked(version=name, files=0, signer="", faults=(f"not listed in {LIST}",)) for name in sorted(there - digests.keys())]
+        on_disk = {path.name for path in where.root.iterdir() if path.is_dir() and versions.is_version(path.name)}
+        told += [Checked(version=name, files=0, signer="", faults=(f"not listed in {LIST}",)) for name in sorted(on_disk - digests.keys())]
         if newest and not (where.root / LATEST / INDEX).is_file():
             raise TamperedError(f"{LATEST} leads nowhere", where=where.name, hint=f"Publish again: {CURRENT} is made anew")
     if newest and not (isinstance(where, Folder) and os.path.realpath(where.root / LATEST) == os.path.realpath(where.root / newest)):
         copy = version(_inside(where, LATEST), signers, digests[newest])  # where there are no links, it is a copy
-        found[0] = replace(found[0], faults=(*found[0].faults, *(f"{LATEST}: {fault}" for fault in copy.faults)))
-    return found
+        told[0] = replace(told[0], faults=(*told[0].faults, *(f"{LATEST}: {fault}" for fault in copy.faults)))
+    return told
 
 
 def _inside(where: Place, name: str) -> Place:
@@ -202,8 +202,8 @@ def _own(where: Place, table: Mapping[str, object]) -> Checked:
     faults = [f"{sums.SUMS} does not name {name}" for name in (LIST, INDEX, f"{STATIC}/{STYLE}") if name not in listed]
     faults += [fault for path, wanted in listed.items() if (fault := _fault(where, path, wanted)[0])]
     if isinstance(where, Folder):
-        there = {f"{CHANGES}/{entry.name}" for entry in os.scandir(where.root / CHANGES)} if (where.root / CHANGES).is_dir() else set()
-        faults += [f"{name} is not listed in {sums.SUMS}" for name in sorted(there - listed.keys())]
+        on_disk = {f"{CHANGES}/{entry.name}" for entry in os.scandir(where.root / CHANGES)} if (where.root / CHANGES).is_dir() else set()
+        faults += [f"{name} is not listed in {sums.SUMS}" for name in sorted(on_disk - listed.keys())]
     return Checked(version=OWN, files=len(listed), signer="", faults=tuple(faults), own=True)
 
 

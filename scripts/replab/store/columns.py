@@ -43,37 +43,37 @@ class Column:
 
 def text(meaning: str, *, empty: str = "") -> str:
     """A column of texts."""
-    found: str = field(default=empty, metadata={"unit": "", "meaning": meaning})
-    return found
+    column: str = field(default=empty, metadata={"unit": "", "meaning": meaning})
+    return column
 
 
 def real(meaning: str, unit: str = "") -> float:
     """A column of float64 numbers; NaN where there is none."""
-    found: float = field(default=math.nan, metadata={"unit": unit, "meaning": meaning})
-    return found
+    column: float = field(default=math.nan, metadata={"unit": unit, "meaning": meaning})
+    return column
 
 
 def whole(meaning: str, unit: str = "") -> int:
     """A column of whole numbers."""
-    found: int = field(default=0, metadata={"unit": unit, "meaning": meaning})
-    return found
+    column: int = field(default=0, metadata={"unit": unit, "meaning": meaning})
+    return column
 
 
 def flag(meaning: str) -> bool:
     """A column of truth values."""
-    found: bool = field(default=False, metadata={"unit": "", "meaning": meaning})
-    return found
+    column: bool = field(default=False, metadata={"unit": "", "meaning": meaning})
+    return column
 
 
 @functools.cache
 def columns_of(row: type[DataclassInstance]) -> tuple[Column, ...]:
     """The columns that a row class declares, in their order."""
-    made = []
-    for one in fields(row):
-        if not isinstance(one.default, str | int | float):
-            raise TypeError(f"the column {one.name} has no empty value")
-        made.append(Column(name=one.name, kind=KINDS[str(one.type)], empty=one.default, **one.metadata))
-    return tuple(made)
+    columns = []
+    for column in fields(row):
+        if not isinstance(column.default, str | int | float):
+            raise TypeError(f"the column {column.name} has no empty value")
+        columns.append(Column(name=column.name, kind=KINDS[str(column.type)], empty=column.default, **column.metadata))
+    return tuple(columns)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,6 +127,6 @@ class Table(Generic[Row]):
         """Rows of the values of every column, as they are. Raises ``ValueError`` where columns are not of one length."""
         rows = [self.row.__new__(self.row) for _ in values[self.names[0]]]
         for name in self.names:
-            place = getattr(self.row, name)  # where an object holds it: this takes a tenth of the time of the class's own constructor
-            collections.deque(itertools.starmap(place.__set__, zip(rows, values[name], strict=True)), maxlen=0)
+            slot = getattr(self.row, name)  # where an object holds it: this takes a tenth of the time of the class's own constructor
+            collections.deque(itertools.starmap(slot.__set__, zip(rows, values[name], strict=True)), maxlen=0)
         return rows

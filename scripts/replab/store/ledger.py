@@ -104,13 +104,13 @@ class Ledger:
 
         Raises ``StoreError`` when it is missing, or when a job of this run made it and it is no longer as that job left it.
         """
-        made = self.noted(path)
-        found = self.hash(path)
-        if not found:
+        noted = self.noted(path)
+        now = self.hash(path)
+        if not now:
             raise StoreError("is missing or cannot be read", where=str(path), hint=AGAIN)
-        if made is not None and found != made.sha256:
+        if noted is not None and now != noted.sha256:
             raise StoreError(DAMAGED, where=str(path), hint=AGAIN)
-        return found
+        return now
 
     def write(self, job: str, *, read: Mapping[str, str], made: Iterable[Path], terms: str = "") -> None:
         """Note that ``job`` has ended: with the files ``made`` (folders stand for all files below) and what it had ``read``, by ``name``.
@@ -236,7 +236,7 @@ def _book(path: Path) -> Ledger | None:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from (found for found in path.rglob("*") if found.is_file())
+            yield from (file for file in path.rglob("*") if file.is_file())
         else:
             yield path
 
@@ -250,10 +250,10 @@ def _made(path: Path) -> Made:
 
 def _stat(path: Path) -> Stat | None:
     try:
-        found = os.stat(path)  # noqa: PTH116 (thousands at every start: a Path costs more than the call)
+        state = os.stat(path)  # noqa: PTH116 (thousands at every start: a Path costs more than the call)
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
 
 
 def _read(path: Path) -> Note | None:

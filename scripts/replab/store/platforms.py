@@ -52,8 +52,8 @@ def told_by(path: Path) -> dict[str, object]:
 
     Raises ``StoreError`` for a file that is damaged or names no environments.
     """
-    found = sealed.read(path, hint="Remove it; merging, or a run with that engine, writes it again")
-    named = found.get("environments") if path.parent.name == MERGED else {path.stem.partition("--")[2]: found}
+    content = sealed.read(path, hint="Remove it; merging, or a run with that engine, writes it again")
+    named = content.get("environments") if path.parent.name == MERGED else {path.stem.partition("--")[2]: content}
     if not isinstance(named, dict):
         raise StoreError("names no environments", where=str(path), hint="Remove it, and merge again")
     return named
@@ -95,29 +95,29 @@ class Comparison:
 
 def compare(left: Path, right: Path) -> list[Comparison]:
     """Every environment that both folders of results have; cells that only one has are left out. Raises ``StoreError``."""
-    here, there = _cells(left), _cells(right)
-    found: dict[str, Comparison] = {}
-    for name in sorted(here.keys() & there.keys()):
+    ours, theirs = _cells(left), _cells(right)
+    comparisons: dict[str, Comparison] = {}
+    for name in sorted(ours.keys() & theirs.keys()):
         environment = name.rpartition("@")[2].partition(":")[0]
-        one = found.setdefault(environment, Comparison(environment=environment))
-        if here[name] == there[name]:
-            one.same += 1
+        comparison = comparisons.setdefault(environment, Comparison(environment=environment))
+        if ours[name] == theirs[name]:
+            comparison.same += 1
         else:
-            one.other.append(name)
-    for environment, one in found.items():
-        one.differences = tuple(differences(_observed(left, environment), _observed(right, environment)))
-    if not found:
+            comparison.other.append(name)
+    for environment, comparison in comparisons.items():
+        comparison.differences = tuple(differences(_observed(left, environment), _observed(right, environment)))
+    if not comparisons:
         hint = f"Give two folders of results; the other is {right}"
         raise StoreError("has no cell that the other folder has as well", where=str(left), hint=hint)
-    return list(found.values())
+    return list(comparisons.values())
 
 
 def differences(left: Mapping[str, object], right: Mapping[str, object]) -> Iterator[str]:
     """What two observations say differently, but what is neutral; what only one side has comes last."""
-    one, other = dict(_flat(left)), dict(_flat(right))
-    for name in sorted(one.keys() | other.keys(), key=lambda name: (name not in one or name not in other, name)):
-        if one.get(name) != other.get(name) and not set(name.split(" ")) & set(NEUTRAL):
-            yield f"{name}: {one.get(name, 'absent')} here, {other.get(name, 'absent')} there"
+    ours, theirs = dict(_flat(left)), dict(_flat(right))
+    for name in sorted(ours.keys() | theirs.keys(), key=lambda name: (name not in ours or name not in theirs, name)):
+        if ours.get(name) != theirs.get(name) and not set(name.split(" ")) & set(NEUTRAL):
+            yield f"{name}: {ours.get(name, 'absent')} here, {theirs.get(name, 'absent')} there"
 
 
 def first(facts: Sequence[str]) -> str:
@@ -137,7 +137,7 @@ def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
 def _cells(results: Path) -> dict[str, tuple[str, ...]]:
     """Id -> status and the hashes of all outputs, for every cell that was run. Raises ``StoreError``."""
     store = Store(ResultsFolder(results).store)
-    found: dict[str, tuple[str, ...]] = {}
+    cells: dict[str, tuple[str, ...]] = {}
     for path in ResultsFolder(results).manifests():
         manifest = sealed.decoded(files.read_bytes(path, limit=sealed.LIMIT, kind=StoreError))
         try:
@@ -145,17 +145,17 @@ def _cells(results: Path) -> dict[str, tuple[str, ...]]:
                 name, key, status = (jsons.text(cell[one]) for one in ("id", "key", "status"))
                 if status == "ok" and key:
                     record, _ = store.describe(key)
-                    found[name] = bits(record)
+                    cells[name] = bits(record)
                 elif status != "skipped":
-                    found[name] = (status,)
+                    cells[name] = (status,)
         except (KeyError, TypeError, AttributeError, ValueError):
             raise StoreError("is no list of cells", where=str(path), hint="Run again: it is made anew") from None
-    return found
+    return cells
 
 
 def bits(record: Record) -> tuple[str, ...]:
     """The status of a result, and the hashes of its outputs but times."""
-    return (record["status"], *(f"{one['name']} {one['sha256']}" for one in record["outputs"] if not _is_time(one["name"])))
+    return (record["status"], *(f"{output['name']} {output['sha256']}" for output in record["outputs"] if not _is_time(output["name"])))
 
 
 def _is_time(name: str) -> bool:

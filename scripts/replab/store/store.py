@@ -116,9 +116,9 @@ class Store:
             return self.read(key).record
         except StoreError as error:
             damaged = Path(error.where)  # the cell itself, or one of its blobs
-            for found in {path, damaged}:
-                if found.exists():
-                    found.replace(found.with_suffix(".damaged"))
+            for file in {path, damaged}:
+                if file.exists():
+                    file.replace(file.with_suffix(".damaged"))
             return None
 
     def describe(self, key: str) -> tuple[Record, list[tuple[str, int, int]]]:
@@ -136,8 +136,8 @@ class Store:
         metadata, _ = read_safetensors(path)
         record: Record = json.loads(metadata.get("record", "{}"))
         paths = [path, *(self.blob_path(output["sha256"]) for output in record.get("outputs", []) if output["blob"])]
-        stats = [(found, found.stat()) for found in paths]
-        files = [(found.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime_ns) for found, stat in stats]
+        stats = [(file, file.stat()) for file in paths]
+        files = [(file.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime_ns) for file, stat in stats]
         return record, files, metadata.get("sha256", "")
 
     def is_still(self, key: str, sha256: str) -> bool:

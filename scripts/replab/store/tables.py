@@ -79,5 +79,5 @@ def read(path: Path) -> pd.DataFrame:
 
 def rows(path: Path, columns: list[str]) -> list[dict[str, Any]]:
     """Some columns of a public table, row by row; a column that the table lacks is left out. Raises ``StoreError`` as ``load`` does."""
-    found: list[dict[str, Any]] = load(path, columns).to_pylist()
-    return found
+    listed: list[dict[str, Any]] = load(path, columns).to_pylist()
+    return listed
