@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from replab import contained
+from replab.contained.clock import Clock
 from replab.errors import StoreError, TruthError
 from replab.model import Limits
 
@@ -257,6 +258,7 @@ SCRIPT = """
 import os, sys, time
 sys.path.insert(0, {scripts!r})
 from replab import contained
+from replab.contained.clock import Clock
 from replab.model import Limits
 
 def work(item):
@@ -299,3 +301,19 @@ def test_names_known_to_be_lost_are_not_tried(tmp_path) -> None:
     assert each(touch, ["b"], known={"thing b": "it did not end"}) == ["b: it did not end"]
     assert not (tmp_path / "tried").exists()
     assert json.dumps(each(touch, ["b"])) == '["b: fine"]'
+
+
+def test_a_clock_that_is_read_while_it_is_set_tells_no_time_that_was_never_set() -> None:
+    """A reader once saw a deadline of 0 while the worker wrote the next one, and gave up what had only begun."""
+    clock = Clock()
+    clock.set(1000.0, "before")
+    writer = os.fork()
+    if writer == 0:
+        while True:
+            clock.set(1000.0, "again")
+    try:
+        seen = {clock.read()[1] for _ in range(200_000)}
+    finally:
+        os.kill(writer, signal.SIGKILL)
+        os.waitpid(writer, 0)
+    assert seen == {1000.0}

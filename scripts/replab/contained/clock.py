@@ -20,7 +20,8 @@ class Clock:
     def set(self, seconds: float, name: str) -> None:
         """The work called ``name`` has ``seconds`` from now; what has no name is put down to what had the last one."""
         told = name.encode("utf-8", "backslashreplace")[: SHARED_BYTES - CLOCK.size]
-        CLOCK.pack_into(self.memory, 0, time.monotonic() + seconds, seconds, 0.0, len(told))
+        # Copied as a whole, since the other process may read at any moment: `pack_into` fills the place with zeros first.
+        self.memory[: CLOCK.size] = CLOCK.pack(time.monotonic() + seconds, seconds, 0.0, len(told))
         self.memory[CLOCK.size : CLOCK.size + len(told)] = told
 
     def read(self) -> tuple[float, float, str]:
