@@ -68,14 +68,14 @@ class Causes:
         if dtype not in ("float32", "float64"):
             for cell in cells:
                 if any(not one.same_function for one, _, _ in cell.verdicts.values()) and cell.id.variant == "default":
-                    place = (case.name, derivative, cell.id.environment, cell.id.mode)
-                    cell.cause = self._named.get(place, "")
-                    cell.changed = self._chosen[place][0].changed if cell.cause and " or " not in cell.cause else None
+                    position = (case.name, derivative, cell.id.environment, cell.id.mode)
+                    cell.cause = self._named.get(position, "")
+                    cell.changed = self._chosen[position][0].changed if cell.cause and " or " not in cell.cause else None
             return []
         standing = judging_cell(case, dtype, "", derivative)
         self._evaluated.clear()
         known: dict[tuple[str, ...], Answer] = {}
-        made: list[AttributionRow] = []
+        rows_made: list[AttributionRow] = []
         for cell in cells:
             verdicts = [one for one, _, _ in cell.verdicts.values()]
             coarse = all(one.same_function for one in verdicts)
@@ -93,16 +93,16 @@ class Causes:
                 continue
             candidates = sum(len(factor.alternatives) + factor.fit for factor in factors.values())
             told = list(rows.explained(case, cell, worst(verdicts), answer, candidates))
-            place = (case.name, derivative, cell.id.environment, cell.id.mode)
+            position = (case.name, derivative, cell.id.environment, cell.id.mode)
             cell.shown_by = rows.shown_by(told[0])
             if told[0].factor != rows.UNKNOWN:
                 cell.cause = told[0].factor
                 cell.changed = answer.explanations[0].changed if told[0].named else None
                 cell.explained_by = self._explaining(standing, names, cell.changed)
             if dtype == "float32":
-                self._named[place], self._chosen[place] = cell.cause, answer.explanations
-            made += told
-        return made
+                self._named[position], self._chosen[position] = cell.cause, answer.explanations
+            rows_made += told
+        return rows_made
 
     def _explaining(self, standing: Cell, names: Sequence[str], changed: Change | None) -> Mapping[str, Truth]:
         """The truths of the reference with ``changed`` factors, by output."""
@@ -119,7 +119,11 @@ class Causes:
         search = self._looking(standing, cell, names, dtype, self._certifier(standing, cell, names, companion))
         if coarse:
             answer = search.run(_in(told, dtype), most=1)
-            exact = [one for one in answer.explanations if Verdict(one.verdict).explained and not _is_fitted(one.changed)]
+            exact = [
+                explanation
+                for explanation in answer.explanations
+                if Verdict(explanation.verdict).explained and not _is_fitted(explanation.changed)
+            ]
             return replace(answer, explanations=self._in_both(standing, exact, companion, names, []))
         if companion is not None:
             certify = self._certifier(standing, companion, names, None)
@@ -128,15 +132,19 @@ class Causes:
             answer = replace(double, apart=search.base, explanations=explanations)
             if not explanations:
                 answer = search.run(_in(told, dtype))
-                there = [one.factor for one in double.explanations]
-                answer = replace(answer, explanations=self._in_both(standing, answer.explanations, companion, names, there))
+                explaining = [explanation.factor for explanation in double.explanations]
+                answer = replace(answer, explanations=self._in_both(standing, answer.explanations, companion, names, explaining))
         else:
-            place = (standing.case.name, standing.derivative, cell.id.environment, cell.id.mode)
-            single = [one.changed for one in self._chosen.get(place, ())]
+            position = (standing.case.name, standing.derivative, cell.id.environment, cell.id.mode)
+            single = [explanation.changed for explanation in self._chosen.get(position, ())]
             answer = search.run(_in([*told, *single], dtype))
-            both = [one for one in answer.explanations if any(is_same(in_format(one.changed, "float32"), other) for other in single)]
-            answer = replace(answer, explanations=[*both, *(one for one in answer.explanations if one not in both)])
-        if len({one.factor for one in answer.explanations}) == 1 and answer.explanations[0].changed not in told:
+            both = [
+                explanation
+                for explanation in answer.explanations
+                if any(is_same(in_format(explanation.changed, "float32"), other) for other in single)
+            ]
+            answer = replace(answer, explanations=[*both, *(explanation for explanation in answer.explanations if explanation not in both)])
+        if len({explanation.factor for explanation in answer.explanations}) == 1 and answer.explanations[0].changed not in told:
             told.append(answer.explanations[0].changed)
         return answer
 
@@ -147,7 +155,7 @@ class Causes:
             name = repr(sorted((name, float(value) if isinstance(value, float) else value) for name, value in changed.items()))
             if name not in self._evaluated:
                 values = self._truths.plain(self._family, standing, self._index, changed)
-                if sum(one.size for one in values) > REMEMBERED:
+                if sum(array.size for array in values) > REMEMBERED:
                     return values
                 self._evaluated[name] = values
             return self._evaluated[name]
@@ -163,7 +171,7 @@ class Causes:
     def _largest(self, standing: Cell) -> int:
         """The larger side of the matrices that go in; 0 where there are none."""
         described = self._index[standing.case.name][standing.dtype]["value"]["inputs"]
-        return max((max(one["shape"][-2:]) for one in described if len(one["shape"]) > 1), default=0)
+        return max((max(described_input["shape"][-2:]) for described_input in described if len(described_input["shape"]) > 1), default=0)
 
     def _certifier(self, standing: Cell, cell: Judged, names: Sequence[str], companion: Judged | None) -> Callable[[Change], Judgement]:
         """Judges a result by the certified truth of the changed reference; ``cell`` may be the float64 run of a float32 one."""
@@ -194,7 +202,7 @@ class Causes:
                 verdict=str(worst(verdicts)),
                 z=float(every.max()),
                 rms=float(np.sqrt(np.mean(np.square(every)))),
-                explains=near and all(one.same_function for one in verdicts),
+                explains=near and all(judged_verdict.same_function for judged_verdict in verdicts),
             )
 
         return certify
@@ -202,9 +210,9 @@ class Causes:
     @staticmethod
     def _also_in_float32(search: Search, explanations: Sequence[Explanation]) -> list[Explanation]:
         """Those of the explanations of a float64 run that explain the float32 result, without what cannot be seen there."""
-        made: list[Explanation] = []
-        for one in explanations:
-            changed = in_format(one.changed, "float32")
+        kept_explanations: list[Explanation] = []
+        for explanation in explanations:
+            changed = in_format(explanation.changed, "float32")
             judged = search.certify(changed)
             if not judged.explains:
                 continue
@@ -212,15 +220,19 @@ class Causes:
                 plainer = {**changed, name: value.given} if isinstance(value, InFloat32 | RestInFloat32) else changed
                 without = {other: kept for other, kept in changed.items() if other != name}
                 for simpler in (without, plainer):
-                    found = search.certify(simpler) if simpler and simpler != changed else judged
-                    if found.explains and found is not judged and found.rms <= EQUALLY_GOOD * max(judged.rms, SMALL_RMS):
-                        changed, judged = simpler, found
+                    shorter = search.certify(simpler) if simpler and simpler != changed else judged
+                    if shorter.explains and shorter is not judged and shorter.rms <= EQUALLY_GOOD * max(judged.rms, SMALL_RMS):
+                        changed, judged = simpler, shorter
                         break
             left = search.distance(changed) / search.base
-            made.append(Explanation(changed=changed, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=left))
-        fewest = min((len(one.changed) for one in made), default=0)
-        best = max(min((one.rms for one in made), default=0.0), SMALL_RMS)
-        return [one for one in made if len(one.changed) == fewest and one.rms <= EQUALLY_GOOD * best]
+            kept_explanations.append(Explanation(changed=changed, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=left))
+        fewest = min((len(explanation.changed) for explanation in kept_explanations), default=0)
+        best = max(min((explanation.rms for explanation in kept_explanations), default=0.0), SMALL_RMS)
+        return [
+            explanation
+            for explanation in kept_explanations
+            if len(explanation.changed) == fewest and explanation.rms <= EQUALLY_GOOD * best
+        ]
 
     def _in_both(
         self, standing: Cell, explanations: Sequence[Explanation], companion: Judged | None, names: Sequence[str], there: Sequence[str]
@@ -263,8 +275,8 @@ class Causes:
 
         def verdict_of(left: Judged, right: Judged) -> Verdict:
             common = left.verdicts.keys() & right.verdicts.keys()
-            found = [Verdict(pair_row(cases[0], left, right, "", name, by_output[name]).verdict) for name in sorted(common)]
-            return worst(found) if found else Verdict.INCOMPARABLE
+            verdicts = [Verdict(pair_row(cases[0], left, right, "", name, by_output[name]).verdict) for name in sorted(common)]
+            return worst(verdicts) if verdicts else Verdict.INCOMPARABLE
 
         return list(rows.aligned(cases, cells, verdict_of, environments))
 
@@ -297,13 +309,13 @@ def _companion(cell: Judged, cells: Sequence[Judged], finer: Mapping[tuple[str, 
 
     None where it has no more digits than float32, or lacks an output.
     """
-    place = (cell.id.environment, cell.id.mode)
+    position = (cell.id.environment, cell.id.mode)
     eager = [one for one in cells if (one.id.environment, one.id.mode, one.id.variant) == (cell.id.environment, "eager", "default")]
     alike = any(not seen.explained for one in eager for seen, _, _ in one.verdicts.values())
-    found = finer.get(place) or (finer.get((cell.id.environment, "eager")) if alike else None)
-    if found is None or any(name not in found.tensors for name in names):
+    finer_cell = finer.get(position) or (finer.get((cell.id.environment, "eager")) if alike else None)
+    if finer_cell is None or any(name not in finer_cell.tensors for name in names):
         return None
-    return found if all(_is_double(cell.tensors[name], found.tensors[name]) for name in names) else None
+    return finer_cell if all(_is_double(cell.tensors[name], finer_cell.tensors[name]) for name in names) else None
 
 
 def _is_double(single: Tensor, double: Tensor) -> bool:
@@ -321,7 +333,7 @@ def _in_float64(truth: Truth) -> Truth:
 
 
 def _in(changes: Sequence[Change], dtype: str) -> list[Change]:
-    return [in_format(one, dtype) for one in changes]
+    return [in_format(changed, dtype) for changed in changes]
 
 
 def _is_absolutely_near(distances: Distances, tensor: Tensor) -> bool:

@@ -88,9 +88,9 @@ def shortest(value: float, tolerance: float, declared: Sequence[float] = (), usu
     A declared one, or one with few digits, or one that differs from the ``usual`` by a share with few digits, like 0.1 %.
     """
     tolerance = max(tolerance, abs(value) * ROUNDING)
-    near = [one for one in declared if abs(one - value) <= tolerance]
+    near = [candidate for candidate in declared if abs(candidate - value) <= tolerance]
     if near:
-        return min(near, key=lambda one: abs(one - value))
+        return min(near, key=lambda candidate: abs(candidate - value))
     short = _few_digits(value, tolerance)
     if short is not None or not usual:
         return short

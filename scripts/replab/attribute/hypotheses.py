@@ -170,12 +170,12 @@ class Search:
         """
         if not self.base > 0:
             return Answer(apart=self.base)
-        known, last = [one for one in known if one.keys() <= self.factors.keys()], min(most, len(self.factors))
+        known, last = [changed for changed in known if changed.keys() <= self.factors.keys()], min(most, len(self.factors))
         tried = [_Size(states=[{}])]
         unfitted: list[int] = []
         found: list[Explanation] = []
         for size in range(1, last + 1):
-            tried.append(_Size(states=self._declared(tried[-1].states, [one for one in known if len(one) == size])))
+            tried.append(_Size(states=self._declared(tried[-1].states, [changed for changed in known if len(changed) == size])))
             found = self._accept(self._with_rounded(tried[size].states))
             unfitted.append(size)
             if not found and (size == last or not self._gains(tried)):  # while declared values gain, fitting waits
@@ -190,13 +190,13 @@ class Search:
         if not self._real or self._late():
             return []
         tried[size].fits = self._fits(size, tried)
-        written = [one for one in map(self._written, tried[size].fits[:CERTIFIED]) if one is not None]
+        written = [changed for changed in map(self._written, tried[size].fits[:CERTIFIED]) if changed is not None]
         found = self._accept(self._with_rounded(written))
         return (self._declared_instead(found, tried[size].states) or found) if found else []
 
     def _gains(self, tried: Sequence[_Size]) -> bool:
         """Whether the nearest declared values of the last size are much nearer than those of the size before."""
-        before, now = (min((self.distance(one) for one in size.states[:1]), default=math.inf) for size in tried[-2:])
+        before, now = (min((self.distance(changed) for changed in size.states[:1]), default=math.inf) for size in tried[-2:])
         return now < WORTH * before
 
     def distance(self, changed: Change) -> float:
@@ -218,7 +218,7 @@ class Search:
     def _leads_nowhere(self, tried: Sequence[_Size]) -> bool:
         """Whether the last sizes gained nothing."""
         best = [
-            min((self.distance(one) for one in (*size.states[:1], *(fit.changed for fit in size.fits[:1]))), default=math.inf)
+            min((self.distance(changed) for changed in (*size.states[:1], *(fit.changed for fit in size.fits[:1]))), default=math.inf)
             for size in tried
         ]
         if len(best) <= PATIENCE:
@@ -227,21 +227,21 @@ class Search:
 
     def _nearest(self) -> Nearest | None:
         """The hypothesis that came nearest, the fewest factors first, where it came nearer than the reference as it is."""
-        best = min(self._tried.values(), key=lambda one: (self.distance(one), len(one)), default=None)
+        best = min(self._tried.values(), key=lambda changed: (self.distance(changed), len(changed)), default=None)
         if best is None or not self.distance(best) < self.base:
             return None
         return Nearest(changed=best, left=self.distance(best) / self.base if math.isfinite(self.base) else 0.0)
 
     def _ranked(self, changes: Iterable[Change]) -> list[Change]:
         """The nearest first, each once; as many as there is time for."""
-        made: dict[str, Change] = {}
-        for one in changes:
-            if made and self._late():
+        distinct_changes: dict[str, Change] = {}
+        for changed in changes:
+            if distinct_changes and self._late():
                 break
-            made.setdefault(repr(sorted(one.items())), one)
-            self.distance(one)
-            self._tried.setdefault(key(one), one)
-        return sorted(made.values(), key=lambda one: (self.distance(one), _oddness(one)))
+            distinct_changes.setdefault(repr(sorted(changed.items())), changed)
+            self.distance(changed)
+            self._tried.setdefault(key(changed), changed)
+        return sorted(distinct_changes.values(), key=lambda changed: (self.distance(changed), _oddness(changed)))
 
     def _declared(self, smaller: Sequence[Change], known: Sequence[Change]) -> list[Change]:
         """Declared values of one factor more: beside all that is smaller where these are few, else beside the nearest of them.
@@ -251,23 +251,23 @@ class Search:
         bases = smaller if len(smaller) * len(self._changes) <= EXHAUSTIVE else smaller[:BEAM]
         more = ({**base, name: value} for base in bases for name, value in self._changes if name not in base)
         rounded = (
-            one
+            changed
             for base in smaller[:FIT_FROM]
             for name, factor in self.factors.items()
             if name not in base
             for value in through_float32(factor.aligned)
-            if self._is_finer(one := {**base, name: value}, base)
+            if self._is_finer(changed := {**base, name: value}, base)
         )
         return self._ranked(itertools.chain(known, more, rounded))
 
     def _with_rounded(self, states: Sequence[Change]) -> list[Change]:
         """The same, and the nearest of them with numbers that went through float32."""
-        made = list(states)
+        with_rounded = list(states)
         for state in states[:CERTIFIED]:
             every = {name: next(through_float32(value), value) for name, value in state.items()}
             single = [{**state, name: rounded} for name, value in state.items() for rounded in through_float32(value)]
-            made += [one for one in (*single, every) if self._is_finer(one, state)]
-        return self._ranked(made)
+            with_rounded += [changed for changed in (*single, every) if self._is_finer(changed, state)]
+        return self._ranked(with_rounded)
 
     def _is_finer(self, changed: Change, than: Change) -> bool:
         return self.distance(changed) < FINER * self.distance(than)
@@ -277,7 +277,7 @@ class Search:
         if len(states) * len(self._changes) > EXHAUSTIVE:
             return []
         best = max(found[0].rms, SMALL_RMS)
-        return [one for one in self._accept(self._declared(states, [])) if one.rms <= EQUALLY_GOOD * best]
+        return [explanation for explanation in self._accept(self._declared(states, [])) if explanation.rms <= EQUALLY_GOOD * best]
 
     def _accept(self, candidates: Sequence[Change]) -> list[Explanation]:
         """Those of the nearest candidates that certification confirms, without those that are clearly less near than the best.
@@ -314,21 +314,24 @@ class Search:
                 if name not in before.changed:
                     base = {**before.base, name: value}
                     wanted.setdefault(repr((sorted(base.items()), names)), (base, names))
-        made = []
+        fits = []
         for base, names in wanted.values():
             if self._late():
                 break
             fitted = self._fit(base, names)
             if fitted is not None:
-                made.append(fitted)
-        return sorted(made, key=lambda one: self.distance(one.changed))
+                fits.append(fitted)
+        return sorted(fits, key=lambda fitting: self.distance(fitting.changed))
 
     def _fit(self, base: Change, names: Sequence[str]) -> _Fit | None:
         """The best values of ``names`` beside ``base``, from those of the declared ones that are nearest."""
         starts: dict[str, float] = {}
         for name in names:
             factor = self.factors[name]
-            values = [float(factor.aligned), *(float(one) for one in factor.alternatives if isinstance(one, int | float))]
+            values = [
+                float(factor.aligned),
+                *(float(alternative) for alternative in factor.alternatives if isinstance(alternative, int | float)),
+            ]
             starts[name] = min(values, key=lambda value: self.distance({**base, **starts, name: value}))
         numbers = fit(lambda values: self._residual({**base, **values}), starts, unit=1.0)
         return None if numbers is None else _Fit(base=base, numbers=numbers)
@@ -378,11 +381,11 @@ def _oddness(changed: Change) -> int:
 
 def sizes(reference: Values, result: Values) -> list[float]:
     """What distances of each output are relative to: the norm of the reference, where that is zero that of the result."""
-    found = []
+    norms = []
     for index, other in enumerate(result):
         given = reference[index] if index < len(reference) else other
-        found.append(_norm(given) or _norm(other) or 1.0)
-    return found
+        norms.append(_norm(given) or _norm(other) or 1.0)
+    return norms
 
 
 def distance(a: Values, b: Values, relative_to: Sequence[float] | None = None) -> float:
@@ -413,7 +416,7 @@ def _norm(values: NDArray[Any]) -> float:
 
 def distinct(explanations: Sequence[Explanation]) -> list[str]:
     """The factors that explain, without repetition: one name is a cause, several cannot be told apart."""
-    return list(dict.fromkeys(one.factor for one in explanations))
+    return list(dict.fromkeys(explanation.factor for explanation in explanations))
 
 
 __all__ = ["Answer", "Explanation", "Judgement", "Nearest", "Search", "distance", "distinct"]

@@ -56,10 +56,10 @@ def row(case: Case, method: str) -> AttributionRow:
 
 def explained(case: Case, cell: JudgedCell, verdict: Verdict, answer: Answer, candidates: int) -> Iterator[AttributionRow]:
     """What the reference with other values of its factors says about one result (method ``hypothesis``)."""
-    place = f"{cell.id.environment}:{cell.id.mode}"
+    where = f"{cell.id.environment}:{cell.id.mode}"
     common = replace(
         row(case, "hypothesis"),
-        pair=f"{place} | reference",
+        pair=f"{where} | reference",
         axis="truth",
         dtype=cell.id.dtype,
         derivative=cell.id.derivative,
@@ -124,8 +124,8 @@ def environment_pairs(environments: Iterable[Environment]) -> Iterator[tuple[str
     Neighbouring versions; every environment of one framework with the newest of the other; NumPy with the newest only.
     """
     lines: dict[str, list[str]] = {}
-    for one in sorted(environments, key=lambda one: one.order):
-        lines.setdefault(one.framework, []).append(one.name)
+    for environment in sorted(environments, key=lambda environment: environment.order):
+        lines.setdefault(environment.framework, []).append(environment.name)
     for line in lines.values():
         yield from ((left, right, "version") for left, right in itertools.pairwise(line))
     done = set()
@@ -148,7 +148,7 @@ def aligned(
     """
     base = cases[0]
     names = alignable(base)
-    frameworks = {one.name: one.framework for one in environments}
+    frameworks = {environment.name: environment.framework for environment in environments}
     for left, right, axis in environment_pairs(environments):
         runs = {
             frozenset(case.aligned): (cells[case.name][left], cells[case.name][right])
@@ -158,13 +158,13 @@ def aligned(
         nobody, everybody = frozenset[str](), frozenset(names)
         if nobody not in runs or everybody not in runs:
             continue
-        found = {subset: pair_verdicts(*pair) for subset, pair in runs.items()}
-        if found[nobody].explained:
+        verdicts = {subset: pair_verdicts(*pair) for subset, pair in runs.items()}
+        if verdicts[nobody].explained:
             continue
         apart = {subset: _distance(*pair) for subset, pair in runs.items()}
         if not math.isfinite(apart[nobody]):  # another shape, or NaN on one side: only whether it is explained can be counted
-            apart = {subset: 0.0 if found[subset].explained else 1.0 for subset in runs}
-        explained_by = {subset: verdict.explained for subset, verdict in found.items()}
+            apart = {subset: 0.0 if verdicts[subset].explained else 1.0 for subset in runs}
+        explained_by = {subset: verdict.explained for subset, verdict in verdicts.items()}
         enough, players = sufficient(explained_by), involved(names, explained_by)
         share = shares(sorted(players), {subset: value for subset, value in apart.items() if subset <= players})
         first = runs[nobody][0]
@@ -190,8 +190,8 @@ def aligned(
                 factor=name,
                 share=share.get(name, 0.0),
                 residual=apart[players] / apart[nobody] if apart[nobody] else NAN,
-                verdict=str(found[nobody]),
-                verdict_aligned=str(found[everybody]),
+                verdict=str(verdicts[nobody]),
+                verdict_aligned=str(verdicts[everybody]),
                 dtype=first.id.dtype,
                 derivative=first.id.derivative,
                 left=str(runs[nobody][0].id),

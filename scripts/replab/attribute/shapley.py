@@ -19,12 +19,12 @@ def shares(names: Sequence[str], discrepancy: Mapping[frozenset[str], float]) ->
         return dict.fromkeys(names, math.nan if math.isnan(whole) else 0.0)
     if len(discrepancy) == 2 ** len(names):
         return {name: _shapley(name, names, discrepancy) / whole for name in names}
-    found = {}
+    by_factor = {}
     for name in names:
         first = whole - discrepancy.get(frozenset({name}), math.nan)
         last = discrepancy.get(everybody - {name}, math.nan) - discrepancy.get(everybody, math.nan)
-        found[name] = (first + last) / 2 / whole
-    return found
+        by_factor[name] = (first + last) / 2 / whole
+    return by_factor
 
 
 def _shapley(name: str, names: Sequence[str], discrepancy: Mapping[frozenset[str], float]) -> float:

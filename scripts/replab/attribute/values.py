@@ -21,9 +21,9 @@ class InFloat32(float):
 
     def __new__(cls, value: float) -> Self:
         """``value`` as float32 has it."""
-        made = super().__new__(cls, float(np.float32(value)))
-        made.given = value
-        return made
+        number = super().__new__(cls, float(np.float32(value)))
+        number.given = value
+        return number
 
     given: float
 
@@ -38,9 +38,9 @@ class RestInFloat32(float):
 
     def __new__(cls, value: float) -> Self:
         """``value`` with 1 - ``value`` as float32 has it."""
-        made = super().__new__(cls, 1.0 - float(np.float32(1.0 - value)))
-        made.given = value
-        return made
+        number = super().__new__(cls, 1.0 - float(np.float32(1.0 - value)))
+        number.given = value
+        return number
 
     given: float
 
@@ -55,9 +55,9 @@ class TimesEps(float):
 
     def __new__(cls, times: int, dtype: str, largest: int = 0) -> Self:
         """``largest``: the larger side of the matrices that go in, to say where ``times`` is it."""
-        made = super().__new__(cls, times * 2.0 * FORMATS[dtype].unit_roundoff)
-        made.times, made.largest = times, largest
-        return made
+        number = super().__new__(cls, times * 2.0 * FORMATS[dtype].unit_roundoff)
+        number.times, number.largest = times, largest
+        return number
 
     times: int
     largest: int
@@ -89,15 +89,15 @@ def rules(alternatives: Iterable[Any], dtype: str, largest: int = 0) -> Iterator
 
     Where one is, the sides of the matrices that go in are tried as well: ``max(m, n)*eps`` and ten times that are usual.
     """
-    found: set[int] = set()
+    multiples: set[int] = set()
     for value in alternatives:
         for form in ("float32", "float64"):
             times = value / (2.0 * FORMATS[form].unit_roundoff) if isinstance(value, float) else 0.0
             if times.is_integer() and 1 <= times <= MULTIPLES:
-                found.add(int(times))
-    if found and largest > 1:
-        found |= {largest, 10 * largest}
-    yield from (TimesEps(times, dtype, largest) for times in sorted(found))
+                multiples.add(int(times))
+    if multiples and largest > 1:
+        multiples |= {largest, 10 * largest}
+    yield from (TimesEps(times, dtype, largest) for times in sorted(multiples))
 
 
 def through_float32(value: Any) -> Iterator[float]:

@@ -175,7 +175,7 @@ def against_truth(values: NDArray[Any], dtype: str, truth: Truth, *, correctly_r
         zero_sign = zero & (target.wide == 0) & (target.high == 0) & (np.signbit(result) != target.negative) if zero.any() else zero
         if target.unknown.any():
             nan_mismatch, inf_mismatch, flushed, zero_sign, special_place = (
-                one & ~target.unknown for one in (nan_mismatch, inf_mismatch, flushed, zero_sign, special_place)
+                kind & ~target.unknown for kind in (nan_mismatch, inf_mismatch, flushed, zero_sign, special_place)
             )
         measured = ~(special_place | flushed | target.unknown)
         all_measured = bool(measured.all())

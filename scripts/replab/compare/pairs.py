@@ -71,7 +71,7 @@ def note_repeats(cells: list[Judged]) -> None:
         if any(note.startswith("repeated calls gave other bits") for note in cell.record.get("notes", ())):
             cell.repeatable = "no"
         elif again is not None:
-            bits = [{name: tensor.sha256 for name, tensor in one.tensors.items()} for one in (cell, again)]
+            bits = [{name: tensor.sha256 for name, tensor in run.tensors.items()} for run in (cell, again)]
             cell.repeatable = "yes" if bits[0] == bits[1] else "no"
 
 
@@ -134,15 +134,15 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
     x, y = widen(a.values, a.dtype), widen(b.values, b.dtype)
     if truth.exact is not None or a.dtype not in FORMATS:
         gap = float(np.abs(x.astype(np.float64) - y.astype(np.float64)).max(initial=0.0))
-        found = Verdict.SEMANTIC if gap else Verdict.IDENTICAL
-        cause = _cause(found, left, right, output)
-        return replace(same, verdict=found, z_max=NAN, ulp_max=NAN, abs_max=gap, rel_max=NAN, cause=cause)
+        judged = Verdict.SEMANTIC if gap else Verdict.IDENTICAL
+        cause = _cause(judged, left, right, output)
+        return replace(same, verdict=judged, z_max=NAN, ulp_max=NAN, abs_max=gap, rel_max=NAN, cause=cause)
     if _same_choice(left, right) and output in left.explained_by:  # both compute one other function, whose rounding is what counts
         truth, verdicts = left.explained_by[output], (Verdict.ROUNDING, Verdict.ROUNDING)
     statistics = compare_pair(x, y, a.dtype)
     flushing = _flushing(x, y, a.dtype)
     z_max = float(_distances(x, y, a.dtype, truth, flushing[0] | flushing[1]).max(initial=0.0))
-    found = pair_verdict(
+    judged = pair_verdict(
         same_bits=statistics.different == 0,
         z=z_max,
         limit=z_limit(statistics.elements, truth.runs),
@@ -151,10 +151,12 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         right=verdicts[1],
     )
     flushed = [_name(cell) for cell, places in zip((left, right), flushing, strict=True) if places.any()]
-    cause = f"subnormal numbers are flushed: {' and '.join(flushed)}" if found.explained and flushed else _cause(found, left, right, output)
+    cause = (
+        f"subnormal numbers are flushed: {' and '.join(flushed)}" if judged.explained and flushed else _cause(judged, left, right, output)
+    )
     return replace(
         same,
-        verdict=found,
+        verdict=judged,
         z_max=z_max if z_max <= READABLE else NAN,
         ulp_max=statistics.ulp_max,
         abs_max=statistics.abs_max,
@@ -203,10 +205,12 @@ def _chosen(left: Judged, right: Judged) -> str:
     """The choices on which two results are shown to differ; where one of them has the reference's, what the other is explained by."""
     verdicts = [seen for cell in (left, right) for seen, _, _ in cell.verdicts.values()]
     coarsely = any(not seen.same_function for seen in verdicts)  # beside another function
-    one, other = (_choice(cell, coarsely=coarsely) for cell in (left, right))
-    if one is not None and other is not None:
-        return "+".join(sorted(name for name in {**one, **other} if name not in one or name not in other or one[name] != other[name]))
-    if one == {} or other == {}:
+    first, second = (_choice(cell, coarsely=coarsely) for cell in (left, right))
+    if first is not None and second is not None:
+        return "+".join(
+            sorted(name for name in {**first, **second} if name not in first or name not in second or first[name] != second[name])
+        )
+    if first == {} or second == {}:
         return left.cause or right.cause  # of several explanations that cannot be told apart
     return ""
 

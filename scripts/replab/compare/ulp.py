@@ -115,13 +115,13 @@ def _mapped(scan: Callable[[Pieces], Totals], ranges: Iterable[Pieces], size: in
     if threads < 2:
         return list(map(scan, ranges))
     with ThreadPoolExecutor(threads) as pool:
-        found: list[Totals] = []
+        totals: list[Totals] = []
         waiting = []
         for piece in ranges:  # only a few pieces at a time: they may be copies
             waiting.append(pool.submit(scan, piece))
             if len(waiting) > 2 * threads:
-                found.append(waiting.pop(0).result())
-        return found + [each.result() for each in waiting]
+                totals.append(waiting.pop(0).result())
+        return totals + [each.result() for each in waiting]
 
 
 def _statistics(elements: int, found: list[Totals]) -> PairStatistics:

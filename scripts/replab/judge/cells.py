@@ -56,9 +56,9 @@ class Judge:
         self.store = Store(lab.results.store)
         self.truths = Truths(lab.results.store, lab.results.input_data)
         self.index = input_index(lab, family.name)
-        self.environments = {one.name: one for one in lab.environments}
+        self.environments = {environment.name: environment for environment in lab.environments}
         self.facts = {name: environment_facts(lab, name) for name in self.environments} | dict(facts or {})
-        self.causes = Causes(family, self.truths, self.index, {one.name: one.framework for one in lab.environments})
+        self.causes = Causes(family, self.truths, self.index, {environment.name: environment.framework for environment in lab.environments})
         self.rows = Rows()
         self._kept: dict[tuple[str, int], tuple[list[str], dict[str, dict[str, Judged]]]] = {}
         """Outputs and eager float32 cells of the cases with factors in hand: (dtype, order) → case → environment."""
@@ -146,7 +146,7 @@ class Judge:
 
     def _align(self, group: Sequence[Case]) -> None:
         """Compare the runs in which factors of a case were aligned."""
-        plain = [one for one in group if not one.special]
+        plain = [case for case in group if not case.special]
         for (dtype, order), (names, kept) in self._kept.items():
             self.rows.attributions += self.causes.align(plain, dtype, order, kept, names, list(self.environments.values()))
             if told := by_alignment(plain, kept):
@@ -234,7 +234,7 @@ class Judge:
         by_output = dict(zip(names, truths, strict=True))
         compare((*cells, *escalations), by_output, correctly_rounded=case.correctly_rounded and derivative == 0)
         note_repeats(cells)
-        inputs = {one["name"]: self.truths.array(one) for one in self._inputs(case, dtype, derivative)}
+        inputs = {file["name"]: self.truths.array(file) for file in self._inputs(case, dtype, derivative)}
         finer = runs_in_float64(escalations)
         decide(case, cells, by_output, inputs, finer, singles, elementwise=self._is_elementwise(case))
         if case.factors and truths:
@@ -257,44 +257,46 @@ class Judge:
 
     def _is_elementwise(self, case: Case) -> bool:
         """Whether a case is elementwise, or has the special values of one that is."""
-        return case.elementwise or (case.special and any(one.elementwise for one in self.family.cases if one.name == case.base))
+        return case.elementwise or (
+            case.special and any(declared.elementwise for declared in self.family.cases if declared.name == case.base)
+        )
 
     def _names(self, case: Case, derivative: int, count: int, dtype: str) -> list[str]:
         """Names of the ``count`` outputs of a case, as the probe gives them."""
         if derivative:
-            return [f"grad_{one['name']}" for one in self._inputs(case, dtype, derivative) if one["differentiable"]][:count]
+            return [f"grad_{file['name']}" for file in self._inputs(case, dtype, derivative) if file["differentiable"]][:count]
         return output_names(case, count)
 
     def _inputs(self, case: Case, dtype: str, derivative: int) -> list[InputFile]:
-        found: list[InputFile] = self.index[case.name][dtype]["derivative" if derivative else "value"]["inputs"]
-        return found
+        files: list[InputFile] = self.index[case.name][dtype]["derivative" if derivative else "value"]["inputs"]
+        return files
 
     def _pairs(self, case: Case, cells: list[Judged], truths: Mapping[str, Truth]) -> None:
-        found = list(pairs([cell for cell in cells if cell.status == Status.OK], self.environments))
-        for left, right, axis in found:
+        pairs_made = list(pairs([cell for cell in cells if cell.status == Status.OK], self.environments))
+        for left, right, axis in pairs_made:
             for name in sorted(left.tensors.keys() & right.tensors.keys() & truths.keys()):
                 if name in left.verdicts and name in right.verdicts:
                     self.rows.pairs.append(pair_row(case, left, right, axis, name, truths[name]))
         varied = {(cell.id.environment, cell.id.mode, cell.id.variant): cell for cell in cells if cell.status == Status.OK}
         if {variant for _, _, variant in varied} - {"default", "repeat"}:
-            steps = [pair for pair in found if pair[2] in ("mode", "version", "framework")]
+            steps = [pair for pair in pairs_made if pair[2] in ("mode", "version", "framework")]
             repeatable = [pair for pair in steps if "no" not in (pair[0].repeatable, pair[1].repeatable)]
             self.rows.attributions += attributions.switched(case, repeatable, varied)
 
 
 def _settled(row: AttributionRow, cells: Sequence[Judged]) -> AttributionRow:
     """A row with the verdict that its result has now."""
-    (cell,) = (one for one in cells if str(one.id) == row.left)
+    (cell,) = (candidate for candidate in cells if str(candidate.id) == row.left)
     return row if row.verdict != Verdict.INCONCLUSIVE else replace(row, verdict=worst(found for found, _, _ in cell.verdicts.values()))
 
 
 def _grouped(entries: Iterable[ManifestEntry]) -> Entries:
     """Entries of manifests by case and by (dtype, grid, order)."""
-    found: Entries = {}
+    grouped: Entries = {}
     for entry in entries:
         cell = ids.parse_cell_id(entry.id)
-        found.setdefault(cell.case, {}).setdefault((cell.dtype, cell.grid, cell.derivative), []).append((cell, entry))
-    return found
+        grouped.setdefault(cell.case, {}).setdefault((cell.dtype, cell.grid, cell.derivative), []).append((cell, entry))
+    return grouped
 
 
 def odd(record: Mapping[str, Any]) -> str:
@@ -302,8 +304,8 @@ def odd(record: Mapping[str, Any]) -> str:
     measured, notes = record.get("measured", []), record.get("notes", [])
     sound = {
         "seconds": all(_is_real(record.get(name, 0)) for name in ("seconds", "first_call_seconds")),
-        "notes": isinstance(notes, list) and all(isinstance(one, str) for one in notes),
-        "measured": isinstance(measured, list) and all(_is_measured(one) for one in measured),
+        "notes": isinstance(notes, list) and all(isinstance(note, str) for note in notes),
+        "measured": isinstance(measured, list) and all(_is_measured(note) for note in measured),
     }
     wrong = [name for name, fine in sound.items() if not fine]
     return f"its record is none: {' and '.join(wrong)} cannot be read" if wrong else ""

@@ -38,7 +38,9 @@ def known_outcome(name: str) -> Outcome:
 def pairs_in_words(pairs: Iterable[str]) -> str:
     """``tf-1.15 and tf-2.21 against torch-2.13; …``."""
     by_right: dict[str, list[str]] = defaultdict(list)
-    for left, _, right in sorted({tuple(pair.partition(SIDES)) for pair in pairs}, key=lambda one: (natural(one[2]), natural(one[0]))):
+    for left, _, right in sorted(
+        {tuple(pair.partition(SIDES)) for pair in pairs}, key=lambda sides: (natural(sides[2]), natural(sides[0]))
+    ):
         by_right[right].append(left)
     return "; ".join(f"{listing(lefts, 12)} against {right}" if right else listing(lefts, 12) for right, lefts in by_right.items())
 
@@ -46,7 +48,7 @@ def pairs_in_words(pairs: Iterable[str]) -> str:
 def details_in_words(details: Iterable[tuple[str, int]]) -> str:
     """``float32 value, 1st derivative; float64 value``."""
     by_dtype: dict[str, list[str]] = defaultdict(list)
-    for dtype, derivative in sorted(set(details), key=lambda one: (one[0] != "float32", one[0], one[1])):
+    for dtype, derivative in sorted(set(details), key=lambda detail: (detail[0] != "float32", detail[0], detail[1])):
         by_dtype[dtype].append(derivative_name(derivative))
     return "; ".join(f"{dtype} {', '.join(names)}" for dtype, names in by_dtype.items())
 
@@ -55,16 +57,18 @@ def _parts(rows: Sequence[AttributionRow], hues: dict[str, int]) -> tuple[Part, 
     """The factors with something to say, the largest first, and what no factor explains; widths add up to the whole bar."""
     residual = max(rows[0].residual, 0.0) if isfinite(rows[0].residual) else 0.0
     whole = sum(max(row.share, 0.0) for row in rows if isfinite(row.share)) + residual
-    made = []
-    for row in sorted(rows, key=lambda one: (-(one.share if isfinite(one.share) else -1e9), one.factor)):
+    parts = []
+    for row in sorted(
+        rows, key=lambda row_of_factor: (-(row_of_factor.share if isfinite(row_of_factor.share) else -1e9), row_of_factor.factor)
+    ):
         values = "" if row.left_value == row.right_value == OWN or not row.left_value else f": {row.left_value} | {row.right_value}"
         width = f"{100 * row.share / whole:.2f}" if whole and isfinite(row.share) and row.share > 0 else ""
         title = f"{row.factor}{values}, {portion(row.share)} of the difference"
-        made.append(Part(label=row.factor, text=portion(row.share), width=width, hue=hues[row.factor], title=title))
+        parts.append(Part(label=row.factor, text=portion(row.share), width=width, hue=hues[row.factor], title=title))
     width = f"{100 * residual / whole:.2f}" if whole and residual > 0.005 * whole else ""
     text = portion(rows[0].residual)
-    made.append(Part(label=REST, text=text, width=width, hue=0, title=f"what no factor explains, {text} of the difference"))
-    return tuple(made)
+    parts.append(Part(label=REST, text=text, width=width, hue=0, title=f"what no factor explains, {text} of the difference"))
+    return tuple(parts)
 
 
 def _sharing(places: Sequence[tuple[Place, Sequence[AttributionRow]]], hues: dict[str, int], index: Index) -> Sharing:
@@ -88,7 +92,7 @@ def _sharing(places: Sequence[tuple[Place, Sequence[AttributionRow]]], hues: dic
 
 def _signature(rows: Sequence[AttributionRow]) -> tuple[str, ...]:
     first = rows[0]
-    shares = (f"{row.factor} {portion(row.share)}" for row in sorted(rows, key=lambda one: one.factor))
+    shares = (f"{row.factor} {portion(row.share)}" for row in sorted(rows, key=lambda row_of_factor: row_of_factor.factor))
     return (first.verdict, first.verdict_aligned, first.sufficient, portion(first.residual), first.note, *shares)
 
 
@@ -136,17 +140,17 @@ def factor_groups(results: Results, index: Index) -> tuple[FactorGroup, ...]:
             grouped[row.family, row.case].append(row)
     families: dict[str, list[tuple[float, str, FactorCase]]] = defaultdict(list)
     for (family, case), rows in sorted(grouped.items()):
-        made = factor_case(results, family, case, rows, index)
-        if made:
+        group = factor_case(results, family, case, rows, index)
+        if group:
             size = max((1e300 if isnan(row.discrepancy) else row.discrepancy for row in rows), default=0.0)
-            families[family].append((-size, case, made))
+            families[family].append((-size, case, group))
     return tuple(
         FactorGroup(
             title=str((results.cases.get(family) or {}).get("title") or family),
             anchor=slug(f"family-{family}"),
-            cases=tuple(made for _, _, made in sorted(found, key=lambda one: one[:2])),
+            cases=tuple(group for _, _, group in sorted(groups, key=lambda one: one[:2])),
         )
-        for family, found in sorted(families.items())
+        for family, groups in sorted(families.items())
     )
 
 
@@ -156,13 +160,13 @@ def aligned_tables(rows: Iterable[CellRow]) -> tuple[AlignedTable, ...]:
     grouped: dict[tuple[str, int], list[CellView]] = defaultdict(list)
     for cell in cells:
         grouped[cell.work.dtype, cell.work.derivative].append(cell)
-    made = []
-    for (dtype, derivative), found in sorted(grouped.items(), key=lambda item: (item[0][1], item[0][0] != "float32", item[0][0])):
-        places = sorted({(cell.place.framework, cell.place.order, cell.place.environment) for cell in found})
+    tables = []
+    for (dtype, derivative), members in sorted(grouped.items(), key=lambda item: (item[0][1], item[0][0] != "float32", item[0][0])):
+        places = sorted({(cell.place.framework, cell.place.order, cell.place.environment) for cell in members})
         subsets: dict[str, dict[str, CellView]] = defaultdict(dict)
-        for cell in found:
+        for cell in members:
             subsets[cell.worst.aligned][cell.place.environment] = cell
-        made.append(
+        tables.append(
             AlignedTable(
                 heading=f"{dtype}, {derivative_name(derivative)}",
                 environments=tuple(name for _, _, name in places),
@@ -176,7 +180,7 @@ def aligned_tables(rows: Iterable[CellRow]) -> tuple[AlignedTable, ...]:
                 ),
             )
         )
-    return tuple(made)
+    return tuple(tables)
 
 
 def _said(cell: CellView | None) -> tuple[Outcome, str] | None:

@@ -29,16 +29,16 @@ def mode_sharing(ok: Sequence[CellView]) -> list[Finding]:
             grouped[cell.place.framework, cell.place.order, cell.place.environment][cell.work][cell.place.mode] = cell.bits
     lines, shared, asked = [], 0, 0
     for (_, _, environment), works in sorted(grouped.items()):
-        plain = sorted({mode for found in works.values() for mode in found} - COMPILERS, key=_mode_key)
-        whole = [found for found in works.values() if all(mode in found for mode in plain)] if len(plain) > 1 else []
-        same = sum(len({found[mode] for mode in plain}) == 1 for found in whole)
+        plain = sorted({mode for by_mode in works.values() for mode in by_mode} - COMPILERS, key=_mode_key)
+        whole = [by_mode for by_mode in works.values() if all(mode in by_mode for mode in plain)] if len(plain) > 1 else []
+        same = sum(len({by_mode[mode] for mode in plain}) == 1 for by_mode in whole)
         shared, asked = shared + same, asked + len(whole)
         compilers = []
-        for compiler in sorted({mode for found in works.values() for mode in found} & COMPILERS):
+        for compiler in sorted({mode for by_mode in works.values() for mode in by_mode} & COMPILERS):
             base = next((mode for mode in ("eager", *plain) if mode in plain), "")
-            both = [found for found in works.values() if compiler in found and base in found]
+            both = [by_mode for by_mode in works.values() if compiler in by_mode and base in by_mode]
             if both:
-                compilers.append((compiler, base, sum(found[compiler] == found[base] for found in both), len(both)))
+                compilers.append((compiler, base, sum(by_mode[compiler] == by_mode[base] for by_mode in both), len(both)))
         if whole or compilers:
             lines.append(say("sharing_line", environment, plain, (same, len(whole)) if whole else (), compilers))
     if not lines:
@@ -62,7 +62,7 @@ def _mode_key(mode: str) -> tuple[int, str]:
 
 def version_steps(ok: Sequence[CellView]) -> list[Finding]:
     """From the oldest to the newest version of each framework."""
-    made = []
+    steps = []
     for framework in frameworks(ok):
         mine = [cell for cell in ok if cell.place.framework == framework and not cell.place.where]
         names = environments(mine, framework)
@@ -82,7 +82,7 @@ def version_steps(ok: Sequence[CellView]) -> list[Finding]:
         changed = [work for work in both if left[work].bits != right[work].bits]
         verdicts = [work for work in both if left[work].outcome != right[work].outcome]
         worse = [work for work in verdicts if right[work].outcome.severity > left[work].outcome.severity]
-        made.append(
+        steps.append(
             Finding(
                 kind="upgrade",
                 title=say("steps_title", old, new, len(changed), len(both)),
@@ -93,7 +93,7 @@ def version_steps(ok: Sequence[CellView]) -> list[Finding]:
                 unit="new bits",
             )
         )
-    return made
+    return steps
 
 
 def _moved(left: Mapping[Work, CellView], right: Mapping[Work, CellView], both: Sequence[Work]) -> list[Item]:

@@ -31,8 +31,8 @@ def as_declared(row: AttributionRow) -> bool:
 def places(rows: Iterable[AttributionRow]) -> str:
     """``tf-1.15 (eager, session) and torch-2.13 (eager)``."""
     by_environment: dict[str, list[str]] = defaultdict(list)
-    for place in sorted({row.pair.partition(" | ")[0] for row in rows}, key=natural):
-        environment, _, mode = place.partition(":")
+    for where in sorted({row.pair.partition(" | ")[0] for row in rows}, key=natural):
+        environment, _, mode = where.partition(":")
         by_environment[environment].append(mode)
     return listing([f"{name} ({', '.join(modes)})" if any(modes) else name for name, modes in by_environment.items()], 12)
 
@@ -49,27 +49,27 @@ def explained(rows: Iterable[AttributionRow], index: Index) -> tuple[Explained, 
         if row.method == METHOD and row.factor != UNKNOWN:
             values = (short_value(row.left_value), short_value(row.right_value))
             grouped[row.factor, row.family, row.case, *values, row.verdict, row.note].append(row)
-    made = []
-    for (factor, family, case, value, truth, before, note), found in sorted(grouped.items()):
-        rest = largest(row.residual for row in found)
-        after = {row.verdict_aligned: known_outcome(row.verdict_aligned) for row in found}
-        made.append(
+    lines = []
+    for (factor, family, case, value, truth, before, note), members in sorted(grouped.items()):
+        rest = largest(row.residual for row in members)
+        after = {row.verdict_aligned: known_outcome(row.verdict_aligned) for row in members}
+        lines.append(
             Explained(
                 factor=factor.replace("+", " + "),
                 value=value.removeprefix(f"{factor} = "),
                 truth=truth.removeprefix(f"{factor} = "),
                 work=index.cause(family, case),
-                where=places(found),
-                detail=details_in_words((row.dtype, row.derivative) for row in found),
-                count=plural(len(found), "result"),
+                where=places(members),
+                detail=details_in_words((row.dtype, row.derivative) for row in members),
+                count=plural(len(members), "result"),
                 before=known_outcome(before),
                 after=tuple(sorted({outcome.name: outcome for outcome in after.values()}.values(), key=lambda one: one.severity)),
-                z=number(largest(row.z_aligned for row in found)),
+                z=number(largest(row.z_aligned for row in members)),
                 rest="under 1\u00a0%" if 0 < rest < 0.005 else portion(rest),
                 note=note,
             )
         )
-    return tuple(made)
+    return tuple(lines)
 
 
 def unexplained(rows: Iterable[AttributionRow], index: Index) -> tuple[Unexplained, ...]:
@@ -81,13 +81,13 @@ def unexplained(rows: Iterable[AttributionRow], index: Index) -> tuple[Unexplain
     return tuple(
         Unexplained(
             work=index.cause(family, case),
-            where=places(found),
-            detail=details_in_words((row.dtype, row.derivative) for row in found),
-            count=plural(len(found), "result"),
+            where=places(members),
+            detail=details_in_words((row.dtype, row.derivative) for row in members),
+            count=plural(len(members), "result"),
             outcome=known_outcome(verdict),
             note=note,
         )
-        for (family, case, verdict, note), found in sorted(grouped.items())
+        for (family, case, verdict, note), members in sorted(grouped.items())
     )
 
 
@@ -113,19 +113,19 @@ def planted(results: Results, index: Index) -> PlantedTable | None:
     """
     wanted = _controls(results)
     shaky = {row.id for row in results.cells if row.role == "control" and row.repeatable == "no"}
-    found = {row.left: row for row in results.attributions if row.method == METHOD and row.role == "control" and row.left not in shaky}
-    for row in found.values():  # rows whose cells the table of cells does not have
+    by_cell = {row.left: row for row in results.attributions if row.method == METHOD and row.role == "control" and row.left not in shaky}
+    for row in by_cell.values():  # rows whose cells the table of cells does not have
         if row.expect and row.left not in wanted:
             wanted[row.left] = (row.family, row.case, row.expect)
-    if not found:
+    if not by_cell:
         return None
-    named = {identity: row for identity, row in found.items() if row.named}
+    named = {identity: row for identity, row in by_cell.items() if row.named}
     good = sum(identity in wanted and row.factor == wanted[identity][2] for identity, row in named.items())
     grouped: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for identity, key in wanted.items():
         grouped[key].append(identity)
     rows = [
-        _planted_row(results, key, [found.get(identity, AttributionRow(factor="")) for identity in sorted(members)], index)
+        _planted_row(results, key, [by_cell.get(identity, AttributionRow(factor="")) for identity in sorted(members)], index)
         for key, members in sorted(grouped.items())
     ]
     rows.sort(key=lambda row: (row.good == row.total, row.name.text))

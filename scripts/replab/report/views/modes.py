@@ -117,21 +117,21 @@ def _detail(row: MeasurementRow) -> str:
 
 
 def _rows(cells: Mapping[str, Found], columns: Sequence[Column]) -> tuple[ModeRow, ...]:
-    made = []
-    for identity, found in cells.items():
-        first = next(iter(found.values()))
-        ratio = found.get(RATIO)
-        made.append(
+    rows = []
+    for identity, by_quantity in cells.items():
+        first = next(iter(by_quantity.values()))
+        ratio = by_quantity.get(RATIO)
+        rows.append(
             ModeRow(
                 anchor=measurement_anchor(identity),
                 environment=first.environment,
                 mode=first.mode,
                 detail=_detail(first),
                 sense=sense(ratio) if ratio else None,
-                values=tuple(_value(column, found) for column in columns),
+                values=tuple(_value(column, by_quantity) for column in columns),
             )
         )
-    return tuple(made)
+    return tuple(rows)
 
 
 def _tally(senses: Sequence[Sense]) -> str:
@@ -191,8 +191,8 @@ def _overall(rows: Sequence[MeasurementRow], order: Mapping[str, tuple[str, int]
     for row in rows:
         grouped[row.environment, row.mode].append(row)
     made = []
-    for (environment, mode), found in sorted(grouped.items(), key=lambda item: (*_place(item[0][0], item[0][1], order),)):
-        senses, values = [sense(row) for row in found], sorted(row.value for row in found)
+    for (environment, mode), members in sorted(grouped.items(), key=lambda item: (*_place(item[0][0], item[0][1], order),)):
+        senses, values = [sense(row) for row in members], sorted(row.value for row in members)
         made.append(
             ModeSummary(
                 environment=environment,
@@ -208,8 +208,8 @@ def _overall(rows: Sequence[MeasurementRow], order: Mapping[str, tuple[str, int]
 
 
 def _place(environment: str, mode: str, order: Mapping[str, tuple[str, int]]) -> tuple[str, int, tuple[tuple[int, str], ...], int, str]:
-    framework, place = order.get(environment, ("", 0))
-    return (framework, place, natural(environment), _ORDER.get(mode, len(_ORDER)), mode)
+    framework, number = order.get(environment, ("", 0))
+    return (framework, number, natural(environment), _ORDER.get(mode, len(_ORDER)), mode)
 
 
 def modes(results: Results, index: Index) -> ModesPage:

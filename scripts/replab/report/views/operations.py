@@ -83,11 +83,11 @@ def _row(cell: CellView, row: CellRow, *, first: bool, letters: Mapping[str, str
 
 
 def _worst(classes: Sequence[BitClass], hue: Mapping[str, int]) -> tuple[Worst, ...]:
-    found = []
+    worst_inputs = []
     for entry in classes:
         row = max(entry.cells[0].rows, key=lambda row: (row.ulp_max == row.ulp_max, row.ulp_max))
         if row.worst_inputs or row.worst_result or row.worst_truth:
-            found.append(
+            worst_inputs.append(
                 (
                     row.ulp_max if row.ulp_max == row.ulp_max else -1.0,
                     Worst(
@@ -103,7 +103,7 @@ def _worst(classes: Sequence[BitClass], hue: Mapping[str, int]) -> tuple[Worst, 
                     ),
                 )
             )
-    return tuple(worst for _, worst in sorted(found, key=lambda item: -item[0]))
+    return tuple(worst for _, worst in sorted(worst_inputs, key=lambda item: -item[0]))
 
 
 def _summary(cells: Sequence[CellView]) -> tuple[str, ...]:
@@ -141,7 +141,7 @@ def _reasons(cells: Sequence[CellView]) -> tuple[tuple[Outcome, str, str], ...]:
 
 def _charts(work: Work, curves: Sequence[CurveRow], classes: Sequence[BitClass]) -> tuple[Chart, ...]:
     """A chart per output whose curves belong to this derivative: a curve belongs where some cell has its bits."""
-    made: list[Chart] = []
+    charts: list[Chart] = []
     grouped: dict[str, list[CurveRow]] = defaultdict(list)
     for point in curves:
         grouped[point.output].append(point)
@@ -153,10 +153,10 @@ def _charts(work: Work, curves: Sequence[CurveRow], classes: Sequence[BitClass])
                     letters.setdefault(row.bits, entry.letter)
         mine = [point for point in rows if point.bits in letters or (work.derivative == 0 and not point.bits)]
         title = "Error over the input range" + (f", {output}" if len(grouped) > 1 or output not in {"out", ""} else "")
-        chart = error_chart(f"chart-{work.panel}-{len(made)}", title, mine, classes, letters)
+        chart = error_chart(f"chart-{work.panel}-{len(charts)}", title, mine, classes, letters)
         if chart:
-            made.append(chart)
-    return tuple(made)
+            charts.append(chart)
+    return tuple(charts)
 
 
 def _scripts(cells: Sequence[CellView], known: Mapping[str, ScriptRow]) -> tuple[Script, ...]:
@@ -179,8 +179,8 @@ def _again(run: Mapping[str, Any], cell: str) -> str:
     """The command that runs one cell of this run once more: families of other folders are found by a setting."""
     told = run.get("experiments")
     folders = [str(folder) for folder in told] if isinstance(told, list) else [EXPERIMENTS]
-    found = "" if folders == [EXPERIMENTS] else calling.setting("experiments", ",".join(folders))
-    return f"{calling.anywhen()} cell {_quoted(cell)}{found}"
+    setting = "" if folders == [EXPERIMENTS] else calling.setting("experiments", ",".join(folders))
+    return f"{calling.anywhen()} cell {_quoted(cell)}{setting}"
 
 
 def _panel(

@@ -16,16 +16,16 @@ MOST = 60
 
 def elsewhere(results: Results, index: Index) -> ElsewherePart:
     """Every environment on every other platform of the store, and the cells that are other there."""
-    found = []
+    lines = []
     for _, rows in groupby(sorted(results.elsewhere, key=_place), key=_place):
         outputs = sorted(rows, key=lambda row: (-outcome_of(row.status, row.verdict).severity, row.output))
         worst = next((row for row in outputs if row.bits != row.here_bits), outputs[0])
-        found.append((worst, _line(worst, index)))
-    found.sort(key=lambda one: (-one[1].there.severity, one[0].id, one[0].engine, one[0].platform))
+        lines.append((worst, _line(worst, index)))
+    lines.sort(key=lambda one: (-one[1].there.severity, one[0].id, one[0].engine, one[0].platform))
     return ElsewherePart(
         lines=tuple(_platform(row) for row in results.platforms),
-        cells=tuple(line for _, line in found[:MOST]),
-        left_out=max(0, len(found) - MOST),
+        cells=tuple(line for _, line in lines[:MOST]),
+        left_out=max(0, len(lines) - MOST),
     )
 
 
@@ -35,7 +35,7 @@ def _place(row: ElsewhereRow) -> tuple[str, str, str]:
 
 def _platform(row: PlatformRow) -> PlatformLine:
     whole = row.same + row.other
-    parts, facts = [], tuple(one for one in row.differences.split("; ") if one)
+    parts, facts = [], tuple(difference for difference in row.differences.split("; ") if difference)
     if row.other:
         parts.append(
             f"{count(row.other)} other" + (f", {count(row.unrepeatable)} of them not repeatable anyway" if row.unrepeatable else "")

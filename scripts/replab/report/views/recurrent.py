@@ -79,7 +79,7 @@ def told(cell: CellView) -> Told:
 
 def _row(results: Results, case: str, members: Sequence[CellView], environments: Sequence[str], index: Index) -> StoryRow:
     sides: dict[str, list[Told]] = defaultdict(list)
-    for cell in sorted(members, key=lambda one: one.work.derivative):
+    for cell in sorted(members, key=lambda member: member.work.derivative):
         if cell.work.derivative < 2 and (cell.ok or cell.work.derivative == 0):
             sides[cell.place.environment].append(told(cell))
     causes = list(dict.fromkeys(row.cause for cell in members for row in cell.rows if row.cause and row.cause != "unknown"))
@@ -93,20 +93,20 @@ def _row(results: Results, case: str, members: Sequence[CellView], environments:
 
 
 def _mean(cell: CellView) -> float:
-    found = [row.ulp_mean for row in cell.rows if not isnan(row.ulp_mean)]
-    return sum(found) / len(found) if found else nan
+    means = [row.ulp_mean for row in cell.rows if not isnan(row.ulp_mean)]
+    return sum(means) / len(means) if means else nan
 
 
 def growth(cells: Sequence[CellView]) -> tuple[Chart, ...]:
     """The mean error over the length of the sequence: a chart per network and derivative, a line per environment."""
-    found: dict[tuple[str, int], dict[tuple[str, int, str], dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    by_network: dict[tuple[str, int], dict[tuple[str, int, str], dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for cell in cells:
         parts = _LENGTH.fullmatch(cell.work.case)
         if parts and cell.ok and cell.work.derivative < 2:
             place = (cell.place.framework, cell.place.order, cell.place.environment)
-            found[parts["network"], cell.work.derivative][place][int(parts["length"])] = _mean(cell)
-    made = []
-    for (network, derivative), lines in sorted(found.items(), key=lambda item: (item[0][0], -item[0][1])):
+            by_network[parts["network"], cell.work.derivative][place][int(parts["length"])] = _mean(cell)
+    charts = []
+    for (network, derivative), lines in sorted(by_network.items(), key=lambda item: (item[0][0], -item[0][1])):
         lengths = sorted({length for values in lines.values() for length in values})
         what = "gradients" if derivative else "values"
         drawn = [
@@ -122,8 +122,8 @@ def growth(cells: Sequence[CellView]) -> tuple[Chart, ...]:
             "mean error in ULP",
             drawn,
         )
-        made += [chart] if chart else []
-    return tuple(made)
+        charts += [chart] if chart else []
+    return tuple(charts)
 
 
 def recurrent(results: Results, cells: Sequence[CellView], index: Index) -> RecurrentPage:
@@ -136,7 +136,7 @@ def recurrent(results: Results, cells: Sequence[CellView], index: Index) -> Recu
         by_case[cell.work.case].append(cell)
     topics: dict[int, list[str]] = defaultdict(list)
     for case in sorted(by_case, key=_by_length):
-        topics[next(at for at, topic in enumerate(TOPICS) if any(fnmatchcase(case, one) for one in topic.patterns))].append(case)
+        topics[next(at for at, topic in enumerate(TOPICS) if any(fnmatchcase(case, pattern) for pattern in topic.patterns))].append(case)
     known = {card.id: card for card in cards(results, index)}
     sections = []
     for at in ORDER:

@@ -48,12 +48,12 @@ def switch_tables(rows: Iterable[AttributionRow], index: Index) -> tuple[SwitchT
     for row in rows:
         if row.method == METHOD:
             by_pair[row.axis, row.pair].append(row)
-    made = []
-    for (_, pair), found in sorted(by_pair.items(), key=lambda item: (_AXES.get(item[0][0], 9), natural(item[0][1]))):
+    tables = []
+    for (_, pair), members in sorted(by_pair.items(), key=lambda item: (_AXES.get(item[0][0], 9), natural(item[0][1]))):
         by_case: dict[tuple[str, str], list[AttributionRow]] = defaultdict(list)
-        for row in found:
+        for row in members:
             by_case[row.family, row.case].append(row)
-        variants = tuple(sorted({row.factor for row in found if row.factor != UNKNOWN}, key=natural))
+        variants = tuple(sorted({row.factor for row in members if row.factor != UNKNOWN}, key=natural))
         helped = {key for key, mine in by_case.items() if any(row.factor != UNKNOWN for row in mine)}
         tried, again = sum(len(_compared(mine)) for mine in by_case.values()), 0
         table: list[tuple[Link, tuple[SwitchCell, ...]]] = []
@@ -69,8 +69,8 @@ def switch_tables(rows: Iterable[AttributionRow], index: Index) -> tuple[SwitchT
         summary += f", in {count(len(helped))} of {plural(len(by_case), 'case')}."
         nothing = f"No switch does in {plural(len(rest), 'case')}: {listing(rest, 12)}." if rest else ""
         name = f"{left} against {right}" if right else left
-        made.append(SwitchTable(pair=name, variants=variants, rows=tuple(table), summary=summary, nothing=nothing))
-    return tuple(made)
+        tables.append(SwitchTable(pair=name, variants=variants, rows=tuple(table), summary=summary, nothing=nothing))
+    return tuple(tables)
 
 
 def _plain_pairs(results: Results, axis: str) -> list[PairRow]:
@@ -126,19 +126,23 @@ def _moved(environment: str, variant: str, pairs: Sequence[PairRow] | None) -> S
 
 def _other_processor(grouped: Mapping[tuple[str, str], Sequence[PairRow]]) -> str:
     """Whether another processor would give these bits."""
-    found: dict[str, dict[tuple[str, str], bool]] = defaultdict(dict)
+    by_environment: dict[str, dict[tuple[str, str], bool]] = defaultdict(dict)
     beyond = 0
     for (environment, variant), pairs in grouped.items():
         if PROCESSORS.search(variant):
             for pair in pairs:
                 key = (pair.left, pair.output)
-                found[environment][key] = found[environment].get(key, False) or pair.verdict != "identical"
+                by_environment[environment][key] = by_environment[environment].get(key, False) or pair.verdict != "identical"
                 beyond += pair.verdict in BEYOND
-    if not found:
+    if not by_environment:
         return "This run did not limit the instruction set, so it cannot say whether another processor would give the same bits."
-    moved, whole = sum(sum(one.values()) for one in found.values()), sum(len(one) for one in found.values())
+    moved, whole = (
+        sum(sum(moved_bits.values()) for moved_bits in by_environment.values()),
+        sum(len(moved_bits) for moved_bits in by_environment.values()),
+    )
     parts = [
-        f"{name} {count(sum(one.values()))} of {count(len(one))}" for name, one in sorted(found.items(), key=lambda item: natural(item[0]))
+        f"{name} {count(sum(moved_bits.values()))} of {count(len(moved_bits))}"
+        for name, moved_bits in sorted(by_environment.items(), key=lambda item: natural(item[0]))
     ]
     if not moved:
         return f"Yes, as far as was tried: none of {plural(whole, 'result')} changes its bits when the instruction set is limited."
@@ -188,7 +192,7 @@ def repeats(results: Results, index: Index) -> RepeatTable | None:
         for row in sorted(within, key=lambda row: (row.id, row.output))
     ]
     environments = tuple(
-        (name, found[True], found.total()) for name, found in sorted(by_environment.items(), key=lambda item: natural(item[0]))
+        (name, counts[True], counts.total()) for name, counts in sorted(by_environment.items(), key=lambda item: natural(item[0]))
     )
     return RepeatTable(summary=" ".join(summary[not pairs :]), environments=environments, rows=tuple(rows[:MOST_LISTED]))
 

@@ -39,22 +39,22 @@ Curves = Mapping[_Run, Sequence[TrajectoryRow]]
 
 
 def _curves(rows: Sequence[TrajectoryRow]) -> dict[tuple[str, str], dict[_Run, list[TrajectoryRow]]]:
-    found: dict[tuple[str, str], dict[_Run, list[TrajectoryRow]]] = defaultdict(lambda: defaultdict(list))
+    curves: dict[tuple[str, str], dict[_Run, list[TrajectoryRow]]] = defaultdict(lambda: defaultdict(list))
     for row in sorted(rows, key=lambda row: (row.id, row.place)):
         if row.mode == MODE and row.dtype == DTYPE:
-            found[row.family, row.case][_Run(row.framework, row.environment_order, row.environment, row.aligned)].append(row)
-    return found
+            curves[row.family, row.case][_Run(row.framework, row.environment_order, row.environment, row.aligned)].append(row)
+    return curves
 
 
 def _lines(runs: Curves, value: str) -> list[Line]:
-    made = []
+    lines = []
     for run, rows in sorted(runs.items()):
         values = [row.value if value == "loss" else abs(row.value - row.truth) for row in rows]
         note = "aligned" if run.aligned else ""
-        made.append(
+        lines.append(
             Line(environment=run.environment, framework=run.framework, order=run.order, values=tuple(values), dashed=bool(note), note=note)
         )
-    return made
+    return lines
 
 
 def _charts(work: str, runs: Curves) -> tuple[Chart, ...]:
@@ -95,8 +95,8 @@ def _charts(work: str, runs: Curves) -> tuple[Chart, ...]:
 
 def _beyond(rows: Sequence[TrajectoryRow]) -> float:
     """How many times what rounding explains the loss is off at most."""
-    found = [abs(row.value - row.truth) / (row.sigma * row.z_limit) for row in rows if row.sigma > 0 and row.z_limit > 0]
-    return max(found, default=0.0)
+    ratios = [abs(row.value - row.truth) / (row.sigma * row.z_limit) for row in rows if row.sigma > 0 and row.z_limit > 0]
+    return max(ratios, default=0.0)
 
 
 def _summary(runs: Curves) -> str:
@@ -119,18 +119,18 @@ def _shares(results: Results, family: str, case: str, index: Index) -> FactorCas
 def _accuracy(
     results: Results, cells: Sequence[CellView], environments: Sequence[str], index: Index
 ) -> tuple[tuple[Link, str, str, tuple[tuple[Outcome, str, str] | None, ...]], ...]:
-    found: dict[tuple[str, str], dict[str, tuple[Outcome, str, str]]] = defaultdict(dict)
+    by_work: dict[tuple[str, str], dict[str, tuple[Outcome, str, str]]] = defaultdict(dict)
     truth: dict[tuple[str, str], str] = {}
     for cell in cells:
         row = next((row for row in cell.rows if row.output == ACCURACY), None)
         if row is None or not cell.ok or cell.place.mode != MODE or cell.work.dtype != DTYPE or cell.work.derivative:
             continue
         key = (cell.work.family, cell.work.case)
-        found[key][cell.place.environment] = (outcome_of(row.status, row.verdict), _share(row.worst_result), cell_path(cell))
+        by_work[key][cell.place.environment] = (outcome_of(row.status, row.verdict), _share(row.worst_result), cell_path(cell))
         truth[key] = _share(row.worst_truth)
     return tuple(
         (index.case(*key), case_title(results, *key), truth[key], tuple(sides.get(name) for name in environments))
-        for key, sides in sorted(found.items())
+        for key, sides in sorted(by_work.items())
     )
 
 
@@ -149,7 +149,7 @@ def training(results: Results, cells: Sequence[CellView], index: Index) -> Train
     by_id = {cell.id: cell for cell in cells}
     names = {(cell.place.framework, cell.place.order, cell.place.environment) for cell in cells if cell.work.family == "training"}
     environments = tuple(name for _, _, name in sorted(names))
-    made: list[tuple[float, TrainingCase]] = []
+    cases: list[tuple[float, TrainingCase]] = []
     for (family, case), runs in curves.items():
         plain = {run: rows for run, rows in runs.items() if not run.aligned}
         if not plain:
@@ -169,15 +169,15 @@ def training(results: Results, cells: Sequence[CellView], index: Index) -> Train
             shares=_shares(results, family, case, index),
             summary=_summary(runs),
         )
-        made.append((max(_beyond(rows) for rows in plain.values()), entry))
-    made.sort(key=lambda item: (-item[0] if not isnan(item[0]) else nan, item[1].work.text))
+        cases.append((max(_beyond(rows) for rows in plain.values()), entry))
+    cases.sort(key=lambda item: (-item[0] if not isnan(item[0]) else nan, item[1].work.text))
     accuracy = _accuracy(results, cells, environments, index)
     return TrainingPage(
-        lede=_lede(made, accuracy),
+        lede=_lede(cases, accuracy),
         claims=tuple(card for name in CLAIMS for card in cards(results, index) if card.id == name),
         environments=environments,
         accuracy=accuracy,
-        cases=tuple(entry for _, entry in made),
+        cases=tuple(entry for _, entry in cases),
     )
 
 

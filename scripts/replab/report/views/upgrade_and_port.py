@@ -69,10 +69,10 @@ def port_sense(one: Difference) -> str:
 def _details(found: Sequence[Difference]) -> str:
     """``float32 value, 1st derivative; float64 value``."""
     by_dtype: dict[str, list[str]] = {}
-    for one in found:
-        output = "" if one.output in {"out", ""} or one.output.startswith("grad_") else f" {one.output}"
-        said = by_dtype.setdefault(one.work.dtype, [])
-        name = f"{derivative_name(one.work.derivative)}{output}"
+    for difference in found:
+        output = "" if difference.output in {"out", ""} or difference.output.startswith("grad_") else f" {difference.output}"
+        said = by_dtype.setdefault(difference.work.dtype, [])
+        name = f"{derivative_name(difference.work.derivative)}{output}"
         if name not in said:
             said.append(name)
     return "; ".join(f"{dtype} {', '.join(said)}" for dtype, said in by_dtype.items())
@@ -90,13 +90,13 @@ class _Line:
     @property
     def weight(self) -> float:
         """That of the heaviest."""
-        return max(one.weight for one in self.members)
+        return max(member.weight for member in self.members)
 
     @property
     def modes(self) -> str:
         """``eager, session``; modes whose numbers nobody compared stand apart."""
-        measured = dict.fromkeys(mode for one in self.members if one.measured for mode in one.modes)
-        others = [mode for mode in dict.fromkeys(mode for one in self.members for mode in one.modes) if mode not in measured]
+        measured = dict.fromkeys(mode for member in self.members if member.measured for mode in member.modes)
+        others = [mode for mode in dict.fromkeys(mode for member in self.members for mode in member.modes) if mode not in measured]
         if not measured or not others:
             return ", ".join([*measured, *others])
         return f"{', '.join(measured)}; not compared directly: {', '.join(others)}"
@@ -105,74 +105,85 @@ class _Line:
 def _weighed(found: Sequence[Difference], sense: Callable[[Difference], str]) -> list[_Line]:
     """What differs, the weightiest first: a line per case, verdicts, sense and cause."""
     grouped: dict[tuple[str, ...], list[Difference]] = defaultdict(list)
-    for one in found:
-        if one.outcome.name != "identical" or one.turned:
-            verdicts = (one.outcome.name, one.left.outcome.name, one.right.outcome.name)
-            grouped[one.work.label, *verdicts, sense(one), str(one.special)].append(one)
+    for difference in found:
+        if difference.outcome.name != "identical" or difference.turned:
+            verdicts = (difference.outcome.name, difference.left.outcome.name, difference.right.outcome.name)
+            grouped[difference.work.label, *verdicts, sense(difference), str(difference.special)].append(difference)
     lines = []
     for members in grouped.values():
-        causes = list(dict.fromkeys(one.cause for one in members if one.cause)) or [""]
+        causes = list(dict.fromkeys(difference.cause for difference in members if difference.cause)) or [""]
         for cause in causes:  # what nobody compared goes with the first cause of its case
-            mine = [one for one in members if one.cause == cause or (not one.cause and cause == causes[0])]
-            mine.sort(key=lambda one: (one.cause != cause, not one.measured, one.work.dtype != "float32", one.work, one.modes))
+            mine = [difference for difference in members if difference.cause == cause or (not difference.cause and cause == causes[0])]
+            mine.sort(
+                key=lambda difference: (
+                    difference.cause != cause,
+                    not difference.measured,
+                    difference.work.dtype != "float32",
+                    difference.work,
+                    difference.modes,
+                )
+            )
             lines.append(_Line(told=mine[0], members=tuple(mine), sense=sense(mine[0])))
     return sorted(lines, key=lambda line: (-line.weight, line.told.work, line.modes))
 
 
 def _row(line: _Line, pool: Pool) -> list[Any]:
-    one = line.told
-    anchors = [cell_path(side).partition("#")[2] for side in (one.left, one.right)]
-    apart = number(one.ulp)
+    difference = line.told
+    anchors = [cell_path(side).partition("#")[2] for side in (difference.left, difference.right)]
+    apart = number(difference.ulp)
     return [
-        pool.number(one.work.label),
-        pool.number(case_path(one.work.family, one.work.case)),
+        pool.number(difference.work.label),
+        pool.number(case_path(difference.work.family, difference.work.case)),
         pool.number(_details(line.members)),
         pool.number(line.modes),
-        CODES[one.outcome.name],
-        apart if one.measured or apart == MISSING else f"≤ {apart}",
-        CODES[one.left.outcome.name],
-        number(one.left.ulp),
+        CODES[difference.outcome.name],
+        apart if difference.measured or apart == MISSING else f"≤ {apart}",
+        CODES[difference.left.outcome.name],
+        number(difference.left.ulp),
         pool.number(anchors[0]),
-        CODES[one.right.outcome.name],
-        number(one.right.ulp),
+        CODES[difference.right.outcome.name],
+        number(difference.right.ulp),
         pool.number(anchors[1]),
         pool.number(line.sense or MISSING),
-        pool.number(one.cause),
+        pool.number(difference.cause),
         round(line.weight, 2),
-        int(one.special),
+        int(difference.special),
     ]
 
 
 def _summary(found: Sequence[Difference], *, step: bool) -> tuple[str, ...]:
-    apart = [one for one in found if one.outcome.name != "identical"]
+    apart = [difference for difference in found if difference.outcome.name != "identical"]
     same = len(found) - len(apart)
     said = [f"{plural(len(found), 'result')} on both sides: {count(same)} with the same bits ({percent(same, len(found))})."]
     if step:
-        turned = [one for one in found if one.turned]
-        worse = sum(upgrade_sense(one) == "worse" for one in turned)
+        turned = [difference for difference in found if difference.turned]
+        worse = sum(upgrade_sense(difference) == "worse" for difference in turned)
         said.append(f"{plural(len(turned), 'result changes', 'results change')} verdict, {count(worse)} for the worse.")
     else:
-        beyond = sorted((one for one in apart if not one.outcome.explained and not one.special), key=lambda one: (-one.weight, one.work))
-        cases = list(dict.fromkeys(one.work.label for one in beyond))
+        beyond = sorted(
+            (difference for difference in apart if not difference.outcome.explained and not difference.special),
+            key=lambda difference: (-difference.weight, difference.work),
+        )
+        cases = list(dict.fromkeys(difference.work.label for difference in beyond))
         said.append(f"{plural(len(cases), 'case differs', 'cases differ')} beyond rounding{': ' + listing(cases, 5) if cases else ''}.")
-    known = sum(bool(one.cause) for one in apart if one.outcome.name != "rounding")
-    of = sum(one.outcome.name != "rounding" for one in apart)
+    known = sum(bool(difference.cause) for difference in apart if difference.outcome.name != "rounding")
+    of = sum(difference.outcome.name != "rounding" for difference in apart)
     if known:
         said.append(f"The cause is known for {count(known)} of the {count(of)} beyond rounding.")
-    unmeasured = sum(not one.measured for one in apart)
+    unmeasured = sum(not difference.measured for difference in apart)
     if unmeasured:
         said.append(f"{count(unmeasured)} were not compared directly: ≤ marks a bound, from pairs between them or from the truth.")
     return tuple(said)
 
 
 def _pair(between: Between, ends: Ends, kind: str, aligned: Settings | None) -> BetweenPair | None:
-    found = between.differences(ends)
-    if not found:
+    differences = between.differences(ends)
+    if not differences:
         return None
     step = kind == "upgrade"
     pool = Pool()
-    rows = [_row(line, pool) for line in _weighed(found, upgrade_sense if step else port_sense)]
-    data: dict[str, Any] = {"left": ends.left, "right": ends.right, "summary": list(_summary(found, step=step)), "rows": rows}
+    rows = [_row(line, pool) for line in _weighed(differences, upgrade_sense if step else port_sense)]
+    data: dict[str, Any] = {"left": ends.left, "right": ends.right, "summary": list(_summary(differences, step=step)), "rows": rows}
     if aligned is not None:
         data |= {"settings": aligned.settings, "stays": aligned.stays, "untried": aligned.untried}
     data["texts"] = pool.texts
@@ -180,8 +191,10 @@ def _pair(between: Between, ends: Ends, kind: str, aligned: Settings | None) -> 
     return BetweenPair(
         left=ends.left,
         right=ends.right,
-        bar=bar(f"{ends.left} → {ends.right}" if step else f"{ends.left} ↔ {ends.right}", (one.outcome for one in found)),
-        summary=_summary(found, step=step),
+        bar=bar(
+            f"{ends.left} → {ends.right}" if step else f"{ends.left} ↔ {ends.right}", (difference.outcome for difference in differences)
+        ),
+        summary=_summary(differences, step=step),
         address=urlencode({"from": ends.left, "to": ends.right}),
         file=f"data/{name}.js",
         data=data,
@@ -195,7 +208,10 @@ def _page(kind: str, groups: Sequence[BetweenGroup], first: Ends | None) -> Betw
         "kind": kind,
         "pairs": [[pair.left, pair.right, pair.file] for pair in pairs],
         "first": chosen,
-        "outcomes": {CODES[name]: {"name": name, "glyph": one.glyph, "css": one.css, "short": one.short} for name, one in OUTCOMES.items()},
+        "outcomes": {
+            CODES[name]: {"name": name, "glyph": outcome.glyph, "css": outcome.css, "short": outcome.short}
+            for name, outcome in OUTCOMES.items()
+        },
     }
     return BetweenPage(kind=kind, groups=tuple(groups), index=index)
 
@@ -206,9 +222,11 @@ def upgrade(between: Between) -> BetweenPage:
     for framework, names in sorted(between.frameworks.items(), key=lambda item: (item[0] == "numpy", item[0])):
         ways = sorted(combinations(range(len(names)), 2), key=lambda way: (way[0] - way[1], way))
         pairs = [_pair(between, Ends(names[old], names[new]), "upgrade", None) for old, new in ways]
-        made = tuple(pair for pair in pairs if pair)
-        if made:
-            groups.append(BetweenGroup(title=framework_name(framework) or "Other", anchor=slug(framework or "other"), pairs=made))
+        with_differences = tuple(pair for pair in pairs if pair)
+        if with_differences:
+            groups.append(
+                BetweenGroup(title=framework_name(framework) or "Other", anchor=slug(framework or "other"), pairs=with_differences)
+            )
     return _page("upgrade", groups, None)
 
 
@@ -216,11 +234,11 @@ def port(between: Between, aligned: Callable[[Ends], Settings]) -> BetweenPage:
     """Every environment of one framework against every one of another; TensorFlow against PyTorch first, the newest first."""
     groups = []
     pairs_of = combinations(sorted(between.frameworks), 2)
-    for one, other in sorted(pairs_of, key=lambda names: (set(names) != {"tensorflow", "torch"}, names)):
-        ways = product(reversed(between.frameworks[one]), reversed(between.frameworks[other]))
+    for first, second in sorted(pairs_of, key=lambda names: (set(names) != {"tensorflow", "torch"}, names)):
+        ways = product(reversed(between.frameworks[first]), reversed(between.frameworks[second]))
         pairs = [_pair(between, Ends(*way), "port", aligned(Ends(*way))) for way in ways]
-        made = tuple(pair for pair in pairs if pair)
-        if made:
-            title = f"{framework_name(one) or 'Other'} against {framework_name(other) or 'other'}"
-            groups.append(BetweenGroup(title=title, anchor=slug(f"{one or 'other'}-{other or 'other'}"), pairs=made))
+        with_differences = tuple(pair for pair in pairs if pair)
+        if with_differences:
+            title = f"{framework_name(first) or 'Other'} against {framework_name(second) or 'other'}"
+            groups.append(BetweenGroup(title=title, anchor=slug(f"{first or 'other'}-{second or 'other'}"), pairs=with_differences))
     return _page("port", groups, None)

@@ -67,9 +67,9 @@ class _Values:
     def _shown(self, row: AttributionRow, factor: str, environment: str, told: str) -> str:
         if told not in {"", OWN}:
             return told
-        found = self._found.get((row.family, row.case, environment), {})
-        if factor in found:
-            return short_value(found[factor])
+        shown_values = self._found.get((row.family, row.case, environment), {})
+        if factor in shown_values:
+            return short_value(shown_values[factor])
         truth = self._truth.get((row.family, row.case), {})
         return f"{short_value(truth[factor])} (as the reference)" if factor in truth else OWN
 
@@ -114,8 +114,8 @@ def settings(results: Results, index: Index, ends: Ends) -> Settings:
         for sufficient, answers in by_answer.items():
             rows = answers[0]
             first = rows[0]
-            told = _measured(one[0] for one in answers)
-            size = max(_size(one[0]) for one in answers)
+            told = _measured(answer[0] for answer in answers)
+            size = max(_size(answer[0]) for answer in answers)
             effect = number(size) if size < 1e300 else MISSING
             verdicts = [CODES[known_outcome(name).name] for name in (first.verdict, first.verdict_aligned)]
             if not sufficient:
@@ -127,8 +127,8 @@ def settings(results: Results, index: Index, ends: Ends) -> Settings:
             parts = []
             for row in sorted(rows, key=lambda row: (-row.share, row.factor)):
                 if row.factor in sufficient.split("+"):
-                    one, other = (row.right_value, row.left_value) if turned else (row.left_value, row.right_value)
-                    sides = values.sides(row, row.factor, ends, (one, other))
+                    answer, other = (row.right_value, row.left_value) if turned else (row.left_value, row.right_value)
+                    sides = values.sides(row, row.factor, ends, (answer, other))
                     parts.append([row.factor, *sides, portion(row.share), short_value(row.aligned_value)])
                     read = values.api(case, row.factor, ends.left) or values.api(case, row.factor, ends.right)
                     used |= {(read.api, read.parameter)} if read else set()
@@ -146,12 +146,12 @@ def _untried(results: Results, ends: Ends, used: set[tuple[str, str]]) -> tuple[
     places: dict[tuple[str, str], dict[str, DefaultRow]] = defaultdict(dict)
     for row in results.defaults:
         places[row.api, row.parameter][row.environment] = row
-    made = []
+    rows = []
     for (api, parameter), sides in sorted(places.items()):
         left, right = sides.get(ends.left), sides.get(ends.right)
         if left is None or right is None or (api, parameter) in used or {ABSENT, REQUIRED} & {left.status, right.status}:
             continue
         if left.comparable != right.comparable:
             names = [left.api_name, _value(left), right.api_name, _value(right)]
-            made.append([left.title or api, parameter, *names, f"defaults.html#{default_anchor(api, parameter)}"])
-    return tuple(made)
+            rows.append([left.title or api, parameter, *names, f"defaults.html#{default_anchor(api, parameter)}"])
+    return tuple(rows)
