@@ -156,7 +156,9 @@ def test_a_version_made_in_containers_is_replayed_in_containers(
     workflow = Workflow("docker", tmp_path / "results", cache, bases[0], environments="numpy-2.5", families="control_flow")
     done = workflow.run()
     assert done.returncode == 0, done.stdout + workflow.logs()
-    done = workflow.replab("publish", "2026.11.0", "--allow", "dirty,controls", "--site", str(tmp_path / "site"))
+    where = [word for name in (f"results={workflow.results}", f"cache={cache}") for word in ("--config", name)]
+    words = ("publish", "2026.11.0", "--allow", "dirty,controls", "--site", str(tmp_path / "site"))
+    done = workflow.replab(*words, *where, configured=False)
     assert done.returncode == 0, done.stdout
     version, out = tmp_path / "site" / "2026.11.0", tmp_path / "replay"
     done = workflow.replab("replay", "--trust", str(version), "--out", str(out), configured=False)
