@@ -722,17 +722,19 @@ def _judge(lab: Lab, by: Mapping[tuple[Any, ...], CellRow]) -> None:
     lab.claims = [
         claim(
             "A2",
-            {"tf-2.21": finding("refuted", 192.0, "", evidence=evidence[:1]), "torch-2.13": finding("refuted", 192.0, "")},
-            "refuted",
+            {"tf-2.21": finding("does not hold", 192.0, "", evidence=evidence[:1]), "torch-2.13": finding("does not hold", 192.0, "")},
+            "does not hold",
             published="24",
             truth="192",
             measured="192",
         ),
         claim("K01", {"tf-1.15": finding(number=5.7), "tf-2.21": finding(number=3.2, evidence=evidence)}, evidence=evidence),
         claim(
-            "K10", {"tf-2.21": finding("refuted"), "torch-2.13": finding(), "numpy-2.4": finding("not testable here", None, "")}, "depends"
+            "K10",
+            {"tf-2.21": finding("does not hold"), "torch-2.13": finding(), "numpy-2.4": finding("not measurable here", None, "")},
+            "holds in part",
         ),
-        claim("K26", {}, "not testable here", untested="Another machine: there is none.", missing="variants"),
+        claim("K26", {}, "not measurable here", untested="Another machine: there is none.", missing="variants"),
         claim("K02", {"torch-2.13": finding()}),
     ]
     pairs = [one for one in evidence if one["kind"] == "pair"]
@@ -864,7 +866,7 @@ def _hostile_causes(lab: Lab, first: CellRow, second: CellRow, control: CellRow)
             (bad, bad),
         )
     ]
-    said = finding("refuted", 1.0, bad, words=bad, evidence=evidence)
+    said = finding("does not hold", 1.0, bad, words=bad, evidence=evidence)
     lab.claims = [
         claim(
             f"K{bad}",
@@ -880,7 +882,7 @@ def _hostile_causes(lab: Lab, first: CellRow, second: CellRow, control: CellRow)
             source=bad,
             evidence=evidence,
         ),
-        claim(f"Z{bad}", {}, "supported", kind=bad),
+        claim(f"Z{bad}", {}, "holds", kind=bad),
     ]
     lab.sources = [
         source(bad, 1, 0.5, 2.0, examples=evidence)

@@ -79,7 +79,7 @@ def learning() -> Lab:
                 lab.trajectories += training_rows(losses, 0.3, "epsilon_place")
     by = {(row.case, row.environment, row.output): row for row in lab.cells if row.family == "training"}
     lab.attributions = subsets(by["mlp_adam", "tf-2.21", "losses"], by["mlp_adam", "torch-2.13", "losses"], {"epsilon_place": 0.98})
-    lab.claims = [claim(name, {"tf-2.21": {"verdict": "supported"}}) for name in ("K05", "K06", "B2")]
+    lab.claims = [claim(name, {"tf-2.21": {"verdict": "holds"}}) for name in ("K05", "K06", "B2")]
     lab.cases = {
         "rnn": {"title": "Recurrent layers", "question": "", "cases": {name: case_facts(f"the case {name}") for name in cases}},
         "training": {

@@ -133,12 +133,12 @@ def default(environment: str, framework: str, api: str, parameter: str, value: s
     return DefaultRow(api=api, parameter=parameter, environment=environment, framework=framework, value=value, **given)
 
 
-def finding(verdict: str = "supported", number: float | None = 3.0, unit: str = "ULP at most", **more: Any) -> dict[str, Any]:
+def finding(verdict: str = "holds", number: float | None = 3.0, unit: str = "ULP at most", **more: Any) -> dict[str, Any]:
     """What a rule says about one environment."""
     return {"verdict": verdict, "number": number, "unit": unit, "words": f"{verdict} because of {number}", "evidence": []} | more
 
 
-def claim(identity: str, by_environment: dict[str, dict[str, Any]], verdict: str = "supported", **more: Any) -> dict[str, Any]:
+def claim(identity: str, by_environment: dict[str, dict[str, Any]], verdict: str = "holds", **more: Any) -> dict[str, Any]:
     """An entry of ``claims.json``."""
     return {
         "id": identity,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from claims_world import TF, World
-from replab.claims import DEPENDS, REFUTED, SUPPORTED
+from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, LAST_BITS, PROGRAMS_DIFFER, UNDECIDED, ClaimVerdict
 
 Scene = Callable[[World], object]
-Scenes = dict[str, Scene]
+Scenes = dict[ClaimVerdict, Scene]
 
 
 def _right(claim: str, **more) -> Scenes:
@@ -18,39 +18,49 @@ def _right(claim: str, **more) -> Scenes:
     def right(world: World) -> None:
         world.cell("a", claims=claim, **more)
 
-    return {SUPPORTED: right, REFUTED: wrong, DEPENDS: lambda world: (right(world), wrong(world))}
+    return {HOLDS: right, DOES_NOT_HOLD: wrong, IN_PART: lambda world: (right(world), wrong(world))}
 
 
-def _published(claim: str, agree: str = REFUTED, differ: str = SUPPORTED, **more) -> Scenes:
+def _published(claim: str, agree: ClaimVerdict = DOES_NOT_HOLD, differ: ClaimVerdict = HOLDS, **more) -> Scenes:
     return {
         agree: lambda world: world.published("rounding", claims=claim, **more),
         differ: lambda world: world.published("semantic", "semantic", claims=claim, **more),
-        DEPENDS: lambda world: world.published("semantic", "rounding", claims=claim, **more),
+        PROGRAMS_DIFFER: lambda world: world.published("semantic", "rounding", claims=claim, **more),
     }
 
 
 def _same(claim: str, **more) -> Scenes:
     return {
-        SUPPORTED: lambda world: world.both("model", "semantic", claims=claim, **more),
-        DEPENDS: lambda world: world.both("model", "rounding", claims=claim, **more),
-        REFUTED: lambda world: world.both("model", "identical", claims=claim, **more),
+        HOLDS: lambda world: world.both("model", "semantic", claims=claim, **more),
+        LAST_BITS: lambda world: world.both("model", "rounding", claims=claim, **more),
+        DOES_NOT_HOLD: lambda world: world.both("model", "identical", claims=claim, **more),
     }
 
 
-def _pair_of(claim: str, kinds: dict[str, str], **more) -> Scenes:
+def _pair_of(claim: str, kinds: dict[ClaimVerdict, str], **more) -> Scenes:
     return {verdict: lambda world, kind=kind: world.both("op", kind, claims=claim, **more) for verdict, kind in kinds.items()}
 
 
 def _grows(claim: str, **more) -> Scenes:
     return {
-        SUPPORTED: lambda world: world.series("net_length", 0.5, claims=claim, **more),
-        REFUTED: lambda world: world.series("net_length", -0.5, claims=claim, **more),
-        DEPENDS: lambda world: world.series("net_length", 0.0, noise=0.5, claims=claim, **more),
+        HOLDS: lambda world: world.series("net_length", 0.5, claims=claim, **more),
+        DOES_NOT_HOLD: lambda world: world.series("net_length", -0.5, claims=claim, **more),
+        UNDECIDED: lambda world: world.series("net_length", 0.0, noise=0.5, claims=claim, **more),
+        IN_PART: lambda world: [
+            world.series(f"{name}_length", power, claims=claim, **more) for name, power in (("net", 0.5), ("cell", -0.5))
+        ],
     }
 
 
 def _chain(value: str, verdict: str) -> Scene:
     return lambda world: world.cell("chain_of_powers", claims="A2", derivative=1, verdict=verdict, worst_result=f"0x1p+1 ({value})")
+
+
+def _chains(*values: str) -> Scene:
+    return lambda world: [
+        world.cell("chain_of_powers", claims="A2", derivative=1, mode=mode, worst_result=f"0x1p+1 ({value})")
+        for mode, value in zip(("eager", "function"), values, strict=True)
+    ]
 
 
 def _softmax(short: str, long: str) -> Scene:
@@ -166,10 +176,10 @@ def _order(threads: str, isa: str) -> Scene:
     )
 
 
-def _fused(kind: str, power: float) -> Scene:
+def _fused(kind: str, power: float, noise: float = 0.0) -> Scene:
     def scene(world: World) -> None:
         world.modes(kind, claims="K25", case="gelu", modes=("xla",))
-        world.series("layers", power, claims="K25")
+        world.series("layers", power, noise=noise, claims="K25")
 
     return scene
 
@@ -194,94 +204,103 @@ def _rewriting(mode: str, variant: str) -> Scene:
 
 SCENES: dict[str, Scenes] = {
     "A1": _right("A1"),
-    "A2": {REFUTED: _chain("192", "identical"), SUPPORTED: _chain("24", "semantic"), DEPENDS: _chain("190", "semantic")},
+    "A2": {DOES_NOT_HOLD: _chain("192", "identical"), HOLDS: _chain("24", "semantic"), IN_PART: _chains("24", "192")},
     "A3": {
-        SUPPORTED: _softmax("rounding", "rounding"),
-        REFUTED: _softmax("accuracy", "rounding"),
-        DEPENDS: _softmax("rounding", "accuracy"),
+        HOLDS: _softmax("rounding", "rounding"),
+        DOES_NOT_HOLD: _softmax("accuracy", "rounding"),
+        IN_PART: _softmax("rounding", "accuracy"),
     },
     "B1": _published("B1", family="models"),
-    "B2": _published("B2", agree=SUPPORTED, differ=REFUTED),
+    "B2": _published("B2", agree=HOLDS, differ=DOES_NOT_HOLD),
     "B3": {
-        SUPPORTED: _counts("body_runs", 10, function=1, session=1),
-        REFUTED: _counts("body_runs", 10, function=10),
-        DEPENDS: _counts("body_runs", 10, function=1, xla=10),
+        HOLDS: _counts("body_runs", 10, function=1, session=1),
+        DOES_NOT_HOLD: _counts("body_runs", 10, function=10),
+        IN_PART: _counts("body_runs", 10, function=1, xla=10),
     },
     "C1": _published("C1"),
     "C2": _published("C2", family="models"),
     "C3": _right("C3", derivative=2),
-    "D1": _pair_of("D1", {SUPPORTED: "rounding", REFUTED: "identical", DEPENDS: "accuracy"}),
-    "D2": {REFUTED: _difference("accuracy"), SUPPORTED: _difference("rounding")},
+    "D1": _pair_of("D1", {HOLDS: "rounding", DOES_NOT_HOLD: "identical", IN_PART: "accuracy"}),
+    "D2": {DOES_NOT_HOLD: _difference("accuracy"), HOLDS: _difference("rounding")},
     "D3": {
-        SUPPORTED: lambda world: world.both("cumsum_chain", "rounding", claims="D3"),
-        REFUTED: lambda world: world.both("cumsum_chain", "rounding", claims="D3", ulp_max=0.7),
+        HOLDS: lambda world: world.both("cumsum_chain", "rounding", claims="D3"),
+        DOES_NOT_HOLD: lambda world: world.both("cumsum_chain", "rounding", claims="D3", ulp_max=0.7),
     },
     "E1": _same("E1"),
     "E2": _published("E2"),
     "E3": _right("E3"),
-    "K01": {SUPPORTED: _building("rounding"), REFUTED: _building("identical"), DEPENDS: _building("rounding", "identical")},
+    "K01": {HOLDS: _building("rounding"), DOES_NOT_HOLD: _building("identical"), IN_PART: _building("rounding", "identical")},
     "K02": {
-        SUPPORTED: _rewriting("rounding", "rounding"),
-        REFUTED: _rewriting("identical", "identical"),
-        DEPENDS: _rewriting("rounding", "identical"),
+        HOLDS: _rewriting("rounding", "rounding"),
+        DOES_NOT_HOLD: _rewriting("identical", "identical"),
+        IN_PART: _rewriting("rounding", "identical"),
     },
-    "K03": {SUPPORTED: _flow("semantic", "semantic"), REFUTED: _flow("rounding", "identical"), DEPENDS: _flow("rounding", "rounding")},
+    "K03": {HOLDS: _flow("semantic", "semantic"), DOES_NOT_HOLD: _flow("rounding", "identical"), LAST_BITS: _flow("rounding", "rounding")},
     "K04": {
-        SUPPORTED: _derivatives("semantic", "semantic", "semantic"),
-        REFUTED: _derivatives("rounding", "rounding", "rounding"),
-        DEPENDS: _derivatives("rounding", "semantic", "rounding"),
+        HOLDS: _derivatives("semantic", "semantic", "semantic"),
+        DOES_NOT_HOLD: _derivatives("rounding", "rounding", "rounding"),
+        IN_PART: _derivatives("rounding", "semantic", "rounding"),
     },
     "K05": _grows("K05", derivative=1),
     "K06": {
-        SUPPORTED: _trained("semantic", "rounding"),
-        REFUTED: _trained("identical", "rounding"),
-        DEPENDS: _trained("semantic", "semantic"),
+        HOLDS: _trained("semantic", "rounding"),
+        DOES_NOT_HOLD: _trained("identical", "rounding"),
+        IN_PART: _trained("semantic", "semantic"),
     },
-    "K07": {SUPPORTED: _library("rounding", "rounding"), REFUTED: _library("identical"), DEPENDS: _library("rounding", "identical")},
+    "K07": {HOLDS: _library("rounding", "rounding"), DOES_NOT_HOLD: _library("identical"), IN_PART: _library("rounding", "identical")},
     "K08": {
-        SUPPORTED: _defaults("semantic", explained=True),
-        REFUTED: _defaults("rounding", explained=False),
-        DEPENDS: _defaults("semantic", explained=False),
+        HOLDS: _defaults("semantic", explained=True),
+        DOES_NOT_HOLD: _defaults("rounding", explained=False),
+        IN_PART: _defaults("semantic", explained=False),
     },
     "K09": {
-        SUPPORTED: _singular("semantic", tolerance=True),
-        REFUTED: _singular("rounding", tolerance=False),
-        DEPENDS: _singular("semantic", tolerance=False),
+        HOLDS: _singular("semantic", tolerance=True),
+        DOES_NOT_HOLD: _singular("rounding", tolerance=False),
+        IN_PART: _singular("semantic", tolerance=False),
     },
-    "K10": _pair_of("K10", {SUPPORTED: "rounding", REFUTED: "identical", DEPENDS: "semantic"}),
-    "K11": {SUPPORTED: _masks("semantic", "semantic"), REFUTED: _masks("rounding", "rounding"), DEPENDS: _masks("semantic", "rounding")},
-    "K12": {SUPPORTED: _ratio(0.2, 0.5), REFUTED: _ratio(1.0, 3.0), DEPENDS: _ratio(0.2, 3.0)},
+    "K10": _pair_of("K10", {HOLDS: "rounding", DOES_NOT_HOLD: "identical", IN_PART: "semantic"}),
+    "K11": {HOLDS: _masks("semantic", "semantic"), DOES_NOT_HOLD: _masks("rounding", "rounding"), IN_PART: _masks("semantic", "rounding")},
+    "K12": {HOLDS: _ratio(0.2, 0.5), DOES_NOT_HOLD: _ratio(1.0, 3.0), IN_PART: _ratio(0.2, 3.0), UNDECIDED: _ratio(1.0, 1.05)},
     "K13": {
-        SUPPORTED: _counts("line_events", 4, function=0, session=0),
-        REFUTED: _counts("line_events", 4, function=4),
-        DEPENDS: _counts("line_events", 4, function=0, session=4),
+        HOLDS: _counts("line_events", 4, function=0, session=0),
+        DOES_NOT_HOLD: _counts("line_events", 4, function=4),
+        IN_PART: _counts("line_events", 4, function=0, session=4),
     },
-    "K14": {SUPPORTED: _graph_costs(30.0, 1), REFUTED: _graph_costs(10.0, 0), DEPENDS: _graph_costs(30.0, 0)},
-    "K15": {SUPPORTED: _two_backwards(1.0), REFUTED: _two_backwards(2.0), DEPENDS: _two_backwards(1.0, 2.0)},
+    "K14": {HOLDS: _graph_costs(30.0, 1), DOES_NOT_HOLD: _graph_costs(10.0, 0), IN_PART: _graph_costs(30.0, 0)},
+    "K15": {HOLDS: _two_backwards(1.0), DOES_NOT_HOLD: _two_backwards(2.0), IN_PART: _two_backwards(1.0, 2.0)},
     "K16": {
-        SUPPORTED: _types("incomparable", differ=True),
-        REFUTED: _types("identical", differ=False),
-        DEPENDS: _types("rounding", differ=True),
+        HOLDS: _types("incomparable", differ=True),
+        DOES_NOT_HOLD: _types("identical", differ=False),
+        IN_PART: _types("rounding", differ=True),
     },
-    "K17": {SUPPORTED: _steps("accuracy", "semantic"), REFUTED: _steps("rounding"), DEPENDS: _steps("accuracy", "rounding")},
+    "K17": {HOLDS: _steps("accuracy", "semantic"), DOES_NOT_HOLD: _steps("rounding"), IN_PART: _steps("accuracy", "rounding")},
     "K18": _grows("K18"),
-    "K19": {SUPPORTED: _order("rounding", "rounding"), REFUTED: _order("identical", "identical"), DEPENDS: _order("identical", "rounding")},
+    "K19": {
+        HOLDS: _order("rounding", "rounding"),
+        DOES_NOT_HOLD: _order("identical", "identical"),
+        IN_PART: _order("identical", "rounding"),
+    },
     "K20": _same("K20"),
     "K21": _same("K21", derivative=1),
     "K22": _published("K22"),
     "K23": _same("K23"),
     "K24": {
-        SUPPORTED: lambda world: world.both("sigmoid", "accuracy", claims="K24", family="ops"),
-        REFUTED: lambda world: world.both("sigmoid", "identical", claims="K24", family="ops"),
-        DEPENDS: lambda world: [
+        HOLDS: lambda world: world.both("sigmoid", "accuracy", claims="K24", family="ops"),
+        DOES_NOT_HOLD: lambda world: world.both("sigmoid", "identical", claims="K24", family="ops"),
+        IN_PART: lambda world: [
             world.both("sigmoid", kind, claims="K24", family="ops", dtype=dtype)
             for kind, dtype in (("rounding", "float32"), ("identical", "float64"))
         ],
     },
-    "K25": {SUPPORTED: _fused("rounding", 0.5), REFUTED: _fused("identical", -0.5), DEPENDS: _fused("rounding", -0.5)},
+    "K25": {
+        HOLDS: _fused("rounding", 0.5),
+        DOES_NOT_HOLD: _fused("identical", -0.5),
+        IN_PART: _fused("rounding", -0.5),
+        UNDECIDED: _fused("rounding", 0.0, noise=0.5),
+    },
     "K26": {
-        SUPPORTED: _versions("rounding", "rounding"),
-        REFUTED: _versions("identical", "identical"),
-        DEPENDS: _versions("rounding", "identical"),
+        HOLDS: _versions("rounding", "rounding"),
+        DOES_NOT_HOLD: _versions("identical", "identical"),
+        IN_PART: _versions("rounding", "identical"),
     },
 }

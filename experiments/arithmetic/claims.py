@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, UNDECIDED, Finding, Tables, missing, rule
 from replab.claims.patterns import by_switch, grows, lines, moved, where_it_moves
 from replab.claims.rows import BEYOND, EXPLAINED, SAME, cells_evidence, pairs_evidence, versus_evidence, worst_first
 from replab.claims.words import listed, named, number, share
@@ -19,7 +19,7 @@ SAME_SUM = (("rnn", "lstm_gates_apart", "lstm_gates_joined"), ("rnn", "gru_batch
 @rule("K19", needs="sums and products, cases of claim K19, under variants that change threads or vector width, or in two frameworks")
 def order_matters(tables: Tables, environment: str) -> Finding:
     """Sums and products are run with other threads and with other vector widths, which change the order of operations and nothing else.
-    Supported where each kind of switch moves bits, depends where only some do (they are named), refuted where none does. Where no such
+    Holds where each kind of switch moves bits, in part where only some do (they are named), not where none does. Where no such
     variant was run, the same sum in another order (by gates, by batches, or by another framework) is what decides.
     """
     rows = tables.pairs_of(environment, "variant", "K19")
@@ -32,9 +32,12 @@ def order_matters(tables: Tables, environment: str) -> Finding:
         beyond = every[every["verdict"].isin(BEYOND)]
         words += f", at most {number(float(every['ulp_max'].max()))} ULP apart" if len(every) else ""
         words += f"; beyond rounding: {named(beyond)}" if len(beyond) else "; none beyond rounding"
-        verdict = SUPPORTED if all(map(len, found.values())) else DEPENDS if len(every) else REFUTED
+        verdict = HOLDS if all(map(len, found.values())) else IN_PART if len(every) else DOES_NOT_HOLD
+        part = listed(name for name, rows_moved in found.items() if len(rows_moved)) if verdict is IN_PART else ""
         evidence = pairs_evidence(every if len(every) else rows, 4)
-        return Finding(verdict=verdict, words=words, number=float(len(every)), unit="results moved by order alone", evidence=evidence)
+        return Finding(
+            verdict=verdict, words=words, part=part, number=float(len(every)), unit="results moved by order alone", evidence=evidence
+        )
     return _other_order(tables, environment)
 
 
@@ -61,7 +64,7 @@ def _other_order(tables: Tables, environment: str) -> Finding:
         *versus_evidence(rows, 3),
     )
     evidence = evidence or cells_evidence(both.assign(id=both["id_x"]), 2)
-    verdict = SUPPORTED if len(apart) or len(others) else REFUTED
+    verdict = HOLDS if len(apart) or len(others) else DOES_NOT_HOLD
     return Finding(verdict=verdict, words=words, number=float(len(apart) + len(others)), unit="results moved by order", evidence=evidence)
 
 
@@ -69,7 +72,8 @@ def _other_order(tables: Tables, environment: str) -> Finding:
 def fusing_adds_up(tables: Tables, environment: str) -> Finding:
     """Two parts. Fusing modes (xla, compile, script) and instruction sets move bits of some results, and by no more than rounding:
     minute. The distance they make (or, where they make none over three depths, the mean error) is fitted as depth to a power and the
-    power is positive for certain: it adds up. Supported where both parts hold, depends where one does, refuted where neither does.
+    power is positive for certain: it adds up. Holds where both parts do; in part where one does for certain; undecided where bits move
+    and the interval of the power holds both signs; not where neither part does.
     """
     modes = tables.pairs_of(environment, "mode", "K25", to_mode=FUSING)
     switched = tables.pairs_of(environment, "variant", "K25")
@@ -85,18 +89,28 @@ def fusing_adds_up(tables: Tables, environment: str) -> Finding:
     words = by_switch(rows, "switch")[0]
     words += f"; beyond rounding: {named(beyond)}" if len(beyond) else ""
     words += f"; {growth.words}" if growth else "; no series of three depths"
-    parts = [bool(len(made)) and beyond.empty, growth is not None and growth.verdict == SUPPORTED]
-    verdict = SUPPORTED if all(parts) else DEPENDS if any(parts) or len(made) else REFUTED
+    parts = [bool(len(made)) and beyond.empty, growth is not None and growth.verdict is HOLDS]
+    verdict = HOLDS if all(parts) else IN_PART if any(parts) or len(made) else DOES_NOT_HOLD
+    if verdict is IN_PART and len(made) and growth is not None and growth.verdict is UNDECIDED:
+        verdict = UNDECIDED
+    part = ""
+    if verdict is IN_PART:
+        part = (
+            "differences beyond minute ones"
+            if len(beyond)
+            else "minute differences, not that they add up"
+            if parts[0]
+            else "growth with depth"
+        )
     evidence = (*pairs_evidence(made if len(made) else rows, 3), *(growth.evidence[:3] if growth else ()))
     percentage = 100.0 * len(made) / len(rows)
-    return Finding(verdict=verdict, words=words, number=percentage, unit="% of results moved", evidence=evidence)
+    return Finding(verdict=verdict, words=words, part=part, number=percentage, unit="% of results moved", evidence=evidence)
 
 
 @rule("K26", needs="a neighbouring version of the same framework, or variants that limit the instruction set")
 def versions_and_hardware(tables: Tables, environment: str) -> Finding:
     """Two parts: the same results in the neighbouring versions, and under variants that limit the instruction set, as another processor
-    would. Supported where every part that was run moves bits of repeatable results, refuted where none does, else it depends on the
-    part.
+    would. Holds where every part that was run moves bits of repeatable results, not where none does, else in part.
     """
     versions = tables.pairs_of(environment, "version")
     hardware = tables.pairs_of(environment, "variant")
@@ -112,12 +126,14 @@ def versions_and_hardware(tables: Tables, environment: str) -> Finding:
     )
     words += "" if len(hardware) else "; no instruction set was limited"
     words += "" if len(versions) else "; there is no neighbouring version"
-    verdict = SUPPORTED if all(map(len, apart.values())) else DEPENDS if any(map(len, apart.values())) else REFUTED
+    verdict = HOLDS if all(map(len, apart.values())) else IN_PART if any(map(len, apart.values())) else DOES_NOT_HOLD
+    part = listed(name for name, mine in apart.items() if len(mine)) if verdict is IN_PART else ""
     evidence = tuple(one for name, rows in parts.items() for one in pairs_evidence(apart[name] if len(apart[name]) else rows, 3))
     total = sum(map(len, parts.values()))
     return Finding(
         verdict=verdict,
         words=words,
+        part=part,
         number=100.0 * sum(map(len, apart.values())) / total,
         unit="% of results with other bits",
         evidence=evidence,

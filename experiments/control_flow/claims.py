@@ -1,6 +1,6 @@
 """Rules of the claims about branches and loops."""
 
-from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims import DOES_NOT_HOLD, HOLDS, LAST_BITS, Finding, Tables, missing, rule
 from replab.claims.patterns import factor_shares, moved, same_weights
 from replab.claims.rows import BEYOND, cells_evidence, pairs_evidence, worst_first
 from replab.claims.words import listed, named, share
@@ -8,9 +8,9 @@ from replab.claims.words import listed, named, share
 
 @rule("K03", needs="control flow in several modes, cases of claim K03, in TensorFlow", frameworks=("tensorflow",))
 def control_flow_in_graphs(tables: Tables, environment: str) -> Finding:
-    """Every mode of TensorFlow that builds a graph is compared with eager mode, where Python's own control flow decides. Supported
-    where a value or gradient is beyond rounding of the truth, or an error, in a graph and not so eagerly; depends where only last bits
-    differ between the two; refuted where all bits agree.
+    """Every mode of TensorFlow that builds a graph is compared with eager mode, where Python's own control flow decides. Holds
+    where a value or gradient is beyond rounding of the truth, or an error, in a graph and not so eagerly; last bits only where no
+    more than those differ between the two; does not hold where all bits agree.
     """
     rows = tables.results("K03", environment, aligned="any")
     graphs = rows[rows["mode"] != "eager"]
@@ -30,7 +30,7 @@ def control_flow_in_graphs(tables: Tables, environment: str) -> Finding:
     words += f"; {len(apart)} have other bits than eagerly" if len(apart) else "; none has other bits than eagerly"
     reasons, causes = factor_shares(tables, environment, "K03")
     words += f"; cause: {reasons}" if reasons else ""
-    verdict = SUPPORTED if len(wrong) or len(broken) else DEPENDS if len(apart) else REFUTED
+    verdict = HOLDS if len(wrong) or len(broken) else LAST_BITS if len(apart) else DOES_NOT_HOLD
     evidence = (*cells_evidence(wrong, 3), *cells_evidence(broken, 2), *causes[:1], *pairs_evidence(apart, 2), *cells_evidence(graphs, 1))
     return Finding(
         verdict=verdict, words=words, number=float(len(wrong) + len(broken)), unit="results wrong in graphs only", evidence=evidence
@@ -39,7 +39,7 @@ def control_flow_in_graphs(tables: Tables, environment: str) -> Finding:
 
 @rule("K21", needs="loops with branches, cases of claim K21, in TensorFlow and PyTorch", frameworks=("tensorflow", "torch"))
 def branches_in_loops(tables: Tables, environment: str) -> Finding:
-    """Values and derivatives of loops whose steps depend on the data, held against the other framework: supported where one is beyond
-    rounding, depends where only last bits differ, refuted where all bits agree.
+    """Values and derivatives of loops whose steps depend on the data, held against the other framework: holds where one is beyond
+    rounding, last bits only where no more than those differ, does not hold where all bits agree.
     """
     return same_weights(tables, environment, "K21", "results")

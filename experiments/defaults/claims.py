@@ -1,6 +1,6 @@
 """Rules of the claims about defaults."""
 
-from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, Finding, Tables, missing, rule
 from replab.claims.patterns import factor_shares
 from replab.claims.rows import BEYOND, OPEN, SEVERITY, cells_evidence, defaults_evidence, versus_evidence, worst_first
 from replab.claims.words import counted, listed, named, share
@@ -11,9 +11,9 @@ TYPES = ("casting",)
 
 @rule("K08", needs="operations with the defaults of each side, cases of claim K08, in two frameworks")
 def defaults_are_visible(tables: Tables, environment: str) -> Finding:
-    """Supported where results with each side's defaults differ beyond rounding and aligning a named factor explains one of them (or,
-    where nothing was aligned, the reference with that side's value does); depends where they differ but no factor was shown to be the
-    cause; refuted where all agree within rounding. The defaults that were read to differ are counted beside it.
+    """Holds where results with each side's defaults differ beyond rounding and aligning a named factor explains one of them (or,
+    where nothing was aligned, the reference with that side's value does); in part where they differ but no factor was shown to be the
+    cause; not where all agree within rounding. The defaults that were read to differ are counted beside it.
     """
     rows = tables.versus("K08", environment)
     rows = worst_first(rows[rows["kind"] != OPEN], "kind", "discrepancy")
@@ -27,10 +27,11 @@ def defaults_are_visible(tables: Tables, environment: str) -> Finding:
     )
     words += f"; causes shown: {reasons}" if reasons else "; no factor was shown to be a cause"
     words += f"; {len(read)} defaults were read to differ, such as {listed(read['api'] + '.' + read['parameter'], 3)}" if len(read) else ""
-    verdict = REFUTED if beyond.empty else SUPPORTED if causes else DEPENDS
+    verdict = DOES_NOT_HOLD if beyond.empty else HOLDS if causes else IN_PART
+    part = "results differ, and no default was shown to be the cause" if verdict is IN_PART else ""
     evidence = (*causes, *versus_evidence(rows, 2), *defaults_evidence(read, 2))
     count = float(beyond["case"].nunique())
-    return Finding(verdict=verdict, words=words, number=count, unit="operations that differ visibly", evidence=evidence)
+    return Finding(verdict=verdict, words=words, part=part, number=count, unit="operations that differ visibly", evidence=evidence)
 
 
 @rule(
@@ -38,8 +39,8 @@ def defaults_are_visible(tables: Tables, environment: str) -> Finding:
     needs="casts, integer arithmetic and defaults of types, cases of claim K16 and the atlas of defaults, in PyTorch and another framework",
 )
 def precision_changes(tables: Tables, environment: str) -> Finding:
-    """Supported where casts or mixed types give another type, or a result beyond rounding, than in the newest version of the other
-    framework (the type itself is part of the result); depends where no result does but a default type differs; refuted where neither
+    """Holds where casts or mixed types give another type, or a result beyond rounding, than in the newest version of the other
+    framework (the type itself is part of the result); in part where no result does but a default type differs; not where neither
     does.
     """
     rows = tables.versus("K16", environment, derivative=0)
@@ -62,6 +63,7 @@ def precision_changes(tables: Tables, environment: str) -> Finding:
         f"{a}.{p}: {v} against {w}" for a, p, v, w in zip(read["api"], read["parameter"], read["value"], read["value_other"], strict=True)
     ]
     words += f"; defaults: {listed(pairs, 4)}" if pairs else ""
-    verdict = SUPPORTED if len(beyond) else DEPENDS if len(read) else REFUTED
+    verdict = HOLDS if len(beyond) else IN_PART if len(read) else DOES_NOT_HOLD
+    part = "default types differ, and no result does" if verdict is IN_PART else ""
     evidence = (*versus_evidence(beyond if len(beyond) else rows, 3), *cells_evidence(typed, 1), *defaults_evidence(read, 2))
-    return Finding(verdict=verdict, words=words, number=float(len(beyond)), unit="results beyond rounding", evidence=evidence)
+    return Finding(verdict=verdict, words=words, part=part, number=float(len(beyond)), unit="results beyond rounding", evidence=evidence)

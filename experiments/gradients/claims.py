@@ -2,7 +2,7 @@
 
 import re
 
-from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, Finding, Tables, missing, rule
 from replab.claims.patterns import differ, right_results
 from replab.claims.rows import BEYOND, EXPLAINED, SEVERITY, cells_evidence, versus_evidence, worst_first
 from replab.claims.words import counted, listed, named, number, share
@@ -20,8 +20,8 @@ def decimal(text: str) -> float:
 
 @rule("A1", needs="branches that depend on data, cases of claim A1")
 def branches_agree(tables: Tables, environment: str) -> Finding:
-    """Supported where value and derivatives of every branch are within rounding of the truth with every control flow in every mode;
-    refuted where none is; else it depends, on the cases that are named. A control flow that ends in an error counts as wrong, one that
+    """Holds where value and derivatives of every branch are within rounding of the truth with every control flow in every mode;
+    not where none is; else in part, without the cases that are named. A control flow that ends in an error counts as wrong, one that
     a version does not have is not counted.
     """
     return right_results(tables, environment, "A1")
@@ -29,34 +29,36 @@ def branches_agree(tables: Tables, environment: str) -> Finding:
 
 @rule("A2", needs="the case chain_of_powers with its first derivative", frameworks=("tensorflow", "torch"))
 def chain_of_powers(tables: Tables, environment: str) -> Finding:
-    """The derivative of the chain is compared with its certified truth, 6·2⁵ = 192, and with the 24 that the article prints. Refuted
-    where the result is the truth up to rounding; supported where it is 24; else it depends, on the result that is named.
+    """The derivative of the chain is compared with its certified truth, 6·2⁵ = 192, and with the 24 that the article prints. Holds
+    where every result is 24, in part where some are, and not where none is.
     """
     rows = tables.results("A2", environment, derivative=1, case="chain_of_powers")
     if rows.empty:
         return missing(f"no derivative of the chain in {environment}")
     right, values = rows["verdict"].isin(EXPLAINED), rows["worst_result"].map(decimal)
     printed = listed(f"{value:g}" for value in values)
-    verdict = REFUTED if right.all() else SUPPORTED if (values == 24.0).all() else DEPENDS
+    printed_so = values == 24.0
+    verdict = HOLDS if printed_so.all() else IN_PART if printed_so.any() else DOES_NOT_HOLD
+    part = f"in mode {listed(rows['mode'][printed_so])}" if verdict is IN_PART else ""
     words = (
         f"dz/dx is {printed}, right in {share(int(right.sum()), len(rows))} results (modes {listed(rows['mode'])}); the article prints 24"
     )
     evidence = cells_evidence(worst_first(rows, "verdict", "ulp_max"), 4)
-    return Finding(verdict=verdict, words=words, number=float(values.iloc[0]), unit="dz/dx", evidence=evidence, measured=printed)
+    return Finding(verdict=verdict, words=words, part=part, number=float(values.iloc[0]), unit="dz/dx", evidence=evidence, measured=printed)
 
 
 @rule("C3", needs="derivatives of order two and more, cases of claim C3", frameworks=("tensorflow", "torch"))
 def higher_orders_are_right(tables: Tables, environment: str) -> Finding:
-    """Supported where every derivative from the second order on is within rounding of the truth in every mode that can form it; refuted
-    where none is; else it depends, on the cases that are named.
+    """Holds where every derivative from the second order on is within rounding of the truth in every mode that can form it; not where
+    none is; else in part, without the cases that are named.
     """
     return right_results(tables, environment, "C3", derivative=(2, 3, 4))
 
 
 @rule("D2", needs="the case central_1e-6 in float32 and the derivative of the case cubic")
 def published_difference(tables: Tables, environment: str) -> Finding:
-    """Refuted where the central difference with h = 1e-6 in float32 is beyond rounding of the derivative 14, supported where it is
-    within. The number is what it gives. In float32 neither 2 + 1e-6 nor 2 − 1e-6 is a number, so the step taken is not the one divided
+    """Holds where the central difference with h = 1e-6 in float32 is within rounding of the derivative 14, not where it is beyond.
+    The number is what it gives. In float32 neither 2 + 1e-6 nor 2 − 1e-6 is a number, so the step taken is not the one divided
     by.
     """
     rows = tables.results("D2", environment, case="central_1e-6", dtype="float32", mode="eager")
@@ -70,7 +72,7 @@ def published_difference(tables: Tables, environment: str) -> Finding:
     words = f"it gives {value:.6g} for 14"
     words += f"; within rounding is {named(others)}" if len(others) else "; no step of any difference is within rounding in float32"
     words += f"; automatic differentiation: {counted(exact['verdict'], SEVERITY)}" if len(exact) else ""
-    verdict = REFUTED if first.verdict in BEYOND else SUPPORTED
+    verdict = DOES_NOT_HOLD if first.verdict in BEYOND else HOLDS
     evidence = (*cells_evidence(rows, 1), *cells_evidence(exact, 2), *cells_evidence(others, 1))
     return Finding(verdict=verdict, words=words, number=value, unit="for 14", evidence=evidence, measured=f"{value:.6g}")
 
@@ -78,8 +80,8 @@ def published_difference(tables: Tables, environment: str) -> Finding:
 @rule("K04", needs="derivatives, cases of claim K04, in TensorFlow and PyTorch", frameworks=("tensorflow", "torch"))
 def gradients_differ(tables: Tables, environment: str) -> Finding:
     """Derivatives are held against the newest version of the other framework, in three kinds: of second order and more, custom
-    gradients (cases custom_…), control flow (cases that also belong to A1, K03 or K21). Supported where each kind has results beyond
-    rounding, refuted where none has, else it depends, on the kind.
+    gradients (cases custom_…), control flow (cases that also belong to A1, K03 or K21). Holds where each kind has results beyond
+    rounding, not where none has, else in part, for the kinds that are named.
     """
     rows, settled = differ(tables, environment, "K04", derivative=(1, 2, 3, 4))
     if settled is not None:
@@ -100,16 +102,17 @@ def gradients_differ(tables: Tables, environment: str) -> Finding:
     )
     failed = tables.failed("K04", environment)
     words += f"; {named(failed)} ended in an error in mode {listed(failed['mode'])}" if len(failed) else ""
-    verdict = REFUTED if not any(map(len, bad.values())) else SUPPORTED if all(map(len, bad.values())) else DEPENDS
+    verdict = DOES_NOT_HOLD if not any(map(len, bad.values())) else HOLDS if all(map(len, bad.values())) else IN_PART
+    part = listed(name for name, mine in bad.items() if len(mine)) if verdict is IN_PART else ""
     evidence = (*versus_evidence(rows, 4), *cells_evidence(failed, 1))
     count = float(rows["kind"].isin(BEYOND).sum())
-    return Finding(verdict=verdict, words=words, number=count, unit="derivatives beyond rounding", evidence=evidence)
+    return Finding(verdict=verdict, words=words, part=part, number=count, unit="derivatives beyond rounding", evidence=evidence)
 
 
 @rule("K17", needs="differences of several steps (forward_…, central_…) and the derivative of the case cubic")
 def differences_disagree(tables: Tables, environment: str) -> Finding:
-    """Supported where every finite difference, whatever its step and precision, is beyond rounding of the derivative; refuted where
-    every one is within, as automatic differentiation is; else it depends, on the steps that are named. The complex step, which
+    """Holds where every finite difference, whatever its step and precision, is beyond rounding of the derivative; not where
+    every one is within, as automatic differentiation is; else in part, without the steps that are named. The complex step, which
     subtracts nothing, is told beside them.
     """
     rows = tables.results("K17", environment, derivative=0, mode="eager", dtype=TYPES_WITH_DIGITS)
@@ -125,7 +128,8 @@ def differences_disagree(tables: Tables, environment: str) -> Finding:
     words += f"; at best {number(float(steps['ulp_max'].min()))} ULP off"
     words += f"; automatic differentiation: {counted(exact['verdict'], SEVERITY)}" if len(exact) else ""
     words += f"; complex step: {counted(complex_step['verdict'], SEVERITY)}" if len(complex_step) else ""
-    verdict = SUPPORTED if beyond.all() else REFUTED if not beyond.any() else DEPENDS
+    verdict = HOLDS if beyond.all() else DOES_NOT_HOLD if not beyond.any() else IN_PART
+    part = f"not {listed(close['case'] + ' in ' + close['dtype'])}" if verdict is IN_PART else ""
     evidence = (
         *cells_evidence(steps, 2),
         *cells_evidence(exact, 1),
@@ -133,4 +137,4 @@ def differences_disagree(tables: Tables, environment: str) -> Finding:
         *cells_evidence(steps.iloc[[-1]], 1),
     )
     percentage = 100.0 * float(beyond.mean())
-    return Finding(verdict=verdict, words=words, number=percentage, unit="% of differences beyond rounding", evidence=evidence)
+    return Finding(verdict=verdict, words=words, part=part, number=percentage, unit="% of differences beyond rounding", evidence=evidence)

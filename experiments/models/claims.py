@@ -8,9 +8,9 @@ BOTH = ("tensorflow", "torch")
 
 @rule("B1", needs="the case train_linear as published and with its factors aligned, in TensorFlow and PyTorch", frameworks=BOTH)
 def linear_model(tables: Tables, environment: str) -> Finding:
-    """The two published programs are run as they stand and with every factor (the initialisers of weight and bias) aligned. Refuted
-    where they agree within rounding as they stand; supported where they differ even when aligned; else it depends on the factors, which
-    are named with their Shapley shares of the difference.
+    """The two published programs are run as they stand and with every factor (the initialisers of weight and bias) aligned. Does
+    not hold where they agree within rounding as they stand; holds where they differ even when aligned; else the programs differ, and the
+    factors are named with their Shapley shares of the difference.
     """
     return as_published(tables, environment, "B1", family="models")
 
@@ -29,8 +29,8 @@ def dropout_training(tables: Tables, environment: str) -> Finding:
 
 @rule("E1", needs="networks with the same weights, cases of claim E1, in TensorFlow and PyTorch", frameworks=BOTH)
 def copied_feed_forward(tables: Tables, environment: str) -> Finding:
-    """With the weights copied in the layout of each side: supported where a prediction or gradient differs beyond rounding, refuted
-    where all bits agree; between the two it depends on whether last bits count.
+    """With the weights copied in the layout of each side: holds where a prediction or gradient differs beyond rounding, last
+    bits only where no more than those differ, not where all bits agree.
     """
     return same_weights(tables, environment, "E1", "results")
 
@@ -45,16 +45,16 @@ def copied_lstm(tables: Tables, environment: str) -> Finding:
 
 @rule("E3", needs="layers that choose by a flag, cases of claim E3")
 def conditional_layer(tables: Tables, environment: str) -> Finding:
-    """Supported where value and derivatives of both maps are within rounding of the truth, with a Python flag and with a tensor, in
-    every mode; refuted where none is; else it depends, on the cases that are named.
+    """Holds where value and derivatives of both maps are within rounding of the truth, with a Python flag and with a tensor, in
+    every mode; not where none is; else in part, without the cases that are named.
     """
     return right_results(tables, environment, "E3")
 
 
 @rule("K20", needs="models with the same weights, cases of claim K20, in TensorFlow and PyTorch", frameworks=BOTH)
 def same_model_same_prediction(tables: Tables, environment: str) -> Finding:
-    """Models with the same weights and every convention aligned: supported where a prediction differs beyond rounding; depends where
-    only last bits differ, within rounding; refuted where all bits agree. Conventions that each side has by default are named with their
+    """Models with the same weights and every convention aligned: holds where a prediction differs beyond rounding; last bits
+    only where no more than those differ; not where all bits agree. Conventions that each side has by default are named with their
     shares.
     """
     return same_weights(tables, environment, "K20", "predictions", derivative=0)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, UNDECIDED, Finding, Tables, missing, rule
 from replab.claims.patterns import by_switch, moved, where_it_moves
 from replab.claims.rows import causes_evidence, measured_evidence, pairs_evidence
 from replab.claims.words import listed, named, number, share
@@ -19,8 +19,8 @@ ACCUMULATES = {"torch": 2.0, "tensorflow": 1.0}
 
 @rule("B3", needs="the measurement body_runs in eager and in a mode that builds a graph", frameworks=BOTH)
 def body_runs(tables: Tables, environment: str) -> Finding:
-    """A function with a counter in its body is called N times. Supported where the body runs at least N times eagerly and fewer than N
-    times in every mode that builds a graph; refuted where it runs N times there too; else it depends on the mode. What something new
+    """A function with a counter in its body is called N times. Holds where the body runs at least N times eagerly and fewer than N times in
+    every mode that builds a graph; not where it runs N times there too; else in part, for the modes that are named. What something new
     costs (another shape, type or number) is told in calls that bring nothing new.
     """
     rows = tables.measured(environment, "body_runs")
@@ -38,15 +38,21 @@ def body_runs(tables: Tables, environment: str) -> Finding:
             f"{mode} {name.removeprefix('retrace_')} {number(value)}"
             for (mode, name), value in costs.groupby(["mode", "measurement"])["value"].median().items()
         )
-    verdict = DEPENDS if fewer.any() != fewer.all() or (eager["value"] < eager["count"]).any() else SUPPORTED if fewer.all() else REFUTED
+    always = bool((eager["value"] >= eager["count"]).all())
+    verdict = HOLDS if fewer.all() and always else DOES_NOT_HOLD if not fewer.any() and always else IN_PART
+    part = ""
+    if verdict is IN_PART:
+        part = f"mode {listed(graphs['mode'][fewer])}" if always else "eagerly the body does not run at every call either"
     evidence = (*measured_evidence(graphs.drop_duplicates("mode"), 3), *measured_evidence(eager, 1), *measured_evidence(costs, 2))
-    return Finding(verdict=verdict, words=words, number=float(graphs["value"].median()), unit="runs of the body, median", evidence=evidence)
+    return Finding(
+        verdict=verdict, words=words, part=part, number=float(graphs["value"].median()), unit="runs of the body, median", evidence=evidence
+    )
 
 
 @rule("K01", needs="results in session, function or script beside eager ones", frameworks=BOTH)
 def building_a_graph(tables: Tables, environment: str) -> Finding:
     """Results of modes that build a graph and run its operations (session, function, script) are compared with the eager ones of the
-    same environment, where these repeat. Refuted where all bits agree; supported where every case has other bits; else it depends, on
+    same environment, where these repeat. Does not hold where all bits agree; holds where every case has other bits; else in part, for
     the operations that are named. Where switching the rewriting of graphs off restores the eager bits, that is said: then not the graph
     changed them but its rewriting.
     """
@@ -60,17 +66,18 @@ def building_a_graph(tables: Tables, environment: str) -> Finding:
     causes = causes[causes["right"].isin(set(apart["right"]))]
     words += f"; {listed(causes['factor'])} restores the eager bits of {named(causes)}" if len(causes) else ""
     cases, all_cases = apart[["family", "base_case"]].drop_duplicates(), rows[["family", "base_case"]].drop_duplicates()
-    verdict = REFUTED if apart.empty else SUPPORTED if len(cases) == len(all_cases) else DEPENDS
+    verdict = DOES_NOT_HOLD if apart.empty else HOLDS if len(cases) == len(all_cases) else IN_PART
+    part = f"{len(cases)} of {len(all_cases)} operations, in some precision or derivative" if verdict is IN_PART else ""
     evidence = (*pairs_evidence(apart if len(apart) else rows, 4), *causes_evidence(causes, 1))
     percentage = 100.0 * len(apart) / len(rows)
-    return Finding(verdict=verdict, words=words, number=percentage, unit="% of results with other bits", evidence=evidence)
+    return Finding(verdict=verdict, words=words, part=part, number=percentage, unit="% of results with other bits", evidence=evidence)
 
 
 @rule("K02", needs="results in xla, script or compile beside eager ones, or variants that switch grappler, XLA or fusion", frameworks=BOTH)
 def rewriting_a_graph(tables: Tables, environment: str) -> Finding:
     """Each thing that rewrites or fuses (the modes xla, script and compile against eager; variants that switch grappler, XLA or fusion
-    against the default) is compared with its absence. Supported where each moves the bits of some results, refuted where none does,
-    else it depends on which, and they are named.
+    against the default) is compared with its absence. Holds where each moves the bits of some results, not where none does,
+    else in part, for those that are named.
     """
     modes = tables.pairs_of(environment, "mode", to_mode=REWRITERS)
     variants = tables.pairs_of(environment, "variant")
@@ -81,17 +88,18 @@ def rewriting_a_graph(tables: Tables, environment: str) -> Finding:
     words, counts = by_switch(rows, "switch")
     apart = moved(rows)
     words += f"; {where_it_moves(apart)}" if len(apart) else ""
-    verdict = SUPPORTED if all(counts.values()) else DEPENDS if any(counts.values()) else REFUTED
+    verdict = HOLDS if all(counts.values()) else IN_PART if any(counts.values()) else DOES_NOT_HOLD
+    part = listed(name for name, many in counts.items() if many) if verdict is IN_PART else ""
     evidence = pairs_evidence((apart if len(apart) else rows).drop_duplicates(["switch", "verdict"]), 6)
     percentage = 100.0 * len(apart) / len(rows)
-    return Finding(verdict=verdict, words=words, number=percentage, unit="% of results with other bits", evidence=evidence)
+    return Finding(verdict=verdict, words=words, part=part, number=percentage, unit="% of results with other bits", evidence=evidence)
 
 
 @rule("K12", needs="the measurement time_ratio, of graph modes against eager", frameworks=BOTH)
 def graphs_are_faster(tables: Tables, environment: str) -> Finding:
-    """The time per call over that of eager mode, both called in turn, with an interval for the median ratio. Supported where the
-    interval lies below 1 for every function and mode, refuted where it does for none and lies above 1 for some, else it depends on
-    function and mode. An interval that holds 1 decides nothing.
+    """The time per call over that of eager mode, both called in turn, with an interval for the median ratio. Holds where the
+    interval lies below 1 for every function and mode, in part where it does for some, not where it does for none and lies above 1 for
+    some. An interval that holds 1 decides nothing: where all do, statistics decide nothing.
     """
     rows = tables.measured(environment, "time_ratio")
     rows = rows[rows["mode"] != "eager"]
@@ -109,17 +117,23 @@ def graphs_are_faster(tables: Tables, environment: str) -> Finding:
     )
     fastest, slowest = rows.loc[[rows["value"].idxmin()]], rows.loc[[rows["value"].idxmax()]]
     words += f"; from {number(float(rows['value'].min()))} ({named(fastest)}) to {number(float(rows['value'].max()))} ({named(slowest)})"
-    verdict = SUPPORTED if faster.all() else REFUTED if slower.any() and not faster.any() else DEPENDS
+    verdict = HOLDS if faster.all() else IN_PART if faster.any() else DOES_NOT_HOLD if slower.any() else UNDECIDED
+    part = f"{int(faster.sum())} of {len(rows)} functions and modes" if verdict is IN_PART else ""
     evidence = (*measured_evidence(fastest, 1), *measured_evidence(slowest, 1), *measured_evidence(rows.drop_duplicates("mode"), 3))
     return Finding(
-        verdict=verdict, words=words, number=float(rows["value"].median()), unit="× the time of eager mode, median", evidence=evidence
+        verdict=verdict,
+        words=words,
+        part=part,
+        number=float(rows["value"].median()),
+        unit="× the time of eager mode, median",
+        evidence=evidence,
     )
 
 
 @rule("K13", needs="the measurement line_events, eagerly and in a compiled mode", frameworks=BOTH)
 def stepping_through(tables: Tables, environment: str) -> Finding:
-    """A debugger counts the lines of the function's own file that it passes in one call after the first. Supported where it passes some
-    eagerly and none in every compiled mode, refuted where it passes some in every mode, else it depends on the mode.
+    """A debugger counts the lines of the function's own file that it passes in one call after the first. Holds where it passes some
+    eagerly and none in every compiled mode, not where it passes some in every mode, else in part, for the modes that are named.
     """
     rows = tables.measured(environment, "line_events")
     eager, compiled = rows[rows["mode"] == "eager"], rows[rows["mode"] != "eager"]
@@ -129,11 +143,15 @@ def stepping_through(tables: Tables, environment: str) -> Finding:
     spread = rows.groupby("mode")["value"].max()
     words = "lines passed at most: " + ", ".join(f"{mode} {number(value)}" for mode, value in spread.items())
     stepped = bool((eager["value"] > 0).all())
-    verdict = SUPPORTED if none.all() and stepped else REFUTED if not none.any() and stepped else DEPENDS
+    verdict = HOLDS if none.all() and stepped else DOES_NOT_HOLD if not none.any() and stepped else IN_PART
+    part = ""
+    if verdict is IN_PART:
+        part = f"mode {listed(compiled['mode'][none])}" if stepped else "eager code is not passed line by line either"
     evidence = (*measured_evidence(compiled.drop_duplicates("mode"), 4), *measured_evidence(eager, 1))
     return Finding(
         verdict=verdict,
         words=words,
+        part=part,
         number=float(compiled["value"].max()),
         unit="lines passed in compiled modes at most",
         evidence=evidence,
@@ -143,9 +161,9 @@ def stepping_through(tables: Tables, environment: str) -> Finding:
 @rule("K14", needs="the measurements retrace_…_body_runs, and where memory shows memory_value_mb and memory_gradient_mb", frameworks=BOTH)
 def graphs_for_gradients(tables: Tables, environment: str) -> Finding:
     """Two parts. Memory: the peak of a call with gradients lies above that of the same call without, interval above interval.
-    Rebuilding: the body of a function in a graph mode runs again for another shape, type or number. Supported where every function and
-    mode shows both parts, refuted where none shows either, else it depends on what is named; so it does where memory cannot be measured,
-    since the framework keeps what it has freed.
+    Rebuilding: the body of a function in a graph mode runs again for another shape, type or number. Holds where every function and
+    mode shows both parts, not where none shows either, else in part. Where memory cannot be measured, since the framework keeps what it
+    has freed, rebuilding decides: in part where a graph is built again, not where none is.
     """
     key = ["family", "case", "mode", "dtype"]
     value = tables.measured(environment, "memory_value_mb")
@@ -163,12 +181,17 @@ def graphs_for_gradients(tables: Tables, environment: str) -> Finding:
         f"{mode} {name.removeprefix('retrace_').removesuffix('_body_runs')} {share(int(rebuilt[mine.index].sum()), len(mine))}"
         for (mode, name), mine in again.groupby(["mode", "measurement"])
     )
-    every, none = len(both) and more.all() and rebuilt.all(), len(both) and not more.any() and not rebuilt.any()
-    verdict = SUPPORTED if every else REFUTED if none else DEPENDS
+    every, none = len(both) and more.all() and rebuilt.all(), not more.any() and not rebuilt.any()
+    verdict = HOLDS if every else DOES_NOT_HOLD if none else IN_PART
+    part = ""
+    if verdict is IN_PART:
+        part = f"it is built again in {share(int(rebuilt.sum()), len(again))} cases"
+        part += f", takes more memory in {share(int(more.sum()), len(both))}" if len(both) else "; its memory is not measurable here"
     evidence = (*measured_evidence(both, 2), *measured_evidence(again.drop_duplicates(["mode", "measurement"]), 4))
     return Finding(
         verdict=verdict,
         words=words,
+        part=part,
         number=100.0 * float(rebuilt.mean()),
         unit="% of new things for which a graph is built again",
         evidence=evidence,
@@ -178,8 +201,8 @@ def graphs_for_gradients(tables: Tables, environment: str) -> Finding:
 @rule("K15", needs="the measurement gradient_after_two_backwards_ratio", frameworks=BOTH)
 def gradients_add_up(tables: Tables, environment: str) -> Finding:
     """The gradient found after two backward passes over that after one, nothing zeroed in between: nearer to 2 it adds up, nearer to 1
-    it does not. Supported where PyTorch's adds up and where TensorFlow's does not, in every function and mode; refuted where it is the
-    other way round in all; else it depends on the mode.
+    it does not. Holds where PyTorch's adds up and where TensorFlow's does not, in every function and mode; not where it is the
+    other way round in all; else in part, for the modes that are named.
     """
     rows = tables.measured(environment, "gradient_after_two_backwards_ratio")
     if rows.empty:
@@ -189,6 +212,9 @@ def gradients_add_up(tables: Tables, environment: str) -> Finding:
     words = "the ratio is " + ", ".join(
         f"{listed((number(value, 6) for value in mine['value']), 3)} in mode {mode}" for mode, mine in rows.groupby("mode")
     )
-    verdict = SUPPORTED if as_claimed.all() else REFUTED if not as_claimed.any() else DEPENDS
+    verdict = HOLDS if as_claimed.all() else DOES_NOT_HOLD if not as_claimed.any() else IN_PART
+    part = f"mode {listed(rows['mode'][as_claimed])}" if verdict is IN_PART else ""
     evidence = measured_evidence(pd.concat([rows[~as_claimed], rows]).drop_duplicates(["id"]), 4)
-    return Finding(verdict=verdict, words=words, number=float(rows["value"].median()), unit="× the gradient of one pass", evidence=evidence)
+    return Finding(
+        verdict=verdict, words=words, part=part, number=float(rows["value"].median()), unit="× the gradient of one pass", evidence=evidence
+    )

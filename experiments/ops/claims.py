@@ -1,6 +1,8 @@
 """Rules of the claims whose evidence is mostly in the atlas of operations."""
 
-from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from dataclasses import replace
+
+from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, Finding, Tables, missing, rule
 from replab.claims.patterns import differ, grows, lines
 from replab.claims.rows import (
     BEYOND,
@@ -24,8 +26,8 @@ TOLERANCES = ("rcond", "rtol", "atol", "tol", "tolerance", "cutoff", "cut_off")
 
 @rule("A3", needs="the softmax of (1, 2, 3) and of longer vectors, cases of claim A3, in float32")
 def softmax_is_right(tables: Tables, environment: str) -> Finding:
-    """Supported where the softmax of every length is within the rounding envelope of the truth, in float32 and every mode; refuted
-    where that of (1, 2, 3) itself is not; depends, on the length or the mode, where only others are not. The number is the largest
+    """Holds where the softmax of every length is within the rounding envelope of the truth, in float32 and every mode; not
+    where that of (1, 2, 3) itself is not; in part, without the lengths that are named, where only others are not. The number is the largest
     error in ULP.
     """
     rows = worst_first(tables.results("A3", environment, dtype="float32", derivative=0), "verdict", "ulp_max")
@@ -33,7 +35,8 @@ def softmax_is_right(tables: Tables, environment: str) -> Finding:
     if short.empty:
         return missing(f"no result of softmax_3 in float32 in {environment}")
     beyond = rows[rows["verdict"].isin(BEYOND)]
-    verdict = SUPPORTED if beyond.empty else REFUTED if short["verdict"].isin(BEYOND).any() else DEPENDS
+    verdict = HOLDS if beyond.empty else DOES_NOT_HOLD if short["verdict"].isin(BEYOND).any() else IN_PART
+    part = f"not {named(beyond)}" if verdict is IN_PART else ""
     sizes = rows.groupby("case")["ulp_max"].max().sort_values()
     words = "largest errors in ULP: " + ", ".join(f"{case} {number(value)}" for case, value in sizes.items())
     if len(beyond):
@@ -41,6 +44,7 @@ def softmax_is_right(tables: Tables, environment: str) -> Finding:
     return Finding(
         verdict=verdict,
         words=words,
+        part=part,
         number=float(sizes.iloc[-1]),
         unit="ULP at most",
         evidence=(*cells_evidence(rows, 2), *cells_evidence(short, 1)),
@@ -49,8 +53,8 @@ def softmax_is_right(tables: Tables, environment: str) -> Finding:
 
 @rule("D1", needs="matrix products, cases of claim D1, in two frameworks")
 def products_differ_slightly(tables: Tables, environment: str) -> Finding:
-    """Supported where products of float32 and float64 matrices have other bits than another framework's and all differences are within
-    rounding; depends where some are beyond it; refuted where all bits agree. The number is the largest distance in ULP of the pair of
+    """Holds where products of float32 and float64 matrices have other bits than another framework's and all differences are within
+    rounding; in part where some are beyond it; not where all bits agree. The number is the largest distance in ULP of the pair of
     products of 1000×1000.
     """
     rows, settled = differ(tables, environment, "D1", derivative=0, dtype=SINGLE_AND_DOUBLE)
@@ -65,8 +69,9 @@ def products_differ_slightly(tables: Tables, environment: str) -> Finding:
         words += f"; 1000×1000 in float32 is {number(first.ulp_max)} ULP off the truth at most, {number(first.ulp_mean)} on average"
     far = float((thousand if len(thousand) else apart)["ulp"].max())
     return Finding(
-        verdict=DEPENDS if len(beyond) else SUPPORTED,
+        verdict=IN_PART if len(beyond) else HOLDS,
         words=words,
+        part=f"not {named(beyond)}, which differ by more than rounding" if len(beyond) else "",
         number=far,
         unit="ULP apart at most (1000×1000 in float32)",
         evidence=(*versus_evidence(rows, 2), *versus_evidence(thousand, 2), *cells_evidence(truth, 1)),
@@ -75,8 +80,8 @@ def products_differ_slightly(tables: Tables, environment: str) -> Finding:
 
 @rule("D3", needs="the case cumsum_chain in two frameworks, in float32")
 def chain_drifts(tables: Tables, environment: str) -> Finding:
-    """Supported where the chain differs from another framework's by more than one ULP, which is more than either side's final rounding;
-    refuted where it does not. The number is the largest error against the truth in ULP, which shows who accumulates in higher
+    """Holds where the chain differs from another framework's by more than one ULP, which is more than either side's final rounding;
+    not where it does not. The number is the largest error against the truth in ULP, which shows who accumulates in higher
     precision.
     """
     rows, settled = differ(tables, environment, "D3", derivative=0, dtype="float32")
@@ -88,15 +93,15 @@ def chain_drifts(tables: Tables, environment: str) -> Finding:
     words += f" ({counted(rows['kind'], SEVERITY)})"
     evidence = (*cells_evidence(mine, 1), *versus_evidence(rows, 3))
     return Finding(
-        verdict=SUPPORTED if apart > 1.0 else REFUTED, words=words, number=error, unit="ULP off the truth at most", evidence=evidence
+        verdict=HOLDS if apart > 1.0 else DOES_NOT_HOLD, words=words, number=error, unit="ULP off the truth at most", evidence=evidence
     )
 
 
 @rule("K07", needs="elementary operations, cases of claim K07, in two frameworks, and variants that switch libraries or instruction sets")
 def libraries_decide(tables: Tables, environment: str) -> Finding:
-    """Supported where elementary operations have other bits than in another framework, and a switch of the library below (instruction
-    set, oneDNN, another kernel) moves bits of the same operations here: then the library decides them. Depends where bits differ but no
-    switch was run or moved any, so that the cause is not shown. Refuted where all bits agree.
+    """Holds where elementary operations have other bits than in another framework, and a switch of the library below (instruction
+    set, oneDNN, another kernel) moves bits of the same operations here: then the library decides them. In part where bits differ but no
+    switch was run or moved any, so that the cause is not shown. Not where all bits agree.
     """
     rows, settled = differ(tables, environment, "K07", derivative=0, dtype=SINGLE_AND_DOUBLE)
     if settled is not None:
@@ -116,15 +121,16 @@ def libraries_decide(tables: Tables, environment: str) -> Finding:
         words += "; no switch moved their bits" if len(switched) else "; no variant was run, so the cause is not shown"
     evidence = (*versus_evidence(rows, 2), *pairs_evidence(worst_first(shifted, "verdict", "ulp_max"), 2), *causes_evidence(restored, 1))
     percentage = 100.0 * apart["case"].nunique() / rows["case"].nunique()
-    verdict = SUPPORTED if len(shifted) else DEPENDS
-    return Finding(verdict=verdict, words=words, number=percentage, unit="% of operations with other bits", evidence=evidence)
+    verdict = HOLDS if len(shifted) else IN_PART
+    part = "bits differ, and that a library decides them is not shown" if verdict is IN_PART else ""
+    return Finding(verdict=verdict, words=words, part=part, number=percentage, unit="% of operations with other bits", evidence=evidence)
 
 
 @rule("K09", needs="linear algebra of nearly singular matrices, cases of claim K09, in two frameworks")
 def tolerances_differ(tables: Tables, environment: str) -> Finding:
-    """Supported where a default tolerance of linear algebra differs from another framework's (read from both) or is the named cause of
-    a result, and results of nearly singular matrices differ beyond rounding; depends where they do without a tolerance as cause, or a
-    tolerance differs and nothing comes of it; refuted where neither holds. Operations without a tolerance (inv, solve, det, cholesky)
+    """Holds where a default tolerance of linear algebra differs from another framework's (read from both) or is the named cause of
+    a result, and results of nearly singular matrices differ beyond rounding; in part where they do without a tolerance as cause, or a
+    tolerance differs and nothing comes of it; not where neither is so. Operations without a tolerance (inv, solve, det, cholesky)
     are named apart.
     """
     rows = tables.versus("K09", environment, derivative=0)
@@ -148,17 +154,25 @@ def tolerances_differ(tables: Tables, environment: str) -> Finding:
     )
     words += f"; named as cause: {listed(causes['factor'])}" if len(causes) else ""
     shown = bool(len(settings) or len(causes))
-    verdict = SUPPORTED if shown and len(beyond) else DEPENDS if shown or len(beyond) else REFUTED
+    verdict = HOLDS if shown and len(beyond) else IN_PART if shown or len(beyond) else DOES_NOT_HOLD
+    part = ""
+    if verdict is IN_PART:
+        part = "a tolerance differs, and no result does" if shown else "results differ, and no tolerance was shown to be the cause"
     evidence = (*versus_evidence(near, 2), *causes_evidence(causes, 1), *defaults_evidence(settings, 2))
     return Finding(
-        verdict=verdict, words=words, number=float(beyond["case"].nunique()), unit="operations beyond rounding", evidence=evidence
+        verdict=verdict,
+        words=words,
+        part=part,
+        number=float(beyond["case"].nunique()),
+        unit="operations beyond rounding",
+        evidence=evidence,
     )
 
 
 @rule("K10", needs="softmax, cases of claim K10, in two frameworks")
 def softmax_differs_slightly(tables: Tables, environment: str) -> Finding:
-    """Supported where softmax has other bits than in another framework and no result computes another function (a difference is
-    rounding, or an approximate kernel); depends where one does; refuted where all bits agree.
+    """Holds where softmax has other bits than in another framework and no result computes another function (a difference is
+    rounding, or an approximate kernel); in part where one does; not where all bits agree.
     """
     rows, settled = differ(tables, environment, "K10", derivative=0)
     if settled is not None:
@@ -168,8 +182,9 @@ def softmax_differs_slightly(tables: Tables, environment: str) -> Finding:
     words = f"{share(len(apart), len(rows))} results differ from {listed(rows['other'])}: {counted(apart['kind'], SEVERITY)}"
     words += f"; at most {number(float(apart['ulp'].max()))} ULP apart"
     return Finding(
-        verdict=DEPENDS if len(other) else SUPPORTED,
+        verdict=IN_PART if len(other) else HOLDS,
         words=words,
+        part=f"not {named(other)}, which compute another function" if len(other) else "",
         number=float(apart["ulp"].max()),
         unit="ULP apart at most",
         evidence=versus_evidence(rows, 4),
@@ -179,8 +194,8 @@ def softmax_differs_slightly(tables: Tables, environment: str) -> Finding:
 @rule("K18", needs="cases of claim K18 in at least three lengths, called NAME_LENGTH")
 def chains_amplify(tables: Tables, environment: str) -> Finding:
     """The mean error in ULP of its type, against the truth, is fitted as length to a power, by least squares over the lengths of each
-    series, with a 99 % interval. Supported where the power is positive for certain in every series, refuted where it is negative for
-    certain in every one, else it depends on the series. The error of the published chain is told beside it.
+    series, with a 99 % interval. Holds where the power is positive for certain in every series, in part where it is in some, not where it
+    is negative for certain in every one; else the statistics do not decide. The error of the published chain is told beside it.
     """
     rows = tables.results("K18", environment, dtype=SINGLE_AND_DOUBLE, mode="eager", aligned="all")
     found = grows(lines(rows, "ulp_mean"), "mean error in ULP")
@@ -191,13 +206,13 @@ def chains_amplify(tables: Tables, environment: str) -> Finding:
         return found
     words = f"{found.words}; cumsum(sin(exp(x))) of 10 000 numbers is {number(float(chain['ulp_max'].max()))} ULP off at most"
     evidence = (*found.evidence, *cells_evidence(chain, 1))
-    return Finding(verdict=found.verdict, words=words, number=found.number, unit=found.unit, evidence=evidence)
+    return replace(found, words=words, evidence=evidence)
 
 
 @rule("K24", needs="the sigmoid, cases of claim K24, in two frameworks")
 def sigmoids_differ(tables: Tables, environment: str) -> Finding:
-    """Supported where the sigmoid has other bits than in another framework in every precision that was run; depends, on the precision,
-    where it has in some; refuted where all bits agree. The number is the largest error against the truth in float32, in ULP.
+    """Holds where the sigmoid has other bits than in another framework in every precision that was run; in part, for the precisions that
+    are named, where it has in some; not where all bits agree. The number is the largest error against the truth in float32, in ULP.
     """
     rows, settled = differ(tables, environment, "K24", derivative=0, family="ops")
     if settled is not None:
@@ -209,4 +224,11 @@ def sigmoids_differ(tables: Tables, environment: str) -> Finding:
     words += f" ({counted(apart['kind'], SEVERITY)}); in float32 at most {number(float(mine['ulp_max'].max()))} ULP off the truth"
     evidence = (*versus_evidence(rows, 3), *cells_evidence(worst_first(mine, "verdict", "ulp_max"), 1))
     error = float(mine["ulp_max"].max())
-    return Finding(verdict=DEPENDS if same else SUPPORTED, words=words, number=error, unit="ULP off the truth at most", evidence=evidence)
+    return Finding(
+        verdict=IN_PART if same else HOLDS,
+        words=words,
+        part=listed(apart["dtype"]) if same else "",
+        number=error,
+        unit="ULP off the truth at most",
+        evidence=evidence,
+    )

@@ -2,22 +2,22 @@
 
 from dataclasses import replace
 
-from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, Finding, Tables, missing, rule
 from replab.claims.patterns import as_published, factor_shares, grows, lines, same_weights
 from replab.claims.rows import BEYOND, EXPLAINED, SEVERITY, cells_evidence, worst_first
 from replab.claims.words import counted, listed
 
 BOTH = ("tensorflow", "torch")
 PRECISIONS = ("float32", "float64")
-OPPOSITE = {SUPPORTED: REFUTED, REFUTED: SUPPORTED}
+OPPOSITE = {HOLDS: DOES_NOT_HOLD, DOES_NOT_HOLD: HOLDS}
 
 
 @rule("B2", needs="padded and packed sequences, cases of claim B2, in TensorFlow and PyTorch", frameworks=BOTH)
 def padded_against_packed(tables: Tables, environment: str) -> Finding:
-    """Both sides run over sequences of different length, as each has it by default and with every factor aligned (what padded steps
-    return, which step is the last, whether a mask is given, the side of the padding). Supported where they agree within rounding by
-    default, refuted where they differ even when aligned, else it depends on the factors, named with their shares. What becomes of a
-    mask of floats, as the article passes it, is told per mode.
+    """Both sides run over sequences of different length, as each has it by default and with every factor aligned (what padded steps return,
+    which step is the last, whether a mask is given, the side of the padding). Holds where they agree within rounding by default, not where
+    they differ even when aligned, else the programs differ, and the factors are named with their shares. What becomes of a mask of floats,
+    as the article passes it, is told per mode.
     """
     found = as_published(tables, environment, "B2")
     if not found.evidence:
@@ -34,23 +34,22 @@ def padded_against_packed(tables: Tables, environment: str) -> Finding:
 @rule("K05", needs="gradients of recurrent networks of at least three lengths, called NAME_length_N", frameworks=BOTH)
 def gradients_by_length(tables: Tables, environment: str) -> Finding:
     """The mean error of each gradient in ULP of its type, against the truth, is fitted as length to a power, by least squares over the
-    lengths, with a 99 % interval. Supported where the power is positive for certain in every network, refuted where it is negative for
-    certain in every one, else it depends on the network. Differences between frameworks are bounded by these errors.
+    lengths, with a 99 % interval. Holds where the power is positive for certain in every network, in part where it is in some, not where it
+    is negative for certain in every one; else the statistics do not decide. Differences between frameworks are bounded by these errors.
     """
     rows = tables.results("K05", environment, dtype=PRECISIONS, mode="eager", derivative=1, aligned="all")
     rows = rows[rows["case"].str.contains("_length_")]
     found = grows(lines(rows, "ulp_mean"), "mean error of the gradients in ULP")
     if found is None:
         return missing(f"no gradients of at least three lengths in {environment}")
-    words = f"{found.words}; {counted(rows['verdict'], SEVERITY)}"
-    return Finding(verdict=found.verdict, words=words, number=found.number, unit=found.unit, evidence=found.evidence)
+    return replace(found, words=f"{found.words}; {counted(rows['verdict'], SEVERITY)}")
 
 
 @rule("K11", needs="the case lstm_forgotten_mask as declared, in TensorFlow and PyTorch", frameworks=BOTH)
 def masks_are_needed(tables: Tables, environment: str) -> Finding:
-    """Sequences of different length are given in the usual form of each framework and nobody mentions a mask. TensorFlow: supported
-    where the result is then beyond rounding of the truth (the mask is needed), refuted where it is right. PyTorch: supported where
-    packed sequences are right, refuted where they are not. Where modes disagree it depends on the mode.
+    """Sequences of different length are given in the usual form of each framework and nobody mentions a mask. TensorFlow: holds
+    where the result is then beyond rounding of the truth (the mask is needed), not where it is right. PyTorch: holds where packed
+    sequences are right, not where they are not. Where modes disagree it holds in part, for the modes that are named.
     """
     rows = worst_first(tables.results("K11", environment, case="lstm_forgotten_mask", derivative=0), "verdict", "ulp_max")
     per_mode = rows.groupby("mode")["verdict"].agg(lambda verdicts: verdicts.isin(BEYOND).any())
@@ -64,18 +63,19 @@ def masks_are_needed(tables: Tables, environment: str) -> Finding:
     words += f"; with mask or packing, conventions aligned: {counted(masked['verdict'], SEVERITY)}"
     reasons, causes = factor_shares(tables, environment, "K11")
     words += f"; conventions: {reasons}" if reasons else ""
-    verdict = SUPPORTED if as_claimed.all() else REFUTED if not as_claimed.any() else DEPENDS
+    verdict = HOLDS if as_claimed.all() else DOES_NOT_HOLD if not as_claimed.any() else IN_PART
+    part = f"mode {listed(per_mode.index[as_claimed])}" if verdict is IN_PART else ""
     right = masked[masked["verdict"].isin(EXPLAINED)]
     evidence = (*cells_evidence(rows, 2), *causes, *cells_evidence(right, 1))
-    return Finding(verdict=verdict, words=words, number=float(len(wrong)), unit="modes wrong without a mask", evidence=evidence)
+    return Finding(verdict=verdict, words=words, part=part, number=float(len(wrong)), unit="modes wrong without a mask", evidence=evidence)
 
 
 @rule("K22", needs="accumulated gradients, cases of claim K22, in TensorFlow and PyTorch", frameworks=BOTH)
 def order_of_updates(tables: Tables, environment: str) -> Finding:
-    """Layers with state and trainings, as each side usually does it and with every factor aligned (when gradients are applied, whether
-    they flow through the state of the batch before). Refuted where the sides agree within rounding as they stand, supported where they
-    differ even when aligned, else it depends on the factors, named with their shares. The same gradient from batches apart and joined,
-    within one framework, shows beside it whether the order of accumulation moves bits.
+    """Layers with state and trainings, as each side usually does it and with every factor aligned (when gradients are applied, whether they
+    flow through the state of the batch before). Does not hold where the sides agree within rounding as they stand, holds where they differ
+    even when aligned, else the programs differ, and the factors are named with their shares. The same gradient from batches apart and
+    joined, within one framework, shows beside it whether the order of accumulation moves bits.
     """
     found = as_published(tables, environment, "K22")
     rows = tables.results("K22", environment, mode="eager", derivative=1)
@@ -86,13 +86,13 @@ def order_of_updates(tables: Tables, environment: str) -> Finding:
     moved = both["bits_x"] != both["bits_y"]
     words = f"{found.words}; batches apart or joined: {int(moved.sum())} of {len(both)} gradients have other bits"
     evidence = (*found.evidence[:4], *cells_evidence(apart, 1), *cells_evidence(joined, 1))
-    return Finding(verdict=found.verdict, words=words, number=found.number, unit=found.unit, evidence=evidence)
+    return replace(found, words=words, evidence=evidence)
 
 
 @rule("K23", needs="state over many batches, cases of claim K23, in TensorFlow and PyTorch", frameworks=BOTH)
 def state_over_batches(tables: Tables, environment: str) -> Finding:
-    """State carried over many batches with the same weights and every convention aligned: supported where it differs beyond rounding,
-    depends where only last bits differ, refuted where all bits agree. Conventions that each side has by default are named with their
+    """State carried over many batches with the same weights and every convention aligned: holds where it differs beyond rounding,
+    last bits only where no more than those differ, not where all bits agree. Conventions that each side has by default are named with their
     shares.
     """
     return same_weights(tables, environment, "K23", "results")

@@ -1,6 +1,6 @@
 """The rule of the claim about trainings."""
 
-from replab.claims import DEPENDS, REFUTED, SUPPORTED, Finding, Tables, missing, rule
+from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, Finding, Tables, missing, rule
 from replab.claims.patterns import factor_shares
 from replab.claims.rows import BEYOND, OPEN, SAME, SEVERITY, versus_evidence, worst_first
 from replab.claims.words import counted, named, number, share
@@ -13,8 +13,8 @@ ONE_ULP = 1.0
 @rule("K06", needs="trainings with an output `accuracy`, cases of claim K06, in TensorFlow and PyTorch", frameworks=BOTH)
 def accuracy_changes(tables: Tables, environment: str) -> Finding:
     """Trainings of both frameworks with every factor aligned are compared at their end. A training counts as changed where its accuracy
-    on the rows held out differs. Supported where one changed whose weights differ by rounding alone; depends where only such changed
-    whose weights differ beyond rounding, so that another function was trained; refuted where none changed although weights differ.
+    on the rows held out differs. Holds where one changed whose weights differ by rounding alone; in part where only such changed
+    whose weights differ beyond rounding, so that another function was trained; not where none changed although weights differ.
     """
     rows = tables.versus("K06", environment, aligned="all")
     ends = rows[rows["output"] == "accuracy"]
@@ -34,12 +34,14 @@ def accuracy_changes(tables: Tables, environment: str) -> Finding:
         words += f"; the weights at the end: {counted(last['kind'], SEVERITY)}, median relative difference {middle}"
     reasons, causes = factor_shares(tables, environment, "K06")
     words += f"; with each side's own rules: {reasons}" if reasons else ""
-    verdict = SUPPORTED if len(by_rounding) else DEPENDS if len(changed) else REFUTED
+    verdict = HOLDS if len(by_rounding) else IN_PART if len(changed) else DOES_NOT_HOLD
+    part = f"trainings of which more than rounding differs: {named(changed)}" if verdict is IN_PART else ""
     evidence = (*versus_evidence(by_rounding, 2), *versus_evidence(changed, 2), *versus_evidence(last, 2), *causes)
     percentage = 100.0 * len(changed) / len(ends)
     return Finding(
         verdict=verdict,
         words=words,
+        part=part,
         number=percentage,
         unit="% of trainings with another accuracy",
         evidence=evidence or versus_evidence(ends, 2),

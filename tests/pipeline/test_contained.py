@@ -121,15 +121,17 @@ def test_no_odd_character_reaches_tables_or_pages(beside: Workflow) -> None:
 def test_a_bad_rule_costs_its_claims(beside: Workflow) -> None:
     """Each says what happened; a rule that stands beside them has its answer."""
     claims = {one["id"]: one for one in json.loads((beside.results / "claims.json").read_text())}
-    assert claims["S1"]["verdict"] == "supported"
-    said = {name: one["words"].removeprefix("Not testable here. Its rule has no answer: ") for name, one in claims.items() if name != "S1"}
+    assert claims["S1"]["verdict"] == "holds"
+    said = {
+        name: one["words"].removeprefix("Not measurable here. Its rule has no answer: ") for name, one in claims.items() if name != "S1"
+    }
     assert said == {
         "S2": "it did not end within 3 s.",
         "H1": "it raised KeyError: '\\ud800 \\x1b[31m'.",
         "H2": "it returned str, and no finding.",
         "H3": "the evidence does not exist: cell nowhere.",
     }
-    assert {one["verdict"] for name, one in claims.items() if name != "S1"} == {"not testable here"}
+    assert {one["verdict"] for name, one in claims.items() if name != "S1"} == {"not measurable here"}
 
 
 def test_an_odd_record_costs_its_cell(beside: Workflow) -> None:

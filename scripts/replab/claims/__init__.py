@@ -7,16 +7,43 @@ A claim is an entry of ``claims.toml`` in a folder of experiments. Its rule is a
         '''What decides, in words: this is what the report shows.'''
         rows = tables.results("K05", environment, dtype="float32")
         ...
-        return Finding(verdict=SUPPORTED, words="what was found", number=0.5, unit="…", evidence=cells_evidence(rows))
+        return Finding(verdict=HOLDS, words="what was found", number=0.5, unit="…", evidence=cells_evidence(rows))
 
 It is asked for every environment of its ``frameworks`` and reads the tables and nothing else. What decides is a verdict, a share, an
-interval or equality of bits, never a tolerance. Where there is nothing to judge by it returns ``missing("what")``.
+interval or equality of bits, never a tolerance. Where there is nothing to judge by it returns ``missing("what")``. The verdicts are
+those of ``ClaimVerdict``; one that is ``IN_PART`` says for which part: ``Finding(verdict=IN_PART, part="values, not gradients", ...)``.
 """
 
 from __future__ import annotations
 
 from replab.claims.evidence import Evidence
-from replab.claims.model import DEPENDS, MISSING, REFUTED, SUPPORTED, Finding, missing, rule
+from replab.claims.model import (
+    DOES_NOT_HOLD,
+    HOLDS,
+    IN_PART,
+    LAST_BITS,
+    NOT_MEASURABLE,
+    PROGRAMS_DIFFER,
+    UNDECIDED,
+    ClaimVerdict,
+    Finding,
+    missing,
+    rule,
+)
 from replab.claims.tables import Tables
 
-__all__ = ["DEPENDS", "MISSING", "REFUTED", "SUPPORTED", "Evidence", "Finding", "Tables", "missing", "rule"]
+__all__ = [
+    "DOES_NOT_HOLD",
+    "HOLDS",
+    "IN_PART",
+    "LAST_BITS",
+    "NOT_MEASURABLE",
+    "PROGRAMS_DIFFER",
+    "UNDECIDED",
+    "ClaimVerdict",
+    "Evidence",
+    "Finding",
+    "Tables",
+    "missing",
+    "rule",
+]

@@ -12,7 +12,19 @@ from typing import TypedDict
 from replab import contained, parallel, texts
 from replab.claims.evidence import ClaimError, Evidence
 from replab.claims.load import LIST, claims, rule_files, rules
-from replab.claims.model import DEPENDS, MISSING, VERDICTS, Claim, Finding, Rule
+from replab.claims.model import (
+    DOES_NOT_HOLD,
+    HOLDS,
+    IN_PART,
+    LAST_BITS,
+    NOT_MEASURABLE,
+    PROGRAMS_DIFFER,
+    UNDECIDED,
+    Claim,
+    ClaimVerdict,
+    Finding,
+    Rule,
+)
 from replab.claims.rows import attribution_id
 from replab.claims.tables import Tables
 from replab.claims.words import listed, upper
@@ -21,6 +33,8 @@ from replab.model import Limits
 from replab.run.requests import LIMITS
 
 EVIDENCE_OF_A_CLAIM = 8
+NEAREST = (LAST_BITS, PROGRAMS_DIFFER, UNDECIDED, DOES_NOT_HOLD)
+"""Verdicts of a claim that holds nowhere, what comes nearest to holding first."""
 
 
 class Declared(TypedDict):
@@ -100,8 +114,9 @@ def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> dict[str, 
         "kind": claim.kind,
         "source": claim.source,
         "statement": claim.statement,
-        "verdict": MISSING,
-        "words": f"Not testable here. Its rule has no answer: {problem}.",
+        "verdict": str(NOT_MEASURABLE),
+        "part": "",
+        "words": f"Not measurable here. Its rule has no answer: {problem}.",
         "by_environment": {},
         "rule": told["text"],
         "needs": told["needs"],
@@ -125,7 +140,7 @@ def _checked(said: object) -> Finding:
     if not isinstance(said, Finding):
         raise ClaimError(f"it returned {type(said).__name__}, and no finding")
     fields: list[tuple[object, type | UnionType]] = [
-        *((text, str) for text in (said.words, said.unit, said.measured)),
+        *((text, str) for text in (said.words, said.part, said.unit, said.measured)),
         (said.number, float | int | None),
         *((evidence, Evidence) for evidence in said.evidence),
         *((getattr(evidence, "id", None), str) for evidence in said.evidence),
@@ -135,22 +150,41 @@ def _checked(said: object) -> Finding:
     return said
 
 
-def overall(found: Mapping[str, Finding]) -> tuple[str, str]:
-    """The verdict of a claim and what it is on which it depends; environments that could not be judged do not count."""
-    judged = {environment: one.verdict for environment, one in found.items() if one.verdict != MISSING}
-    if not judged:
-        return MISSING, ""
-    if len(set(judged.values())) == 1:
-        verdict = next(iter(judged.values()))
-        where = "in the one environment judged" if len(judged) == 1 else f"in all {len(judged)} environments judged"
-        on_what = f" In {(last := list(judged)[-1])}: {found[last].words}." if verdict == DEPENDS else ""
-        return verdict, f"{upper(verdict)} {where}.{on_what}"
-    parts = [
-        f"{verdict} in {listed((environment for environment, mine in judged.items() if mine == verdict), 12)}"
-        for verdict in VERDICTS
-        if verdict in judged.values()
-    ]
-    return DEPENDS, f"Depends on the environment: {'; '.join(parts)}."
+def overall(by_environment: Mapping[str, Finding]) -> tuple[ClaimVerdict, str, str]:
+    """The verdict of a claim, for which part it holds, and what was found; environments that could not be judged do not count.
+
+    Environments that differ make a claim hold in part where it holds in one of them, and else what comes nearest to that.
+    """
+    groups: dict[tuple[ClaimVerdict, str], list[str]] = {}
+    for environment, finding in by_environment.items():
+        if finding.verdict is not NOT_MEASURABLE:
+            groups.setdefault((finding.verdict, finding.part), []).append(environment)
+    if not groups:
+        return NOT_MEASURABLE, "", ""
+    ordered = sorted(groups.items(), key=lambda group: group[0][0].severity)
+    words = " ".join(_of_a_group(by_environment[there[-1]], there, alone=len(groups) == 1) for _, there in ordered)
+    verdicts = {verdict for verdict, _ in groups}
+    if len(verdicts) == 1 and len(groups) == 1:
+        (((verdict, part), _),) = ordered
+        return verdict, part, words
+    if not verdicts & {HOLDS, IN_PART}:
+        return next(verdict for verdict in NEAREST if verdict in verdicts), "", words
+    parts = [f"{_headed(verdict, part, plain=verdicts == {IN_PART})} in {listed(there, 12)}" for (verdict, part), there in ordered]
+    return IN_PART, "; ".join(parts), words
+
+
+def _headed(verdict: ClaimVerdict, part: str, *, plain: bool) -> str:
+    """What is said of a group of environments; where all hold in part, only the part."""
+    return part if plain else f"{verdict} ({part})" if part else str(verdict)
+
+
+def _of_a_group(finding: Finding, environments: Sequence[str], *, alone: bool) -> str:
+    """What environments of one verdict show, in the words of the newest of them."""
+    where = listed(environments, 12)
+    if alone:
+        where = "the one environment judged" if len(environments) == 1 else f"all {len(environments)} environments judged"
+    newest = f"in {environments[-1]} " if len(environments) > 1 else ""
+    return f"{upper(finding.headline)}, in {where}: {newest}{finding.gist}."
 
 
 def known_evidence(tables: Tables) -> dict[str, set[str]]:
@@ -173,13 +207,14 @@ def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mappin
             name = f"{one.id} {one.axis}" if one.kind == "pair" else one.id
             if name not in there.get(one.kind, ()):
                 raise ClaimError(f"the evidence does not exist: {one.kind} {name}", where=f"{rule.where}: {claim.id} in {environment}")
-    verdict, words = overall(found)
+    verdict, part, words = overall(found)
     entry: dict[str, object] = {
         "id": claim.id,
         "kind": claim.kind,
         "source": claim.source,
         "statement": claim.statement,
-        "verdict": verdict,
+        "verdict": str(verdict),
+        "part": part,
         "words": words,
         "by_environment": {environment: finding.json() for environment, finding in found.items()},
         "rule": rule.text,
@@ -191,9 +226,9 @@ def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mappin
             entry[name] = value
     if measured := _measured(found):
         entry["measured"] = measured
-    if verdict == MISSING:
+    if verdict is NOT_MEASURABLE:
         entry["missing"] = rule.needs
-        entry["words"] = f"Not testable here. It needs {rule.needs}."
+        entry["words"] = f"Not measurable here. It needs {rule.needs}."
     return entry
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from replab.claims.evidence import Evidence
-from replab.claims.model import DEPENDS, REFUTED, SUPPORTED, Finding, missing
+from replab.claims.model import DOES_NOT_HOLD, HOLDS, IN_PART, LAST_BITS, PROGRAMS_DIFFER, UNDECIDED, Finding, missing
 from replab.claims.rows import (
     ANOTHER_FUNCTION,
     BEYOND,
@@ -35,7 +35,7 @@ SERIES = re.compile(r"(?P<stem>.+?)_(?:length_|layers_)?(?P<length>\d+)")
 
 
 def right_results(tables: Tables, environment: str, claim: str, **where: Any) -> Finding:
-    """Supported where every result of a claim is the truth up to rounding in every mode, refuted where none is."""
+    """Holds where every result of a claim is the truth up to rounding in every mode, does not where none is, else in part."""
     rows = tables.results(claim, environment, **where)
     rows = rows[rows["verdict"] != OPEN]
     failed = select(tables.failed(claim, environment), **where)
@@ -49,18 +49,19 @@ def right_results(tables: Tables, environment: str, claim: str, **where: Any) ->
     if len(failed):
         words += f"; {named(failed)} ended in an error in mode {listed(failed['mode'])}"
     bad, every = len(wrong) + len(failed), len(rows) + len(failed)
-    verdict = SUPPORTED if not bad else REFUTED if bad == every else DEPENDS
+    verdict = HOLDS if not bad else DOES_NOT_HOLD if bad == every else IN_PART
+    part = f"not {named(pd.concat([wrong, failed]))}" if verdict is IN_PART else ""
     evidence = cells_evidence(pd.concat([wrong, failed, rows.sort_values("derivative", ascending=False)]), 4)
     # not the distance in ULP: where the truth is nearly zero, rounding alone is any number of those
     reached = float((rows["z_max"] / rows["z_limit"]).replace(np.inf, np.nan).max())
-    return Finding(verdict=verdict, words=words, number=reached, unit="of the envelope's limit, at most", evidence=evidence)
+    return Finding(verdict=verdict, words=words, part=part, number=reached, unit="of the envelope's limit, at most", evidence=evidence)
 
 
 def as_published(tables: Tables, environment: str, claim: str, **where: Any) -> Finding:
     """Two published programs: as they stand, and with every factor aligned.
 
-    Refuted where they agree as they stand; supported where they are other functions even when aligned (a less accurate gradient is not);
-    else it depends on the factors, named with their Shapley shares.
+    Does not hold where they agree as they stand; holds where they are other functions even when aligned (a less accurate gradient is
+    not); else the programs differ, and the factors are named with their Shapley shares.
     """
     rows = tables.versus(claim, environment, **where)
     rows = rows[rows["kind"] != OPEN]
@@ -72,14 +73,14 @@ def as_published(tables: Tables, environment: str, claim: str, **where: Any) -> 
     if beyond.empty:
         words = f"as published the sides agree: {counted(rows['kind'], SEVERITY)}"
         return Finding(
-            verdict=REFUTED, words=words, number=float(rows["ulp"].max()), unit="ULP apart at most", evidence=versus_evidence(rows)
+            verdict=DOES_NOT_HOLD, words=words, number=float(rows["ulp"].max()), unit="ULP apart at most", evidence=versus_evidence(rows)
         )
     left = aligned[aligned["kind"].isin(ANOTHER_FUNCTION)]
     reasons, evidence = factor_shares(tables, environment, claim, **{key: value for key, value in where.items() if key == "family"})
     words = f"as published {share(len(beyond), len(rows))} outputs differ beyond rounding ({counted(beyond['kind'], SEVERITY)})"
     words += f"; causes: {reasons}" if reasons else ""
     words += f"; with every factor aligned: {counted(aligned['kind'], SEVERITY)}" if len(aligned) else "; no run with aligned factors"
-    verdict = DEPENDS if len(aligned) and left.empty else SUPPORTED
+    verdict = PROGRAMS_DIFFER if len(aligned) and left.empty else HOLDS
     evidence = (*versus_evidence(beyond, 2), *evidence, *versus_evidence(aligned, 1))
     return Finding(
         verdict=verdict, words=words, number=_finite(beyond["discrepancy"]), unit="relative difference as published", evidence=evidence
@@ -108,12 +109,12 @@ def differ(tables: Tables, environment: str, claim: str, *, aligned: str = "all"
         return rows, missing(f"no result of {claim} in {environment} beside one of another framework")
     if (rows["kind"] == SAME).all():
         words = f"all {len(rows)} results have the bits of {listed(rows['other'])}"
-        return rows, Finding(verdict=REFUTED, words=words, number=0.0, unit="results with other bits", evidence=versus_evidence(rows))
+        return rows, Finding(verdict=DOES_NOT_HOLD, words=words, number=0.0, unit="results with other bits", evidence=versus_evidence(rows))
     return rows, None
 
 
 def same_weights(tables: Tables, environment: str, claim: str, what: str, **where: Any) -> Finding:
-    """With everything aligned: supported where a result differs beyond rounding, depends where only bits differ, refuted where none do."""
+    """With everything aligned: holds where a result differs beyond rounding, last bits only where bits do, does not hold where none do."""
     rows, settled = differ(tables, environment, claim, **where)
     if settled is not None:
         return settled
@@ -125,7 +126,7 @@ def same_weights(tables: Tables, environment: str, claim: str, what: str, **wher
         words += f", {len(beyond)} beyond rounding ({counted(beyond['kind'], SEVERITY)}): {named(beyond)}"
     reasons, causes = factor_shares(tables, environment, claim)
     words += f"; with each side's own conventions they differ because of {reasons}" if reasons else ""
-    verdict = SUPPORTED if len(beyond) else DEPENDS
+    verdict = HOLDS if len(beyond) else LAST_BITS
     evidence = (*versus_evidence(rows), *causes)
     return Finding(
         verdict=verdict, words=words, number=100.0 * len(apart) / len(rows), unit="% of results with other bits", evidence=evidence
@@ -157,11 +158,12 @@ def lines(rows: pd.DataFrame, size: str, *, group: Sequence[str] = ("output", "d
 
 
 def grows(found: Sequence[Line], what: str) -> Finding | None:
-    """Supported where every series grows for certain, refuted where each falls for certain; else it depends, on the series or on noise."""
+    """Holds where every series grows for certain, in part where some do, not where each falls for certain; else noise decides nothing."""
     if not found:
         return None
     signs = {line.growth.sign for line in found}
-    verdict = SUPPORTED if signs == {1} else REFUTED if signs == {-1} else DEPENDS
+    verdict = HOLDS if signs == {1} else IN_PART if 1 in signs else DOES_NOT_HOLD if signs == {-1} else UNDECIDED
+    part = listed(line.stem for line in found if line.growth.sign == 1) if verdict is IN_PART else ""
     states = {1: "grows", -1: "falls", 0: "may do either"}
     words = f"{what}: " + "; ".join(
         f"{line.stem} {states[line.growth.sign]}, exponent {number(line.growth.slope)} ({interval(line.growth.low, line.growth.high)}) "
@@ -172,7 +174,12 @@ def grows(found: Sequence[Line], what: str) -> Finding | None:
     rows = pd.concat([steepest.rows.iloc[[0, -1]], *(line.rows.iloc[[0]] for line in found)])
     evidence = cells_evidence(rows, 5) if "id" in rows else pairs_evidence(rows, 4)
     return Finding(
-        verdict=verdict, words=words, number=steepest.growth.slope, unit="exponent of the length, steepest series", evidence=evidence
+        verdict=verdict,
+        words=words,
+        part=part,
+        number=steepest.growth.slope,
+        unit="exponent of the length, steepest series",
+        evidence=evidence,
     )
 
 

@@ -10,7 +10,19 @@ import pandas as pd
 import pytest
 
 from claims_world import TF, TORCH, World
-from replab.claims import DEPENDS, MISSING, REFUTED, SUPPORTED, Evidence, Finding, missing
+from replab.claims import (
+    DOES_NOT_HOLD,
+    HOLDS,
+    IN_PART,
+    LAST_BITS,
+    NOT_MEASURABLE,
+    PROGRAMS_DIFFER,
+    UNDECIDED,
+    ClaimVerdict,
+    Evidence,
+    Finding,
+    missing,
+)
 from replab.claims.evidence import ClaimError
 from replab.claims.judge import judge_claims, overall
 from replab.claims.load import claims, rule_files, rules
@@ -24,13 +36,13 @@ EXPERIMENTS = Path(__file__).resolve().parents[3] / "experiments"
 LIMITS = Limits(seconds=60, memory_mb=2048)
 CLAIM = '[U1]\nkind = "claim"\nstatement = "The sky is blue."\n'
 RULE = '''
-from replab.claims import SUPPORTED, Evidence, Finding, rule
+from replab.claims import HOLDS, Evidence, Finding, rule
 
 @rule("U1", needs="a look outside", frameworks=("tensorflow",))
 def sky(tables, environment):
-    """Supported
-    when it is."""
-    return Finding(verdict=SUPPORTED, words="it is", evidence=(Evidence("cell", "EVIDENCE"),))
+    """Holds
+    when it does."""
+    return Finding(verdict=HOLDS, words="it is", evidence=(Evidence("cell", "EVIDENCE"),))
 '''
 
 
@@ -52,8 +64,10 @@ def _saved(world: World, results: Path) -> Path:
     return results
 
 
-def _finding(verdict: str) -> Finding:
-    return missing("nothing") if verdict == MISSING else Finding(verdict=verdict, words="so", evidence=(Evidence("cell", "x"),))
+def _finding(verdict: ClaimVerdict, words: str = "so", part: str = "half") -> Finding:
+    if verdict is NOT_MEASURABLE:
+        return missing("nothing")
+    return Finding(verdict=verdict, words=words, part=part if verdict is IN_PART else "", evidence=(Evidence("cell", "x"),))
 
 
 # --- claims and rules ----------------------------------------------------------------------------------------------------------------------
@@ -86,9 +100,9 @@ def test_wrong_published_numbers_stand_beside_the_truth() -> None:
 def _words(folder: Path) -> str:
     """What is said of the one claim, which nothing can be said about."""
     (entry,) = judge_claims(World().tables(), [folder], LIMITS)
-    assert entry["verdict"] == MISSING and not entry["evidence"]
+    assert entry["verdict"] == NOT_MEASURABLE and not entry["evidence"]
     words: str = entry["words"]
-    return words.removeprefix("Not testable here. Its rule has no answer: ")
+    return words.removeprefix("Not measurable here. Its rule has no answer: ")
 
 
 @pytest.mark.processes
@@ -107,7 +121,7 @@ def test_two_rules_for_one_claim_cost_that_claim(tmp_path) -> None:
     assert _words(_folder(tmp_path, one=RULE, two=RULE)) == "it has two, in one/claims.py and in two/claims.py."
 
 
-SILENT = RULE.replace('"""Supported\n    when it is."""', "")
+SILENT = RULE.replace('"""Holds\n    when it does."""', "")
 ODD = {
     "a rule without words": (
         SILENT,
@@ -141,7 +155,7 @@ def test_a_rule_that_has_no_answer_costs_its_claim_and_no_other(tmp_path, what) 
     there = world.cell("sky", claims="")["id"]
     sound = RULE.replace("EVIDENCE", there).replace("U1", "U2")
     folder = _folder(tmp_path / "both", CLAIM + CLAIM.replace("U1", "U2"), sky=text, below=sound)
-    assert [entry["verdict"] for entry in judge_claims(world.tables(), [folder], LIMITS)] == [MISSING, SUPPORTED]
+    assert [entry["verdict"] for entry in judge_claims(world.tables(), [folder], LIMITS)] == [NOT_MEASURABLE, HOLDS]
 
 
 @pytest.mark.parametrize(
@@ -162,25 +176,49 @@ def test_a_faulty_list_is_refused_with_its_place(tmp_path, text, problem) -> Non
 # --- judging -------------------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_same_verdict_everywhere_is_the_verdict() -> None:
-    assert overall({"a": _finding(SUPPORTED), "b": _finding(SUPPORTED)}) == (SUPPORTED, "Supported in all 2 environments judged.")
-    assert overall({"a": _finding(REFUTED)}) == (REFUTED, "Refuted in the one environment judged.")
+def test_the_same_verdict_everywhere_is_the_verdict_with_what_the_newest_shows() -> None:
+    assert overall({"a": _finding(HOLDS, "1 of 2"), "b": _finding(HOLDS, "2 of 2; and more")}) == (
+        HOLDS,
+        "",
+        "Holds, in all 2 environments judged: in b 2 of 2.",
+    )
+    assert overall({"a": _finding(DOES_NOT_HOLD)}) == (DOES_NOT_HOLD, "", "Does not hold, in the one environment judged: so.")
 
 
-def test_what_depends_everywhere_says_on_what() -> None:
-    found = {"a": _finding(DEPENDS), "b": _finding(DEPENDS), "c": _finding(MISSING)}
-    assert overall(found) == (DEPENDS, "Depends in all 2 environments judged. In b: so.")
+def test_what_holds_in_part_everywhere_says_for_which_part() -> None:
+    same = {"a": _finding(IN_PART), "b": _finding(IN_PART), "c": _finding(NOT_MEASURABLE)}
+    assert overall(same) == (IN_PART, "half", "Holds in part: half, in all 2 environments judged: in b so.")
+    other = {"a": _finding(IN_PART, part="values"), "b": _finding(IN_PART, part="gradients")}
+    assert overall(other)[:2] == (IN_PART, "values in a; gradients in b")
 
 
 def test_what_cannot_be_judged_does_not_count() -> None:
-    assert overall({"a": _finding(SUPPORTED), "b": _finding(MISSING)})[0] == SUPPORTED
-    assert overall({"a": _finding(MISSING)})[0] == MISSING
-    assert overall({})[0] == MISSING
+    assert overall({"a": _finding(HOLDS), "b": _finding(NOT_MEASURABLE)})[0] is HOLDS
+    assert overall({"a": _finding(NOT_MEASURABLE)})[0] is NOT_MEASURABLE
+    assert overall({})[0] is NOT_MEASURABLE
 
 
-def test_different_verdicts_depend_on_the_environment_and_say_which() -> None:
-    verdict, words = overall({"a": _finding(SUPPORTED), "b": _finding(REFUTED), "c": _finding(SUPPORTED)})
-    assert (verdict, words) == (DEPENDS, "Depends on the environment: supported in a and c; refuted in b.")
+def test_a_claim_that_holds_in_some_environments_holds_in_part_and_says_what_each_group_shows() -> None:
+    verdict, part, words = overall({"a": _finding(HOLDS, "1"), "b": _finding(LAST_BITS, "2"), "c": _finding(HOLDS, "3")})
+    assert (verdict, part) == (IN_PART, "holds in a and c; last bits only in b")
+    assert words == "Holds, in a and c: in c 3. Last bits only, in b: 2."
+    mixed = overall({"a": _finding(HOLDS), "b": _finding(IN_PART)})
+    assert mixed[:2] == (IN_PART, "holds in a; holds in part (half) in b")
+
+
+@pytest.mark.parametrize("nearest", [LAST_BITS, PROGRAMS_DIFFER, UNDECIDED])
+def test_a_claim_that_holds_nowhere_has_the_verdict_that_comes_nearest(nearest: ClaimVerdict) -> None:
+    assert overall({"a": _finding(DOES_NOT_HOLD), "b": _finding(nearest)})[:2] == (nearest, "")
+
+
+def test_every_verdict_has_a_glyph_a_class_and_words_of_its_own() -> None:
+    for told in (
+        [verdict.shown.glyph for verdict in ClaimVerdict],
+        [verdict.shown.colour for verdict in ClaimVerdict],
+        [verdict.shown.meaning for verdict in ClaimVerdict],
+    ):
+        assert len(set(told)) == len(ClaimVerdict) and all(told)
+    assert {len(verdict.shown.glyph) for verdict in ClaimVerdict} == {1}
 
 
 @pytest.mark.processes
@@ -189,16 +227,22 @@ def test_a_user_brings_claims_and_rules_in_folders_of_their_own(tmp_path) -> Non
     there = world.cell("sky", claims="")["id"]
     folder = _folder(tmp_path, sky=RULE.replace("EVIDENCE", there))
     (entry,) = judge_claims(world.tables(), [folder])
-    assert (entry["id"], entry["verdict"], entry["rule"], entry["needs"]) == ("U1", SUPPORTED, "Supported when it is.", "a look outside")
+    assert (entry["id"], entry["verdict"], entry["rule"], entry["needs"]) == ("U1", HOLDS, "Holds when it does.", "a look outside")
     assert list(entry["by_environment"]) == [TF]
     assert entry["evidence"] == [{"kind": "cell", "id": there}]
 
 
 def test_a_verdict_without_evidence_cannot_be_said() -> None:
     with pytest.raises(ValueError, match="without evidence"):
-        Finding(verdict=SUPPORTED, words="because")
-    with pytest.raises(ValueError, match="no verdict"):
-        Finding(verdict="likely", words="because")
+        Finding(verdict=HOLDS, words="because")
+    with pytest.raises(TypeError, match="no verdict"):
+        Finding(verdict="likely", words="because")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("verdict", "part"), [(IN_PART, ""), (HOLDS, "half")])
+def test_what_holds_in_part_says_for_which_part_and_nothing_else_does(verdict: ClaimVerdict, part: str) -> None:
+    with pytest.raises(ValueError, match="for which part"):
+        Finding(verdict=verdict, words="because", part=part, evidence=(Evidence("cell", "x"),))
 
 
 @pytest.mark.processes
@@ -219,9 +263,9 @@ def test_what_is_written_is_plain_json_with_what_was_measured(tmp_path) -> None:
     entries = {entry["id"]: entry for entry in json.loads(text)}
     assert len(entries) == 41
     chain = entries["A2"]
-    assert (chain["published"], chain["truth"], chain["measured"], chain["verdict"]) == ("24", "192", "192", REFUTED)
+    assert (chain["published"], chain["truth"], chain["measured"], chain["verdict"]) == ("24", "192", "192", DOES_NOT_HOLD)
     assert entries["D2"]["measured"] == "20 in tf-2.21; 23 in torch-2.13"
-    assert entries["K12"]["verdict"] == MISSING and "time_ratio" in entries["K12"]["missing"]
+    assert entries["K12"]["verdict"] == NOT_MEASURABLE and "time_ratio" in entries["K12"]["missing"]
     assert "missing" not in chain
     assert json.loads((results / "sources.json").read_text())[0]["id"] == "rounding"
 
@@ -237,7 +281,7 @@ def test_tables_of_an_older_run_are_enough(tmp_path) -> None:
     frame.to_parquet(results / "cells.parquet")
     write(EXPERIMENTS.parent, results)
     entries = {entry["id"]: entry["verdict"] for entry in json.loads((results / "claims.json").read_text())}
-    assert entries["K10"] == SUPPORTED
+    assert entries["K10"] == HOLDS
 
 
 def test_results_without_tables_are_named(tmp_path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from claims_scenes import SCENES, Scene
 from claims_world import NUMPY, TF, TORCH, World
-from replab.claims import DEPENDS, MISSING, REFUTED, SUPPORTED, Tables
+from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, LAST_BITS, NOT_MEASURABLE, ClaimVerdict, Tables
 from replab.claims.judge import findings, known_evidence
 from replab.claims.load import claims, rule_files, rules
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3] / "experiments"
 RULES = {claim: rule for path in rule_files([ROOT]) for claim, rule in rules(path).items()}
 
 
-def judged(claim: str, scene: Scene, environment: str = TF) -> tuple[str, Tables]:
+def judged(claim: str, scene: Scene, environment: str = TF) -> tuple[ClaimVerdict, Tables]:
     """The verdict of a rule in a world; what it names as evidence must be there."""
     world = World()
     scene(world)
@@ -39,7 +39,7 @@ def test_a_rule_without_data_says_what_is_missing(claim) -> None:
     found = findings(RULES[claim], World().tables())
     assert found
     for environment, finding in found.items():
-        assert finding.verdict == MISSING
+        assert finding.verdict == NOT_MEASURABLE
         assert environment in finding.words
         assert not finding.evidence
 
@@ -54,15 +54,15 @@ def test_the_same_gradients_mean_the_opposite_in_the_other_framework() -> None:
     world.measure("gradient_after_two_backwards_ratio", "eager", 2.0, environment=TORCH)
     world.cell("lstm_forgotten_mask", claims="K11", environment=TORCH, verdict="rounding")
     tables = world.tables()
-    assert findings(RULES["K15"], tables)[TORCH].verdict == SUPPORTED
-    assert findings(RULES["K11"], tables)[TORCH].verdict == SUPPORTED
+    assert findings(RULES["K15"], tables)[TORCH].verdict == HOLDS
+    assert findings(RULES["K11"], tables)[TORCH].verdict == HOLDS
 
 
 def test_order_is_judged_by_the_other_framework_where_no_switch_was_run() -> None:
     verdict, _ = judged("K19", lambda world: world.both("sum", "rounding", claims="K19"))
-    assert verdict == SUPPORTED
+    assert verdict == HOLDS
     verdict, _ = judged("K19", lambda world: world.both("sum", "identical", claims="K19"))
-    assert verdict == REFUTED
+    assert verdict == DOES_NOT_HOLD
 
 
 def test_a_result_that_does_not_repeat_is_not_blamed_on_the_graph() -> None:
@@ -70,7 +70,7 @@ def test_a_result_that_does_not_repeat_is_not_blamed_on_the_graph() -> None:
         world.modes("identical", case="steady")
         world.modes("rounding", case="shaky", repeatable="no")
 
-    assert judged("K01", scene)[0] == REFUTED
+    assert judged("K01", scene)[0] == DOES_NOT_HOLD
 
 
 def test_two_ways_off_the_reference_are_no_difference_beyond_rounding() -> None:
@@ -86,7 +86,7 @@ def test_older_versions_are_held_against_the_newest_of_the_other_framework() -> 
     world.both("model", "rounding", claims="K20")
     world.cell("model", claims="K20", environment="tf-2.4", verdict="semantic")
     found = findings(RULES["K20"], world.tables())
-    assert {environment: finding.verdict for environment, finding in found.items()} == {"tf-2.4": SUPPORTED, TF: DEPENDS, TORCH: DEPENDS}
+    assert {environment: finding.verdict for environment, finding in found.items()} == {"tf-2.4": HOLDS, TF: LAST_BITS, TORCH: LAST_BITS}
     assert [one.kind for one in found["tf-2.4"].evidence] == ["cell", "cell"]
     assert [one.kind for one in found[TF].evidence] == ["pair"]
 
@@ -100,18 +100,18 @@ def test_random_draws_say_nothing_about_the_graph() -> None:
         world.modes("identical", case="steady")
         world.modes("rounding", case="normal", why="chance explains it: z = 1 is within the limit 4")
 
-    assert judged("K01", scene)[0] == REFUTED
+    assert judged("K01", scene)[0] == DOES_NOT_HOLD
 
 
-@pytest.mark.parametrize("again", [0, 1])
-def test_where_memory_does_not_show_the_costs_of_graphs_depend_and_say_so(again) -> None:
+@pytest.mark.parametrize(("again", "said"), [(0, DOES_NOT_HOLD), (1, IN_PART)])
+def test_where_memory_does_not_show_rebuilding_decides_what_graphs_cost(again, said) -> None:
     """What a framework keeps after it was freed hides what a call takes: that decides nothing about the rebuilding of graphs."""
 
     def scene(world: World) -> None:
         world.measure("retrace_shape_body_runs", "function", again)
 
     verdict, tables = judged("K14", scene)
-    assert verdict == DEPENDS
+    assert verdict == said
     words = findings(RULES["K14"], tables)[TF].words
     assert words.startswith(
         "what gradients take in memory cannot be measured, since freed memory is kept; rebuilt for something new: function shape"

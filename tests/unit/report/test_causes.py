@@ -72,7 +72,7 @@ def test_the_first_card_names_the_largest_sources_and_counts_the_claims() -> Non
     lab = Lab(
         cells=[cell("exp")],
         sources=[source("a", 1, 0.5, 2.0, 10, 50), source("open", 2, 0.4, 0.4, 1, 50)],
-        claims=[claim("K01", {}), claim("K02", {}, "refuted")],
+        claims=[claim("K01", {}), claim("K02", {}, "does not hold")],
     )
     ranking = answer(lab.results(), shown(lab.results())).ranking
     assert ranking is not None

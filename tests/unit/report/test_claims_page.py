@@ -7,8 +7,8 @@ import pytest
 from builders import Lab, cell
 from builders_why import claim, default, finding, hypothesis, measurement
 from replab.report.data.cells import shown
+from replab.report.data.claim_verdicts import counted_words
 from replab.report.data.evidence import Index
-from replab.report.data.words import CLAIM_VERDICTS
 from replab.report.pages.claims import ClaimsPage
 from replab.report.views.claims import claims
 from sentences import numbers
@@ -21,7 +21,14 @@ def _page(lab: Lab) -> ClaimsPage:
 
 def test_claims_are_counted_grouped_and_ordered_by_their_ids() -> None:
     page = _page(
-        Lab(claims=[claim("K10", {}), claim("A1", {}, "refuted"), claim("K2", {}, "depends"), claim("K3", {}, "not testable here")])
+        Lab(
+            claims=[
+                claim("K10", {}),
+                claim("A1", {}, "does not hold"),
+                claim("K2", {}, "holds in part"),
+                claim("K3", {}, "not measurable here"),
+            ]
+        )
     )
     assert numbers(page.lede) == ["4", "1", "1", "1", "1"]
     assert [(group.title, [card.id for card in group.cards]) for group in page.groups] == [
@@ -49,17 +56,20 @@ def test_the_deciding_number_is_a_range_over_the_environments() -> None:
 def test_the_overview_has_a_row_per_environment_and_a_square_per_claim() -> None:
     lab = Lab(
         cells=[cell("exp", environment=name) for name in ("torch-2.13", "tf-2.21", "tf-1.15")],
-        claims=[claim("K01", {"tf-2.21": finding("refuted"), "tf-1.15": finding()}), claim("K02", {"torch-2.13": finding("depends")})],
+        claims=[
+            claim("K01", {"tf-2.21": finding("does not hold"), "tf-1.15": finding()}),
+            claim("K02", {"torch-2.13": finding("holds in part")}),
+        ],
     )
     assert [(name, [place and place.outcome.name for place in row]) for name, row in _page(lab).environments] == [
-        ("tf-1.15", ["supported", None]),
-        ("tf-2.21", ["refuted", None]),
-        ("torch-2.13", [None, "depends"]),
+        ("tf-1.15", ["holds", None]),
+        ("tf-2.21", ["does not hold", None]),
+        ("torch-2.13", [None, "holds in part"]),
     ]
 
 
 def test_a_wrong_published_number_stands_beside_the_truth_and_what_was_measured() -> None:
-    (card,) = _page(Lab(claims=[claim("A2", {}, "refuted", published="24", truth="192", measured="192")])).groups[0].cards
+    (card,) = _page(Lab(claims=[claim("A2", {}, "does not hold", published="24", truth="192", measured="192")])).groups[0].cards
     assert (card.published, card.truth, card.measured) == ("24", "192", "192")
 
 
@@ -101,6 +111,27 @@ def test_evidence_that_the_site_does_not_hold_has_no_link(kind: str) -> None:
     assert link.href == "" and link.text
 
 
-def test_an_unknown_verdict_is_not_testable() -> None:
-    (card,) = _page(Lab(claims=[claim("K01", {}, "perhaps")])).groups[0].cards
-    assert card.outcome is CLAIM_VERDICTS["not testable here"]
+@pytest.mark.parametrize("word", ["supported", "refuted", "depends", "not testable here", "perhaps"])
+def test_a_word_of_an_older_run_is_shown_and_counted_as_it_is(word: str) -> None:
+    page = _page(Lab(claims=[claim("K01", {"tf-2.21": finding(word)}, word), claim("K02", {})]))
+    card, _ = page.groups[0].cards
+    assert (card.outcome.name, card.outcome.css) == (word, "older")
+    assert [place.outcome.name for place in card.places] == [word]
+    assert [(outcome.name, many) for outcome, many in page.counts] == [("holds", 1), (word, 1)]
+    assert word in page.lede
+
+
+def test_a_claim_without_any_verdict_says_so() -> None:
+    (card,) = _page(Lab(claims=[claim("K01", {}, "")])).groups[0].cards
+    assert card.outcome.name == "no verdict"
+
+
+def test_what_holds_in_part_says_for_which_part() -> None:
+    said = finding("holds in part", part="values")
+    (card,) = _page(Lab(claims=[claim("K01", {"tf-2.21": said}, "holds in part", part="values, not gradients")])).groups[0].cards
+    assert (card.part, [place.part for place in card.places]) == ("values, not gradients", ["values"])
+
+
+def test_verdicts_are_counted_in_a_sentence() -> None:
+    words = ["holds in part"] * 3 + ["holds"] * 15 + ["does not hold", "last bits only"]
+    assert counted_words(words) == "15 hold, 1 does not, 3 hold in part and 1 is about last bits only"

@@ -11,9 +11,10 @@ import pandas as pd
 
 from replab import calling
 from replab.report.data.cells import shown
+from replab.report.data.claim_verdicts import CLAIM_VERDICTS
 from replab.report.data.evidence import Index
 from replab.report.data.results import ReportError, Results
-from replab.report.data.words import CLAIM_VERDICTS, OUTCOMES, short_paths
+from replab.report.data.words import OUTCOMES, short_paths
 from replab.report.pages.pages import Site
 from replab.report.views.answer import answer
 from replab.report.views.atlas import defaults

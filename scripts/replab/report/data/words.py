@@ -120,34 +120,6 @@ NO_RESULT = 10
 """Severity from which an outcome is the end of a cell without a result."""
 
 
-CLAIM_VERDICTS = {
-    outcome.name: outcome
-    for outcome in (
-        Outcome(
-            name="supported", glyph="✓", css="supported", short="the results say so", severity=0, meaning="The rule of the claim holds."
-        ),
-        Outcome(name="refuted", glyph="✗", css="refuted", short="the results say otherwise", severity=1, meaning="The opposite holds."),
-        Outcome(
-            name="depends",
-            glyph="~",
-            css="depends",
-            short="true here and false there",
-            severity=2,
-            meaning="It holds in some places and not in others; the words beside it say on what it depends.",
-        ),
-        Outcome(
-            name="not testable here",
-            glyph="·",
-            css="untestable",
-            short="no results to judge by",
-            severity=3,
-            meaning="This run has no results to judge by; what is missing is named.",
-        ),
-    )
-}
-"""Verdicts of claims, as the first step after judging writes them."""
-
-
 def outcome_of(status: str, verdict: str) -> Outcome:
     """The outcome of a cell; an ``ok`` cell without a verdict is inconclusive. An unknown name raises ``KeyError``."""
     if status == Status.OK:

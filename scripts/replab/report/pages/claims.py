@@ -15,6 +15,8 @@ class ClaimPlace:
     environment: str
     framework: str
     outcome: Outcome
+    part: str
+    """For which part it holds, where it holds in part."""
     number: str
     """The number that decided, with its unit; empty where there is none."""
     words: str
@@ -32,6 +34,8 @@ class ClaimCard:
     source: str
     statement: str
     outcome: Outcome
+    part: str
+    """For which part it holds, where it holds in part."""
     words: str
     figure: str
     """The deciding number, or the range of it over the environments."""

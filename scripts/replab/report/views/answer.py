@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from replab.report.charts.figures import bar, class_picture
 from replab.report.data.cells import CellView, Work, bit_classes, by_work
+from replab.report.data.claim_verdicts import counted_words
 from replab.report.data.links import work_path
 from replab.report.data.results import Results
 from replab.report.data.words import MISSING, count, framework_name, listing, number, percent, plural
@@ -15,7 +16,7 @@ from replab.report.pages.pages import AnswerPage, Ranking
 from replab.report.pages.parts import Finding, Link
 from replab.report.views.accuracy_findings import Notes, less_accurate, not_comparable, other_functions, special_values
 from replab.report.views.causes import OPEN, ranked, real, source_anchor, source_count
-from replab.report.views.claims import counted_words
+from replab.report.views.claims import verdict_words
 from replab.report.views.findings import control_score, controls_hold, coverage, crossings, mode_sharing, version_steps
 
 QUESTION = "When NumPy, TensorFlow and PyTorch give different numbers: how different are they, and why?"
@@ -80,7 +81,9 @@ def ranking(results: Results) -> Ranking | None:
         said = f"median relative difference {size}, " if size != MISSING else ""
         link = Link(text=str(entry.get("title") or entry.get("id") or ""), href=f"causes.html#{source_anchor(entry)}")
         rows.append((link, f"{said}{source_count(entry)} results"))
-    judged = f"Of {plural(len(results.claims), 'statement')} of articles, {counted_words(results.claims)}." if results.claims else ""
+    judged = (
+        f"Of {plural(len(results.claims), 'statement')} of articles, {counted_words(verdict_words(results))}." if results.claims else ""
+    )
     return Ranking(
         title="What sets TensorFlow and PyTorch apart, the largest first",
         rows=tuple(rows),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from replab.report.data.claim_verdicts import claim_outcome, counted, counted_words
 from replab.report.data.evidence import Index, claim_anchor
 from replab.report.data.results import Results
-from replab.report.data.words import CLAIM_VERDICTS, Outcome, listing, natural, number, plural
+from replab.report.data.words import Outcome, natural, number, plural
 from replab.report.pages.claims import ClaimCard, ClaimGroup, ClaimPlace, ClaimsPage
 from replab.report.pages.parts import Link
 
-UNKNOWN = CLAIM_VERDICTS["not testable here"]
 _KINDS = (
     ("claim", "Claims", "What articles say about why TensorFlow, Keras, NumPy and PyTorch give different numbers."),
     ("example", "Examples", "The programs with which they say it, run in every environment that can run them."),
@@ -21,18 +21,12 @@ _KINDS = (
 
 def verdict(entry: Mapping[str, Any]) -> Outcome:
     """The verdict of a claim, or of one environment on it."""
-    return CLAIM_VERDICTS.get(str(entry.get("verdict") or ""), UNKNOWN)
+    return claim_outcome(str(entry.get("verdict") or ""))
 
 
-def counted(claims: Sequence[Mapping[str, Any]]) -> tuple[tuple[Outcome, int], ...]:
-    """How many claims have each verdict; verdicts that do not occur are left out."""
-    found = [verdict(entry).name for entry in claims]
-    return tuple((outcome, found.count(name)) for name, outcome in CLAIM_VERDICTS.items() if name in found)
-
-
-def counted_words(claims: Sequence[Mapping[str, Any]]) -> str:
-    """``3 supported, 1 refuted``."""
-    return listing([f"{many} {outcome.name}" for outcome, many in counted(claims)])
+def verdict_words(results: Results) -> list[str]:
+    """The verdict of each claim, as the table names it."""
+    return [str(entry.get("verdict") or "") for entry in results.claims]
 
 
 def _number(entry: Mapping[str, Any]) -> float | None:
@@ -49,6 +43,7 @@ def _place(environment: str, framework: str, entry: Mapping[str, Any], index: In
         outcome=outcome,
         number=said,
         words=str(entry.get("words") or ""),
+        part=str(entry.get("part") or ""),
         text=f"{environment}: {outcome.name}" + (f", {said}" if said else ""),
         evidence=_links(entry, index),
     )
@@ -83,6 +78,7 @@ def _card(entry: Mapping[str, Any], environments: Sequence[tuple[str, str]], ind
         source=str(entry.get("source") or ""),
         statement=statement,
         outcome=outcome,
+        part=str(entry.get("part") or ""),
         words=str(entry.get("words") or entry.get("missing") or ""),
         figure=figure,
         unit=unit,
@@ -125,7 +121,7 @@ def claims(results: Results, index: Index) -> ClaimsPage:
             groups.append(ClaimGroup(title=title, anchor=kind or "others", intro=intro, cards=cards))
     lede = "This run judged no claim: none is written down, or the step that judges them did not run."
     if results.claims:
-        lede = f"Of {plural(len(results.claims), 'statement')}, {counted_words(results.claims)}."
+        lede = f"Of {plural(len(results.claims), 'statement')}, {counted_words(verdict_words(results))}."
     judged = [{place.environment: place for place in card.places} for group in groups for card in group.cards]
     overview = tuple((name, tuple(places.get(name) for places in judged)) for name, _ in environments)
-    return ClaimsPage(lede=lede, counts=counted(results.claims), groups=tuple(groups), environments=overview)
+    return ClaimsPage(lede=lede, counts=counted(verdict_words(results)), groups=tuple(groups), environments=overview)

@@ -1,6 +1,6 @@
 """Rules that go wrong, each in its way."""
 
-from replab.claims import SUPPORTED, Evidence, Finding, rule
+from replab.claims import HOLDS, Evidence, Finding, rule
 
 
 @rule("S2", needs="time")
@@ -25,4 +25,4 @@ def texts(tables, environment):
 @rule("H3", needs="a look")
 def invented(tables, environment):
     """Makes it up."""
-    return Finding(verdict=SUPPORTED, words="so", evidence=(Evidence("cell", "nowhere"),))
+    return Finding(verdict=HOLDS, words="so", evidence=(Evidence("cell", "nowhere"),))

@@ -6,5 +6,5 @@ from replab.claims.patterns import right_results
 
 @rule("S1", needs="the square")
 def squares(tables, environment):
-    """Supported where every square is right."""
+    """Holds where every square is right."""
     return right_results(tables, environment, "S1")
