@@ -739,9 +739,9 @@ def _judge(lab: Lab, by: Mapping[tuple[Any, ...], CellRow]) -> None:
     ]
     pairs = [one for one in evidence if one["kind"] == "pair"]
     lab.sources = [
-        source("defaults", 1, 0.5, 2.0, 53, 137, pairs),
-        source("rounding", 2, 3e-7, 4e-5, 70, 137, pairs),
-        source("special", 3, None, None, 4, 137),
+        source("defaults", 1, 0.64, 7.0, 53, 137, pairs, cases=8),
+        source("rounding", 2, 0.12, 0.4, 70, 137, pairs, cases=30),
+        source("special", None, None, 0.0, 4, 137),
     ]
 
 
@@ -885,6 +885,5 @@ def _hostile_causes(lab: Lab, first: CellRow, second: CellRow, control: CellRow)
         claim(f"Z{bad}", {}, "holds", kind=bad),
     ]
     lab.sources = [
-        source(bad, 1, 0.5, 2.0, examples=evidence)
-        | {"title": bad, "meaning": bad, "remedy": bad, "factors": [bad], "unit": bad, "words": f"a; {bad}"}
+        source(bad, 1, 0.5, 2.0, examples=evidence) | {"title": bad, "meaning": bad, "remedy": bad, "factors": [bad], "words": f"a; {bad}"}
     ]

@@ -21,7 +21,7 @@ def whole() -> Lab:
     lab.trajectories += learned.trajectories
     lab.attributions += learned.attributions
     lab.claims += [*learned.claims, claim("K31", {}, "holds in part", words="Here yes and there no.")]
-    lab.sources.append(source("open", 4, 0.9, 2.0, 1, 137))
+    lab.sources.append(source("open", None, None, 3.2, 1, 137))
     lab.cases |= learned.cases
     told = _findings()
     lab.cells += told

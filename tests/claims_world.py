@@ -102,6 +102,8 @@ class World:
             "cause": "",
             "abs_max": 0.0 if same else 2e-7,
             "rel_max": 0.0 if same else 2e-7,
+            "distance": 0.0 if same else 2e-7,
+            "beyond": 0.0,
         } | more
         self.pairs.append(row)
         return row
@@ -110,7 +112,7 @@ class World:
         """One case in the newest TensorFlow and PyTorch, and the pair: ``kind`` is its verdict, and TensorFlow's where it is bad."""
         shared = {"bits": f"{case} {more.get('dtype', '')} {more.get('output', '')}"} if kind == "identical" else {}
         size = {"ulp_max": 3.0} if kind in GOOD else {"ulp_max": 4e6, "rel_max": 0.5}
-        size |= {name: more[name] for name in ("ulp_max", "rel_max") if name in more}
+        size |= {name: more.pop(name) for name in ("ulp_max", "rel_max", "distance") if name in more}
         left = self.cell(case, claims=claims, environment=TF, verdict="rounding" if kind in GOOD else kind, **shared, **{**size, **more})
         right = self.cell(case, claims=claims, environment=TORCH, **shared, **{**more, "verdict": "rounding"})
         self.pair(left, right, "framework", kind, **({} if kind == "identical" else size))

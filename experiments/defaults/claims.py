@@ -16,7 +16,7 @@ def defaults_are_visible(tables: Tables, environment: str) -> Finding:
     cause; not where all agree within rounding. The defaults that were read to differ are counted beside it.
     """
     rows = tables.versus("K08", environment)
-    rows = worst_first(rows[rows["kind"] != OPEN], "kind", "discrepancy")
+    rows = worst_first(rows[rows["kind"] != OPEN], "kind", "distance")
     if rows.empty:
         return missing(f"no result with defaults in {environment} beside one of another framework")
     beyond = rows[rows["kind"].isin(BEYOND)]
@@ -44,7 +44,7 @@ def precision_changes(tables: Tables, environment: str) -> Finding:
     does.
     """
     rows = tables.versus("K16", environment, derivative=0)
-    rows = worst_first(rows[rows["kind"] != OPEN], "kind", "discrepancy")
+    rows = worst_first(rows[rows["kind"] != OPEN], "kind", "distance")
     read = tables.default_differences(environment, TYPES)
     if rows.empty and read.empty:
         return missing(f"no cast and no default type in {environment} beside one of another framework")

@@ -134,7 +134,7 @@ def tolerances_differ(tables: Tables, environment: str) -> Finding:
     are named apart.
     """
     rows = tables.versus("K09", environment, derivative=0)
-    rows = worst_first(rows[rows["kind"] != OPEN], "kind", "discrepancy")
+    rows = worst_first(rows[rows["kind"] != OPEN], "kind", "distance")
     near = rows[rows["case"].str.contains("singular") | (rows["family"] == "defaults")]
     if near.empty:
         return missing(f"no result of a nearly singular matrix in {environment} beside one of another framework")

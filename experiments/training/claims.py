@@ -26,11 +26,11 @@ def accuracy_changes(tables: Tables, environment: str) -> Finding:
     ends = ends.join(beyond, on=training)
     changed = ends[(ends["kind"] != SAME) & (ends["ulp"].isna() | (ends["ulp"] > ONE_ULP))]
     by_rounding = changed[~changed["bad"].fillna(value=True).astype(bool)]
-    last = worst_first(weights[weights["output"] == "weights_last"], "kind", "discrepancy")
+    last = worst_first(weights[weights["output"] == "weights_last"], "kind", "distance")
     words = f"the accuracy differs in {share(len(changed), len(ends))} trainings" + (f" ({named(changed)})" if len(changed) else "")
     words += f", in {len(by_rounding)} of them by rounding alone" if len(changed) else ""
     if len(last):
-        middle = number(float(last["discrepancy"].median()))
+        middle = number(float(last["distance"].median()))
         words += f"; the weights at the end: {counted(last['kind'], SEVERITY)}, median relative difference {middle}"
     reasons, causes = factor_shares(tables, environment, "K06")
     words += f"; with each side's own rules: {reasons}" if reasons else ""

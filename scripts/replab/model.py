@@ -209,6 +209,9 @@ class Case:
     program: bool = False
     """A whole program (a training, a recurrence over many steps): quick coverage runs modes that build a graph for values only, and eager
     mode is repeated in a new process and not in the same one."""
+    model: bool = False
+    """A layer, a network or a training, made of many operations: sources of discrepancy are ranked for these and for single operations
+    apart."""
     own_float64: bool = True
     """Whether quick coverage runs float64 on numbers of its own too, beside those of float32 that tell rounding from other causes."""
     constants: tuple[str, ...] = ()

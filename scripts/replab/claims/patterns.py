@@ -69,7 +69,7 @@ def as_published(tables: Tables, environment: str, claim: str, **where: Any) -> 
     aligned = aligned[aligned["kind"] != OPEN]
     if rows.empty:
         return missing(f"no result of {claim} in {environment} beside one of another framework")
-    beyond = worst_first(rows[rows["kind"].isin(BEYOND)], "kind", "discrepancy")
+    beyond = worst_first(rows[rows["kind"].isin(BEYOND)], "kind", "distance")
     if beyond.empty:
         words = f"as published the sides agree: {counted(rows['kind'], SEVERITY)}"
         return Finding(
@@ -83,7 +83,7 @@ def as_published(tables: Tables, environment: str, claim: str, **where: Any) -> 
     verdict = PROGRAMS_DIFFER if len(aligned) and left.empty else HOLDS
     evidence = (*versus_evidence(beyond, 2), *evidence, *versus_evidence(aligned, 1))
     return Finding(
-        verdict=verdict, words=words, number=_finite(beyond["discrepancy"]), unit="relative difference as published", evidence=evidence
+        verdict=verdict, words=words, number=_finite(beyond["distance"]), unit="relative difference as published", evidence=evidence
     )
 
 

@@ -46,11 +46,9 @@ def pairs_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]:
 
 
 def versus_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]:
-    """The pairs of ``Tables.versus``, as pairs where they were judged as such and as two cells elsewhere."""
-    evidence: list[Evidence] = []
-    for left, right, judged in rows[["left", "right", "judged"]].drop_duplicates().head(most).itertuples(index=False):
-        evidence += [Evidence("pair", judged, "framework")] if judged else [Evidence("cell", left), Evidence("cell", right)]
-    return tuple(dict.fromkeys(evidence))
+    """The pairs of ``Tables.versus`` as evidence."""
+    names = rows[["judged", "axis"]].drop_duplicates().head(most).itertuples(index=False)
+    return tuple(Evidence("pair", pair, axis) for pair, axis in names)
 
 
 def causes_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]:

@@ -1,24 +1,26 @@
-"""Where TensorFlow and PyTorch differ, every difference is given to one source; sources are ranked by size.
+"""Where TensorFlow and PyTorch differ, every difference is given to one source; sources are ranked by the digits they cost.
 
 All eager float32 (and integer) results of the newest TensorFlow beside those of the newest PyTorch are divided: each pair with other
-bits belongs to exactly one source, decided by its verdict and by what is known about its cause. Beside them stand two sources inside
-one framework: ways to execute, and results that do not repeat.
+bits belongs to exactly one source, decided by its verdict and by what is known about its cause. Each case counts once, by the digits
+that its worst result loses, and a source by its share of all digits lost: that does not saturate, needs no tolerance, and ignores tails
+that nobody sees. Outside of the list stand special values, which were chosen to break; what was not decided; and two sources inside one
+framework, ways to execute and results that do not repeat.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from replab.claims.evidence import Evidence
-from replab.claims.rows import BEYOND, SAME, pairs_evidence
+from replab.claims.rows import BEYOND, SAME, pairs_evidence, rank
 from replab.claims.tables import Tables
-from replab.claims.words import listed, named, number, percent, share
+from replab.claims.words import listed, named, number, share
 
 SIDES = ("tensorflow", "torch")
 DRAWN = re.compile(r"initiali[sz]er|initial_weight|bias_start|dropout_mask|draw|seed|shuffle")
@@ -28,6 +30,12 @@ OTHER_TYPES = ("float16", "bfloat16", "float64")
 FLOW = {"A1", "E3", "K03", "K21"}
 """Claims whose cases are about control flow."""
 MOST_NAMED = 5
+UNIT_ROUNDOFF = 2.0**-24
+"""Of float32: half the distance from 1 to the next number, relative to it."""
+DRAWS = 2000
+"""Of cases with replacement, for the interval of a share."""
+OUTSIDE = {"special", "open", "unrepeatable", "modes", "repeats"}
+"""Sources that have no rank."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,30 +117,68 @@ SOURCES: Mapping[str, Source] = {
 
 
 def sources(tables: Tables) -> list[dict[str, Any]]:
-    """The sources that occur, the largest median difference first; empty where one of the two frameworks was not run."""
-    here = [tables.newest.get(framework) for framework in SIDES]
-    if None in here:
+    """The sources that occur: first those that are ranked, the largest share of all digits lost first, then those outside of the list.
+
+    Empty where one of the two frameworks was not run.
+    """
+    newest = [tables.newest.get(framework) for framework in SIDES]
+    if None in newest:
         return []
-    pairs = _between(tables, [str(one) for one in here])
-    apart = pairs[pairs["verdict"] != SAME]
+    environments = [str(name) for name in newest]
+    pairs = _between(tables, environments)
+    differing = pairs[pairs["verdict"] != SAME]
     causes = _causes(tables)
-    groups: dict[str, pd.DataFrame] = {}
-    named_factors: dict[str, list[str]] = {}
-    places = apart[["family", "base_case", "dtype", "derivative"]].itertuples(index=False, name=None)
-    chosen = [_source(row, causes.get(place, [])) for row, place in zip(apart.to_dict("records"), places, strict=True)]
-    for name, rows in apart.groupby(pd.Series([one for one, _ in chosen], index=apart.index, dtype=object)):
-        groups[str(name)] = rows
-    for (name, factor), case in zip(chosen, apart["base_case"], strict=True):
-        if factor:
-            named_factors.setdefault(name, []).append(f"{factor} of {case}")
-    entries = [_entry(name, rows, len(pairs), named_factors.get(name, [])) for name, rows in groups.items()]
-    entries += _within(tables, [str(one) for one in here])
-    if restored := _restored(tables):
-        for entry in entries:
-            if entry["id"] in ("rounding", "kernels"):
-                entry["words"] += restored.get(entry["id"], "")
-    entries.sort(key=lambda entry: (-(entry["median"] if entry["median"] is not None else -1.0), entry["id"]))
-    return [entry | {"rank": place} for place, entry in enumerate(entries, 1)]
+    keys = differing[["family", "base_case", "dtype", "derivative"]].itertuples(index=False, name=None)
+    chosen = [_source(row, causes.get(key, [])) for row, key in zip(differing.to_dict("records"), keys, strict=True)]
+    differing = differing.assign(source=[name for name, _ in chosen], factor=[factor for _, factor in chosen])
+    entries = [_entry(str(name), rows, len(pairs)) for name, rows in differing.groupby("source", sort=False)]
+    lost = digits_lost(differing[~differing["source"].isin(OUTSIDE)])
+    entries = [entry | _ranking(entry["id"], lost) for entry in entries]
+    for entry in entries:
+        if entry["id"] == "rounding":
+            entry["note"] = _restored(tables)
+    ranked = sorted((entry for entry in entries if entry["id"] not in OUTSIDE), key=lambda entry: (-entry["lost"], entry["id"]))
+    beside = [entry for entry in entries if entry["id"] in OUTSIDE] + _within(tables, environments)
+    beside.sort(key=lambda entry: (-entry["count"], entry["id"]))
+    return [entry | {"rank": rank} for rank, entry in enumerate(ranked, 1)] + [entry | {"rank": None} for entry in beside]
+
+
+def digits_lost(rows: pd.DataFrame) -> pd.DataFrame:
+    """For each case its worst pair, with ``digits``: log₁₀(max(d, u) / u), d the normwise relative difference, u float32's unit roundoff.
+
+    0 where two results are as near as rounding makes them, at most 7.5 (d = 2). A case counts once however many outputs, derivatives and
+    special values it has: by the pair that lost most, and of equal ones by the gravest verdict, so that cases with many outputs do not
+    weigh more.
+    """
+    size = rows["distance"].fillna(1.0).clip(lower=UNIT_ROUNDOFF)  # what cannot be compared shares nothing
+    rows = rows.assign(digits=np.log10(size / UNIT_ROUNDOFF), _grave=rank(rows["verdict"]))
+    rows = rows.sort_values(["digits", "_grave", "derivative", "output"], ascending=[False, False, True, True], kind="stable")
+    return rows.drop_duplicates(["family", "base_case"]).drop(columns="_grave")
+
+
+def share_of_digits(names: Sequence[str], digits: Sequence[float], name: str) -> tuple[float, float, float]:
+    """The share of all ``digits`` that belong to ``name``, and its interval: cases drawn with replacement, 2.5 % and 97.5 % of the shares.
+
+    ``names`` and ``digits`` have an element for each case. The draws have a fixed seed: the same table gives the same interval.
+    """
+    values, mine = np.asarray(digits, dtype=np.float64), np.asarray([other == name for other in names])
+    if not values.sum() > 0:
+        return 0.0, 0.0, 0.0
+    drawn = np.random.default_rng(0).integers(0, len(values), (DRAWS, len(values)))
+    totals = values[drawn].sum(axis=1)
+    shares = np.divide((values * mine)[drawn].sum(axis=1), totals, out=np.zeros(DRAWS), where=totals > 0)
+    low, high = np.quantile(shares, [0.025, 0.975])
+    return float(values[mine].sum() / values.sum()), float(low), float(high)
+
+
+def _ranking(name: str, lost: pd.DataFrame) -> dict[str, Any]:
+    """What a source has of all digits lost, over all cases and over each kind of case."""
+    if name in OUTSIDE:
+        return {"lost": None, "low": None, "high": None, "kinds": {}}
+    share_lost, low, high = share_of_digits(list(lost["source"]), list(lost["digits"]), name)
+    kinds = {kind: lost[lost["model"] == is_model] for kind, is_model in (("models", True), ("operations", False))}
+    parts = {kind: rows.loc[rows["source"] == name, "digits"].sum() / max(rows["digits"].sum(), 1e-300) for kind, rows in kinds.items()}
+    return {"lost": share_lost, "low": low, "high": high, "kinds": {kind: float(part) for kind, part in parts.items()}}
 
 
 def _between(tables: Tables, here: list[str]) -> pd.DataFrame:
@@ -181,24 +227,18 @@ def _source(row: Mapping[Any, Any], factors: list[str]) -> tuple[str, str]:
     return ("flushing" if row["flushes"] else "kernels"), ""
 
 
-def _entry(name: str, rows: pd.DataFrame, whole: int, factors: list[str]) -> dict[str, Any]:
+def _entry(name: str, rows: pd.DataFrame, whole: int) -> dict[str, Any]:
     """What is written about one source."""
     source = SOURCES[name]
-    sizes = rows["rel_max"].dropna()
-    sizes = sizes[sizes.map(math.isfinite)].sort_values()
-    median = float(sizes.median()) if len(sizes) else None
-    worst = float(sizes.iloc[-1]) if len(sizes) else None
-    order = rows.loc[[*sizes.index[::-1], *rows.index.difference(sizes.index)]]
-    middle = rows.loc[[sizes.index[len(sizes) // 2]]] if len(sizes) else rows.iloc[:0]
-    cases = rows[["family", "base_case"]].drop_duplicates()
-    where = f"in {len(cases)} case{'' if len(cases) == 1 else 's'}"
-    words = f"{share(len(rows), whole)} results, {where}: {named(order.drop_duplicates('case'), MOST_NAMED)}"
-    words += f"; median relative difference {number(median)}, at most {number(worst)}" if median is not None and worst is not None else ""
-    if len(sizes) < len(rows):
-        words += f"; {len(rows) - len(sizes)} without a size (NaN, infinity, another type)"
-    if factors:
-        counts = pd.Series(factors).value_counts()
-        words += f"; factors: {listed(map(str, counts.index), MOST_NAMED)}"
+    worst = digits_lost(rows)
+    named_factors = [f"{factor} of {case}" for factor, case in zip(rows["factor"], rows["base_case"], strict=True) if factor]
+    factors = list(pd.Series(named_factors, dtype=object).value_counts().index)
+    percents, tenths = (int((worst["distance"].fillna(1.0) > size).sum()) for size in (0.01, 1e-4))
+    digits = float(worst["digits"].median())
+    where = f"in {len(worst)} case{'' if len(worst) == 1 else 's'}: {named(worst.drop_duplicates('case'), MOST_NAMED)}"
+    words = f"{share(len(rows), whole)} results, {where}"
+    words += f"; a case loses {number(digits)} digits in the median; {percents} differ by more than 1 %, {tenths} by more than 0.0001"
+    words += f"; factors: {listed(factors, MOST_NAMED)}" if factors else ""
     ulp = rows["ulp_max"].dropna()
     return {
         "id": name,
@@ -206,19 +246,19 @@ def _entry(name: str, rows: pd.DataFrame, whole: int, factors: list[str]) -> dic
         "meaning": source.meaning,
         "remedy": source.remedy,
         "words": words,
+        "note": "",
         "count": len(rows),
         "of": whole,
-        "share": len(rows) / whole if whole else 0.0,
-        "share_text": percent(len(rows) / whole) if whole else "",
-        "cases": len(cases),
-        "median": median,
-        "worst": worst,
-        "unit": "relative difference of the worst element",
+        "cases": len(worst),
+        "digits": digits,
+        "above_percent": percents,
+        "above_ten_thousandth": tenths,
+        "beyond": float(rows["beyond"].median()) if rows["beyond"].notna().any() else None,
         "median_ulp": float(ulp.median()) if len(ulp) else None,
-        "factors": list(dict.fromkeys(factors))[:20],
+        "factors": factors[:20],
         "examples": [
             evidence.json() | {"family": str(row["family"]), "case": str(row["case"])}
-            for row, evidence in _examples(pd.concat([order.head(2), middle]))
+            for row, evidence in _examples(pd.concat([worst.head(2), worst.iloc[[len(worst) // 2]]]))
         ],
     }
 
@@ -239,25 +279,25 @@ def _within(tables: Tables, here: list[str]) -> list[dict[str, Any]]:
     for name, rows in (("modes", modes), ("repeats", repeats)):
         apart = rows[rows["verdict"] != SAME]
         if len(apart):
-            entry = _entry(name, apart, len(rows), [])
+            entry = _entry(name, apart.assign(factor=""), len(rows)) | _ranking(name, apart)
             beyond = int(apart["verdict"].isin(BEYOND).sum())
-            entry["words"] += f"; {beyond} beyond rounding" if beyond else "; none beyond rounding"
+            entry["note"] = f"{beyond or 'none'} beyond rounding"
             entries.append(entry)
     return entries
 
 
-def _restored(tables: Tables) -> dict[str, str]:
-    """For rounding and kernels: which arithmetic switch made results of the two frameworks agree bit for bit."""
+def _restored(tables: Tables) -> str:
+    """Which arithmetic switch made results of the two frameworks agree bit for bit."""
     rows = tables.attributions
     rows = rows[(rows["method"] == "variant") & (rows["axis"] == "framework") & (rows["role"] != "control")]
     if rows.empty:
-        return {}
+        return ""
     restored = rows[rows["named"]]
     cases = rows[["family", "case"]].drop_duplicates()
     again = restored[["family", "case"]].drop_duplicates()
-    words = f"; a switch made both sides agree bit for bit in {share(len(again), len(cases))} cases in which switches were tried"
+    words = f"a switch made both sides agree bit for bit in {share(len(again), len(cases))} cases in which switches were tried"
     words += f" ({listed(restored['factor'])})" if len(restored) else ""
-    return {"rounding": words}
+    return words
 
 
-__all__ = ["SOURCES", "Source", "sources"]
+__all__ = ["SOURCES", "Source", "digits_lost", "share_of_digits", "sources"]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from replab.claims.evidence import ClaimError
-from replab.claims.rows import SEVERITY, kept, rank, select
+from replab.claims.rows import kept, select
 from replab.model import Status, Verdict
 from replab.results_folder import ResultsFolder
 from replab.store.columns import Table
@@ -22,6 +22,8 @@ FAILED = (Status.ERROR, Status.CRASHED, Status.TIMEOUT, Status.OOM)
 OTHER = {"tensorflow": ("torch",), "torch": ("tensorflow",), "numpy": ("torch", "tensorflow")}
 """What a framework's results are held against: the newest version of these."""
 PLACE = ["family", "case", "output", "dtype", "derivative"]
+COMPARED = ["kind", "ulp", "distance", "judged", "axis"]
+"""What rules see of the comparison of two frameworks: verdict, largest distance in ULP, normwise difference, name and axis of the pair."""
 DRAWN = ("chance explains it", "another distribution")
 """How the reasons begin of verdicts on random draws, whose bits say nothing."""
 
@@ -72,9 +74,10 @@ class Tables:
         """Adds to pairs what their cells know, and opens verdicts that the reference cannot give."""
         none: frozenset[str] = frozenset()
         facts = self.cells.drop_duplicates("id").set_index("id")
-        for name in ("base_case", "tags", "role", "aligned"):
+        for name in ("base_case", "tags", "role", "aligned", "model"):
             self.pairs[name] = self.pairs["left"].map(facts[name])
         self.pairs["base_case"] = self.pairs["base_case"].fillna(self.pairs["case"])
+        self.pairs["model"] = self.pairs["model"].eq(True)  # a pair of a cell that is missing has none
         self.pairs["special"] = self.pairs["left"].isin(set(self.cells.loc[self.cells["special"], "id"]))
         self.pairs["drawn"] = self.pairs["left"].isin(set(self.cells.loc[self.cells["drawn"], "id"]))
         self.pairs["tags"] = [tags if isinstance(tags, frozenset) else none for tags in self.pairs["tags"]]
@@ -144,54 +147,36 @@ class Tables:
         return rows[rows["status"].isin(FAILED)].drop_duplicates("id")
 
     def versus(self, claim: str, environment: str, *, aligned: str = "declared", **where: object) -> pd.DataFrame:
-        """Eager results of a claim beside the same ones of the newest other frameworks.
+        """Eager results of a claim beside the same ones of the newest other frameworks, where the two were compared.
 
-        Columns: those of ``PLACE``; ``left`` and ``right`` (ids); ``kind`` (the verdict of the pair: where the pair was not judged
-        itself, ``identical`` for the same bits, else the worse of both verdicts against the truth, at least ``rounding``); ``ulp`` (of
-        the pair, or the larger of both against the truth); ``judged`` (whether the pair stands in ``pairs.parquet``).
+        Columns: those of ``PLACE``; ``left``, ``right`` (ids), ``judged`` and ``axis`` (the pair); ``other``; ``kind`` (the verdict of the
+        pair); ``ulp`` (its largest distance); ``distance`` (the normwise relative difference).
         """
         mine = self.results(claim, environment, aligned=aligned, mode="eager", **where)
-        beside = [*PLACE, "id", "verdict", "bits", "ulp_max", "rel_max"]
-        found = []
+        columns = [*PLACE, "left", "right", "other", *COMPARED]
+        sides = []
         for other in self.others(environment):
             theirs = self.results(claim, other, aligned=aligned, mode="eager", **where)
-            both = mine[beside].merge(theirs[beside], on=PLACE, suffixes=("", "_other"))
-            if both.empty:
-                continue
-            rows = both[PLACE].assign(left=both["id"], right=both["id_other"], other=other)
-            sides = [rank(both["verdict"]), rank(both["verdict_other"])]
-            worse = (
-                pd.concat([*sides, pd.Series(Verdict.ROUNDING.severity, index=both.index)], axis=1)
-                .max(axis=1)
-                .map(dict(enumerate(map(str, SEVERITY))))
-            )
-            rows["kind"] = worse.where(both["bits"] != both["bits_other"], str(Verdict.IDENTICAL))
-            rows["ulp"] = both[["ulp_max", "ulp_max_other"]].max(axis=1).where(rows["kind"] != Verdict.IDENTICAL, 0.0)
-            rows["discrepancy"] = both[["rel_max", "rel_max_other"]].max(axis=1).where(rows["kind"] != Verdict.IDENTICAL, 0.0)
-            found.append(self._judged(rows))
-        columns = [*PLACE, "left", "right", "other", "kind", "ulp", "discrepancy", "judged"]
-        if not found:
+            both = mine[[*PLACE, "id", "base_case", "tags"]].merge(theirs[[*PLACE, "id"]], on=PLACE, suffixes=("", "_other"))
+            sides.append(both.rename(columns={"id": "left", "id_other": "right"}).assign(other=other))
+        if not sides:
             return pd.DataFrame(columns=[*columns, "base_case", "tags"])
-        rows = pd.concat(found, ignore_index=True)
-        return rows.merge(mine[["id", "base_case", "tags"]].drop_duplicates("id"), left_on="left", right_on="id").drop(columns="id")
+        rows = pd.concat(sides, ignore_index=True)
+        compared = [self._framework_pairs.get(key) for key in zip(rows["left"], rows["right"], rows["output"], strict=True)]
+        rows = kept(rows, (pair is not None for pair in compared)).reset_index(drop=True)
+        of_pairs = pd.DataFrame([pair for pair in compared if pair is not None], columns=COMPARED)
+        return pd.concat([rows, of_pairs], axis=1)[[*columns, "base_case", "tags"]]
 
     @cached_property
-    def _framework_pairs(self) -> dict[tuple[str, str, str], tuple[str, float, float, str]]:
-        found = {}
-        rows = self.pairs[self.pairs["axis"] == "framework"]
-        names = ("left", "right", "output", "verdict", "ulp_max", "rel_max")
-        for left, right, output, verdict, ulp, relative in rows[list(names)].itertuples(index=False):
-            found[left, right, output] = (verdict, ulp, relative, f"{left} | {right}")
-            found[right, left, output] = (verdict, ulp, relative, f"{left} | {right}")
-        return found
-
-    def _judged(self, rows: pd.DataFrame) -> pd.DataFrame:
-        known = [self._framework_pairs.get(key) for key in zip(rows["left"], rows["right"], rows["output"], strict=True)]
-        rows["judged"] = [one[3] if one else "" for one in known]
-        rows["kind"] = [one[0] if one else kind for one, kind in zip(known, rows["kind"], strict=True)]
-        rows["ulp"] = [one[1] if one else ulp for one, ulp in zip(known, rows["ulp"], strict=True)]
-        rows["discrepancy"] = [one[2] if one else value for one, value in zip(known, rows["discrepancy"], strict=True)]
-        return rows
+    def _framework_pairs(self) -> dict[tuple[str, str, str], tuple[str, float, float, str, str]]:
+        """What pairs of two frameworks say (``COMPARED``), by both cells, in either order, and the output."""
+        rows = self.pairs[self.pairs["axis"].isin(["framework", "across"])]
+        compared = {}
+        for left, right, output, *said, axis in rows[["left", "right", "output", "verdict", "ulp_max", "distance", "axis"]].itertuples(
+            index=False
+        ):
+            compared[left, right, output] = compared[right, left, output] = (*said, f"{left} | {right}", axis)
+        return compared
 
     # --- pairs, causes, measurements, defaults ---------------------------------------------------------------------------------------
 

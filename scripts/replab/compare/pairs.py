@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from replab import ids
 from replab.compare.metrics import NAN, READABLE, Distances, Finding, widen, z_limit
+from replab.compare.normwise import normwise_difference
 from replab.compare.ulp import compare_pair
 from replab.compare.verdict import pair_verdict
 from replab.formats import FORMATS, spacing
@@ -25,6 +26,8 @@ PAIR_ENVELOPE = np.sqrt(2.0)
 """Two results that are both off by σ are off from each other by √2·σ."""
 ROUNDED_ONCE = 1.0 / np.sqrt(12.0)
 """Standard deviation of what rounding a result once does, in ULP."""
+ACROSS = {"tensorflow": ("torch",), "torch": ("tensorflow",), "numpy": ("torch", "tensorflow")}
+"""Frameworks whose newest versions older ones of a framework are held against as well."""
 Values = NDArray[Any]
 
 
@@ -75,10 +78,11 @@ def note_repeats(cells: list[Judged]) -> None:
             cell.repeatable = "yes" if bits[0] == bits[1] else "no"
 
 
-def pairs(cells: list[Judged], environments: Mapping[str, Environment]) -> Iterator[tuple[Judged, Judged, str]]:
+def pairs(cells: list[Judged], environments: Mapping[str, Environment], *, across: bool) -> Iterator[tuple[Judged, Judged, str]]:
     """Pairs that differ on one axis.
 
-    Repeat and variant: against the default. Mode: against eager. Version: neighbours. Framework: the newest of each.
+    Repeat and variant: against the default. Mode: against eager. Version: neighbours. Framework: the newest of each. With ``across`` an
+    older environment stands beside the newest of the frameworks of ``ACROSS`` as well, which claims about each environment ask for.
     """
     by_place = {(cell.id.environment, cell.id.mode): cell for cell in cells if cell.id.variant == "default"}
     for cell in sorted(cells, key=lambda one: str(one.id)):
@@ -95,9 +99,13 @@ def pairs(cells: list[Judged], environments: Mapping[str, Environment]) -> Itera
     for line in families.values():
         for older, newer in itertools.pairwise(name for name in line if (name, "eager") in by_place):
             yield by_place[older, "eager"], by_place[newer, "eager"], "version"
-    newest = [line[-1] for _, line in sorted(families.items()) if (line[-1], "eager") in by_place]
-    for left, right in itertools.combinations(newest, 2):
+    newest = {framework: line[-1] for framework, line in sorted(families.items()) if (line[-1], "eager") in by_place}
+    for left, right in itertools.combinations(newest.values(), 2):
         yield by_place[left, "eager"], by_place[right, "eager"], "framework"
+    for framework, others in ACROSS.items() if across else ():
+        for older, other in itertools.product(families.get(framework, [])[:-1], others):
+            if other in newest and (older, "eager") in by_place:
+                yield by_place[older, "eager"], by_place[newest[other], "eager"], "across"
 
 
 def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, truth: Truth) -> PairRow:
@@ -122,30 +130,36 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         ulp_max=0.0,
         abs_max=0.0,
         rel_max=0.0,
+        distance=0.0,
+        beyond=0.0,
     )
     if not a.values.size and not b.values.size:
-        return replace(same, verdict=Verdict.INCONCLUSIVE, cause="nothing was compared")
+        return replace(same, verdict=Verdict.INCONCLUSIVE, cause="nothing was compared", distance=NAN, beyond=NAN)
     if a.sha256 == b.sha256 and a.dtype == b.dtype:
         return same
     verdicts = (left.verdicts[output][0], right.verdicts[output][0])
     if a.values.shape != b.values.shape or a.dtype != b.dtype:
         unlike = "another shape or dtype"
-        return replace(same, verdict=Verdict.INCOMPARABLE, z_max=NAN, ulp_max=NAN, abs_max=NAN, rel_max=NAN, cause=unlike)
+        lost = replace(same, z_max=NAN, ulp_max=NAN, abs_max=NAN, rel_max=NAN, distance=1.0, beyond=1.0)
+        return replace(lost, verdict=Verdict.INCOMPARABLE, cause=unlike)
     x, y = widen(a.values, a.dtype), widen(b.values, b.dtype)
+    same = replace(same, distance=normwise_difference(x, y))
     if truth.exact is not None or a.dtype not in FORMATS:
         gap = float(np.abs(x.astype(np.float64) - y.astype(np.float64)).max(initial=0.0))
         judged = Verdict.SEMANTIC if gap else Verdict.IDENTICAL
         cause = _cause(judged, left, right, output)
-        return replace(same, verdict=judged, z_max=NAN, ulp_max=NAN, abs_max=gap, rel_max=NAN, cause=cause)
+        unequal = float(np.mean(x != y))
+        return replace(same, verdict=judged, z_max=NAN, ulp_max=NAN, abs_max=gap, rel_max=NAN, cause=cause, beyond=unequal)
     if _same_choice(left, right) and output in left.explained_by:  # both compute one other function, whose rounding is what counts
         truth, verdicts = left.explained_by[output], (Verdict.ROUNDING, Verdict.ROUNDING)
     statistics = compare_pair(x, y, a.dtype)
     flushing = _flushing(x, y, a.dtype)
-    z_max = float(_distances(x, y, a.dtype, truth, flushing[0] | flushing[1]).max(initial=0.0))
+    distances = _distances(x, y, a.dtype, truth, flushing[0] | flushing[1])
+    z_max, limit = float(distances.max(initial=0.0)), z_limit(statistics.elements, truth.runs)
     judged = pair_verdict(
         same_bits=statistics.different == 0,
         z=z_max,
-        limit=z_limit(statistics.elements, truth.runs),
+        limit=limit,
         incomparable=bool(statistics.nan_mismatch or statistics.inf_mismatch),
         left=verdicts[0],
         right=verdicts[1],
@@ -161,6 +175,7 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         ulp_max=statistics.ulp_max,
         abs_max=statistics.abs_max,
         rel_max=statistics.rel_max,
+        beyond=(int((distances > limit).sum()) + statistics.nan_mismatch + statistics.inf_mismatch) / statistics.elements,
         cause=cause,
     )
 

@@ -22,7 +22,7 @@ from replab.judge.rows import Rows, blank_row, cell_rows, measurement_rows
 from replab.judge.verdicts import compare, decide, runs_in_float64, settle
 from replab.model import EXPLAINED, Case, Family, Lab, Status, Verdict, worst
 from replab.plan import planning
-from replab.plan.alignment import alignable
+from replab.plan.alignment import alignable, is_partly_aligned
 from replab.plan.outputs import output_names
 from replab.progress import Progress
 from replab.repro_scripts import script
@@ -261,6 +261,12 @@ class Judge:
             case.special and any(declared.elementwise for declared in self.family.cases if declared.name == case.base)
         )
 
+    def _is_claimed(self, case: Case) -> bool:
+        """Whether claims look at a case in each environment: as it was declared, or with all of its factors aligned."""
+        if case.special or case.control or is_partly_aligned(case):
+            return False
+        return any(declared.claims for declared in self.family.cases if declared.name == case.group)
+
     def _names(self, case: Case, derivative: int, count: int, dtype: str) -> list[str]:
         """Names of the ``count`` outputs of a case, as the probe gives them."""
         if derivative:
@@ -272,7 +278,8 @@ class Judge:
         return files
 
     def _pairs(self, case: Case, cells: list[Judged], truths: Mapping[str, Truth]) -> None:
-        pairs_made = list(pairs([cell for cell in cells if cell.status == Status.OK], self.environments))
+        ended_well = [cell for cell in cells if cell.status == Status.OK]
+        pairs_made = list(pairs(ended_well, self.environments, across=self._is_claimed(case)))
         for left, right, axis in pairs_made:
             for name in sorted(left.tensors.keys() & right.tensors.keys() & truths.keys()):
                 if name in left.verdicts and name in right.verdicts:

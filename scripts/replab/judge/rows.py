@@ -77,6 +77,7 @@ def blank_row(case: Case, cell: Judged, environment: Environment, facts: Facts) 
         expect=case.control.expect if case.control else "",
         factor=case.control.factor if case.control else "",
         elementwise=case.elementwise,
+        model=case.model,
         special=case.special,
         claims=",".join(case.claims),
         notes="; ".join(cell.record.get("notes", ())),

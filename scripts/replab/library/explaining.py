@@ -28,7 +28,13 @@ REMEDIES = (
     ("nothing was compared", "give the case inputs that hold numbers"),
 )
 """What can be done about an ``inconclusive`` result, by a part of its reason."""
-AXES = {"framework": "in another framework", "version": "in a neighbouring version", "mode": "in another mode", "variant": "under a switch"}
+AXES = {
+    "framework": "in another framework",
+    "across": "in another framework",
+    "version": "in a neighbouring version",
+    "mode": "in another mode",
+    "variant": "under a switch",
+}
 """On what two cells differ, in words."""
 
 

@@ -91,6 +91,7 @@ class CellRow:
     expect: str = text("For controls: the verdict that must come out, `rounding` or `semantic`")
     factor: str = text("For controls: the factor that was planted, several joined by `+`")
     elementwise: bool = flag("Whether each element of the output depends on the same element of the inputs alone")
+    model: bool = flag("Whether it is a layer, a network or a training, and no single operation")
     special: bool = flag("Whether the inputs are special values: ±0, subnormals, ±Inf, NaN, extremes")
     claims: str = text("Ids of the claims that look at the case, joined by commas")
     notes: str = text("What was noticed while it ran, joined by `; `")
@@ -107,7 +108,10 @@ class PairRow:
 
     left: str = text("Id of the one cell: the default, eager, older or alphabetically first side")
     right: str = text("Id of the other cell")
-    axis: str = text("On what they differ: `repeat`, `variant`, `mode`, `version` or `framework`")
+    axis: str = text(
+        "On what they differ: `repeat`, `variant`, `mode`, `version` (neighbours), `framework` (the newest of each) or `across` (an older "
+        "environment beside the newest of another framework, in cases that claims look at)"
+    )
     family: str = text("Family of experiments")
     case: str = text("Case of the family")
     output: str = text("Name of the output")
@@ -125,7 +129,12 @@ class PairRow:
     )
     ulp_max: float = real("Largest distance, counted in representable numbers of `dtype`", "ULP")
     abs_max: float = real("Largest |left − right|", "that of the output")
-    rel_max: float = real("Largest |left − right| / max(|left|, |right|)")
+    rel_max: float = real("Largest |left − right| / max(|left|, |right|) of an element")
+    distance: float = real(
+        "Normwise relative difference ‖left − right‖ / max(‖left‖, ‖right‖): what one sees of a result as a whole; 1 where one side "
+        "alone has NaN or an infinity, or another shape or type"
+    )
+    beyond: float = real("Share of the elements that are farther apart than rounding explains")
     cause: str = text(
         "What the comparisons with the truth prove about the difference, in words; `unknown`, or empty where rounding explains it"
     )

@@ -83,12 +83,15 @@ def test_two_ways_off_the_reference_are_no_difference_beyond_rounding() -> None:
 
 def test_older_versions_are_held_against_the_newest_of_the_other_framework() -> None:
     world = World()
-    world.both("model", "rounding", claims="K20")
-    world.cell("model", claims="K20", environment="tf-2.4", verdict="semantic")
+    _, newest = world.both("model", "rounding", claims="K20")
+    older = world.cell("model", claims="K20", environment="tf-2.4", verdict="semantic")
+    world.pair(older, newest, "across", "semantic")
     found = findings(RULES["K20"], world.tables())
     assert {environment: finding.verdict for environment, finding in found.items()} == {"tf-2.4": HOLDS, TF: LAST_BITS, TORCH: LAST_BITS}
-    assert [one.kind for one in found["tf-2.4"].evidence] == ["cell", "cell"]
-    assert [one.kind for one in found[TF].evidence] == ["pair"]
+    assert [[(one.kind, one.axis) for one in found[name].evidence] for name in ("tf-2.4", TF)] == [
+        [("pair", "across")],
+        [("pair", "framework")],
+    ]
 
 
 def test_numpy_is_not_asked_about_gradients() -> None:

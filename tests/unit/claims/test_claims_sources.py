@@ -1,9 +1,13 @@
-"""Every difference between TensorFlow and PyTorch has one source, and sources are ranked by size."""
+"""Every difference between TensorFlow and PyTorch has one source, and sources are ranked by the digits they cost."""
 
 from __future__ import annotations
 
+import math
+
+import pytest
+
 from claims_world import World
-from replab.claims.sources import sources
+from replab.claims.sources import UNIT_ROUNDOFF, share_of_digits, sources
 
 
 def _sources(world: World) -> dict[str, dict]:
@@ -41,23 +45,51 @@ def test_every_difference_has_one_source() -> None:
     assert found["draws"]["factors"] == ["weight_initialiser of train"]
 
 
-def test_sources_are_ranked_by_their_median_difference() -> None:
+def test_sources_are_ranked_by_their_share_of_all_digits_lost() -> None:
     world = World()
-    world.both("sum", "rounding", claims="", rel_max=1e-7)
-    for place, size in enumerate((1e-4, 0.5, 1e-3)):
-        world.both(f"kernel{place}", "accuracy", claims="", rel_max=size)
-    world.both("ties", "semantic", claims="", rel_max=0.1)
-    world.both("types", "incomparable", claims="", rel_max=float("nan"))
+    for place in range(3):
+        world.both(f"sum{place}", "rounding", claims="", distance=UNIT_ROUNDOFF * 10)  # a digit each
+    world.both("kernel", "accuracy", claims="", distance=UNIT_ROUNDOFF * 100)
+    world.both("ties", "semantic", claims="", distance=1.0, model=True)
+    world.both("ends.special", "incomparable", claims="", distance=1.0, special=True, base="ends")
+    all_digits = -math.log10(UNIT_ROUNDOFF)
     ranking = sources(world.tables())
-    assert [(entry["rank"], entry["id"], entry["median"]) for entry in ranking] == [
-        (1, "definitions", 0.1),
-        (2, "kernels", 1e-3),
-        (3, "rounding", 1e-7),
-        (4, "special", None),
+    whole = all_digits + 3 + 2
+    assert [(entry["rank"], entry["id"], entry["lost"]) for entry in ranking] == [
+        (1, "definitions", pytest.approx(all_digits / whole)),
+        (2, "rounding", pytest.approx(3 / whole)),
+        (3, "kernels", pytest.approx(2 / whole)),
+        (None, "special", None),
     ]
-    assert ranking[1]["worst"] == 0.5
-    assert ranking[1]["examples"][0]["case"] == "kernel1"
-    assert "1 without a size" in ranking[3]["words"]
+    assert all(entry["low"] <= entry["lost"] <= entry["high"] for entry in ranking[:3])
+    assert [entry["kinds"] for entry in ranking[:2]] == [{"models": 1.0, "operations": 0.0}, {"models": 0.0, "operations": 0.6}]
+    assert [(entry["above_percent"], entry["above_ten_thousandth"]) for entry in ranking[:2]] == [(1, 1), (0, 0)]
+    assert ranking == sources(world.tables())
+
+
+def test_a_case_counts_once_by_the_result_that_lost_most() -> None:
+    world = World()
+    for output, size in (("a", 1e-6), ("b", 1e-3), ("c", 1e-5)):
+        world.both("net", "rounding", claims="", output=output, distance=size)
+    world.both("net", "semantic", claims="", output="d", distance=1e-2)
+    found = _sources(world)
+    assert {name: entry["lost"] for name, entry in found.items()} == {"rounding": 0.0, "definitions": 1.0}
+    assert found["definitions"]["digits"] == pytest.approx(math.log10(1e-2 / UNIT_ROUNDOFF))
+
+
+def test_what_cannot_be_subtracted_shares_nothing() -> None:
+    world = World()
+    world.both("ties", "semantic", claims="", distance=float("nan"))
+    assert _sources(world)["definitions"]["digits"] == pytest.approx(-math.log10(UNIT_ROUNDOFF))
+
+
+def test_the_interval_of_a_share_is_that_of_other_cases() -> None:
+    assert share_of_digits(["a"] * 50, [1.0] * 50, "a") == (1.0, 1.0, 1.0)
+    assert share_of_digits(["a", "b"], [0.0, 0.0], "a") == (0.0, 0.0, 0.0)
+    names = ["a"] * 20 + ["b"] * 80
+    share, low, high = share_of_digits(names, [1.0] * 100, "a")
+    assert share == pytest.approx(0.2)
+    assert (0.2 - low, high - 0.2) == pytest.approx((0.078, 0.078), abs=0.02)  # 1.96 standard deviations of a binomial share
 
 
 def test_modes_and_repeats_are_sources_inside_one_framework() -> None:
@@ -91,7 +123,7 @@ def test_switches_that_made_both_sides_agree_are_told() -> None:
     world = World()
     left, right = world.both("sum", "rounding", claims="")
     world.cause(left, right, "threads-2", method="variant")
-    assert "in 1 of 1 cases in which switches were tried (threads-2)" in _sources(world)["rounding"]["words"]
+    assert "in 1 of 1 cases in which switches were tried (threads-2)" in _sources(world)["rounding"]["note"]
 
 
 def test_random_draws_are_a_source_and_no_rounding() -> None:

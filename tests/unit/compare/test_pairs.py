@@ -24,7 +24,7 @@ ENVIRONMENTS = {
 }
 
 
-def found(*places: str) -> set[tuple[str, str, str]]:
+def found(*places: str, across: bool = False) -> set[tuple[str, str, str]]:
     """(left, right, axis) of the pairs among cells at ``environment:mode`` places."""
     cells = [
         Judged(id=ids.CellId("ops", "exp", "float32", "", 0, *place.split(":"), "default", "cpu"), key="", status="ok", reason="")
@@ -32,7 +32,7 @@ def found(*places: str) -> set[tuple[str, str, str]]:
     ]
     return {
         (f"{left.id.environment}:{left.id.mode}", f"{right.id.environment}:{right.id.mode}", axis)
-        for left, right, axis in pairs(cells, ENVIRONMENTS)
+        for left, right, axis in pairs(cells, ENVIRONMENTS, across=across)
     }
 
 
@@ -55,3 +55,13 @@ def test_frameworks_are_compared_at_their_newest_versions_only() -> None:
         ("tf-3:eager", "torch-1:eager", "framework"),
     }
     assert found("tf-2:eager", "torch-1:eager") == set()
+
+
+def test_older_versions_are_held_against_the_newest_of_another_framework_where_it_is_asked() -> None:
+    places = ("tf-1:eager", "tf-2:eager", "tf-3:eager", "torch-1:eager", "numpy-1:eager")
+    assert found(*places, across=True) - found(*places) == {
+        ("tf-1:eager", "torch-1:eager", "across"),
+        ("tf-2:eager", "torch-1:eager", "across"),
+    }
+    assert found("tf-1:eager", "torch-1:eager", across=True) == {("tf-1:eager", "torch-1:eager", "across")}
+    assert found("tf-1:eager", "numpy-1:eager", across=True) == set()

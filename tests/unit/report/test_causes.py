@@ -34,50 +34,51 @@ def _norm(verdict: str = "semantic", **more: object) -> tuple:
 # --- sources -----------------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_answer_ranks_by_size_and_says_what_is_most_frequent() -> None:
-    lab = Lab(sources=[source("b", 2, 1e-6, 1e-3, 40, 50), source("a", 1, 0.5, 2.0, 10, 50), source("c", 3, None, None, 2, 50)])
-    page = _page(lab)
-    assert numbers(page.lede) == ["0.5", "1e-6", "40", "50", "80"]
-    assert [(row.rank, row.title, row.median, row.worst, row.count) for row in page.sources] == [
-        (1, "Source a", "0.5", "2", "10 of 50 (20\u00a0%)"),
-        (2, "Source b", "1e-6", "0.001", "40 of 50 (80\u00a0%)"),
-        (3, "Source c", "–", "–", "2 of 50 (4\u00a0%)"),
+def test_the_answer_ranks_by_digits_lost_and_says_what_is_most_frequent() -> None:
+    found = [source("b", 2, 0.12, 0.4, 40, cases=30), source("a", 1, 0.5, 7.0, 10), source("c", None, None, 0.0, 2)]
+    page = _page(Lab(sources=found))
+    assert numbers(page.lede) == ["50", "25", "100", "12", "6", "24", "30", "0.4"]
+    assert [(row.rank, row.title, row.share, row.models, row.digits, row.cases, row.count) for row in page.sources] == [
+        ("1", "Source a", "50\u00a0% (25\u00a0% to 100\u00a0%)", "12\u00a0%", "7", "2 cases", "10 of 50 (20\u00a0%)"),
+        ("2", "Source b", "12\u00a0% (6\u00a0% to 24\u00a0%)", "3\u00a0%", "0.4", "30 cases", "40 of 50 (80\u00a0%)"),
     ]
-    assert page.sources[0].note == "3 without a size"
+    assert [(row.rank, row.title, row.share, row.note) for row in page.beside] == [("", "Source c", "", "none beyond rounding")]
 
 
-def test_the_picture_of_sources_is_valid_and_leaves_out_what_has_no_size() -> None:
-    page = _page(Lab(sources=[source("a", 1, 0.5, 2.0), source("b", 2, 1e-6, None), source("c", 3, None, None)]))
+def test_the_picture_of_sources_is_valid_and_leaves_out_what_has_no_rank() -> None:
+    page = _page(Lab(sources=[source("a", 1, 0.5), source("b", 2, 0.25), source("c", None, None)]))
     assert page.chart is not None
     alt.Chart.from_dict(page.chart.payload["spec"])  # validates against the schema, raises otherwise
     points = page.chart.payload["points"]
-    assert [(point["label"], point["value"], point["most"]) for point in points] == [("1. Source a", 0.5, 2.0), ("2. Source b", 1e-6, 1e-6)]
-    assert all(point["from"] < point["value"] for point in points)
+    assert [(point["label"], point["low"], point["value"], point["high"]) for point in points] == [
+        ("1. Source a", 0.25, 0.5, 1.0),
+        ("2. Source b", 0.125, 0.25, 0.5),
+    ]
 
 
-def test_what_is_not_decided_has_a_row_and_is_no_answer() -> None:
-    page = _page(Lab(sources=[source("open", 1, 0.9, 2.0, 1, 50), source("a", 2, 0.5, 2.0, 10, 50)]))
+def test_what_is_not_decided_stands_outside_of_the_list() -> None:
+    page = _page(Lab(sources=[source("open", None, None, count=1), source("a", 1, 0.5, count=10)]))
     assert "source a" in page.lede and "source open" not in page.lede
-    assert [row.title for row in page.sources] == ["Source open", "Source a"]
+    assert ([row.title for row in page.sources], [row.title for row in page.beside]) == (["Source a"], ["Source open"])
 
 
 def test_an_example_leads_to_the_cell_it_names() -> None:
     left, right = cell("exp", environment="tf-2.21"), cell("exp", environment="torch-2.13")
     evidence = {"kind": "pair", "id": f"{left.id} | {right.id}", "axis": "framework"}
-    (row,) = _page(Lab(cells=[left, right], sources=[source("a", 1, 0.5, 2.0, examples=[evidence])])).sources
+    (row,) = _page(Lab(cells=[left, right], sources=[source("a", 1, 0.5, examples=[evidence])])).sources
     assert [(link.text, link.href) for link in row.examples] == [("ops.exp, value", "op/ops.exp.html#float32-d0-tf-2.21-eager")]
 
 
 def test_the_first_card_names_the_largest_sources_and_counts_the_claims() -> None:
     lab = Lab(
         cells=[cell("exp")],
-        sources=[source("a", 1, 0.5, 2.0, 10, 50), source("open", 2, 0.4, 0.4, 1, 50)],
+        sources=[source("a", 1, 0.5, count=10), source("open", None, None, count=1)],
         claims=[claim("K01", {}), claim("K02", {}, "does not hold")],
     )
     ranking = answer(lab.results(), shown(lab.results())).ranking
     assert ranking is not None
     assert [(link.text, link.href, numbers(text)) for link, text in ranking.rows] == [
-        ("Source a", "causes.html#source-a", ["0.5", "10", "50", "20"])
+        ("Source a", "causes.html#source-a", ["50", "25", "100", "10", "50", "20"])
     ]
     assert numbers(ranking.claims) == ["2", "1", "1"]
     assert (ranking.more.href, ranking.claims_link.href) == ("causes.html", "claims.html")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, isfinite, log10
+from math import isfinite
 
 from replab.report.charts.specs import spec
-from replab.report.data.words import number
+from replab.report.data.words import number, portion
 from replab.report.pages.parts import Chart
 
 COLOURS = ("#2a8f86", "#c77a1c", "#6f74d9", "#c04a78", "#5f8f2a", "#8a7a60")
@@ -34,18 +34,13 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranked:
-    """A name with a typical size and the largest one."""
+    """A name with a share and the interval of it, all between 0 and 1."""
 
     name: str
     value: float
-    most: float
+    low: float
+    high: float
     said: str
-
-
-def _decades(values: Sequence[float]) -> tuple[float, float]:
-    """Powers of ten around positive values."""
-    low, high = floor(log10(min(values))), ceil(log10(max(values)))
-    return 10.0**low, 10.0 ** max(high, low + 1)
 
 
 def ratio_chart(identity: str, title: str, summary: str, intervals: Sequence[Interval], head: tuple[str, ...]) -> Chart | None:
@@ -80,35 +75,30 @@ def ratio_chart(identity: str, title: str, summary: str, intervals: Sequence[Int
 
 
 def ranked_chart(identity: str, title: str, summary: str, axis_title: str, ranked: Sequence[Ranked]) -> Chart | None:
-    """Bars to a typical size and lines on to the largest one, on a logarithmic axis, each under its name; nothing without data."""
-    drawn = [one for one in ranked if one.value > 0 and isfinite(one.value)]
+    """Bars for shares with lines for their intervals, each under its name; nothing without data."""
+    drawn = [one for one in ranked if one.value > 0 and all(map(isfinite, (one.value, one.low, one.high)))]
     if not drawn:
         return None
-    most = [one.most if one.most >= one.value and isfinite(one.most) else one.value for one in drawn]
-    low, high = _decades([*(one.value for one in drawn), *most])
-    if min(one.value for one in drawn) < low * 2:  # the shortest bar must be seen
-        low /= 10
     points = [
-        {"name": one.name, "label": f"{place}. {one.name}", "from": low, "value": _three(one.value), "most": _three(top), "said": one.said}
-        for place, (one, top) in enumerate(zip(drawn, most, strict=True), 1)
+        {
+            "name": one.name,
+            "label": f"{place}. {one.name}",
+            "value": _three(one.value),
+            "low": _three(one.low),
+            "high": _three(one.high),
+            "said": one.said,
+        }
+        for place, one in enumerate(drawn, 1)
     ]
-    table = tuple((one.name, number(one.value), number(top)) for one, top in zip(drawn, most, strict=True))
-    drawing = spec(
-        "ranked",
-        height=len(drawn) * BAND_PIXELS,
-        title=axis_title,
-        domain=[low, high],
-        decades=[float(f"1e{power}") for power in range(ceil(log10(low)), floor(log10(high)) + 1)],
-        names=[one.name for one in drawn],
-        colour=COLOURS[0],
-    )
+    names = [one.name for one in drawn]
+    drawing = spec("ranked", height=len(drawn) * BAND_PIXELS, title=axis_title, names=names, colour=COLOURS[0], ink=NEUTRAL)
     return Chart(
         id=identity,
         title=title,
         summary=summary,
         payload={"spec": drawing, "points": points},
-        table=table,
-        head=("source", "median", "largest"),
+        table=tuple((one.name, portion(one.value), f"{portion(one.low)} to {portion(one.high)}") for one in drawn),
+        head=("source", axis_title, "interval"),
     )
 
 

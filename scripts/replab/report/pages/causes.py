@@ -12,14 +12,25 @@ from replab.report.pages.parts import Chart, Link
 class SourceRow:
     """A source of discrepancy between TensorFlow and PyTorch."""
 
-    rank: int
+    rank: str
+    """``1`` for the largest; empty outside of the list."""
     anchor: str
     title: str
     meaning: str
     remedy: str
-    median: str
-    worst: str
-    ulp: str
+    share: str
+    """Of all digits lost, with its interval."""
+    models: str
+    """Its share among layers, networks and trainings."""
+    operations: str
+    """Its share among single operations."""
+    digits: str
+    """That a case loses, in the median."""
+    above_percent: str
+    """Cases whose worst result is off by more than 1 % of its norm."""
+    above_ten_thousandth: str
+    beyond: str
+    """Share of the elements of a result that rounding does not explain, in the median."""
     count: str
     """``65 of 137 (47 %)``."""
     cases: str
@@ -220,6 +231,8 @@ class CausesPage:
     lede: str
     chart: Chart | None
     sources: tuple[SourceRow, ...]
+    beside: tuple[SourceRow, ...]
+    """Sources without a rank."""
     factors: tuple[FactorGroup, ...]
     explained: tuple[Explained, ...]
     unknown: tuple[Unexplained, ...]

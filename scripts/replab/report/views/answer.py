@@ -11,11 +11,11 @@ from replab.report.data.cells import CellView, Work, bit_classes, by_work
 from replab.report.data.claim_verdicts import counted_words
 from replab.report.data.links import work_path
 from replab.report.data.results import Results
-from replab.report.data.words import MISSING, count, framework_name, listing, number, percent, plural
+from replab.report.data.words import count, framework_name, listing, percent, plural
 from replab.report.pages.pages import AnswerPage, Ranking
 from replab.report.pages.parts import Finding, Link
 from replab.report.views.accuracy_findings import Notes, less_accurate, not_comparable, other_functions, special_values
-from replab.report.views.causes import OPEN, ranked, real, source_anchor, source_count
+from replab.report.views.causes import ranked, source_anchor, source_count, source_share
 from replab.report.views.claims import verdict_words
 from replab.report.views.findings import control_score, controls_hold, coverage, crossings, mode_sharing, version_steps
 
@@ -76,16 +76,14 @@ def ranking(results: Results) -> Ranking | None:
     if not found and not results.claims:
         return None
     rows = []
-    for entry in [entry for entry in found if entry.get("id") != OPEN][:SOURCES_OF_A_CARD]:
-        size = number(real(entry.get("median")))
-        said = f"median relative difference {size}, " if size != MISSING else ""
+    for entry in found[:SOURCES_OF_A_CARD]:
         link = Link(text=str(entry.get("title") or entry.get("id") or ""), href=f"causes.html#{source_anchor(entry)}")
-        rows.append((link, f"{said}{source_count(entry)} results"))
+        rows.append((link, f"{source_share(entry)} of all digits lost; {source_count(entry)} results"))
     judged = (
         f"Of {plural(len(results.claims), 'statement')} of articles, {counted_words(verdict_words(results))}." if results.claims else ""
     )
     return Ranking(
-        title="What sets TensorFlow and PyTorch apart, the largest first",
+        title="What sets TensorFlow and PyTorch apart, by the digits it costs",
         rows=tuple(rows),
         more=Link(text=f"all {count(len(found))} sources, and how to remove each" if found else "why results differ", href="causes.html"),
         claims=judged,

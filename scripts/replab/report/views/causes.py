@@ -10,7 +10,7 @@ from typing import Any
 from replab.report.charts.charts import Ranked, ranked_chart
 from replab.report.data.evidence import SIDES, Index, split_id
 from replab.report.data.results import Results
-from replab.report.data.words import count, derivative_name, listing, number, percent, plural, slug
+from replab.report.data.words import count, derivative_name, listing, number, percent, plural, portion, slug
 from replab.report.pages.causes import CauseSection, CausesPage, SourceRow
 from replab.report.pages.parts import Chart, Link
 from replab.report.views.factor_shares import aligned_tables, factor_case, factor_groups
@@ -18,11 +18,8 @@ from replab.report.views.hypotheses import as_declared, explained, planted, unex
 from replab.report.views.switches import moves, repeats, switch_tables
 from replab.store.rows import AttributionRow, CellRow
 
-QUESTION = "What are the sources of discrepancy between TensorFlow and PyTorch, ranked by size?"
-UNIT = "relative difference of the worst element"
+QUESTION = "What are the sources of discrepancy between TensorFlow and PyTorch, ranked by the digits they cost?"
 MOST_FACTORS = 8
-OPEN = "open"
-"""The source that says that none is known: it has a place in the table and is no answer."""
 
 
 def real(value: Any) -> float:
@@ -37,13 +34,24 @@ def _whole(value: Any) -> int:
 
 
 def ranked(results: Results) -> list[Mapping[str, Any]]:
-    """The sources in their order."""
-    return sorted(results.sources, key=lambda entry: (real(entry.get("rank")), str(entry.get("id") or "")))
+    """The sources that have a rank, the largest share of all digits lost first."""
+    return sorted((entry for entry in results.sources if isfinite(real(entry.get("rank")))), key=lambda entry: real(entry.get("rank")))
+
+
+def _beside(results: Results) -> list[Mapping[str, Any]]:
+    """The sources without a rank: values chosen to break, what was not decided, and what lies within one framework."""
+    return [entry for entry in results.sources if not isfinite(real(entry.get("rank")))]
 
 
 def source_anchor(entry: Mapping[str, Any]) -> str:
     """The row of a source."""
     return slug(f"source-{entry.get('id') or entry.get('title') or ''}")
+
+
+def source_share(entry: Mapping[str, Any]) -> str:
+    """``48 % (41 to 55 %)``: the share of all digits lost, with its interval over cases; empty without a rank."""
+    share, low, high = (real(entry.get(name)) for name in ("lost", "low", "high"))
+    return f"{portion(share)} ({portion(low)} to {portion(high)})" if isfinite(share) else ""
 
 
 def source_count(entry: Mapping[str, Any]) -> str:
@@ -54,27 +62,21 @@ def source_count(entry: Mapping[str, Any]) -> str:
 
 def source_lede(results: Results) -> str:
     """The answer in a sentence or two."""
-    found = ranked(results)
-    if not found:
+    if not results.sources:
         return "This run holds no results of both TensorFlow and PyTorch beside each other, so it cannot rank what sets them apart."
-    sized = [entry for entry in found if real(entry.get("median")) > 0 and entry.get("id") != OPEN]
-    said = [f"{_title(entry)} ({number(real(entry['median']))})" for entry in sized[:3]]
-    parts = [f"By the median relative difference, the largest {'is' if len(said) == 1 else 'are'} {listing(said)}."] if said else []
-    often = max(found, key=lambda entry: (real(entry.get("share") or 0.0), str(entry.get("id") or "")))
-    parts.append(f"The most frequent is {_title(often)}: {source_count(often)} results.")
-    return " ".join(parts)
+    entries = ranked(results)
+    if not entries:
+        return "In this run nothing sets TensorFlow and PyTorch apart but special values, or what was not decided."
+    largest = [f"{_title(entry)} {'makes ' if not place else ''}{source_share(entry)}" for place, entry in enumerate(entries[:3])]
+    sentence = f"Of all digits that the two lose against each other, {listing(largest)}."
+    often = max(entries, key=lambda entry: _whole(entry.get("cases")))
+    cases, digits = plural(_whole(often.get("cases")), "case"), number(real(often.get("digits")))
+    return f"{sentence} The most frequent is {_title(often)}: {cases}, {digits} digits each in the median."
 
 
 def _title(entry: Mapping[str, Any]) -> str:
     title = str(entry.get("title") or entry.get("id") or "")
     return title[:1].lower() + title[1:]
-
-
-def _note(entry: Mapping[str, Any]) -> str:
-    """What the words of a source say beyond the columns of its row: how many have no size, what restores the bits."""
-    parts = str(entry.get("words") or "").split("; ")
-    skipped = ("median relative difference", "factors:")
-    return "; ".join(part for place, part in enumerate(parts) if place and not part.startswith(skipped))
 
 
 def _example(evidence: Mapping[str, Any], index: Index) -> Link:
@@ -86,42 +88,51 @@ def _example(evidence: Mapping[str, Any], index: Index) -> Link:
     return Link(text=f"{parts.family}.{parts.case}, {derivative_name(parts.derivative)}", href=found.href)
 
 
-def _sources(results: Results, index: Index) -> tuple[SourceRow, ...]:
+def _rows(entries: Sequence[Mapping[str, Any]], index: Index) -> tuple[SourceRow, ...]:
     return tuple(
         SourceRow(
-            rank=place,
+            rank=count(_whole(entry.get("rank"))) if isfinite(real(entry.get("rank"))) else "",
             anchor=source_anchor(entry),
             title=str(entry.get("title") or entry.get("id") or ""),
             meaning=str(entry.get("meaning") or ""),
             remedy=str(entry.get("remedy") or ""),
-            median=number(real(entry.get("median"))),
-            worst=number(real(entry.get("worst"))),
-            ulp=number(real(entry.get("median_ulp"))),
+            share=source_share(entry),
+            models=_kind(entry, "models"),
+            operations=_kind(entry, "operations"),
+            digits=number(real(entry.get("digits"))),
+            above_percent=count(_whole(entry.get("above_percent"))),
+            above_ten_thousandth=count(_whole(entry.get("above_ten_thousandth"))),
+            beyond=portion(real(entry.get("beyond"))) if isfinite(real(entry.get("beyond"))) else "",
             count=source_count(entry),
             cases=plural(_whole(entry.get("cases")), "case"),
             factors=listing([str(factor) for factor in entry.get("factors") or []], MOST_FACTORS),
-            note=_note(entry),
+            note=str(entry.get("note") or ""),
             examples=tuple(dict.fromkeys(_example(one, index) for one in entry.get("examples") or [] if isinstance(one, Mapping))),
         )
-        for place, entry in enumerate(ranked(results), 1)
+        for entry in entries
     )
 
 
+def _kind(entry: Mapping[str, Any], name: str) -> str:
+    """The share of the digits that one kind of case loses."""
+    kinds = entry.get("kinds")
+    share = real(kinds.get(name)) if isinstance(kinds, Mapping) else nan
+    return portion(share) if isfinite(share) else ""
+
+
 def source_chart(results: Results) -> Chart | None:
-    """The sources that have a size, the largest first."""
-    found = ranked(results)
-    drawn = [
+    """The ranked sources: a bar for the share of all digits lost, a line for its interval."""
+    bars = [
         Ranked(
             name=str(entry.get("title") or entry.get("id") or ""),
-            value=real(entry.get("median")),
-            most=real(entry.get("worst")),
-            said=f"median {number(real(entry.get('median')))}, at most {number(real(entry.get('worst')))}; {source_count(entry)} results",
+            value=real(entry.get("lost")),
+            low=real(entry.get("low")),
+            high=real(entry.get("high")),
+            said=f"{source_share(entry)}; {plural(_whole(entry.get('cases')), 'case')}, {source_count(entry)} results",
         )
-        for entry in found
+        for entry in ranked(results)
     ]
-    units = sorted({str(entry.get("unit") or UNIT) for entry in found})
-    title = f"{units[0] if units else UNIT} (logarithmic)"
-    return ranked_chart("chart-sources", "Sources by size", source_lede(results), title, drawn)
+    return ranked_chart("chart-sources", "Sources by the digits they cost", source_lede(results), "share of all digits lost", bars)
 
 
 def causes(results: Results, index: Index) -> CausesPage:
@@ -138,7 +149,8 @@ def causes(results: Results, index: Index) -> CausesPage:
         question=QUESTION,
         lede=source_lede(results),
         chart=source_chart(results),
-        sources=_sources(results, index),
+        sources=_rows(ranked(results), index),
+        beside=_rows(_beside(results), index),
         factors=factor_groups(results, index),
         explained=explained(declared, index),
         unknown=unexplained(declared, index),
