@@ -419,4 +419,4 @@ def distinct(explanations: Sequence[Explanation]) -> list[str]:
     return list(dict.fromkeys(explanation.factor for explanation in explanations))
 
 
-__all__ = ["Answer", "Explanation", "Judgement", "Nearest", "Search", "distance", "distinct"]
+__all__ = ["Answer", "Explanation", "Judgement", "Nearest", "Search", "distance", "distinct", "sizes"]

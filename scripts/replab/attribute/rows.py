@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from replab.attribute.hypotheses import Answer, distance, distinct
+from replab.attribute.hypotheses import Answer, distance, distinct, sizes
 from replab.attribute.shapley import involved, shares, sufficient
 from replab.attribute.values import told
 from replab.compare.metrics import widen
@@ -209,9 +209,11 @@ def aligned(
 
 
 def _distance(left: JudgedCell, right: JudgedCell) -> float:
+    """The normwise relative difference of two results, its root mean square over their outputs: neither side is more right."""
     names = sorted(left.tensors.keys() & right.tensors.keys())
     sides = [[widen(side.tensors[name].values, side.tensors[name].dtype) for name in names] for side in (left, right)]
-    return distance(sides[0], sides[1])
+    larger = [max(pair) for pair in zip(sizes(*sides), sizes(*reversed(sides)), strict=True)]
+    return distance(sides[0], sides[1], larger)
 
 
 def switched(

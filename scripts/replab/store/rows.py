@@ -184,8 +184,8 @@ class AttributionRow:
     aligned_value: str = text("Value that both sides were given in the runs with this factor aligned")
     verdict: str = text("Verdict as the sides are; of several outputs the worst")
     discrepancy: float = real(
-        "Relative distance of the sides as they are: the root of the mean over outputs of (‖a − b‖ / ‖b‖)²; in hypotheses of the result "
-        "from the reference; 0 or 1 where sides cannot be subtracted"
+        "Normwise relative difference of the sides as they are, ‖a − b‖ / max(‖a‖, ‖b‖), its root mean square over outputs; in hypotheses "
+        "that of the result from the reference, over the size of the latter; 0 or 1 where sides cannot be subtracted"
     )
     discrepancy_aligned: float = real("The same distance with all factors aligned, or with the other value of the reference")
     z_aligned: float = real("Largest z of the result against the truth of the reference with the other value", "σ")

@@ -67,7 +67,7 @@ def source_lede(results: Results) -> str:
     entries = ranked(results)
     if not entries:
         return "In this run nothing sets TensorFlow and PyTorch apart but special values, or what was not decided."
-    largest = [f"{_title(entry)} {'makes ' if not place else ''}{source_share(entry)}" for place, entry in enumerate(entries[:3])]
+    largest = [f"{source_share(entry)} {'to' if place else 'are due to'} {_title(entry)}" for place, entry in enumerate(entries[:3])]
     sentence = f"Of all digits that the two lose against each other, {listing(largest)}."
     often = max(entries, key=lambda entry: _whole(entry.get("cases")))
     cases, digits = plural(_whole(often.get("cases")), "case"), number(real(often.get("digits")))
