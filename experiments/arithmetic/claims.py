@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, UNDECIDED, Finding, Tables, missing, rule
+from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, LAST_BITS, UNDECIDED, Finding, Tables, missing, rule
 from replab.claims.patterns import by_switch, grows, lines, moved, where_it_moves
 from replab.claims.rows import BEYOND, EXPLAINED, SAME, cells_evidence, pairs_evidence, versus_evidence, worst_first
 from replab.claims.words import listed, named, number, share
@@ -109,32 +109,42 @@ def fusing_adds_up(tables: Tables, environment: str) -> Finding:
 
 @rule("K26", needs="a neighbouring version of the same framework, or variants that limit the instruction set")
 def versions_and_hardware(tables: Tables, environment: str) -> Finding:
-    """Two parts: the same results in the neighbouring versions, and under variants that limit the instruction set, as another processor
-    would. Holds where every part that was run moves bits of repeatable results, not where none does, else in part.
+    """Two parts: the same results in the next version of this run, and under variants that limit the instruction set, as another processor
+    would. Holds where both make results of repeatable operations differ beyond rounding, special values and flushed ones left aside; last
+    bits only where neither does; not where all bits agree; else in part, for the part that is named. Only what was run counts.
     """
     versions = tables.pairs_of(environment, "version")
     hardware = tables.pairs_of(environment, "variant")
     hardware = hardware[hardware["variant"].str.startswith(HARDWARE)]
-    parts = {name: rows for name, rows in (("neighbouring versions", versions), ("instruction sets", hardware)) if len(rows)}
+    parts = {name: rows for name, rows in (("another version", versions), ("another instruction set", hardware)) if len(rows)}
     if not parts:
         return missing(f"neither another version nor another instruction set beside {environment}")
     apart = {name: moved(rows) for name, rows in parts.items()}
-    words = "; ".join(
-        f"{name}: {share(len(apart[name]), len(rows))} results with other bits"
-        + (f" ({where_it_moves(apart[name])})" if len(apart[name]) else "")
+    beyond = {name: rows[rows["verdict"].isin(BEYOND) & ~rows["special"] & ~rows["flushes"]] for name, rows in apart.items()}
+    versions_told = listed(sorted({*versions["left_environment"], *versions["right_environment"]} - {environment}))
+    told = {"another version": f"another version ({versions_told})", "another instruction set": "another instruction set"}
+    words = ", and ".join(
+        f"{told[name]} makes {share(len(beyond[name]), len(rows))} results differ beyond rounding "
+        f"and {len(apart[name]) - len(beyond[name])} by last bits, by flushing or at special values"
         for name, rows in parts.items()
     )
-    words += "" if len(hardware) else "; no instruction set was limited"
-    words += "" if len(versions) else "; there is no neighbouring version"
-    verdict = HOLDS if all(map(len, apart.values())) else IN_PART if any(map(len, apart.values())) else DOES_NOT_HOLD
-    part = listed(name for name, mine in apart.items() if len(mine)) if verdict is IN_PART else ""
+    unmeasured = {
+        "another version": "no other version of this framework was run",
+        "another instruction set": "no instruction set was limited",
+    }
+    beside = (
+        *(f"{name}: {where_it_moves(rows)}" for name, rows in apart.items() if len(rows)),
+        *(text for name, text in unmeasured.items() if name not in parts),
+    )
+    changed, bits = [name for name, rows in beyond.items() if len(rows)], [name for name, rows in apart.items() if len(rows)]
+    verdict = HOLDS if len(changed) == len(parts) else IN_PART if changed else LAST_BITS if bits else DOES_NOT_HOLD
     evidence = tuple(one for name, rows in parts.items() for one in pairs_evidence(apart[name] if len(apart[name]) else rows, 3))
-    total = sum(map(len, parts.values()))
     return Finding(
         verdict=verdict,
         words=words,
-        part=part,
-        number=100.0 * sum(map(len, apart.values())) / total,
-        unit="% of results with other bits",
+        beside=beside,
+        part=f"{listed(changed)} changes results beyond rounding" if verdict is IN_PART else "",
+        number=100.0 * sum(map(len, beyond.values())) / sum(map(len, parts.values())),
+        unit="% of results differ beyond rounding",
         evidence=evidence,
     )

@@ -22,16 +22,24 @@ def defaults_are_visible(tables: Tables, environment: str) -> Finding:
     beyond = rows[rows["kind"].isin(BEYOND)]
     read = tables.default_differences(environment)
     reasons, causes = factor_shares(tables, environment, "K08")
-    words = f"{share(beyond['case'].nunique(), rows['case'].nunique())} operations differ beyond rounding" + (
-        f": {named(beyond)}" if len(beyond) else ""
-    )
-    words += f"; causes shown: {reasons}" if reasons else "; no factor was shown to be a cause"
-    words += f"; {len(read)} defaults were read to differ, such as {listed(read['api'] + '.' + read['parameter'], 3)}" if len(read) else ""
+    count = float(len(beyond.drop_duplicates(["family", "case"])))
+    words = "no operation differs beyond rounding with the defaults of each side"
+    if len(beyond):
+        words = f"{count:.0f} operations differ beyond rounding with the defaults of each side, such as {named(beyond, 3)}"
+        words += f", because of {reasons}" if reasons else ", and no default was shown to be the cause"
+    told = f"{len(read)} defaults were read to differ, such as {listed(read['api'] + '.' + read['parameter'], 3)}"
     verdict = DOES_NOT_HOLD if beyond.empty else HOLDS if causes else IN_PART
     part = "results differ, and no default was shown to be the cause" if verdict is IN_PART else ""
     evidence = (*causes, *versus_evidence(rows, 2), *defaults_evidence(read, 2))
-    count = float(beyond["case"].nunique())
-    return Finding(verdict=verdict, words=words, part=part, number=count, unit="operations that differ visibly", evidence=evidence)
+    return Finding(
+        verdict=verdict,
+        words=words,
+        beside=(told,) if len(read) else (),
+        part=part,
+        number=count,
+        unit="operations that differ visibly",
+        evidence=evidence,
+    )
 
 
 @rule(

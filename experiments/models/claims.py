@@ -4,6 +4,8 @@ from replab.claims import Finding, Tables, rule
 from replab.claims.patterns import as_published, right_results, same_weights
 
 BOTH = ("tensorflow", "torch")
+COPIED = ("models.feed_forward*", "rnn.e2_lstm_dense")
+"""The models into which the article on Keras and PyTorch copies weights."""
 
 
 @rule("B1", needs="the case train_linear as published and with its factors aligned, in TensorFlow and PyTorch", frameworks=BOTH)
@@ -29,10 +31,10 @@ def dropout_training(tables: Tables, environment: str) -> Finding:
 
 @rule("E1", needs="networks with the same weights, cases of claim E1, in TensorFlow and PyTorch", frameworks=BOTH)
 def copied_feed_forward(tables: Tables, environment: str) -> Finding:
-    """With the weights copied in the layout of each side: holds where a prediction or gradient differs beyond rounding, last
+    """With the weights copied in the layout of each side: holds where a prediction differs beyond rounding, last
     bits only where no more than those differ, not where all bits agree.
     """
-    return same_weights(tables, environment, "E1", "results")
+    return same_weights(tables, environment, "E1", "predictions", derivative=0)
 
 
 @rule("E2", needs="the cases of claim E2 as published and with their factors aligned, in TensorFlow and PyTorch", frameworks=BOTH)
@@ -51,10 +53,10 @@ def conditional_layer(tables: Tables, environment: str) -> Finding:
     return right_results(tables, environment, "E3")
 
 
-@rule("K20", needs="models with the same weights, cases of claim K20, in TensorFlow and PyTorch", frameworks=BOTH)
+@rule("K20", needs="feed_forward or e2_lstm_dense with the same weights, in TensorFlow and PyTorch", frameworks=BOTH, decides=COPIED)
 def same_model_same_prediction(tables: Tables, environment: str) -> Finding:
-    """Models with the same weights and every convention aligned: holds where a prediction differs beyond rounding; last bits
-    only where no more than those differ; not where all bits agree. Conventions that each side has by default are named with their
-    shares.
+    """The models of the article with the same weights and every convention aligned: holds where a prediction differs beyond rounding; last
+    bits only where no more than those differ; not where all bits agree. Other layers, and conventions that each side has by default with
+    their shares, are told beside it.
     """
-    return same_weights(tables, environment, "K20", "predictions", derivative=0)
+    return same_weights(tables, environment, "K20", "predictions", decides=COPIED, derivative=0)

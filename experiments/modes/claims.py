@@ -13,6 +13,8 @@ GRAPHS = ("session", "function", "script")
 REWRITERS = ("xla", "compile", "script")
 SWITCHES = ("grappler", "xla-auto", "xla-fastmath", "jit", "fus")
 """How the variants begin that switch rewriting or fusing."""
+NEW_THINGS = {"shape": "another shape", "dtype": "another type", "scalar": "another number"}
+"""What a call can bring for which a graph may have to be built again."""
 ACCUMULATES = {"torch": 2.0, "tensorflow": 1.0}
 """The gradient after two backward passes over that after one, as the claim has it."""
 
@@ -29,23 +31,41 @@ def body_runs(tables: Tables, environment: str) -> Finding:
         return missing(f"no body_runs in {environment}, eagerly and in a graph")
     fewer = graphs["value"] < graphs["count"]
     spread = graphs.groupby("mode")["value"].agg(["min", "max"])
-    words = f"in {int(eager['count'].max())} calls the body runs {number(float(eager['value'].max()))} times eagerly; "
-    words += ", ".join(f"{mode} {number(low)}" + (f" to {number(high)}" if high > low else "") for mode, low, high in spread.itertuples())
-    costs = pd.concat([tables.measured(environment, f"retrace_{kind}") for kind in ("shape", "dtype", "scalar")])
+    words = f"in {int(eager['count'].max())} calls the body runs {number(float(eager['value'].max()))} times eagerly, "
+    words += ", ".join(
+        f"{number(low)}" + (f" to {number(high)}" if high > low else "") + f" in {mode}" for mode, low, high in spread.itertuples()
+    )
+    costs = pd.concat([tables.measured(environment, f"retrace_{kind}") for kind in NEW_THINGS])
     costs = costs[costs["mode"] != "eager"]
-    if len(costs):
-        words += "; something new costs, in warm calls: " + ", ".join(
-            f"{mode} {name.removeprefix('retrace_')} {number(value)}"
-            for (mode, name), value in costs.groupby(["mode", "measurement"])["value"].median().items()
-        )
     always = bool((eager["value"] >= eager["count"]).all())
     verdict = HOLDS if fewer.all() and always else DOES_NOT_HOLD if not fewer.any() and always else IN_PART
     part = ""
     if verdict is IN_PART:
-        part = f"mode {listed(graphs['mode'][fewer])}" if always else "eagerly the body does not run at every call either"
+        part = f"mode {listed(graphs['mode'][fewer])}, not {listed(graphs['mode'][~fewer])}"
+        part = part if always else "eagerly the body does not run at every call either"
     evidence = (*measured_evidence(graphs.drop_duplicates("mode"), 3), *measured_evidence(eager, 1), *measured_evidence(costs, 2))
     return Finding(
-        verdict=verdict, words=words, part=part, number=float(graphs["value"].median()), unit="runs of the body, median", evidence=evidence
+        verdict=verdict,
+        words=words,
+        beside=_costs_of_new_things(costs),
+        part=part,
+        number=float(graphs["value"].median()),
+        unit="runs of the body, median",
+        evidence=evidence,
+    )
+
+
+def _costs_of_new_things(costs: pd.DataFrame) -> tuple[str, ...]:
+    """How long a call takes that brings something new, a sentence per mode."""
+    medians = costs.groupby(["mode", "measurement"])["value"].median()
+    return tuple(
+        f"in mode {mode}, a call takes as long as so many calls that bring nothing new: "
+        + ", ".join(
+            f"{number(float(medians[mode, f'retrace_{kind}']))} with {words}"
+            for kind, words in NEW_THINGS.items()
+            if (mode, f"retrace_{kind}") in medians.index
+        )
+        for mode in dict.fromkeys(costs["mode"])
     )
 
 
@@ -132,65 +152,73 @@ def graphs_are_faster(tables: Tables, environment: str) -> Finding:
 
 @rule("K13", needs="the measurement line_events, eagerly and in a compiled mode", frameworks=BOTH)
 def stepping_through(tables: Tables, environment: str) -> Finding:
-    """A debugger counts the lines of the function's own file that it passes in one call after the first. Holds where it passes some
-    eagerly and none in every compiled mode, not where it passes some in every mode, else in part, for the modes that are named.
+    """A debugger counts the lines of the function's own file that it passes in one call after the first. Holds where every compiled
+    function passes fewer lines than the same function does eagerly, in part where some do, not where none does. Functions of a single line
+    say nothing.
     """
     rows = tables.measured(environment, "line_events")
-    eager, compiled = rows[rows["mode"] == "eager"], rows[rows["mode"] != "eager"]
-    if eager.empty or compiled.empty:
+    key = ["family", "case", "dtype", "derivative"]
+    eager = rows[rows["mode"] == "eager"].set_index(key)["value"].rename("eagerly")
+    both = rows[rows["mode"] != "eager"].join(eager, on=key)
+    both = both[both["eagerly"] > 1]
+    if both.empty:
         return missing(f"no line_events in {environment}, eagerly and compiled")
-    none = compiled["value"] == 0
-    spread = rows.groupby("mode")["value"].max()
-    words = "lines passed at most: " + ", ".join(f"{mode} {number(value)}" for mode, value in spread.items())
-    stepped = bool((eager["value"] > 0).all())
-    verdict = HOLDS if none.all() and stepped else DOES_NOT_HOLD if not none.any() and stepped else IN_PART
-    part = ""
-    if verdict is IN_PART:
-        part = f"mode {listed(compiled['mode'][none])}" if stepped else "eager code is not passed line by line either"
-    evidence = (*measured_evidence(compiled.drop_duplicates("mode"), 4), *measured_evidence(eager, 1))
+    fewer = both["value"] < both["eagerly"]
+    passed = ", ".join(f"{mode} {number(float(mine['value'].max()))}" for mode, mine in both.groupby("mode"))
+    words = f"of up to {number(float(both['eagerly'].max()))} lines that a function passes eagerly, a debugger sees at most: {passed}"
+    some, seen = both[both["value"] > 0], both[~fewer]
+    beside = tuple(
+        f"{number(line.value)} lines are seen of {line.case} in mode {line.mode}"
+        for line in some.drop_duplicates(["mode", "value"]).itertuples()
+    )
+    verdict = HOLDS if fewer.all() else DOES_NOT_HOLD if not fewer.any() else IN_PART
     return Finding(
         verdict=verdict,
         words=words,
-        part=part,
-        number=float(compiled["value"].max()),
-        unit="lines passed in compiled modes at most",
-        evidence=evidence,
+        beside=beside,
+        part=f"not {listed(seen['case'] + ' in mode ' + seen['mode'])}" if verdict is IN_PART else "",
+        number=float(both["value"].max()),
+        unit="lines seen in a compiled function at most",
+        evidence=(*measured_evidence(both.drop_duplicates("mode"), 4), *measured_evidence(rows[rows["mode"] == "eager"], 1)),
     )
 
 
 @rule("K14", needs="the measurements retrace_…_body_runs, and where memory shows memory_value_mb and memory_gradient_mb", frameworks=BOTH)
 def graphs_for_gradients(tables: Tables, environment: str) -> Finding:
-    """Two parts. Memory: the peak of a call with gradients lies above that of the same call without, interval above interval.
-    Rebuilding: the body of a function in a graph mode runs again for another shape, type or number. Holds where every function and
-    mode shows both parts, not where none shows either, else in part. Where memory cannot be measured, since the framework keeps what it
-    has freed, rebuilding decides: in part where a graph is built again, not where none is.
+    """Two parts. Memory: the peak of a call with gradients lies above that of the same call without, interval above interval, for some
+    functions, and below it for none. Rebuilding: the body of a function in a graph mode runs again for another shape, type or number, in
+    every mode. Holds where both parts do, not where neither does, else in part. Where memory cannot be measured, since the framework
+    keeps what it has freed, rebuilding decides: in part where a graph is built again, not where none is.
     """
     key = ["family", "case", "mode", "dtype"]
     value = tables.measured(environment, "memory_value_mb")
     both = tables.measured(environment, "memory_gradient_mb").merge(value, on=key, suffixes=("", "_value"))
-    again = pd.concat([tables.measured(environment, f"retrace_{kind}_body_runs") for kind in ("shape", "dtype", "scalar")])
+    again = pd.concat([tables.measured(environment, f"retrace_{kind}_body_runs") for kind in NEW_THINGS])
     again = again[again["mode"] != "eager"].reset_index(drop=True)
     if again.empty:
         return missing(f"no retraces in {environment}")
-    more, rebuilt = both["low"] > both["high_value"], again["value"] >= 1
-    words = "what gradients take in memory cannot be measured, since freed memory is kept"
-    if len(both):
-        words = f"gradients take more memory for certain in {share(int(more.sum()), len(both))} functions and modes"
-        words += f" (median {number(float(both['value'].median()))} against {number(float(both['value_value'].median()))} MiB)"
-    words += "; rebuilt for something new: " + ", ".join(
-        f"{mode} {name.removeprefix('retrace_').removesuffix('_body_runs')} {share(int(rebuilt[mine.index].sum()), len(mine))}"
-        for (mode, name), mine in again.groupby(["mode", "measurement"])
+    more, less, rebuilt = both["low"] > both["high_value"], both["high"] < both["low_value"], again["value"] >= 1
+    takes_more = bool(more.any() and not less.any())
+    by_mode = rebuilt.groupby(again["mode"]).mean()
+    words = "a graph is built again for another shape, type or number in " + ", ".join(
+        f"{share(int(rebuilt[mine.index].sum()), len(mine))} cases of {mode}" for mode, mine in again.groupby("mode")
     )
-    every, none = len(both) and more.all() and rebuilt.all(), not more.any() and not rebuilt.any()
-    verdict = HOLDS if every else DOES_NOT_HOLD if none else IN_PART
+    memory = "what gradients take in memory is not measurable here, since freed memory is kept"
+    if len(both):
+        memory = f"gradients take more memory for certain in {share(int(more.sum()), len(both))} functions and modes"
+        memory += f" (median {number(float(both['value'].median()))} against {number(float(both['value_value'].median()))} MiB)"
+    verdict = HOLDS if takes_more and rebuilt.all() else IN_PART if takes_more or rebuilt.any() else DOES_NOT_HOLD
     part = ""
     if verdict is IN_PART:
-        part = f"it is built again in {share(int(rebuilt.sum()), len(again))} cases"
-        part += f", takes more memory in {share(int(more.sum()), len(both))}" if len(both) else "; its memory is not measurable here"
-    evidence = (*measured_evidence(both, 2), *measured_evidence(again.drop_duplicates(["mode", "measurement"]), 4))
+        builds = [mode for mode, often in by_mode.items() if often > 0]
+        part = f"a graph is built again in {listed(builds)}" if builds else "no graph is built again"
+        part += f", not in {listed(sorted(set(by_mode.index) - set(builds)))}" if 0 < len(builds) < len(by_mode) else ""
+        part += f", {memory}" if not takes_more else ""
+    evidence = (*measured_evidence(again.drop_duplicates(["mode", "measurement"]), 4), *measured_evidence(both, 2))
     return Finding(
         verdict=verdict,
         words=words,
+        beside=(memory,),
         part=part,
         number=100.0 * float(rebuilt.mean()),
         unit="% of new things for which a graph is built again",
@@ -209,7 +237,7 @@ def gradients_add_up(tables: Tables, environment: str) -> Finding:
         return missing(f"no gradient after two backward passes in {environment}")
     expected = ACCUMULATES[tables.environments[environment]]
     as_claimed = rows["value"].map(lambda value: min((1.0, 2.0), key=lambda near: abs(value - near))) == expected
-    words = "the ratio is " + ", ".join(
+    words = "after two passes the gradient is, in gradients of one pass, " + ", ".join(
         f"{listed((number(value, 6) for value in mine['value']), 3)} in mode {mode}" for mode, mine in rows.groupby("mode")
     )
     verdict = HOLDS if as_claimed.all() else DOES_NOT_HOLD if not as_claimed.any() else IN_PART

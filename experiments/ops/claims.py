@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import pandas as pd
+
 from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, Finding, Tables, missing, rule
-from replab.claims.patterns import differ, grows, lines
+from replab.claims.patterns import beside_apart, differ, grows, lines
 from replab.claims.rows import (
     BEYOND,
     EXPLAINED,
@@ -12,43 +14,60 @@ from replab.claims.rows import (
     SEVERITY,
     causes_evidence,
     cells_evidence,
+    deciding,
     defaults_evidence,
     pairs_evidence,
     versus_evidence,
     worst_first,
 )
-from replab.claims.words import counted, listed, named, number, share
+from replab.claims.words import at_worst, counted, listed, named, number, share
 
+SHORT_SOFTMAX = ("ops.softmax_3",)
+"""The vector of the article."""
 SINGLE_AND_DOUBLE = ("float32", "float64")
 TOLERANCES = ("rcond", "rtol", "atol", "tol", "tolerance", "cutoff", "cut_off")
 """What the cut-offs of linear algebra are called, as factors and as parameters."""
 
 
-@rule("A3", needs="the softmax of (1, 2, 3) and of longer vectors, cases of claim A3, in float32")
+@rule("A3", needs="the softmax of (1, 2, 3) in float32", decides=SHORT_SOFTMAX)
 def softmax_is_right(tables: Tables, environment: str) -> Finding:
-    """Holds where the softmax of every length is within the rounding envelope of the truth, in float32 and every mode; not
-    where that of (1, 2, 3) itself is not; in part, without the lengths that are named, where only others are not. The number is the largest
-    error in ULP.
+    """Holds where the softmax of (1, 2, 3) in float32 is within the rounding envelope of the truth in every mode, in part where it is in
+    some, not where it is in none. The number is its largest error in ULP. Longer vectors are told beside it: their errors are larger,
+    since the exponential of a large difference multiplies the rounding of that difference.
     """
-    rows = worst_first(tables.results("A3", environment, dtype="float32", derivative=0), "verdict", "ulp_max")
-    short = rows[rows["case"] == "softmax_3"]
-    if short.empty:
+    every = worst_first(tables.results("A3", environment, dtype="float32", derivative=0), "verdict", "ulp_max")
+    rows, longer = deciding(every, SHORT_SOFTMAX)
+    if rows.empty:
         return missing(f"no result of softmax_3 in float32 in {environment}")
-    beyond = rows[rows["verdict"].isin(BEYOND)]
-    verdict = HOLDS if beyond.empty else DOES_NOT_HOLD if short["verdict"].isin(BEYOND).any() else IN_PART
-    part = f"not {named(beyond)}" if verdict is IN_PART else ""
-    sizes = rows.groupby("case")["ulp_max"].max().sort_values()
-    words = "largest errors in ULP: " + ", ".join(f"{case} {number(value)}" for case, value in sizes.items())
-    if len(beyond):
-        words += f"; beyond rounding: {listed(f'{c} ({m})' for c, m in zip(beyond['case'], beyond['mode'], strict=True))}"
+    beyond = rows["verdict"].isin(BEYOND)
+    verdict = HOLDS if not beyond.any() else DOES_NOT_HOLD if beyond.all() else IN_PART
+    worst = rows.iloc[0]
+    words = f"the softmax of (1, 2, 3) is at most {number(float(rows['ulp_max'].max()))} ULP off in modes {listed(rows['mode'])}"
+    words += f", {at_worst(worst)} at its worst element" if worst["worst_result"] else ""
     return Finding(
         verdict=verdict,
         words=words,
-        part=part,
-        number=float(sizes.iloc[-1]),
-        unit="ULP at most",
-        evidence=(*cells_evidence(rows, 2), *cells_evidence(short, 1)),
+        beside=_longer_vectors(longer),
+        part=f"mode {listed(rows['mode'][~beyond])}" if verdict is IN_PART else "",
+        number=float(rows["ulp_max"].max()),
+        unit="ULP off the truth at most",
+        evidence=(*cells_evidence(rows, 2), *cells_evidence(longer, 1)),
     )
+
+
+def _longer_vectors(rows: pd.DataFrame) -> tuple[str, ...]:
+    """How far off the softmax of longer vectors is, in a sentence; none where there are no rows."""
+    if rows.empty:
+        return ()
+    sizes = rows.groupby("case")["ulp_max"].max().sort_values()
+    beyond = rows[rows["verdict"].isin(BEYOND)]
+    words = "longer vectors: " + ", ".join(f"{case} {number(value)} ULP off" for case, value in sizes.items())
+    words += (
+        f", beyond rounding {named(beyond)}"
+        if len(beyond)
+        else ", all of it rounding: the exponential of x − max multiplies the rounding of x − max"
+    )
+    return (words,)
 
 
 @rule("D1", needs="matrix products, cases of claim D1, in two frameworks")
@@ -169,22 +188,23 @@ def tolerances_differ(tables: Tables, environment: str) -> Finding:
     )
 
 
-@rule("K10", needs="softmax, cases of claim K10, in two frameworks")
+@rule("K10", needs="softmax in float32, cases of claim K10, in two frameworks")
 def softmax_differs_slightly(tables: Tables, environment: str) -> Finding:
-    """Holds where softmax has other bits than in another framework and no result computes another function (a difference is
-    rounding, or an approximate kernel); in part where one does; not where all bits agree.
+    """Holds where the softmax of some vector in float32 has other bits than in another framework and none computes another function (a
+    difference is rounding, or an approximate kernel); not where all bits agree, or where one does. Other precisions are told beside it.
     """
-    rows, settled = differ(tables, environment, "K10", derivative=0)
+    rows, settled = differ(tables, environment, "K10", derivative=0, dtype="float32")
+    others = tables.versus("K10", environment, aligned="all", derivative=0, dtype=("float64", "float16", "bfloat16"))
     if settled is not None:
-        return settled
+        return replace(settled, beside=beside_apart(others, "results in other precisions"))
     apart = rows[rows["kind"] != SAME]
     other = apart[~apart["kind"].isin((*EXPLAINED, "accuracy"))]
-    words = f"{share(len(apart), len(rows))} results differ from {listed(rows['other'])}: {counted(apart['kind'], SEVERITY)}"
-    words += f"; at most {number(float(apart['ulp'].max()))} ULP apart"
+    words = f"in float32 {share(len(apart), len(rows))} vectors have other bits than in {listed(rows['other'])}"
+    words += f", of another function: {named(other)}" if len(other) else f", at most {number(float(apart['ulp'].max()))} ULP apart"
     return Finding(
-        verdict=IN_PART if len(other) else HOLDS,
+        verdict=DOES_NOT_HOLD if len(other) else HOLDS,
         words=words,
-        part=f"not {named(other)}, which compute another function" if len(other) else "",
+        beside=beside_apart(others, "results in other precisions"),
         number=float(apart["ulp"].max()),
         unit="ULP apart at most",
         evidence=versus_evidence(rows, 4),
@@ -209,26 +229,22 @@ def chains_amplify(tables: Tables, environment: str) -> Finding:
     return replace(found, words=words, evidence=evidence)
 
 
-@rule("K24", needs="the sigmoid, cases of claim K24, in two frameworks")
+@rule("K24", needs="the sigmoid in float32 in two frameworks")
 def sigmoids_differ(tables: Tables, environment: str) -> Finding:
-    """Holds where the sigmoid has other bits than in another framework in every precision that was run; in part, for the precisions that
-    are named, where it has in some; not where all bits agree. The number is the largest error against the truth in float32, in ULP.
+    """Holds where the sigmoid has other bits in float32 than in another framework, not where it has the same. The number is the largest
+    error against the truth in float32, as it is and not in ULP: far in the tail a kernel that returns 0 is off by all its digits and by
+    next to nothing. Other precisions are told beside it.
     """
-    rows, settled = differ(tables, environment, "K24", derivative=0, family="ops")
+    rows, settled = differ(tables, environment, "K24", derivative=0, family="ops", dtype="float32")
+    others = tables.versus("K24", environment, aligned="all", derivative=0, family="ops", dtype=("float64", "float16", "bfloat16"))
+    beside = beside_apart(others, "results in other precisions")
     if settled is not None:
-        return settled
-    apart = rows[rows["kind"] != SAME]
-    mine = tables.results("K24", environment, dtype="float32", derivative=0, family="ops")
-    same = sorted(set(rows["dtype"]) - set(apart["dtype"]))
-    words = f"other bits than in {listed(apart['other'])} in {listed(apart['dtype'])}" + (f", the same in {listed(same)}" if same else "")
-    words += f" ({counted(apart['kind'], SEVERITY)}); in float32 at most {number(float(mine['ulp_max'].max()))} ULP off the truth"
-    evidence = (*versus_evidence(rows, 3), *cells_evidence(worst_first(mine, "verdict", "ulp_max"), 1))
-    error = float(mine["ulp_max"].max())
-    return Finding(
-        verdict=IN_PART if same else HOLDS,
-        words=words,
-        part=listed(apart["dtype"]) if same else "",
-        number=error,
-        unit="ULP off the truth at most",
-        evidence=evidence,
-    )
+        return replace(settled, beside=beside)
+    mine = worst_first(tables.results("K24", environment, dtype="float32", derivative=0, family="ops"), "verdict", "ulp_max")
+    error, worst = float(mine["abs_max"].max()), mine.iloc[0]
+    words = f"in float32 the sigmoid has other bits than in {listed(rows['other'])} ({counted(rows['kind'], SEVERITY)})"
+    words += f" and is off the truth by {number(error)} at most"
+    words += f", {number(float(worst['ulp_max']))} ULP at its worst"
+    words += f", where it gives {at_worst(worst)}" if worst["worst_result"] else ""
+    evidence = (*versus_evidence(rows, 3), *cells_evidence(mine, 1))
+    return Finding(verdict=HOLDS, words=words, beside=beside, number=error, unit="off the truth at most, in float32", evidence=evidence)

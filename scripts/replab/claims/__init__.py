@@ -12,6 +12,10 @@ A claim is an entry of ``claims.toml`` in a folder of experiments. Its rule is a
 It is asked for every environment of its ``frameworks`` and reads the tables and nothing else. What decides is a verdict, a share, an
 interval or equality of bits, never a tolerance. Where there is nothing to judge by it returns ``missing("what")``. The verdicts are
 those of ``ClaimVerdict``; one that is ``IN_PART`` says for which part: ``Finding(verdict=IN_PART, part="values, not gradients", ...)``.
+
+The article's own case decides. A rule whose claim has other cases too names those that decide (``decides=("models.feed_forward*",)``),
+parts its rows by ``rows.deciding`` (or gives ``decides`` to a pattern, which does), and tells the rest in ``beside``. The entry in
+``claims.toml`` says what was ``ran``, in which case the rule ``reads`` which verdict, and what ``changes`` it.
 """
 
 from __future__ import annotations

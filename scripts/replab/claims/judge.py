@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import TypedDict
@@ -122,7 +123,7 @@ def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> dict[str, 
         "needs": told["needs"],
         "evidence": [],
         "missing": "a rule that has an answer",
-    }
+    } | _told(claim)
 
 
 def findings(rule: Rule, tables: Tables) -> dict[str, Finding]:
@@ -150,41 +151,66 @@ def _checked(said: object) -> Finding:
     return said
 
 
-def overall(by_environment: Mapping[str, Finding]) -> tuple[ClaimVerdict, str, str]:
-    """The verdict of a claim, for which part it holds, and what was found; environments that could not be judged do not count.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Environments that say the same of a claim."""
+
+    verdict: ClaimVerdict
+    part: str
+    environments: tuple[str, ...]
+    words: str
+    """What decides in the newest of them."""
+
+    @property
+    def where(self) -> str:
+        """The environments, in words."""
+        return listed(self.environments, 12)
+
+    def json(self) -> dict[str, object]:
+        """The group as it is written."""
+        return {"verdict": str(self.verdict), "part": self.part, "environments": list(self.environments), "words": self.words}
+
+
+def groups(by_environment: Mapping[str, Finding]) -> list[Group]:
+    """Environments by what they say, in the order of verdicts; those that could not be judged are left out."""
+    found: dict[tuple[ClaimVerdict, str], list[str]] = {}
+    for environment, finding in by_environment.items():
+        if finding.verdict is not NOT_MEASURABLE:
+            found.setdefault((finding.verdict, finding.part), []).append(environment)
+    return [
+        Group(verdict=verdict, part=part, environments=tuple(there), words=by_environment[there[-1]].gist)
+        for (verdict, part), there in sorted(found.items(), key=lambda entry: entry[0][0].severity)
+    ]
+
+
+def overall(found: Sequence[Group]) -> tuple[ClaimVerdict, str]:
+    """The verdict of a claim on the whole, and for which part it holds.
 
     Environments that differ make a claim hold in part where it holds in one of them, and else what comes nearest to that.
     """
-    groups: dict[tuple[ClaimVerdict, str], list[str]] = {}
-    for environment, finding in by_environment.items():
-        if finding.verdict is not NOT_MEASURABLE:
-            groups.setdefault((finding.verdict, finding.part), []).append(environment)
-    if not groups:
-        return NOT_MEASURABLE, "", ""
-    ordered = sorted(groups.items(), key=lambda group: group[0][0].severity)
-    words = " ".join(_of_a_group(by_environment[there[-1]], there, alone=len(groups) == 1) for _, there in ordered)
-    verdicts = {verdict for verdict, _ in groups}
-    if len(verdicts) == 1 and len(groups) == 1:
-        (((verdict, part), _),) = ordered
-        return verdict, part, words
+    verdicts = {group.verdict for group in found}
+    if not found:
+        return NOT_MEASURABLE, ""
+    if len(found) == 1:
+        return found[0].verdict, found[0].part
     if not verdicts & {HOLDS, IN_PART}:
-        return next(verdict for verdict in NEAREST if verdict in verdicts), "", words
-    parts = [f"{_headed(verdict, part, plain=verdicts == {IN_PART})} in {listed(there, 12)}" for (verdict, part), there in ordered]
-    return IN_PART, "; ".join(parts), words
+        return next(verdict for verdict in NEAREST if verdict in verdicts), ""
+    if verdicts == {IN_PART}:
+        return IN_PART, "; ".join(f"{group.part} in {group.where}" for group in found)
+    parts = [f"{group.verdict}{f' ({group.part})' if group.part else ''} in {group.where}" for group in found]
+    return IN_PART, "; ".join(parts)
 
 
-def _headed(verdict: ClaimVerdict, part: str, *, plain: bool) -> str:
-    """What is said of a group of environments; where all hold in part, only the part."""
-    return part if plain else f"{verdict} ({part})" if part else str(verdict)
-
-
-def _of_a_group(finding: Finding, environments: Sequence[str], *, alone: bool) -> str:
-    """What environments of one verdict show, in the words of the newest of them."""
-    where = listed(environments, 12)
-    if alone:
-        where = "the one environment judged" if len(environments) == 1 else f"all {len(environments)} environments judged"
-    newest = f"in {environments[-1]} " if len(environments) > 1 else ""
-    return f"{upper(finding.headline)}, in {where}: {newest}{finding.gist}."
+def summary(found: Sequence[Group]) -> str:
+    """What each group of environments shows, in the words of its newest."""
+    sentences = []
+    for group in found:
+        count = len(group.environments)
+        alone = "the one environment judged" if count == 1 else f"all {count} environments judged"
+        headed = f"{group.verdict}: {group.part}" if group.part else str(group.verdict)
+        newest = f" ({group.environments[-1]})" if count > 1 else ""
+        sentences.append(f"{upper(headed)}, in {alone if len(found) == 1 else group.where}: {group.words}{newest}.")
+    return " ".join(sentences)
 
 
 def known_evidence(tables: Tables) -> dict[str, set[str]]:
@@ -207,7 +233,8 @@ def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mappin
             name = f"{one.id} {one.axis}" if one.kind == "pair" else one.id
             if name not in there.get(one.kind, ()):
                 raise ClaimError(f"the evidence does not exist: {one.kind} {name}", where=f"{rule.where}: {claim.id} in {environment}")
-    verdict, part, words = overall(found)
+    shown = groups(found)
+    verdict, part = overall(shown)
     entry: dict[str, object] = {
         "id": claim.id,
         "kind": claim.kind,
@@ -215,21 +242,34 @@ def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mappin
         "statement": claim.statement,
         "verdict": str(verdict),
         "part": part,
-        "words": words,
+        "words": summary(shown),
+        "groups": [group.json() for group in shown],
         "by_environment": {environment: finding.json() for environment, finding in found.items()},
         "rule": rule.text,
         "needs": rule.needs,
+        "decides": list(rule.decides),
         "evidence": [one.json() for one in _telling(list(found.values()))],
-    }
-    for name in ("published", "truth", "untested"):
-        if value := getattr(claim, name):
-            entry[name] = value
+    } | _told(claim)
     if measured := _measured(found):
         entry["measured"] = measured
     if verdict is NOT_MEASURABLE:
         entry["missing"] = rule.needs
         entry["words"] = f"Not measurable here. It needs {rule.needs}."
     return entry
+
+
+def _told(claim: Claim) -> dict[str, object]:
+    """What the list of claims tells about a claim, where it does."""
+    told: dict[str, object] = {
+        "published": claim.published,
+        "truth": claim.truth,
+        "untested": claim.untested,
+        "sources": dict(claim.sources),
+        "ran": claim.ran,
+        "reads": dict(claim.reads),
+        "changes": claim.changes,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _telling(found: Sequence[Finding]) -> list[Evidence]:

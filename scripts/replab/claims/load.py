@@ -10,12 +10,14 @@ from types import ModuleType
 
 from replab import files, jsons
 from replab.claims.evidence import ClaimError
-from replab.claims.model import Claim, Rule
+from replab.claims.model import Claim, ClaimVerdict, Rule
 from replab.errors import ConfigError
 
 LIST, RULES = "claims.toml", "claims.py"
 KINDS = ("example", "claim")
-FIELDS = ("kind", "statement", "source", "published", "truth", "untested")
+FIELDS = ("kind", "statement", "source", "ran", "reads", "changes", "published", "truth", "untested")
+SOURCES = "sources"
+"""The table that says what the letters of sources stand for."""
 
 
 def claims(folders: Iterable[Path]) -> dict[str, Claim]:
@@ -29,6 +31,7 @@ def claims(folders: Iterable[Path]) -> dict[str, Claim]:
             data = files.read_toml(path)
         except ConfigError as error:
             raise ClaimError(error.problem, where=str(path)) from None
+        letters = _texts(data.pop(SOURCES, {}), f"{path}: {SOURCES}")
         for name, fields in data.items():
             where = f"{path}: {name}"
             if name in declared:
@@ -37,8 +40,20 @@ def claims(folders: Iterable[Path]) -> dict[str, Claim]:
                 raise ClaimError('needs `kind = "example"` or `kind = "claim"`, and a statement', where=where)
             if unknown := sorted(set(fields) - set(FIELDS)):
                 raise ClaimError(f"unknown key {unknown[0]!r}", where=where, hint=f"Known: {', '.join(FIELDS)}")
-            declared[name] = jsons.made(Claim, {"id": name} | {key: str(value) for key, value in fields.items()})
+            reads = _texts(fields.pop("reads", {}), f"{where}.reads")
+            if unknown := sorted(set(reads) - set(ClaimVerdict)):
+                raise ClaimError(f"{unknown[0]!r} is no verdict", where=f"{where}.reads", hint=f"Known: {', '.join(ClaimVerdict)}")
+            told = {key: str(value) for key, value in fields.items()}
+            named = {letter: letters[letter] for letter in told.get("source", "").split(", ") if letter in letters}
+            declared[name] = jsons.made(Claim, {"id": name, "reads": reads, "sources": named, **told})
     return declared
+
+
+def _texts(value: object, where: str) -> dict[str, str]:
+    """A table of texts. Raises ``ClaimError`` where it is something else."""
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ClaimError("needs a table of texts", where=where)
+    return {str(name): str(text) for name, text in value.items()}
 
 
 def rule_files(folders: Iterable[Path]) -> list[Path]:
@@ -57,12 +72,12 @@ def rules(path: Path) -> Mapping[str, Rule]:
         marked = getattr(function, "rule", None)
         if not isinstance(marked, tuple) or getattr(function, "__module__", "") != _name(path):
             continue
-        claim, needs, frameworks = marked
+        claim, needs, frameworks, decides = marked
         if claim in declared:
             raise ClaimError(f"it has two rules for {claim}", where=str(path))
         if not function.__doc__:
             raise ClaimError(f"the rule of {claim} has no docstring, which is how the report words it", where=str(path))
-        declared[claim] = Rule(claim=claim, judge=function, needs=needs, frameworks=frameworks, where=str(path))
+        declared[claim] = Rule(claim=claim, judge=function, needs=needs, frameworks=frameworks, decides=decides, where=str(path))
     return declared
 
 

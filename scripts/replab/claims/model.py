@@ -122,6 +122,8 @@ class Finding:
     verdict: ClaimVerdict
     words: str
     """What was found. What decides stands first, before the first semicolon: summaries show no more than that."""
+    beside: tuple[str, ...] = ()
+    """What is told beside it and decides nothing, a sentence each."""
     part: str = ""
     """For which part it holds, where it holds in part: the headline ends with it."""
     number: float | None = None
@@ -159,7 +161,8 @@ class Finding:
             "words": self.words,
             "evidence": [evidence.json() for evidence in self.evidence[:MOST_EVIDENCE]],
         }
-        return written | {name: value for name, value in (("part", self.part), ("measured", self.measured)) if value}
+        told = {"part": self.part, "measured": self.measured, "beside": list(self.beside)}
+        return written | {name: value for name, value in told.items() if value}
 
 
 def missing(words: str) -> Finding:
@@ -183,6 +186,8 @@ class Rule:
     needs: str
     """What must have been run, in words: shown where it was not."""
     frameworks: tuple[str, ...] = FRAMEWORKS
+    decides: tuple[str, ...] = ()
+    """The cases that decide, patterns of ``family.case``; the others of the claim are told beside them. None: all decide."""
     where: str = ""
     """The file that holds the rule."""
 
@@ -201,22 +206,32 @@ class Claim:
     """``example`` or ``claim``."""
     statement: str
     source: str = ""
-    """The letter of the article."""
+    """The letters of the articles, joined by commas."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """What each letter stands for, in words."""
+    ran: str = ""
+    """What was run, in words."""
+    reads: Mapping[str, str] = field(default_factory=dict)
+    """In which case the rule says which verdict, in words."""
+    changes: str = ""
+    """What would change the verdict."""
     published: str = ""
     truth: str = ""
     untested: str = ""
     """A part that no machine of this lab can test, such as what needs a GPU."""
-    more: Mapping[str, object] = field(default_factory=dict)
 
 
-def rule(claim: str, *, needs: str, frameworks: tuple[str, ...] = FRAMEWORKS) -> Callable[[Function], Function]:
+def rule(
+    claim: str, *, needs: str, frameworks: tuple[str, ...] = FRAMEWORKS, decides: tuple[str, ...] = ()
+) -> Callable[[Function], Function]:
     """Mark a function ``(tables, environment) -> Finding | None`` as the rule of ``claim``.
 
-    Its docstring is shown as the rule in words.
+    Its docstring is shown as the rule in words. ``decides`` are the cases that the article is about, for the page of the claim: the
+    function itself parts them from the others by ``deciding``.
     """
 
     def mark(function: Function) -> Function:
-        vars(function)["rule"] = (claim, needs, frameworks)
+        vars(function)["rule"] = (claim, needs, frameworks, decides)
         return function
 
     return mark

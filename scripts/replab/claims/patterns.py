@@ -21,6 +21,7 @@ from replab.claims.rows import (
     SEVERITY,
     causes_evidence,
     cells_evidence,
+    deciding,
     pairs_evidence,
     select,
     versus_evidence,
@@ -28,17 +29,22 @@ from replab.claims.rows import (
 )
 from replab.claims.statistics import Growth, growth
 from replab.claims.tables import Tables
-from replab.claims.words import counted, interval, listed, named, number, percent, share
+from replab.claims.words import counted, listed, named, number, percent, share
 
+WHOLE = 0.995
+"""A share from which a factor is the whole cause: no percentage says more."""
 SERIES = re.compile(r"(?P<stem>.+?)_(?:length_|layers_)?(?P<length>\d+)")
 """Cases of one series are called by a name and a length: ``lstm_length_64``, ``repeated_cell_16``."""
 
 
-def right_results(tables: Tables, environment: str, claim: str, **where: Any) -> Finding:
-    """Holds where every result of a claim is the truth up to rounding in every mode, does not where none is, else in part."""
+def right_results(tables: Tables, environment: str, claim: str, *, decides: Sequence[str] = (), **where: Any) -> Finding:
+    """Holds where every result of a claim is the truth up to rounding in every mode, does not where none is, else in part.
+
+    Where ``decides`` names cases, they decide, and the others are told beside them.
+    """
     rows = tables.results(claim, environment, **where)
-    rows = rows[rows["verdict"] != OPEN]
-    failed = select(tables.failed(claim, environment), **where)
+    rows, others = deciding(rows[rows["verdict"] != OPEN], decides)
+    failed, others_failed = deciding(select(tables.failed(claim, environment), **where), decides)
     if rows.empty and failed.empty:
         return missing(f"no result of {claim} in {environment}")
     wrong = worst_first(rows[rows["verdict"].isin(BEYOND)], "verdict", "ulp_max")
@@ -54,26 +60,71 @@ def right_results(tables: Tables, environment: str, claim: str, **where: Any) ->
     evidence = cells_evidence(pd.concat([wrong, failed, rows.sort_values("derivative", ascending=False)]), 4)
     # not the distance in ULP: where the truth is nearly zero, rounding alone is any number of those
     reached = float((rows["z_max"] / rows["z_limit"]).replace(np.inf, np.nan).max())
-    return Finding(verdict=verdict, words=words, part=part, number=reached, unit="of the envelope's limit, at most", evidence=evidence)
+    return Finding(
+        verdict=verdict,
+        words=words,
+        beside=beside_right(others, others_failed),
+        part=part,
+        number=100.0 * reached,
+        unit="% of what rounding may do, at the worst result",
+        evidence=evidence,
+    )
 
 
-def as_published(tables: Tables, environment: str, claim: str, **where: Any) -> Finding:
+def beside_right(rows: pd.DataFrame, failed: pd.DataFrame) -> tuple[str, ...]:
+    """Results of cases that decide nothing, and cells of such cases that failed, in a sentence; no sentence where there are none."""
+    if rows.empty and failed.empty:
+        return ()
+    wrong = worst_first(rows[rows["verdict"].isin(BEYOND)], "verdict", "ulp_max")
+    words = f"of the other cases, {share(len(rows) - len(wrong), len(rows))} results are the truth up to rounding"
+    words += f", not so {named(wrong)} ({counted(wrong['verdict'], SEVERITY)})" if len(wrong) else ""
+    words += f"; {named(failed)} ended in an error in mode {listed(failed['mode'])}" if len(failed) else ""
+    return (words,)
+
+
+def beside_apart(rows: pd.DataFrame, what: str) -> tuple[str, ...]:
+    """Results beside those of the other framework, of cases that decide nothing, in a sentence; none where there are no rows."""
+    if rows.empty:
+        return ()
+    return (f"of the other cases, {_apart_in_words(rows, what)}",)
+
+
+def _apart_in_words(rows: pd.DataFrame, what: str) -> str:
+    """``all 3 predictions agree with torch-2.13 within rounding, 1 of them bit for bit``, or which differ beyond it."""
+    beyond, same, others = rows[rows["kind"].isin(BEYOND)], int((rows["kind"] == SAME).sum()), listed(rows["other"])
+    if len(beyond):
+        return (
+            f"{share(len(beyond), len(rows))} {what} differ beyond rounding from {others} "
+            f"({counted(beyond['kind'], SEVERITY)}): {named(beyond)}"
+        )
+    bits = "all" if same == len(rows) else str(same) if same else "none"
+    return f"all {len(rows)} {what} agree with {others} within rounding, {bits} of them bit for bit"
+
+
+def as_published(tables: Tables, environment: str, claim: str, *, decides: Sequence[str] = (), **where: Any) -> Finding:
     """Two published programs: as they stand, and with every factor aligned.
 
     Does not hold where they agree as they stand; holds where they are other functions even when aligned (a less accurate gradient is
-    not); else the programs differ, and the factors are named with their Shapley shares.
+    not); else the programs differ, and the factors are named with their Shapley shares. Where ``decides`` names cases, they decide, and
+    the others are told beside them.
     """
     rows = tables.versus(claim, environment, **where)
-    rows = rows[rows["kind"] != OPEN]
+    rows, others = deciding(rows[rows["kind"] != OPEN], decides)
     aligned = tables.versus(claim, environment, aligned="all", **where)
-    aligned = aligned[aligned["kind"] != OPEN]
+    aligned, _ = deciding(aligned[aligned["kind"] != OPEN], decides)
+    beside = beside_apart(others, "outputs")
     if rows.empty:
         return missing(f"no result of {claim} in {environment} beside one of another framework")
     beyond = worst_first(rows[rows["kind"].isin(BEYOND)], "kind", "distance")
     if beyond.empty:
         words = f"as published the sides agree: {counted(rows['kind'], SEVERITY)}"
         return Finding(
-            verdict=DOES_NOT_HOLD, words=words, number=float(rows["ulp"].max()), unit="ULP apart at most", evidence=versus_evidence(rows)
+            verdict=DOES_NOT_HOLD,
+            words=words,
+            beside=beside,
+            number=float(rows["ulp"].max()),
+            unit="ULP apart at most",
+            evidence=versus_evidence(rows),
         )
     left = aligned[aligned["kind"].isin(ANOTHER_FUNCTION)]
     reasons, evidence = factor_shares(tables, environment, claim, **{key: value for key, value in where.items() if key == "family"})
@@ -83,7 +134,12 @@ def as_published(tables: Tables, environment: str, claim: str, **where: Any) -> 
     verdict = PROGRAMS_DIFFER if len(aligned) and left.empty else HOLDS
     evidence = (*versus_evidence(beyond, 2), *evidence, *versus_evidence(aligned, 1))
     return Finding(
-        verdict=verdict, words=words, number=_finite(beyond["distance"]), unit="relative difference as published", evidence=evidence
+        verdict=verdict,
+        words=words,
+        beside=beside,
+        number=_finite(beyond["distance"]),
+        unit="relative difference as published",
+        evidence=evidence,
     )
 
 
@@ -97,39 +153,54 @@ def factor_shares(tables: Tables, environment: str, claim: str, **where: Any) ->
     if causes.empty:
         return "", ()
     shares = causes.groupby(["case", "factor"])["share"].median().sort_values(ascending=False)
-    words = listed(f"{factor} of {case} ({percent(value)})" for (case, factor), value in shares.items())
+    words = listed(f"{factor} of {case}" + (f" ({percent(value)})" if value < WHOLE else "") for (case, factor), value in shares.items())
     return words, causes_evidence(causes.sort_values("share", ascending=False), 2)
 
 
 def differ(tables: Tables, environment: str, claim: str, *, aligned: str = "all", **where: Any) -> tuple[pd.DataFrame, Finding | None]:
     """Results beside those of the other framework, the worst first; a finding only where there is nothing to judge, or nothing differs."""
+    rows, _, settled = differ_apart(tables, environment, claim, (), aligned=aligned, **where)
+    return rows, settled
+
+
+def differ_apart(
+    tables: Tables, environment: str, claim: str, decides: Sequence[str], *, aligned: str = "all", **where: Any
+) -> tuple[pd.DataFrame, pd.DataFrame, Finding | None]:
+    """As ``differ`` for the cases that decide; the rows of the other cases stand second and settle nothing."""
     rows = tables.versus(claim, environment, aligned=aligned, **where)
-    rows = worst_first(rows[rows["kind"] != OPEN], "kind", "ulp")
+    rows, others = deciding(worst_first(rows[rows["kind"] != OPEN], "kind", "ulp"), decides)
     if rows.empty:
-        return rows, missing(f"no result of {claim} in {environment} beside one of another framework")
+        return rows, others, missing(f"no result of {claim} in {environment} beside one of another framework")
     if (rows["kind"] == SAME).all():
         words = f"all {len(rows)} results have the bits of {listed(rows['other'])}"
-        return rows, Finding(verdict=DOES_NOT_HOLD, words=words, number=0.0, unit="results with other bits", evidence=versus_evidence(rows))
-    return rows, None
+        evidence = versus_evidence(rows)
+        beside = beside_apart(others, "results")
+        return (
+            rows,
+            others,
+            Finding(verdict=DOES_NOT_HOLD, words=words, beside=beside, number=0.0, unit="results with other bits", evidence=evidence),
+        )
+    return rows, others, None
 
 
-def same_weights(tables: Tables, environment: str, claim: str, what: str, **where: Any) -> Finding:
-    """With everything aligned: holds where a result differs beyond rounding, last bits only where bits do, does not hold where none do."""
-    rows, settled = differ(tables, environment, claim, **where)
+def same_weights(tables: Tables, environment: str, claim: str, what: str, *, decides: Sequence[str] = (), **where: Any) -> Finding:
+    """With everything aligned: holds where a result differs beyond rounding, last bits only where bits do, does not hold where none do.
+
+    Where ``decides`` names cases, they decide, and the others are told beside them.
+    """
+    rows, others, settled = differ_apart(tables, environment, claim, decides, **where)
     if settled is not None:
         return settled
-    beyond, apart = rows[rows["kind"].isin(BEYOND)], rows[rows["kind"] != SAME]
-    words = f"{share(len(apart), len(rows))} {what} differ in bits from {listed(rows['other'])}"
-    if beyond.empty:
-        words += f", all by no more than rounding (at most {number(float(apart['ulp'].max()))} ULP)"
-    else:
-        words += f", {len(beyond)} beyond rounding ({counted(beyond['kind'], SEVERITY)}): {named(beyond)}"
+    beyond = rows[rows["kind"].isin(BEYOND)]
+    words = _apart_in_words(rows, what)
+    words += "" if len(beyond) else f", at most {number(float(rows['ulp'].max()))} ULP apart"
     reasons, causes = factor_shares(tables, environment, claim)
-    words += f"; with each side's own conventions they differ because of {reasons}" if reasons else ""
+    beside = beside_apart(others, what)
+    beside += (f"with each side's own conventions they differ because of {reasons}",) if reasons else ()
     verdict = HOLDS if len(beyond) else LAST_BITS
     evidence = (*versus_evidence(rows), *causes)
     return Finding(
-        verdict=verdict, words=words, number=100.0 * len(apart) / len(rows), unit="% of results with other bits", evidence=evidence
+        verdict=verdict, words=words, beside=beside, number=float(len(beyond)), unit=f"{what} beyond rounding", evidence=evidence
     )
 
 
@@ -164,10 +235,13 @@ def grows(found: Sequence[Line], what: str) -> Finding | None:
     signs = {line.growth.sign for line in found}
     verdict = HOLDS if signs == {1} else IN_PART if 1 in signs else DOES_NOT_HOLD if signs == {-1} else UNDECIDED
     part = listed(line.stem for line in found if line.growth.sign == 1) if verdict is IN_PART else ""
-    states = {1: "grows", -1: "falls", 0: "may do either"}
-    words = f"{what}: " + "; ".join(
-        f"{line.stem} {states[line.growth.sign]}, exponent {number(line.growth.slope)} ({interval(line.growth.low, line.growth.high)}) "
-        f"over lengths {line.growth.lengths[0]} to {line.growth.lengths[-1]}"
+    states = {1: "grows", -1: "falls", 0: "shows no growth that stands out of the noise"}
+    words = f"{what}: " + ", ".join(
+        f"{line.stem} {states[line.growth.sign]} from length {line.growth.lengths[0]} to {line.growth.lengths[-1]}" for line in found
+    )
+    beside = tuple(
+        f"{line.stem} is fitted by length to the power {number(line.growth.slope)}, between "
+        f"{number(line.growth.low)} and {number(line.growth.high)} with 99 % confidence"
         for line in found
     )
     steepest = max(found, key=lambda line: line.growth.slope)
@@ -176,6 +250,7 @@ def grows(found: Sequence[Line], what: str) -> Finding | None:
     return Finding(
         verdict=verdict,
         words=words,
+        beside=beside,
         part=part,
         number=steepest.growth.slope,
         unit="exponent of the length, steepest series",
@@ -224,8 +299,11 @@ __all__ = [
     "EXPLAINED",
     "Line",
     "as_published",
+    "beside_apart",
+    "beside_right",
     "by_switch",
     "differ",
+    "differ_apart",
     "factor_shares",
     "grows",
     "lines",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,19 @@ def select(rows: pd.DataFrame, **where: object) -> pd.DataFrame:
 def kept(rows: pd.DataFrame, flags: Iterable[bool]) -> pd.DataFrame:
     """The rows whose flag is set."""
     return rows[np.fromiter(flags, dtype=np.bool_, count=len(rows))]
+
+
+def deciding(rows: pd.DataFrame, cases: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the cases that decide, and those that are told beside them.
+
+    ``cases`` are patterns of ``family.case`` as it was declared, such as ``models.feed_forward*``; without any, all rows decide.
+    """
+    if not cases:
+        return rows, rows.iloc[:0]
+    declared = rows["base_case"] if "base_case" in rows else rows["case"]
+    names = [f"{family}.{case}" for family, case in zip(rows["family"], declared, strict=True)]
+    decides = np.fromiter((any(fnmatchcase(name, case) for case in cases) for name in names), dtype=np.bool_, count=len(rows))
+    return rows[decides], rows[~decides]
 
 
 def cells_evidence(rows: pd.DataFrame, most: int = 3) -> tuple[Evidence, ...]:
@@ -91,6 +105,7 @@ __all__ = [
     "attribution_id",
     "causes_evidence",
     "cells_evidence",
+    "deciding",
     "defaults_evidence",
     "kept",
     "measured_evidence",

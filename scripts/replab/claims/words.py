@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 FRAMEWORK_NAMES = {"numpy": "NumPy", "tensorflow": "TensorFlow", "torch": "PyTorch"}
 NONE = "–"
+_DECIMAL = re.compile(r"\((.+)\)")
+"""The decimal form of a number that is written as ``0x1.8p+7 (192)``."""
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -18,6 +21,19 @@ def number(value: float, digits: int = 3) -> str:
     if value and not 1e-3 <= abs(value) < 1e5:
         return f"{value:.{digits - 1}e}".replace("e-0", "e-").replace("e+0", "e")
     return f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}".replace(",", "\u202f")
+
+
+def decimal(text: str) -> float:
+    """The number in a column such as ``worst_result``; NaN where there is none."""
+    written = _DECIMAL.search(text)
+    return float(written.group(1)) if written else float("nan")
+
+
+def at_worst(row: pd.Series) -> str:
+    """``0 for 1.04e-07``: what came out at the worst element of a result, and its truth, with the digits in which they differ."""
+    result, truth = decimal(row["worst_result"]), decimal(row["worst_truth"])
+    told = [(f"{result:.{digits}g}", f"{truth:.{digits}g}") for digits in range(3, 18)]
+    return " for ".join(next((pair for pair in told if pair[0] != pair[1]), told[0]))
 
 
 def share(part: int, whole: int) -> str:

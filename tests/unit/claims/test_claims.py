@@ -24,7 +24,7 @@ from replab.claims import (
     missing,
 )
 from replab.claims.evidence import ClaimError
-from replab.claims.judge import judge_claims, overall
+from replab.claims.judge import groups, judge_claims, overall, summary
 from replab.claims.load import claims, rule_files, rules
 from replab.claims.rows import SEVERITY
 from replab.claims.run import write
@@ -97,6 +97,13 @@ def test_wrong_published_numbers_stand_beside_the_truth() -> None:
     assert known["D2"].published and known["D2"].truth == "14"
 
 
+def test_every_published_claim_can_be_argued_with() -> None:
+    """Its source in words, what was run, in which case the rule says which verdict, and what would change it."""
+    for claim in claims([EXPERIMENTS]).values():
+        assert claim.sources and claim.ran and claim.changes, claim.id
+        assert set(claim.source.split(", ")) == set(claim.sources), claim.id
+
+
 def _words(folder: Path) -> str:
     """What is said of the one claim, which nothing can be said about."""
     (entry,) = judge_claims(World().tables(), [folder], LIMITS)
@@ -165,6 +172,9 @@ def test_a_rule_that_has_no_answer_costs_its_claim_and_no_other(tmp_path, what) 
         ('[U1]\nkind = "guess"\nstatement = "x"\n', "needs `kind"),
         ('[U1]\nkind = "claim"\n', "and a statement"),
         ('[U1]\nkind = "claim"\nstatement = "x"\ncolour = "blue"\n', "unknown key 'colour'"),
+        (f'{CLAIM}[U1.reads]\nlikely = "x"\n', "'likely' is no verdict"),
+        (f"{CLAIM}[U1.reads]\nholds = 3\n", "needs a table of texts"),
+        (f"[sources]\nA = 3\n{CLAIM}", "needs a table of texts"),
     ],
 )
 def test_a_faulty_list_is_refused_with_its_place(tmp_path, text, problem) -> None:
@@ -177,38 +187,37 @@ def test_a_faulty_list_is_refused_with_its_place(tmp_path, text, problem) -> Non
 
 
 def test_the_same_verdict_everywhere_is_the_verdict_with_what_the_newest_shows() -> None:
-    assert overall({"a": _finding(HOLDS, "1 of 2"), "b": _finding(HOLDS, "2 of 2; and more")}) == (
-        HOLDS,
-        "",
-        "Holds, in all 2 environments judged: in b 2 of 2.",
-    )
-    assert overall({"a": _finding(DOES_NOT_HOLD)}) == (DOES_NOT_HOLD, "", "Does not hold, in the one environment judged: so.")
+    found = groups({"a": _finding(HOLDS, "1 of 2"), "b": _finding(HOLDS, "2 of 2; and more")})
+    assert (overall(found), summary(found)) == ((HOLDS, ""), "Holds, in all 2 environments judged: 2 of 2 (b).")
+    alone = groups({"a": _finding(DOES_NOT_HOLD)})
+    assert (overall(alone), summary(alone)) == ((DOES_NOT_HOLD, ""), "Does not hold, in the one environment judged: so.")
 
 
 def test_what_holds_in_part_everywhere_says_for_which_part() -> None:
-    same = {"a": _finding(IN_PART), "b": _finding(IN_PART), "c": _finding(NOT_MEASURABLE)}
-    assert overall(same) == (IN_PART, "half", "Holds in part: half, in all 2 environments judged: in b so.")
-    other = {"a": _finding(IN_PART, part="values"), "b": _finding(IN_PART, part="gradients")}
-    assert overall(other)[:2] == (IN_PART, "values in a; gradients in b")
+    same = groups({"a": _finding(IN_PART), "b": _finding(IN_PART), "c": _finding(NOT_MEASURABLE)})
+    assert (overall(same), summary(same)) == ((IN_PART, "half"), "Holds in part: half, in all 2 environments judged: so (b).")
+    other = groups({"a": _finding(IN_PART, part="values"), "b": _finding(IN_PART, part="gradients")})
+    assert overall(other) == (IN_PART, "values in a; gradients in b")
 
 
 def test_what_cannot_be_judged_does_not_count() -> None:
-    assert overall({"a": _finding(HOLDS), "b": _finding(NOT_MEASURABLE)})[0] is HOLDS
-    assert overall({"a": _finding(NOT_MEASURABLE)})[0] is NOT_MEASURABLE
-    assert overall({})[0] is NOT_MEASURABLE
+    assert overall(groups({"a": _finding(HOLDS), "b": _finding(NOT_MEASURABLE)})) == (HOLDS, "")
+    assert overall(groups({"a": _finding(NOT_MEASURABLE)})) == (NOT_MEASURABLE, "")
+    assert overall([]) == (NOT_MEASURABLE, "")
 
 
 def test_a_claim_that_holds_in_some_environments_holds_in_part_and_says_what_each_group_shows() -> None:
-    verdict, part, words = overall({"a": _finding(HOLDS, "1"), "b": _finding(LAST_BITS, "2"), "c": _finding(HOLDS, "3")})
-    assert (verdict, part) == (IN_PART, "holds in a and c; last bits only in b")
-    assert words == "Holds, in a and c: in c 3. Last bits only, in b: 2."
-    mixed = overall({"a": _finding(HOLDS), "b": _finding(IN_PART)})
-    assert mixed[:2] == (IN_PART, "holds in a; holds in part (half) in b")
+    found = groups({"a": _finding(HOLDS, "1"), "b": _finding(LAST_BITS, "2"), "c": _finding(HOLDS, "3")})
+    assert overall(found) == (IN_PART, "holds in a and c; last bits only in b")
+    assert summary(found) == "Holds, in a and c: 3 (c). Last bits only, in b: 2."
+    assert [(group.verdict, group.environments, group.words) for group in found] == [(HOLDS, ("a", "c"), "3"), (LAST_BITS, ("b",), "2")]
+    mixed = groups({"a": _finding(HOLDS), "b": _finding(IN_PART)})
+    assert overall(mixed) == (IN_PART, "holds in a; holds in part (half) in b")
 
 
 @pytest.mark.parametrize("nearest", [LAST_BITS, PROGRAMS_DIFFER, UNDECIDED])
 def test_a_claim_that_holds_nowhere_has_the_verdict_that_comes_nearest(nearest: ClaimVerdict) -> None:
-    assert overall({"a": _finding(DOES_NOT_HOLD), "b": _finding(nearest)})[:2] == (nearest, "")
+    assert overall(groups({"a": _finding(DOES_NOT_HOLD), "b": _finding(nearest)})) == (nearest, "")
 
 
 def test_every_verdict_has_a_glyph_a_class_and_words_of_its_own() -> None:

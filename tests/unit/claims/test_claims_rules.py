@@ -8,9 +8,11 @@ import pytest
 
 from claims_scenes import SCENES, Scene
 from claims_world import NUMPY, TF, TORCH, World
-from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, LAST_BITS, NOT_MEASURABLE, ClaimVerdict, Tables
+from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, LAST_BITS, NOT_MEASURABLE, PROGRAMS_DIFFER, ClaimVerdict, Tables
 from replab.claims.judge import findings, known_evidence
 from replab.claims.load import claims, rule_files, rules
+from replab.claims.model import Claim
+from replab.claims.patterns import as_published, right_results, same_weights
 
 ROOT = Path(__file__).resolve().parents[3] / "experiments"
 RULES = {claim: rule for path in rule_files([ROOT]) for claim, rule in rules(path).items()}
@@ -49,6 +51,43 @@ def test_every_claim_has_scenes_for_two_verdicts_at_least() -> None:
     assert all(len(scenes) >= 2 for scenes in SCENES.values())
 
 
+@pytest.mark.parametrize(("name", "claim"), claims([ROOT]).items())
+def test_the_list_says_in_which_case_a_rule_says_each_of_its_verdicts(name: str, claim: Claim) -> None:
+    """What is written beside a claim and what its scenes show are the same verdicts."""
+    assert set(claim.reads) == set(SCENES[name])
+
+
+def test_a_side_case_turns_no_verdict_and_is_told() -> None:
+    world = World()
+    world.both("model", "rounding", claims="K99")
+    world.both("other", "semantic", claims="K99")
+    found = same_weights(world.tables(), TF, "K99", "results", decides=("made.mod*",))
+    assert found.verdict is LAST_BITS
+    assert (
+        "made.other" not in found.words and "1 of 1 results differ beyond rounding" in found.beside[0] and "made.other" in found.beside[0]
+    )
+    right = right_results(world.tables(), TF, "K99", decides=("made.model",))
+    assert right.verdict is HOLDS and "made.other" in right.beside[0]
+    assert right_results(world.tables(), TF, "K99").verdict is IN_PART
+
+
+def test_what_decides_must_have_been_run() -> None:
+    world = World()
+    world.both("other", "semantic", claims="K99")
+    assert same_weights(world.tables(), TF, "K99", "results", decides=("made.model",)).verdict is NOT_MEASURABLE
+    assert right_results(world.tables(), TF, "K99", decides=("made.model",)).verdict is NOT_MEASURABLE
+    assert as_published(world.tables(), TF, "K99", decides=("made.model",)).verdict is NOT_MEASURABLE
+
+
+def test_aligned_runs_are_parted_by_the_case_that_was_declared() -> None:
+    world = World()
+    world.published("semantic", "rounding", claims="K99", case="program")
+    world.published("semantic", "semantic", claims="K99", case="other")
+    found = as_published(world.tables(), TF, "K99", decides=("made.program",))
+    assert found.verdict is PROGRAMS_DIFFER
+    assert found.beside == ("of the other cases, 1 of 1 outputs differ beyond rounding from torch-2.13 (1 semantic): made.other",)
+
+
 def test_the_same_gradients_mean_the_opposite_in_the_other_framework() -> None:
     world = World()
     world.measure("gradient_after_two_backwards_ratio", "eager", 2.0, environment=TORCH)
@@ -83,8 +122,8 @@ def test_two_ways_off_the_reference_are_no_difference_beyond_rounding() -> None:
 
 def test_older_versions_are_held_against_the_newest_of_the_other_framework() -> None:
     world = World()
-    _, newest = world.both("model", "rounding", claims="K20")
-    older = world.cell("model", claims="K20", environment="tf-2.4", verdict="semantic")
+    _, newest = world.both("feed_forward", "rounding", claims="K20", family="models")
+    older = world.cell("feed_forward", claims="K20", environment="tf-2.4", verdict="semantic", family="models")
     world.pair(older, newest, "across", "semantic")
     found = findings(RULES["K20"], world.tables())
     assert {environment: finding.verdict for environment, finding in found.items()} == {"tf-2.4": HOLDS, TF: LAST_BITS, TORCH: LAST_BITS}
@@ -115,7 +154,6 @@ def test_where_memory_does_not_show_rebuilding_decides_what_graphs_cost(again, s
 
     verdict, tables = judged("K14", scene)
     assert verdict == said
-    words = findings(RULES["K14"], tables)[TF].words
-    assert words.startswith(
-        "what gradients take in memory cannot be measured, since freed memory is kept; rebuilt for something new: function shape"
+    assert findings(RULES["K14"], tables)[TF].beside == (
+        "what gradients take in memory is not measurable here, since freed memory is kept",
     )
