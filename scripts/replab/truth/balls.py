@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat, ctx, fmpq
@@ -19,7 +18,7 @@ from replab.formats import FORMATS
 Ball = arb
 Balls = NDArray[np.object_]
 Floats = NDArray[np.float64]
-OnArrays = Callable[..., Any]
+OnArrays = Callable[..., Balls | Ball]
 """A function of arrays of balls, or of single ones."""
 
 
@@ -190,9 +189,10 @@ BINARY: dict[str, OnArrays] = {
 }
 
 
-def round_to(values: Balls, name: str) -> Any:
+def round_to(values: Balls, name: str) -> Balls | Ball:
     """Elementwise nearest numbers of the named format."""
-    return np.frompyfunc(lambda x: _round_to(x, name), 1, 1)(values)
+    rounded: Balls | Ball = np.frompyfunc(lambda x: _round_to(x, name), 1, 1)(values)
+    return rounded
 
 
 def matmul(a: Balls, b: Balls) -> Balls:

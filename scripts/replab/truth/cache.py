@@ -7,15 +7,15 @@ import functools
 import hashlib
 import json
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from replab import contained, texts
 from replab.config import functions
+from replab.contract.input_index import CotangentFile, Index, InputFile
 from replab.errors import LabError, StoreError, TruthError
 from replab.formats import FORMATS, spacing
 from replab.model import Case, Cell, Family
@@ -24,9 +24,8 @@ from replab.plan.outputs import bytes_of
 from replab.store.store import encode, read_safetensors, write_atomically
 from replab.truth.certify import Truth, certify
 from replab.truth.reference import Array, Lift, Problem
+from replab.truth.values import Value
 
-Index = Mapping[str, Any]
-"""What the file of a family's inputs says: by case and dtype, which bytes."""
 Changed = Mapping[str, object]
 """Values that some factors of a reference have instead of the right ones."""
 NOTHING: Changed = {}
@@ -63,12 +62,13 @@ def name_of(cell: Cell, changed: Changed = NOTHING) -> str:
 class _Tried(Problem):
     """A problem whose first evaluation has the time of a cell, as an implementation has: a reference is a program of the same kind."""
 
-    def evaluate(self, lift: Lift, *, certified: bool = False, pointwise: bool = False) -> list[Any]:
+    def evaluate(self, lift: Lift, *, certified: bool = False, pointwise: bool = False) -> list[Value]:
         found = super().evaluate(lift, certified=certified, pointwise=pointwise)
         contained.passed()
         if not found and not self.derivative:
             raise TruthError("it returned no value", where=f"{self.path}: {self.function}")
-        for value in found:
+        values: Sequence[object] = found
+        for value in values:
             if value is None or isinstance(value, str | bytes | dict | set | complex):
                 raise TruthError(f"it returned {type(value).__name__}, and no numbers", where=f"{self.path}: {self.function}")
         return found
@@ -149,7 +149,7 @@ class Truths:
             cotangents=[[self.array(one) for one in level] for level in cotangents],
         )
 
-    def array(self, described: Mapping[str, object]) -> Array:
+    def array(self, described: InputFile | CotangentFile) -> Array:
         """An input file, as named in the index.
 
         Raises ``StoreError`` when it is missing or damaged.
@@ -231,9 +231,9 @@ def _upwards(values: NDArray[np.float64]) -> NDArray[np.float32]:
 def _encode(truths: list[Truth], dtype: str) -> bytes:
     """Bounds and envelopes in ULP as float32, ``low`` in ULP of float64: a third of the size. What ``low`` loses is part of the bound."""
     tensors: dict[str, tuple[str, Array]] = {}
-    record: dict[str, Any] = {"schema": 1, "outputs": []}
+    outputs: list[dict[str, object]] = []
     for place, truth in enumerate(truths):
-        record["outputs"].append({"runs": truth.runs, "method": truth.method, "exact": truth.exact is not None})
+        outputs.append({"runs": truth.runs, "method": truth.method, "exact": truth.exact is not None})
         if truth.exact is not None:
             tensors[f"{place}.exact"] = ("I64", truth.exact)
             continue
@@ -250,8 +250,8 @@ def _encode(truths: list[Truth], dtype: str) -> bytes:
         tensors[f"{place}.odd"] = ("I64", np.flatnonzero(odd))
         tensors[f"{place}.ieee"] = ("F64", truth.ieee[odd])
     tensors = {name: (kind, np.asarray(values)) for name, (kind, values) in tensors.items()}
-    record["sha256"] = {name: hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest() for name, (_, values) in tensors.items()}
-    return encode(record, tensors)
+    hashes = {name: hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest() for name, (_, values) in tensors.items()}
+    return encode({"schema": 1, "outputs": outputs, "sha256": hashes}, tensors)
 
 
 def _read(path: Path, dtype: str) -> list[Truth]:

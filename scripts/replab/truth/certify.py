@@ -47,6 +47,7 @@ KNOWN = 10**6
 """Stands for the number of runs where σ is computed and not estimated: the t distribution is then normal."""
 
 
+Floats = NDArray[np.float64]
 Runs = tuple[list[Array], int]
 """The values that several perturbed runs had, (runs, …) each, and how many operations there were in one."""
 
@@ -60,14 +61,14 @@ class Truth:
     signed zeros belong. For integer and boolean outputs ``exact`` holds the values.
     """
 
-    high: Array
-    low: Array
-    bound: Array
-    sigma: Array
-    ieee: Array
+    high: Floats
+    low: Floats
+    bound: Floats
+    sigma: Floats
+    ieee: Floats
     runs: int
     method: str
-    exact: Array | None = None
+    exact: NDArray[np.int64] | None = None
 
 
 def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = False, hypothesis: bool = False) -> list[Truth]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from autograd.tracer import Box
 
-from replab.truth.values import Value
+from replab.truth.values import Function, Value
 
 _COMPLEX = "certified arithmetic has no complex numbers"
 _ORDER = "its shape depends on which of two numbers is larger"
@@ -32,7 +31,7 @@ WHY_NOT = {
 class Composed:
     """What ``np`` offers beside NumPy's own functions that have rules."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Function:
         """The functions that have rules, in the interpretation in force."""
         raise AttributeError(name)
 

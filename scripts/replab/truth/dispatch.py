@@ -6,14 +6,30 @@ has no rule, and says so: computing on plain numbers would make an envelope that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from replab.truth.perturbed import CONVERSION, RULES, Axis, Perturbed, accumulated, aligned, axes_of, contracted, reduced, result, unruled
+from replab.truth.perturbed import (
+    CONVERSION,
+    RULES,
+    Axis,
+    Numbers,
+    Perturbed,
+    Settled,
+    accumulated,
+    aligned,
+    axes_of,
+    contracted,
+    reduced,
+    result,
+    unruled,
+)
 
-ANY_RUN: tuple[Callable[..., object], ...] = (
+OnNumbers = Callable[..., Numbers | bool | int | Sequence[Numbers]]
+ANY_RUN: tuple[OnNumbers, ...] = (
     np.roll,
     np.flip,
     np.flipud,
@@ -62,6 +78,7 @@ CONTRACTIONS = (np.dot, np.inner, np.tensordot, np.einsum, np.vdot)
 
 Rule = Callable[..., object]
 R = TypeVar("R", bound=Rule)
+Made = TypeVar("Made")
 
 
 def _rule(*functions: Callable[..., object]) -> Callable[[R], R]:
@@ -94,7 +111,7 @@ def _reshape(a: Perturbed, shape: object, order: object = None) -> object:
 
 
 @_rule(np.ravel)
-def _ravel(a: Perturbed, order: object = None) -> Any:
+def _ravel(a: Perturbed, order: object = None) -> object:
     return _reshape(a, -1, order)
 
 
@@ -133,14 +150,14 @@ def _broadcast_to(a: Perturbed, shape: object) -> object:
 
 
 @_rule(np.take)
-def _take(a: Perturbed, indices: Any, axis: Any = None) -> Any:
-    flat: Perturbed = _ravel(a) if axis is None else a
-    chosen = indices.one() if isinstance(indices, Perturbed) else indices
-    return result(np.take(flat.data, chosen, axis=axes_of(0 if axis is None else axis, flat.ndim)[0]))
+def _take(a: Perturbed, indices: ArrayLike, axis: int | None = None) -> object:
+    data = a.data.reshape(a.runs, -1) if axis is None else a.data
+    chosen: NDArray[np.integer] = np.asarray(indices.one() if isinstance(indices, Perturbed) else indices)
+    return result(np.take(data, chosen, axis=axes_of(0 if axis is None else axis, data.ndim - 1)[0]))
 
 
 @_rule(np.concatenate)
-def concatenate(arrays: Sequence[Any], axis: Any = 0) -> Any:
+def concatenate(arrays: Sequence[ArrayLike], axis: int | None = 0) -> object:
     """Perturbed and plain arrays joined along an axis; None flattens them first."""
     if axis is None:
         return concatenate([np.ravel(one) for one in arrays])
@@ -150,7 +167,7 @@ def concatenate(arrays: Sequence[Any], axis: Any = 0) -> Any:
 
 
 @_rule(np.stack)
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+def stack(arrays: Sequence[ArrayLike], axis: int = 0) -> object:
     """Perturbed and plain arrays of one shape, put side by side along a new axis."""
     return concatenate([np.expand_dims(one, axis) for one in arrays], axis)
 
@@ -159,12 +176,12 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
 
 
 @_rule(np.where)
-def _where(condition: object, x: object, y: object) -> object:
+def _where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> object:
     return result(np.where(*aligned([condition, x, y])))
 
 
 @_rule(np.clip)
-def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
+def _clip(a: ArrayLike, a_min: ArrayLike | None = None, a_max: ArrayLike | None = None) -> object:
     above = a if a_min is None else np.maximum(a, a_min)
     return above if a_max is None else np.minimum(above, a_max)
 
@@ -187,10 +204,11 @@ RULES[np.cumsum], RULES[np.cumprod] = _accumulation(np.add), _accumulation(np.mu
 @_rule(np.mean)
 def _mean(a: Perturbed, axis: Axis = None, keepdims: bool = False) -> object:  # noqa: FBT001, FBT002 (NumPy's signature)
     count = int(np.prod([a.data.shape[place] for place in axes_of(axis, a.ndim)]))
-    return reduced(np.add, a, axis, keepdims) / count
+    mean: object = np.divide(reduced(np.add, a, axis, keepdims), count)
+    return mean
 
 
-def _place(find: Callable[..., object]) -> Rule:
+def _place(find: Callable[..., Numbers]) -> Rule:
     def rule(a: Perturbed, axis: int | None = None, keepdims: bool = False) -> object:  # noqa: FBT001, FBT002 (NumPy's signature)
         flat = a.data.reshape(a.runs, -1) if axis is None else a.data
         return result(find(flat, axis=1 if axis is None else axes_of(axis, a.ndim)[0], keepdims=keepdims))
@@ -203,14 +221,15 @@ RULES[np.argmax], RULES[np.argmin] = _place(np.argmax), _place(np.argmin)
 
 @_rule(np.diff)
 def _diff(a: Perturbed, n: int = 1, axis: int = -1) -> object:
+    left: Settled = a
     for _ in range(n):
-        length = a.shape[axis]
-        a = np.take(a, np.arange(1, length), axis) - np.take(a, np.arange(length - 1), axis)
-    return a
+        length = left.shape[axis]
+        left = np.take(left, np.arange(1, length), axis) - np.take(left, np.arange(length - 1), axis)
+    return left
 
 
 @_rule(np.outer)
-def _outer(a: Any, b: Any) -> Any:
+def _outer(a: ArrayLike, b: ArrayLike) -> object:
     return np.ravel(a)[:, None] * np.ravel(b)[None, :]
 
 
@@ -231,18 +250,18 @@ def _inside(value: object) -> Iterator[Perturbed]:
             yield from _inside(one)
 
 
-def _runs(arguments: Any) -> int:
+def _runs(arguments: Iterable[object]) -> int:
     return len(next(_inside(list(arguments))).data)
 
 
-def _of_run(value: object, change: Callable[[Perturbed], Any]) -> object:
+def _of_run(value: object, change: Callable[[Perturbed], object]) -> object:
     """Arguments with the perturbed arrays among them changed into plain ones."""
     if isinstance(value, Perturbed):
         return change(value)
     return type(value)(_of_run(one, change) for one in value) if isinstance(value, tuple | list) else value
 
 
-def _each(function: Callable[..., Any], args: Any, kwargs: Any) -> list[Any]:
+def _each(function: Callable[..., Made], args: Sequence[object], kwargs: Mapping[str, object]) -> list[Made]:
     """The results of ``function`` for each run by itself."""
     values = [*args, *kwargs.values()]
     return [
@@ -254,8 +273,8 @@ def _each(function: Callable[..., Any], args: Any, kwargs: Any) -> list[Any]:
     ]
 
 
-def _by_run(function: Callable[..., Any]) -> Rule:
-    def rule(*args: Any, **kwargs: Any) -> Any:
+def _by_run(function: OnNumbers) -> Rule:
+    def rule(*args: object, **kwargs: object) -> object:
         found = _each(function, args, kwargs)
         if isinstance(found[0], list | tuple):
             return [result(np.stack(column)) for column in zip(*found, strict=True)]
@@ -268,11 +287,11 @@ def _of_one(function: Callable[..., object]) -> Rule:
     return lambda *args, **kwargs: function(*(_of_run(one, Perturbed.one) for one in args), **kwargs)
 
 
-def _contraction(function: Callable[..., Any]) -> Rule:
+def _contraction(function: Callable[..., Numbers]) -> Rule:
     """Sums of products: of the numbers, of their squares, and of ones, which counts the products."""
 
-    def rule(*args: Any, **kwargs: Any) -> Any:
-        def each(change: Callable[[Any], Any]) -> Any:
+    def rule(*args: object, **kwargs: object) -> object:
+        def each(change: Callable[[Numbers | Perturbed], object]) -> Numbers:
             changed = [change(one) if isinstance(one, np.ndarray | Perturbed) else one for one in args]
             return np.stack(_each(function, changed, kwargs))
 
@@ -296,11 +315,11 @@ def _reshape_method(a: Perturbed, *shape: object, order: object = None) -> objec
     return _reshape(a, shape[0] if len(shape) == 1 else shape, order)
 
 
-def _transpose_method(a: Perturbed, *axes: Any) -> object:
-    return _transpose(a, (axes[0] if len(axes) == 1 else axes) if axes else None)
+def _transpose_method(a: Perturbed, *axes: Axis) -> object:
+    return RULES[np.transpose](a, (axes[0] if len(axes) == 1 else axes) if axes else None)
 
 
-def _cast_method(a: Perturbed, dtype: Any, **_: Any) -> Any:
+def _cast_method(a: Perturbed, dtype: DTypeLike, **_: object) -> object:
     if np.dtype(dtype).kind not in "iub":
         raise TypeError(CONVERSION)
     return result(a.data.astype(dtype))

@@ -6,12 +6,14 @@ perturbing its operations one by one gives the envelope that its backward error 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
 from autograd.tracer import getval
 from flint import acb_mat, fmpq_mat
+from numpy.typing import NDArray
 
 from replab.truth.enclosures.arrays import Enclosed
 from replab.truth.enclosures.evaluation import Undecided
@@ -201,7 +203,7 @@ def matrix_rank(a: Array) -> Array:
     return np.asarray(np.linalg.matrix_rank(a), np.int64)
 
 
-def _backward_stable(function: Any, a: Array, *, symmetric: bool) -> Array:
+def _backward_stable(function: Callable[..., NDArray[np.floating]], a: Array, *, symmetric: bool) -> Array:
     """What a backward stable algorithm may return: the exact result for a matrix off by about n·u·‖a‖ in norm (Wilkinson's p(n) = n).
 
     A random matrix with entries of standard deviation s has a norm near 2·s·√n, so s = √n·u·‖a‖/2; uniform entries reach √3·s.

@@ -22,7 +22,7 @@ from autograd.numpy.numpy_vspaces import ArrayVSpace
 from autograd.tracer import Box, notrace_primitives, register_notrace, trace_primitives_map
 from flint import arb, ctx, fmpq
 from numpy.lib.array_utils import normalize_axis_tuple
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from replab import formats
 from replab.truth import balls, linalg
@@ -32,8 +32,8 @@ from replab.truth.enclosures import methods as _rules  # noqa: F401
 from replab.truth.enclosures.arrays import RULES, Enclosed, full, lift
 from replab.truth.enclosures.evaluation import mixes, unruled
 from replab.truth.enclosures.moving import concatenate as concatenate_balls, stack as stack_balls
-from replab.truth.perturbed import CONVERSION, Perturbed
-from replab.truth.values import Value
+from replab.truth.perturbed import CONVERSION, Axis, Perturbed
+from replab.truth.values import Function, Value
 
 ROUNDED = frozenset(
     """exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh reciprocal
@@ -43,7 +43,7 @@ ROUNDED = frozenset(
 the ``log(2)`` of autograd's rules too."""
 OURS = (Enclosed, Box)
 Constant = Enclosed | np.longdouble | float
-Noted = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+Noted = tuple[Value, Value, object]
 """Two factors and their product."""
 OPTIONS = (int, float, str, tuple, type(None))
 """What is no array among the arguments of a function of linear algebra."""
@@ -88,7 +88,6 @@ STRICT = frozenset(
     }
 )
 """What a reference may use where truth is certified: what has a rule."""
-NUMBERS = {"inf": np.inf, "nan": np.nan, "newaxis": None}
 TYPES = frozenset(("bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"))
 
 
@@ -149,19 +148,19 @@ def _join(name: str, join_runs: Callable[..., object], join_balls: Callable[...,
 
 
 @primitive  # type: ignore[untyped-decorator]  # autograd comes without types
-def round_to(values: object, name: str) -> Any:
+def round_to(values: ArrayLike, name: str) -> Perturbed | Enclosed | NDArray[np.float64]:
     """``values`` rounded to a format, half to even; its derivative is taken as 1 (a cast passes gradients through)."""
     if isinstance(values, Enclosed):
         return Enclosed(balls.round_to(values.data, name))
     if isinstance(values, Perturbed):
-        return Perturbed(np.asarray(formats.round_to(values.data, name), np.float64))
+        return Perturbed(np.asarray(formats.round_to(np.asarray(values.data, np.float64), name), np.float64))
     return np.asarray(formats.round_to(np.asarray(values), name), np.float64)
 
 
 defvjp(round_to, lambda ans, values, name: lambda g: g, argnums=(0,))  # noqa: ARG005 (what autograd hands over)
 
 
-def _chosen(ans: Any, x: Any, axis: Any = None, keepdims: Any = None) -> Callable[[Any], Any]:  # noqa: ARG001 (NumPy's signature)
+def _chosen(ans: Value, x: Value, axis: Axis = None, keepdims: bool | None = None) -> Callable[[Value], Value]:  # noqa: ARG001, FBT001 (NumPy's signature)
     """The derivative of a largest or smallest element, in equal shares where several are. autograd's rule adds zeros first.
 
     A ball and itself plus zero are two balls, of which nobody knows whether they are one number.
@@ -170,9 +169,10 @@ def _chosen(ans: Any, x: Any, axis: Any = None, keepdims: Any = None) -> Callabl
     axes = range(len(shape)) if axis is None else normalize_axis_tuple(axis, len(shape))
     kept = tuple(1 if place in axes else size for place, size in enumerate(shape))
 
-    def vjp(g: object) -> object:
+    def vjp(g: Value) -> Value:
         places = x == anp.reshape(ans, kept)
-        return anp.reshape(g, kept) * places / anp.sum(places, axis=tuple(axes), keepdims=True)
+        share: Value = anp.reshape(g, kept) * places / anp.sum(places, axis=tuple(axes), keepdims=True)
+        return share
 
     return vjp
 
@@ -277,6 +277,7 @@ class LabNumpy(Composed):
 
     linalg = linalg
     round_to = staticmethod(round_to)
+    inf, nan, newaxis = np.inf, np.nan, None
     exact = False
     """True while the interpretation is balls."""
     wide = False
@@ -286,26 +287,26 @@ class LabNumpy(Composed):
     strict = property(lambda self: self.exact or self.wide)
     """True while no number may be rounded to float64."""
 
-    _functions: ClassVar[dict[str, object]] = {}
+    _functions: ClassVar[dict[str, Function]] = {}
     products: list[Noted] | None = None
     """Where somebody asks for them: the matrix products that the ordinary interpretation makes, both factors and what came out."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Function:
         if self.strict:
             return self.strictly(name)
         if self.direct and self.products is not None and name == "matmul":
             return self._noted
         if self.direct and hasattr(np, name) and hasattr(anp, name):
-            return getattr(np, name)
+            plain: Function = getattr(np, name)
+            return plain
         try:
-            return getattr(anp, name)
+            wrapped: Function = getattr(anp, name)
         except AttributeError:
             raise AttributeError(f"references cannot use np.{name}: {WHY_NOT.get(name, 'autograd has no rule for it')}") from None
+        return wrapped
 
-    def strictly(self, name: str) -> Any:
+    def strictly(self, name: str) -> Function:
         """A function of NumPy that neither takes nor gives plain floats."""
-        if name in NUMBERS:
-            return NUMBERS[name]
         if name in TYPES:
             return _TypeName(name)
         if name not in STRICT or not hasattr(anp, name):
@@ -314,26 +315,29 @@ class LabNumpy(Composed):
             self._functions[name] = functools.partial(self._apply, name)
         return self._functions[name]
 
-    def _apply(self, name: str, *args: object, **kwargs: object) -> Any:
+    def _apply(self, name: str, *args: object, **kwargs: object) -> Value:
         if {"out", "where", "casting"} & kwargs.keys():
             raise TypeError(f"references use no {', '.join(sorted(kwargs))} of np.{name}: nothing is changed in place")
         if name in ("shape", "size") and getattr(args[0], "ndim", 0) > 0:
             mixes(f"np.{name}")
         if name in ("array", "asarray"):
-            return self._array(*args, **kwargs)
+            make: Function = self._array
+            return make(*args, **kwargs)
         if name == "full":
-            return self._full(*args, **kwargs)
+            fill: Function = self._full
+            return fill(*args, **kwargs)
         if name in CREATION:
             if any(isinstance(one, (float, np.floating, *OURS)) for one in args):
                 raise TypeError(f"np.{name} takes whole numbers here: floats would be rounded")
-            return self.kept(getattr(np, name)(*args, **kwargs))
+            created: Value = self.kept(getattr(np, name)(*args, **kwargs))
+            return created
         if "dtype" in kwargs:
             raise TypeError(f"references use no dtype= of np.{name}")
-        function = getattr(np if self.direct and hasattr(np, name) else anp, name)
+        function: Function = getattr(np if self.direct and hasattr(np, name) else anp, name)
         if type(args[0]) not in (Enclosed, ArrayBox) and _is_plain([*args, *kwargs.values()]):
             if (name in ROUNDED or name == "mean") and name not in OF_INTEGERS:
                 return function(*map(self.lifted, args[: 1 if name in balls.UNARY or name == "mean" else 2]), *args[2:], **kwargs)
-            found = getattr(np, name)(*args, **kwargs)
+            found: Value = getattr(np, name)(*args, **kwargs)
             if np.asarray(found).dtype.kind == "f":
                 raise unruled(name)
             return found
@@ -344,25 +348,28 @@ class LabNumpy(Composed):
         if kwargs:
             kwargs = {key: self._lifted_within(value) for key, value in kwargs.items()}
         found = function(*[one if type(one) is Enclosed else self._lifted_within(one) for one in args], **kwargs)
-        return found if type(found) is Enclosed else self.kept(found)
+        made: Value = found if type(found) is Enclosed else self.kept(found)
+        return made
 
-    def _array(self, value: Any, dtype: Any = None) -> Any:
+    def _array(self, value: object, dtype: DTypeLike | None = None) -> Value:
+        made: Value
         if isinstance(value, OURS) or _holds(value, OURS):
             if dtype is not None:
                 raise TypeError(CONVERSION)
-            return anp.array(self._lifted_within(value))
+            made = anp.array(self._lifted_within(value))
+            return made
         if dtype is not None and _holds(value, (np.floating, np.ndarray)):
             raise TypeError(CONVERSION)
-        if self.wide and _holds(value, (np.floating, np.ndarray)):
-            return self.kept(np.array(self._lifted_within(value)))
-        return self.kept(np.array(value, dtype))
+        is_wide = self.wide and _holds(value, (np.floating, np.ndarray))
+        made = self.kept(np.array(self._lifted_within(value)) if is_wide else np.array(value, dtype))
+        return made
 
-    def _full(self, shape: Any, value: Any, dtype: Any = None) -> Any:
+    def _full(self, shape: int | tuple[int, ...], value: object, dtype: DTypeLike | None = None) -> Value:
         if dtype is not None and not isinstance(value, int | float):
             raise TypeError(CONVERSION)
-        if isinstance(value, int | float):
-            return self.kept(np.full(shape, value, dtype))
-        return self.lifted(value) * self.kept(np.ones(shape))
+        is_plain = isinstance(value, int | float)
+        made: Value = self.kept(np.full(shape, value, dtype)) if is_plain else self.lifted(value) * self.kept(np.ones(shape))
+        return made
 
     def lifted(self, value: object) -> Any:
         """A number, or an array of them, as the interpretation in force has it: balls, or extended precision."""
@@ -372,7 +379,7 @@ class LabNumpy(Composed):
             return Enclosed(lift(value))
         return np.asarray(value, np.longdouble)[()]
 
-    def _lifted_within(self, value: object) -> Any:
+    def _lifted_within(self, value: object) -> object:
         """Arguments with the floats among them lifted."""
         if isinstance(value, float | np.floating) or (isinstance(value, np.ndarray) and value.dtype.kind == "f"):
             return self.lifted(value)
@@ -393,33 +400,35 @@ class LabNumpy(Composed):
         high = float(exact)
         return np.longdouble(high) + np.longdouble(float(exact - Fraction(high)))
 
-    def lifting(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def lifting(self, function: Function) -> Function:
         """``function`` of arrays, which are lifted first, integers too."""
         return lambda *args, **options: function(*(arg if isinstance(arg, OPTIONS) else self.lifted(arg) for arg in args), **options)
 
-    def _noted(self, left: Any, right: Any) -> Any:
-        found = np.matmul(left, right)
+    def _noted(self, left: Value, right: Value) -> Value:
+        found: Value = np.matmul(left, right)
         if self.products is not None and len(self.products) <= 1:  # of more than one nobody wants to know more
             self.products.append((left, right, found))
         return found
 
     @staticmethod
-    def stop_gradient(x: object) -> Any:
+    def stop_gradient(x: object) -> object:
         """``x`` as a constant: its derivative is 0 whatever ``x`` depends on."""
         while hasattr(x, "_value"):
             x = x._value  # noqa: SLF001 (how autograd unboxes)
         return x
 
-    def var(self, x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
+    def var(self, x: Value, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Value:  # noqa: FBT001, FBT002 (NumPy's signature)
         """Mean of the squared distances from the mean, over n - ddof (composed: NumPy's own asks elements for ``conjugate``)."""
         x = self.lifted(x)
         centred = x - anp.mean(x, axis=axis, keepdims=True)
         count = np.size(x) if axis is None else int(np.prod([np.shape(x)[place] for place in np.atleast_1d(axis)]))
-        return anp.sum(centred * centred, axis=axis, keepdims=keepdims) / (count - ddof)
+        variance: Value = anp.sum(centred * centred, axis=axis, keepdims=keepdims) / (count - ddof)
+        return variance
 
-    def std(self, x: object, axis: object = None, ddof: int = 0, keepdims: bool = False) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
+    def std(self, x: Value, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Value:  # noqa: FBT001, FBT002 (NumPy's signature)
         """Square root of ``var``."""
-        return anp.sqrt(self.var(x, axis=axis, ddof=ddof, keepdims=keepdims))
+        deviation: Value = anp.sqrt(self.var(x, axis=axis, ddof=ddof, keepdims=keepdims))
+        return deviation
 
     @property
     def pi(self) -> Constant:

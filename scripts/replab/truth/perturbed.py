@@ -13,16 +13,17 @@ and from V = Σ a²b² as n·S²/3 + n·V/6 (a random walk from 0 to S over n st
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn, TypeAlias
 
 import numpy as np
 from autograd.tracer import Box
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.mixins import NDArrayOperatorsMixin
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from replab.formats import Format
 from replab.truth import noise as kernels
@@ -36,9 +37,11 @@ EXACT = frozenset(
 RULES: dict[Callable[..., object], Callable[..., object]] = {}
 """What NumPy's functions that are no ufuncs do to perturbed arrays (``replab.truth.dispatch``)."""
 
-Numbers = NDArray[Any]
+Numbers = NDArray[np.number | np.bool_]
 """Floats, integers or conditions, of one run or of several."""
 Axis = int | tuple[int, ...] | None
+Settled: TypeAlias = "Perturbed | Numbers"
+"""What an operation gives: a plain array where all runs have the same integers or conditions."""
 
 CONVERSION = (
     "a value cannot become a plain number (float, astype, asarray, item, tolist, math …): it would lose its error bound, or its rounding "
@@ -99,7 +102,7 @@ def side_by_side(values: object, runs: int = 1) -> Perturbed:
     return Perturbed(np.broadcast_to(array, (runs, *array.shape)))
 
 
-def settled(data: Numbers) -> object:
+def settled(data: Numbers) -> Settled:
     """Integer or boolean results of all runs, (runs, …): the array of one of them where all are the same."""
     first = data[0]
     return first if len(data) == 1 or np.array_equal(data, np.broadcast_to(first, data.shape)) else Perturbed(data)
@@ -161,28 +164,24 @@ class Perturbed(NDArrayOperatorsMixin):
         return int(self.one())
 
     def __index__(self) -> int:
-        return self.one().__index__()
+        return operator.index(self.one()[()])
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Numbers:  # noqa: FBT001 (NumPy's signature)
         if self.data.dtype.kind == "f":
             raise TypeError(CONVERSION)
         return np.array(self.one(), dtype=dtype, copy=copy)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: ArrayLike, out: Sequence[object] = (), **kwargs: object) -> object:
         for value in inputs:
             if isinstance(value, Box):
                 return NotImplemented  # let autograd unbox first
-        if any(one is not self for one in kwargs.pop("out", ())):  # but for ``x += y``: a new array will do
+        if any(one is not self for one in out):  # but for ``x += y``: a new array will do
             raise TypeError("a reference changes no array in place: write no out=")
-        if method == "at":
-            return _scatter(ufunc, *inputs)
-        if method == "reduce":
-            return reduced(ufunc, inputs[0], **{"axis": 0, **kwargs})
-        if method == "accumulate":
-            return accumulated(ufunc, inputs[0], **{"axis": 0, **kwargs})
+        if method in METHODS:
+            return METHODS[method](ufunc, *inputs, **kwargs)
         if method != "__call__" or kwargs:
             raise unruled(f"{ufunc.__name__}.{method}" if method != "__call__" else f"{ufunc.__name__} with {', '.join(kwargs)}")
-        return product(*inputs) if ufunc is np.matmul else _called(ufunc, inputs)
+        return product(inputs[0], inputs[1]) if ufunc is np.matmul else _called(ufunc, inputs)
 
     def __array_function__(self, func: Callable[..., object], types: object, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         if func not in RULES:
@@ -196,18 +195,18 @@ def unruled(name: str) -> TypeError:
     return TypeError(f"np.{name} has no rule in perturbed arithmetic: {hint}")
 
 
-def result(data: Any) -> Any:
+def result(data: Numbers) -> Settled:
     """Floats of all runs as a perturbed array, anything else settled."""
     return Perturbed(data) if data.dtype.kind == "f" else settled(data)
 
 
-def aligned(values: Sequence[Any]) -> list[Numbers]:
+def aligned(values: Sequence[ArrayLike]) -> list[Numbers]:
     """The data of perturbed and plain arrays with axes inserted behind that of the runs, so that they broadcast as those of one run do."""
     axes = max([value.ndim if isinstance(value, Perturbed | np.ndarray) else np.ndim(value) for value in values])
     return [_widened(value, axes) for value in values]
 
 
-def _widened(value: object, axes: int) -> Numbers:
+def _widened(value: ArrayLike, axes: int) -> Numbers:
     if not isinstance(value, Perturbed):
         return np.asarray(value)
     data, missing = value.data, axes + 1 - value.data.ndim
@@ -240,7 +239,7 @@ def _operand(array: Numbers, shape: tuple[int, ...]) -> NDArray[np.float64]:
     return _flat(array if array.shape == shape or array.size == 1 else np.broadcast_to(array, shape))
 
 
-def _once(values: Sequence[Any]) -> tuple[list[Any], int]:
+def _once(values: Sequence[ArrayLike]) -> tuple[list[ArrayLike], int]:
     """Operands that no operation has perturbed yet, as those of one run, and how many runs that stands for; others as they are, and 1."""
     runs = max([len(value.data) for value in values if isinstance(value, Perturbed)])
     if runs > 1 and not any(isinstance(value, Perturbed) and value.data.strides[0] for value in values):
@@ -253,7 +252,7 @@ def _everywhere(found: Numbers, runs: int) -> Numbers:
     return np.broadcast_to(found, (runs, *found.shape[1:])) if runs > 1 else found
 
 
-def _called(ufunc: np.ufunc, inputs: Sequence[object]) -> object:
+def _called(ufunc: np.ufunc, inputs: Sequence[ArrayLike]) -> object:
     _active[-1].operations += 1
     values, runs = _once(inputs)
     operands = aligned(values)
@@ -287,7 +286,7 @@ def _rounded(ufunc: np.ufunc, exact: NDArray[np.float64], operands: Sequence[Num
     return out.reshape(shape)
 
 
-def spread(exact: NDArray[np.float64], scale: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.float64]:
+def spread(exact: Numbers, scale: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.float64]:
     """``exact`` off by uniform noise of half-width ``factor`` × ``scale`` (of its shape); what is not finite stays."""
     flat = _flat(exact)
     out = np.empty_like(flat)
@@ -304,11 +303,12 @@ def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
     return tuple(place + 1 for place in (range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)))
 
 
-def reduced(ufunc: np.ufunc, value: Perturbed, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Any:  # noqa: FBT001, FBT002 (NumPy's signature)
+def reduced(ufunc: np.ufunc, value: Perturbed, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Settled:  # noqa: FBT001, FBT002 (NumPy's signature)
     """``ufunc.reduce``; sums and products are off by what recursive evaluation may be off."""
     _active[-1].operations += 1
-    (value,), runs = _once([value])
-    axes, data = axes_of(axis, value.ndim), value.data
+    is_shared = value.runs > 1 and not value.data.strides[0]  # no operation has perturbed it yet
+    data, runs = (value.data[:1], value.runs) if is_shared else (value.data, 1)
+    axes = axes_of(axis, value.ndim)
     found = ufunc.reduce(data, axis=axes, keepdims=keepdims, dtype=dtype)
     if found.dtype.kind != "f" or ufunc not in (np.add, np.multiply):
         return result(_everywhere(found, runs))  # counts, maximum, minimum, logical: exact
@@ -323,7 +323,7 @@ def reduced(ufunc: np.ufunc, value: Perturbed, axis: Axis = None, keepdims: bool
     return Perturbed(spread(_everywhere(found, runs), scale, factor * _active[-1].u))
 
 
-def accumulated(ufunc: np.ufunc, value: Perturbed, axis: Axis = None, dtype: DTypeLike | None = None) -> Any:
+def accumulated(ufunc: np.ufunc, value: Perturbed, axis: Axis = None, dtype: DTypeLike | None = None) -> Settled:
     """``ufunc.accumulate``; None stands for the flattened array, as in ``cumsum``."""
     _active[-1].operations += 1
     data = value.data.reshape(value.runs, -1) if axis is None else value.data
@@ -339,13 +339,13 @@ def accumulated(ufunc: np.ufunc, value: Perturbed, axis: Axis = None, dtype: DTy
     return Perturbed(found)
 
 
-def _scatter(ufunc: np.ufunc, target: Perturbed, places: Any, values: Any = 1.0) -> None:
+def _scatter(ufunc: np.ufunc, target: Perturbed, places: object, values: ArrayLike = 1.0) -> None:
     """``add.at`` in place: a target that gets m terms is rounded m - 1 times."""
     _active[-1].operations += 1
     if not target.data.flags.writeable:  # what all runs share
         target.data = target.data.copy()
     added = values.data if isinstance(values, Perturbed) else np.broadcast_to(values, (target.runs, *np.shape(values)))
-    terms, sizes = np.zeros_like(target.data), np.zeros_like(target.data)
+    terms, sizes = np.zeros(target.data.shape), np.zeros(target.data.shape)
     places = places if isinstance(places, tuple) else (places,)
     whole = [target.data, terms, sizes, added]
     for data, count, size, value in zip(*whole, strict=True) if _scattered(places) else [tuple(whole)]:
@@ -356,11 +356,19 @@ def _scatter(ufunc: np.ufunc, target: Perturbed, places: Any, values: Any = 1.0)
     target.data[...] = spread(target.data, np.sqrt(np.maximum(terms - 1.0, 0.0)) * sizes, _active[-1].u)
 
 
-def product(left: Any, right: Any) -> Any:
+METHODS: dict[str, Callable[..., object]] = {
+    "at": _scatter,
+    "reduce": lambda ufunc, value, axis=0, **kwargs: reduced(ufunc, value, axis, **kwargs),
+    "accumulate": lambda ufunc, value, axis=0, **kwargs: accumulated(ufunc, value, axis, **kwargs),
+}
+"""Methods of ufuncs that have rules, with NumPy's own axis."""
+
+
+def product(left: ArrayLike, right: ArrayLike) -> Perturbed:
     """``np.matmul``."""
     _active[-1].operations += 1
     is_row, is_column = np.ndim(left) == 1, np.ndim(right) == 1
-    values, runs = _once([left[None, :] if is_row else left, right[:, None] if is_column else right])
+    values, runs = _once([np.expand_dims(left, 0) if is_row else left, np.expand_dims(right, 1) if is_column else right])
     a, b = aligned(values)
     sums, squares = np.matmul(a, b), np.matmul(np.square(a), np.square(b))
     if runs > 1:
@@ -370,7 +378,7 @@ def product(left: Any, right: Any) -> Any:
     return Perturbed(found[..., 0] if is_column else found)
 
 
-def contracted(sums: NDArray[np.float64], squares: NDArray[np.float64], length: float) -> NDArray[np.float64]:
+def contracted(sums: Numbers, squares: Numbers, length: float) -> NDArray[np.float64]:
     """Sums of ``length`` products, a new array: see the module's docstring for the model."""
     flat = _flat(sums)  # in place: nobody else has it
     kernels.spread_products(flat, _flat(squares), flat, float(length), _active[-1].u, _active[-1].state)

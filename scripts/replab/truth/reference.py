@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import functools
 import importlib.util
+import operator
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -14,14 +15,14 @@ from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 import autograd
 import numpy as np
 import scipy.special
 from autograd.tracer import Box
 from flint import ctx
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from replab.errors import TruthError
 from replab.formats import Format
@@ -33,9 +34,11 @@ from replab.truth.family_modules import FamilyModule, Importer
 from replab.truth.perturbed import CONVERSION, Diverged, Perturbed, rounding, side_by_side
 from replab.truth.reading import certified as second_reading, text
 from replab.truth.special import special_
+from replab.truth.values import Function, Value
 
 Array = NDArray[Any]
-Lift = Callable[[Array], Any]
+"""An array of whatever type a reference gives, or its inputs have."""
+Lift = Callable[[Array], ArrayLike]
 """How the values of an input become those of an interpretation."""
 
 
@@ -107,7 +110,7 @@ class Problem:
     cotangents: Sequence[Sequence[Array]]
     """One list per derivative order: for order 0 an array per floating output, then one per differentiable input."""
 
-    def evaluate(self, lift: Lift, *, certified: bool = False, pointwise: bool = False) -> list[Any]:
+    def evaluate(self, lift: Lift, *, certified: bool = False, pointwise: bool = False) -> list[Value]:
         """The outputs (order 0) or the gradients with respect to the differentiable inputs (order ≥ 1) of the lifted inputs.
 
         ``certified``: no number may be rounded. ``pointwise``: no element may depend on another.
@@ -116,15 +119,15 @@ class Problem:
         names = list(self.inputs)
         lifted = {name: lift(values) if values.dtype.kind == "f" else values for name, values in self.inputs.items()}
         cotangents = [[lift(values) for values in level] for level in self.cotangents]
-        function: Any = None
+        function: Function
 
-        def outputs(*wanted: object) -> list[Any]:
+        def outputs(*wanted: object) -> list[Value]:
             moving = {**lifted, **dict(zip(self.differentiable, wanted, strict=True))}
             with apart(pointwise):
-                found = function(*(moving[name] for name in names), **self.parameters)
+                found: object = function(*(moving[name] for name in names), **self.parameters)
             return [_checked(one) for one in (found if isinstance(found, tuple | list) else [found])]
 
-        def gradients(order: int) -> Callable[..., list[Any]]:
+        def gradients(order: int) -> Callable[..., list[Value]]:
             if order == 0:
                 return outputs
             below = gradients(order - 1)
@@ -133,7 +136,7 @@ class Problem:
                 found = [value for value in below(*wanted) if _is_float(value)]
                 if [np.shape(value) for value in found] != [np.shape(c) for c in cotangents[order - 1]]:
                     raise TypeError(f"returns floats of the shapes {_shapes(found)} here and {_shapes(cotangents[order - 1])} elsewhere")
-                terms = [namespace.np_.sum(c * value) for c, value in zip(cotangents[order - 1], found, strict=True)]
+                terms = [namespace.np_.sum(operator.mul(c, value)) for c, value in zip(cotangents[order - 1], found, strict=True)]
                 return functools.reduce(lambda a, b: a + b, terms)
 
             return lambda *wanted: list(autograd.grad(phi, tuple(range(len(wanted))))(*wanted))
@@ -173,7 +176,11 @@ class Problem:
         if len(found) != 1 or len(made) != 1 or made[0][2] is not found[0]:
             return values, None
         left, right = made[0][:2]
-        factors = self._moved_factors() if left.ndim == right.ndim == 2 and left.dtype.kind == right.dtype.kind == "f" else None
+        factors = (
+            self._moved_factors()
+            if left.ndim == right.ndim == 2 and np.asarray(left).dtype.kind == np.asarray(right).dtype.kind == "f"
+            else None
+        )
         return values, factors
 
     def _moved_factors(self) -> tuple[Array, Array] | None:
@@ -195,7 +202,7 @@ class Problem:
         with namespace.widely(), self._directly():
             return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.longdouble), certified=True)]
 
-    def _ordinary(self, kind: type[np.floating[Any]]) -> list[Array]:
+    def _ordinary(self, kind: type[np.floating]) -> list[Array]:
         """Values in ordinary arrays of a type."""
         with self._directly():
             return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(kind))]
@@ -240,27 +247,44 @@ class Problem:
     def _side_by_side(self, form: Format, seed: int, runs: int) -> tuple[list[Array], int]:
         with rounding(form, seed) as noise:
             found = self.evaluate(lambda values: side_by_side(values, runs))
-        data = [value.data if isinstance(value, Perturbed) else np.broadcast_to(value, (runs, *np.shape(value))) for value in found]
-        return data, noise.operations
+        return [_of_runs(value, runs) for value in found], noise.operations
 
 
-def _shapes(values: Sequence[Any]) -> str:
+def _of_runs(value: object, runs: int) -> Array:
+    """The values of several runs, also where all have the same."""
+    if isinstance(value, Perturbed):
+        return value.data
+    array = np.asarray(value)
+    return np.broadcast_to(array, (runs, *array.shape))
+
+
+def _shapes(values: Sequence[ArrayLike | Value]) -> str:
     return ", ".join(str(np.shape(value)) for value in values) or "none"
 
 
-def _checked(value: object) -> object:
+def _checked(value: object) -> Value:
     """An output, which must be a number or an array of numbers.
 
     Raises ``TypeError``.
     """
-    inner = value
-    while isinstance(inner, Box):
-        inner = inner._value  # noqa: SLF001 (how autograd unboxes)
-    kind = inner.dtype.kind if isinstance(inner, np.ndarray | np.generic) else "f"
-    if not isinstance(inner, bool | int | float | np.ndarray | np.generic | Perturbed | Enclosed | Product) or kind not in "biuf":
+    if not _is_value(value):
+        inner = _unboxed(value)
         kinds = f"an array of {inner.dtype}" if isinstance(inner, np.ndarray | np.generic) else f"a {type(inner).__name__}"
         raise TypeError(f"returns {kinds}: an output is a number or an array of numbers, several of them are a tuple")
     return value
+
+
+def _unboxed(value: object) -> object:
+    while isinstance(value, Box):
+        value = value._value  # noqa: SLF001 (how autograd unboxes)
+    return value
+
+
+def _is_value(value: object) -> TypeGuard[Value]:
+    """Whether something is a number or an array of numbers, in whatever boxes."""
+    inner = _unboxed(value)
+    kind = inner.dtype.kind if isinstance(inner, np.ndarray | np.generic) else "f"
+    return isinstance(inner, bool | int | float | np.ndarray | np.generic | Perturbed | Enclosed | Product) and kind in "biuf"
 
 
 def _is_whole(value: object) -> bool:
@@ -269,6 +293,4 @@ def _is_whole(value: object) -> bool:
 
 
 def _is_float(value: object) -> bool:
-    while isinstance(value, Box):
-        value = value._value  # noqa: SLF001 (how autograd unboxes)
-    return not _is_whole(value)
+    return not _is_whole(_unboxed(value))

@@ -18,9 +18,8 @@ from replab.truth import balls
 from replab.truth.enclosures.arrays import Enclosed, lift, raw
 from replab.truth.namespace import np_
 from replab.truth.special_balls import ON_BALLS
-from replab.truth.values import Value
+from replab.truth.values import Function, Value
 
-Function = Callable[..., Value]
 EXTENDED_BITS = 128
 """Bits of the balls that functions are evaluated with in extended precision, where SciPy does not have it."""
 

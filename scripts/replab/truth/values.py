@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,3 +34,7 @@ class Value(Protocol):
     def __bool__(self) -> bool: ...
     def __getitem__(self, place: object, /) -> Value: ...
     def __array__(self) -> NDArray[np.generic]: ...
+
+
+Function: TypeAlias = Callable[..., Value]
+"""A function of such values and of what says how: axes, shapes, names."""

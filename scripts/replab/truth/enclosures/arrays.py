@@ -129,8 +129,8 @@ class Enclosed(NDArrayOperatorsMixin):
         if any(isinstance(value, Box) for value in inputs):
             return NotImplemented  # let autograd unbox first
         if method == "at" and ufunc is np.add:
-            scatter(*inputs)
-            return None
+            add_at: Rule = scatter
+            return add_at(*inputs)
         if kwargs.get("out") is not None:
             raise TypeError("a reference changes no array in place: write x = x + y, and no out=")
         if method == "reduce" and ufunc in REDUCTIONS:
@@ -241,9 +241,8 @@ def filled(data: object) -> Balls | arb:
     return np.asarray(np.frompyfunc(lambda one: one if isinstance(one, arb) else arb(one), 1, 1)(data), object) if data.size else data
 
 
-def scatter(*given: Any) -> None:
+def scatter(target: Enclosed, places: object, values: object = 1.0) -> None:
     """``np.add.at``, which only the rules of differentiation use, on arrays of their own."""
-    target, places, values = given if len(given) == 3 else (*given, 1.0)
     if not target.data.flags.writeable:
         target.data = target.data.copy()
     np.add.at(target.data, place(places), raw(values))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from flint import arb
@@ -14,8 +13,8 @@ from replab.truth import balls
 from replab.truth.enclosures.arrays import REDUCTIONS, RULES, Axis, Balls, Enclosed, Rule, boxed, filled, raw, rule
 from replab.truth.enclosures.conditions import Conditions, as_conditions, conditions
 
-_TOTAL: Callable[..., Any] = np.add.reduce
-_PRODUCT: Callable[..., Any] = np.multiply.reduce
+_TOTAL: Callable[..., Balls | arb] = np.add.reduce
+_PRODUCT: Callable[..., Balls | arb] = np.multiply.reduce
 
 
 def _folded(function: Callable[[arb, arb], arb], data: Balls, axis: Axis, keepdims: bool) -> Balls:  # noqa: FBT001 (NumPy's signature)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from replab.truth.enclosures.arrays import POINTWISE, RULES, Enclosed, Function, Rule, filled, full, place, raw, rule
+from replab.truth.enclosures.arrays import POINTWISE, RULES, Balls, Enclosed, Function, Rule, filled, full, place, raw, rule
 from replab.truth.enclosures.conditions import as_conditions, conditions
 from replab.truth.enclosures.evaluation import unruled
 from replab.truth.enclosures.relations import either
 
+OnBalls = Callable[..., Balls | list[Balls] | tuple[Balls, ...]]
 
-def _moved(function: Function) -> Rule:
+
+def _moved(function: OnBalls) -> Rule:
     """A function that moves, repeats or joins elements and may put zeros between them."""
 
     def moved(first: object, *args: object, **kwargs: object) -> object:
         kind = first.kind if isinstance(first, Enclosed) else "f"
-        found: Any = function(raw(first), *map(place, args), **{name: place(value) for name, value in kwargs.items()})
+        found = function(raw(first), *map(place, args), **{name: place(value) for name, value in kwargs.items()})
         if isinstance(found, list | tuple):
             return [Enclosed(filled(one), kind) for one in found]
         return Enclosed(filled(found) if function in FILLING else found, kind)
@@ -28,7 +29,7 @@ def _moved(function: Function) -> Rule:
 
 
 FILLING = frozenset((np.diag, np.tril, np.triu, np.trace))
-MOVING = (
+MOVING: tuple[OnBalls, ...] = (
     np.reshape,
     np.ravel,
     np.transpose,

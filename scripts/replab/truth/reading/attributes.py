@@ -25,7 +25,20 @@ ATTRIBUTES = frozenset(
 )
 """What a reference may ask an array for."""
 OF_NUMPY = frozenset(
-    ("linalg", "round_to", "stop_gradient", "var", "std", "pi", "e", "euler_gamma", *(name for name in vars(Composed) if name[0] != "_"))
+    (
+        "linalg",
+        "round_to",
+        "stop_gradient",
+        "var",
+        "std",
+        "pi",
+        "e",
+        "euler_gamma",
+        "inf",
+        "nan",
+        "newaxis",
+        *(name for name in vars(Composed) if name[0] != "_"),
+    )
 )
 _OF_BOXES = ATTRIBUTES | {"var", "std"}
 _OF_NUMBERS = frozenset(("is_integer", "bit_length", "real", "numerator", "denominator"))

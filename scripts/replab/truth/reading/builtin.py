@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
-from collections.abc import Iterable, Sized
+from collections.abc import Callable, Iterable, Sized
 from fractions import Fraction
 from typing import Any
 
@@ -83,14 +83,16 @@ def total(values: Iterable[object], start: object = 0) -> object:
     return functools.reduce(OPERATIONS["add"], values, start)
 
 
-def _pow(a: Any, b: Any, *mod: int) -> object:
-    return pow(a, b, *mod) if mod else OPERATIONS["pow"](a, b)
+def _pow(a: object, b: object, *mod: object) -> object:
+    plain: Callable[..., object] = pow
+    return plain(a, b, *mod) if mod else OPERATIONS["pow"](a, b)
 
 
-def _round(value: Any, *digits: int) -> object:
+def _round(value: object, *digits: object) -> object:
     if is_array(value) or isinstance(value, np.floating):
         raise TypeError("round() takes digits off a certified value: np.rint rounds to integers, np.round_to to a format")
-    return round(value, *digits)
+    plain: Callable[..., object] = round
+    return plain(value, *digits)
 
 
 def _same_everywhere(value: object, name: str) -> None:

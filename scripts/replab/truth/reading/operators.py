@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from autograd.numpy.numpy_boxes import ArrayBox
@@ -39,7 +38,7 @@ def _is_number(value: object) -> bool:
 
 def _exact(name: str, a: float, b: float) -> object:
     """``a`` op ``b`` on plain Python numbers: a plain number if it is exact, else what encloses it."""
-    function: Callable[[Any, Any], Any] = getattr(operator, name)
+    function = getattr(operator, name)
     if isinstance(a, int) and isinstance(b, int) and name != "truediv" and not (name == "pow" and b < 0):
         return function(a, b)
     found = function(a, b)
@@ -105,14 +104,14 @@ def changed(name: str, old: object, value: object) -> object:
     return OPERATIONS[name](old, value)
 
 
-def stored(target: Any, key: object, value: object) -> None:
+def stored(target: MutableMapping[object, object], key: object, value: object) -> None:
     """``x[k] = y``."""
     if is_array(target):
         raise TypeError("a reference changes no array in place: write it with np.where, np.concatenate or np.stack")
     target[key] = value
 
 
-def added(name: str, target: Any, key: object, value: object) -> None:
+def added(name: str, target: MutableMapping[object, object], key: object, value: object) -> None:
     """``x[k] += y``."""
     stored(target, key, changed(name, target[key], value))
 
