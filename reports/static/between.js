@@ -153,8 +153,7 @@
         element("td", { "class": "n" }, row[5]),
         side(row[6], row[7], page + "#" + texts[row[8]]),
         side(row[9], row[10], page + "#" + texts[row[11]]),
-        element("td", { "class": "sense small" }, texts[row[12]]),
-        element("td", { "class": "n dim" }, row[14].toFixed(2))
+        element("td", { "class": "sense small" }, texts[row[12]])
       ]);
     };
   }
@@ -220,18 +219,70 @@
     say.push(sets.length + " to set");
   }
 
+  // Parts of the list of an upgrade: what matters stands open, what got better or was wrong before is folded.
+  function parts(data, rows, tables) {
+    index.groups.forEach(function (group, at) {
+      var mine = rows.filter(function (row) { return row[16] === at; });
+      if (!mine.length) { return; }
+      var made = table(["operation", "old against new", ">ULP apart", data.left, data.right, "against the truth"], mine, difference(data), data.left + " and " + data.right + ": " + group[0], PORTION, "differences");
+      tables.push(made);
+      var title = group[0] + ": " + mine.length.toLocaleString("en") + (mine.length === 1 ? " line" : " lines"), text = element("p", { "class": "measure dim" }, group[1]);
+      if (group[2]) {
+        place.appendChild(element("details", { "class": "part" }, [element("summary", {}, element("b", {}, title)), text, made]));
+      } else {
+        place.appendChild(element("h3", {}, title));
+        place.appendChild(text);
+        place.appendChild(made);
+      }
+    });
+  }
+
+  function moves(row) {
+    return element("tr", {}, [
+      element("th", { scope: "row" }, [link(row[0], row[1]), element("br"), element("span", { "class": "dim small" }, row[2])]),
+      element("td", {}, row[3]), element("td", {}, row[4]), element("td", {}, row[5]), element("td", { "class": "small reason" }, row[6])
+    ]);
+  }
+
+  // What runs on one side only, and which packages differ.
+  function working(data, tables) {
+    var words = form.elements.text.value.trim().toLowerCase();
+    function named(rows) { return rows.filter(function (row) { return !words || JSON.stringify(row).toLowerCase().indexOf(words) >= 0; }); }
+    var stops = named(data.stops), starts = named(data.starts), head_ = ["case", "mode", data.left, data.right, "why"], changed = data.packages;
+    if (changed.sentence) {
+      place.appendChild(element("details", { "class": "part" }, [
+        element("summary", {}, changed.sentence),
+        table(["package", data.left, data.right], changed.rows, function (row) {
+          return element("tr", {}, [element("th", { scope: "row" }, row[0]), element("td", {}, row[1] || "–"), element("td", {}, row[2] || "–")]);
+        }, "Packages that differ", changed.rows.length || 1)
+      ]));
+    }
+    place.appendChild(element("h3", {}, "Stops working"));
+    if (stops.length) {
+      var made = table(head_, stops, moves, "What stops working", MOST, "working");
+      tables.push(made);
+      place.appendChild(made);
+    } else { place.appendChild(element("p", {}, "Nothing that " + data.left + " computed fails in " + data.right + ".")); }
+    if (starts.length) {
+      var begun = table(head_, starts, moves, "What starts working", MOST, "working");
+      tables.push(begun);
+      place.appendChild(element("details", { "class": "part" }, [element("summary", {}, element("b", {}, "Starts working: " + starts.length.toLocaleString("en"))), begun]));
+    }
+  }
+
   function show(data) {
     var tables = [], say = [], arrow = port ? "↔" : "→";
     place.textContent = "";
     place.appendChild(element("h2", {}, [data.left + " ", element("span", { "class": "arrow", "aria-hidden": "true" }, arrow), element("span", { "class": "hidden" }, port ? "against" : "to"), " " + data.right]));
     place.appendChild(element("p", { "class": "measure" }, data.summary.join(" ")));
-    if (port) { advice(data, tables, say); }
+    if (port) { advice(data, tables, say); } else { working(data, tables); }
     var rows = data.rows.filter(function (row) { return fits(row, data.texts); });
     if (port) { place.appendChild(element("h3", {}, "Results that differ")); }
-    var count = element("p", { "class": "small dim", id: "between-count", role: "status" }, rows.length ? rows.length.toLocaleString("en") + " of " + data.rows.length.toLocaleString("en") + " lines, the heaviest first" : "Nothing fits these filters.");
+    var count = element("p", { "class": "small dim", id: "between-count", role: "status" }, rows.length ? rows.length.toLocaleString("en") + " of " + data.rows.length.toLocaleString("en") + " lines" : "Nothing fits these filters.");
     place.appendChild(count);
-    if (rows.length) {
-      var made = table(["operation", "verdict of the pair", ">ULP apart", data.left, data.right, port ? "in which sense" : "turn", ">weight"], rows, difference(data), data.left + " and " + data.right + ": what differs", PORTION, "differences");
+    if (rows.length && !port) { parts(data, rows, tables); }
+    if (rows.length && port) {
+      var made = table(["operation", "verdict of the pair", ">ULP apart", data.left, data.right, "in which sense"], rows, difference(data), data.left + " and " + data.right + ": what differs", PORTION, "differences");
       tables.push(made);
       place.appendChild(made);
     }

@@ -187,6 +187,25 @@ def new(
         _say(f"wrote {made.resolve()}/; no lab lies here. From the root of one, try it with: replab cell '{family}.*'{found}")
 
 
+@app.command("new-environment")
+def new_environment(
+    framework: Annotated[str, typer.Argument(help="numpy, tensorflow or torch.")],
+    version: Annotated[str, typer.Argument(help="The version to pin, such as 2.6.0.")],
+    name: Annotated[str, typer.Option(help="Its name; by default the framework and two numbers of the version.")] = "",
+    like: Annotated[str, typer.Option(help="The environment to write from; by default the nearest older version.")] = "",
+) -> None:
+    """Write the folder of an environment for another version, from its nearest neighbour."""
+    from replab import resources
+    from replab.commands import new_environment as command
+    from replab.config.environments import own_folders
+
+    root = resources.root_for(Path.cwd())
+    made = command.run(framework, version, own_folders(root, Path.cwd()), name=name, like=like)
+    program, called = calling.program(), made.folder.name
+    _say(f"wrote {made.folder}/env.toml from {made.neighbour}" + ("; it has no build for GPUs" if made.without_gpu else ""))
+    _say(f"read it, then: {program} pin {called}, {program} doctor -e {called}")
+
+
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(parser=_path, metavar="FOLDER", help="Where to work: a new or empty folder.")],

@@ -81,7 +81,8 @@ def note_repeats(cells: list[Judged]) -> None:
 def pairs(cells: list[Judged], environments: Mapping[str, Environment], *, across: bool) -> Iterator[tuple[Judged, Judged, str]]:
     """Pairs that differ on one axis.
 
-    Repeat and variant: against the default. Mode: against eager. Version: neighbours. Framework: the newest of each. With ``across`` an
+    Repeat and variant: against the default. Mode: against eager. Version: neighbours, in every mode that both have. Framework: the newest
+    of each, eagerly. With ``across`` an
     older environment stands beside the newest of the frameworks of ``ACROSS`` as well, which claims about each environment ask for.
     """
     by_place = {(cell.id.environment, cell.id.mode): cell for cell in cells if cell.id.variant == "default"}
@@ -96,9 +97,9 @@ def pairs(cells: list[Judged], environments: Mapping[str, Environment], *, acros
     families: dict[str, list[str]] = {}
     for one in sorted(environments.values(), key=lambda one: one.order):
         families.setdefault(one.framework, []).append(one.name)
-    for line in families.values():
-        for older, newer in itertools.pairwise(name for name in line if (name, "eager") in by_place):
-            yield by_place[older, "eager"], by_place[newer, "eager"], "version"
+    for line, mode in itertools.product(families.values(), sorted({mode for _, mode in by_place})):
+        for older, newer in itertools.pairwise(name for name in line if (name, mode) in by_place):
+            yield by_place[older, mode], by_place[newer, mode], "version"
     newest = {framework: line[-1] for framework, line in sorted(families.items()) if (line[-1], "eager") in by_place}
     for left, right in itertools.combinations(newest.values(), 2):
         yield by_place[left, "eager"], by_place[right, "eager"], "framework"

@@ -42,6 +42,11 @@ def folders_of(root: Path, folder: Path) -> tuple[Path, ...]:
     return (root / "containers", own) if folder != root and own.is_dir() else (root / "containers",)
 
 
+def own_folders(root: Path, folder: Path) -> tuple[Path, ...]:
+    """The same, where the last one is the folder that a user's own environments are written to, whether it exists or not."""
+    return (root / "containers", folder / "containers") if folder != root else (root / "containers",)
+
+
 def load_environments(*containers: Path) -> tuple[Environment, ...]:
     """Every environment under the folders ``containers``, by framework and then oldest first; groups are those of the first folder.
 

@@ -19,7 +19,7 @@ from replab.formats import FORMATS
 from replab.judge import trajectories
 from replab.judge.curves import curve_rows
 from replab.judge.rows import Rows, blank_row, cell_rows, measurement_rows
-from replab.judge.verdicts import compare, decide, runs_in_float64, settle
+from replab.judge.verdicts import EAGER, compare, decide, runs_in_float64, settle
 from replab.model import EXPLAINED, Case, Family, Lab, Status, Verdict, worst
 from replab.plan import planning
 from replab.plan.alignment import alignable, is_partly_aligned
@@ -286,7 +286,7 @@ class Judge:
                     self.rows.pairs.append(pair_row(case, left, right, axis, name, truths[name]))
         varied = {(cell.id.environment, cell.id.mode, cell.id.variant): cell for cell in cells if cell.status == Status.OK}
         if {variant for _, _, variant in varied} - {"default", "repeat"}:
-            steps = [pair for pair in pairs_made if pair[2] in ("mode", "version", "framework")]
+            steps = [pair for pair in pairs_made if pair[2] in ("mode", "framework") or (pair[2] == "version" and pair[0].id.mode == EAGER)]
             repeatable = [pair for pair in steps if "no" not in (pair[0].repeatable, pair[1].repeatable)]
             self.rows.attributions += attributions.switched(case, repeatable, varied)
 

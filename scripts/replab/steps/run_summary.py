@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from replab import __version__, git, jsons, texts
 from replab.config import functions, implementations
+from replab.config.environments import folders_of, load_environments
 from replab.errors import LabError
 from replab.model import FRAMEWORKS, Case, Family, Lab, is_as_expected
 from replab.plan import planning
@@ -90,6 +91,7 @@ def run(lab: Lab, cells: pa.Table) -> dict[str, object]:
         "schema": 1,
         "version": __version__,
         "environments": [one.name for one in lab.environments],
+        "pinned": {one.name: one.framework for one in load_environments(*folders_of(lab.root, lab.folder))},
         "families": [family.name for family in lab.families],
         "experiments": sorted({_below(lab, family.folder.parent) for family in lab.families}),
         "variants": {one.name: {"title": one.title, "question": one.question} for one in lab.variants},

@@ -48,6 +48,15 @@ def test_a_version_is_compared_with_its_nearest_older_one_that_has_a_result() ->
     }
 
 
+def test_versions_are_compared_in_every_mode_that_both_have() -> None:
+    places = ("tf-1:eager", "tf-1:session", "tf-2:session", "tf-3:eager", "tf-3:session", "tf-3:xla")
+    assert {pair for pair in found(*places) if pair[2] == "version"} == {
+        ("tf-1:eager", "tf-3:eager", "version"),
+        ("tf-1:session", "tf-2:session", "version"),
+        ("tf-2:session", "tf-3:session", "version"),
+    }
+
+
 def test_frameworks_are_compared_at_their_newest_versions_only() -> None:
     assert found("tf-3:eager", "torch-1:eager", "numpy-1:eager") == {
         ("numpy-1:eager", "tf-3:eager", "framework"),

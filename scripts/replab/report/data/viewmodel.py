@@ -163,7 +163,7 @@ def site(results: Results) -> Site:
         defaults=defaults(results, index),
         matrix=matrix(results, cells),
         operations=operations(results, cells, cause_sections(results, index)),
-        upgrade=upgrade(between),
+        upgrade=upgrade(results, between),
         port=port(between, lambda ends: settings(results, index, ends)),
         recurrent=recurrent(results, cells, index),
         training=training(results, cells, index),

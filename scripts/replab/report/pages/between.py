@@ -41,7 +41,9 @@ class BetweenPage:
     """``upgrade`` or ``port``."""
     groups: tuple[BetweenGroup, ...]
     index: Mapping[str, Any]
-    """What the chooser knows: pairs and their files, the one to begin with, and how outcomes look."""
+    """What the chooser knows: pairs and their files, the one to begin with, parts of the list, and how outcomes look."""
+    pinned: tuple[str, ...] = ()
+    """Environments that the lab has and this run did not use."""
 
     @property
     def pairs(self) -> tuple[BetweenPair, ...]:

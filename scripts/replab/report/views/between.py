@@ -1,7 +1,8 @@
 """Any two environments against each other, cell by cell: what was measured where a pair was measured, else what the cells prove.
 
-The lab compares neighbouring versions and the newest of each framework, eagerly. Readers ask for other pairs too. Then the bits still tell
-whether two results are the same, and a chain of measured pairs, or the distance of each side from the truth, bounds how far apart they are.
+The lab compares neighbouring versions in every mode, and the newest of each framework eagerly. Readers ask for other pairs too. Then the
+bits still tell whether two results are the same, and a chain of measured pairs, or the distance of each side from the truth, bounds how far
+apart they are.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ class Between:
     def __init__(self, results: Results, cells: Sequence[CellView]) -> None:
         self.frameworks = frameworks(results)
         self._framework = {name: framework for framework, names in self.frameworks.items() for name in names}
-        self._works = by_work(cell for cell in cells if cell.ok and cell.place.variant in {"default", ""})
+        self.works = by_work(cell for cell in cells if cell.place.variant in {"default", ""})
+        """Every cell, whatever became of it."""
+        self._ended = by_work(cell for members in self.works.values() for cell in members if cell.ok)
         self._pairs: dict[tuple[str, str], list[PairRow]] = defaultdict(list)
         for pair in result_pairs(results):
             self._pairs[pair.left, pair.right].append(pair)
@@ -96,7 +99,7 @@ class Between:
     def differences(self, ends: Ends) -> list[Difference]:
         """Every result that both environments have, in every mode that both have; identical ones too."""
         made = []
-        for work, members in self._works.items():
+        for work, members in self._ended.items():
             sides: dict[tuple[str, str], CellView] = {}
             for cell in members:
                 sides.setdefault((cell.place.environment, cell.place.mode), cell)
@@ -119,7 +122,7 @@ class Between:
         elif left.bits and left.bits == right.bits:
             outcome, ulp, measured = OUTCOMES["identical"], 0.0, True
         else:
-            steps = self._steps(ends, sides) if modes[0] == EAGER else ()
+            steps = self._steps(ends, sides, modes[0])
             outcome, ulp = _proved(left, right, steps)
             causes = dict.fromkeys(step.cause for step in steps if step.cause not in {"", "unknown"})
             cause = " and ".join(causes)
@@ -135,12 +138,12 @@ class Between:
             cause="" if cause == "unknown" else cause,
         )
 
-    def _steps(self, ends: Ends, sides: Mapping[tuple[str, str], CellView]) -> tuple[PairRow, ...]:
-        """Measured pairs that lead from one end to the other; empty when one is missing."""
-        line = [name for name in self._path(ends) if (name, EAGER) in sides]
+    def _steps(self, ends: Ends, sides: Mapping[tuple[str, str], CellView], mode: str) -> tuple[PairRow, ...]:
+        """Measured pairs in one mode that lead from one end to the other; empty when one is missing."""
+        line = [name for name in self._path(ends) if (name, mode) in sides]
         found = []
         for one, other in pairwise(line):
-            ids = (sides[one, EAGER].id, sides[other, EAGER].id)
+            ids = (sides[one, mode].id, sides[other, mode].id)
             rows = self._pairs.get(ids) or self._pairs.get(ids[::-1])
             if not rows:
                 return ()

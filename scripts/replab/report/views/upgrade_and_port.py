@@ -13,10 +13,12 @@ from urllib.parse import urlencode
 from replab.model import EXPLAINED
 from replab.report.charts.figures import bar
 from replab.report.data.links import case_path, cell_path
+from replab.report.data.results import Results
 from replab.report.data.words import MISSING, OUTCOMES, count, derivative_name, framework_name, listing, number, percent, plural, slug
 from replab.report.pages.between import BetweenGroup, BetweenPage, BetweenPair
 from replab.report.views.between import Between, Difference, Ends
 from replab.report.views.matrix import CODES
+from replab.report.views.upgrading import GROUPS, changes, group_of, others, packages
 from replab.report.views.what_to_set import Settings
 
 _EXPLAINED = {
@@ -108,7 +110,8 @@ def _weighed(found: Sequence[Difference], sense: Callable[[Difference], str]) ->
     for difference in found:
         if difference.outcome.name != "identical" or difference.turned:
             verdicts = (difference.outcome.name, difference.left.outcome.name, difference.right.outcome.name)
-            grouped[difference.work.label, *verdicts, sense(difference), str(difference.special)].append(difference)
+            part = (sense(difference), str(difference.special), str(group_of(difference)))
+            grouped[difference.work.label, *verdicts, *part].append(difference)
     lines = []
     for members in grouped.values():
         causes = list(dict.fromkeys(difference.cause for difference in members if difference.cause)) or [""]
@@ -148,6 +151,7 @@ def _row(line: _Line, pool: Pool) -> list[Any]:
         pool.number(difference.cause),
         round(line.weight, 2),
         int(difference.special),
+        group_of(difference),
     ]
 
 
@@ -158,7 +162,8 @@ def _summary(found: Sequence[Difference], *, step: bool) -> tuple[str, ...]:
     if step:
         turned = [difference for difference in found if difference.turned]
         worse = sum(upgrade_sense(difference) == "worse" for difference in turned)
-        said.append(f"{plural(len(turned), 'result changes', 'results change')} verdict, {count(worse)} for the worse.")
+        changed = plural(len(turned), "result changes", "results change")
+        said.append(f"{changed} verdict against the truth, {count(worse)} for the worse.")
     else:
         beyond = sorted(
             (difference for difference in apart if not difference.outcome.explained and not difference.special),
@@ -176,17 +181,16 @@ def _summary(found: Sequence[Difference], *, step: bool) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _pair(between: Between, ends: Ends, kind: str, aligned: Settings | None) -> BetweenPair | None:
+def _pair(between: Between, ends: Ends, kind: str, more: Mapping[str, Any], told: Sequence[str] = ()) -> BetweenPair | None:
+    """``more``: what the page shows beside the differences; ``told``: sentences that come first."""
     differences = between.differences(ends)
     if not differences:
         return None
     step = kind == "upgrade"
     pool = Pool()
     rows = [_row(line, pool) for line in _weighed(differences, upgrade_sense if step else port_sense)]
-    data: dict[str, Any] = {"left": ends.left, "right": ends.right, "summary": list(_summary(differences, step=step)), "rows": rows}
-    if aligned is not None:
-        data |= {"settings": aligned.settings, "stays": aligned.stays, "untried": aligned.untried}
-    data["texts"] = pool.texts
+    summary = (*told, *_summary(differences, step=step))
+    data = {"left": ends.left, "right": ends.right, "summary": list(summary), "rows": rows, **more, "texts": pool.texts}
     name = slug(f"{kind}-{ends.left}-to-{ends.right}")
     return BetweenPair(
         left=ends.left,
@@ -194,40 +198,47 @@ def _pair(between: Between, ends: Ends, kind: str, aligned: Settings | None) -> 
         bar=bar(
             f"{ends.left} → {ends.right}" if step else f"{ends.left} ↔ {ends.right}", (difference.outcome for difference in differences)
         ),
-        summary=_summary(differences, step=step),
+        summary=summary,
         address=urlencode({"from": ends.left, "to": ends.right}),
         file=f"data/{name}.js",
         data=data,
     )
 
 
-def _page(kind: str, groups: Sequence[BetweenGroup], first: Ends | None) -> BetweenPage:
+def _page(kind: str, groups: Sequence[BetweenGroup], first: Ends | None, *, pinned: Sequence[str] = ()) -> BetweenPage:
     pairs = [pair for group in groups for pair in group.pairs]
     chosen = next((at for at, pair in enumerate(pairs) if first == (pair.left, pair.right)), 0)
     index: Mapping[str, Any] = {
         "kind": kind,
         "pairs": [[pair.left, pair.right, pair.file] for pair in pairs],
         "first": chosen,
+        "groups": [[group.title, group.text, int(group.folded)] for group in GROUPS] if kind == "upgrade" else [],
         "outcomes": {
             CODES[name]: {"name": name, "glyph": outcome.glyph, "css": outcome.css, "short": outcome.short}
             for name, outcome in OUTCOMES.items()
         },
     }
-    return BetweenPage(kind=kind, groups=tuple(groups), index=index)
+    return BetweenPage(kind=kind, groups=tuple(groups), index=index, pinned=tuple(pinned))
 
 
-def upgrade(between: Between) -> BetweenPage:
+def upgrade(results: Results, between: Between) -> BetweenPage:
     """Every two versions of one framework, older to newer; neighbours last, the longest way first."""
     groups = []
     for framework, names in sorted(between.frameworks.items(), key=lambda item: (item[0] == "numpy", item[0])):
         ways = sorted(combinations(range(len(names)), 2), key=lambda way: (way[0] - way[1], way))
-        pairs = [_pair(between, Ends(names[old], names[new]), "upgrade", None) for old, new in ways]
+        pairs = [_step(results, between, Ends(names[old], names[new])) for old, new in ways]
         with_differences = tuple(pair for pair in pairs if pair)
         if with_differences:
             groups.append(
                 BetweenGroup(title=framework_name(framework) or "Other", anchor=slug(framework or "other"), pairs=with_differences)
             )
-    return _page("upgrade", groups, None)
+    return _page("upgrade", groups, None, pinned=others(results, between.frameworks))
+
+
+def _step(results: Results, between: Between, ends: Ends) -> BetweenPair | None:
+    stops, starts = changes(between.works, ends)
+    told = f"{plural(len(stops), 'case stops', 'cases stop')} working, {count(len(starts))} {'starts' if len(starts) == 1 else 'start'} to."
+    return _pair(between, ends, "upgrade", {"stops": stops, "starts": starts, "packages": packages(results, ends)}, [told])
 
 
 def port(between: Between, aligned: Callable[[Ends], Settings]) -> BetweenPage:
@@ -236,9 +247,13 @@ def port(between: Between, aligned: Callable[[Ends], Settings]) -> BetweenPage:
     pairs_of = combinations(sorted(between.frameworks), 2)
     for first, second in sorted(pairs_of, key=lambda names: (set(names) != {"tensorflow", "torch"}, names)):
         ways = product(reversed(between.frameworks[first]), reversed(between.frameworks[second]))
-        pairs = [_pair(between, Ends(*way), "port", aligned(Ends(*way))) for way in ways]
+        pairs = [_pair(between, Ends(*way), "port", _advice(aligned(Ends(*way)))) for way in ways]
         with_differences = tuple(pair for pair in pairs if pair)
         if with_differences:
             title = f"{framework_name(first) or 'Other'} against {framework_name(second) or 'other'}"
             groups.append(BetweenGroup(title=title, anchor=slug(f"{first or 'other'}-{second or 'other'}"), pairs=with_differences))
     return _page("port", groups, None)
+
+
+def _advice(aligned: Settings) -> Mapping[str, Any]:
+    return {"settings": aligned.settings, "stays": aligned.stays, "untried": aligned.untried}
