@@ -6,9 +6,13 @@ NumPy has no bfloat16; its values are carried as float32 that bfloat16 represent
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+"""Numbers of whatever type: who gave them decides, or a name of the type that travels beside them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

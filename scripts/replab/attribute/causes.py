@@ -17,7 +17,7 @@ from replab.compare.metrics import NAN, Distances, against_truth, widen
 from replab.compare.pairs import Judged, pair_row
 from replab.compare.verdict import SINGLE_TO_DOUBLE, outside, verdict
 from replab.errors import TruthError
-from replab.formats import FORMATS
+from replab.formats import FORMATS, Array
 from replab.model import Case, Cell, Environment, Factor, Family, Verdict, worst
 from replab.plan.alignment import is_partly_aligned
 from replab.store.rows import AttributionRow
@@ -46,7 +46,7 @@ class Causes:
         """The causes of float32 results."""
         self._chosen: dict[Place, Sequence[Explanation]] = {}
         """What explained them."""
-        self._evaluated: dict[str, list[NDArray[Any]]] = {}
+        self._evaluated: dict[str, list[Array]] = {}
         """The plain reference at values that were tried, for the truth in hand."""
 
     def explain(
@@ -151,7 +151,7 @@ class Causes:
     def _looking(self, standing: Cell, cell: Judged, names: Sequence[str], dtype: str, certify: Callable[[Change], Judgement]) -> Search:
         """A search for what explains a result of one format."""
 
-        def plain(changed: Change) -> list[NDArray[Any]]:
+        def plain(changed: Change) -> list[Array]:
             name = repr(sorted((name, float(value) if isinstance(value, float) else value) for name, value in changed.items()))
             if name not in self._evaluated:
                 values = self._truths.plain(self._family, standing, self._index, changed)

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from replab.attribute.fitting import fit, shortest
 from replab.attribute.values import Change, Fitted, InFloat32, RestInFloat32, TimesEps, key, rules, through_float32
 from replab.errors import TruthError
+from replab.formats import Array
 from replab.model import Factor
 
-Values = list[NDArray[Any]]
+Values = list[Array]
 
 CERTIFIED = 6
 """So many of the nearest hypotheses of a size are certified; the others are too far away to be right."""
@@ -407,7 +408,7 @@ def distance(a: Values, b: Values, relative_to: Sequence[float] | None = None) -
     return math.sqrt(total / max(len(a), 1))
 
 
-def _norm(values: NDArray[Any]) -> float:
+def _norm(values: Array) -> float:
     """Of the numbers among them; squares of numbers divided by the largest do not overflow."""
     finite = values.astype(np.float64)[np.isfinite(values)]
     unit = float(np.abs(finite).max(initial=0.0))

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from replab.compare.metrics import NAN, Distances, Finding
-from replab.formats import FORMATS
+from replab.formats import FORMATS, Array
 from replab.truth.certify import Truth
 
 SHRINK_LIMIT = 2.0 ** (-(FORMATS["float64"].precision - FORMATS["float32"].precision) / 2)
 """A difference either stays (ratio 1) or shrinks with the unit roundoff (ratio 2^-29) when float64 replaces float32; the geometric mean
 of the two is where both are equally near."""
-NO_INPUTS: Mapping[str, NDArray[Any]] = {}
+NO_INPUTS: Mapping[str, Array] = {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +36,9 @@ def escalate(
     finding: Finding,
     low: Distances,
     high: Distances,
-    values: NDArray[Any],
+    values: Array,
     truth: Truth,
-    inputs: Mapping[str, NDArray[Any]] = NO_INPUTS,
+    inputs: Mapping[str, Array] = NO_INPUTS,
     *,
     elementwise: bool = False,
 ) -> Escalation:
@@ -63,7 +62,7 @@ def escalate(
     )
 
 
-def _is_blind(low: Distances, high: Distances, truth: Truth, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+def _is_blind(low: Distances, high: Distances, truth: Truth, inputs: Mapping[str, Array]) -> NDArray[np.bool_]:
     """Where float64 is off by no more than rounding makes of it at the size of the numbers that the code works with.
 
     A formula that cancels (exp(x) − 1, 1 + erf) is off by some u·S, S the size of the numbers that it takes from each other. Where the
@@ -79,7 +78,7 @@ def _is_blind(low: Distances, high: Distances, truth: Truth, inputs: Mapping[str
     return np.asarray(high.measured & (after <= SHRINK_LIMIT * float(before.max(initial=0.0))))
 
 
-def _has_float32_digits(result: NDArray[Any], truth: Truth, measured: NDArray[np.bool_], inputs: Mapping[str, NDArray[Any]]) -> bool:
+def _has_float32_digits(result: Array, truth: Truth, measured: NDArray[np.bool_], inputs: Mapping[str, Array]) -> bool:
     """Whether a float64 result has no more digits than float32 although the truth has.
 
     Zeros have few digits in every precision: a gradient that is silently zero was not computed in float32. So have numbers that are chosen

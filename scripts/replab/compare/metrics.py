@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from replab.formats import FORMATS, Format, bits_to_float32, ordered_key, round_to, spacing
+from replab.formats import FORMATS, Array, Format, bits_to_float32, ordered_key, round_to, spacing
 from replab.truth.certify import BOUND_SIGMA, BOUND_ULP, Truth
 
 FALSE_ALARM = 1e-6
@@ -67,7 +67,7 @@ def z_limit(elements: int, runs: int) -> float:
     return float(-special.stdtrit(max(runs, 1), FALSE_ALARM / (2 * max(elements, 1))))
 
 
-def widen(values: NDArray[Any], dtype: str) -> NDArray[Any]:
+def widen(values: Array, dtype: str) -> Array:
     """A stored tensor as NumPy numbers: bfloat16 bits become float32, others stay."""
     return bits_to_float32(values) if dtype == "bfloat16" else values
 
@@ -93,7 +93,7 @@ class _Target:
     reach: NDArray[np.float64]
     """How far rounding may move an element."""
     limit: float
-    expected: NDArray[Any]
+    expected: Array
     """The correctly rounded truth in the type of results."""
     wide: NDArray[np.float64]
     """The same as float64."""
@@ -156,7 +156,7 @@ def _target(truth: Truth, dtype: str) -> _Target:
         )
 
 
-def against_truth(values: NDArray[Any], dtype: str, truth: Truth, *, correctly_rounded: bool = False) -> tuple[Finding, Distances | None]:
+def against_truth(values: Array, dtype: str, truth: Truth, *, correctly_rounded: bool = False) -> tuple[Finding, Distances | None]:
     """Compare a result (bfloat16 as uint16 bits) with its truth. ``correctly_rounded``: nothing else than that is right."""
     if truth.exact is not None:
         return _against_exact(values, dtype, truth.exact), None
@@ -253,7 +253,7 @@ def _special_mismatches(wide: NDArray[np.float64], target: _Target, form: Format
     return nan != expected_nan, ~excused & ~nan & ~expected_nan & infinite & (wide != target.wide)
 
 
-def _nearest(high: NDArray[np.float64], low: NDArray[np.float64], dtype: str) -> NDArray[Any]:
+def _nearest(high: NDArray[np.float64], low: NDArray[np.float64], dtype: str) -> Array:
     """Round high + low once to the format: where ``high`` is a tie, ``low`` decides."""
     if dtype == "float64":
         return high
@@ -271,7 +271,7 @@ def _steps(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(wraps, a.astype(np.float64) - b.astype(np.float64), apart) if wraps.any() else apart
 
 
-def _against_exact(values: NDArray[Any], dtype: str, expected: NDArray[np.int64]) -> Finding:
+def _against_exact(values: Array, dtype: str, expected: NDArray[np.int64]) -> Finding:
     """Integer and boolean results: equal or not."""
     if tuple(values.shape) != expected.shape:
         return Finding(elements=values.size, problem=f"shape {list(values.shape)}, expected {list(expected.shape)}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from replab.formats import Array
 
 
-def normwise_difference(a: NDArray[Any], b: NDArray[Any]) -> float:
+def normwise_difference(a: Array, b: Array) -> float:
     """‖a − b‖₂ / max(‖a‖₂, ‖b‖₂) of two arrays of one shape, at most 2: 0 where they are equal, about u where each element was rounded.
 
     NaN on both sides, and one infinity on both, count as equal; where only one side has it the distance is 1, that of results which

@@ -15,7 +15,7 @@ from replab.compare.metrics import NAN, READABLE, Distances, Finding, widen, z_l
 from replab.compare.normwise import normwise_difference
 from replab.compare.ulp import compare_pair
 from replab.compare.verdict import pair_verdict
-from replab.formats import FORMATS, spacing
+from replab.formats import FORMATS, Array, spacing
 from replab.model import Case, Environment, Status, Verdict
 from replab.plan import planning
 from replab.store.rows import PairRow
@@ -28,7 +28,7 @@ ROUNDED_ONCE = 1.0 / np.sqrt(12.0)
 """Standard deviation of what rounding a result once does, in ULP."""
 ACROSS = {"tensorflow": ("torch",), "torch": ("tensorflow",), "numpy": ("torch", "tensorflow")}
 """Frameworks whose newest versions older ones of a framework are held against as well."""
-Values = NDArray[Any]
+Values = Array
 
 
 @dataclass(kw_only=True)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replab.formats import FORMATS, bits_to_float32, float32_to_bits, ordered_key
+from replab.formats import FORMATS, Array, bits_to_float32, float32_to_bits, ordered_key
 
 TILE = 512
 """Elements of a tile: its buffers (20 bytes an element in float32) fit a first-level cache with room for the inputs that stream through."""
@@ -68,7 +68,7 @@ class PairStatistics:
     """Flat index of the first element with the largest distance in ULP; -1 when no element is finite on both sides."""
 
 
-def compare_pair(a: NDArray[Any], b: NDArray[Any], dtype: str) -> PairStatistics:
+def compare_pair(a: Array, b: Array, dtype: str) -> PairStatistics:
     """All statistics of two arrays of one format, memory-mapped or not; bfloat16 as uint16 bits or as float32 of the same values.
 
     Memory beside the inputs does not grow with them. Raises ``ValueError`` when shapes or dtypes differ or do not fit the format.
@@ -82,10 +82,10 @@ def compare_pair(a: NDArray[Any], b: NDArray[Any], dtype: str) -> PairStatistics
     return _statistics(a.size, _mapped(_scanner(dtype), ranges, a.size))
 
 
-Pieces = tuple[int, NDArray[Any], NDArray[Any]]
+Pieces = tuple[int, Array, Array]
 
 
-def _ranges(a: NDArray[Any], b: NDArray[Any], length: int) -> Iterator[Pieces]:
+def _ranges(a: Array, b: Array, length: int) -> Iterator[Pieces]:
     """(offset, piece of a, piece of b), flat, in order; views where the arrays are plain memory, else copies of ``CHUNK`` elements."""
     if all(each.flags.c_contiguous and each.flags.aligned and each.dtype.isnative for each in (a, b)):
         a, b = a.reshape(-1), b.reshape(-1)

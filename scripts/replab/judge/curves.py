@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from replab.compare.pairs import Judged
-from replab.formats import ordered_key
+from replab.formats import Array, ordered_key
 from replab.model import Case
 from replab.store.rows import CurveRow
 
 BINS = 320
 
 
-def curve_rows(case: Case, dtype: str, cells: Iterable[Judged], x: NDArray[Any]) -> Iterator[CurveRow]:
+def curve_rows(case: Case, dtype: str, cells: Iterable[Judged], x: Array) -> Iterator[CurveRow]:
     """Largest and mean error over bins of the first input ``x``, once for all cells with the same bits."""
     flat = x.reshape(-1).astype(np.float64)
     keys = ordered_key(x.reshape(-1), dtype).astype(np.float64)

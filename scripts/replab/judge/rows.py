@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from replab.compare.metrics import NAN, Finding, widen
 from replab.compare.pairs import Judged
 from replab.contract.facts import Facts
+from replab.formats import Array
 from replab.judge.verdicts import NOTHING_COMPARED
 from replab.model import Case, Environment, Status, Verdict
 from replab.plan.alignment import is_partly_aligned
@@ -90,7 +90,7 @@ def blank_row(case: Case, cell: Judged, environment: Environment, facts: Facts) 
 
 
 def cell_rows(
-    blank: CellRow, case: Case, cell: Judged, truths: Mapping[str, Truth], inputs: Mapping[str, NDArray[Any]], problem: str
+    blank: CellRow, case: Case, cell: Judged, truths: Mapping[str, Truth], inputs: Mapping[str, Array], problem: str
 ) -> Iterator[CellRow]:
     """A row for each output that the cell has or should have, or one in all. ``problem``: why there is no truth, or nothing."""
     if not cell.tensors:
@@ -165,7 +165,7 @@ def _seconds(cell: Judged, name: str) -> float:
     return NAN if found is None else found
 
 
-def _with_worst(row: CellRow, case: Case, finding: Finding, tensor: Tensor, truth: Truth, inputs: Mapping[str, NDArray[Any]]) -> CellRow:
+def _with_worst(row: CellRow, case: Case, finding: Finding, tensor: Tensor, truth: Truth, inputs: Mapping[str, Array]) -> CellRow:
     """The row with its worst element: where, from which inputs, what came out and what is true."""
     if finding.worst < 0 or not tensor.values.size:
         return row

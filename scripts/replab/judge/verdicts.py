@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from replab import contained
 from replab.compare.escalation import Escalation, escalate
 from replab.compare.metrics import NAN, Distances, Finding, against_truth
 from replab.compare.pairs import PAIR_ENVELOPE, Judged
 from replab.compare.verdict import SINGLE_TO_DOUBLE, outside, verdict
-from replab.formats import FORMATS
+from replab.formats import FORMATS, Array
 from replab.model import EXPLAINED, Case, Status, Verdict
 from replab.truth.certify import Truth
 
@@ -62,7 +60,7 @@ def decide(
     case: Case,
     cells: Sequence[Judged],
     truths: Mapping[str, Truth],
-    inputs: Mapping[str, NDArray[Any]],
+    inputs: Mapping[str, Array],
     finer: Finer,
     known: MutableMapping[tuple[str, str, str, str], Verdict],
     *,
@@ -139,7 +137,7 @@ def float32_verdict_for(cell: Judged, output: str, known: Known) -> Verdict | No
 
 
 def _escalation(
-    cell: Judged, output: str, truth: Truth, finer: Judged | None, inputs: Mapping[str, NDArray[Any]], *, elementwise: bool
+    cell: Judged, output: str, truth: Truth, finer: Judged | None, inputs: Mapping[str, Array], *, elementwise: bool
 ) -> Escalation | None:
     """What a float64 run says of an output that rounding does not explain."""
     finding, distances = cell.findings[output]
@@ -179,7 +177,7 @@ def _is_near_eager(cell: Judged, output: str, truth: Truth, cells: Iterable[Judg
     return False
 
 
-def _is_blank(inputs: Iterable[NDArray[Any]]) -> bool:
+def _is_blank(inputs: Iterable[Array]) -> bool:
     """Whether floating inputs are NaN and nothing else, so that nothing can come out that says anything."""
     floating = [values for values in inputs if values.dtype.kind == "f" and values.size]
     return bool(floating) and all(bool(np.isnan(values).all()) for values in floating)

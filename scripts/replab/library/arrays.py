@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from replab.formats import FORMATS, bits_to_float32, float32_to_bits
+from replab.formats import FORMATS, Array, bits_to_float32, float32_to_bits
 from replab.library.errors import InputError
 
 BFLOAT16 = "bfloat16"
@@ -20,7 +19,7 @@ KNOWN = (*FORMATS, *WHOLE)
 class Plain:
     """An array of numbers that has left its framework."""
 
-    values: NDArray[Any]
+    values: Array
     """Native and contiguous; bfloat16 as the float32 numbers that it represents."""
     dtype: str
 
@@ -30,7 +29,7 @@ class Plain:
         return self.dtype in FORMATS
 
     @property
-    def stored(self) -> NDArray[Any]:
+    def stored(self) -> Array:
         """As results are stored: bfloat16 as its bits (uint16)."""
         return float32_to_bits(self.values) if self.dtype == BFLOAT16 else self.values
 
@@ -48,7 +47,7 @@ def is_array(value: object) -> bool:
     )
 
 
-def plain(value: Any, what: str) -> Plain:
+def plain(value: object, what: str) -> Plain:
     """Numbers of NumPy, PyTorch, TensorFlow, or anything that NumPy can read.
 
     ``what`` names the value in messages. Raises ``InputError``.
@@ -63,23 +62,23 @@ def plain(value: Any, what: str) -> Plain:
     return Plain(np.require(native, requirements="C").reshape(values.shape), dtype)
 
 
-def _is_torch_bfloat16(value: Any) -> bool:
+def _is_torch_bfloat16(value: object) -> bool:
     return framework_of(value) == "torch" and str(getattr(value, "dtype", "")) == "torch.bfloat16"
 
 
-def _read(value: Any, what: str) -> NDArray[Any]:
+def _read(value: object, what: str) -> Array:
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     if isinstance(value, np.ma.MaskedArray):
         raise InputError(f"{what} is a masked array: say what its masked elements are with .filled()")
     if value is None or isinstance(value, str | bytes | dict | set):
         raise InputError(f"{what} is no array but {'None' if value is None else f'a {kind}'}")
     try:
-        if callable(getattr(value, "detach", None)):  # a tensor of PyTorch, or a parameter, wherever it lies
-            value = value.detach().cpu()
-            value = value.resolve_neg() if hasattr(value, "resolve_neg") else value
-            return np.asarray((value.float() if _is_torch_bfloat16(value) else value).numpy())
+        if callable(detach := getattr(value, "detach", None)):  # a tensor of PyTorch, or a parameter, wherever it lies
+            tensor = detach().cpu()
+            tensor = tensor.resolve_neg() if hasattr(tensor, "resolve_neg") else tensor
+            return np.asarray((tensor.float() if _is_torch_bfloat16(tensor) else tensor).numpy())
         if framework_of(value) in ("tensorflow", "keras"):
-            return np.asarray(value.numpy())
+            return np.asarray(operator.methodcaller("numpy")(value))
         found = np.asarray(value)
     except Exception as error:  # what frameworks raise where a tensor has no numbers
         raise InputError(f"{what} cannot be read as an array: a {kind} ({type(error).__name__}: {error})") from error

@@ -12,7 +12,6 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +23,9 @@ from replab.compare.metrics import Finding, widen
 from replab.compare.pairs import Judged, pair_row
 from replab.compare.ulp import compare_pair, ulp_distance
 from replab.compare.verdict import outside, verdict
+from replab.contract.input_index import Index
 from replab.errors import TruthError
-from replab.formats import FORMATS, round_to
+from replab.formats import FORMATS, Array, round_to
 from replab.ids import CellId
 from replab.judge import verdicts
 from replab.library import source
@@ -41,7 +41,7 @@ from replab.truth.cache import Truths
 from replab.truth.certify import Truth as Certified, certify
 from replab.truth.reference import Problem
 
-Reference = Callable[..., Any]
+Reference = Callable[..., object]
 SECONDS = 120.0
 """A reference may take so long, if nobody says otherwise; a cell of the workflow has as long."""
 FAMILY = "library"
@@ -52,12 +52,12 @@ _at_work = threading.RLock()
 
 
 def judge(
-    result: Any,
+    result: object,
     reference: Reference,
-    inputs: Any,
+    inputs: object,
     *,
-    again: Any = None,
-    factors: Mapping[str, Sequence[Any]] | None = None,
+    again: object = None,
+    factors: Mapping[str, Sequence[object]] | None = None,
     elementwise: bool = False,
     seconds: float = SECONDS,
 ) -> Judgement:
@@ -80,13 +80,13 @@ def judge(
 
 
 def compare(
-    a: Any,
-    b: Any,
+    a: object,
+    b: object,
     reference: Reference,
-    inputs: Any,
+    inputs: object,
     *,
-    again: tuple[Any, Any] | None = None,
-    factors: Mapping[str, Sequence[Any]] | None = None,
+    again: tuple[object, object] | None = None,
+    factors: Mapping[str, Sequence[object]] | None = None,
     elementwise: bool = False,
     seconds: float = SECONDS,
 ) -> Comparison:
@@ -105,7 +105,7 @@ def compare(
 
 
 def truth(
-    reference: Reference, inputs: Any, dtype: str = "float32", *, elementwise: bool = False, seconds: float = SECONDS
+    reference: Reference, inputs: object, dtype: str = "float32", *, elementwise: bool = False, seconds: float = SECONDS
 ) -> Truth | tuple[Truth, ...]:
     """The certified values of ``reference`` on ``inputs``, with their own error bound and what rounding in ``dtype`` may move them by.
 
@@ -119,7 +119,7 @@ def truth(
     return made[0] if len(made) == 1 else made
 
 
-def ulp(a: Any, b: Any) -> NDArray[np.float64]:
+def ulp(a: object, b: object) -> NDArray[np.float64]:
     """How many representable numbers of their format two arrays are apart, element by element.
 
     0 where both are NaN or the same, infinite where one of them is NaN. Raises ``InputError`` where shapes or dtypes differ.
@@ -138,9 +138,9 @@ def ulp(a: Any, b: Any) -> NDArray[np.float64]:
 def _told(one: Certified, dtype: str, shape: tuple[int, ...] | None) -> Truth:
     """A certified value as callers get it, in the ``shape`` of the inputs where these were flattened."""
     if one.exact is not None:
-        value: NDArray[Any] = one.exact
-        nearest: NDArray[Any] = value
-        low: NDArray[Any] = np.zeros(value.shape)
+        value: Array = one.exact
+        nearest: Array = value
+        low: Array = np.zeros(value.shape)
         bound, sigma = low, low
     else:
         open_ = ~np.isfinite(one.bound) | np.isnan(one.high)
@@ -156,7 +156,7 @@ class _Asked(Truths):
     """A reference on its inputs: what stands in the place of a case, of its files, and of the truths on disk."""
 
     def __init__(
-        self, reference: Reference, inputs: Any, factors: Mapping[str, Sequence[Any]], *, elementwise: bool, seconds: float
+        self, reference: Reference, inputs: object, factors: Mapping[str, Sequence[object]], *, elementwise: bool, seconds: float
     ) -> None:
         super().__init__(Path(), Path())
         given, names = _inputs(inputs)
@@ -198,7 +198,7 @@ class _Asked(Truths):
 
     # --- what is asked of a reference ----------------------------------------------------------------------------------------------------
 
-    def _problem(self, changed: Mapping[str, Any]) -> Problem:
+    def _problem(self, changed: Mapping[str, object]) -> Problem:
         values = list(self.numbers.values())
         size = values[0].size if values else 1
         outside = [np.broadcast_to(one, size) if self.elementwise else one for one in self.written.outside.values()]
@@ -212,7 +212,7 @@ class _Asked(Truths):
             cotangents=[],
         )
 
-    def truths(self, dtype: str, changed: Mapping[str, Any] | None = None) -> list[Certified]:
+    def truths(self, dtype: str, changed: Mapping[str, object] | None = None) -> list[Certified]:
         """The certified values of every output for results in ``dtype``. Raises ``TruthError``."""
         known = (dtype, repr(sorted((changed or {}).items())))
         if known not in self._certified:
@@ -222,11 +222,11 @@ class _Asked(Truths):
                 )
         return self._certified[known]
 
-    def get(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] | None = None) -> list[Certified]:  # noqa: ARG002 (as on disk)
+    def get(self, family: Family, cell: Cell, index: Index, changed: Mapping[str, object] | None = None) -> list[Certified]:  # noqa: ARG002 (as on disk)
         """As that on disk."""
         return self.truths(cell.dtype, changed)
 
-    def plain(self, family: Family, cell: Cell, index: Mapping[str, Any], changed: Mapping[str, Any] | None = None) -> list[Any]:  # noqa: ARG002 (as on disk)
+    def plain(self, family: Family, cell: Cell, index: Index, changed: Mapping[str, object] | None = None) -> list[Array]:  # noqa: ARG002 (as on disk)
         """As that on disk."""
         with self._guarded(), self._limited():
             return self._problem(changed or {}).plain()
@@ -254,7 +254,7 @@ class _Asked(Truths):
                 raise
 
     @property
-    def numbers(self) -> dict[str, NDArray[Any]]:
+    def numbers(self) -> dict[str, Array]:
         """The inputs as they are computed on."""
         return {name: one.values.reshape(-1) if self.elementwise else one.values for name, one in self.given.items()}
 
@@ -275,14 +275,14 @@ class _Asked(Truths):
                     f"{float(values[other].flat[0])!r}): give the very numbers that the function was given"
                 )
 
-    def cell(self, result: Any, side: str, what: str) -> Judged:
+    def cell(self, result: object, side: str, what: str) -> Judged:
         """A result as a cell. Raises ``InputError``."""
-        several = isinstance(result, tuple | list) and any(map(is_array, result))
-        parts = list(result) if several else [result]
+        several = result if isinstance(result, tuple | list) and any(map(is_array, result)) else None
+        parts = [result] if several is None else several
         if len(parts) != len(self.outputs):
             has = "1 output" if len(self.outputs) == 1 else f"{len(self.outputs)} outputs"
             raise InputError(f"the reference {self.written.name} returns {has}, and {what} has {len(parts)}")
-        arrays = [plain(one, f"{what}[{place}]" if several else what) for place, one in enumerate(parts)]
+        arrays = [plain(one, what if several is None else f"{what}[{place}]") for place, one in enumerate(parts)]
         kinds = {one.dtype for one in arrays if one.floating}
         if len(kinds) > 1:
             raise InputError(f"{what} has outputs in {' and in '.join(sorted(kinds))}: judge those of one format together")
@@ -297,7 +297,7 @@ class _Asked(Truths):
         flat = stored.reshape(-1) if self.elementwise and stored.shape == self.shape else stored
         return Tensor(name=name, dtype=array.dtype, values=flat, sha256=hashlib.sha256(flat.tobytes()).hexdigest())
 
-    def companion(self, again: Any, side: str) -> Judged | None:
+    def companion(self, again: object, side: str) -> Judged | None:
         """What the same function gives in another precision."""
         return None if again is None else self.cell(again, side, "again")
 
@@ -323,7 +323,7 @@ class _Asked(Truths):
         companion: Judged,
         dtype: str,
         truths: Mapping[str, Certified],
-        inputs: Mapping[str, NDArray[Any]],
+        inputs: Mapping[str, Array],
         known: dict[tuple[str, str, str, str], Verdict],
     ) -> dict[tuple[str, str], Judged]:
         """What a run in another precision says: the one in float64 beside a shorter format, or the verdict of float32."""
@@ -444,14 +444,13 @@ def _cause(row: AttributionRow) -> dict[str, str]:
     return {"cause": f"{row.left_value} where the reference has {row.right_value}{z}{either}"}
 
 
-def _inputs(inputs: Any) -> tuple[list[Plain], list[str] | None]:
+def _inputs(inputs: object) -> tuple[list[Plain], list[str] | None]:
     """One input or several as arrays, and their names where they have some."""
     if isinstance(inputs, Mapping):
         return [plain(one, f"the input {name}") for name, one in inputs.items()], [str(name) for name in inputs]
-    several = isinstance(inputs, tuple) or (isinstance(inputs, list) and any(map(is_array, inputs)))
-    if not several:
-        return [plain(inputs, "the input")], None
-    return [plain(one, f"input {place}") for place, one in enumerate(inputs)], None
+    if isinstance(inputs, tuple) or (isinstance(inputs, list) and any(map(is_array, inputs))):
+        return [plain(one, f"input {place}") for place, one in enumerate(inputs)], None
+    return [plain(inputs, "the input")], None
 
 
 def _by_name(reference: Reference, given: list[Plain], names: list[str]) -> tuple[Reference, list[Plain]]:
@@ -470,7 +469,7 @@ def _unlike(names: Sequence[str]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name} {place}" for place, name in enumerate(names)]
 
 
-def _factor(name: str, values: Sequence[Any], written: source.Written) -> Factor:
+def _factor(name: str, values: Sequence[object], written: source.Written) -> Factor:
     """A factor: the reference's own value, and what else is tried. Raises ``InputError``."""
     if isinstance(values, str | bytes) or not isinstance(values, Sequence):
         raise InputError(f"the factor {name} has {values!r}: give a list of the values that are tried")

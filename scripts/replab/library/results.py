@@ -6,12 +6,11 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from replab.compare.metrics import widen
 from replab.errors import ConfigError
+from replab.formats import Array
 from replab.library import explaining
 from replab.library.errors import InputError
 from replab.model import Status
@@ -80,7 +79,7 @@ class Results:
         """The frameworks' own defaults."""
         return self.table("defaults")
 
-    def array(self, cell: str) -> NDArray[Any] | dict[str, NDArray[Any]]:
+    def array(self, cell: str) -> Array | dict[str, Array]:
         """What a cell gave: an array, or several by the names of its outputs; bfloat16 as float32 numbers.
 
         ``cell``: an id, or a pattern that one cell matches. Raises ``InputError``, and ``StoreError`` where the result is damaged.
@@ -101,7 +100,7 @@ class Results:
         return Explanation("\n".join(explaining.explain(self._rows, name, *explaining.about(self.folder, name))))
 
     @cached_property
-    def _rows(self) -> list[Mapping[str, Any]]:
+    def _rows(self) -> list[Mapping[str, object]]:
         return explaining.read(self.folder)
 
     def _id(self, cell: str) -> str:

@@ -27,12 +27,11 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy.special
-from numpy.typing import NDArray
 
+from replab.formats import Array
 from replab.library.arrays import framework_of, is_array, plain
 from replab.library.errors import InputError
 
@@ -63,9 +62,9 @@ class Written:
     """What its author calls it."""
     arguments: tuple[str, ...]
     """Names of its inputs; of those beyond its declared arguments, numbers."""
-    outside: Mapping[str, NDArray[Any]]
+    outside: Mapping[str, Array]
     """Arrays that it takes from outside, by what they are called there: further inputs, in this order."""
-    defaults: Mapping[str, Any]
+    defaults: Mapping[str, object]
     """Values of its keyword arguments that have one."""
     lines: Mapping[int, tuple[str, int]]
     """Which lines of which files its lines come from."""
@@ -83,7 +82,7 @@ class Written:
         return f"{place[0]}:{place[1]}" + (f": `{text}`" if text else "")
 
 
-def write(reference: Callable[..., Any], inputs: int, keywords: Sequence[str] = ()) -> Written:
+def write(reference: Callable[..., object], inputs: int, keywords: Sequence[str] = ()) -> Written:
     """The file of a reference that is called with so many ``inputs`` by position, and with ``keywords``.
 
     Raises ``InputError`` where the function cannot be read, or takes from outside what no reference may have.
@@ -147,7 +146,9 @@ def _folder() -> Path:
     return folder
 
 
-def _signature(reference: Any, name: str, inputs: int, keywords: Sequence[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
+def _signature(
+    reference: Callable[..., object], name: str, inputs: int, keywords: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, object]]:
     """What the inputs are called, and the defaults of keyword arguments. Raises ``InputError`` where the function does not take them."""
     numbered = tuple(f"input {place}" for place in range(inputs)) if inputs != 1 else ("input",)
     try:
@@ -170,7 +171,7 @@ def _signature(reference: Any, name: str, inputs: int, keywords: Sequence[str]) 
     return tuple(places.get(place, numbered[place]) for place in range(inputs)), defaults
 
 
-def positional(reference: Any) -> list[str]:
+def positional(reference: Callable[..., object]) -> list[str]:
     """Names of the arguments that inputs can be given to by position; none for functions of NumPy."""
     try:
         parameters = inspect.signature(reference).parameters.values()
@@ -196,7 +197,7 @@ class _Author:
     """Writes the body of the entry: what the reference takes from outside, function by function."""
 
     body: list[ast.stmt] = field(default_factory=list)
-    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    arrays: dict[str, Array] = field(default_factory=dict)
     called: dict[str, str] = field(default_factory=dict)
     """What arrays are called where they come from."""
     origins: dict[int, tuple[str, int]] = field(default_factory=dict)
@@ -206,7 +207,7 @@ class _Author:
     _written: dict[int, str] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
 
-    def value(self, value: Any, what: str, word: str = "") -> ast.expr:
+    def value(self, value: object, what: str, word: str = "") -> ast.expr:
         """An expression for something from outside; ``what`` names it in messages, ``word`` is what it is called.
 
         Raises ``InputError``.
@@ -223,7 +224,7 @@ class _Author:
             return self.value(inner, what, word)
         if is_array(value):
             return _name(self._array(value, word or what))
-        if type(value) in (tuple, list, set):
+        if isinstance(value, tuple | list | set) and type(value) in (tuple, list, set):
             parts = [self.value(one, f"{what}[{place}]", f"{word or what}[{place}]") for place, one in enumerate(value)]
             if type(value) is set:
                 return ast.Set(parts)
@@ -236,14 +237,14 @@ class _Author:
             return ast.Call(_name(type(value).__name__), parts, [])
         raise InputError(_refused(value, what))
 
-    def _partial(self, value: functools.partial[Any], what: str) -> ast.expr:
+    def _partial(self, value: functools.partial[object], what: str) -> ast.expr:
         given = [self.value(one, f"an argument of {what}") for one in value.args]
         named = [ast.keyword(key, self.value(one, f"the argument {key} of {what}", key)) for key, one in value.keywords.items()]
         return ast.Call(
             ast.Attribute(_name(_module_name("functools")), "partial", ast.Load()), [self.value(value.func, what), *given], named
         )
 
-    def _array(self, value: Any, word: str) -> str:
+    def _array(self, value: object, word: str) -> str:
         known = self._written.get(id(value))
         if known is None:
             known = f"{PREFIX}outside_{len(self.arrays)}"
@@ -331,7 +332,7 @@ class _Members(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         path = _path(node)
         if path and path[0] == self.name:
-            value: Any = self.module
+            value: object = self.module
             for place, part in enumerate(path[1:], 1):
                 if not hasattr(value, part):
                     break
@@ -410,7 +411,7 @@ class _Stripped(ast.NodeTransformer):
         return ast.copy_location(ast.Assign([ast.Name(word, ast.Store())], value), node)
 
 
-def _written_down(value: Any, what: str) -> ast.expr:
+def _written_down(value: object, what: str) -> ast.expr:
     """A number or a text as it is; constants of NumPy, which certified arithmetic knows better, by their names."""
     for name in ("pi", "e", "euler_gamma"):
         if value is getattr(np, name) or value is getattr(math, name, None):
@@ -427,7 +428,7 @@ def _written_down(value: Any, what: str) -> ast.expr:
     return ast.Constant(next(kind for kind in kinds if isinstance(value, kind))(value))
 
 
-def _of_module(value: Any) -> ast.expr | None:
+def _of_module(value: object) -> ast.expr | None:
     """How a module that references may use, or a member of one, is written; None for everything else."""
     for name, module in MODULES.items():
         if value is module:
@@ -435,9 +436,9 @@ def _of_module(value: Any) -> ast.expr | None:
     word = getattr(value, "__name__", "")
     if not isinstance(word, str) or isinstance(value, types.ModuleType):
         return None
-    places: list[tuple[str, Any, tuple[str, ...]]] = [(name, module, ()) for name, module in MODULES.items()]
-    for name, module, path in [*places, ("numpy", np.linalg, ("linalg",))]:
-        if word and getattr(module, word, None) is value and (module is not typing or not isinstance(value, type)):
+    places: list[tuple[str, object, tuple[str, ...]]] = [(name, module, ()) for name, module in MODULES.items()]
+    for name, owner, path in [*places, ("numpy", np.linalg, ("linalg",))]:
+        if word and getattr(owner, word, None) is value and (owner is not typing or not isinstance(value, type)):
             found: ast.expr = _name(_module_name(name))
             for part in (*path, word):
                 found = ast.Attribute(found, part, ast.Load())
@@ -453,7 +454,7 @@ def _is_foreign(module: types.ModuleType) -> bool:
     return not file.endswith(".py") or "site-packages" in Path(file).parts or "dist-packages" in Path(file).parts
 
 
-def _refused(value: Any, what: str) -> str:
+def _refused(value: object, what: str) -> str:
     package = value.__name__.partition(".")[0] if isinstance(value, types.ModuleType) else framework_of(value)
     kind = "the module" if isinstance(value, types.ModuleType) else "a value of"
     of = value.__name__ if isinstance(value, types.ModuleType) else f"{type(value).__module__}.{type(value).__qualname__}"
@@ -479,9 +480,9 @@ def _local_names(code: types.CodeType) -> set[str]:
     return {name for one in _codes(code) for name in (*one.co_varnames, *one.co_cellvars)}
 
 
-def _outside(function: types.FunctionType, named: set[str]) -> dict[str, Any]:
+def _outside(function: types.FunctionType, named: set[str]) -> dict[str, object]:
     """What a function takes from outside of itself, by name: from enclosing functions and from its module; of these, what is ``named``."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             found[name] = cell.cell_contents

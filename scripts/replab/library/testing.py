@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from replab.library import heard
 from replab.library.judging import SECONDS, Reference, judge
 
 
 def assert_explained(
-    actual: Any,
+    actual: object,
     reference: Reference,
-    *inputs: Any,
-    again: Any = None,
-    factors: Mapping[str, Sequence[Any]] | None = None,
+    *inputs: object,
+    again: object = None,
+    factors: Mapping[str, Sequence[object]] | None = None,
     elementwise: bool = False,
     seconds: float = SECONDS,
 ) -> None:

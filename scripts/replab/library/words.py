@@ -6,10 +6,11 @@ import html
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from replab.formats import Array
 from replab.model import Verdict, worst
 
 NAN = math.nan
@@ -249,15 +250,15 @@ def _distances(ulp: float, rtol: float, atol: float, *, alone: bool, what: str) 
 class Truth(_Told):
     """The certified values of one output: arrays of its shape. The truth is ``value + low`` within ±``bound``."""
 
-    value: NDArray[Any]
+    value: Array
     """The float64 number next to the truth; integers where the reference returns integers."""
-    low: NDArray[Any]
+    low: NDArray[np.float64]
     """What the truth is beyond it."""
-    bound: NDArray[Any]
+    bound: NDArray[np.float64]
     """How well it is known, an absolute number."""
-    sigma: NDArray[Any]
+    sigma: NDArray[np.float64]
     """The standard deviation that rounding in ``dtype`` alone would cause, an absolute number."""
-    nearest: NDArray[Any]
+    nearest: Array
     """The truth rounded once to ``dtype`` (bfloat16 as float32)."""
     dtype: str
     method: str

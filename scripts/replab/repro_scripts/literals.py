@@ -9,9 +9,8 @@ import textwrap
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from replab.formats import FORMATS
+from replab.formats import FORMATS, Array
 
 MOST_COLUMNS = 130
 DATA_COLUMNS = 200
@@ -20,7 +19,6 @@ COPIES = 64
 """An elementwise function gets so many copies of its worst input: enough for vector kernels to take their usual way."""
 AS_HEX = 24
 """Arrays of at most so many numbers are written as hexadecimal floats, larger ones as their bytes."""
-Array = NDArray[Any]
 
 
 def hexadecimal(value: float) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from replab.config import functions
+from replab.formats import Array
 from replab.model import Generator
 from replab.repro_scripts import draws
 from replab.run.inputs import seed_of, seed_of_generator
@@ -81,7 +81,7 @@ def too_old(expressions: Iterable[str], python: str) -> bool:
     return any(f"{name}(" in expression and version < oldest for expression in expressions for name, oldest in OLDEST_PYTHON.items())
 
 
-def gives(expression: str, values: NDArray[Any]) -> bool:
+def gives(expression: str, values: Array) -> bool:
     """Whether the expression gives exactly these values."""
     if values.size > MOST_NUMBERS:
         return False
@@ -90,7 +90,7 @@ def gives(expression: str, values: NDArray[Any]) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _evaluated(expression: str) -> NDArray[Any]:
+def _evaluated(expression: str) -> Array:
     return np.asarray(eval(expression, vars(draws).copy()))  # noqa: S307 (made of numbers by the functions above)
 
 

@@ -13,11 +13,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from replab.config import functions, implementations
 from replab.errors import LabError
-from replab.formats import FORMATS, round_to, spacing
+from replab.formats import FORMATS, Array, round_to, spacing
 from replab.model import Case, Family
 from replab.plan.outputs import output_names
 from replab.repro_scripts import redrawn_inputs
-from replab.repro_scripts.literals import AS_HEX, COPIES, DATA_COLUMNS, MOST_COLUMNS, Array, array, hexadecimal, literal, stored
+from replab.repro_scripts.literals import AS_HEX, COPIES, DATA_COLUMNS, MOST_COLUMNS, array, hexadecimal, literal, stored
 from replab.store.rows import CellRow
 
 MOST_LINES = 60

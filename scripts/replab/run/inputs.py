@@ -13,7 +13,6 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +21,12 @@ from scipy import special as sps
 from replab.config import generators
 from replab.config.generators import WINDOW as DERIVATIVE_WINDOW, as_number
 from replab.errors import ConfigError
-from replab.formats import FORMATS, bits_to_float32, round_to
+from replab.formats import FORMATS, Array, bits_to_float32, round_to
 from replab.model import Case, Generator
 from replab.run import array_files
 from replab.store.store import write_atomically
 
 DERIVATIVE_POINTS = 2048
-Array = NDArray[Any]
 Draw = np.random.Generator
 MIX = (("strata", 0.40), ("window", 0.25), ("bell", 0.25), ("zeros", 0.10))
 """Shares of an elementwise input: by exponent and sign, evenly over the window, around 0, and close to zeros and bounds."""

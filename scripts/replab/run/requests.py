@@ -25,7 +25,7 @@ from replab.run.reference_slices import with_slices
 from replab.store.step_files import input_index
 
 if TYPE_CHECKING:
-    from replab.run.inputs import Array
+    from replab.formats import Array
 
 LIMITS = Limits(seconds=120, memory_mb=6144)
 """What making the inputs of a case may take where nobody says: the lab's own settings."""

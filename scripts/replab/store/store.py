@@ -14,13 +14,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from replab.contract.record import OutputRecord, Record
 from replab.errors import StoreError
+from replab.formats import Array
 
 SCHEMA = 1
 MAPPED_BYTES = 2**20
@@ -230,7 +230,7 @@ def _header(header: Mapping[str, object]) -> bytes:
     return head + b" " * (-len(head) % 8)
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, NDArray[Any], bytes | memoryview]]]:
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, Array, bytes | memoryview]]]:
     """Metadata and tensors (dtype name, values, raw bytes), memory-mapped where they are large.
 
     Written here because the library refuses bfloat16 for NumPy and copies what it reads. Raises ``StoreError``.
@@ -249,7 +249,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, N
             raise StoreError("is damaged: its header is not as this lab writes it", where=str(path))
         body = data[8 + length :]
         metadata = {str(name): str(text) for name, text in header.pop("__metadata__", {}).items()}
-        tensors: dict[str, tuple[str, NDArray[Any], bytes | memoryview]] = {}
+        tensors: dict[str, tuple[str, Array, bytes | memoryview]] = {}
         covered = 0
         for name, info in header.items():
             begin, end = info["data_offsets"]

@@ -17,13 +17,13 @@ from replab import contained, texts
 from replab.config import functions
 from replab.contract.input_index import CotangentFile, Index, InputFile
 from replab.errors import LabError, StoreError, TruthError
-from replab.formats import FORMATS, spacing
+from replab.formats import FORMATS, Array, spacing
 from replab.model import Case, Cell, Family
 from replab.plan import planning
 from replab.plan.outputs import bytes_of
 from replab.store.store import encode, read_safetensors, write_atomically
 from replab.truth.certify import Truth, certify
-from replab.truth.reference import Array, Lift, Problem
+from replab.truth.reference import Lift, Problem
 from replab.truth.values import Value
 
 Changed = Mapping[str, object]

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replab.errors import TruthError
-from replab.formats import FORMATS, Format, round_to, spacing
+from replab.formats import FORMATS, Array, Format, round_to, spacing
 from replab.truth import balls, noise, products
 from replab.truth.enclosures.evaluation import TooLong, Undecided, counting
 from replab.truth.perturbed import contraction_spread
-from replab.truth.reference import Array, Problem
+from replab.truth.reference import Problem
 
 PRECISIONS = (128, 512, 2048)
 """Bits of ball arithmetic, tried until the radius is small enough."""

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import autograd
 import numpy as np
 import scipy.special
 from autograd.tracer import Box
 from flint import ctx
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from replab.errors import TruthError
-from replab.formats import Format
+from replab.formats import Array, Format
 from replab.truth import balls, namespace
 from replab.truth.enclosures.arrays import Enclosed, lift as lifted_to_balls
 from replab.truth.enclosures.evaluation import TooLong, Undecided, apart
@@ -36,8 +36,6 @@ from replab.truth.reading import certified as second_reading, text
 from replab.truth.special import special_
 from replab.truth.values import Function, Value
 
-Array = NDArray[Any]
-"""An array of whatever type a reference gives, or its inputs have."""
 Lift = Callable[[Array], ArrayLike]
 """How the values of an input become those of an interpretation."""
 
