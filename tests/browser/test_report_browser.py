@@ -36,6 +36,7 @@ PAGES = (
     "op/ops.layer_norm.html",
     "causes.html",
     "claims.html",
+    "claim/K10.html",
     "modes.html",
     "defaults.html",
     "upgrade.html",
@@ -301,7 +302,7 @@ def test_the_pictures_of_sources_and_of_ratios_draw_every_value(browser: sync_ap
         assert visit.faults == []
 
 
-def test_claims_and_defaults_can_be_filtered(browser: sync_api.Browser, report: Path) -> None:
+def test_claims_can_be_filtered_and_lead_to_their_pages(browser: sync_api.Browser, report: Path) -> None:
     with Visit(browser, _address(report, "claims.html")) as visit:
         page = visit.page
         assert page.locator(".claim:visible h3").all_inner_texts() == ["K01", "K02", "K10", "K26", "A2"]
@@ -311,6 +312,23 @@ def test_claims_and_defaults_can_be_filtered(browser: sync_api.Browser, report: 
         assert page.locator("#claim:visible").count() == 0
         page.click('.verdicts a[href="#claim-K10"] >> nth=0')
         page.wait_for_function("document.querySelectorAll('.claim:not([hidden])').length === 5")
+        page.click('.verdicts a[href="claim/K10.html"]')
+        page.wait_for_url("**/claim/K10.html")
+        assert page.locator("h1").inner_text() == "What K10 states."
+        page.click(".crumbs a")
+        page.wait_for_url("**/claims.html#claim-K10")
+
+
+def test_every_claim_can_be_reached_at_the_width_of_a_phone(browser: sync_api.Browser, report: Path) -> None:
+    """The table of 41 columns is not there; a list that wraps is."""
+    with Visit(browser, _address(report, "claims.html"), 390) as visit:
+        assert visit.page.locator(".verdicts:visible").count() == 0
+        names = visit.page.locator(".claim-index a:visible")
+        assert names.count() == 5
+        assert all(box["x"] + box["width"] <= 390 for box in (names.nth(at).bounding_box() for at in range(5)) if box)
+
+
+def test_defaults_can_be_filtered(browser: sync_api.Browser, report: Path) -> None:
     with Visit(browser, _address(report, "defaults.html")) as visit:
         page = visit.page
         page.fill('[name="text"]', "EPSILON layer")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from builders import Lab, cell
+from builders import Lab, case_facts, cell
 from builders_why import claim, default, finding, hypothesis, measurement
 from replab.report.data.cells import shown
 from replab.report.data.claim_verdicts import counted_words
 from replab.report.data.evidence import Index
-from replab.report.pages.claims import ClaimsPage
-from replab.report.views.claims import claims
+from replab.report.pages.claims import ClaimPage, ClaimsPage
+from replab.report.render import render
+from replab.report.views.claims import claim_pages, claims
+from replab.store.rows import ScriptRow
 from sentences import numbers
 
 
@@ -135,3 +139,82 @@ def test_what_holds_in_part_says_for_which_part() -> None:
 def test_verdicts_are_counted_in_a_sentence() -> None:
     words = ["holds in part"] * 3 + ["holds"] * 15 + ["does not hold", "last bits only"]
     assert counted_words(words) == "15 hold, 1 does not, 3 hold in part and 1 is about last bits only"
+
+
+def _own_page(lab: Lab) -> ClaimPage:
+    results = lab.results()
+    (page,) = claim_pages(results, Index(results, shown(results)))
+    return page
+
+
+def test_a_page_says_in_which_case_the_rule_says_what_and_where_it_did() -> None:
+    reads = {"holds": "some bits differ", "does not hold": "all bits agree"}
+    found = {"tf-1.15": finding(), "tf-2.21": finding("does not hold"), "torch-2.13": finding()}
+    page = _own_page(
+        Lab(
+            cells=[cell("exp", environment=name) for name in found],
+            claims=[claim("K01", found, source="A, X", sources={"A": "an answer"}, ran="exp", changes="log", reads=reads)],
+        )
+    )
+    assert [(reading.outcome.name, reading.when, reading.here) for reading in page.readings] == [
+        ("holds", "some bits differ", ("tf-1.15", "torch-2.13")),
+        ("does not hold", "all bits agree", ("tf-2.21",)),
+    ]
+    assert page.sources == (("A", "an answer"), ("X", ""))
+    assert (page.card.href, page.ran, page.changes) == ("claim/K01.html", "exp", "log")
+
+
+def test_a_page_parts_the_cases_that_decide_from_the_others() -> None:
+    tagged = case_facts("exp", claims=["K01"])
+    lab = Lab(
+        cells=[cell("exp")],
+        cases={"ops": {"cases": {"exp": tagged, "log": tagged, "sin": case_facts("sin", claims=["K02"])}}},
+        claims=[claim("K01", {"tf-2.21": finding()}, decides=["ops.e*"])],
+    )
+    page = _own_page(lab)
+    assert [(link.text, bool(link.href)) for link in page.deciding] == [("ops.exp", True)]
+    assert [link.text for link in page.beside] == ["ops.log"]
+    lab.claims[0]["decides"] = []
+    assert [link.text for link in _own_page(lab).deciding] == ["ops.exp", "ops.log"]
+
+
+def test_a_page_shows_the_first_script_that_its_evidence_has() -> None:
+    here, there, other = (cell(name, environment=where) for name, where in (("exp", "tf-2.21"), ("exp", "torch-2.13"), ("log", "tf-2.21")))
+    said = finding(evidence=[{"kind": "pair", "id": f"{here.id} | {there.id}", "axis": "framework"}])
+    lab = Lab(cells=[here, there, other], claims=[claim("K01", {"tf-2.21": said})])
+    assert _own_page(lab).script is None
+    lab.scripts = [
+        ScriptRow(id=other.id, script="print(0)\n"),
+        ScriptRow(id=here.id, reason="too long"),
+        ScriptRow(id=there.id, script="print(1)\n"),
+    ]
+    script = _own_page(lab).script
+    assert script is not None
+    assert (script.text, script.file, "torch-2.13" in script.shows.text) == ("print(1)\n", "claim-K01.py", True)
+
+
+def test_a_page_falls_back_on_a_script_of_the_same_case_precision_and_derivative() -> None:
+    here, same = cell("exp", environment="tf-2.21"), cell("exp", environment="tf-1.15")
+    said = finding(evidence=[{"kind": "cell", "id": here.id}])
+    lab = Lab(cells=[here, same], claims=[claim("K01", {"tf-2.21": said})], scripts=[ScriptRow(id=same.id, script="print(1)\n")])
+    script = _own_page(lab).script
+    assert script is not None and "tf-1.15" in script.shows.text
+
+
+def test_a_group_of_environments_is_told_in_a_sentence_with_the_newest() -> None:
+    groups = [
+        {"verdict": "holds", "part": "", "environments": ["tf-1.15", "tf-2.21"], "words": "3 of 4"},
+        {"verdict": "last bits only", "part": "", "environments": ["torch-2.13"], "words": "0 of 4"},
+    ]
+    (card,) = _page(Lab(claims=[claim("K01", {}, groups=groups)])).groups[0].cards
+    assert [(group.outcome.name, group.where, group.words) for group in card.said] == [
+        ("holds", "tf-1.15 and tf-2.21", "3 of 4 (tf-2.21)."),
+        ("last bits only", "torch-2.13", "0 of 4."),
+    ]
+
+
+def test_a_claim_of_an_older_run_has_its_page(tmp_path: Path) -> None:
+    page = _own_page(Lab(claims=[claim("K01", {"tf-2.21": finding("depends")}, "depends")]))
+    assert (page.card.said, page.card.words, page.readings, page.sources) == ((), "depends on the whole.", (), ())
+    out = render(Lab(cells=[cell("exp")], claims=[claim("K01", {}, "depends")]).write(tmp_path / "results"), tmp_path / "report").parent
+    assert "depends on the whole." in (out / "claim" / "K01.html").read_text(encoding="utf-8")

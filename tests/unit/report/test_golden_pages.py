@@ -33,6 +33,7 @@ PAGES = {
         (
             *(f"{name}.html" for name in TOP),
             "op/ops.layer_norm.html",
+            "claim/K10.html",
             "data/matrix.js",
             "data/port-tf-2.21-to-torch-2.13.js",
             "data/upgrade-tf-1.15-to-tf-2.21.js",

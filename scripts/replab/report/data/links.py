@@ -15,6 +15,11 @@ def case_path(family: str, case: str) -> str:
     return f"op/{slug(f'{family}.{case}')}.html"
 
 
+def claim_path(identity: str) -> str:
+    """The page of a claim."""
+    return f"claim/{slug(identity)}.html"
+
+
 def work_path(work: Work) -> str:
     """The panel of one precision and derivative on the page of its case."""
     return f"{case_path(work.family, work.case)}#{work.panel}"

@@ -20,7 +20,7 @@ from replab.report.views.answer import answer
 from replab.report.views.atlas import defaults
 from replab.report.views.between import Between
 from replab.report.views.causes import cause_sections, causes
-from replab.report.views.claims import claims
+from replab.report.views.claims import claim_pages, claims
 from replab.report.views.controls_and_provenance import controls, provenance
 from replab.report.views.matrix import matrix
 from replab.report.views.modes import modes
@@ -158,6 +158,7 @@ def site(results: Results) -> Site:
         footer=" · ".join(part for part in (f"replab {version}".strip(), f"commit {commit[:12]}" if commit else "") if part),
         answer=answer(results, cells),
         claims=claims(results, index),
+        claim_pages=claim_pages(results, index),
         causes=causes(results, index),
         modes=modes(results, index),
         defaults=defaults(results, index),

@@ -9,7 +9,7 @@ from typing import Any
 from replab.report.data.words import Outcome
 from replab.report.pages.between import BetweenPage
 from replab.report.pages.causes import CauseSection, CausesPage
-from replab.report.pages.claims import ClaimsPage
+from replab.report.pages.claims import ClaimPage, ClaimsPage
 from replab.report.pages.modes import DefaultsPage, ModesPage
 from replab.report.pages.parts import Bar, Chart, ClassPicture, Finding, Link
 from replab.report.pages.stories import RecurrentPage, TrainingPage
@@ -104,7 +104,7 @@ class OperationPage:
     family_title: str
     question: str
     note: str
-    claims: tuple[str, ...]
+    claims: tuple[Link, ...]
     parameters: str
     sources: tuple[tuple[str, str], ...]
     related: tuple[Link, ...]
@@ -302,6 +302,7 @@ class Site:
     controls: ControlsPage
     provenance: ProvenancePage
     claims: ClaimsPage
+    claim_pages: tuple[ClaimPage, ...]
     causes: CausesPage
     modes: ModesPage
     defaults: DefaultsPage

@@ -96,6 +96,8 @@ def write(site: Site, folder: Path, templates: Path, notices: Sequence[str] = ()
     page("controls.html", "controls.html.j2", page=site.controls)
     page("provenance.html", "provenance.html.j2", page=site.provenance)
     page("glossary.html", "glossary.html.j2")
+    for claim in site.claim_pages:
+        page(claim.card.href, "claim.html.j2", page=claim)
 
     def operation(make: Callable[[], OperationPage]) -> None:
         made = make()

@@ -1,15 +1,17 @@
-"""The page of claims: every statement with its verdict, the number that decides it, and where that comes from."""
+"""The page of claims, every statement with its verdict and the number that decides it, and a page for each of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from replab.report.data.claim_verdicts import claim_outcome, counted, counted_words
-from replab.report.data.evidence import Index, claim_anchor
+from replab.report.data.evidence import SIDES, Index, cell_words, claim_anchor
+from replab.report.data.links import claim_path
 from replab.report.data.results import Results
-from replab.report.data.words import Outcome, natural, number, plural
-from replab.report.pages.claims import ClaimCard, ClaimGroup, ClaimPlace, ClaimsPage
+from replab.report.data.words import Outcome, listing, natural, number, plural, slug
+from replab.report.pages.claims import ClaimCard, ClaimGroup, ClaimGroupSaid, ClaimPage, ClaimPlace, ClaimReading, ClaimScript, ClaimsPage
 from replab.report.pages.parts import Link
 
 _KINDS = (
@@ -42,10 +44,28 @@ def _place(environment: str, framework: str, entry: Mapping[str, Any], index: In
         framework=framework,
         outcome=outcome,
         number=said,
-        words=str(entry.get("words") or ""),
+        words=_sentence(str(entry.get("words") or "")),
+        beside=tuple(_sentence(str(text)) for text in entry.get("beside") or []),
         part=str(entry.get("part") or ""),
         text=f"{environment}: {outcome.name}" + (f", {said}" if said else ""),
         evidence=_links(entry, index),
+    )
+
+
+def _sentence(text: str) -> str:
+    """A text with a capital first letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}" if text else ""
+
+
+def _said(group: Mapping[str, Any], *, alone: bool) -> ClaimGroupSaid:
+    environments = [str(name) for name in group.get("environments") or []]
+    where = f"all {len(environments)} environments judged" if alone and len(environments) > 1 else listing(environments, most=12)
+    words = _sentence(str(group.get("words") or ""))
+    return ClaimGroupSaid(
+        outcome=verdict(group),
+        part=str(group.get("part") or ""),
+        where=where,
+        words=f"{words.removesuffix('.')} ({environments[-1]})." if len(environments) > 1 else words,
     )
 
 
@@ -68,6 +88,7 @@ def _figure(found: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:
 
 def _card(entry: Mapping[str, Any], environments: Sequence[tuple[str, str]], index: Index) -> ClaimCard:
     identity = str(entry.get("id") or "")
+    groups = [group for group in entry.get("groups") or [] if isinstance(group, Mapping)]
     judged = entry.get("by_environment") or {}
     found = {name: judged[name] for name, _ in environments if name in judged}
     figure, unit, where = _figure(found)
@@ -75,23 +96,93 @@ def _card(entry: Mapping[str, Any], environments: Sequence[tuple[str, str]], ind
     return ClaimCard(
         id=identity,
         anchor=claim_anchor(identity),
-        source=str(entry.get("source") or ""),
+        href=claim_path(identity),
         statement=statement,
         outcome=outcome,
         part=str(entry.get("part") or ""),
         words=str(entry.get("words") or entry.get("missing") or ""),
+        said=tuple(_said(group, alone=len(groups) == 1) for group in groups),
         figure=figure,
         unit=unit,
         where=where,
-        rule=tuple(part for part in str(entry.get("rule") or "").split("\n\n") if part.strip()),
         published=str(entry.get("published") or ""),
         truth=str(entry.get("truth") or ""),
         measured=str(entry.get("measured") or ""),
         untested=str(entry.get("untested") or ""),
         places=tuple(_place(name, framework, found[name], index) for name, framework in environments if name in found),
-        evidence=_links(entry, index),
         search=f"{identity} {statement} {entry.get('words') or ''}".lower(),
     )
+
+
+def _cases(results: Results, entry: Mapping[str, Any], index: Index) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
+    """The cases of a claim: those that decide, and the others."""
+    identity, decides = str(entry.get("id") or ""), [str(pattern) for pattern in entry.get("decides") or []]
+    deciding: list[Link] = []
+    beside: list[Link] = []
+    for family, known in sorted(results.cases.items()):
+        for case, about in sorted((known.get("cases") or {}).items()):
+            if identity in (about.get("claims") or []):
+                link = index.case(family, case)
+                decided = not decides or any(fnmatchcase(f"{family}.{case}", pattern) for pattern in decides)
+                (deciding if decided else beside).append(link)
+    return tuple(deciding), tuple(beside)
+
+
+def _evidence_cells(entry: Mapping[str, Any]) -> Iterator[str]:
+    """The cells that the evidence of a claim names, the most telling first."""
+    places = [one for one in (entry.get("by_environment") or {}).values() if isinstance(one, Mapping)]
+    for told in (entry, *places):
+        for evidence in told.get("evidence") or []:
+            if isinstance(evidence, Mapping) and evidence.get("kind") in {"cell", "pair", "measurement"}:
+                yield from (part for part in str(evidence.get("id") or "").split(SIDES) if "@" in part)
+
+
+def _script(results: Results, entry: Mapping[str, Any], index: Index) -> ClaimScript | None:
+    """The first script of a result that the evidence names, or else of the same case, precision and derivative."""
+    written = {row.id: row.script for row in results.scripts if row.script}
+    cells = list(_evidence_cells(entry))
+    same = (other for cell in cells for other in sorted(written) if other.partition("@")[0] == cell.partition("@")[0])
+    chosen = next((cell for cell in cells if cell in written), None) or next(same, None)
+    if chosen is None:
+        return None
+    link = Link(text=cell_words(chosen), href=index.cell(chosen).href)
+    return ClaimScript(shows=link, text=written[chosen], file=f"{slug(claim_anchor(str(entry.get('id') or '')))}.py")
+
+
+def _readings(entry: Mapping[str, Any], places: Sequence[ClaimPlace]) -> tuple[ClaimReading, ...]:
+    return tuple(
+        ClaimReading(
+            outcome=outcome, when=str(when), here=tuple(place.environment for place in places if place.outcome.name == outcome.name)
+        )
+        for word, when in (entry.get("reads") or {}).items()
+        for outcome in (claim_outcome(str(word)),)
+    )
+
+
+def claim_pages(results: Results, index: Index) -> tuple[ClaimPage, ...]:
+    """The page of each claim."""
+    environments = _environments(results)
+
+    def page(entry: Mapping[str, Any]) -> ClaimPage:
+        card = _card(entry, environments, index)
+        letters = [letter for letter in str(entry.get("source") or "").split(", ") if letter]
+        told = entry.get("sources") or {}
+        deciding, beside = _cases(results, entry, index)
+        return ClaimPage(
+            card=card,
+            sources=tuple((letter, str(told.get(letter) or "")) for letter in letters),
+            ran=str(entry.get("ran") or ""),
+            deciding=deciding,
+            beside=beside,
+            readings=_readings(entry, card.places),
+            changes=str(entry.get("changes") or ""),
+            needs=str(entry.get("needs") or ""),
+            rule=tuple(part for part in str(entry.get("rule") or "").split("\n\n") if part.strip()),
+            evidence=_links(entry, index),
+            script=_script(results, entry, index),
+        )
+
+    return tuple(page(entry) for entry in results.claims)
 
 
 def _environments(results: Results) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from replab import calling
 from replab.report.charts.figures import class_picture, error_chart, hues
 from replab.report.data.cells import UNJUDGED, BitClass, CellView, Work, bit_classes, by_work, places_in_words
-from replab.report.data.links import anchor, case_entry, case_path, case_title
+from replab.report.data.links import anchor, case_entry, case_path, case_title, claim_path
 from replab.report.data.results import Results
 from replab.report.data.words import Outcome, count, derivative_name, flatten, largest, number, outcome_of, plural, seconds, slug
 from replab.report.pages.causes import CauseSection
@@ -251,6 +251,7 @@ def operations(
     for work, members in by_work(cells).items():
         grouped[work.family, work.case][work] = members
     scripts = {row.id: row for row in results.scripts}
+    judged = {str(entry.get("id") or "") for entry in results.claims}
 
     def page(family: str, case: str) -> OperationPage:
         entry = case_entry(results, family, case)
@@ -269,7 +270,7 @@ def operations(
             family_title=str(about.get("title") or family),
             question=str(about.get("question") or ""),
             note=str(entry.get("note") or ""),
-            claims=tuple(str(claim) for claim in claims),
+            claims=tuple(Link(text=str(claim), href=claim_path(str(claim)) if claim in judged else "") for claim in claims),
             parameters=_parameters(entry),
             sources=tuple((name, str(sources[name])) for name in sorted(sources, key=_source_order) if sources[name]),
             related=_related(family, case, set(grouped)),
