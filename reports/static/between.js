@@ -168,7 +168,7 @@
       if (at === 0) {
         line.appendChild(element("th", { scope: "rowgroup", rowspan: row[3].length }, [link(row[0], row[1]), element("br"), element("span", { "class": "dim small" }, row[2])]));
       }
-      line.appendChild(element("td", {}, [element("b", {}, part[0])].concat(part[6] ? [element("br"), element("span", { "class": "dim small" }, "both: " + part[6])] : [])));
+      line.appendChild(element("td", {}, [element("b", {}, part[0])].concat(part[6] ? [element("br"), element("span", { "class": "dim small" }, "run with " + part[6] + " on both sides")] : [])));
       line.appendChild(value(part[1], part[2]));
       line.appendChild(value(part[3], part[4]));
       line.appendChild(element("td", { "class": "n" }, part[5]));
@@ -181,6 +181,12 @@
     var group = document.createDocumentFragment();
     parts.forEach(function (line) { group.appendChild(line); });
     return group;
+  }
+
+  function choice(row) {
+    return element("tr", {}, [
+      element("th", { scope: "row" }, element("b", {}, row[0])), value(row[1], row[2]), value(row[3], row[4]), element("td", { "class": "n" }, row[5]), element("td", { "class": "small" }, link(row[6], row[7]))
+    ]);
   }
 
   function stay(row) {
@@ -205,12 +211,17 @@
     }
     var words = form.elements.text.value.trim().toLowerCase();
     function named(rows) { return rows.filter(function (row) { return !words || JSON.stringify(row).toLowerCase().indexOf(words) >= 0; }); }
+    var choices_ = named(data.checklist);
+    if (choices_.length) {
+      add("If yours do not agree, it is one of these", "Choices that each side makes unasked, measured with the same weights. The difference is that of the whole result, ‖a − b‖ / max(‖a‖, ‖b‖), in the case where the choice does most.",
+        table(["choice", data.left, data.right, ">difference", "measured in"], choices_, choice, "Choices that make models differ", choices_.length));
+    }
     var sets = named(data.settings), stays = named(data.stays), rest = named(data.untried);
-    add("What to set", sets.length ? "Give both sides the value named here, and the verdict becomes the right one: a run with exactly this aligned shows it (choose the effect). Largest effect first; the share is the factor's part of the difference." : "No run with aligned factors fits.",
-      sets.length ? table(["case", "factor", data.left, data.right, ">share", ">effect", "verdict, and aligned"], sets, setting, "What to set", MOST, "settings") : null);
+    add("What to set", sets.length ? "Give one side the value of the other, and the verdict becomes the right one: a run in which both sides had one value shows it (choose the difference). Largest difference first; the share is the factor's part of it." : "No run with aligned factors fits.",
+      sets.length ? table(["case", "factor", data.left, data.right, ">share", ">difference", "verdict, and aligned"], sets, setting, "What to set", MOST, "settings") : null);
     if (stays.length) {
       add("What stays apart", "All named factors were aligned, and this was left: kernels of other accuracy, other definitions, or a choice that nobody has named yet.",
-        table(["case", "aligned", ">effect", ">left", "verdict, and aligned"], stays, stay, "What stays apart after aligning", MOST));
+        table(["case", "aligned", ">difference", ">left", "verdict, and aligned"], stays, stay, "What stays apart after aligning", MOST));
     }
     if (rest.length) {
       add("Defaults that differ, without a run of their own", "Read inside of both environments, in a common convention; no run of this report aligned them.",
@@ -274,6 +285,7 @@
     var tables = [], say = [], arrow = port ? "↔" : "→";
     place.textContent = "";
     place.appendChild(element("h2", {}, [data.left + " ", element("span", { "class": "arrow", "aria-hidden": "true" }, arrow), element("span", { "class": "hidden" }, port ? "against" : "to"), " " + data.right]));
+    if (data.answer) { place.appendChild(element("p", { "class": "measure answer-line" }, data.answer)); }
     place.appendChild(element("p", { "class": "measure" }, data.summary.join(" ")));
     if (port) { advice(data, tables, say); } else { working(data, tables); }
     var rows = data.rows.filter(function (row) { return fits(row, data.texts); });

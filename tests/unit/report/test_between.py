@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from builders import Lab, cell, pair, realistic, subsets
+from builders_why import hypothesis
 from replab.report.data.cells import shown
 from replab.report.data.evidence import Index
 from replab.report.pages.between import BetweenPage, BetweenPair
@@ -225,6 +226,33 @@ def test_what_to_set_has_the_values_of_both_sides_and_the_run_that_shows_it() ->
     assert row[7] == "op/ops.layer_norm.html#aligned-float32-d0-epsilon"
     assert advised(lab, "tf-2.21", "torch-2.13").untried == ()
     assert advised(lab, "tf-1.15", "torch-2.13").settings == ()
+
+
+def test_models_with_the_same_conventions_are_counted_and_the_choices_listed_by_size() -> None:
+    left, right = at("tf-2.21", "net", bits="1", verdict="semantic", model=True), at("torch-2.13", "net", bits="2", model=True)
+    same = [at(name, "dense", bits=name, model=True) for name in ("tf-2.21", "torch-2.13")]
+    loose = [at(name, "gru", bits=name, model=True) for name in ("tf-2.21", "torch-2.13")]
+    lab = Lab(cells=[left, right, *same, *loose, at("tf-2.21", "exp"), at("torch-2.13", "exp")])
+    lab.pairs = [
+        pair(left, right, "framework", verdict="semantic"),
+        pair(*same, "framework", verdict="rounding"),
+        pair(*loose, "framework", verdict="accuracy"),
+    ]
+    lab.attributions = subsets(left, right, {"epsilon": 0.004, "padding": 0.9, "initialiser": 0.1}, discrepancy=0.5)
+    found = advised(lab, "tf-2.21", "torch-2.13")
+    assert numbers(found.answer) == ["2", "3"] and "ops.gru" in found.answer
+    assert [(row[0], row[5]) for row in found.checklist] == [("padding", "0.45"), ("epsilon", "0.002")]
+    shares = {part[0]: part[5] for part in found.settings[0][3]}
+    assert shares["epsilon"] != "0\u00a0%" and "needed" in shares["epsilon"]
+
+
+def test_what_the_search_shows_stands_under_what_to_set() -> None:
+    left, right = at("tf-2.21", "pad", bits="1", verdict="semantic"), at("torch-2.13", "pad", bits="2")
+    lab = Lab(cells=[left, right], attributions=[hypothesis(left, "zeros", "end", "both")])
+    (row,) = advised(lab, "tf-2.21", "torch-2.13").settings
+    assert (row[0], row[3]) == ("ops.pad", [["zeros", "", "end", "", "both", "", ""]])
+    both = [hypothesis(side, "zeros", "end", "both") for side in (left, right)]
+    assert advised(Lab(cells=[left, right], attributions=both), "tf-2.21", "torch-2.13").settings == ()
 
 
 def test_what_no_factor_explains_stays_apart_and_unmeasured_defaults_are_listed() -> None:

@@ -256,4 +256,4 @@ def port(between: Between, aligned: Callable[[Ends], Settings]) -> BetweenPage:
 
 
 def _advice(aligned: Settings) -> Mapping[str, Any]:
-    return {"settings": aligned.settings, "stays": aligned.stays, "untried": aligned.untried}
+    return {name: getattr(aligned, name) for name in ("answer", "checklist", "settings", "stays", "untried")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,21 @@ from typing import Any
 from replab.defaults.rows import ABSENT, REQUIRED
 from replab.report.data.evidence import SIDES, Index, default_anchor
 from replab.report.data.results import Results
-from replab.report.data.words import MISSING, derivative_name, number, portion
+from replab.report.data.words import MISSING, count, derivative_name, listing, number, plural, portion
 from replab.report.views.atlas import python_text, same_text
-from replab.report.views.between import Ends
+from replab.report.views.between import EAGER, Ends
 from replab.report.views.factor_shares import METHOD as SUBSETS, OWN, known_outcome
-from replab.report.views.hypotheses import METHOD as HYPOTHESIS, short_value
+from replab.report.views.hypotheses import METHOD as HYPOTHESIS, as_declared, short_value
 from replab.report.views.matrix import CODES
-from replab.store.rows import AttributionRow, DefaultRow
+from replab.store.rows import AttributionRow, CellRow, DefaultRow
+
+DRAWN = re.compile(r"initiali[sz]er|bias_start|dropout_mask|draw|seed|shuffle")
+"""Factors that say where drawn numbers come from: no convention of layers."""
+MOST_CHOICES = 12
+
+
+Groups = Mapping[tuple[str, str], Mapping[tuple[str, int], Sequence[AttributionRow]]]
+"""Rows of aligned runs by family and case, and then by format and order of the derivative."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,11 +34,16 @@ class Settings:
     """Rows as the page shows them, the largest effect first."""
 
     settings: tuple[Sequence[Any], ...]
-    """[case, page, what was measured, [[factor, API and value of each side, share]], effect, before, after, page of the run]."""
+    """[case, page, what was measured, [[factor, API and value of each side, share, value of the run]], difference, before, after, page of
+    the run]."""
     stays: tuple[Sequence[Any], ...]
     """[case, page, what was measured, factors that were aligned, effect, left after aligning, before, after, note]."""
     untried: tuple[Sequence[Any], ...]
     """[API, parameter, name left, value left, name right, value right, page]."""
+    answer: str = ""
+    """How many predictions of models agree with the same weights and conventions."""
+    checklist: tuple[Sequence[Any], ...] = ()
+    """[choice, API and value of each side, difference, case, page]: what else it may be, the largest difference first."""
 
 
 class _Values:
@@ -71,7 +85,7 @@ class _Values:
         if factor in shown_values:
             return short_value(shown_values[factor])
         truth = self._truth.get((row.family, row.case), {})
-        return f"{short_value(truth[factor])} (as the reference)" if factor in truth else OWN
+        return short_value(truth[factor]) if factor in truth else OWN  # its result agrees with the reference
 
 
 def _value(row: DefaultRow) -> str:
@@ -84,6 +98,11 @@ def _assignments(text: str) -> Mapping[str, str]:
     """``epsilon = 1e-07, learning_rate = 0.001`` by name."""
     parts = (part.partition(" = ") for part in text.split(", "))
     return {name: value for name, equals, value in parts if equals}
+
+
+def needed_share(share: float) -> str:
+    """A share of a factor that is needed: one that is smaller than a percent is not none."""
+    return "under 1\u00a0%, still needed" if share < 0.005 else portion(share)
 
 
 def _size(row: AttributionRow) -> float:
@@ -129,16 +148,86 @@ def settings(results: Results, index: Index, ends: Ends) -> Settings:
                 if row.factor in sufficient.split("+"):
                     answer, other = (row.right_value, row.left_value) if turned else (row.left_value, row.right_value)
                     sides = values.sides(row, row.factor, ends, (answer, other))
-                    parts.append([row.factor, *sides, portion(row.share), short_value(row.aligned_value)])
+                    parts.append([row.factor, *sides, needed_share(row.share), short_value(row.aligned_value)])
                     read = values.api(case, row.factor, ends.left) or values.api(case, row.factor, ends.right)
                     used |= {(read.api, read.parameter)} if read else set()
             run = index.cell(first.evidence) if first.evidence else index.cell(first.left)
             enough.append((size, [work.text, work.href, told, parts, effect, *verdicts, run.href]))
+    enough += _by_hypothesis(results, index, ends, set(groups))
+    answer, checklist = _same_weights(results, index, ends, groups, values)
     return Settings(
+        answer=answer,
+        checklist=checklist,
         settings=tuple(row for _, row in sorted(enough, key=lambda item: (-item[0], item[1][0]))),
         stays=tuple(row for _, row in sorted(stays, key=lambda item: (-item[0], item[1][0]))),
         untried=_untried(results, ends, used),
     )
+
+
+def _by_hypothesis(results: Results, index: Index, ends: Ends, aligned: set[tuple[str, str]]) -> list[tuple[float, list[Any]]]:
+    """Choices that nobody aligned in a run, which the reference with other values shows: of one side, or of both and not the same."""
+    searched: dict[tuple[str, str, str, int], dict[str, AttributionRow]] = defaultdict(dict)
+    for row in results.attributions:
+        where = row.pair.partition(SIDES)[0]
+        if row.method == HYPOTHESIS and row.named and row.role != "control" and (row.family, row.case) not in aligned:
+            environment, _, mode = where.partition(":")
+            if environment in ends and mode == EAGER and as_declared(row):
+                searched[row.family, row.case, row.dtype, row.derivative].setdefault(environment, row)
+    told: dict[tuple[str, str], list[tuple[float, list[Any]]]] = defaultdict(list)
+    by_precision = sorted(searched.items(), key=lambda item: (item[0][:2], item[0][3], item[0][2] != "float32", item[0][2]))
+    for (family, case, dtype, derivative), rows in by_precision:
+        sides = [_assignments(rows[name].left_value) if name in rows else {} for name in ends]
+        first = next(rows[name] for name in ends if name in rows)
+        truth = _assignments(first.right_value)
+        names = [name for name in dict.fromkeys([*sides[0], *sides[1]]) if sides[0].get(name) != sides[1].get(name)]
+        parts = []
+        for name in names:
+            shown = [short_value(side.get(name, truth.get(name, MISSING))) for side in sides]
+            parts.append([name, "", shown[0], "", shown[1], "", ""])
+        if not parts or told[family, case]:
+            continue
+        work, size = index.cause(family, case), max(_size(row) for row in rows.values())
+        verdicts = [CODES[known_outcome(name).name] for name in (first.verdict, first.verdict_aligned)]
+        difference = number(min(size, 1.0)) if size < 1e300 else MISSING
+        measured = f"{dtype} {derivative_name(derivative)}; shown by the reference with these values"
+        told[family, case].append((size, [work.text, work.href, measured, parts, difference, *verdicts, work.href]))
+    return [row for rows in told.values() for row in rows]
+
+
+def _same_weights(results: Results, index: Index, ends: Ends, groups: Groups, values: _Values) -> tuple[str, tuple[Sequence[Any], ...]]:
+    """How many predictions agree when weights and conventions are the same, and which conventions make them differ."""
+    models = {(row.family, row.base or row.case) for row in results.cells if row.role == "result" and (row.model or _of_layers(row))}
+    verdicts: dict[tuple[str, str, str], str] = {}
+    for pair in results.pairs:
+        if {pair.left_environment, pair.right_environment} == set(ends) and (pair.family, pair.case) in models and not pair.derivative:
+            key = (pair.family, pair.case, pair.dtype)
+            verdicts[key] = max(verdicts.get(key, "identical"), pair.verdict, key=lambda name: known_outcome(name).severity)
+    choices: dict[str, tuple[float, Sequence[Any]]] = {}
+    of_models = ((work, key, rows) for work, found in groups.items() if work in models for key, rows in found.items() if not key[1])
+    for (family, case), (dtype, _), rows in of_models:
+        verdicts[family, case, dtype] = rows[0].verdict_aligned
+        work = index.cause(family, case)
+        for row in rows:
+            size = _size(row) * max(row.share, 0.0)
+            needed = row.factor in row.sufficient.split("+") and not DRAWN.search(row.factor)
+            if needed and size > choices.get(row.factor, (-1.0, ()))[0]:
+                told = (row.left_value, row.right_value) if row.pair == SIDES.join(ends) else (row.right_value, row.left_value)
+                line = [row.factor, *values.sides(row, row.factor, ends, told), number(size), work.text, work.href]
+                choices[row.factor] = (size, line)
+    if not verdicts:
+        return "", ()
+    agree = sum(known_outcome(name).explained for name in verdicts.values())
+    others = sorted({f"{family}.{case}" for (family, case, _), name in verdicts.items() if not known_outcome(name).explained})
+    predictions = plural(len(verdicts), "prediction")
+    sentence = f"Same weights, same conventions: {count(agree)} of {predictions} of layers and models agree within rounding"
+    sentence += f" (not so: {listing(others, 4)})." if others else "."
+    ordered = sorted(choices.values(), key=lambda item: (-item[0], item[1][0]))
+    return sentence, tuple(line for _, line in ordered[:MOST_CHOICES])
+
+
+def _of_layers(row: CellRow) -> bool:
+    """Whether the claim about equal models with equal weights looks at a case."""
+    return "K20" in row.claims.split(",")
 
 
 def _untried(results: Results, ends: Ends, used: set[tuple[str, str]]) -> tuple[Sequence[Any], ...]:
