@@ -194,6 +194,8 @@ def same_weights(tables: Tables, environment: str, claim: str, what: str, *, dec
     beyond = rows[rows["kind"].isin(BEYOND)]
     words = _apart_in_words(rows, what)
     words += "" if len(beyond) else f", at most {number(float(rows['ulp'].max()))} ULP apart"
+    if beyond.empty and len(others) and not others["kind"].isin(BEYOND).any():
+        words += f", and so do all {len(others)} of other cases"
     reasons, causes = factor_shares(tables, environment, claim)
     beside = beside_apart(others, what)
     beside += (f"with each side's own conventions they differ because of {reasons}",) if reasons else ()

@@ -66,6 +66,10 @@ def test_a_side_case_turns_no_verdict_and_is_told() -> None:
     assert (
         "made.other" not in found.words and "1 of 1 results differ beyond rounding" in found.beside[0] and "made.other" in found.beside[0]
     )
+    alike = World()
+    for case in ("model", "other", "third"):
+        alike.both(case, "rounding", claims="K99")
+    assert same_weights(alike.tables(), TF, "K99", "results", decides=("made.model",)).words.endswith(", and so do all 2 of other cases")
     right = right_results(world.tables(), TF, "K99", decides=("made.model",))
     assert right.verdict is HOLDS and "made.other" in right.beside[0]
     assert right_results(world.tables(), TF, "K99").verdict is IN_PART
