@@ -96,8 +96,11 @@ def sqrt(x):
     return np.sqrt(x)
 
 
-def norm(x):
+def norm(x, at_zero="zero"):
+    """``at_zero``: the derivative at the zero vector, 0 or what the root of a sum of squares has there."""
     square = np.sum(x * x, axis=-1)
+    if at_zero == "quotient":
+        return np.sqrt(square)
     return np.where(square > 0.0, np.sqrt(np.where(square > 0.0, square, 1.0)), 0.0)
 
 
@@ -134,16 +137,18 @@ def sort(x):
 # --- a branch that is not taken ----------------------------------------------------------------------------------------------------------
 
 
-def where_root(x):
-    return np.where(x > 0.0, np.sqrt(np.where(x > 0.0, x, 1.0)), 0.0)
+def where_root(x, branch="taken"):
+    """``branch``: whether the root is differentiated where it is taken, or everywhere, and then chosen."""
+    return np.where(x > 0.0, np.sqrt(x if branch == "both" else np.where(x > 0.0, x, 1.0)), 0.0)
 
 
-def where_root_guarded(x):
-    return np.where(x > 0.0, np.sqrt(np.where(x > 0.0, x, 1.0)), 0.0)
+def where_root_guarded(x, branch="taken"):
+    return where_root(x, branch)
 
 
-def where_quotient(x, y):
-    return np.where(y != 0.0, x / np.where(y != 0.0, y, 1.0), 0.0)
+def where_quotient(x, y, branch="taken"):
+    """``branch``: as in ``where_root``."""
+    return np.where(y != 0.0, x / (y if branch == "both" else np.where(y != 0.0, y, 1.0)), 0.0)
 
 
 # --- gradients that frameworks are told --------------------------------------------------------------------------------------------------

@@ -419,6 +419,10 @@ def to_int32(x):
     return x.astype(np.int32)
 
 
+def matrix_rank(a):
+    return np.linalg.matrix_rank(a)
+
+
 def to_int32_out_of_range(x):
     return x.astype(np.int32)
 

@@ -719,8 +719,12 @@ def lstsq(a, b):
     return np.linalg.lstsq(a, b)
 
 
-def matrix_rank(a):
-    return np.linalg.matrix_rank(a)
+def matrix_rank(a, cutoff=0.0):
+    """``cutoff``: singular values below this share of the largest are not counted."""
+    if cutoff == 0.0:
+        return np.linalg.matrix_rank(a)
+    values = np.linalg.svdvals(a)
+    return np.sum(values > cutoff * values[0])
 
 
 # --- casts and integers ---
@@ -741,7 +745,11 @@ def to_int32(x):
     return np.trunc(x).astype("int64")
 
 
-def to_int32_out_of_range(x):
+def to_int32_out_of_range(x, beyond="nearest"):
+    """``beyond``: what a number that int32 does not have becomes; C leaves it undefined."""
+    if beyond == "smallest":
+        inside = (x > -2147483649.0) & (x < 2147483648.0)
+        return np.where(inside, x, -2147483648.0).astype("int64")
     return np.where(np.isnan(x), 0.0, np.clip(x, -2147483648.0, 2147483647.0)).astype("int64")
 
 

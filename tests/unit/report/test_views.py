@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from math import inf, nan
+from typing import Any
+
+import pytest
 
 from builders import Lab, cell, curve, realistic, sha
 from replab.report.charts.figures import class_picture, error_chart
@@ -175,9 +178,39 @@ def test_what_all_frameworks_have_against_the_reference_comes_first_on_the_page_
     torn = [cell("sign.special", environment=side, worst_result=side, worst_truth="0", **wrong) for side in sides]
     lab.cells += [*agreed, *torn, cell("floor.special", environment="torch-2.13", worst_result="nan", **wrong)]
     (row,) = controls(lab.results()).accused
-    assert (row.case.text, row.where) == ("ops.relu.special", "float32")
+    assert (row.case.text, row.what, row.dtypes) == ("ops.relu.special", "value out", "float32")
+    assert row.frameworks == "NumPy, PyTorch and TensorFlow"
     assert row.said == "1 of 28 elements differ in NaN: nan at x=nan, and the reference 0"
     lab.cells[-1] = cell("relu.special", environment="torch-1.4", verdict="identical")
+    assert not controls(lab.results()).accused
+
+
+@pytest.mark.parametrize(
+    ("dtype", "derivative", "change", "listed"),
+    [
+        ("float64", 1, {"verdict": "rounding"}, False),  # gone where the range is wider
+        ("float64", 1, {"verdict": "incomparable", "inf_mismatch": 2}, True),  # there as well: no overflow
+        ("bfloat16", 1, {"verdict": "rounding"}, True),  # a range no wider than that of float32 shows nothing
+        ("float64", 0, {"verdict": "rounding"}, True),  # another derivative neither
+    ],
+)
+def test_what_overflows_on_the_way_is_no_fault_of_the_reference(dtype: str, derivative: int, change: dict[str, Any], listed: bool) -> None:
+    lab = realistic(names=("exp",))
+    wrong = {"verdict": "incomparable", "why": "2 of 9 elements differ in infinity", "inf_mismatch": 2, "output": "grad_x", "derivative": 1}
+    sides = ("tf-1.15", "torch-2.13")
+    lab.cells += [cell("cosh", environment=side, worst_result="inf", worst_truth="63242", **wrong) for side in sides]
+    lab.cells += [cell("cosh", environment=side, dtype=dtype, output="grad_x", derivative=derivative, **change) for side in sides]
+    found = [(row.case.text, row.case.href, row.what, "float32" in row.dtypes) for row in controls(lab.results()).accused]
+    panel = "float64-d1" if change["verdict"] == "incomparable" else "float32-d1"
+    assert found == [("ops.cosh", f"op/ops.cosh.html#{panel}", "1st derivative grad_x", True)] * listed
+
+
+def test_a_shared_convention_whose_cause_is_proved_is_no_fault_of_the_reference() -> None:
+    lab = realistic(names=("exp",))
+    wrong = {"verdict": "semantic", "why": "5 of 9 integers differ", "worst_result": "-2147483648", "worst_truth": "2147483647"}
+    lab.cells += [cell("to_int32", environment=side, **wrong) for side in ("numpy-2.4", "torch-2.13")]
+    assert [row.case.text for row in controls(lab.results()).accused] == ["ops.to_int32"]
+    lab.cells[-1] = cell("to_int32", environment="torch-2.13", cause="beyond", **wrong)
     assert not controls(lab.results()).accused
 
 

@@ -147,10 +147,13 @@ class ControlRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccusedReference:
-    """A case of which all frameworks give one thing, and the reference another."""
+    """An output of a case of which all frameworks give one thing, and the reference another, and nothing is known that explains it."""
 
     case: Link
-    where: str
+    what: str
+    """Derivative order and output."""
+    dtypes: str
+    frameworks: str
     said: str
 
 

@@ -7,12 +7,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from replab import calling
+from replab.formats import FORMATS
 from replab.model import Status, Verdict, is_as_expected
-from replab.report.data.cells import CellView, places_in_words, views
+from replab.report.data.cells import CellView, Work, places_in_words, views
 from replab.report.data.evidence import Index, control_anchor
-from replab.report.data.links import case_path, case_title
+from replab.report.data.links import case_title, work_path
 from replab.report.data.results import Results
-from replab.report.data.words import MISSING, OUTCOMES, flatten, framework_name, listing, natural, number, percent, plural, seconds, slug
+from replab.report.data.words import (
+    MISSING,
+    OUTCOMES,
+    derivative_name,
+    flatten,
+    framework_name,
+    listing,
+    natural,
+    number,
+    percent,
+    plural,
+    seconds,
+    slug,
+)
 from replab.report.pages.pages import AccusedReference, ControlRow, ControlsPage, EnvironmentEntry, ProvenancePage, ReasonRow
 from replab.report.pages.parts import Link
 from replab.report.views.other_platforms import elsewhere
@@ -77,25 +91,27 @@ def controls(results: Results) -> ControlsPage:
 
 
 def accused(results: Results) -> Iterator[AccusedReference]:
-    """Cases of which every framework, and more than one, gives the same thing against the reference, and no cause is known.
+    """Results that every framework, and more than one, gives alike against the reference, and that nothing explains.
 
     One framework that differs from a definition computes something else; where all of them differ in the same way, the reference is the
-    one to look at first.
+    one to look at first. Not where a cause is proved, nor where the numbers only leave the range of their format.
     """
-    groups: dict[tuple[str, str], dict[tuple[str, int, str], list[CellRow]]] = defaultdict(lambda: defaultdict(list))
+    by_dtype: dict[tuple[str, str, int, str], dict[str, list[CellRow]]] = defaultdict(lambda: defaultdict(list))
     for row in results.cells:
         if row.role == "result" and row.mode == "eager" and row.status == Status.OK:
-            groups[row.family, row.case][row.dtype, row.derivative, row.output].append(row)
-    for (family, case), works in sorted(groups.items()):
-        against = [rows for rows in works.values() if _agree_against(rows)]
+            by_dtype[row.family, row.case, row.derivative, row.output][row.dtype].append(row)
+    for (family, case, derivative, output), dtypes in sorted(by_dtype.items()):
+        against = [rows for rows in dtypes.values() if _agree_against(rows) and not _beyond_range(rows, dtypes)]
         if against:
+            against.sort(key=lambda rows: -FORMATS[rows[0].dtype].precision)
             first = against[0][0]
             given = f" at {first.worst_inputs}" if first.worst_inputs else ""
             told = f"{first.worst_result}{given}, and the reference {first.worst_truth}" if first.worst_result else ""
-            dtypes = listing(list(dict.fromkeys(rows[0].dtype for rows in against)))
             yield AccusedReference(
-                case=Link(text=f"{family}.{case}", href=case_path(family, case)),
-                where=dtypes,
+                case=Link(text=f"{family}.{case}", href=work_path(Work(family, case, derivative, first.dtype))),
+                what=f"{derivative_name(derivative)} {output}",
+                dtypes=listing([rows[0].dtype for rows in against]),
+                frameworks=listing(sorted({framework_name(row.framework) for rows in against for row in rows})),
                 said=": ".join(filter(None, (first.why, told))),
             )
 
@@ -105,6 +121,19 @@ def _agree_against(rows: Sequence[CellRow]) -> bool:
     wrong = all(row.verdict in (Verdict.SEMANTIC, Verdict.INCOMPARABLE) and not row.cause for row in rows)
     places = {(row.worst_index, row.worst_result) for row in rows}
     return wrong and len(places) == 1 and len({row.framework for row in rows}) > 1
+
+
+def _beyond_range(rows: Sequence[CellRow], dtypes: Mapping[str, Sequence[CellRow]]) -> bool:
+    """Whether infinities and NaN are all that is wrong, and gone in a format of wider range: something on the way overflowed there.
+
+    A gradient of 60 000 in float16 is infinite when it is an infinite derivative times a cotangent. A reference that is wrong about NaN or
+    infinity is so in every format.
+    """
+    if not all(row.verdict == Verdict.INCOMPARABLE and (row.nan_mismatch or row.inf_mismatch) for row in rows):
+        return False
+    own = FORMATS[rows[0].dtype].emax
+    wider = [row for dtype, others in dtypes.items() if FORMATS[dtype].emax > own for row in others]
+    return bool(wider) and not any(row.verdict == Verdict.INCOMPARABLE for row in wider)
 
 
 def _text(value: Any) -> str:
