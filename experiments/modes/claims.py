@@ -213,7 +213,7 @@ def graphs_for_gradients(tables: Tables, environment: str) -> Finding:
         builds = [mode for mode, often in by_mode.items() if often > 0]
         part = f"a graph is built again in {listed(builds)}" if builds else "no graph is built again"
         part += f", not in {listed(sorted(set(by_mode.index) - set(builds)))}" if 0 < len(builds) < len(by_mode) else ""
-        part += f", {memory}" if not takes_more else ""
+        part += ("" if takes_more else f", {memory}") if len(both) else ", memory is not measurable here"
     evidence = (*measured_evidence(again.drop_duplicates(["mode", "measurement"]), 4), *measured_evidence(both, 2))
     return Finding(
         verdict=verdict,

@@ -194,11 +194,21 @@ def test_a_page_shows_the_first_script_that_its_evidence_has() -> None:
 
 
 def test_a_page_falls_back_on_a_script_of_the_same_case_precision_and_derivative() -> None:
-    here, same = cell("exp", environment="tf-2.21"), cell("exp", environment="tf-1.15")
+    here, older = cell("exp", environment="tf-2.21"), cell("exp", environment="tf-1.15")
+    graph = cell("exp", environment="tf-2.21", mode="session")
     said = finding(evidence=[{"kind": "cell", "id": here.id}])
-    lab = Lab(cells=[here, same], claims=[claim("K01", {"tf-2.21": said})], scripts=[ScriptRow(id=same.id, script="print(1)\n")])
+    lab = Lab(cells=[here, older, graph], claims=[claim("K01", {"tf-2.21": said})], scripts=[ScriptRow(id=older.id, script="print(1)\n")])
     script = _own_page(lab).script
     assert script is not None and "tf-1.15" in script.shows.text
+    lab.scripts.append(ScriptRow(id=graph.id, script="print(2)\n"))
+    script = _own_page(lab).script
+    assert script is not None and script.text == "print(2)\n", "one of the same environment comes first"
+
+
+def test_sentences_begin_with_a_capital_unless_with_a_name() -> None:
+    found = {"tf-1.15": finding(words="dz/dx is 192"), "tf-2.21": finding(words="all agree")}
+    page = _own_page(Lab(cells=[cell("exp", environment=name) for name in found], claims=[claim("A2", found)]))
+    assert [place.words for place in page.card.places] == ["dz/dx is 192.", "All agree."]
 
 
 def test_a_group_of_environments_is_told_in_a_sentence_with_the_newest() -> None:

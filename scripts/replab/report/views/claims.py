@@ -53,8 +53,11 @@ def _place(environment: str, framework: str, entry: Mapping[str, Any], index: In
 
 
 def _sentence(text: str) -> str:
-    """A text with a capital first letter and a full stop."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}" if text else ""
+    """A text with a capital first letter, unless it begins with a name (``dz/dx``, ``rnn.simple``), and a full stop."""
+    if not text:
+        return ""
+    begun = text[:1].upper() + text[1:] if text.split(maxsplit=1)[0].isalpha() else text
+    return begun if begun.endswith(".") else f"{begun}."
 
 
 def _said(group: Mapping[str, Any], *, alone: bool) -> ClaimGroupSaid:
@@ -137,11 +140,26 @@ def _evidence_cells(entry: Mapping[str, Any]) -> Iterator[str]:
                 yield from (part for part in str(evidence.get("id") or "").split(SIDES) if "@" in part)
 
 
+def _work(identity: str) -> str:
+    """Case, precision and derivative of a cell."""
+    return identity.partition("@")[0]
+
+
+def _environment_of(identity: str) -> str:
+    """The environment of a cell."""
+    return identity.partition("@")[2].partition(":")[0]
+
+
 def _script(results: Results, entry: Mapping[str, Any], index: Index) -> ClaimScript | None:
-    """The first script of a result that the evidence names, or else of the same case, precision and derivative."""
+    """The first script of a result that the evidence names, or else of the same case, precision and derivative, there if possible."""
     written = {row.id: row.script for row in results.scripts if row.script}
     cells = list(_evidence_cells(entry))
-    same = (other for cell in cells for other in sorted(written) if other.partition("@")[0] == cell.partition("@")[0])
+    same = (
+        other
+        for cell in cells
+        for other in sorted(written, key=lambda name: (_environment_of(name) != _environment_of(cell), name))
+        if _work(other) == _work(cell)
+    )
     chosen = next((cell for cell in cells if cell in written), None) or next(same, None)
     if chosen is None:
         return None
