@@ -5,6 +5,7 @@ Snakemake imports every installed logger plugin at each start, so nothing heavy 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -24,6 +25,19 @@ from snakemake_logger_plugin_replab.state import Run
 
 if TYPE_CHECKING:
     from snakemake_logger_plugin_replab.display import Display
+
+
+ENDS = {
+    "ok": "with a result",
+    "error": "ended in an error",
+    "crashed": "crashed",
+    "timeout": "took too long",
+    "oom": "needed too much memory",
+    "unsupported": "not supported there",
+    "skipped": "left out",
+}
+"""What is said of each way in which a cell ends, by its status in the tables."""
+FAILED = ("error", "crashed", "timeout", "oom")
 
 
 def quiet_interrupts() -> None:
@@ -61,6 +75,17 @@ class LogHandlerSettings(LogHandlerSettingsBase):
     )
 
 
+def cells_in_words(report: Path) -> str:
+    """How many cells have a result and how many ended otherwise, from what the tables of the same run say; empty where they say nothing."""
+    try:
+        counts = json.loads((report.parents[1] / "run.json").read_text(encoding="utf-8"))["counts"]
+        told = [f"{counts[status]:,} {words}".replace(",", "\u202f") for status, words in ENDS.items() if counts.get(status)]
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return ""
+    where = f" ({report.parent / 'provenance.html#statuses'})" if any(counts.get(status) for status in FAILED) else ""
+    return f"cells: {', '.join(told)}{where}" if told else ""
+
+
 class LogHandler(LogHandlerBase):
     """Turns Snakemake's events into the state of a ``Run`` and shows that.
 
@@ -90,10 +115,12 @@ class LogHandler(LogHandlerBase):
         super().close()
 
     def _report(self) -> str:
-        """Where the report lies, after a run that was to make one and did."""
+        """What became of the cells and where the report lies, after a run that was to make one and did."""
         path = os.environ.get(REPORT, "")
         done = not self.trouble and not self.interrupted and self.run.is_done()
-        return f"report: {path}" if path and done and Path(path).is_file() else ""
+        if not path or not done or not Path(path).is_file():
+            return ""
+        return "\n".join(line for line in (cells_in_words(Path(path)), f"report: {path}") if line)
 
     def _handle(self, record: LogRecord) -> None:
         if self.common_settings.dryrun:

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from snakemake_logger_plugin_replab import LogHandler, LogHandlerSettings
+from snakemake_logger_plugin_replab import LogHandler, LogHandlerSettings, cells_in_words
 from snakemake_logger_plugin_replab.display import LiveDisplay, PlainDisplay
 from snakemake_logger_plugin_replab.messages import REPORT, tail
 from snakemake_logger_plugin_replab.stages import STAGES, UNSEEN, stage_of
@@ -117,6 +117,30 @@ def test_lines_with_counts_name_what_is_waited_for(tmp_path: Path, monkeypatch: 
     shown.stop("")
     line = next(line for line in lines if line.startswith("cells "))
     assert line.endswith(" – waiting for: batch b1, batch b2, batch b3, 1 more")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            {"counts": {"ok": 20087, "error": 3, "skipped": 15914}},
+            "cells: 20\u202f087 with a result, 3 ended in an error, 15\u202f914 left out (PLACE)",
+        ),
+        ({"counts": {"ok": 5, "unsupported": 2, "skipped": 0}}, "cells: 5 with a result, 2 not supported there"),
+        ({"counts": {}}, ""),
+        ({"counts": 3}, ""),
+        ([], ""),
+        ("{", ""),
+        (None, ""),
+    ],
+)
+def test_a_run_ends_with_how_its_cells_ended(tmp_path: Path, text: object, said: str) -> None:
+    """What failed is counted, and the page that lists it named; a file that says nothing costs the line and no more."""
+    report = tmp_path / "results" / "report" / "index.html"
+    report.parent.mkdir(parents=True)
+    if text is not None:
+        (tmp_path / "results" / "run.json").write_text(text if isinstance(text, str) else json.dumps(text))
+    assert cells_in_words(report) == said.replace("PLACE", f"{report.parent / 'provenance.html#statuses'}")
 
 
 @pytest.mark.parametrize(

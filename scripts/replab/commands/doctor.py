@@ -12,6 +12,7 @@ import psutil
 from rich.text import Text
 
 from replab.commands.common import console
+from replab.commands.modes_tried import try_modes
 from replab.engines import installed
 from replab.engines.compilers import compiler
 from replab.engines.processor import host_platform
@@ -61,6 +62,7 @@ def examine(lab: Lab) -> Iterator[Line]:
     yield from _environments(lab)
     yield from _locks(lab)
     yield _compiler(lab)
+    yield from _modes(lab)
     yield _browser()
     yield _disk(lab)
     yield _memory(lab)
@@ -129,6 +131,20 @@ def _compiler(lab: Lab) -> Line:
     mend = "Install g++; until then every cell of the mode 'compile' is 'unsupported'"
     found = f"none; {', '.join(users)} would use it" if users else "none, and nothing selected uses it"
     return Line("C++ compiler", found, ok=not users, needed=False, mend=mend)
+
+
+def _modes(lab: Lab) -> Iterator[Line]:
+    """One line for each environment that is built: a small function is computed in each of its modes."""
+    if lab.engine != "uv":
+        return  # what is in an image is tried when it is built
+    for environment in lab.environments:
+        if not list((lab.cache / "environments").glob(f"{environment.name}-*/{installed.MARKER}")):
+            continue
+        failed = {mode: reason for mode, reason in try_modes(lab, environment).items() if reason}
+        works = [mode for mode in environment.modes if mode not in failed]
+        found = "; ".join([", ".join(works), *(f"{mode} fails: {reason}" for mode, reason in failed.items())] if works else failed.values())
+        mend = f"Add what is missing to the requirements of containers/{environment.name}/env.toml, and pin it again"
+        yield Line(f"modes of {environment.name}", found, ok=not failed, mend=mend)
 
 
 def _browser() -> Line:
