@@ -230,6 +230,12 @@ def test_every_verdict_has_a_glyph_a_class_and_words_of_its_own() -> None:
     assert {len(verdict.shown.glyph) for verdict in ClaimVerdict} == {1}
 
 
+def test_the_documentation_explains_each_verdict_as_the_report_does() -> None:
+    text = (EXPERIMENTS.parent / "docs" / "claims.md").read_text(encoding="utf-8")
+    table = text.partition("|---|---|\n")[2].partition("\n\n")[0]
+    assert table.splitlines() == [f"| {verdict.shown.glyph} {verdict} | {verdict.shown.meaning} |" for verdict in ClaimVerdict]
+
+
 @pytest.mark.processes
 def test_a_user_brings_claims_and_rules_in_folders_of_their_own(tmp_path) -> None:
     world = World()
