@@ -140,13 +140,17 @@ class Environment:
         return (self.cuda.base or own) if device == "cuda" and self.cuda is not None else own
 
 
+Options = Mapping[str, Any]
+"""What a generator is told: what its kind declares (``replab.config.generators``), checked when a family is read."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Generator:
     """How the bytes of one input are made: a kind (a function of ``replab.run.inputs``) and its options."""
 
     name: str
     kind: str
-    options: Mapping[str, Any]
+    options: Options
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,7 +161,7 @@ class Control:
     """``rounding`` (a known-equal rewrite) or ``semantic`` (a planted mistake)."""
     factor: str = ""
     """The factor that was planted, or several joined by ``+`` in alphabetical order."""
-    value: Any = None
+    value: object = None
     """The value that was planted, where there is one to be found."""
 
 
@@ -165,11 +169,11 @@ class Control:
 class Factor:
     """A named choice on which two sides of a case may differ; its name is the keyword argument of reference and implementations."""
 
-    aligned: Any
+    aligned: object
     """What every side gets when the factor is aligned, and the reference always."""
-    sides: Mapping[str, Any] = field(default_factory=dict)
+    sides: Mapping[str, object] = field(default_factory=dict)
     """What a framework gets when it is not aligned; without an entry nothing is passed, and the function's own default applies."""
-    alternatives: tuple[Any, ...] = ()
+    alternatives: tuple[object, ...] = ()
     """Other values that are tried on the reference to explain a result that differs."""
     fit: bool = False
     """The value is a real number which may be estimated from a result."""
@@ -192,7 +196,7 @@ class Case:
     """Its function in ``reference.py``; in the implementations too, unless these call it otherwise."""
     inputs: Mapping[str, Generator]
     """Input tensors in the order of the function's arguments: each names a generator of the family, or is one itself."""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
     """Further arguments, given by keyword to reference and implementations."""
     dtypes: tuple[str, ...] = DTYPES
     """Formats it is run in; ``int32``, ``int64`` and ``bool`` may be among them."""
@@ -248,7 +252,7 @@ class Case:
         """Its function in the implementations."""
         return self.implemented_as or self.function
 
-    def given(self, framework: str) -> dict[str, Any]:
+    def given(self, framework: str) -> dict[str, object]:
         """The keyword arguments that the implementation of a framework gets."""
         found = dict(self.parameters)
         for name, factor in self.factors.items():
@@ -258,7 +262,7 @@ class Case:
                 found[name] = factor.sides[framework]
         return found
 
-    def true(self, **changed: Any) -> dict[str, Any]:
+    def true(self, **changed: object) -> dict[str, object]:
         """The keyword arguments of the reference: every factor at its aligned value, except those that are ``changed``."""
         return {**self.parameters, **{name: factor.aligned for name, factor in self.factors.items()}, **changed}
 
@@ -310,9 +314,9 @@ class Variant:
     """Modes it can matter to; empty for all."""
     variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Environment variables by framework."""
-    switches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    switches: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """What the probe sets through the framework's own functions, by framework."""
-    effect: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    effect: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """By framework: names of observed facts and the values that prove the switch took effect."""
 
     def applies(self, environment: Environment) -> bool:

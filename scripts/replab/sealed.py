@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from replab import files
 from replab.errors import StoreError
@@ -17,13 +16,13 @@ LIMIT = 256 << 20
 """Bytes of such a file: the list of a bundle with a million results."""
 
 
-def seal(data: Mapping[str, Any]) -> bytes:
+def seal(data: Mapping[str, object]) -> bytes:
     """``data`` with its checksum, as the bytes of a file."""
     bare = {key: value for key, value in data.items() if key != SEAL}  # what was sealed before may be sealed again
     return _text({**bare, SEAL: _digest(bare)})
 
 
-def read(path: Path, hint: str = "") -> dict[str, Any]:
+def read(path: Path, hint: str = "") -> dict[str, object]:
     """What was sealed, without the checksum. Raises ``StoreError`` when it is missing, damaged, or was never sealed."""
     try:
         data = files.read_bytes(path, limit=LIMIT, kind=StoreError)
@@ -39,7 +38,7 @@ def read(path: Path, hint: str = "") -> dict[str, Any]:
     return found
 
 
-def decoded(data: bytes) -> dict[str, Any] | None:
+def decoded(data: bytes) -> dict[str, object] | None:
     """A JSON table; None for anything else, whatever it is."""
     try:
         found = json.loads(data)
@@ -48,9 +47,9 @@ def decoded(data: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _digest(data: Mapping[str, Any]) -> str:
+def _digest(data: Mapping[str, object]) -> str:
     return hashlib.sha256(_text(data)).hexdigest()
 
 
-def _text(data: Mapping[str, Any]) -> bytes:
+def _text(data: Mapping[str, object]) -> bytes:
     return json.dumps(data, sort_keys=True).encode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, Distances, against_truth, widen
 from replab.compare.pairs import Judged, pair_row
 from replab.compare.verdict import SINGLE_TO_DOUBLE, outside, verdict
+from replab.contract.input_index import Index
 from replab.errors import TruthError
 from replab.formats import FORMATS, Array
 from replab.model import Case, Cell, Environment, Factor, Family, Verdict, worst
@@ -37,7 +37,7 @@ Place = tuple[str, int, str, str]
 class Causes:
     """The causes of differences in one family."""
 
-    def __init__(self, family: Family, truths: Truths, index: Mapping[str, Any], frameworks: Mapping[str, str] | None = None) -> None:
+    def __init__(self, family: Family, truths: Truths, index: Index, frameworks: Mapping[str, str] | None = None) -> None:
         """``frameworks``: that of each environment, to name no choice which it does not have."""
         self._family, self._truths, self._index, self._frameworks = family, truths, index, frameworks or {}
         self._told: dict[str, list[Change]] = {}

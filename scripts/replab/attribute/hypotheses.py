@@ -13,11 +13,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from replab import jsons
 from replab.attribute.fitting import fit, shortest
 from replab.attribute.values import Change, Fitted, InFloat32, RestInFloat32, TimesEps, key, rules, through_float32
 from replab.errors import TruthError
@@ -114,7 +114,7 @@ class _Fit:
     numbers: Mapping[str, tuple[float, float]]
 
     @property
-    def changed(self) -> dict[str, Any]:
+    def changed(self) -> dict[str, object]:
         """All of them."""
         return {**self.base, **{name: Fitted(value) for name, (value, _) in self.numbers.items()}}
 
@@ -152,7 +152,7 @@ class Search:
         self._ended_early = False
         self._known: dict[tuple[tuple[str, str], ...], float] = {}
         self._tried: dict[tuple[tuple[str, str], ...], Change] = {}
-        self._changes: list[tuple[str, Any]] = [
+        self._changes: list[tuple[str, object]] = [
             (name, value)
             for name, factor in factors.items()
             for value in (*factor.alternatives, *rules(factor.alternatives, dtype, largest))
@@ -330,7 +330,7 @@ class Search:
         for name in names:
             factor = self.factors[name]
             values = [
-                float(factor.aligned),
+                float(jsons.number(factor.aligned)),
                 *(float(alternative) for alternative in factor.alternatives if isinstance(alternative, int | float)),
             ]
             starts[name] = min(values, key=lambda value: self.distance({**base, **starts, name: value}))
@@ -359,7 +359,7 @@ class Search:
             name, (value, tolerance) = min(left.numbers.items(), key=lambda one: one[1][1] / (abs(one[1][0]) or 1.0))
             factor = self.factors[name]
             declared = [float(one) for one in (factor.aligned, *factor.alternatives) if isinstance(one, int | float)]
-            short = shortest(value, tolerance, declared, float(factor.aligned))
+            short = shortest(value, tolerance, declared, float(jsons.number(factor.aligned)))
             if short is None or short == factor.aligned:
                 return None
             base[name] = short if short in declared else Fitted(short)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from replab.attribute.hypotheses import Answer, distance, distinct, sizes
 from replab.attribute.shapley import involved, shares, sufficient
 from replab.attribute.values import told
 from replab.compare.metrics import widen
+from replab.ids import CellId
 from replab.model import Case, Environment, Verdict
 from replab.plan.alignment import alignable
 from replab.store.rows import AttributionRow
@@ -27,7 +28,7 @@ class JudgedCell(Protocol):
     """What is needed of a judged cell."""
 
     @property
-    def id(self) -> Any:
+    def id(self) -> CellId:
         """Its id, in parts."""
 
     @property
@@ -35,12 +36,15 @@ class JudgedCell(Protocol):
         """Its outputs."""
 
     @property
-    def changed(self) -> Mapping[str, Any] | None:
+    def changed(self) -> Mapping[str, object] | None:
         """The values of factors with which the reference gives it, where that is shown."""
 
     @property
     def verdicts(self) -> Mapping[str, tuple[Verdict, str, float]]:
         """Verdict, reason and shrinking by output."""
+
+
+Seen = TypeVar("Seen", bound=JudgedCell)
 
 
 def row(case: Case, method: str) -> AttributionRow:
@@ -139,7 +143,10 @@ def environment_pairs(environments: Iterable[Environment]) -> Iterator[tuple[str
 
 
 def aligned(
-    cases: Sequence[Case], cells: Mapping[str, Mapping[str, JudgedCell]], pair_verdicts: Any, environments: Sequence[Environment]
+    cases: Sequence[Case],
+    cells: Mapping[str, Mapping[str, Seen]],
+    pair_verdicts: Callable[[Seen, Seen], Verdict],
+    environments: Sequence[Environment],
 ) -> Iterator[AttributionRow]:
     """Shares of the factors of a declared case (method ``subsets``).
 

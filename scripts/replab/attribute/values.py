@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from replab.formats import FORMATS
 
-Change = Mapping[str, Any]
+Change = Mapping[str, object]
 
 MULTIPLES = 4096
 """Up to so many times the spacing of numbers beside one, a declared value is read as a rule."""
@@ -79,12 +79,12 @@ class Fitted(float):
     """A number that nobody declared: it was estimated from a result."""
 
 
-def in_format(changed: Change, dtype: str) -> dict[str, Any]:
+def in_format(changed: Change, dtype: str) -> dict[str, object]:
     """The same choice where numbers have another format: rules are other numbers there."""
     return {name: value.in_format(dtype) if isinstance(value, TimesEps) else value for name, value in changed.items()}
 
 
-def rules(alternatives: Iterable[Any], dtype: str, largest: int = 0) -> Iterator[TimesEps]:
+def rules(alternatives: Iterable[object], dtype: str, largest: int = 0) -> Iterator[TimesEps]:
     """The rules that declared numbers stand for: each may be a multiple of eps of float32 or of float64.
 
     Where one is, the sides of the matrices that go in are tried as well: ``max(m, n)*eps`` and ten times that are usual.
@@ -100,9 +100,9 @@ def rules(alternatives: Iterable[Any], dtype: str, largest: int = 0) -> Iterator
     yield from (TimesEps(times, dtype, largest) for times in sorted(multiples))
 
 
-def through_float32(value: Any) -> Iterator[float]:
+def through_float32(value: object) -> Iterator[float]:
     """A real number as it is after it, or its rest to one, went through float32; nothing where that is the same number."""
-    if type(value) not in (float, Fitted) or not math.isfinite(value):
+    if not isinstance(value, float) or type(value) not in (float, Fitted) or not math.isfinite(value):
         return
     given = float(value)
     if InFloat32(given) != given:

@@ -20,9 +20,12 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from replab.results_folder import ResultsFolder
 
 ELEMENTS = 100_000_000
@@ -39,6 +42,13 @@ FLOOR_LIMIT = 1.25
 IDLE_LIMIT = 4.0
 """Seconds that ``snakemake`` may take when there is nothing to do."""
 OURS, NUMPY, TORCH = "replab compare_pair", "numpy.testing.assert_array_max_ulp", "torch.testing.assert_close"
+
+
+class Measured(NamedTuple):
+    """What comparing two files took, time by time, and how much memory beside them."""
+
+    seconds: list[float]
+    peak_mb: float
 
 
 def main(arguments: Sequence[str] = ()) -> int:
@@ -83,12 +93,12 @@ def comparison(root: Path, elements: int, repeats: int) -> Generator[str]:
                 yield f"  {who:38} not measured: {python}"
                 continue
             found = _measured(python, who, files, repeats)
-            if "error" in found:
-                yield f"  {who:38} not measured: {found['error']}"
+            if isinstance(found, str):
+                yield f"  {who:38} not measured: {found}"
                 continue
-            seconds[who] = statistics.median(found["seconds"])
+            seconds[who] = statistics.median(found.seconds)
             speed = elements * 8 / seconds[who] / 1e9
-            yield f"  {who:38} {seconds[who]:7.3f} s  {speed:6.2f} GB/s  {found['peak_mb']:7.0f} MB of memory beside the input"
+            yield f"  {who:38} {seconds[who]:7.3f} s  {speed:6.2f} GB/s  {found.peak_mb:7.0f} MB of memory beside the input"
     if OURS in seconds and NUMPY in seconds:
         kept = _kept(seconds[OURS] * SPEED_LIMIT, seconds[NUMPY])
         yield f"  {seconds[NUMPY] / seconds[OURS]:.1f} × faster than {NUMPY} ({kept} {SPEED_LIMIT:g} ×)"
@@ -176,12 +186,12 @@ def _torch_python(root: Path) -> str:
         return str(error)
 
 
-def _measured(python: str, who: str, files: tuple[Path, Path], repeats: int) -> dict[str, Any]:
+def _measured(python: str, who: str, files: tuple[Path, Path], repeats: int) -> Measured | str:
+    """What a process that compares two files took, or why there is no answer."""
     done = subprocess.run([python, __file__, who, *map(str, files), str(repeats)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        return {"error": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]}
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+        return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def _memory(field: str) -> float:
@@ -193,7 +203,7 @@ def _memory(field: str) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(field)), 0.0)
 
 
-def _comparer(who: str) -> Callable[[Any, Any], object]:
+def _comparer(who: str) -> Callable[[NDArray[np.float32], NDArray[np.float32]], object]:
     """The function to measure; it raises when the arrays are too far apart."""
     if who == OURS:
         from replab.compare.ulp import compare_pair
@@ -226,7 +236,7 @@ def _child(who: str, left: str, right: str, repeats: str) -> None:
         began = time.perf_counter()
         compare(a, b)
         seconds.append(time.perf_counter() - began)
-    print(json.dumps({"seconds": seconds, "peak_mb": max(_memory("VmHWM") - before, 0.0)}))
+    print(json.dumps(Measured(seconds, max(_memory("VmHWM") - before, 0.0))._asdict()))
 
 
 if __name__ == "__main__":

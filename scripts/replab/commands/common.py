@@ -59,9 +59,9 @@ def finds(folder: Path, root: Path) -> str:
     return "" if (root / folder).resolve() in known else calling.setting("experiments", str(folder))
 
 
-def changes(settings: Iterable[str]) -> dict[str, Any]:
+def changes(settings: Iterable[str]) -> dict[str, object]:
     """``KEY=VALUE`` texts as a table; a value is read as YAML, as Snakemake's ``--config`` does. Raises ``ConfigError``."""
-    table: dict[str, Any] = {}
+    table: dict[str, object] = {}
     for setting in settings:
         key, sign, value = setting.partition("=")
         if not sign or not key:
@@ -129,12 +129,12 @@ def nothing_matches(lab: Lab, pattern: str) -> ConfigError:
 class Plain(Console):
     """A console on which nobody's text is a command to the terminal: it is shown by its codes."""
 
-    def print(self, *objects: Any, **options: Any) -> None:
+    def print(self, *objects: object, **options: Any) -> None:
         """As that of ``Console``."""
         super().print(*map(_tame, objects), **options)
 
 
-def _tame(one: Any) -> Any:
+def _tame(one: object) -> object:
     """A text without control characters; a styled one that has any loses its style."""
     if isinstance(one, Text):
         return one if visible(one.plain) == one.plain else Text(visible(one.plain))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,20 @@ class Finding:
     worst: int = -1
     bound_ulp: float = NAN
     envelope_ulp: float = NAN
+
+
+class _Counts(TypedDict):
+    """What a ``Finding`` counts."""
+
+    flushed: int
+    nan_mismatch: int
+    inf_mismatch: int
+    zero_sign: int
+    uncertain: int
+    unknown: int
+    misrounded: int
+    unrounded: int
+    vanished: float
 
 
 @functools.cache
@@ -188,7 +202,7 @@ def against_truth(values: Array, dtype: str, truth: Truth, *, correctly_rounded:
         z = np.where(certain == 0, 0.0, certain / target.sigma)
     distances = Distances(difference, z, ulp, measured)
     problems = nan_mismatch | inf_mismatch
-    counts: dict[str, Any] = {
+    counts: _Counts = {
         "flushed": int(flushed.sum()),
         "nan_mismatch": int(nan_mismatch.sum()),
         "inf_mismatch": int(inf_mismatch.sum()),
@@ -197,11 +211,12 @@ def against_truth(values: Array, dtype: str, truth: Truth, *, correctly_rounded:
         "unknown": int(target.unknown.sum()),
         "misrounded": int((measured & ~uncertain & (result != target.expected)).sum()) if correctly_rounded else 0,
         "unrounded": int((z > READABLE).sum()),
+        "vanished": 0.0,
     }
     some = target.wide != 0
     if 1 < counts["flushed"] == int(some.sum()):
         counts["vanished"] = float(np.abs(target.high[some]).max()) / form.smallest_subnormal
-    sound = not any(counts[name] for name in ("flushed", "nan_mismatch", "inf_mismatch", "zero_sign"))
+    sound = not (counts["flushed"] or counts["nan_mismatch"] or counts["inf_mismatch"] or counts["zero_sign"])
     if not measured.any():
         return Finding(
             elements=wide.size,

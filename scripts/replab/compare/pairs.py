@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from replab import ids
+from replab import ids, jsons
 from replab.compare.metrics import NAN, READABLE, Distances, Finding, widen, z_limit
 from replab.compare.normwise import normwise_difference
 from replab.compare.ulp import compare_pair
@@ -39,7 +38,7 @@ class Judged:
     key: str
     status: str
     reason: str
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: Mapping[str, object] = field(default_factory=dict)
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     findings: dict[str, tuple[Finding, Distances | None]] = field(default_factory=dict)
     verdicts: dict[str, tuple[Verdict, str, float]] = field(default_factory=dict)
@@ -49,7 +48,7 @@ class Judged:
     """The factor that explains a result which is another function."""
     shown_by: str = ""
     """The evaluation of the reference, or the run, that shows the cause; where there is none, what came nearest."""
-    changed: Mapping[str, Any] | None = None
+    changed: Mapping[str, object] | None = None
     """The values of factors with which the reference gives this result, where that is shown."""
     explained_by: Mapping[str, Truth] = field(default_factory=dict)
     """By output, the truth of the reference with these values."""
@@ -71,7 +70,7 @@ def note_repeats(cells: list[Judged]) -> None:
         if cell.status != Status.OK:
             continue
         again = repeats.get((cell.id.environment, cell.id.mode)) if cell.id.variant == "default" else None
-        if any(note.startswith("repeated calls gave other bits") for note in cell.record.get("notes", ())):
+        if any(note.startswith("repeated calls gave other bits") for note in jsons.texts(cell.record.get("notes", ()))):
             cell.repeatable = "no"
         elif again is not None:
             bits = [{name: tensor.sha256 for name, tensor in run.tensors.items()} for run in (cell, again)]
@@ -201,7 +200,7 @@ def _distances(x: Values, y: Values, dtype: str, truth: Truth, aside: NDArray[np
         return np.where(np.isfinite(difference) & (difference > 0) & ~aside, difference / (PAIR_ENVELOPE * sigma), 0.0)
 
 
-def _choice(cell: Judged, *, coarsely: bool) -> Mapping[str, Any] | None:
+def _choice(cell: Judged, *, coarsely: bool) -> Mapping[str, object] | None:
     """The values of factors that a result is shown to have, beside those of the reference; None where it is not known.
 
     ``coarsely``: an approximate kernel counts as the reference, too.

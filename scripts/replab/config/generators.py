@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from replab.config import array_files
+from replab.model import Options
 from replab.visible import shown
 
 ELEMENTS = 2**27
@@ -32,8 +33,6 @@ ROWS = {"digits": 1797, "diabetes": 442}
 PARTS = {"digits": ("x", "y", "one_hot"), "diabetes": ("x", "y")}
 FORMATS = ("float64", "int32", "int64", "bool")
 """What ``values`` may be kept in."""
-
-Options = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from replab import jsons
 from replab.errors import ConfigError, EnvironmentUnavailable, PinError
 from replab.images.registry import is_plain
 
@@ -80,20 +80,22 @@ def load_bases(root: Path) -> dict[str, Base]:
     return {key: _base(key, table) for key, table in _table(root / BASES).items() if key != "found"}
 
 
-def found_digests(root: Path) -> dict[str, Mapping[str, str]]:
+def found_digests(root: Path) -> dict[str, dict[str, str]]:
     """Digests that others published, by key: ``index``, perhaps ``manifest``, and ``source``."""
-    found: dict[str, Mapping[str, str]] = _table(root / BASES).get("found", {})
-    for key, entry in found.items():
+    found: dict[str, dict[str, str]] = {}
+    for key, told in jsons.table(_table(root / BASES).get("found", {})).items():
+        entry = {name: str(value) for name, value in jsons.table(told).items()}
         place = f"{BASES}: found.{key}"
         for name in ("index", "manifest"):
-            if name in entry and not _DIGEST.fullmatch(str(entry[name])):
+            if name in entry and not _DIGEST.fullmatch(entry[name]):
                 raise ConfigError(f"{entry[name]!r} is not a digest", where=f"{place}.{name}", hint="Expected sha256: and 64 hex digits")
         if not entry.get("index") or not entry.get("source"):
             raise ConfigError("a found digest needs 'index' and 'source'", where=place)
+        found[key] = entry
     return found
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _table(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from replab import contained, ids, texts
 from replab.attribute import rows as attributions
@@ -33,7 +32,7 @@ from replab.store.store import CellResult, Store, Tensor
 from replab.truth.cache import Truths, judging_cell
 from replab.truth.certify import Truth
 
-Told = dict[str, dict[str, list[Any]]]
+Told = dict[str, dict[str, list[object]]]
 """Rows as they leave the process in which they were made."""
 Entries = dict[str, dict[tuple[str, str, int], list[tuple[ids.CellId, ManifestEntry]]]]
 
@@ -195,7 +194,7 @@ class Judge:
             judged.status, judged.reason = Status.ERROR, str(error)
         return judged
 
-    def _result(self, key: str, name: str) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+    def _result(self, key: str, name: str) -> tuple[Mapping[str, object], dict[str, Tensor]]:
         """Record and outputs of a cell. Raises ``Unusable``, and ``StoreError`` where they are damaged."""
         if reason := contained.lost(name):
             raise Unusable(f"its result cannot be judged: {reason}")
@@ -306,7 +305,7 @@ def _grouped(entries: Iterable[ManifestEntry]) -> Entries:
     return grouped
 
 
-def odd(record: Mapping[str, Any]) -> str:
+def odd(record: Mapping[str, object]) -> str:
     """What is wrong with a record of a cell, beside its outputs, which the store looks at; empty where it is one."""
     measured, notes = record.get("measured", []), record.get("notes", [])
     sound = {
@@ -318,7 +317,7 @@ def odd(record: Mapping[str, Any]) -> str:
     return f"its record is none: {' and '.join(wrong)} cannot be read" if wrong else ""
 
 
-def _is_measured(found: Any) -> bool:
+def _is_measured(found: object) -> bool:
     return (
         isinstance(found, dict)
         and isinstance(found.get("name"), str)
@@ -326,6 +325,6 @@ def _is_measured(found: Any) -> bool:
     )
 
 
-def _is_real(value: Any) -> bool:
+def _is_real(value: object) -> bool:
     """A number that a table has room for, or none."""
     return value is None or (isinstance(value, int | float) and (isinstance(value, float) or abs(value) < WIDEST))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
+from replab import jsons
 from replab.compare.metrics import NAN, Finding, widen
 from replab.compare.pairs import Judged
 from replab.contract.facts import Facts
@@ -37,7 +37,7 @@ class Rows:
         for name in JUDGED:
             getattr(self, name).extend(getattr(other, name))
 
-    def told(self) -> dict[str, dict[str, list[Any]]]:
+    def told(self) -> dict[str, dict[str, list[object]]]:
         """All rows as JSON values, table by table and column by column: so they leave the process in which they were made."""
         return {name: table.by_column(getattr(self, name)) for name, table in JUDGED.items()}
 
@@ -80,7 +80,7 @@ def blank_row(case: Case, cell: Judged, environment: Environment, facts: Facts) 
         model=case.model,
         special=case.special,
         claims=",".join(case.claims),
-        notes="; ".join(cell.record.get("notes", ())),
+        notes="; ".join(jsons.texts(cell.record.get("notes", ()))),
         base=case.base,
         aligned="+".join(sorted(case.aligned)),
         repeatable=cell.repeatable,
@@ -136,8 +136,8 @@ def cell_rows(
 
 def measurement_rows(blank: CellRow, cell: Judged) -> Iterator[MeasurementRow]:
     """What a cell measured of itself."""
-    for found in cell.record.get("measured", ()):
-        value, low, high = (float(NAN if found.get(name) is None else found[name]) for name in ("value", "low", "high"))
+    for found in jsons.tables(cell.record.get("measured", ())):
+        value, low, high = (_real(found.get(name)) for name in ("value", "low", "high"))
         yield MeasurementRow(
             id=blank.id,
             family=blank.family,
@@ -154,15 +154,19 @@ def measurement_rows(blank: CellRow, cell: Judged) -> Iterator[MeasurementRow]:
             low=low,
             high=high,
             baseline=str(found.get("baseline", "")),
-            count=int(found.get("count", 0) or 0),
+            count=int(jsons.number(found.get("count") or 0)),
             unit=str(found.get("unit", "")),
             note=str(found.get("note", "")),
         )
 
 
 def _seconds(cell: Judged, name: str) -> float:
-    found = cell.record.get(name)
-    return NAN if found is None else found
+    return _real(cell.record.get(name))
+
+
+def _real(value: object) -> float:
+    """A number of a record, NaN where it has none."""
+    return NAN if value is None else jsons.number(value)
 
 
 def _with_worst(row: CellRow, case: Case, finding: Finding, tensor: Tensor, truth: Truth, inputs: Mapping[str, Array]) -> CellRow:
@@ -172,7 +176,7 @@ def _with_worst(row: CellRow, case: Case, finding: Finding, tensor: Tensor, trut
     place = np.unravel_index(finding.worst, tensor.values.shape)
     value = widen(tensor.values, tensor.dtype).reshape(-1)[finding.worst]
     if truth.exact is not None:
-        true: Any = truth.exact.reshape(-1)[finding.worst]
+        true: np.generic = truth.exact.reshape(-1)[finding.worst]
     else:
         true = truth.high.reshape(-1)[finding.worst]
         true = truth.ieee.reshape(-1)[finding.worst] if np.isnan(true) else true
@@ -191,11 +195,10 @@ def _with_worst(row: CellRow, case: Case, finding: Finding, tensor: Tensor, trut
     )
 
 
-def _number(value: Any) -> str:
+def _number(value: np.generic) -> str:
     """A number in hexadecimal and decimal, or an integer."""
-    if np.asarray(value).dtype.kind in "iub":
-        return str(int(value))
-    return f"{float(value).hex()} ({float(value):.9g})"
+    number = value.item()
+    return f"{number.hex()} ({number:.9g})" if isinstance(number, float) else str(int(number))
 
 
 def found_version(facts: Facts, environment: Environment) -> str:

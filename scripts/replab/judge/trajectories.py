@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from replab.compare.metrics import widen
+from replab.contract.input_index import Index
 from replab.errors import StoreError, TruthError
 from replab.model import Case, Family, Lab, Status
 from replab.plan.outputs import output_names
@@ -27,7 +27,7 @@ def steps_of(case: Case, points: int) -> list[int]:
     return marks if len(marks) == points else list(range(points))
 
 
-def rows(lab: Lab, cells: Sequence[CellRow], truths: Truths, indices: Mapping[str, Any]) -> Iterator[TrajectoryRow]:
+def rows(lab: Lab, cells: Sequence[CellRow], truths: Truths, indices: Mapping[str, Index]) -> Iterator[TrajectoryRow]:
     """Every loss of the default variant, of cases as declared and with all factors aligned; ``cells`` are judged ones.
 
     ``indices``: what the rule ``inputs`` wrote, by family.
@@ -46,7 +46,7 @@ def rows(lab: Lab, cells: Sequence[CellRow], truths: Truths, indices: Mapping[st
 
 
 def _case(
-    family: Family, base: Case, case: Case, cells: Sequence[CellRow], store: Store, truths: Truths, index: Mapping[str, Any]
+    family: Family, base: Case, case: Case, cells: Sequence[CellRow], store: Store, truths: Truths, index: Index
 ) -> Iterator[TrajectoryRow]:
     for dtype in sorted({cell.dtype for cell in cells}):
         try:

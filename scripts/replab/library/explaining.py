@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 import math
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from replab import calling, ids
 from replab.errors import ConfigError, StoreError
@@ -17,7 +18,7 @@ from replab.store.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = Mapping[str, Any]
+Row = Mapping[str, object]
 SHOWN = 8
 """Names that a list gives before it counts."""
 REMEDIES = (
@@ -179,7 +180,7 @@ def _numbers(row: Row) -> Iterator[str]:
     if (ulp := _number(row, "ulp_max")) is not None:
         mean, high = _number(row, "ulp_mean"), _number(row, "ulp_p99")
         rest = "".join(f", {name} {value:.3g}" for name, value in (("mean", mean), ("99 % below", high)) if value is not None)
-        yield f"distance from the truth over {int(row['elements'])} elements: largest {ulp:.4g} ULP{rest}"
+        yield f"distance from the truth over {int(_number(row, 'elements') or 0)} elements: largest {ulp:.4g} ULP{rest}"
     if (bound := _number(row, "truth_bound_ulp")) is not None:
         envelope = _number(row, "envelope_ulp")
         rest = f"; rounding alone moves this computation by {envelope:.3g} ULP" if envelope is not None else ""
@@ -207,18 +208,21 @@ def _company(rows: Sequence[Row], row: Row) -> str:
     same = ("family", "case", "dtype", "derivative", "output")
     bits = _text(row, "bits")
     others = [other for other in rows if all(other[key] == row[key] for key in same) and other["status"] == Status.OK]
-    others = [other for other in others if other["id"].partition(":")[2].partition("@")[0] == row["id"].partition(":")[2].partition("@")[0]]
+    others = [other for other in others if _kind(other) == _kind(row)]
     alike = sorted({f"{other['environment']}:{other['mode']}" for other in others if other["bits"] == bits and other["id"] != row["id"]})
     classes = len({other["bits"] for other in others})
     listed = ", ".join(alike[:SHOWN]) + (f" and {len(alike) - SHOWN} more" if len(alike) > SHOWN else "")
     return f"bits {bits[:12]}, shared with {listed or 'no other cell'}; {len(others)} cells fall into {classes} classes of bits"
 
 
+def _kind(row: Row) -> str:
+    """Format and order of a cell."""
+    return str(row["id"]).partition(":")[2].partition("@")[0]
+
+
 def _number(row: Row, name: str) -> float | None:
     value = row.get(name)
-    if value is None or isinstance(value, str):
-        return None
-    return None if math.isnan(value) else float(value)
+    return float(value) if isinstance(value, numbers.Real) and not math.isnan(value) else None
 
 
 def _text(row: Row, name: str) -> str:

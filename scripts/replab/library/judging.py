@@ -23,7 +23,7 @@ from replab.compare.metrics import Finding, widen
 from replab.compare.pairs import Judged, pair_row
 from replab.compare.ulp import compare_pair, ulp_distance
 from replab.compare.verdict import outside, verdict
-from replab.contract.input_index import Index
+from replab.contract.input_index import Index, InputFile
 from replab.errors import TruthError
 from replab.formats import FORMATS, Array, round_to
 from replab.ids import CellId
@@ -359,8 +359,11 @@ class _Asked(Truths):
             verdicts.compare([companion], truths)
             verdicts.decide(self.case, [companion], truths, self.numbers, {}, {}, elementwise=self.elementwise)
             asked, within_float64 = companion, {}
-        shapes = {"value": {"inputs": [{"name": name, "shape": list(one.shape)} for name, one in self.numbers.items()]}}
-        causes = Causes(self.family, self, {self.case.name: {asked.id.dtype: shapes}})
+        inputs: list[InputFile] = [
+            {"name": name, "sha256": "", "dtype": one.dtype.name, "shape": list(one.shape), "differentiable": False}
+            for name, one in self.numbers.items()
+        ]
+        causes = Causes(self.family, self, {self.case.name: {asked.id.dtype: {"value": {"inputs": inputs, "cotangents": []}}}})
         found = causes.explain(self.case, asked.id.dtype, 0, [asked], within_float64, self.outputs)
         cell.cause = asked.cause
         return _cause(found[0]) if found else {}

@@ -75,7 +75,7 @@ def between(old: Published, new: Published) -> Changes:
         left, right = before.get(name, {}), after.get(name, {})
         row = next(iter((right or left).values()))
         if row["environment"] not in there or row["environment"] not in here:
-            moved[row["environment"]] += 1
+            moved[str(row["environment"])] += 1
         elif not left or not right:
             (removed if left else added)[f"{row['family']}.{row['case']}"] += 1
         else:
@@ -96,15 +96,15 @@ def between(old: Published, new: Published) -> Changes:
     )
 
 
-def _cells(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
+def _cells(folder: Path) -> dict[str, dict[str, dict[str, object]]]:
     """Rows by id and output."""
-    rows: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    rows: dict[str, dict[str, dict[str, object]]] = defaultdict(dict)
     for row in tables.rows(folder / "tables" / "cells.parquet", _COLUMNS):
-        rows[row["id"]][row["output"]] = row
+        rows[str(row["id"])][str(row["output"])] = row
     return rows
 
 
-def _change(left: Mapping[str, Any], right: Mapping[str, Any], output: str) -> CellChange | None:
+def _change(left: Mapping[str, object], right: Mapping[str, object], output: str) -> CellChange | None:
     what = [name for name in SPELLED if left[name] != right[name]]
     if left["bits"] != right["bits"] and left["status"] == right["status"]:
         what.append("bits")
@@ -112,7 +112,7 @@ def _change(left: Mapping[str, Any], right: Mapping[str, Any], output: str) -> C
         return None
     sides = [{name: str(row[name] or "") for name in ("status", "reason", "verdict", "cause", "bits")} for row in (left, right)]
     return CellChange(
-        id=right["id"],
+        id=str(right["id"]),
         output=output,
         what=tuple(what),
         old=sides[0],

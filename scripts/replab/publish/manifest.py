@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from replab import ids
+from replab import ids, jsons
 from replab.contract.manifest import ManifestEntry
 from replab.errors import StoreError
 from replab.model import Status
@@ -66,7 +66,7 @@ def unsteady(results: Path) -> frozenset[str]:
     path = ResultsFolder(results).table("cells")
     if not path.is_file():
         return frozenset()
-    marked = {row["id"] for row in tables.rows(path, ["id", "repeatable"]) if row.get("repeatable") == "no"}
+    marked = {jsons.text(row["id"]) for row in tables.rows(path, ["id", "repeatable"]) if row.get("repeatable") == "no"}
     again = set()
     for name in marked:
         cell = ids.parse_cell_id(name)

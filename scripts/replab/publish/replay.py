@@ -165,7 +165,7 @@ def _found(published: versions.Published, answer: Mapping[str, Any], options: Op
 
 def _verdicts(folder: Path) -> dict[tuple[str, str], str]:
     rows = tables.rows(folder / "tables" / "cells.parquet", ["id", "output", "verdict"])
-    return {(row["id"], row["output"]): row["verdict"] for row in rows}
+    return {(str(row["id"]), str(row["output"])): str(row["verdict"] or "") for row in rows}
 
 
 def different(published: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from replab import files, sealed
+from replab import files, jsons, sealed
 from replab.publish import changes, site_pages, sums, versions
 from replab.publish.errors import PublishError, TamperedError
 from replab.publish.versions import Published
@@ -86,15 +86,15 @@ class Site:
                 raise TamperedError(f"says that it is {version.version}", where=str(version.folder))
         return published
 
-    def listed(self) -> dict[str, dict[str, Any]]:
+    def listed(self) -> dict[str, dict[str, object]]:
         """The entries of versions.json by version. Raises ``TamperedError``."""
         path = self.root / LIST
         if not path.exists():
             return {}
         try:
             table = sealed.decoded(files.read_bytes(path, limit=versions.LIMIT, kind=TamperedError)) or {}
-            return {entry["version"]: entry for entry in table["versions"]}
-        except (OSError, LookupError, TypeError):
+            return {jsons.text(entry["version"]): entry for entry in jsons.tables(table["versions"])}
+        except (OSError, LookupError, ValueError):
             raise TamperedError("cannot be read", where=str(path), hint="Remove it, and publish again: it is made anew") from None
 
     @contextlib.contextmanager

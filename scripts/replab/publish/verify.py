@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
-from replab import files, sealed
+from replab import files, jsons, sealed
 from replab.publish import sums, versions
 from replab.publish.errors import PublishError, TamperedError
 from replab.publish.site import CHANGES, CURRENT, INDEX, LATEST, LIST, STATIC
@@ -163,9 +163,9 @@ def check(text: str, signers: Path | None = None) -> list[Checked]:
         raise TamperedError(f"cannot be read: {error.strerror or error}", where=f"{where.name}/{LIST}") from None
     table = sealed.decoded(whole) or {}
     try:
-        listed = {versions.check(one["version"]): one for one in table["versions"]}
+        listed = {versions.check(jsons.text(one["version"])): one for one in jsons.tables(table["versions"])}
         digests = {name: str(one["sha256sums"]) for name, one in listed.items()}
-    except (LookupError, TypeError, PublishError):
+    except (LookupError, ValueError, PublishError):
         raise TamperedError("cannot be read", where=f"{where.name}/{LIST}") from None
     newest = versions.ordered(digests)[-1] if digests else ""
     told = [_own(where, table)]

@@ -6,7 +6,6 @@ import base64
 import functools
 import math
 import textwrap
-from typing import Any
 
 import numpy as np
 
@@ -31,7 +30,7 @@ def hexadecimal(value: float) -> str:
     return f"{head}.{digits.rstrip('0') or '0'}p{exponent}"
 
 
-def literal(value: Any) -> str:
+def literal(value: object) -> str:
     """A parameter as an expression: Python has no literals for numbers that are not finite."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name!r}: {literal(item)}" for name, item in value.items()) + "}"

@@ -11,7 +11,6 @@ import functools
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -58,7 +57,7 @@ def of_cotangent(name: str, shape: Iterable[int], dtype: str) -> str:
     return _grid(f"0.5 + draw({', '.join([hex(seed_of(name)), *map(str, shape)])})", dtype)
 
 
-def _scaled(offset: Any, scale: Any, values: str) -> str:
+def _scaled(offset: object, scale: object, values: str) -> str:
     product = values if scale == 1 else f"{scale!r} * {values}"
     return product if offset == 0 else f"{offset!r} + {product}"
 

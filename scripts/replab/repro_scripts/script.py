@@ -11,10 +11,10 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from replab.compare.metrics import widen
 from replab.contained import described
+from replab.contract.input_index import Index, InputFile
 from replab.errors import LabError, StoreError
 from replab.formats import FORMATS
 from replab.model import Case, Family, Lab, Status, Verdict
@@ -30,7 +30,7 @@ OTHER = {"tensorflow": ("torch", "numpy"), "torch": ("tensorflow", "numpy"), "nu
 """Whose result stands beside that of a framework."""
 
 
-def rows(lab: Lab, cells: Sequence[CellRow], truths: Truths, indices: Mapping[str, Any]) -> Iterator[ScriptRow]:
+def rows(lab: Lab, cells: Sequence[CellRow], truths: Truths, indices: Mapping[str, Index]) -> Iterator[ScriptRow]:
     """Rows per case, precision, derivative and framework: the script of a result, or why there is none.
 
     ``indices``: what the rule ``inputs`` wrote, by family.
@@ -84,9 +84,7 @@ def _order(cell: CellRow) -> tuple[int, float, str, str]:
     return (place, -size, "" if cell.mode == "eager" else cell.mode, cell.id + cell.output)
 
 
-def _problem(
-    family: Family, cell: CellRow, index: Mapping[str, Any], others: Sequence[CellRow], store: Store, truths: Truths, python: str
-) -> Problem:
+def _problem(family: Family, cell: CellRow, index: Index, others: Sequence[CellRow], store: Store, truths: Truths, python: str) -> Problem:
     case = next((one for one in family.cases if one.name == cell.case), None)
     if case is None:
         raise Unfit("the case is no longer part of the experiment")
@@ -97,7 +95,8 @@ def _problem(
     if not cell.worst_index and not cell.worst_result:
         raise Unfit("no single element shows the difference (another shape or type)")
     try:
-        described = index[case.name][cell.dtype]["derivative" if cell.derivative else "value"]
+        entry = index[case.name][cell.dtype]
+        described = entry["derivative"] if cell.derivative else entry["value"]
         levels = described["cotangents"][: cell.derivative]
         drawn = ["" if case.special else redrawn_inputs.of_generator(case.inputs[one["name"]], cell.dtype) for one in described["inputs"]]
         weights = [
@@ -126,7 +125,7 @@ def _problem(
     return replace(made, low=_low(made, index, truths), recorded=[made.recorded[0], *_others(made, others, store)])
 
 
-def _refuse_long(case: Case, cell: CellRow, described: Sequence[Mapping[str, Any]]) -> None:
+def _refuse_long(case: Case, cell: CellRow, described: Sequence[InputFile]) -> None:
     """Before anything is read: inputs that can only be written down and would fill a script. An elementwise function needs one element."""
     numbers = sum(math.prod(one["shape"]) for one in described)
     if not case.elementwise and numbers * FORMATS[_grid(cell.dtype)].precision / 8 > MOST_LINES * DATA_COLUMNS:
@@ -141,7 +140,7 @@ def _grid(dtype: str) -> str:
     return dtype if dtype in FORMATS else "float32"
 
 
-def _low(problem: Problem, index: Mapping[str, Any], truths: Truths) -> float:
+def _low(problem: Problem, index: Index, truths: Truths) -> float:
     """What the certified value has beyond float64; told where float64 itself is tested."""
     cell = problem.cell
     if cell.dtype != "float64":

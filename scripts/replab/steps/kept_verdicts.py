@@ -47,10 +47,10 @@ class KeptVerdicts:
         self._keys = {group[0].group: self._key(group, entries) for group in groups}
         try:
             told = sealed.read(self._path(KEYS))
-            if any(sha256_of(self._path(part)) != told["files"][part] for part in JUDGED):
+            files, before = jsons.table(told["files"]), jsons.table(told["cases"])
+            if any(sha256_of(self._path(part)) != files[part] for part in JUDGED):
                 return set()
-            before: dict[str, str] = told["cases"]
-        except (StoreError, OSError, KeyError, TypeError):
+        except (StoreError, OSError, KeyError, ValueError):
             return set()
         return {case for case, key in self._keys.items() if key and before.get(case) == key}
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from replab import sealed
+from replab import jsons, sealed
 from replab.errors import StoreError
 from replab.files import sha256_of
 from replab.results_folder import ResultsFolder
@@ -266,8 +266,14 @@ def _read_as(path: Path, _stat: Stat) -> Note | None:
     """A note, read once in the life of a process while its file is the same one."""
     try:
         body = sealed.read(path)
-        made = {name: Made(sha256=one["sha256"], stat=tuple(one["stat"])) for name, one in body["made"].items()}
-        note = Note(job=body["job"], read=body["read"], made=made, terms=body["terms"])
-    except (StoreError, KeyError, TypeError, AttributeError):
+        made = {name: _made_as(jsons.table(told)) for name, told in jsons.table(body["made"]).items()}
+        read = {name: jsons.text(digest) for name, digest in jsons.table(body["read"]).items()}
+        note = Note(job=jsons.text(body["job"]), read=read, made=made, terms=jsons.text(body["terms"]))
+    except (StoreError, KeyError, TypeError, ValueError):
         return None
     return note if note.job == path.stem else None
+
+
+def _made_as(told: Mapping[str, object]) -> Made:
+    size, changed, moved, inode = (int(jsons.number(number)) for number in jsons.items(told["stat"]))
+    return Made(sha256=jsons.text(told["sha256"]), stat=(size, changed, moved, inode))

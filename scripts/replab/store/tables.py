@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -77,7 +76,7 @@ def read(path: Path) -> pd.DataFrame:
     return frame
 
 
-def rows(path: Path, columns: list[str]) -> list[dict[str, Any]]:
+def rows(path: Path, columns: list[str]) -> list[dict[str, object]]:
     """Some columns of a public table, row by row; a column that the table lacks is left out. Raises ``StoreError`` as ``load`` does."""
-    listed: list[dict[str, Any]] = load(path, columns).to_pylist()
+    listed: list[dict[str, object]] = load(path, columns).to_pylist()
     return listed
