@@ -152,12 +152,13 @@ def _environment_of(identity: str) -> str:
 
 def _script(results: Results, entry: Mapping[str, Any], index: Index) -> ClaimScript | None:
     """The first script of a result that the evidence names, or else of the same case, precision and derivative, there if possible."""
-    written = {row.id: row.script for row in results.scripts if row.script}
     cells = list(_evidence_cells(entry))
+    works = {_work(cell) for cell in cells}
+    written = {row.id: row.script for row in sorted(results.scripts, key=lambda row: row.id) if row.script and _work(row.id) in works}
     same = (
         other
         for cell in cells
-        for other in sorted(written, key=lambda name: (_environment_of(name) != _environment_of(cell), name))
+        for other in sorted(written, key=lambda name: _environment_of(name) != _environment_of(cell))
         if _work(other) == _work(cell)
     )
     chosen = next((cell for cell in cells if cell in written), None) or next(same, None)
