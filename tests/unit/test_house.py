@@ -84,3 +84,37 @@ def test_a_circle_is_found_also_where_an_import_waits_inside_of_a_function(tmp_p
     known = modules_of(tmp_path)
     found = circles({name: set(imported(name, path, known)) for name, path in known.items()})
     assert [frozenset(circle) for circle in found] == [frozenset({"replab.a", "replab.deep.b", "replab.deep.c"})]
+
+
+LIMIT = 8.0
+"""How often the name ``Any`` may stand in 1 000 lines."""
+
+
+def uses_of_any(text: str) -> int:
+    """How often a module says ``Any``: imports it, or has it among its types or values."""
+    nodes = list(ast.walk(ast.parse(text)))
+    named = sum(isinstance(node, ast.Name) and node.id == "Any" for node in nodes)
+    of_modules = sum(isinstance(node, ast.Attribute) and node.attr == "Any" for node in nodes)
+    return named + of_modules + sum(isinstance(node, ast.alias) and node.name == "Any" for node in nodes)
+
+
+def test_what_travels_says_its_type(root: Path) -> None:
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted((root / "scripts" / "replab").rglob("*.py"))}
+    uses = {str(path.relative_to(root)): uses_of_any(text) for path, text in texts.items()}
+    lines = sum(len(text.splitlines()) for text in texts.values())
+    worst = sorted(uses.items(), key=lambda use: (-use[1], use[0]))[:10]
+    listed = "".join(f"\n  {count:3} {path}" for path, count in worst)
+    assert sum(uses.values()) * 1000 / lines < LIMIT, f"{sum(uses.values())} times Any in {lines} lines; most in{listed}"
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("from typing import Any", 1),
+        ("from collections.abc import Callable\nrule: Callable[..., Any]", 1),
+        ("import typing\ndef read(path: str) -> dict[str, typing.Any]: ...", 1),
+        ('"""Any function."""\nvalue: object = "Any"', 0),
+    ],
+)
+def test_any_is_counted_where_it_is_a_type(text: str, count: int) -> None:
+    assert uses_of_any(text) == count
