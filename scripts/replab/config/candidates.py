@@ -51,6 +51,15 @@ def factors(wanted: Sequence[str], reference: Path, function: str, where: str, f
 
     Nothing is said of a reference that cannot be read: whoever reads its functions says so.
     """
+    try:
+        given = defaults(reference, function)
+    except (LabError, OSError):
+        given = None
+    return factors_of(given, wanted, function, where, faults)
+
+
+def factors_of(given: Mapping[str, object] | None, wanted: Sequence[str], function: str, where: str, faults: Faults) -> dict[str, Factor]:
+    """The factors, by the tables ``wanted``, of a function whose keyword arguments have the defaults ``given``; None: nobody knows them."""
     chosen: dict[str, Candidate] = {}
     for table in wanted:
         if table not in tables():
@@ -58,9 +67,7 @@ def factors(wanted: Sequence[str], reference: Path, function: str, where: str, f
             continue
         for name, choice in tables()[table].items():
             chosen[name] = _joined(chosen[name], choice) if name in chosen else choice
-    try:
-        given = defaults(reference, function)
-    except (LabError, OSError):
+    if given is None:
         return {}
     matched = {argument: candidate for argument in given if (candidate := _candidate(argument, chosen)) is not None}
     if chosen and not matched:

@@ -12,6 +12,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from replab.compare.metrics import Finding, widen
 from replab.compare.pairs import Judged, pair_row
 from replab.compare.ulp import compare_pair, ulp_distance
 from replab.compare.verdict import outside, verdict
+from replab.config import candidates as lab_candidates
+from replab.config.faults import Faults
 from replab.contract.input_index import Index, InputFile
 from replab.errors import TruthError
 from replab.formats import FORMATS, Array, round_to
@@ -42,6 +45,8 @@ from replab.truth.certify import Truth as Certified, certify
 from replab.truth.reference import Problem
 
 Reference = Callable[..., object]
+Wrt = str | int | Sequence[str | int]
+"""By which inputs is differentiated, by name or number."""
 SECONDS = 120.0
 """A reference may take so long, if nobody says otherwise; a cell of the workflow has as long."""
 FAMILY = "library"
@@ -58,7 +63,11 @@ def judge(
     *,
     again: object = None,
     factors: Mapping[str, Sequence[object]] | None = None,
+    candidates: Sequence[str] = (),
+    wrt: Wrt | None = None,
+    cotangents: object = None,
     elementwise: bool = False,
+    correctly_rounded: bool = False,
     seconds: float = SECONDS,
 ) -> Judgement:
     """Say whether rounding explains how ``result`` differs from the certified values of ``reference`` on ``inputs``.
@@ -70,12 +79,30 @@ def judge(
                  tells an inaccurate kernel (``accuracy``) from another function (``semantic``); without it that stays ``inconclusive``
     factors      other values of keyword arguments of the reference, which are tried where rounding does not explain the result, such as
                  ``{"epsilon": [1e-3, 1e-5]}``; an ellipsis among them (``[1e-3, ...]``) means any real number, found by a fit
+    candidates   names of the lab's own tables of such values, ``["batch_norm", "adam"]``: those of their choices are tried that the
+                 reference takes as keyword arguments with a default
+    wrt          ``result`` is a gradient, by the input of this name or number (or several, then ``result`` is a tuple in that order):
+                 that of the sum of ``cotangents`` times what the reference returns
+    cotangents   what a framework was given as ``grad_outputs`` (``output_gradients``): an array of the shape of the output, or a tuple of
+                 them for the outputs that are floats; ones where nothing is said, as ``y.sum().backward()`` has it
     elementwise  each element of the result depends on the same element of the inputs and on no other: many elements take less time
+    correctly_rounded  the result is that of one operation of which IEEE 754 asks the correctly rounded number (+, −, ×, ÷, √): one unit of
+                 the last place too many is ``accuracy``
     seconds      how long the reference may take
 
     Raises ``InputError`` where that cannot be judged, and ``TruthError`` where the reference fails, in both with a sentence that says why.
     """
-    asked = _Asked(reference, inputs, factors or {}, elementwise=elementwise, seconds=seconds)
+    asked = _Asked(
+        reference,
+        inputs,
+        factors=factors or {},
+        candidates=candidates,
+        wrt=wrt,
+        cotangents=cotangents,
+        elementwise=elementwise,
+        correctly_rounded=correctly_rounded,
+        seconds=seconds,
+    )
     return asked.judged(asked.cell(result, RESULT, "the result"), asked.companion(again, RESULT))
 
 
@@ -87,14 +114,28 @@ def compare(
     *,
     again: tuple[object, object] | None = None,
     factors: Mapping[str, Sequence[object]] | None = None,
+    candidates: Sequence[str] = (),
+    wrt: Wrt | None = None,
+    cotangents: object = None,
     elementwise: bool = False,
+    correctly_rounded: bool = False,
     seconds: float = SECONDS,
 ) -> Comparison:
     """Say whether rounding explains how two results of one function differ from each other, and what each is against the truth.
 
     ``again``: both in another precision, the first and the second. All else as in ``judge``.
     """
-    asked = _Asked(reference, inputs, factors or {}, elementwise=elementwise, seconds=seconds)
+    asked = _Asked(
+        reference,
+        inputs,
+        factors=factors or {},
+        candidates=candidates,
+        wrt=wrt,
+        cotangents=cotangents,
+        elementwise=elementwise,
+        correctly_rounded=correctly_rounded,
+        seconds=seconds,
+    )
     if again is not None and len(again) != 2:
         raise InputError("again= of two results is a pair: what the first and what the second gives in another precision")
     others = again or (None, None)
@@ -105,15 +146,23 @@ def compare(
 
 
 def truth(
-    reference: Reference, inputs: object, dtype: str = "float32", *, elementwise: bool = False, seconds: float = SECONDS
+    reference: Reference,
+    inputs: object,
+    dtype: str = "float32",
+    *,
+    wrt: Wrt | None = None,
+    cotangents: object = None,
+    elementwise: bool = False,
+    seconds: float = SECONDS,
 ) -> Truth | tuple[Truth, ...]:
     """The certified values of ``reference`` on ``inputs``, with their own error bound and what rounding in ``dtype`` may move them by.
 
-    One ``Truth``, or a tuple of them where the reference returns a tuple of several. Raises as ``judge`` does.
+    One ``Truth``, or a tuple of them where the reference returns a tuple of several. ``wrt``, ``cotangents``: those of its gradients, as in
+    ``judge``. Raises as ``judge`` does.
     """
     if dtype not in FORMATS:
         raise InputError(f"a truth is that of results in {', '.join(FORMATS)}, not in {dtype!r}")
-    asked = _Asked(reference, inputs, {}, elementwise=elementwise, seconds=seconds)
+    asked = _Asked(reference, inputs, wrt=wrt, cotangents=cotangents, elementwise=elementwise, seconds=seconds)
     asked.check_grid(dtype)
     made = tuple(_told(one, dtype, asked.shape) for one in asked.truths(dtype))
     return made[0] if len(made) == 1 else made
@@ -156,13 +205,24 @@ class _Asked(Truths):
     """A reference on its inputs: what stands in the place of a case, of its files, and of the truths on disk."""
 
     def __init__(
-        self, reference: Reference, inputs: object, factors: Mapping[str, Sequence[object]], *, elementwise: bool, seconds: float
+        self,
+        reference: Reference,
+        inputs: object,
+        *,
+        factors: Mapping[str, Sequence[object]] = MappingProxyType({}),
+        candidates: Sequence[str] = (),
+        wrt: Wrt | None = None,
+        cotangents: object = None,
+        elementwise: bool = False,
+        correctly_rounded: bool = False,
+        seconds: float,
     ) -> None:
         super().__init__(Path(), Path())
         given, names = _inputs(inputs)
         if names is not None:
             reference, given = _by_name(reference, given, names)
-        self.written = source.write(reference, len(given), tuple(factors))
+        chosen = _candidates(reference, len(given), candidates)
+        self.written = source.write(reference, len(given), tuple({**chosen, **factors}))
         self.given = dict(zip(_unlike(self.written.arguments), given, strict=True))
         self.elementwise, self.seconds = elementwise, seconds
         self.shape: tuple[int, ...] | None = None
@@ -175,11 +235,18 @@ class _Asked(Truths):
             function=source.ENTRY,
             inputs={},
             elementwise=elementwise,
-            factors={name: _factor(name, values, self.written) for name, values in factors.items()},
+            correctly_rounded=correctly_rounded,
+            factors={**chosen, **{name: _factor(name, values, self.written) for name, values in factors.items()}},
         )
         self.family = Family(name=FAMILY, folder=self.written.path.parent, title=FAMILY, question="", cases=(self.case,), leave_out={})
         self._certified: dict[tuple[str, str], list[Certified]] = {}
+        self.wrt: tuple[int, ...] = ()
+        self.cotangents: dict[str, Plain] = {}
         self.outputs = self._outputs()
+        if wrt is not None:
+            self._differentiated(wrt, cotangents)
+        elif cotangents is not None:
+            raise InputError("cotangents are of gradients: say by which input with wrt=")
 
     def _one_shape(self) -> tuple[int, ...]:
         shapes = {name: one.values.shape for name, one in self.given.items()}
@@ -196,9 +263,49 @@ class _Asked(Truths):
             raise TruthError("returns nothing", where=f"the reference {self.written.name}")
         return output_names(self.case, len(found))
 
+    def _differentiated(self, wrt: Wrt, cotangents: object) -> None:
+        """From here on it is the gradients that are asked for. Raises ``InputError``."""
+        if self.case.correctly_rounded:
+            raise InputError("correctly_rounded=True is of values: IEEE 754 says nothing of gradients")
+        self.wrt = self._places(wrt)
+        with self._guarded(), self._limited():
+            values = [one for one in self._problem({}, derivative=0).plain() if one.dtype.kind == "f"]
+        if not values:
+            raise InputError(f"the reference {self.written.name} returns no floating-point numbers: it has no gradients")
+        shapes = [self.shape if self.shape is not None else one.shape for one in values]
+        if cotangents is None:
+            given = [Plain(np.ones(shape, np.float32), "float32") for shape in shapes]
+        else:
+            several = list(cotangents) if isinstance(cotangents, tuple | list) and any(map(is_array, cotangents)) else [cotangents]
+            given = [plain(one, "the cotangent") for one in several]
+            if [one.values.shape for one in given] != shapes or not all(one.floating for one in given):
+                told = ", ".join(f"{one.dtype} {list(one.values.shape)}" for one in given)
+                raise InputError(
+                    f"cotangents= has {told}, and the outputs of the reference are floats of {', '.join(map(str, map(list, shapes)))}"
+                )
+        self.cotangents = dict(zip(_unlike(["the cotangent"] * len(given)), given, strict=True))
+        names = list(self.given)
+        self.outputs = [f"grad_{names[place]}" for place in self.wrt]
+
+    def _places(self, wrt: Wrt) -> tuple[int, ...]:
+        """The numbers of the inputs that are differentiated by. Raises ``InputError``."""
+        names = list(self.given)
+        places = []
+        for one in [wrt] if isinstance(wrt, str | int) else wrt:
+            if one not in names and not (isinstance(one, int) and 0 <= one < len(names)):
+                raise InputError(f"the reference has no input {one!r} to differentiate by: it has {', '.join(names)}")
+            places.append(one if isinstance(one, int) else names.index(one))
+        if not places or len(set(places)) != len(places):
+            raise InputError("wrt= names each input that is differentiated by once")
+        for place in places:
+            if not self.given[names[place]].floating:
+                raise InputError(f"{names[place]} holds {self.given[names[place]].dtype}: only by floating-point numbers is differentiated")
+        return tuple(places)
+
     # --- what is asked of a reference ----------------------------------------------------------------------------------------------------
 
-    def _problem(self, changed: Mapping[str, object]) -> Problem:
+    def _problem(self, changed: Mapping[str, object], derivative: int = 1) -> Problem:
+        """The reference with some factors changed; ``derivative=0``: its values also where gradients are asked for."""
         values = list(self.numbers.values())
         size = values[0].size if values else 1
         outside = [np.broadcast_to(one, size) if self.elementwise else one for one in self.written.outside.values()]
@@ -207,9 +314,9 @@ class _Asked(Truths):
             function=source.ENTRY,
             parameters=self.case.true(**changed),
             inputs={str(place): one for place, one in enumerate([*values, *outside])},
-            differentiable=(),
-            derivative=0,
-            cotangents=[],
+            differentiable=tuple(map(str, self.wrt)) if derivative else (),
+            derivative=derivative if self.wrt else 0,
+            cotangents=[[one.values.reshape(-1) if self.elementwise else one.values for one in self.cotangents.values()]],
         )
 
     def truths(self, dtype: str, changed: Mapping[str, object] | None = None) -> list[Certified]:
@@ -254,6 +361,11 @@ class _Asked(Truths):
                 raise
 
     @property
+    def derivative(self) -> int:
+        """0 where values are asked for, 1 where gradients are."""
+        return int(bool(self.wrt))
+
+    @property
     def numbers(self) -> dict[str, Array]:
         """The inputs as they are computed on."""
         return {name: one.values.reshape(-1) if self.elementwise else one.values for name, one in self.given.items()}
@@ -262,7 +374,7 @@ class _Asked(Truths):
 
     def check_grid(self, dtype: str) -> None:
         """That the inputs are numbers which a result of ``dtype`` can have been computed from. Raises ``InputError``."""
-        named = {**{name: one.values for name, one in self.given.items()}, **self.written.outside}
+        named = {**{name: one.values for name, one in (*self.given.items(), *self.cotangents.items())}, **self.written.outside}
         for name, values in named.items():
             if values.dtype.kind != "f" or FORMATS[values.dtype.name].precision <= FORMATS[dtype].precision:
                 continue
@@ -280,7 +392,8 @@ class _Asked(Truths):
         several = result if isinstance(result, tuple | list) and any(map(is_array, result)) else None
         parts = [result] if several is None else several
         if len(parts) != len(self.outputs):
-            has = "1 output" if len(self.outputs) == 1 else f"{len(self.outputs)} outputs"
+            what_it_has = "gradient" if self.wrt else "output"
+            has = f"{len(self.outputs)} {what_it_has}{'s' * (len(self.outputs) != 1)}"
             raise InputError(f"the reference {self.written.name} returns {has}, and {what} has {len(parts)}")
         arrays = [plain(one, what if several is None else f"{what}[{place}]") for place, one in enumerate(parts)]
         kinds = {one.dtype for one in arrays if one.floating}
@@ -288,7 +401,7 @@ class _Asked(Truths):
             raise InputError(f"{what} has outputs in {' and in '.join(sorted(kinds))}: judge those of one format together")
         dtype = kinds.pop() if kinds else "float32"
         self.check_grid(dtype)
-        identity = CellId(FAMILY, self.written.name, dtype, "", 0, side, verdicts.EAGER, "default", "cpu")
+        identity = CellId(FAMILY, self.written.name, dtype, "", self.derivative, side, verdicts.EAGER, "default", "cpu")
         tensors = {name: self._tensor(name, one) for name, one in zip(self.outputs, arrays, strict=True)}
         return Judged(id=identity, key="", status=Status.OK, reason="", tensors=tensors)
 
@@ -310,7 +423,7 @@ class _Asked(Truths):
         inputs = self.numbers
         if companion is not None:
             finer = self._told_by(companion, dtype, truths, inputs, known)
-        verdicts.compare([cell], truths)
+        verdicts.compare([cell], truths, correctly_rounded=self.case.correctly_rounded)
         verdicts.decide(self.case, [cell], truths, inputs, finer, known, elementwise=self.elementwise)
         if finer and dtype not in ("float32", "float64"):
             self._escalate(cell, next(iter(finer.values())), truths)
@@ -364,7 +477,7 @@ class _Asked(Truths):
             for name, one in self.numbers.items()
         ]
         causes = Causes(self.family, self, {self.case.name: {asked.id.dtype: {"value": {"inputs": inputs, "cotangents": []}}}})
-        found = causes.explain(self.case, asked.id.dtype, 0, [asked], within_float64, self.outputs)
+        found = causes.explain(self.case, asked.id.dtype, self.derivative, [asked], within_float64, self.outputs)
         cell.cause = asked.cause
         return _cause(found[0]) if found else {}
 
@@ -470,6 +583,20 @@ def _by_name(reference: Reference, given: list[Plain], names: list[str]) -> tupl
 def _unlike(names: Sequence[str]) -> list[str]:
     """Names with a number behind those that are repeated."""
     return [name if names.count(name) == 1 else f"{name} {place}" for place, name in enumerate(names)]
+
+
+def _candidates(reference: Reference, inputs: int, tables: Sequence[str]) -> dict[str, Factor]:
+    """The factors of a reference by tables of the lab. Raises ``InputError``."""
+    if not tables:
+        return {}
+    if isinstance(tables, str):
+        raise InputError(f'candidates= is a list of names of tables: ["{tables}"]')
+    faults = Faults()
+    name = getattr(reference, "__name__", "reference")
+    found = lab_candidates.factors_of(source.choices(reference, inputs), tables, name, "candidates=", faults)
+    for fault in faults.found:
+        raise InputError(". ".join(filter(None, (fault.problem, fault.hint))))
+    return found
 
 
 def _factor(name: str, values: Sequence[object], written: source.Written) -> Factor:

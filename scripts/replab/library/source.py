@@ -72,7 +72,7 @@ class Written:
     def told(self, where: str) -> str:
         """A place in the file in words for who has never seen it."""
         path = re.escape(str(self.path))
-        return re.sub(rf"{path}(?::(\d+)(?:: `[^`]*`)?)?(?:: {ENTRY})?(?: \(order 0\))?", lambda found: self._place(found[1]), where)
+        return re.sub(rf"{path}(?::(\d+)(?:: `[^`]*`)?)?(?:: {ENTRY})?(?: \(order \d\))?", lambda found: self._place(found[1]), where)
 
     def _place(self, line: str | None) -> str:
         place = self.lines.get(int(line)) if line else None
@@ -169,6 +169,12 @@ def _signature(
     places = {value: key for key, value in bound.arguments.items() if isinstance(value, int)}
     defaults = {key: one.default for key, one in parameters.items() if one.default is not one.empty}
     return tuple(places.get(place, numbered[place]) for place in range(inputs)), defaults
+
+
+def choices(reference: Callable[..., object], inputs: int) -> dict[str, object]:
+    """The keyword arguments that have a default and are none of so many inputs, with that default. Raises ``InputError``."""
+    arguments, defaults = _signature(reference, getattr(reference, "__name__", "reference"), inputs, ())
+    return {name: value for name, value in defaults.items() if name not in arguments}
 
 
 def positional(reference: Callable[..., object]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from replab.library import heard
-from replab.library.judging import SECONDS, Reference, judge
+from replab.library.judging import SECONDS, Reference, Wrt, judge
 
 
 def assert_explained(
@@ -14,7 +14,11 @@ def assert_explained(
     *inputs: object,
     again: object = None,
     factors: Mapping[str, Sequence[object]] | None = None,
+    candidates: Sequence[str] = (),
+    wrt: Wrt | None = None,
+    cotangents: object = None,
     elementwise: bool = False,
+    correctly_rounded: bool = False,
     seconds: float = SECONDS,
 ) -> None:
     """Raise ``AssertionError`` unless rounding explains how ``actual`` differs from the certified values of ``reference`` on ``inputs``.
@@ -23,7 +27,19 @@ def assert_explained(
     element, and the tolerance that one would have had to choose. All else as in ``replab.judge``.
     """
     __tracebackhide__ = True
-    found = judge(actual, reference, inputs, again=again, factors=factors, elementwise=elementwise, seconds=seconds)
+    found = judge(
+        actual,
+        reference,
+        inputs,
+        again=again,
+        factors=factors,
+        candidates=candidates,
+        wrt=wrt,
+        cotangents=cotangents,
+        elementwise=elementwise,
+        correctly_rounded=correctly_rounded,
+        seconds=seconds,
+    )
     for tell in heard.listeners:
         tell(found.verdict, found.z / found.limit if found.limit else 0.0)
     if not found.explained:

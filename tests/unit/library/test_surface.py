@@ -12,13 +12,16 @@ import pytest
 
 import replab
 
+OPTIONS = "again=None, factors=None, candidates=(), wrt=None, cotangents=None, elementwise=False, correctly_rounded=False, seconds=120.0"
 SURFACE = {
-    "judge": "(result, reference, inputs, *, again=None, factors=None, elementwise=False, seconds=120.0) -> Judgement",
-    "compare": "(a, b, reference, inputs, *, again=None, factors=None, elementwise=False, seconds=120.0) -> Comparison",
-    "truth": "(reference, inputs, dtype='float32', *, elementwise=False, seconds=120.0) -> Truth | tuple[Truth, ...]",
+    "judge": f"(result, reference, inputs, *, {OPTIONS}) -> Judgement",
+    "compare": f"(a, b, reference, inputs, *, {OPTIONS}) -> Comparison",
+    "truth": (
+        "(reference, inputs, dtype='float32', *, wrt=None, cotangents=None, elementwise=False, seconds=120.0) -> Truth | tuple[Truth, ...]"
+    ),
     "ulp": "(a, b) -> NDArray[np.float64]",
     "open": "(folder='results') -> Results",
-    "assert_explained": "(actual, reference, *inputs, again=None, factors=None, elementwise=False, seconds=120.0) -> None",
+    "assert_explained": f"(actual, reference, *inputs, {OPTIONS}) -> None",
 }
 VALUES = {
     "Judgement": "advice atol bound cause compared dtype explained limit lines output outputs rtol searched searching ulp verdict why worst z",
