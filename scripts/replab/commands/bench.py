@@ -106,13 +106,19 @@ def comparison(root: Path, elements: int, repeats: int) -> Generator[str]:
         yield f"  {seconds[TORCH] / seconds[OURS]:.1f} × faster than {TORCH}"
 
 
+def _whole_run() -> str:
+    from replab import calling  # this file starts with the standard library only
+
+    return calling.whole_run()
+
+
 def last_run(results: ResultsFolder) -> Iterator[str]:
     """Lines about the wall time of the last run and its floor."""
     try:
         run = json.loads(results.summary("run").read_text(encoding="utf-8"))
         wall, floor = float(run["wall_seconds"]), float(run["floor_seconds"])
     except (OSError, ValueError, KeyError, TypeError):
-        yield f"  not measured: {results.summary('run')} does not tell; run `make run` first"
+        yield f"  not measured: {results.summary('run')} does not tell; run '{_whole_run()}' first"
         return
     parts = f"(imports {run.get('import_seconds', 0):.0f} s + cells {run.get('seconds_in_cells', 0):.0f} s) / {run.get('cores', '?')} cores"
     yield f"  wall time {wall:.1f} s, floor {floor:.1f} s = {parts}"
@@ -125,7 +131,7 @@ def last_run(results: ResultsFolder) -> Iterator[str]:
 def idle(root: Path, results: ResultsFolder) -> Iterator[str]:
     """Lines about the time of a run for which everything is there."""
     if not results.report.parent.exists():
-        yield f"  not measured: there is no {results.report.parent}; run `make run` first"
+        yield f"  not measured: there is no {results.report.parent}; run '{_whole_run()}' first"
         return
     try:
         settings = shlex.split(json.loads(results.summary("run").read_text(encoding="utf-8"))["command"])[1:]
@@ -134,7 +140,7 @@ def idle(root: Path, results: ResultsFolder) -> Iterator[str]:
     command = [sys.executable, "-m", "snakemake", *settings]
     plan = subprocess.run([*command, "--dry-run"], cwd=root, capture_output=True, text=True, check=False)
     if plan.returncode != 0 or "Nothing to be done" not in plan.stdout + plan.stderr:
-        yield "  not measured: the results are not complete (snakemake --dry-run says what is missing); run `make run` first"
+        yield f"  not measured: the results are not complete; run '{_whole_run()}' first"
         return
     taken = []
     for _ in range(QUICK_REPEATS):

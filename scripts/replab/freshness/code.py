@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 PACKAGE = "replab"
@@ -44,6 +44,8 @@ APART = (
 )
 """What is not followed: modules that plan jobs, build environments, start sandboxes, read the configuration, show progress or know where
 files lie. What they found reaches a step by files that are its inputs, or by the plan."""
+SHOWING = ("replab.report", "replab.publish")
+"""What the last two steps begin in: they show what a run found, and no number of it depends on them."""
 IMPORT = re.compile(rf"^[ \t]*(?:from ({PACKAGE}[\w.]*) import (?:\(([^)]*)\)|([^\n#]*))|import ({PACKAGE}[\w.]*))", re.MULTILINE)
 
 
@@ -53,17 +55,30 @@ def of_step(scripts: Path, step: str) -> tuple[Path, ...]:
     return tuple(closure(scripts, [STEPS[step]]))
 
 
-def closure(scripts: Path, modules: Iterable[str]) -> list[Path]:
+def only_shows(scripts: Path) -> list[str]:
+    """The parts of the package (folders and files at its top) that no step before the report consists of, in any of their modules.
+
+    A part, and not a module, is the measure: some modules are named where no import tells (the launcher of a container, what rules of
+    claims use).
+    """
+    package = scripts / PACKAGE
+    steps = (module for step, module in STEPS.items() if step != "report")
+    workflow = (f"{PACKAGE}.workflow.{path.stem}" for path in (package / "workflow").glob("*.py"))
+    used = {path.relative_to(package).parts[0] for path in closure(scripts, [*steps, *workflow], apart=SHOWING)}
+    return sorted(path.name for path in package.iterdir() if path.name not in used and (path.suffix or any(path.glob("*.py"))))
+
+
+def closure(scripts: Path, modules: Iterable[str], apart: Sequence[str] = APART) -> list[Path]:
     """The files that ``modules`` consist of and import, wherever in them an import stands, and the templates beside them.
 
-    Modules ``APART`` end the way.
+    Modules ``apart`` end the way.
     """
     found: dict[str, Path] = {}
     templates: set[Path] = set()
     queue = list(modules)
     while queue:
         name = queue.pop()
-        if name in found or any(name == one or name.startswith(f"{one}.") for one in APART):
+        if name in found or any(name == one or name.startswith(f"{one}.") for one in apart):
             continue
         path = _file(scripts, name)
         if path is None:  # not a module but a name in one

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from replab import __version__, files, git, resources, sealed
+from replab import __version__, calling, files, git, resources, sealed
 from replab.config import settings as settings_file
 from replab.engines.processor import host_platform
 from replab.freshness import jobs
@@ -73,7 +73,7 @@ def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed:
 
 def _made(path: Path, kind: type[Any]) -> Any:
     """What a step left as JSON. Raises ``PublishError`` where it is missing, damaged or something else."""
-    again = "Run 'snakemake --cores all': it is made again"
+    again = f"Run '{calling.whole_run()}': it is made again"
     try:
         content = json.loads(files.read_bytes(path, limit=sealed.LIMIT, kind=PublishError))
     except FileNotFoundError:
@@ -191,7 +191,7 @@ def _copy(sources: Iterable[Path], target: Path) -> None:
     target.mkdir(parents=True)
     for path in sources:
         if not path.is_file():
-            raise PublishError(f"the run left no {path.name}", where=str(path.parent), hint="Run 'snakemake --cores all' first")
+            raise PublishError(f"the run left no {path.name}", where=str(path.parent), hint=f"Run '{calling.whole_run()}' first")
         shutil.copyfile(path, target / path.name)
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from replab import git, ids
+from replab import calling, git, ids
 from replab.config import settings as settings_file
 from replab.contract.manifest import ManifestEntry
 from replab.engines import installed
 from replab.engines.registry import get_engine
 from replab.errors import ConfigError, StoreError
-from replab.freshness import jobs
+from replab.freshness import code, jobs
 from replab.locks import lab_lock, pins
 from replab.model import Lab, Status
 from replab.plan import planning
@@ -43,20 +43,9 @@ WORKFLOW = (
     "pyproject.toml",
 )
 """What results and their presentation depend on."""
-AFTERWARDS = (
-    "reports",
-    "pyproject.toml",
-    "scripts/replab/report",
-    "scripts/replab/publish",
-    "scripts/replab/commands",
-    "scripts/replab/cli.py",
-    "scripts/replab/locks/sbom.py",
-    "scripts/snakemake_logger_plugin_replab",
-    "rules",
-    "Snakefile",
-    "profiles",
-)
-"""What may change between the run and its publication: no number of a table depends on it, and pages are rendered anew."""
+AFTERWARDS = ("reports", "pyproject.toml", "scripts/snakemake_logger_plugin_replab", "rules", "Snakefile", "profiles")
+"""What may change between the run and its publication, beside the code that only shows: no number of a table depends on it, and pages are
+rendered anew."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,7 +117,7 @@ def _dirty(lab: Lab) -> Iterator[Reason]:
     if changed is None or not commit(lab.root):
         yield Reason(kind="dirty", text="this is no git checkout with a commit, so nothing names the code", hint="publish from a clone")
         return
-    again = "run 'snakemake --cores all --forcerun tables'"
+    again = f"run '{calling.program('snakemake')} --cores all --forcerun tables'"
     if changed:
         files = [line[3:] for line in changed.splitlines()]
         yield Reason(kind="dirty", text=f"{_some(files)} differ from the commit", hint="commit or remove what git status names")
@@ -136,8 +125,7 @@ def _dirty(lab: Lab) -> Iterator[Reason]:
     if made.endswith("-dirty"):
         yield Reason(kind="dirty", text=f"the tables were made from {made}", hint=again)
         return
-    concerned = [*WORKFLOW, *(f":(exclude){name}" for name in AFTERWARDS)]
-    between = git.answer(lab.root, "diff", "--name-only", made, "HEAD", "--", *concerned) if made else None
+    between = changed_since(lab.root, made) if made else None
     if between is None:
         text = f"the tables name the commit {made!r}, which is not known here" if made else "the tables name no commit"
         yield Reason(kind="dirty", text=text, hint=again)
@@ -145,14 +133,21 @@ def _dirty(lab: Lab) -> Iterator[Reason]:
         yield Reason(kind="dirty", text=f"since the tables were made (commit {made}), {_some(between.splitlines())} changed", hint=again)
 
 
+def changed_since(root: Path, made: str) -> str | None:
+    """The files, a line each, that results depend on and that are others in the commit at hand; None where ``made`` is not known here."""
+    shows = (f"scripts/{code.PACKAGE}/{name}" for name in code.only_shows(root / "scripts"))
+    concerned = [*WORKFLOW, *(f":(exclude){name}" for name in (*AFTERWARDS, *shows))]
+    return git.answer(root, "diff", "--name-only", made, "HEAD", "--", *concerned)
+
+
 def _missing(lab: Lab, entries: list[ManifestEntry]) -> Iterator[Reason]:
     """Planned cells without a result, with the result of other sources or bytes, with a damaged one, or that the tables do not hold."""
-    again = "run 'snakemake --cores all'"
+    again = f"run '{calling.whole_run()}'"
     shut = {one.place(device): _facts(lab, one.place(device)) for one, device in jobs.builds(lab)}
     for name, facts in shut.items():
         if facts.get("status") not in (Status.OK, Status.SKIPPED):  # skipped: for a device that this machine lacks
             reason = f"{name} was not available: {facts.get('reason') or 'it was never built'}"
-            yield Reason(kind="missing", text=reason, hint="replab doctor says what this machine lacks")
+            yield Reason(kind="missing", text=reason, hint=f"{calling.program()} doctor says what this machine lacks")
     book = Ledger(lab.results.root, lab.folder)
     undone = [f"{one.job.key} ({one.reason})" for one in jobs.stale(lab, book) if one.job.step != "report"]  # pages are rendered anew
     if undone:
@@ -206,13 +201,14 @@ def _stale(lab: Lab) -> Iterator[Reason]:
     ]
     problems += [problem for lock in lab_lock.LOCKS for problem in lab_lock.check(lab.root, lock)]
     if problems:
-        yield Reason(kind="pins", text=_some(problem.partition(". Run")[0] for problem in problems), hint="run 'replab pin'")
+        yield Reason(kind="pins", text=_some(problem.partition(". Run")[0] for problem in problems), hint=f"run '{calling.program()} pin'")
     moved = []
     engine = get_engine(lab.engine)
     for environment, device in jobs.builds(lab):
         if faults := engine.verify(environment, lab.cache, device):
             text = f"{environment.place(device)} is not what its lock says: {installed.some(faults)}"
-            yield Reason(kind="pins", text=text, hint="run 'replab build', which builds it anew, and 'snakemake --cores all'")
+            hint = f"run '{calling.program()} build', which builds it anew, and '{calling.whole_run()}'"
+            yield Reason(kind="pins", text=text, hint=hint)
     for environment, device in jobs.builds(lab):
         identity, lock = _facts(lab, environment.place(device)).get("identity"), pins.lock_of(environment, device)
         if lab.engine == "uv" and identity and lock.is_file():
@@ -220,7 +216,7 @@ def _stale(lab: Lab) -> Iterator[Reason]:
             moved += [environment.place(device)] if now != identity else []
     if moved:
         text = f"{_some(moved)} ran with another lock than the one at hand"
-        yield Reason(kind="pins", text=text, hint="run 'snakemake --cores all'")
+        yield Reason(kind="pins", text=text, hint=f"run '{calling.whole_run()}'")
 
 
 def _controls(lab: Lab) -> Iterator[Reason]:

@@ -87,7 +87,7 @@ def _checked(lab: Lab, permitted: frozenset[str], say: Callable[[str], None]) ->
     if wrong:
         some = "; ".join(f"{name} {problem}" for name, problem in list(wrong.items())[: reasons.NAMED])
         text = f"{len(wrong)} results are gone or damaged: {some}"
-        told.append(Reason(kind="missing", text=text, hint="run 'snakemake --cores all', which makes them again"))
+        told.append(Reason(kind="missing", text=text, hint=f"run '{calling.whole_run()}', which makes them again"))
     return rows, reasons.judge(told, permitted)
 
 

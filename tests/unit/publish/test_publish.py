@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -406,6 +407,29 @@ def test_a_bill_of_materials_names_every_pin_and_is_the_same_every_time(root: Pa
             (name.lower().replace("_", "-").replace(".", "-"), version) for name, _, version in (pin.partition("==") for pin in pinned)
         } <= names
         assert len(names) == len(set(pinned)) + 1
+
+
+@pytest.mark.processes
+def test_an_edit_of_what_only_shows_asks_for_no_new_tables(tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false")
+        return subprocess.run(["git", "-C", str(tmp_path), *who, *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    shutil.copytree(resources.SCRIPTS / "replab", tmp_path / "scripts" / "replab", ignore=shutil.ignore_patterns("__pycache__"))
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "as it ran")
+    made = git("rev-parse", "HEAD")
+    for name in ("library/judging.py", "start.py", "cli.py", "commands/bench.py", "report/render.py", "publish/site.py"):
+        (tmp_path / "scripts" / "replab" / name).write_text("edited = True\n")
+    git("commit", "--quiet", "--all", "--message", "what shows")
+    assert reasons.changed_since(tmp_path, made) == ""
+    for name in ("judge/rows.py", "claims/patterns.py", "engines/container_run.py"):
+        (tmp_path / "scripts" / "replab" / name).write_text("edited = True\n")
+    git("commit", "--quiet", "--all", "--message", "what computes")
+    edited = [f"scripts/replab/{name}" for name in ("claims/patterns.py", "engines/container_run.py", "judge/rows.py")]
+    assert (reasons.changed_since(tmp_path, made) or "").splitlines() == edited
+    assert reasons.changed_since(tmp_path, "0" * 40) is None
 
 
 @pytest.mark.processes

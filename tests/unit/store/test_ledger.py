@@ -168,6 +168,22 @@ def test_the_code_of_a_step_is_all_that_it_imports() -> None:
         assert not missing, f"{step} reads {missing}"
 
 
+def test_what_only_shows_is_what_no_step_before_the_report_imports(tmp_path: Path) -> None:
+    texts = {
+        "workflow/steps.py": "def report():\n    from replab.report.render import render\n",
+        "steps/judge.py": "from replab.compare import ulp\n",
+        "compare/ulp.py": "",
+        "compare/never_imported.py": "",
+        "report/render.py": "from replab.colours import red\n",
+        "colours.py": "red = 1\n",
+        "commands/explain.py": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / "replab" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "replab" / name).write_text(text)
+    assert code.only_shows(tmp_path) == ["colours.py", "commands", "report"]
+
+
 def test_what_is_left_out_of_the_code_of_steps_exists() -> None:
     """A name that no module has any more leaves nothing out."""
     for name in code.APART:
