@@ -17,7 +17,10 @@ from replab.workflow import resources, snakefile as lab_workflow
 LAB = lab_workflow.open_lab(config, Path(workflow.basedir))
 RESULTS = lab_workflow.relative(LAB, LAB.results.root)
 SETTINGS = lab_workflow.relative(LAB, LAB.results.settings)
-STEP = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(LAB.root / 'scripts/step.py'))}"
+CALL = {
+    "step": f"{shlex.quote(sys.executable)} -I -S {shlex.quote(str(LAB.root / 'scripts/step.py'))}",
+    "settings": SETTINGS,
+}
 REPORT = lab_workflow.relative(LAB, LAB.results.report)
 ENVIRONMENTS = [one.name for one in LAB.environments]
 FAMILIES = {one.name: one for one in LAB.families}

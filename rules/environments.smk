@@ -12,12 +12,10 @@ rule environment:
         f"{RESULTS}/logs/environment/{{environment}}.log",
     priority: 100
     resources:
-        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("environment", wildcards.environment, attempt),
-        runtime=lambda wildcards, attempt: ASKS.minutes("environment", wildcards.environment, attempt),
+        **ASKS.resources("environment", "{environment}"),
         gpu=lambda wildcards: int("@" in wildcards.environment),
     params:
-        step=STEP,
-        settings=SETTINGS,
+        **CALL,
         engine=LAB.engine,
     shell:
         "{params.step} environment --config {params.settings:q} --name {wildcards.environment:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
@@ -37,10 +35,8 @@ rule defaults:
         f"{RESULTS}/logs/defaults/{{environment}}.log",
     priority: 95
     resources:
-        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("defaults", wildcards.environment, attempt),
-        runtime=lambda wildcards, attempt: ASKS.minutes("defaults", wildcards.environment, attempt),
+        **ASKS.resources("defaults", "{environment}"),
     params:
-        step=STEP,
-        settings=SETTINGS,
+        **CALL,
     shell:
         "{params.step} defaults --config {params.settings:q} --name {wildcards.environment:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

@@ -16,8 +16,7 @@ rule image:
     log:
         f"{RESULTS}/logs/image/{{environment}}.log",
     params:
-        step=STEP,
-        settings=SETTINGS,
+        **CALL,
         builder=LAB.builder,
     shell:
         "{params.step} image --config {params.settings:q} --name {wildcards.environment:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

@@ -9,11 +9,9 @@ rule inputs:
         f"{RESULTS}/logs/inputs/{{family}}.log",
     priority: 90
     resources:
-        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("inputs", wildcards.family, attempt),
-        runtime=lambda wildcards, attempt: ASKS.minutes("inputs", wildcards.family, attempt),
+        **ASKS.resources("inputs", "{family}"),
     params:
-        step=STEP,
-        settings=SETTINGS,
+        **CALL,
         points=LAB.points,
     shell:
         "{params.step} inputs --config {params.settings:q} --name {wildcards.family:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

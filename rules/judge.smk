@@ -10,11 +10,9 @@ rule truth:
         f"{RESULTS}/logs/truth/{{family}}--{{shard}}.log",
     priority: 10
     resources:
-        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("truth", f"{wildcards.family}--{wildcards.shard}", attempt),
-        runtime=lambda wildcards, attempt: ASKS.minutes("truth", f"{wildcards.family}--{wildcards.shard}", attempt),
+        **ASKS.resources("truth", "{family}--{shard}"),
     params:
-        step=STEP,
-        settings=SETTINGS,
+        **CALL,
     shell:
         "{params.step} truth --config {params.settings:q} --name {wildcards.family:q} --shard {wildcards.shard:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
@@ -39,11 +37,9 @@ rule judge:
         f"{RESULTS}/logs/judge/{{family}}--{{shard}}.log",
     priority: 5
     resources:
-        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("judge", f"{wildcards.family}--{wildcards.shard}", attempt),
-        runtime=lambda wildcards, attempt: ASKS.minutes("judge", f"{wildcards.family}--{wildcards.shard}", attempt),
+        **ASKS.resources("judge", "{family}--{shard}"),
     params:
-        step=STEP,
-        settings=SETTINGS,
+        **CALL,
     shell:
         "{params.step} judge --config {params.settings:q} --name {wildcards.family:q} --shard {wildcards.shard:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
@@ -70,11 +66,9 @@ rule tables:
     log:
         f"{RESULTS}/logs/tables.log",
     resources:
-        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("tables", "", attempt),
-        runtime=lambda wildcards, attempt: ASKS.minutes("tables", "", attempt),
+        **ASKS.resources("tables"),
     params:
-        step=STEP,
-        settings=SETTINGS,
+        **CALL,
     shell:
         "{params.step} tables --config {params.settings:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
@@ -91,10 +85,8 @@ rule claims:
     log:
         f"{RESULTS}/logs/claims.log",
     resources:
-        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("claims", "", attempt),
-        runtime=lambda wildcards, attempt: ASKS.minutes("claims", "", attempt),
+        **ASKS.resources("claims"),
     params:
-        step=STEP,
-        settings=SETTINGS,
+        **CALL,
     shell:
         "{params.step} claims --config {params.settings:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

@@ -7,8 +7,7 @@ rule publish:
     log:
         f"{RESULTS}/logs/publish.log",
     params:
-        step=STEP,
-        settings=SETTINGS,
+        **CALL,
         options=lab_workflow.publication(config),
     shell:
         "{params.step} publish --config {params.settings:q} --name {params.options} --reads {input:q} 2>&1 | tee {log:q}"

@@ -10,11 +10,9 @@ rule elsewhere:
     log:
         f"{RESULTS}/logs/elsewhere.log",
     resources:
-        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("elsewhere", "", attempt),
-        runtime=lambda wildcards, attempt: ASKS.minutes("elsewhere", "", attempt),
+        **ASKS.resources("elsewhere"),
     params:
-        step=STEP,
-        settings=SETTINGS,
+        **CALL,
     shell:
         "{params.step} elsewhere --config {params.settings:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
 
@@ -30,10 +28,8 @@ rule report:
     log:
         f"{RESULTS}/logs/report.log",
     resources:
-        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("report", "", attempt),
-        runtime=lambda wildcards, attempt: ASKS.minutes("report", "", attempt),
+        **ASKS.resources("report"),
     params:
-        step=STEP,
-        settings=SETTINGS,
+        **CALL,
     shell:
         "{params.step} report --config {params.settings:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

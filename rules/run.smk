@@ -12,13 +12,11 @@ rule batch:
         f"{RESULTS}/logs/batch/{{batch}}.log",
     priority: 50
     resources:
-        mem_mb=lambda wildcards, attempt: ASKS.memory_mb("batch", wildcards.batch, attempt),
-        runtime=lambda wildcards, attempt: ASKS.minutes("batch", wildcards.batch, attempt),
+        **ASKS.resources("batch", "{batch}"),
         cpus_per_task=lambda wildcards: ASKS.cpus(wildcards.batch),
         gpu=lambda wildcards: ASKS.gpus(wildcards.batch),
     params:
-        step=STEP,
-        settings=SETTINGS,
+        **CALL,
         sandbox=lambda wildcards: f"{RESULTS}/logs/batch/{wildcards.batch}.sandbox.log",
     shell:
         "{params.step} batch --config {params.settings:q} --name {wildcards.batch:q} --log {params.sandbox:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

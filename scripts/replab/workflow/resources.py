@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 from replab import ids
 from replab.model import Lab
@@ -29,6 +30,13 @@ class Asks:
 
     def __init__(self, lab: Lab) -> None:
         self.lab, self.costs = lab, Costs(lab)
+
+    def resources(self, step: str, name: str = "") -> dict[str, Callable[[Mapping[str, str], int], int]]:
+        """What a rule asks for; ``name`` is that of its jobs, with wildcards in braces."""
+        return {
+            "mem_mb": lambda wildcards, attempt: self.memory_mb(step, name.format(**wildcards), attempt),
+            "runtime": lambda wildcards, attempt: self.minutes(step, name.format(**wildcards), attempt),
+        }
 
     def memory_mb(self, step: str, name: str = "", attempt: int = 1) -> int:
         """MiB, doubled with every attempt; of a batch, never more than the lab itself lets it use."""

@@ -112,6 +112,8 @@ def test_requests_double_with_every_attempt_up_to_what_the_lab_itself_allows(lab
     assert [found.memory_mb("batch", NAME, attempt) for attempt in (1, 2, 3, 4)] == [1800, 3500, 7000, 8700]
     assert lab.limits.memory_mb + resources.LIMIT_MARGIN_MB < 8700
     assert [found.minutes("batch", NAME, attempt) for attempt in (1, 2, 3)] == [10, 20, 40]
+    asked = found.resources("batch", "{batch}")  # as a rule has them
+    assert {name: value({"batch": NAME}, 2) for name, value in asked.items()} == {"mem_mb": 3500, "runtime": 20}
 
 
 def test_little_jobs_ask_for_what_their_start_needs(lab: Lab) -> None:
@@ -159,7 +161,7 @@ def test_the_jobs_of_a_plan_are_those_that_ask_a_scheduler(lab: Lab) -> None:
     """Every rule of a run asks by the name under which the plan counts it."""
     texts = [file.read_text(encoding="utf-8") for file in (builders_scale.ROOT / "rules").glob("*.smk")]
     rules = {rule for text in texts for rule in re.findall(r"^rule (\w+):", text, re.MULTILINE)}
-    asking = {name for text in texts for name in re.findall(r'ASKS\.memory_mb\("(\w+)"', text)}
+    asking = {name for text in texts for name in re.findall(r'ASKS\.resources\("(\w+)"', text)}
     assert asking <= rules
     assert {step for step, _ in estimate.jobs(lab)} | {"defaults"} == asking
 
