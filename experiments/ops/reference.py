@@ -318,12 +318,16 @@ def all_positive(x, axis=-1):
     return np.all(x > 0.0, axis=axis)
 
 
-def argmax(x, axis=-1):
-    return np.argmax(x, axis=axis)
+def argmax(x, axis=-1, nan_in_maximum="first"):
+    """``nan_in_maximum``: the first NaN is the maximum, as NumPy has it, or comparisons with it are false and it is passed over."""
+    return np.argmax(np.where(np.isnan(x), -np.inf, x) if nan_in_maximum == "ignored" else x, axis=axis)
 
 
-def median(x):
-    return _middle(np.sort(x, axis=-1))
+def median(x, middle="mean"):
+    """``middle``: of an even number the mean of the two in the middle, or one of them."""
+    ordered = np.sort(x, axis=-1)
+    lower, upper = ordered[..., (ordered.shape[-1] - 1) // 2], ordered[..., ordered.shape[-1] // 2]
+    return lower if middle == "lower" else upper if middle == "upper" else _middle(ordered)
 
 
 def var(x, axis=-1):
