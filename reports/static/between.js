@@ -96,7 +96,7 @@
     ]);
   }
 
-  var SERIOUS = { semantic: 1, incomparable: 1, accuracy: 1, inconclusive: 1 };
+  var SERIOUS = { semantic: 1, incomparable: 1, beyond: 1, accuracy: 1, inconclusive: 1 };
 
   function fits(row, texts) {
     var wanted = form.elements.verdict.value, values = form.elements.values.value, name = outcome(row[4]).name, sense = texts[row[12]];

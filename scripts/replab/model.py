@@ -39,6 +39,7 @@ class Verdict(StrEnum):
     ACCURACY = "accuracy"
     SEMANTIC = "semantic"
     INCOMPARABLE = "incomparable"
+    BEYOND = "beyond"
     INCONCLUSIVE = "inconclusive"
 
     @property
@@ -46,8 +47,9 @@ class Verdict(StrEnum):
         """The place in the one order of verdicts; the worst of several results is the one of the highest severity.
 
         ``inconclusive`` says that nobody knows. It is worse than what rounding explains, since it is no proof of that, and milder than
-        every difference that is proved: a result that is open must not hide one that is known to be another function. ``incomparable``
-        is the worst, because there is not even a distance.
+        every difference that is proved: a result that is open must not hide one that is known to be another function. ``beyond`` is
+        such a difference, of which only the kind is not known: ``accuracy`` at the least. ``incomparable`` is the worst, because there
+        is not even a distance.
         """
         return SEVERITY.index(self)
 
@@ -62,8 +64,18 @@ class Verdict(StrEnum):
         return self.explained or self is Verdict.ACCURACY
 
 
-SEVERITY = (Verdict.IDENTICAL, Verdict.ROUNDING, Verdict.INCONCLUSIVE, Verdict.ACCURACY, Verdict.SEMANTIC, Verdict.INCOMPARABLE)
+SEVERITY = (
+    Verdict.IDENTICAL,
+    Verdict.ROUNDING,
+    Verdict.INCONCLUSIVE,
+    Verdict.ACCURACY,
+    Verdict.BEYOND,
+    Verdict.SEMANTIC,
+    Verdict.INCOMPARABLE,
+)
 """Verdicts, the mildest first."""
+BEYOND_ROUNDING = SEVERITY[SEVERITY.index(Verdict.ACCURACY) :]
+"""Verdicts of differences that rounding does not explain, of whatever kind."""
 EXPLAINED = frozenset(verdict for verdict in Verdict if verdict.explained)
 SAME_FUNCTION = frozenset(verdict for verdict in Verdict if verdict.same_function)
 

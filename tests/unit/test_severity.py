@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from replab.model import EXPLAINED, SAME_FUNCTION, SEVERITY, Verdict, is_as_expected, worst
+from replab.model import BEYOND_ROUNDING, EXPLAINED, SAME_FUNCTION, SEVERITY, Verdict, is_as_expected, worst
 
 ROOT = Path(__file__).parents[2]
-NAME = r"""(?:Verdict\.\w+|"(?:identical|rounding|accuracy|semantic|incomparable|inconclusive)"(?!:\s*["\w]))"""
+NAME = r"""(?:Verdict\.\w+|"(?:identical|rounding|accuracy|semantic|incomparable|beyond|inconclusive)"(?!:\s*["\w]))"""
 """A verdict as an item of a literal; as the key of a dictionary of words or marks it is no member of a set."""
 SET_WRITTEN_OUT = re.compile(rf"""(?:[({{\[])\s*{NAME}(?:,\s*{NAME})+\s*,?\s*[)}}\]]""")
 HARMLESS = {"IDENTICAL", "ROUNDING", "identical", "rounding"}
@@ -29,6 +29,14 @@ def test_the_order_has_every_verdict_once() -> None:
 def test_what_is_open_hides_no_difference_that_is_proved() -> None:
     assert worst([Verdict.INCONCLUSIVE, Verdict.ACCURACY]) is Verdict.ACCURACY
     assert worst([Verdict.SEMANTIC, Verdict.INCONCLUSIVE]) is Verdict.SEMANTIC
+
+
+def test_what_is_beyond_rounding_is_no_less_than_the_mildest_kind_that_it_may_be() -> None:
+    assert worst([Verdict.BEYOND, Verdict.ACCURACY]) is Verdict.BEYOND
+    assert worst([Verdict.SEMANTIC, Verdict.BEYOND]) is Verdict.SEMANTIC
+    assert not Verdict.BEYOND.explained
+    assert not Verdict.BEYOND.same_function
+    assert set(BEYOND_ROUNDING) == set(Verdict) - EXPLAINED - {Verdict.INCONCLUSIVE}
 
 
 def test_what_is_open_is_not_called_harmless() -> None:

@@ -267,15 +267,16 @@ def moved(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def where_it_moves(apart: pd.DataFrame) -> str:
-    """Pairs with other bits, in words: beyond rounding, at special values, by flushing, within rounding."""
+    """Pairs with other bits, in words: beyond rounding, at special values, by flushing, within rounding, and what nobody can tell."""
     plain = apart[~apart["special"]]
     beyond, flushed = plain[plain["verdict"].isin(BEYOND) & ~plain["flushes"]], plain[plain["flushes"]]
-    within = plain[~plain["verdict"].isin(BEYOND) & ~plain["flushes"]]
+    within, rest = plain[plain["verdict"].isin(EXPLAINED) & ~plain["flushes"]], plain[(plain["verdict"] == OPEN) & ~plain["flushes"]]
     parts = (
         ("beyond rounding", beyond),
         ("by flushing subnormal numbers on one side", flushed),
         ("at special values", apart[apart["special"]]),
         ("within rounding", within),
+        ("both off the reference, so that its rounding is no measure", rest),
     )
     return "; ".join(f"{what}: {len(rows)} ({named(rows)})" for what, rows in parts if len(rows))
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from replab.claims.evidence import Evidence
-from replab.model import EXPLAINED, SEVERITY, Verdict
+from replab.model import BEYOND_ROUNDING, EXPLAINED, SEVERITY, Verdict
 
 SAME, OPEN = str(Verdict.IDENTICAL), str(Verdict.INCONCLUSIVE)
 ANOTHER_FUNCTION = (Verdict.SEMANTIC, Verdict.INCOMPARABLE)
-BEYOND = (Verdict.ACCURACY, *ANOTHER_FUNCTION)
+BEYOND = BEYOND_ROUNDING
 """Verdicts of differences that rounding does not explain."""
 
 

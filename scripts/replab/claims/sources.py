@@ -65,7 +65,7 @@ SOURCES: Mapping[str, Source] = {
     ),
     "control_flow": Source(
         title="Control flow",
-        meaning="Branches and loops whose value or gradient differs beyond rounding.",
+        meaning="Branches and loops of which value or gradient is another function.",
         remedy="Compare with the unrolled loop, or with the branches computed apart.",
     ),
     "special": Source(
@@ -82,6 +82,11 @@ SOURCES: Mapping[str, Source] = {
         title="Approximate kernels",
         meaning="Further apart than rounding explains, and right in float64: a side computes by a quick approximation.",
         remedy="Compute in float64 where it matters, or take another mode or version, as the page of the operation shows.",
+    ),
+    "unknown_kind": Source(
+        title="Beyond rounding, of unknown kind",
+        meaning="Further apart than rounding explains; no run in float64 says whether a kernel is coarse or something else is computed.",
+        remedy="Run coverage=full, which runs every mode in float64 too.",
     ),
     "flushing": Source(
         title="Subnormal numbers flushed to zero",
@@ -216,7 +221,7 @@ def _source(row: Mapping[Any, Any], factors: list[str]) -> tuple[str, str]:
         return ("flushing" if row["flushes"] else "rounding"), ""
     if verdict == "inconclusive":
         return "open", ""
-    if row["tags"] & FLOW:
+    if row["tags"] & FLOW and verdict != "accuracy":  # a coarse kernel in a loop is a coarse kernel
         return "control_flow", factors[0] if factors else ""
     if factors:
         return ("draws" if DRAWN.search(factors[0]) else "defaults"), factors[0]
@@ -224,6 +229,8 @@ def _source(row: Mapping[Any, Any], factors: list[str]) -> tuple[str, str]:
         return ("types" if "dtype" in row["cause"] else "special"), ""
     if verdict == "semantic":
         return "definitions", ""
+    if verdict == "beyond":
+        return "unknown_kind", ""
     return ("flushing" if row["flushes"] else "kernels"), ""
 
 

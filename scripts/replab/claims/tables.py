@@ -24,6 +24,8 @@ OTHER = {"tensorflow": ("torch",), "torch": ("tensorflow",), "numpy": ("torch", 
 PLACE = ["family", "case", "output", "dtype", "derivative"]
 COMPARED = ["kind", "ulp", "distance", "judged", "axis"]
 """What rules see of the comparison of two frameworks: verdict, largest distance in ULP, normwise difference, name and axis of the pair."""
+ELSEWHERE = (Verdict.SEMANTIC, Verdict.BEYOND)
+"""Verdicts of results around which the envelope of the reference does not lie."""
 DRAWN = ("chance explains it", "another distribution")
 """How the reasons begin of verdicts on random draws, whose bits say nothing."""
 
@@ -87,13 +89,13 @@ class Tables:
         self.pairs["shaky"] = sides[0].isin(shaky) | sides[1].isin(shaky)
         flushing = set(self.cells.loc[self.cells["flushed"] > 0, "id"])
         self.pairs["flushes"] = sides[0].isin(flushing) != sides[1].isin(flushing)
-        # Where both sides compute another function than the reference, its envelope says nothing about their distance.
+        # Where both sides compute another function than the reference, or may, its envelope says nothing about their distance.
         other = {
-            output: set(rows["id"]) for output, rows in self.cells[self.cells["verdict"] == Verdict.SEMANTIC].groupby("output", sort=False)
+            output: set(rows["id"]) for output, rows in self.cells[self.cells["verdict"].isin(ELSEWHERE)].groupby("output", sort=False)
         }
         outputs = zip(sides[0], sides[1], self.pairs["output"], strict=True)
         both = np.fromiter((left in other.get(name, ()) and right in other.get(name, ()) for left, right, name in outputs), dtype=np.bool_)
-        open_ = both & (self.pairs["verdict"] == Verdict.SEMANTIC) & self.pairs["axis"].isin(["mode", "variant", "repeat"])
+        open_ = both & self.pairs["verdict"].isin(ELSEWHERE) & self.pairs["axis"].isin(["mode", "variant", "repeat"])
         self.pairs["verdict"] = self.pairs["verdict"].where(~open_, str(Verdict.INCONCLUSIVE))
 
     # --- environments ----------------------------------------------------------------------------------------------------------------

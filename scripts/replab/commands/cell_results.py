@@ -150,9 +150,9 @@ def _departing(rows: Sequence[CellRow]) -> list[str]:
 
 
 def _remedies(rows: Sequence[CellRow]) -> list[str]:
-    """What to do about results that are inconclusive."""
-    counts = Counter(what for row in rows if not row.cause and (what := remedy(row.verdict, row.why)))
-    return [f"{count} inconclusive: {what}" for what, count in counts.items()]
+    """What to do about results that are inconclusive, or beyond rounding without a known kind."""
+    counts = Counter((row.verdict, what) for row in rows if not row.cause and (what := remedy(row.verdict, row.why)))
+    return [f"{count} {verdict}: {what}" for (verdict, what), count in counts.items()]
 
 
 def _pair(row: PairRow) -> tuple[str, str, str, str]:

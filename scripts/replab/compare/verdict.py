@@ -62,16 +62,14 @@ def verdict(finding: Finding, *, dtype: str, escalation: Escalation | None, sing
         return Verdict.ACCURACY, f"{beyond}, but float32 computes the right function ({single})"
     if dtype == "float64" and finding.z_max * SINGLE_TO_DOUBLE <= finding.z_limit:
         return Verdict.ACCURACY, f"{beyond}, but within what float32 would round"
-    return Verdict.INCONCLUSIVE, f"{beyond}, and there is no run in another precision to tell why"
+    return Verdict.BEYOND, f"{beyond}, and there is no run in another precision to tell why"
 
 
 def _escalated(beyond: str, escalation: Escalation, limit: float) -> tuple[Verdict, str]:
     """The verdict of a float32 cell that rounding does not explain, from its float64 run."""
     left = f"{escalation.shrink:.2g} of it"
     if escalation.single:
-        return Verdict.INCONCLUSIVE, (
-            f"{beyond}, and the float64 run has no more digits than float32: the implementation computes in float32"
-        )
+        return Verdict.BEYOND, (f"{beyond}, and the float64 run has no more digits than float32: the implementation computes in float32")
     if np.isnan(escalation.shrink):
         return Verdict.ACCURACY, f"{beyond}, but float64 loses the same digits there, by cancellation: no other function is to be seen"
     lost = f"; at {escalation.lost} elements float64 loses the same digits" if escalation.lost else ""
@@ -92,6 +90,6 @@ def pair_verdict(*, same_bits: bool, z: float, limit: float, incomparable: bool,
         return Verdict.ROUNDING
     if Verdict.SEMANTIC in (left, right):
         return Verdict.SEMANTIC
-    if {left, right} & {Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE}:
-        return Verdict.INCONCLUSIVE
+    if {left, right} & {Verdict.BEYOND, Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE}:
+        return Verdict.BEYOND
     return Verdict.ACCURACY

@@ -293,7 +293,7 @@ class Judge:
 def _settled(row: AttributionRow, cells: Sequence[Judged]) -> AttributionRow:
     """A row with the verdict that its result has now."""
     (cell,) = (candidate for candidate in cells if str(candidate.id) == row.left)
-    return row if row.verdict != Verdict.INCONCLUSIVE else replace(row, verdict=worst(found for found, _, _ in cell.verdicts.values()))
+    return row if row.verdict != Verdict.BEYOND else replace(row, verdict=worst(found for found, _, _ in cell.verdicts.values()))
 
 
 def _grouped(entries: Iterable[ManifestEntry]) -> Entries:

@@ -84,7 +84,7 @@ def decide(
                 cell.verdicts[output] = _verdict(cell, output, seen, None)
             else:
                 cell.verdicts[output] = _verdict(cell, output, None, float32_verdict_for(cell, output, known))
-            if cell.verdicts[output][0] is Verdict.INCONCLUSIVE and _is_near_eager(cell, output, truth, cells):
+            if cell.verdicts[output][0] is Verdict.BEYOND and _is_near_eager(cell, output, truth, cells):
                 limit = f"z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}"
                 cell.verdicts[output] = (
                     Verdict.ACCURACY,
@@ -96,7 +96,7 @@ def decide(
 
 
 def settle(cells: Iterable[Judged], choices: Mapping[str, str], known: MutableMapping[tuple[str, str, str, str], Verdict]) -> None:
-    """Results whose kind was open are another function where the reference with another choice gives them, but for rounding.
+    """Results beyond rounding whose kind is not known are another function where the reference with another choice gives them, but for rounding.
 
     ``choices``: what was chosen otherwise, by the id of the cell. Equal bits have one cause.
     """
@@ -110,7 +110,7 @@ def settle(cells: Iterable[Judged], choices: Mapping[str, str], known: MutableMa
     for cell in cells:
         for output, (found, why, shrink) in cell.verdicts.items():
             choice = named.get((output, cell.tensors[output].sha256))
-            if found is Verdict.INCONCLUSIVE and choice and outside(cell.findings[output][0]):
+            if found is Verdict.BEYOND and choice:
                 said = f"{why.partition(', and ')[0]}, and the reference with another {choice} gives it"
                 cell.verdicts[output] = (Verdict.SEMANTIC, said, shrink)
                 if cell.id.dtype == "float32":

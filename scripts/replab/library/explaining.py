@@ -28,7 +28,7 @@ REMEDIES = (
     ("the truth is not known", "look at what the reference does with these inputs: arithmetic with bounds says nothing there"),
     ("nothing was compared", "give the case inputs that hold numbers"),
 )
-"""What can be done about an ``inconclusive`` result, by a part of its reason."""
+"""What can be done about a result that is ``inconclusive``, or ``beyond`` rounding, by a part of its reason."""
 AXES = {
     "framework": "in another framework",
     "across": "in another framework",
@@ -145,7 +145,7 @@ def departs(verdicts: Sequence[tuple[str, str]]) -> str:
 
 def remedy(verdict: str, why: str) -> str:
     """What can be done about a result; empty where it is no question."""
-    if verdict != Verdict.INCONCLUSIVE:
+    if verdict not in (Verdict.BEYOND, Verdict.INCONCLUSIVE):
         return ""
     return next((what for part, what in REMEDIES if part in why), "")
 

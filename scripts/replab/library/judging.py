@@ -76,7 +76,7 @@ def judge(
     reference    a function of NumPy arrays that says what is right; it may be a lambda, a closure, a function of a notebook
     inputs       what both were given: an array, several in a tuple, or by name in a dictionary
     again        what the same function gives in another precision on the same numbers: float64, or float32 for a result in float64. It
-                 tells an inaccurate kernel (``accuracy``) from another function (``semantic``); without it that stays ``inconclusive``
+                 tells an inaccurate kernel (``accuracy``) from another function (``semantic``); without it that stays ``beyond``
     factors      other values of keyword arguments of the reference, which are tried where rounding does not explain the result, such as
                  ``{"epsilon": [1e-3, 1e-5]}``; an ellipsis among them (``[1e-3, ...]``) means any real number, found by a fit
     candidates   names of the lab's own tables of such values, ``["batch_norm", "adam"]``: those of their choices are tried that the

@@ -101,7 +101,7 @@ class Judgement(_Told):
 
     @property
     def verdict(self) -> Verdict:
-        """``identical``, ``rounding``, ``accuracy``, ``semantic``, ``incomparable`` or ``inconclusive``: a text as well."""
+        """``identical``, ``rounding``, ``accuracy``, ``beyond``, ``semantic``, ``incomparable`` or ``inconclusive``: a text as well."""
         return worst([one.verdict for one in self.outputs])
 
     @property
@@ -154,7 +154,7 @@ class Judgement(_Told):
         """What to do next; empty where nothing is left to find out."""
         if self.explained or self.cause:
             return ""
-        if self.verdict is Verdict.INCONCLUSIVE and not self.compared and self.output.z > self.output.limit:
+        if self.verdict is Verdict.BEYOND and not self.compared:
             other = "float32" if self.dtype == "float64" else "float64"
             return f"give what the same function returns in {other} on the same numbers as again="
         if self.verdict is Verdict.SEMANTIC and not self.searched:
@@ -210,7 +210,7 @@ class Comparison(_Told):
     @property
     def advice(self) -> str:
         """What to do next; empty where nothing is left to find out."""
-        if self.verdict is Verdict.INCONCLUSIVE and (self.first.advice or self.second.advice) and not self.first.compared:
+        if self.verdict is Verdict.BEYOND and (self.first.advice or self.second.advice) and not self.first.compared:
             return "give what both return in another precision on the same numbers, as a pair again="
         return ""
 

@@ -21,6 +21,8 @@ def test_every_difference_has_one_source() -> None:
     world.both("tanh", "accuracy", claims="")
     world.both("ties", "semantic", claims="")
     world.both("loop", "semantic", claims="K21")
+    world.both("tanh_in_a_loop", "accuracy", claims="K21")
+    world.both("fused", "beyond", claims="")
     world.both("exp.special", "incomparable", claims="", special=True, base="exp")
     world.both("nothing_known", "inconclusive", claims="")
     world.both("tail", "accuracy", claims="")
@@ -30,7 +32,8 @@ def test_every_difference_has_one_source() -> None:
     found = _sources(world)
     counts = {
         "rounding": 1,
-        "kernels": 1,
+        "kernels": 2,
+        "unknown_kind": 1,
         "definitions": 1,
         "control_flow": 1,
         "special": 1,
@@ -40,7 +43,7 @@ def test_every_difference_has_one_source() -> None:
         "draws": 1,
     }
     assert {name: entry["count"] for name, entry in found.items()} == counts
-    assert {entry["of"] for entry in found.values()} == {10}
+    assert {entry["of"] for entry in found.values()} == {12}
     assert found["defaults"]["factors"] == ["epsilon of norm"]
     assert found["draws"]["factors"] == ["weight_initialiser of train"]
 

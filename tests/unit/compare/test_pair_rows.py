@@ -14,13 +14,7 @@ from replab.model import Verdict
 from replab.truth.certify import Truth
 
 FAR, NEAR = 1e-4, 2 * U32
-ROUNDING, ACCURACY, SEMANTIC, OPEN, APART = (
-    Verdict.ROUNDING,
-    Verdict.ACCURACY,
-    Verdict.SEMANTIC,
-    Verdict.INCONCLUSIVE,
-    Verdict.INCOMPARABLE,
-)
+ROUNDING, ACCURACY, SEMANTIC, BEYOND, APART = (Verdict.ROUNDING, Verdict.ACCURACY, Verdict.SEMANTIC, Verdict.BEYOND, Verdict.INCOMPARABLE)
 OTHER = 3.0 * X
 SMALL = np.array([1e-39, 1.0], np.float32)
 FLUSHED = np.array([0.0, 1.0], np.float32)
@@ -56,9 +50,11 @@ STORIES = {
     "beyond it and both sides are another function": Story(
         left=left(off(-FAR), SEMANTIC), right=right(off(FAR), SEMANTIC), verdict="semantic", cause="unknown"
     ),
-    "beyond it and one side is open": Story(left=left(off(NEAR)), right=right(off(FAR), OPEN), verdict="inconclusive", cause="unknown"),
-    "beyond it and another function hides what is open": Story(
-        left=left(off(-FAR), OPEN), right=right(off(FAR), SEMANTIC), verdict="semantic", cause="torch-2 (eager) computes another function"
+    "beyond it and one side is of unknown kind": Story(
+        left=left(off(NEAR)), right=right(off(FAR), BEYOND), verdict="beyond", cause="unknown"
+    ),
+    "beyond it and another function hides what is of unknown kind": Story(
+        left=left(off(-FAR), BEYOND), right=right(off(FAR), SEMANTIC), verdict="semantic", cause="torch-2 (eager) computes another function"
     ),
     "beyond it by an approximate kernel": Story(
         left=left(off(NEAR)), right=right(off(FAR), ACCURACY), verdict="accuracy", cause="the kernel of torch-2 (eager)"

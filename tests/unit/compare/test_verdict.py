@@ -81,25 +81,19 @@ def seen(shrink, z=50.0, single=False):
             "accuracy",
             "z = 80 is beyond the limit 7.5, but float32 computes the right function (accuracy)",
         ),
+        (finding(z_max=80.0), None, None, "beyond", "z = 80 is beyond the limit 7.5, and there is no run in another precision to tell why"),
         (
             finding(z_max=80.0),
             None,
-            None,
-            "inconclusive",
-            "z = 80 is beyond the limit 7.5, and there is no run in another precision to tell why",
-        ),
-        (
-            finding(z_max=80.0),
-            None,
-            Verdict.INCONCLUSIVE,
-            "inconclusive",
+            Verdict.BEYOND,
+            "beyond",
             "z = 80 is beyond the limit 7.5, and there is no run in another precision to tell why",
         ),
         (
             finding(z_max=float("nan")),
             None,
             None,
-            "inconclusive",
+            "beyond",
             "z = nan is beyond the limit 7.5, and there is no run in another precision to tell why",
         ),
         (
@@ -120,7 +114,7 @@ def seen(shrink, z=50.0, single=False):
             finding(z_max=80.0),
             seen(1.0, single=True),
             None,
-            "inconclusive",
+            "beyond",
             "z = 80 is beyond the limit 7.5, and the float64 run has no more digits than float32: the implementation computes in float32",
         ),
     ],
@@ -135,7 +129,7 @@ def test_a_float64_result_that_float32_could_not_tell_from_the_truth_is_inaccura
         Verdict.ACCURACY,
         "z = 1e+09 is beyond the limit 7.5, but within what float32 would round",
     )
-    assert verdict(far, dtype="float64", escalation=None, single=Verdict.INCOMPARABLE)[0] is Verdict.INCONCLUSIVE
+    assert verdict(far, dtype="float64", escalation=None, single=Verdict.INCOMPARABLE)[0] is Verdict.BEYOND
 
 
 def test_the_limit_of_shrinking_is_half_way_between_staying_and_vanishing():
@@ -155,8 +149,8 @@ def test_the_verdict_of_a_pair_follows_its_rules_in_order(left, right):
     assert pair_verdict(**far | {"z": 7.5}) is Verdict.ROUNDING
     if Verdict.SEMANTIC in (left, right):
         expected = Verdict.SEMANTIC
-    elif {left, right} & {Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE}:
-        expected = Verdict.INCONCLUSIVE
+    elif {left, right} & {Verdict.BEYOND, Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE}:
+        expected = Verdict.BEYOND
     else:
         expected = Verdict.ACCURACY
     assert pair_verdict(**far) is expected

@@ -91,7 +91,7 @@ STORIES = {
         cells=[cell(off(FAR))],
         truth=truth(X + 1e-9),
         finer=[finer(off(FAR).astype(np.float64))],
-        verdict="inconclusive",
+        verdict="beyond",
         why="no more digits than float32",
     ),
     "within the envelope nobody asks": Story(cells=[cell(off(NEAR))], finer=[finer(X * 2)], verdict="rounding"),
@@ -106,7 +106,7 @@ STORIES = {
     "eager's float64 says nothing where eager is within": Story(
         cells=[cell(off(NEAR)), cell(off(FAR), mode="xla")],
         finer=[finer(X * (1 + FAR))],
-        verdict="inconclusive",
+        verdict="beyond",
         why="no run in another precision",
     ),
     "a mode that is rounding away from eager, where eager is within": Story(
@@ -115,13 +115,13 @@ STORIES = {
         why="no more than rounding from the eager result",
     ),
     "eager of another variant is not asked": Story(
-        cells=[cell(off(6.0 * U32), variant="threads-2"), cell(off(9.0 * U32), mode="xla")], verdict="inconclusive"
+        cells=[cell(off(6.0 * U32), variant="threads-2"), cell(off(9.0 * U32), mode="xla")], verdict="beyond"
     ),
     "the run of another environment is no companion": Story(
-        cells=[cell(off(FAR))], finer=[finer(X * (1 + FAR), environment="torch-1")], verdict="inconclusive"
+        cells=[cell(off(FAR))], finer=[finer(X * (1 + FAR), environment="torch-1")], verdict="beyond"
     ),
     "a companion that failed is none": Story(
-        cells=[cell(off(FAR))], finer=[replace(finer(X * (1 + FAR)), status="error")], verdict="inconclusive"
+        cells=[cell(off(FAR))], finer=[replace(finer(X * (1 + FAR)), status="error")], verdict="beyond"
     ),
     "another type is semantic where float32 is": Story(
         cells=[cell(off(FAR)), cell(off(FAR, dtype="float64"))],
@@ -142,7 +142,7 @@ STORIES = {
         cells=[cell(off(NEAR)), cell(off(FAR, dtype="float64"), mode="xla")], verdict="accuracy", why="float32 computes the right function"
     ),
     "nobody can tell why another type is outside": Story(
-        cells=[cell(off(FAR, dtype="float64"))], truth=truth(spread=2.0**-53), verdict="inconclusive"
+        cells=[cell(off(FAR, dtype="float64"))], truth=truth(spread=2.0**-53), verdict="beyond"
     ),
     "a float64 result within what float32 would round": Story(
         cells=[cell(X * (1 + 1e-9))], truth=truth(spread=2.0**-53), verdict="accuracy", why="within what float32 would round"
@@ -153,9 +153,7 @@ STORIES = {
         cells=[cell(np.array([1 / 3, 2.0], np.float32), dtype="int64")], truth=truth(np.array([1 / 3, 2.0])), verdict="identical"
     ),
     "a float64 quotient of integers that has the digits of float32": Story(
-        cells=[cell(np.array([np.float32(1 / 3), 2.0], np.float64), dtype="int64")],
-        truth=truth(np.array([1 / 3, 2.0])),
-        verdict="inconclusive",
+        cells=[cell(np.array([np.float32(1 / 3), 2.0], np.float64), dtype="int64")], truth=truth(np.array([1 / 3, 2.0])), verdict="beyond"
     ),
     "another type than asked for": Story(cells=[cell(X, dtype="float32")], verdict="incomparable", why="dtype float64, expected float32"),
     "integers where there should be numbers": Story(cells=[cell(np.arange(8), dtype="float32")], verdict="incomparable"),
@@ -208,7 +206,7 @@ def test_a_mode_is_judged_after_eager_in_whatever_order_they_are_told() -> None:
     cells = [cell(off(FAR), mode="compile"), cell(off(NEAR))]
     for order in (cells, cells[::-1]):
         judge(Story(cells=order, finer=[finer(X * (1 + FAR))], verdict=""))
-        assert cells[0].verdicts["out"][0] is Verdict.INCONCLUSIVE
+        assert cells[0].verdicts["out"][0] is Verdict.BEYOND
 
 
 def test_how_much_of_the_difference_stays_is_told() -> None:
@@ -225,14 +223,14 @@ def test_equal_bits_are_compared_once() -> None:
     assert cells[0].findings["out"] is cells[1].findings["out"]
 
 
-def test_a_choice_that_gives_the_result_settles_what_was_open() -> None:
+def test_a_choice_that_gives_the_result_settles_of_what_kind_it_is() -> None:
     """And so for the same bits elsewhere; where rounding explains the result, or other bits came out, nothing is settled."""
     cells = [cell(off(FAR), mode="xla"), cell(off(FAR), mode="xla", variant="repeat"), cell(off(3 * FAR), mode="session"), cell(off(NEAR))]
     known: dict[tuple[str, str, str, str], Verdict] = {}
     compare(cells, {"out": truth()})
     decide(CASE, cells, {"out": truth()}, {"x": X}, {}, known, elementwise=True)
-    assert [str(one.verdicts["out"][0]) for one in cells] == ["inconclusive"] * 3 + ["rounding"]
+    assert [str(one.verdicts["out"][0]) for one in cells] == ["beyond"] * 3 + ["rounding"]
     settle(cells, {str(cells[0].id): "epsilon"}, known)
-    assert [str(one.verdicts["out"][0]) for one in cells] == ["semantic", "semantic", "inconclusive", "rounding"]
+    assert [str(one.verdicts["out"][0]) for one in cells] == ["semantic", "semantic", "beyond", "rounding"]
     assert cells[1].verdicts["out"][1].endswith("beyond the limit 6.75, and the reference with another epsilon gives it")
     assert known["torch-2", "xla", "out", "default"] is Verdict.SEMANTIC

@@ -56,9 +56,9 @@ def test_a_coarse_kernel_is_told_from_another_function_by_float64(dtype: str) ->
     assert (coarse.verdict, other.verdict) == ("accuracy", "semantic")
 
 
-def test_without_a_second_precision_it_stays_open_and_says_what_to_do() -> None:
+def test_without_a_second_precision_its_kind_stays_unknown_and_it_says_what_to_do() -> None:
     found = replab.judge(naive(X), softplus, X)
-    assert found.verdict == "inconclusive"
+    assert found.verdict == "beyond"
     assert found.advice == "give what the same function returns in float64 on the same numbers as again="
     assert found.advice in str(found)
 
@@ -66,7 +66,7 @@ def test_without_a_second_precision_it_stays_open_and_says_what_to_do() -> None:
 def test_a_result_in_float64_asks_float32() -> None:
     wide = X.astype(np.float64)
     assert replab.judge(naive(wide) * 1.25, softplus, wide).advice.startswith("give what the same function returns in float32")
-    assert replab.judge(softplus(wide) * 1.25, softplus, wide, again=softplus(X) * np.float32(1.25)).verdict == "inconclusive"
+    assert replab.judge(softplus(wide) * 1.25, softplus, wide, again=softplus(X) * np.float32(1.25)).verdict == "beyond"
     assert replab.judge(softplus(wide) * (1 + 1e-9), softplus, wide, again=softplus(X)).verdict == "accuracy"
 
 
@@ -131,7 +131,7 @@ def test_results_are_compared_with_each_other() -> None:
     apart = replab.compare(softplus(X), softplus(X) * np.float32(1.5), softplus, X, again=(softplus(wide), softplus(wide) * 1.5))
     same = replab.compare(softplus(X), softplus(X), softplus, X)
     alone = replab.compare(softplus(X), softplus(X) * np.float32(1.5), softplus, X)
-    assert alone.verdict == "inconclusive"
+    assert alone.verdict == "beyond"
     assert alone.advice == "give what both return in another precision on the same numbers, as a pair again="
     assert (near.verdict, apart.verdict, same.verdict) == ("rounding", "semantic", "identical")
     assert "the second computes another function" in str(apart)

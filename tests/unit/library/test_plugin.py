@@ -37,10 +37,10 @@ def test_a_failure_says_verdict_worst_element_and_the_tolerance_one_would_have_c
         [
             ">       assert_explained(result, lambda x: np.exp(x), X)",
             "E       AssertionError: rounding does not explain the result",
-            "E       inconclusive: z = * is beyond the limit *, and there is no run in another precision to tell why",
+            "E       beyond: z = * is beyond the limit *, and there is no run in another precision to tell why",
             "E         element [[]3]: 2.9*, where 2.8* is right; x = 1.06*",
             "E         at most * ULP from the truth; assert_allclose would have wanted rtol ≥ 0.01 (atol=0) or atol ≥ 0.029 (rtol=0)",
-            "replab judged 3 results: *1 inconclusive*",
+            "replab judged 3 results: *1 beyond*",
         ]
     )
     assert "testing.py" not in done.stdout.str().partition("short test summary")[0]  # the place shown is the test's own

@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
         cell(
             "exp",
             environment="tf-2.21",
-            verdict="inconclusive",
+            verdict="beyond",
             why="z = 20 is beyond the limit 8, and there is no run in another precision to tell why",
         ),
         cell("exp", environment="tf-1.15", status="error", reason="ValueError: no", verdict=""),

@@ -13,8 +13,8 @@ from replab.report.data.words import Outcome, largest, listing, outcome_of, slug
 from replab.store.rows import CellRow, PairRow
 
 ROLE_SHOWN = "result"
-UNJUDGED = frozenset({"inconclusive", "incomparable"})
-"""Verdicts that no distance explains: pages say in words what stood in the way."""
+UNJUDGED = frozenset({"inconclusive", "beyond", "incomparable"})
+"""Verdicts of which a distance says too little: pages say in words what stood in the way."""
 COMPILERS = frozenset({"xla", "compile"})
 """Modes that hand the function to a compiler, which may fuse; the others run the framework's own kernels one by one."""
 

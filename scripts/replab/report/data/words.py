@@ -61,6 +61,14 @@ _OUTCOMES = (
         meaning="The truth could not be certified closely enough to judge.",
     ),
     Outcome(
+        name=Verdict.BEYOND,
+        glyph="△",
+        css="beyond",
+        short="beyond rounding",
+        severity=Verdict.BEYOND.severity,
+        meaning="Further off than rounding explains; no run in another precision says whether it is coarse or another function.",
+    ),
+    Outcome(
         name=Verdict.ACCURACY,
         glyph="▲",
         css="accuracy",

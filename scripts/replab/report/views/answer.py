@@ -34,6 +34,7 @@ def lede(ok: Sequence[CellView]) -> str:
         ("identical", "{} carry the very bits of the truth"),
         ("rounding", "{} differ by no more than rounding explains"),
         ("accuracy", "{} are less accurate than that"),
+        ("beyond", "{} are beyond rounding without a known kind"),
         ("semantic", "{} compute another function"),
         ("incomparable", "{} cannot be compared"),
         ("inconclusive", "{} stay open"),

@@ -178,5 +178,5 @@ def _proved(left: CellView, right: CellView, steps: Sequence[PairRow]) -> tuple[
     if steps and all(_outcome(step).explained for step in steps):
         verdict = "rounding"
     else:
-        verdict = next((name for name in ("incomparable", "semantic", "inconclusive", "accuracy") if name in names), "rounding")
+        verdict = next((name for name in ("incomparable", "semantic", "beyond", "inconclusive", "accuracy") if name in names), "rounding")
     return OUTCOMES[verdict], min(bounds, default=float("nan"))

@@ -131,7 +131,9 @@ def crossings(results: Results) -> list[Finding]:
     if not apart:
         return []
     counts = Counter(pair.verdict or "inconclusive" for pair in apart)
-    verdicts = [(name, counts[name]) for name in ("rounding", "accuracy", "semantic", "incomparable", "inconclusive") if counts[name]]
+    verdicts = [
+        (name, counts[name]) for name in ("rounding", "accuracy", "beyond", "semantic", "incomparable", "inconclusive") if counts[name]
+    ]
     return [
         Finding(
             kind="port",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from typing import Any
 
+from replab.model import BEYOND_ROUNDING
 from replab.report.data.evidence import Index, split_id
 from replab.report.data.results import Results
 from replab.report.data.words import MISSING, count, derivative_name, listing, natural, number, percent, plural
@@ -20,7 +21,7 @@ from replab.store.rows import AttributionRow, CellRow, PairRow
 METHOD = "variant"
 PROCESSORS = re.compile(r"(?:^|[-_])(?:isa|sse|avx\d*)(?:[-_]|$)")
 """Names of variants that limit the instruction set: they stand in for another processor."""
-BEYOND = frozenset({"accuracy", "semantic", "incomparable"})
+BEYOND = frozenset(BEYOND_ROUNDING)
 MOST_LISTED = 200
 _AXES = {"framework": 0, "version": 1, "mode": 2}
 

@@ -24,6 +24,7 @@ from replab.report.views.what_to_set import Settings
 _EXPLAINED = {
     "semantic": "computes another function than the reference",
     "incomparable": "has other special values, shape or type than the truth",
+    "beyond": "is further from the truth than rounding explains",
     "accuracy": "is less accurate than rounding explains",
 }
 

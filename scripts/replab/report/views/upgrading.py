@@ -34,7 +34,7 @@ class Group:
 
 
 GROUPS: tuple[Group, ...] = (
-    Group(title="Gets worse", text="In float32 and float64: a result that rounding explained is less accurate than that now, or open."),
+    Group(title="Gets worse", text="In float32 and float64: a result that rounding explained is further off than that now."),
     Group(title="Computes another function now", text="The new version departs from the reference where the old one agreed with it."),
     Group(title="Gets worse in 16 bits", text="The same in float16 and bfloat16."),
     Group(title="Other numbers, as wrong as before", text="Both versions depart from the reference, and from each other.", folded=True),
