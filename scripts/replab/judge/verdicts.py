@@ -96,7 +96,7 @@ def decide(
 
 
 def settle(cells: Iterable[Judged], choices: Mapping[str, str], known: MutableMapping[tuple[str, str, str, str], Verdict]) -> None:
-    """Results beyond rounding whose kind is not known are another function where the reference with another choice gives them, but for rounding.
+    """Results of unknown kind are another function where the reference with another choice gives them, but for rounding.
 
     ``choices``: what was chosen otherwise, by the id of the cell. Equal bits have one cause.
     """
