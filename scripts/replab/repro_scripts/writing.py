@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,13 +15,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from replab.config import functions, implementations
 from replab.errors import LabError
 from replab.formats import FORMATS, Array, round_to, spacing
-from replab.model import Case, Family
+from replab.model import Case, Family, Verdict
 from replab.plan.outputs import output_names
 from replab.repro_scripts import redrawn_inputs
 from replab.repro_scripts.literals import AS_HEX, COPIES, DATA_COLUMNS, MOST_COLUMNS, array, hexadecimal, literal, stored
 from replab.store.rows import CellRow
 
 MOST_LINES = 60
+BESIDE_EAGER = frozenset({"session", "function", "xla", "script", "compile"})
+"""Modes whose results stand beside the eager one of the same process, where they are beyond rounding."""
 PACKAGES = {"tensorflow": "TensorFlow", "torch": "PyTorch", "numpy": "NumPy"}
 ORDERS = {0: "value", 1: "1st derivative", 2: "2nd derivative", 3: "3rd derivative"}
 IMPORTED = frozenset({"import numpy as np", "import tensorflow as tf", "import torch"})
@@ -88,12 +91,13 @@ def write(problem: Problem) -> str:
     if cell.mode == "session" and cell.dtype == "bfloat16":
         raise Unfit("a session takes bfloat16 only from arrays that NumPy alone cannot make")
     fewest = math.inf
-    for again in (False, True) if _has_room(problem) else (True,):  # values as they are, if they have room
-        for body in bodies:
-            lines = _lines(problem, body, needed, again=again)
-            if len(lines) <= MOST_LINES:
-                return "\n".join(lines) + "\n"
-            fewest = min(fewest, len(lines))
+    ways = (False, True) if _has_room(problem) else (True,)  # values as they are, if they have room
+    both = (True, False) if cell.mode in BESIDE_EAGER and Verdict(cell.verdict).exceeds_rounding else (False,)
+    for eagerly, again, body in itertools.product(both, ways, bodies):
+        lines = _lines(problem, body, needed, again=again, eagerly=eagerly)
+        if len(lines) <= MOST_LINES:
+            return "\n".join(lines) + "\n"
+        fewest = min(fewest, len(lines))
     numbers = sum(values.size for _, _, values, _ in problem.inputs)
     raise Unfit(f"it would take {fewest} lines: {len(bodies[1])} of code, and {numbers:,} numbers of input that are all needed")
 
@@ -110,8 +114,8 @@ def _bodies(path: Path, function: str) -> tuple[list[str], list[str]]:
     return functions.text(path, function).splitlines(), functions.short_text(path, function).splitlines()
 
 
-def _lines(problem: Problem, body: Sequence[str], needed: Sequence[str], *, again: bool) -> list[str]:
-    """``again``: arrays that are too long to be written down are drawn again."""
+def _lines(problem: Problem, body: Sequence[str], needed: Sequence[str], *, again: bool, eagerly: bool) -> list[str]:
+    """``again``: arrays that are too long to be written down are drawn again. ``eagerly``: the same is computed eagerly as well."""
     cell, case = problem.cell, problem.case
     alike = case.elementwise and _alike(problem)
     element = (0,) if alike else problem.element
@@ -134,6 +138,7 @@ def _lines(problem: Problem, body: Sequence[str], needed: Sequence[str], *, agai
         imports=[*(["import base64"] if packed else []), *imports, *needed],
         body="\n".join(body),
         helpers=helpers,
+        eagerly=eagerly,
         copies=COPIES if alike else 0,
         inputs=inputs,
         weights=weights,

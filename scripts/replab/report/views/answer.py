@@ -18,6 +18,7 @@ from replab.report.views.accuracy_findings import Notes, less_accurate, not_comp
 from replab.report.views.causes import ranked, source_anchor, source_count, source_share
 from replab.report.views.claims import verdict_words
 from replab.report.views.findings import control_score, controls_hold, coverage, crossings, mode_sharing, version_steps
+from replab.report.views.graphs_astray import graphs_astray
 
 QUESTION = "When NumPy, TensorFlow and PyTorch give different numbers: how different are they, and why?"
 
@@ -93,10 +94,11 @@ def ranking(results: Results) -> Ranking | None:
 
 
 def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
-    """The first page. The three cards are the largest error, the differences that rounding explains (or the modes), and the upgrade."""
+    """The first page; of its three cards the first says what graphs compute otherwise, then come the largest error and what rounding explains."""
     ok = [cell for cell in cells if cell.ok]
     notes = _notes(results)
-    accuracy, semantic, modes, steps, across = (
+    astray, accuracy, semantic, modes, steps, across = (
+        graphs_astray(results, cells),
         less_accurate(ok),
         other_functions(ok, notes),
         mode_sharing(ok),
@@ -104,8 +106,8 @@ def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
         crossings(results),
     )
     tested = control_score(results.run)
-    ordered = [*accuracy, *semantic, *across, *steps, *modes, *not_comparable(ok, notes), *special_values(ok), *tested]
-    chosen = [kind[0] for kind in (accuracy, across, semantic, steps, modes) if kind and kind[0].figure][:3]
+    ordered = [*astray, *accuracy, *semantic, *across, *steps, *modes, *not_comparable(ok, notes), *special_values(ok), *tested]
+    chosen = [kind[0] for kind in (astray, accuracy, across, semantic, steps, modes) if kind and kind[0].figure][:3]
     told = [finding for finding in chosen if len(finding.items) <= ITEMS_OF_A_CARD]
     covered = coverage(cells, results.environments)
     featured = _featured(ok)
