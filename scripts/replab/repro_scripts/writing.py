@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from replab.config import functions, implementations
 from replab.errors import LabError
 from replab.formats import FORMATS, Array, round_to, spacing
-from replab.model import Case, Family, Verdict
+from replab.model import BEYOND_ROUNDING, Case, Family
 from replab.plan.outputs import output_names
 from replab.repro_scripts import redrawn_inputs
 from replab.repro_scripts.literals import AS_HEX, COPIES, DATA_COLUMNS, MOST_COLUMNS, array, hexadecimal, literal, stored
@@ -92,7 +92,7 @@ def write(problem: Problem) -> str:
         raise Unfit("a session takes bfloat16 only from arrays that NumPy alone cannot make")
     fewest = math.inf
     ways = (False, True) if _has_room(problem) else (True,)  # values as they are, if they have room
-    both = (True, False) if cell.mode in BESIDE_EAGER and Verdict(cell.verdict).exceeds_rounding else (False,)
+    both = (True, False) if cell.mode in BESIDE_EAGER and cell.verdict in BEYOND_ROUNDING else (False,)
     for eagerly, again, body in itertools.product(both, ways, bodies):
         lines = _lines(problem, body, needed, again=again, eagerly=eagerly)
         if len(lines) <= MOST_LINES:

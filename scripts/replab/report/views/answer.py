@@ -1,4 +1,4 @@
-"""The first page: the sentence at the top, three findings to remember, the others, two pictures."""
+"""The first page; the first of its cards is what graphs compute otherwise, then the largest error, then what rounding explains."""
 
 from __future__ import annotations
 
