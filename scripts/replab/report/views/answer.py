@@ -94,7 +94,7 @@ def ranking(results: Results) -> Ranking | None:
 
 
 def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
-    """The first page; of its three cards the first says what graphs compute otherwise, then come the largest error and what rounding explains."""
+    """The first page. First of its cards is what graphs compute otherwise, then the largest error, then what rounding explains."""
     ok = [cell for cell in cells if cell.ok]
     notes = _notes(results)
     astray, accuracy, semantic, modes, steps, across = (
