@@ -91,6 +91,10 @@ def gelu(x, approximate=None):
     raise NotImplementedError("NumPy has no gelu")
 
 
+def gelu_ops(x, approximate=None):
+    raise NotImplementedError("NumPy has no gelu")
+
+
 def hard_sigmoid(x, definition=None):
     raise NotImplementedError("NumPy has no hard_sigmoid")
 

@@ -48,6 +48,12 @@ def gelu(x, approximate=None):
     return tf.nn.gelu(x) if approximate is None else tf.nn.gelu(x, approximate=approximate == "tanh")
 
 
+def gelu_ops(x, approximate=None):
+    if not hasattr(keras, "ops"):
+        raise _missing("keras.ops")
+    return keras.ops.gelu(x, **_given(approximate=None if approximate is None else approximate == "tanh"))
+
+
 def hard_sigmoid(x, definition=None):
     if definition is None:
         return keras.activations.hard_sigmoid(x)

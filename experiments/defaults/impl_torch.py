@@ -41,6 +41,10 @@ else:  # before 1.12 there is one definition
         return F.gelu(x)
 
 
+def gelu_ops(x, approximate: Optional[str] = None):
+    return gelu(x, approximate)
+
+
 if hasattr(F, "hardsigmoid"):
 
     def hard_sigmoid(x, definition: Optional[str] = None):

@@ -23,8 +23,13 @@ def elu(x, alpha):
 
 
 def gelu(x, approximate):
+    return gelu_ops(x, approximate, "float64")
+
+
+def gelu_ops(x, approximate, stored):
     if approximate == "tanh":
-        return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x * x * x)))
+        cubic = np.round_to(0.044715, "float32") if stored == "float32" else 0.044715
+        return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + cubic * x * x * x)))
     return 0.5 * x * _twice_normal(x)
 
 

@@ -55,6 +55,27 @@ def test_planted_differences_are_named_and_rounding_is_not(core: Workflow, recor
     assert found.precision == found.recall == 1.0
 
 
+def test_what_is_said_to_be_the_same_by_default_is_so_when_it_is_called(core: Workflow) -> None:
+    """Cases whose note says so give the same function everywhere, and no two sides agree on None unless calls show what that stands for."""
+    family = tomllib.loads((ROOT / "experiments" / "defaults" / "experiment.toml").read_text(encoding="utf-8"))
+    same = {name for name, case in family["cases"].items() if str(case.get("note", "")).startswith("the same ")}
+    assert same >= {"elu", "gelu", "huber", "label_smoothing", "round_half"}
+    cells = core.table("cells")
+    shown = cells[(cells.family == "defaults") & cells.case.isin(same) & (cells.status == "ok") & (cells.variant == "default")]
+    shown = shown[(shown["dtype"] == "float32") & (shown.derivative == 0)]  # losses of Keras 2 compute in float32 whatever they are given
+    assert set(shown.case) == same
+    assert sorted(set(shown.verdict) - {"identical", "rounding", "accuracy"}) == []
+    read = core.table("defaults")
+    newest = read[read.environment.isin(["numpy-2.5", "tf-2.21", "torch-2.13"]) & (read.status == "read")]
+    for place, sides in newest.groupby(["api", "parameter"]):
+        if (sides.comparable == "null").sum() > 1:
+            assert (sides.effective != "").all(), place
+    values = newest.set_index(["api", "parameter", "framework"]).effective
+    assert values["gelu_ops", "approximate", "tensorflow"] == "true"
+    assert values["gelu_ops", "approximate", "torch"] == values["gelu", "approximate", "tensorflow"] == "false"
+    assert list(newest[newest.reason != ""].reason) == []
+
+
 def test_every_claim_has_a_verdict_with_evidence(claims: list[dict[str, Any]], record_property: Callable[[str, object], None]) -> None:
     """All 41 ids, each with evidence (the engine has checked that it exists), none without a verdict."""
     listed = tomllib.loads((ROOT / "experiments" / "claims.toml").read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from replab.texts import nearest
 
 ATLAS = Path("experiments/defaults/atlas.toml")
 """Where the atlas lies, below the root of the lab."""
-WAYS = ("signature", "config", "instance", "result", "source")
+WAYS = ("signature", "config", "instance", "result", "source", "call")
 """How a value may be read; the functions of the same names are in ``introspect.py``."""
 CONVERSIONS = ("one_minus", "negate", "square", "not")
 ROOTS = {"tensorflow": "tf", "torch": "torch", "numpy": "numpy"}
@@ -29,6 +30,10 @@ class Side:
     """Dotted names, the preferred one first."""
     arguments: Mapping[str, object] = field(default_factory=dict)
     operator: str = ""
+    call: Mapping[str, object] = field(default_factory=dict)
+    """What a function, or an instance of a class, is called with where outcomes tell what it does."""
+    part: str = ""
+    """Which part of the result of a call is looked at: a path of attributes and places."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +53,10 @@ class Parameter:
     compare: Mapping[str, object]
     """By framework: how its value becomes comparable to that of the others."""
     note: str = ""
+    outcomes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """What a call gives for each value that the parameter may have: that value (comparable, as JSON), and the numbers of the result."""
+    call: Mapping[str, object] = field(default_factory=dict)
+    """Arguments of that call where they are others than those of the side."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,13 +96,14 @@ def _api(name: str, fields: object, where: str, faults: Faults) -> Api | None:
     if not isinstance(fields, dict):
         faults.add("must be a table", where=where)
         return None
-    known = ("title", "group", "parameters", *FRAMEWORKS)
+    known = ("title", "group", "parameters", "call", *FRAMEWORKS)
     for key in sorted(set(fields) - set(known)):
         faults.add(f"unknown key {key!r}", where=where, hint=nearest(key, known))
     for key in ("title", "group"):
         if not isinstance(fields.get(key), str):
             faults.add(f"needs a {key}", where=where)
-    sides = {key: _side(key, fields[key], f"{where}.{key}", faults) for key in FRAMEWORKS if key in fields}
+    call = _call(fields.get("call", {}), where, faults)
+    sides = {key: _side(key, fields[key], call, f"{where}.{key}", faults) for key in FRAMEWORKS if key in fields}
     if len(sides) < 2:
         faults.add("needs two frameworks at least", where=where, hint=f"Known: {', '.join(FRAMEWORKS)}")
     parameters = fields.get("parameters")
@@ -106,10 +116,20 @@ def _api(name: str, fields: object, where: str, faults: Faults) -> Api | None:
     return Api(name=name, title=fields["title"], group=fields["group"], sides=sides, parameters=found)
 
 
-def _side(framework: str, value: object, where: str, faults: Faults) -> Side:
+def _call(value: object, where: str, faults: Faults) -> Mapping[str, object]:
+    """The arguments of a call, by place ("0", "1" …) and keyword."""
+    if isinstance(value, dict):
+        return value
+    faults.add("call must be a table", where=where)
+    return {}
+
+
+def _side(framework: str, value: object, call: Mapping[str, object], where: str, faults: Faults) -> Side:
+    """``call``: what the API is called with on all sides that do not say otherwise."""
     table = value if isinstance(value, dict) else {"names": value}
-    for key in sorted(set(table) - {"names", "arguments", "operator"}):
-        faults.add(f"unknown key {key!r}", where=where, hint=nearest(key, ("names", "arguments", "operator")))
+    known = ("names", "arguments", "operator", "call", "part")
+    for key in sorted(set(table) - set(known)):
+        faults.add(f"unknown key {key!r}", where=where, hint=nearest(key, known))
     names = _texts(table.get("names"), where, faults)
     for name in names:
         if not name.startswith(ROOTS[framework] + "."):
@@ -118,7 +138,13 @@ def _side(framework: str, value: object, where: str, faults: Faults) -> Side:
     if not isinstance(arguments, dict):
         faults.add("arguments must be a table", where=where)
         arguments = {}
-    return Side(names=names, arguments=arguments, operator=str(table.get("operator", "")))
+    return Side(
+        names=names,
+        arguments=arguments,
+        operator=str(table.get("operator", "")),
+        call=_call(table.get("call", call), where, faults),
+        part=str(table.get("part", "")),
+    )
 
 
 def _parameter(name: str, fields: object, sides: Mapping[str, Side], where: str, faults: Faults) -> Parameter:
@@ -127,7 +153,7 @@ def _parameter(name: str, fields: object, sides: Mapping[str, Side], where: str,
     if not isinstance(fields, dict):
         faults.add("must be a table", where=where)
         return Parameter(name=name, readings={}, compare={})
-    known = ("compare", "note", *FRAMEWORKS)
+    known = ("compare", "note", "outcomes", "call", *FRAMEWORKS)
     for key in sorted(set(fields) - set(known)):
         faults.add(f"unknown key {key!r}", where=where, hint=nearest(key, known))
     readings = {}
@@ -147,7 +173,44 @@ def _parameter(name: str, fields: object, sides: Mapping[str, Side], where: str,
             faults.add(f"compare names {key!r}, where the parameter has no name", where=where)
         elif not isinstance(how, dict) and how not in CONVERSIONS:
             faults.add(f"there is no conversion {how!r}", where=where, hint=nearest(str(how), CONVERSIONS))
-    return Parameter(name=name, readings=readings, compare=compare, note=str(fields.get("note", "")))
+    call, outcomes = _call(fields.get("call", {}), where, faults), _outcomes(fields.get("outcomes", {}), where, faults)
+    for key, reading in readings.items():
+        if reading.way == "call" and not outcomes:
+            faults.add(f"a call says nothing of {key} without outcomes", where=where)
+        if outcomes and not (call or sides[key].call):
+            faults.add(f"has outcomes and no call of {key} that they come out of", where=where)
+    return Parameter(name=name, readings=readings, compare=compare, note=str(fields.get("note", "")), outcomes=outcomes, call=call)
+
+
+def _outcomes(value: object, where: str, faults: Faults) -> Mapping[str, tuple[float, ...]]:
+    """What a call gives, by the value that makes it so: numbers and words as JSON has them."""
+    made: dict[str, tuple[float, ...]] = {}
+    for key, numbers in value.items() if isinstance(value, dict) else ():
+        listed = numbers if isinstance(numbers, list) else [numbers]
+        if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in listed):
+            faults.add(f"the outcome of {key} must be a number or a list of numbers", where=where)
+            continue
+        try:
+            meant: object = json.loads(key)
+        except ValueError:  # a word
+            meant = key
+        made[canonical(meant)] = tuple(map(float, listed))
+    if not isinstance(value, dict) or len(made) == 1:
+        faults.add("outcomes must be a table of two values or more", where=where)
+    return made
+
+
+def canonical(value: object) -> str:
+    """A value as JSON; numbers that are equal have one text."""
+    return json.dumps(_one_text(value), sort_keys=True)
+
+
+def _one_text(value: object) -> object:
+    if isinstance(value, list):
+        return [_one_text(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _one_text(item) for key, item in value.items()}
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _reading(value: object, where: str, faults: Faults) -> Reading:

@@ -19,7 +19,7 @@ from replab.store.rows import DEFAULTS
 
 SCRIPT = resources.SANDBOX / "atlas" / "introspect.py"
 """What reads the defaults; apart from the probe, whose every change makes all results stale."""
-CALLED = ("config", "instance", "result")
+CALLED = ("config", "instance", "result", "call")
 """Ways that call the API, and so need its arguments."""
 
 
@@ -33,8 +33,14 @@ def request(atlas: Iterable[Api]) -> dict[str, object]:
             readings = {}
             for framework, reading in parameter.readings.items():
                 key = f"{framework}:{reading.way}"
-                sides[key] = _side_request(api.sides[framework], reading.way)
+                if reading.way != "call":
+                    sides[key] = _side_request(api.sides[framework], reading.way)
                 readings[framework] = {"side": key, "names": list(reading.names)}
+                if parameter.outcomes:
+                    called = f"{framework}:call:{parameter.name if parameter.call else ''}"
+                    side = api.sides[framework]
+                    sides[called] = {**_side_request(side, "call"), "call": dict(parameter.call or side.call), "part": side.part}
+                    readings[framework] |= {"side": called} if reading.way == "call" else {"called": called}
             parameters.append({"name": parameter.name, "sides": readings})
         apis.append({"name": api.name, "sides": sides, "parameters": parameters})
     return {"schema": 1, "apis": apis}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TypedDict, TypeGuard
+from typing import NotRequired, TypedDict, TypeGuard
 
 from replab import texts
-from replab.defaults.atlas import ATLAS, Api, is_wanted, load
+from replab.defaults.atlas import ATLAS, Api, Parameter, canonical, is_wanted, load
 from replab.model import FRAMEWORKS, Environment, Lab
 from replab.store import ledger
 from replab.store.rows import DefaultRow
@@ -49,6 +50,11 @@ class Difference:
 
 class Reading(TypedDict):
     """A default as ``introspect.py`` found it."""
+
+    called: NotRequired[str]
+    """What a call without the parameter gave, as JSON."""
+    not_called: NotRequired[str]
+    """Why there is none."""
 
     api: str
     parameter: str
@@ -92,6 +98,9 @@ def rows(atlas: Iterable[Api], environment: Environment, answer: Answer) -> Iter
             if environment.framework not in parameter.readings:
                 continue
             row = found[api.name, parameter.name]
+            if parameter.readings[environment.framework].way == "call":
+                row = _as_called(row, parameter)
+            effective, unclear = _effective(row, parameter)
             yield DefaultRow(
                 api=api.name,
                 parameter=parameter.name,
@@ -105,8 +114,62 @@ def rows(atlas: Iterable[Api], environment: Environment, answer: Answer) -> Iter
                 api_name=row["api_name"],
                 comparable=_comparable(row["value"], parameter.compare.get(environment.framework)) if row["status"] == READ else "",
                 note=parameter.note,
-                reason=row["reason"],
+                reason=row["reason"] or unclear,
+                effective=effective,
             )
+
+
+NEAR = 0.01
+"""A result is that of a value if it is a hundred times nearer to its outcome than to any other: formats and kernels move it by less."""
+
+
+def _as_called(row: Reading, parameter: Parameter) -> Reading:
+    """The reading of a parameter that only a call tells of: its value is the one whose outcome came out."""
+    if row["status"] != READ:
+        return row
+    meant, unclear = _by_outcome(row["value"], parameter)
+    if not meant:
+        return {**row, "status": ABSENT, "reason": unclear}
+    return {**row, "value": meant, "called": row["value"]}
+
+
+def _effective(row: Reading, parameter: Parameter) -> tuple[str, str]:
+    """The value that a call without the parameter shows, as canonical JSON, or why none does."""
+    if row["status"] != READ or not parameter.outcomes:
+        return "", ""
+    if "called" not in row:
+        return "", f"a call tells nothing: {row.get('not_called', 'none was made')}"
+    return _by_outcome(row["called"], parameter)
+
+
+def _by_outcome(result: str, parameter: Parameter) -> tuple[str, str]:
+    """The value whose outcome a result is, and why none is."""
+    numbers = list(_numbers(json.loads(result)))
+    distances = sorted((_distance(numbers, expected), value) for value, expected in parameter.outcomes.items())
+    (nearest, value), (next_one, _) = distances[:2]
+    if nearest < NEAR * next_one:
+        return value, ""
+    return "", f"a call gives {result}, which none of the values {', '.join(parameter.outcomes)} gives"
+
+
+def _numbers(value: object) -> Iterator[float]:
+    """All numbers of a result in a row; what is no number is NaN."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _numbers(item)
+    else:
+        try:
+            yield float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            yield math.nan
+
+
+def _distance(numbers: Sequence[float], expected: Sequence[float]) -> float:
+    """The largest difference of two results; infinite where they have another length, or no number is there."""
+    if len(numbers) != len(expected):
+        return math.inf
+    apart = [0.0 if one == other else abs(one - other) for one, other in zip(numbers, expected, strict=True)]
+    return math.inf if any(map(math.isnan, apart)) else max(apart)
 
 
 def _comparable(value: str, how: object) -> str:
@@ -122,15 +185,7 @@ def _comparable(value: str, how: object) -> str:
         found = -found
     elif how == "square" and _is_number(found):
         found = float(f"{found * found:.12g}")
-    return json.dumps(_one_text(found), sort_keys=True)
-
-
-def _one_text(value: object) -> object:
-    if isinstance(value, list):
-        return [_one_text(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _one_text(item) for key, item in value.items()}
-    return float(value) if _is_number(value) else value
+    return canonical(found)
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -158,8 +213,8 @@ def drift(table: Iterable[DefaultRow], environments: Sequence[Environment]) -> l
                         framework=framework,
                         older=older.name,
                         newer=newer.name,
-                        before=before.value,
-                        after=after.value,
+                        before=_shown(before),
+                        after=_shown(after),
                     )
                 )
     return steps
@@ -184,8 +239,8 @@ def differences(table: Iterable[DefaultRow], environments: Sequence[Environment]
                     parameter=parameter,
                     left=left.name,
                     right=right.name,
-                    left_value=one.value,
-                    right_value=other.value,
+                    left_value=_shown(one),
+                    right_value=_shown(other),
                     note=one.note,
                 )
             )
@@ -193,7 +248,13 @@ def differences(table: Iterable[DefaultRow], environments: Sequence[Environment]
 
 
 def _meaning(row: DefaultRow) -> str:
-    return row.comparable if row.status == READ else row.status
+    """What a default is in the common convention: what a call shows, or else what is declared."""
+    return (row.effective or row.comparable) if row.status == READ else row.status
+
+
+def _shown(row: DefaultRow) -> str:
+    """A value as it is declared, or what it amounts to where a call shows something else."""
+    return row.effective if row.effective not in {"", row.comparable} else row.value
 
 
 def _by_place(table: Iterable[DefaultRow]) -> dict[tuple[str, str], dict[str, DefaultRow]]:

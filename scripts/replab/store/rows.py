@@ -268,7 +268,8 @@ class DefaultRow:
     api_name: str = text("What the API is called in this environment")
     comparable: str = text("The value in the convention that all frameworks share, as JSON; empty where there is none")
     note: str = text("What must be known to compare the values")
-    reason: str = text("Why there is no value")
+    reason: str = text("Why there is no value, or why a call does not tell which one it is")
+    effective: str = text("What a call without the parameter shows its value to be, in that convention, as JSON; empty where no call tells")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -232,16 +232,23 @@ def by_path(value, path):
 
 
 def argument(value, framework):
-    """An argument of the atlas: ``{tensor = [...]}`` becomes a tensor, ``{parameters = [...]}`` what an optimiser is given."""
+    """An argument of the atlas: ``{tensor = [...], dtype = ...}`` becomes a tensor, ``{parameters = [...]}`` what an optimiser is given."""
     if not isinstance(value, dict):
         return value
     module = sys.modules[ROOTS.get(framework, framework)] if framework != "tensorflow" else sys.modules["tensorflow"]
     if "tensor" in value:
         make = {"numpy": "array", "tensorflow": "constant", "torch": "tensor"}[framework]
-        return getattr(module, make)(value["tensor"])
+        kind = {"dtype": getattr(module, value["dtype"])} if "dtype" in value else {}
+        return getattr(module, make)(value["tensor"], **kind)
     if "parameters" in value:
         return [module.nn.Parameter(module.tensor(value["parameters"]))]
     raise ValueError("unknown kind of argument: {}".format(sorted(value)))
+
+
+def arguments(table, framework):
+    """A table of arguments as places and keywords."""
+    given = {key: argument(value, framework) for key, value in table.items()}
+    return [given.pop(key) for key in sorted(key for key in given if key.isdigit())], given
 
 
 # --- one API -----------------------------------------------------------------------------------------------------------------------------
@@ -258,8 +265,7 @@ class Reader(object):
     def made(self):
         """What calling it with the arguments of the atlas gives (an instance of a class, or a result), or the exception that it raised."""
         if self._made is None:
-            given = {key: argument(value, self.framework) for key, value in self.side["arguments"].items()}
-            places = [given.pop(key) for key in sorted(key for key in given if key.isdigit())]
+            places, given = arguments(self.side["arguments"], self.framework)
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
@@ -311,6 +317,15 @@ class Reader(object):
         except (KeyError, AttributeError, IndexError, ValueError):
             return None
 
+    def _call(self, parameter):
+        """What a function gives, or an instance of a class when it is called, without being told of the parameter."""
+        places, given = arguments(self.side["call"], self.framework)
+        called = self.made() if inspect.isclass(self.target) else self.target
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = called(*places, **given)
+        return READ, by_path(result, self.side["part"]) if self.side["part"] else result, "call"
+
     def _source(self, parameter):
         return by_source(self.target, parameter)
 
@@ -351,6 +366,11 @@ def rows(atlas, framework):
                 row.update(status=ABSENT, reason=str(absent))
             except Exception as error:  # one odd API must not cost the others
                 row.update(status=ABSENT, reason="{}: {}".format(type(error).__name__, first_line(error)))
+            if "called" in given and row["status"] == READ:
+                try:
+                    row.update(called=text(Reader(api["sides"][given["called"]], framework).read([""])[1]))
+                except Exception as error:
+                    row.update(not_called="{}: {}".format(type(error).__name__, first_line(error)))
             yield row
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from replab.defaults import atlas, reading, rows as default_rows
@@ -151,6 +152,16 @@ def test_numpy_is_read_by_the_real_program(tmp_path: Path) -> None:
     [floats.parameters]
     dtype = { numpy = "result:dtype" }
     values = { numpy = "result:result" }
+    [rank]
+    title = "r"
+    group = "g"
+    numpy = "numpy.linalg.matrix_rank"
+    torch = "torch.rank"
+    call = { "0" = { tensor = [[1.0, 0.0], [0.0, 1e-7]], dtype = "float32" } }
+    [rank.parameters]
+    tolerance = { numpy = "tol", outcomes = { "0.0" = 2, "max(m, n)*eps" = 1 } }
+    cut = { numpy = "call:", outcomes = { "none" = 2, "some" = 1 } }
+    fails = { numpy = "hermitian", call = { none = 1 }, outcomes = { true = 2, false = 1 } }
     """
     found = written(tmp_path, "\n".join(line.strip() for line in text.splitlines()))
     (tmp_path / "request.json").write_text(json.dumps(reading.request(found)))
@@ -164,6 +175,10 @@ def test_numpy_is_read_by_the_real_program(tmp_path: Path) -> None:
     assert (rows["std", "data"].value, rows["std", "data"].status) == ("required", "required")
     assert (rows["std", "lost"].value, rows["std", "lost"].reason) == ("absent", "numpy.std has no gone nor away")
     assert rows["gone", "x"].reason == "there is no numpy.one nor numpy.other"
+    assert (rows["rank", "tolerance"].value, rows["rank", "tolerance"].effective) == ("null", '"max(m, n)*eps"')
+    assert (rows["rank", "cut"].value, rows["rank", "cut"].source) == ('"some"', "call")
+    assert rows["rank", "fails"].value == "false"
+    assert rows["rank", "fails"].reason.startswith("a call tells nothing: ")
     assert (rows["floats", "dtype"].value, rows["floats", "values"].value) == ('"float64"', "[1.0, 2.0]")
 
 
@@ -229,6 +244,112 @@ def test_initialisers_are_read_from_the_source(introspect: ModuleType, tmp_path:
 
 
 # --- what follows from rows --------------------------------------------------------------------------------------------------------------
+
+
+CALLED = """
+[act]
+title = "Activation"
+group = "layers"
+call = { "0" = { tensor = [-1.0] } }
+tensorflow = "tf.nn.act"
+torch = { names = ["torch.act"], part = "0" }
+[act.parameters]
+rcond = { tensorflow = "rcond", torch = "rtol", outcomes = { null = [1.0, 2.0], "1e-15" = [1.0, 2.5], "max(m, n)*eps" = [1.0, 0.0] } }
+slope = { tensorflow = "call:", torch = "slope", call = { "0" = 7 }, outcomes = { "0.01" = -0.01, "1" = -1 } }
+"""
+
+
+def called(status: str = "read", **told: Any) -> dict[str, Any]:
+    """What introspection may have found for ``rcond`` of ``CALLED``, and nothing of ``slope``."""
+    row = {"api": "act", "api_name": "x", "source": "signature", "reason": ""}
+    rcond = row | {"parameter": "rcond", "value": "null", "status": status} | told
+    return {"rows": [rcond, row | {"parameter": "slope", "value": None, "status": "absent", "reason": "none"}]}
+
+
+def test_none_on_two_sides_is_what_a_call_shows(tmp_path: Path) -> None:
+    found = written(tmp_path, CALLED)
+    one, other = environment("tf-1", "tensorflow", 1), environment("torch-1", "torch", 1)
+
+    def apart(left: str, right: str) -> list[tuple[str, str]]:
+        rows = [*default_rows.rows(found, one, called(called=left)), *default_rows.rows(found, other, called(called=right))]
+        return [(each.left_value, each.right_value) for each in default_rows.differences(rows, [one, other])]
+
+    assert apart("[1.0, 2.0000001]", "[1.0, 1.9999999]") == []
+    assert apart("[1.0, 2.0]", "[[1.0], [0.0]]") == [("null", '"max(m, n)*eps"')]
+    assert apart("[1.0, 2.5]", "[1.0, 0.0]") == [("1e-15", '"max(m, n)*eps"')]
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"called": "[1.0, 2.2]"}, 'a call gives [1.0, 2.2], which none of the values null, 1e-15, "max(m, n)*eps" gives'),
+        ({"called": "[1.0]"}, 'a call gives [1.0], which none of the values null, 1e-15, "max(m, n)*eps" gives'),
+        ({"called": '["nan", 2.0]'}, 'a call gives ["nan", 2.0], which none of the values null, 1e-15, "max(m, n)*eps" gives'),
+        ({"not_called": "TypeError: no"}, "a call tells nothing: TypeError: no"),
+    ],
+)
+def test_a_call_that_tells_nothing_says_so_and_leaves_what_is_declared(tmp_path: Path, told: dict[str, str], reason: str) -> None:
+    (row, _) = default_rows.rows(written(tmp_path, CALLED), environment("tf-1", "tensorflow", 1), called(**told))
+    assert (row.value, row.comparable, row.effective, row.reason) == ("null", "null", "", reason)
+
+
+def test_what_has_no_name_is_read_from_a_call(tmp_path: Path) -> None:
+    found = written(tmp_path, CALLED)
+    one = environment("tf-1", "tensorflow", 1)
+    answered = called()
+    for value, expected in (("[-1.0]", ("1.0", "read")), ("[-0.5]", ("absent", "absent"))):
+        answered["rows"][1] |= {"value": value, "status": "read", "source": "call"}
+        row = list(default_rows.rows(found, one, answered))[1]
+        assert (row.value, row.status) == expected
+        assert row.effective == ("1.0" if value == "[-1.0]" else "")
+
+
+def test_a_step_between_versions_is_told_by_what_calls_show(tmp_path: Path) -> None:
+    found = written(tmp_path, CALLED)
+    older, newer = environment("tf-1", "tensorflow", 1), environment("tf-2", "tensorflow", 2)
+    rows = [*default_rows.rows(found, older, called(called="[1, 2]")), *default_rows.rows(found, newer, called(called="[1, 0]"))]
+    assert [(step.before, step.after) for step in default_rows.drift(rows, [older, newer])] == [("null", '"max(m, n)*eps"')]
+
+
+def test_a_request_says_what_to_call(tmp_path: Path) -> None:
+    request = reading.request(written(tmp_path, CALLED))["apis"][0]  # type: ignore[index]
+    assert request["sides"]["torch:call:"]["call"] == {"0": {"tensor": [-1.0]}}
+    assert request["sides"]["torch:call:"]["part"] == "0"
+    assert request["sides"]["tensorflow:call:slope"]["call"] == {"0": 7}
+    slope = request["parameters"][1]["sides"]
+    assert slope["tensorflow"] == {"side": "tensorflow:call:slope", "names": [""]}
+    assert slope["torch"] == {"side": "torch:signature", "names": ["slope"], "called": "torch:call:slope"}
+    assert "max(m" not in json.dumps(request)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ('call = { "0" = { tensor = [-1.0] } }', ""),
+            "act.parameters.rcond: has outcomes and no call of tensorflow that they come out of",
+        ),
+        ((', outcomes = { "0.01" = -0.01, "1" = -1 }', ""), "act.parameters.slope: a call says nothing of tensorflow without outcomes"),
+        (('"0.01" = -0.01, ', ""), "act.parameters.slope: outcomes must be a table of two values or more"),
+        (('"1" = -1 }', '"1" = "minus one" }'), "act.parameters.slope: the outcome of 1 must be a number or a list of numbers"),
+        (('part = "0"', 'parts = "0"'), "act.torch: unknown key 'parts'. Did you mean 'part'?"),
+        (('call = { "0" = 7 }', "call = 7"), "act.parameters.slope: call must be a table"),
+    ],
+)
+def test_faults_of_calls_are_told_with_their_place(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    assert change[0] in CALLED
+    with pytest.raises(ConfigErrors) as raised:
+        written(tmp_path, CALLED.replace(*change))
+    assert message in str(raised.value)
+
+
+def test_outcomes_of_the_atlas_tell_values_apart() -> None:
+    """Each is far enough from the others for the formats and kernels of every framework."""
+    for api in atlas.load(ROOT / atlas.ATLAS):
+        for parameter in api.parameters:
+            for value, numbers in parameter.outcomes.items():
+                result = json.dumps([float(np.float32(one)) for one in numbers] if api.name != "softplus" else list(numbers))
+                assert default_rows._by_outcome(result, parameter) == (value, ""), (api.name, parameter.name, value)
 
 
 def answer(**values: Any) -> dict[str, Any]:

@@ -92,6 +92,8 @@ class DefaultEntry:
     changes: tuple[str, ...]
     """Steps between versions: ``tf-2.4 → tf-2.15: 1 → 2``."""
     note: str
+    checked: str
+    """What calls say of the values; empty where none was called."""
     effect: Link | None
     search: str
 

@@ -57,7 +57,8 @@ def _side(row: DefaultRow | None) -> Side | None:
         absent = row.reason or "no such API or parameter in this version"
     elif row.status == REQUIRED:
         absent = "no default: it must be given"
-    meaning = row.comparable if row.status == READ and not same_text(row.comparable, row.value) else ""
+    meant = row.effective or row.comparable
+    meaning = meant if row.status == READ and not same_text(meant, row.value) else ""
     return Side(value="" if absent else python_text(row.value), meaning=python_text(meaning), absent=absent, name=row.api_name)
 
 
@@ -129,6 +130,18 @@ def defaults(results: Results, index: Index) -> DefaultsPage:
     )
 
 
+def _checked(rows: Sequence[DefaultRow | None]) -> str:
+    """Which of the values a call confirms, or contradicts, in words; empty where none was called."""
+    told = [row for row in rows if row is not None and row.status == READ]
+    against = [f"a call of {row.api_name} shows {python_text(row.effective)}" for row in told if row.effective not in {"", row.comparable}]
+    if against:
+        return "; ".join(against)
+    called = [row for row in told if row.effective]
+    if not called:
+        return ""
+    return "checked by a call" + ("" if len(called) == len(told) else f" of {listing([row.api_name for row in called])}")
+
+
 def _group(places: Sides) -> str:
     return next((row.group for row in places.values() if row.group), "")
 
@@ -149,6 +162,7 @@ def _entry(
         sides=tuple(_side(row) for row in rows),
         changes=changes,
         note=note,
+        checked=_checked(rows),
         effect=_effect(api, index),
         search=" ".join([api, title, parameter, *names]).lower(),
     )
