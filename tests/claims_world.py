@@ -69,6 +69,7 @@ class World:
             "aligned": "",
             "repeatable": "yes",
             "flushed": 0,
+            "other_branch": 0,
             "worst_result": "",
             "cause": "",
         } | more
@@ -104,6 +105,7 @@ class World:
             "rel_max": 0.0 if same else 2e-7,
             "distance": 0.0 if same else 2e-7,
             "beyond": 0.0,
+            "other_branch": 0,
         } | more
         self.pairs.append(row)
         return row

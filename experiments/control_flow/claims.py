@@ -1,9 +1,11 @@
 """Rules of the claims about branches and loops."""
 
+from dataclasses import replace
+
 from replab.claims import DOES_NOT_HOLD, HOLDS, LAST_BITS, Finding, Tables, missing, rule
 from replab.claims.patterns import factor_shares, moved, same_weights
-from replab.claims.rows import BEYOND, cells_evidence, pairs_evidence, worst_first
-from replab.claims.words import listed, named, share
+from replab.claims.rows import BEYOND, cells_evidence, pairs_evidence, versus_evidence, worst_first
+from replab.claims.words import listed, named, number, share
 
 
 @rule("K03", needs="control flow in several modes, cases of claim K03, in TensorFlow", frameworks=("tensorflow",))
@@ -39,7 +41,25 @@ def control_flow_in_graphs(tables: Tables, environment: str) -> Finding:
 
 @rule("K21", needs="loops with branches, cases of claim K21, in TensorFlow and PyTorch", frameworks=("tensorflow", "torch"))
 def branches_in_loops(tables: Tables, environment: str) -> Finding:
-    """Values and derivatives of loops whose steps depend on the data, held against the other framework: holds where one is beyond
-    rounding, last bits only where no more than those differ, does not hold where all bits agree.
+    """Values and derivatives of branches and loops whose steps depend on the data, held against the other framework: holds where rounding
+    decides a condition, so that each side takes another branch, or where one is beyond rounding; last bits only where no more than those
+    differ, does not hold where all bits agree. Loops whose conditions no rounding decides are told beside it.
     """
-    return same_weights(tables, environment, "K21", "results")
+    found = same_weights(tables, environment, "K21", "results")
+    rows = tables.versus("K21", environment, aligned="all")
+    flipped = worst_first(rows[rows["other_branch"] > 0], "kind", "distance")
+    if flipped.empty:
+        return found
+    words = (
+        f"rounding decides a condition of {named(flipped)}, and {share(len(flipped), len(rows))} results take another branch than "
+        f"in {listed(flipped['other'])}: up to {number(float(flipped['distance'].max()))} of their size apart"
+    )
+    return replace(
+        found,
+        verdict=HOLDS,
+        words=words,
+        beside=(f"elsewhere {found.words}", *found.beside),
+        number=float(len(flipped)),
+        unit="results in another branch",
+        evidence=(*versus_evidence(flipped), *found.evidence),
+    )

@@ -15,7 +15,8 @@ TYPES_WITH_DIGITS = ("float32", "float64")
 @rule("A1", needs="branches that depend on data, cases of claim A1")
 def branches_agree(tables: Tables, environment: str) -> Finding:
     """Holds where value and derivatives of every branch are within rounding of the truth with every control flow in every mode;
-    not where none is; else in part, without the cases that are named. A control flow that ends in an error counts as wrong, one that
+    not where none is; else in part, without the cases that are named. A result that took another branch than the truth, because
+    rounding decides the condition, is not within. A control flow that ends in an error counts as wrong, one that
     a version does not have is not counted.
     """
     return right_results(tables, environment, "A1")

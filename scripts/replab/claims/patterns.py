@@ -31,6 +31,8 @@ from replab.claims.statistics import Growth, growth
 from replab.claims.tables import Tables
 from replab.claims.words import counted, listed, named, number, percent, share
 
+BY_ROUNDING = "in another branch, which rounding decides"
+"""What a result is called that is the truth up to rounding, but for a condition that rounding decides."""
 WHOLE = 0.995
 """A share from which a factor is the whole cause: no percentage says more."""
 SERIES = re.compile(r"(?P<stem>.+?)_(?:length_|layers_)?(?P<length>\d+)")
@@ -47,11 +49,11 @@ def right_results(tables: Tables, environment: str, claim: str, *, decides: Sequ
     failed, others_failed = deciding(select(tables.failed(claim, environment), **where), decides)
     if rows.empty and failed.empty:
         return missing(f"no result of {claim} in {environment}")
-    wrong = worst_first(rows[rows["verdict"].isin(BEYOND)], "verdict", "ulp_max")
+    wrong = _wrong(rows)
     modes = listed(dict.fromkeys([*rows["mode"], *failed["mode"]]))
     words = f"{share(len(rows) - len(wrong), len(rows))} results are the truth up to rounding (modes {modes})"
     if len(wrong):
-        words += f"; not so {named(wrong)}: {counted(wrong['verdict'], SEVERITY)}"
+        words += f"; not so {named(wrong)}: {counted(wrong['kind'], SEVERITY)}"
     if len(failed):
         words += f"; {named(failed)} ended in an error in mode {listed(failed['mode'])}"
     bad, every = len(wrong) + len(failed), len(rows) + len(failed)
@@ -71,13 +73,19 @@ def right_results(tables: Tables, environment: str, claim: str, *, decides: Sequ
     )
 
 
+def _wrong(rows: pd.DataFrame) -> pd.DataFrame:
+    """The results that are not the truth up to rounding, or took another branch by it; the worst first, of which ``kind``."""
+    wrong = worst_first(rows[rows["verdict"].isin(BEYOND) | (rows["other_branch"] > 0)], "verdict", "ulp_max")
+    return wrong.assign(kind=wrong["verdict"].where(wrong["verdict"].isin(BEYOND), BY_ROUNDING))
+
+
 def beside_right(rows: pd.DataFrame, failed: pd.DataFrame) -> tuple[str, ...]:
     """Results of cases that decide nothing, and cells of such cases that failed, in a sentence; no sentence where there are none."""
     if rows.empty and failed.empty:
         return ()
-    wrong = worst_first(rows[rows["verdict"].isin(BEYOND)], "verdict", "ulp_max")
+    wrong = _wrong(rows)
     words = f"of the other cases, {share(len(rows) - len(wrong), len(rows))} results are the truth up to rounding"
-    words += f", not so {named(wrong)} ({counted(wrong['verdict'], SEVERITY)})" if len(wrong) else ""
+    words += f", not so {named(wrong)} ({counted(wrong['kind'], SEVERITY)})" if len(wrong) else ""
     words += f"; {named(failed)} ended in an error in mode {listed(failed['mode'])}" if len(failed) else ""
     return (words,)
 

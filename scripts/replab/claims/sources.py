@@ -65,8 +65,8 @@ SOURCES: Mapping[str, Source] = {
     ),
     "control_flow": Source(
         title="Control flow",
-        meaning="Branches and loops of which value or gradient is another function.",
-        remedy="Compare with the unrolled loop, or with the branches computed apart.",
+        meaning="Conditions that rounding decides, so that each side takes another branch; branches and loops that are another function.",
+        remedy="Keep conditions away from what rounding moves; compare a loop with the unrolled one, a branch with both computed apart.",
     ),
     "special": Source(
         title="Special values",
@@ -217,6 +217,8 @@ def _source(row: Mapping[Any, Any], factors: list[str]) -> tuple[str, str]:
         return "unrepeatable", ""
     if row["special"]:
         return "special", ""
+    if row["other_branch"]:
+        return "control_flow", factors[0] if factors else ""
     if verdict == "rounding":
         return ("flushing" if row["flushes"] else "rounding"), ""
     if verdict == "inconclusive":

@@ -137,6 +137,8 @@ def _lines(rows: Sequence[CellRow], *, wide: bool) -> Iterable[tuple[str, ...]]:
             yield f"{name} {row.output}" if several and row.output else name, verdict, *numbers, *more
             if row.cause and not wide:
                 yield f"    cause: {row.cause}", "", "", "", ""
+            if row.other_branch:
+                yield "    rounding decides the branch, and this is the other one", "", "", "", ""
 
 
 def _departing(rows: Sequence[CellRow]) -> list[str]:

@@ -47,6 +47,10 @@ class Finding:
     misrounded: int = 0
     """Elements that are not correctly rounded, of an operation of which IEEE 754 asks that."""
     unrounded: int = 0
+    parted: int = 0
+    """Elements at which rounding decides between two values."""
+    other_branch: int = 0
+    """Those of them at which the result is nearer to the other one."""
     """Elements that differ although rounding has no part in them: z is beyond ``READABLE``, or σ is 0."""
     vanished: float = 0.0
     """Where all elements that are not 0 were flushed, and more than one: the largest of them, in steps between subnormal numbers."""
@@ -68,6 +72,8 @@ class _Counts(TypedDict):
     unknown: int
     misrounded: int
     unrounded: int
+    parted: int
+    other_branch: int
     vanished: float
 
 
@@ -211,8 +217,14 @@ def against_truth(values: Array, dtype: str, truth: Truth, *, correctly_rounded:
         "unknown": int(target.unknown.sum()),
         "misrounded": int((measured & ~uncertain & (result != target.expected)).sum()) if correctly_rounded else 0,
         "unrounded": int((z > READABLE).sum()),
+        "parted": 0,
+        "other_branch": 0,
         "vanished": 0.0,
     }
+    if truth.cut is not None:
+        cut = truth.cut.reshape(-1)
+        decided = np.isfinite(cut) & np.isfinite(wide) & np.isfinite(target.high)
+        counts["parted"], counts["other_branch"] = int(decided.sum()), int((decided & ((wide > cut) != (target.high > cut))).sum())
     some = target.wide != 0
     if 1 < counts["flushed"] == int(some.sum()):
         counts["vanished"] = float(np.abs(target.high[some]).max()) / form.smallest_subnormal

@@ -27,6 +27,8 @@ ROUNDED_ONCE = 1.0 / np.sqrt(12.0)
 """Standard deviation of what rounding a result once does, in ULP."""
 ACROSS = {"tensorflow": ("torch",), "torch": ("tensorflow",), "numpy": ("torch", "tensorflow")}
 """Frameworks whose newest versions older ones of a framework are held against as well."""
+DECIDED_BY_ROUNDING = "rounding decides the branch"
+"""The cause of a difference of two results that lie in different peaks of the envelope."""
 Values = Array
 
 
@@ -164,10 +166,14 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         left=verdicts[0],
         right=verdicts[1],
     )
+    other_branch = _on_other_sides(x, y, truth)
     flushed = [_name(cell) for cell, places in zip((left, right), flushing, strict=True) if places.any()]
-    cause = (
-        f"subnormal numbers are flushed: {' and '.join(flushed)}" if judged.explained and flushed else _cause(judged, left, right, output)
-    )
+    if judged.explained and other_branch:
+        cause = DECIDED_BY_ROUNDING
+    elif judged.explained and flushed:
+        cause = f"subnormal numbers are flushed: {' and '.join(flushed)}"
+    else:
+        cause = _cause(judged, left, right, output)
     return replace(
         same,
         verdict=judged,
@@ -177,7 +183,16 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         rel_max=statistics.rel_max,
         beyond=(int((distances > limit).sum()) + statistics.nan_mismatch + statistics.inf_mismatch) / statistics.elements,
         cause=cause,
+        other_branch=other_branch,
     )
+
+
+def _on_other_sides(x: Values, y: Values, truth: Truth) -> int:
+    """Elements at which rounding decides between two values, and each side has another one."""
+    if truth.cut is None:
+        return 0
+    decided = np.isfinite(truth.cut) & np.isfinite(x.astype(np.float64)) & np.isfinite(y.astype(np.float64))
+    return int((decided & ((x > truth.cut) != (y > truth.cut))).sum())
 
 
 def _flushing(x: Values, y: Values, dtype: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

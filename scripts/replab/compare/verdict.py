@@ -9,6 +9,8 @@ from replab.compare.metrics import Finding
 from replab.formats import FORMATS
 from replab.model import Verdict
 
+BRANCH = "rounding decides the branch, and this is the other one,"
+"""How the reason says that a result lies in the other of two peaks."""
 SINGLE_TO_DOUBLE = FORMATS["float64"].unit_roundoff / FORMATS["float32"].unit_roundoff
 
 
@@ -50,7 +52,8 @@ def verdict(finding: Finding, *, dtype: str, escalation: Escalation | None, sing
             f"{wrong}, which IEEE 754 asks of this operation; z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}",
         )
     if not outside(finding):
-        return Verdict.ROUNDING, f"z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}"
+        branch = f"; {BRANCH} at {finding.other_branch} of {finding.elements} elements" if finding.other_branch else ""
+        return Verdict.ROUNDING, f"z = {finding.z_max:.3g} is within the limit {finding.z_limit:.3g}{branch}"
     beyond = f"z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}"
     if finding.unrounded:
         beyond = f"{finding.unrounded} of {finding.elements} elements differ where rounding has no part"

@@ -126,6 +126,8 @@ def cell_rows(
             uncertain=finding.uncertain,
             misrounded=finding.misrounded,
             unrounded=finding.unrounded,
+            parted=finding.parted,
+            other_branch=finding.other_branch,
             truth_bound_ulp=finding.bound_ulp,
             truth_method=truths[name].method,
             envelope_ulp=finding.envelope_ulp,

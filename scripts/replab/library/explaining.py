@@ -171,6 +171,8 @@ def _against(cell: str, pairs: Sequence[Row]) -> Iterator[str]:
 def _numbers(row: Row) -> Iterator[str]:
     if (why := _text(row, "why")) and not why.startswith("z = "):  # the next lines say that in more words
         yield f"why: {why}"
+    if flipped := _number(row, "other_branch"):
+        yield f"rounding decides the branch at {_number(row, 'parted'):.0f} elements, and at {flipped:.0f} the result took the other one"
     z, limit = _number(row, "z_max"), _number(row, "z_limit")
     if z is not None and limit is not None:
         side = "within" if z <= limit else "beyond"

@@ -70,6 +70,10 @@ class CellRow:
     unrounded: int = whole(
         "Elements that differ although rounding has no part in them: σ is 0 there, or below 10⁻³⁰ of the distance", "elements"
     )
+    parted: int = whole(
+        "Elements at which rounding alone decides between two values: the perturbed runs lie in two peaks (docs/verdicts.md)", "elements"
+    )
+    other_branch: int = whole("Those of them at which the result is in the other peak than the truth", "elements")
     worst_index: str = text("Place of the worst element: indices along the axes, joined by commas")
     worst_inputs: str = text("The inputs at the worst element, as `name=hexadecimal (decimal)`, where the inputs have such an element")
     worst_result: str = text("The result at the worst element, hexadecimal and decimal")
@@ -135,6 +139,7 @@ class PairRow:
         "alone has NaN or an infinity, or another shape or type"
     )
     beyond: float = real("Share of the elements that are farther apart than rounding explains")
+    other_branch: int = whole("Elements at which rounding decides between two values, and each side has another one", "elements")
     cause: str = text(
         "What the comparisons with the truth prove about the difference, in words; `unknown`, or empty where rounding explains it"
     )

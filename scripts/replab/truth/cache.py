@@ -247,6 +247,9 @@ def _encode(truths: list[Truth], dtype: str) -> bytes:
             tensors[f"{place}.bound"] = ("F32", _upwards((truth.bound + np.where(np.isfinite(lost), lost, 0.0)) / scale))
             tensors[f"{place}.sigma"] = ("F32", (truth.sigma / scale).astype(np.float32))
         tensors[f"{place}.high"] = ("F64", truth.high)
+        if truth.cut is not None:
+            tensors[f"{place}.parted"] = ("I64", np.flatnonzero(np.isfinite(truth.cut)))
+            tensors[f"{place}.cut"] = ("F64", truth.cut[np.isfinite(truth.cut)])
         tensors[f"{place}.odd"] = ("I64", np.flatnonzero(odd))
         tensors[f"{place}.ieee"] = ("F64", truth.ieee[odd])
     tensors = {name: (kind, np.asarray(values)) for name, (kind, values) in tensors.items()}
@@ -276,6 +279,10 @@ def _read(path: Path, dtype: str) -> list[Truth]:
             fine = np.where(np.isfinite(high), spacing(high, "float64"), 1.0)
             ieee = high.copy()
             ieee.reshape(-1)[odd] = special
+            cut = None
+            if f"{place}.cut" in tensors:
+                cut = np.full(high.shape, np.nan)
+                cut.reshape(-1)[tensors[f"{place}.parted"][1]] = tensors[f"{place}.cut"][1]
             found.append(
                 Truth(
                     high=high,
@@ -285,6 +292,7 @@ def _read(path: Path, dtype: str) -> list[Truth]:
                     ieee=ieee,
                     runs=output["runs"],
                     method=output["method"],
+                    cut=cut,
                 )
             )
     return found

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from replab.errors import TruthError
 from replab.formats import FORMATS, Array, Format, round_to, spacing
-from replab.truth import balls, noise, products
+from replab.truth import balls, noise, peaks, products
 from replab.truth.enclosures.evaluation import TooLong, Undecided, counting
 from replab.truth.perturbed import contraction_spread
 from replab.truth.reference import Problem
@@ -69,6 +69,8 @@ class Truth:
     runs: int
     method: str
     exact: NDArray[np.int64] | None = None
+    cut: Floats | None = None
+    """Where rounding decides between two values, what lies in the middle between them, and NaN elsewhere; None where it does nowhere."""
 
 
 def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = False, hypothesis: bool = False) -> list[Truth]:
@@ -100,7 +102,7 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
         enclosures.append((high, low, bound if _is_whole(value) else np.where(beyond, np.inf, bound)))
     truths = [(high, low) for high, low, _ in enclosures]
     rest = [] if elementwise else [_perturbed(problem, form, RUNS_OF_LONG, RUNS - RUNS_OF_LONG)]
-    spreads, runs = _spread([first, *rest], truths)
+    spreads, parted, runs = _spread([first, *rest], truths, form)
     certified = []
     for place, (value, (high, low, bound)) in enumerate(zip(ieee, enclosures, strict=True)):
         if _is_whole(value):
@@ -113,7 +115,8 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
         if edge.any():  # NaN or infinity that rounding decides proves nothing either
             unknown |= edge & ~_always([first, *rest, _coarse(problem, form)], place, value)
         sigma = np.where(unknown, np.inf, sigma)
-        certified.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=value.astype(np.float64), runs=runs, method=method))
+        plain = value.astype(np.float64)
+        certified.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=plain, runs=runs, method=method, cut=parted[place]))
     return certified
 
 
@@ -212,16 +215,17 @@ def _long_program(problem: Problem, form: Format, ieee: list[Array], first: Runs
     _agree(problem, ieee, values)
     _unmoved(problem, ieee, values)
     parts = [(value.astype(np.float64), (value - value.astype(np.float64)).astype(np.float64)) for value in values]
-    spreads, runs = _spread([first], parts)
+    spreads, parted, runs = _spread([first], parts, form)
     found = []
-    for plain, (high, low), sigma in zip(ieee, parts, spreads, strict=True):
+    for plain, (high, low), sigma, cut in zip(ieee, parts, spreads, parted, strict=True):
         if _is_whole(plain):
             found.append(_exact(plain))
             continue
         bound = LONG_MARGIN * 2.0 ** (form.precision - LONG_PRECISION) * sigma
         sigma = _with_quantisation(sigma, high, low, form)  # noqa: PLW2901 (the bound is that of the unquantised one)
         method = f"extended precision ({LONG_PRECISION} bits), bound estimated"
-        found.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=plain.astype(np.float64), runs=runs, method=method))
+        made = Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=plain.astype(np.float64), runs=runs, method=method, cut=cut)
+        found.append(made)
     return found
 
 
@@ -361,15 +365,18 @@ def _perturbed(problem: Problem, form: Format, first: int, count: int) -> Runs:
     return [np.concatenate(column) for column in zip(*(values for values, _ in parts), strict=True)], parts[0][1]
 
 
-def _spread(parts: list[Runs], truths: list[tuple[Array, Array]]) -> tuple[list[Array], int]:
-    """Root mean square distance of the perturbed runs from the truth, per element; and how many runs there were."""
+def _spread(parts: list[Runs], truths: list[tuple[Array, Array]], form: Format) -> tuple[list[Array], list[Floats | None], int]:
+    """Root mean square distance of the perturbed runs from the truth, per element; what parts two peaks; and how many runs there were."""
     spreads = [np.zeros(np.shape(high)) for high, _ in truths]
+    parted: list[Floats | None] = [None] * len(truths)
     for place, (spread, (high, low)) in enumerate(zip(spreads, truths, strict=True)):
         value = np.concatenate([values[place] for values, _ in parts]) if len(parts) > 1 else parts[0][0][place]
         if value.dtype.kind == "f":
             flat = (np.ascontiguousarray(one, np.float64).reshape(-1) for one in (high, low))
             noise.rms_distances(np.ascontiguousarray(value, np.float64).reshape(len(value), -1), *flat, spread.reshape(-1))
-    return spreads, sum(len(values[0]) for values, _ in parts)
+            cut = peaks.cuts(value, form)
+            parted[place] = cut if np.isfinite(cut).any() else None
+    return spreads, parted, sum(len(values[0]) for values, _ in parts)
 
 
 def _with_quantisation(sigma: Array, high: Array, low: Array, form: Format) -> Array:

@@ -118,6 +118,29 @@ def partial_sums(rows: Floats, out: Floats) -> None:
         out[row] = np.sqrt(squares)
 
 
+@_compiled(numba.void(_ROWS, _OUT, _OUT, _OUT, _OUT, _OUT, _OUT))
+def halves(runs: Floats, least: Floats, below: Floats, above: Floats, largest: Floats, few: Floats, many: Floats) -> None:
+    """The values of each element, parted in the middle between the least and the largest of ``runs``; what is not finite is left out.
+
+    ``least`` … ``below`` is the lower half of them and ``above`` … ``largest`` the upper one; ``few`` and ``many`` count their values.
+    """
+    for place in range(runs.shape[1]):
+        low, high = np.inf, -np.inf
+        for run in range(runs.shape[0]):
+            value = runs[run, place]
+            if np.isfinite(value):
+                low, high = min(low, value), max(high, value)
+        middle = 0.5 * low + 0.5 * high
+        under, over, lower, upper = low, high, 0.0, 0.0
+        for run in range(runs.shape[0]):
+            value = runs[run, place]
+            if np.isfinite(value) and value <= middle:
+                under, lower = max(under, value), lower + 1.0
+            elif np.isfinite(value):
+                over, upper = min(over, value), upper + 1.0
+        least[place], below[place], above[place], largest[place], few[place], many[place] = low, under, over, high, lower, upper
+
+
 @_compiled(numba.void(_ROWS, _REAL, _REAL, _OUT))
 def rms_distances(runs: Floats, high: Floats, low: Floats, out: Floats) -> None:
     """Root mean square of how far ``runs`` are from ``high`` + ``low``; what is not finite adds nothing.

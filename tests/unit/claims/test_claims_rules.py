@@ -161,3 +161,20 @@ def test_where_memory_does_not_show_rebuilding_decides_what_graphs_cost(again, s
     assert findings(RULES["K14"], tables)[TF].beside == (
         "what gradients take in memory is not measurable here, since freed memory is kept",
     )
+
+
+def test_a_branch_that_rounding_decides_is_no_last_bit() -> None:
+    def scene(world: World) -> None:
+        world.both("loop", "rounding", claims="K21")
+        flipped = world.both("branch", "rounding", claims="A1,K21")
+        world.pairs[-1] |= {"other_branch": 2, "distance": 1.7}
+        flipped[0]["other_branch"] = 2
+        world.cell("steady", claims="A1")
+
+    assert judged("K21", scene)[0] == HOLDS
+    assert judged("A1", scene)[0] == IN_PART
+    tables = judged("A1", scene)[1]
+    assert "made.branch: 1 in another branch, which rounding decides" in findings(RULES["A1"], tables)[TF].words
+    assert findings(RULES["K21"], tables)[TF].words.startswith(
+        "rounding decides a condition of made.branch, and 1 of 2 (50\u00a0%) results"
+    )

@@ -23,6 +23,8 @@ def test_every_difference_has_one_source() -> None:
     world.both("loop", "semantic", claims="K21")
     world.both("tanh_in_a_loop", "accuracy", claims="K21")
     world.both("fused", "beyond", claims="")
+    world.both("flipped", "rounding", claims="")
+    world.pairs[-1]["other_branch"] = 1
     world.both("exp.special", "incomparable", claims="", special=True, base="exp")
     world.both("nothing_known", "inconclusive", claims="")
     world.both("tail", "accuracy", claims="")
@@ -35,7 +37,7 @@ def test_every_difference_has_one_source() -> None:
         "kernels": 2,
         "unknown_kind": 1,
         "definitions": 1,
-        "control_flow": 1,
+        "control_flow": 2,
         "special": 1,
         "open": 1,
         "flushing": 1,
@@ -43,7 +45,7 @@ def test_every_difference_has_one_source() -> None:
         "draws": 1,
     }
     assert {name: entry["count"] for name, entry in found.items()} == counts
-    assert {entry["of"] for entry in found.values()} == {12}
+    assert {entry["of"] for entry in found.values()} == {13}
     assert found["defaults"]["factors"] == ["epsilon of norm"]
     assert found["draws"]["factors"] == ["weight_initialiser of train"]
 

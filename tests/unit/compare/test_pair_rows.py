@@ -66,6 +66,9 @@ STORIES = {
         cause="the kernel of tf-2 (eager) and of torch-2 (eager)",
     ),
     "beyond it although each side rounds": Story(left=left(off(-FAR)), right=right(off(FAR)), verdict="accuracy", cause="unknown"),
+    "rounding decides a branch": Story(
+        left=left(off(NEAR)), right=right(off(-NEAR)), truth=truth(cut=X), verdict="rounding", cause="rounding decides the branch"
+    ),
     "infinity on one side": Story(
         left=left(off(NEAR)), right=right(INFINITE, APART), verdict="incomparable", cause="special values of torch-2 (eager)"
     ),

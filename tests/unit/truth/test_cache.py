@@ -46,6 +46,17 @@ def test_what_was_written_is_what_was_certified(tmp_path: Path) -> None:
     assert np.all(np.abs(exact - first.high - first.low) <= first.bound + 2.0**-60 * np.abs(first.high))
 
 
+def test_where_rounding_decides_a_branch_is_kept(tmp_path: Path) -> None:
+    """Ten times 0.1 against 1: all elements of one case, none of the other."""
+    reference = "def f(x):\n    return x if np.sum(x) > 1.0 else -x\n"
+    world = World(tmp_path / "decided", reference, {"x": np.full(10, 0.1)})
+    (truth,) = world.truths.get(world.family, standing(world), world.index)
+    assert truth.cut is not None
+    assert np.allclose(truth.cut, 0.0, atol=1e-6)
+    steady = World(tmp_path / "steady", reference, {"x": np.full(10, 0.2)})
+    assert steady.truths.get(steady.family, standing(steady), steady.index)[0].cut is None
+
+
 EDITS = {
     "the reference": lambda world: World(world.data.parent, REFERENCE.replace("0.5", "0.25"), {"x": X}, SLOPE),
     "an input": lambda world: World(world.data.parent, REFERENCE, {"x": X + 1.0}, SLOPE),

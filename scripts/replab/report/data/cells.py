@@ -101,8 +101,9 @@ class CellView:
 
     @property
     def explanation(self) -> str:
-        """Why it is not ok, or why there is no verdict that compares; in words."""
-        return self.rows[0].reason or (self.rows[0].why if self.outcome.name in UNJUDGED else "")
+        """Why it is not ok, why there is no verdict that compares, or that rounding decides more than last bits; in words."""
+        told = [row.why for row in self.rows[:1] if self.outcome.name in UNJUDGED] or [row.why for row in self.rows if row.other_branch]
+        return self.rows[0].reason or (told[0] if told else "")
 
 
 def _place(row: CellRow) -> Place:

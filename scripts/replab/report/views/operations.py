@@ -131,7 +131,7 @@ def _summary(cells: Sequence[CellView]) -> tuple[str, ...]:
 def _reasons(cells: Sequence[CellView]) -> tuple[tuple[Outcome, str, str], ...]:
     grouped: dict[tuple[int, str, str], list[CellView]] = defaultdict(list)
     for cell in cells:
-        if not cell.ok or cell.outcome.name in UNJUDGED:
+        if cell.explanation or not cell.ok:
             grouped[cell.outcome.severity, cell.outcome.name, cell.explanation].append(cell)
     return tuple(
         (members[0].outcome, reason or "no reason was recorded", places_in_words(cell.place for cell in members))
