@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, TypeVar
 
 import yaml
 
@@ -42,11 +42,65 @@ ELSEWHERE = "elsewhere"
 """Below the published workflow: experiments that lay outside of the repository."""
 
 
-def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed: Sequence[str], headline: str) -> dict[str, Any]:
+Kind = TypeVar("Kind")
+
+
+class AboutEnvironment(TypedDict):
+    """What a version says of an environment as it was built for a device."""
+
+    folder: str
+    device: str
+    framework: str
+    version: str
+    python: str
+    interpreter: dict[str, str]
+    engine: str
+    status: str
+    identity: str
+    platform: str
+    image: str
+    lock_file: str
+    lock: str
+    """SHA-256 of that file."""
+    packages: dict[str, str]
+
+
+class About(TypedDict):
+    """What a version says of itself (``publication.json``)."""
+
+    schema: int
+    version: str
+    date: str
+    ended: str
+    """When the run did."""
+    headline: str
+    notices: list[str]
+    """What every page says of it: what was published although something spoke against it."""
+    allowed: list[str]
+    commit: str
+    run_commit: str
+    """That of the tree which the tables were made from."""
+    replab: str
+    snakemake: str
+    machine: str
+    system: str
+    environments: dict[str, AboutEnvironment]
+    families: list[str]
+    cells: int
+    counts: dict[str, int]
+    """Cells by how they ended."""
+    verdicts: dict[str, int]
+    controls: dict[str, list[int]]
+    """By kind: how many came out as expected, and of how many."""
+    claims: dict[str, int]
+    """By verdict."""
+
+
+def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed: Sequence[str], headline: str) -> About:
     """What a version says of itself."""
     run, claims = _made(lab.results.summary("run"), dict), _made(lab.results.summary("claims"), list)
     ended = datetime.fromtimestamp(int(lab.results.summary("run").stat().st_mtime), UTC)
-    verdicts = Counter(row["verdict"] for row in tables.rows(lab.results.table("cells"), ["verdict", "variant"]) if row["verdict"])
+    verdicts = Counter(str(row["verdict"]) for row in tables.rows(lab.results.table("cells"), ["verdict", "variant"]) if row["verdict"])
     return {
         "schema": 1,
         "version": version,
@@ -71,7 +125,7 @@ def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed:
     }
 
 
-def _made(path: Path, kind: type[Any]) -> Any:
+def _made(path: Path, kind: type[Kind]) -> Kind:
     """What a step left as JSON. Raises ``PublishError`` where it is missing, damaged or something else."""
     again = f"Run '{calling.whole_run()}': it is made again"
     try:
@@ -85,7 +139,7 @@ def _made(path: Path, kind: type[Any]) -> Any:
     return content
 
 
-def _environment(lab: Lab, asked: Environment, device: str) -> dict[str, Any]:
+def _environment(lab: Lab, asked: Environment, device: str) -> AboutEnvironment:
     """What is known of an environment as it was built for a device."""
     path = lab.results.environment(asked.place(device))
     seen = _made(path, dict) if files.is_there(path) else {}
@@ -108,7 +162,7 @@ def _environment(lab: Lab, asked: Environment, device: str) -> dict[str, Any]:
     }
 
 
-def build(lab: Lab, settings: Mapping[str, Any], folder: Path, about: dict[str, Any], rows: Sequence[ManifestRow]) -> None:
+def build(lab: Lab, settings: Mapping[str, object], folder: Path, about: About, rows: Sequence[ManifestRow]) -> None:
     """Write every file of a version but the list of hashes and its signature into ``folder``, which is empty.
 
     ``settings`` are those of the run, ``rows`` those of the store's manifest. Equal results, sources and ``about`` give equal bytes.
@@ -132,7 +186,7 @@ def build(lab: Lab, settings: Mapping[str, Any], folder: Path, about: dict[str, 
     crate.write(folder, about, citation, published)
 
 
-def workflow(lab: Lab, settings: Mapping[str, Any], target: Path) -> dict[str, Any]:
+def workflow(lab: Lab, settings: Mapping[str, object], target: Path) -> dict[str, object]:
     """Copy the workflow, and the experiments that lie elsewhere; returns the settings with which the copy runs as the original did."""
     for name, path in _sources(lab.root).items():
         copy = target / name
@@ -208,7 +262,7 @@ def _locks(lab: Lab, target: Path) -> None:
         shutil.copyfile(lab.bases, target / OWN_BASES)
 
 
-def _bills(lab: Lab, about: Mapping[str, Any], target: Path) -> None:
+def _bills(lab: Lab, about: About, target: Path) -> None:
     target.mkdir(parents=True)
     for environment in lab.environments:
         known = about["environments"][environment.name]
@@ -225,10 +279,10 @@ def _bills(lab: Lab, about: Mapping[str, Any], target: Path) -> None:
         (target / "lab.cdx.json").write_text(text, encoding="utf-8")
 
 
-def _citation(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+def _citation(path: Path, about: About) -> dict[str, object]:
     """The repository's own citation, of this version."""
-    own: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    text = {
+    own: dict[str, object] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    text: dict[str, object] = {
         "cff-version": "1.2.0",
         "message": "If these results help your work, please cite them as below.",
         "title": "replab",
@@ -242,7 +296,7 @@ def _citation(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     return text
 
 
-def _readme(about: Mapping[str, Any]) -> str:
+def _readme(about: About) -> str:
     """What the folder is, for somebody who meets it without its site."""
     version = about["version"]
     lines = [
@@ -261,6 +315,6 @@ def _readme(about: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _json(path: Path, value: Any) -> None:
+def _json(path: Path, value: Mapping[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

@@ -22,11 +22,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, Protocol, TypedDict, cast
 
 import pyarrow as pa
 
-from replab import __version__, files, git, ids, sealed
+from replab import __version__, files, git, ids, jsons, sealed
 from replab.contract.manifest import ManifestEntry
 from replab.engines.processor import host_platform
 from replab.errors import ConfigError, StoreError
@@ -62,6 +62,42 @@ _AGAIN = "Pack it again"
 _FETCH = "Fetch it again"
 
 
+class BundledCell(TypedDict):
+    """A result in the list of a bundle."""
+
+    id: str
+    key: str
+    status: str
+
+
+class BundledFile(TypedDict):
+    """A member in the list of a bundle."""
+
+    sha256: str
+    size: int
+
+
+class Head(TypedDict):
+    """The list of a bundle."""
+
+    schema: int
+    replab: str
+    commit: str
+    machine: str
+    engine: str
+    packed: str
+    environments: dict[str, dict[str, object]]
+    cells: list[BundledCell]
+    files: dict[str, BundledFile]
+
+
+class Readable(Protocol):
+    """Something that is read from its beginning to its end."""
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, fewer at the end."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Merged:
     """What a merge did."""
@@ -77,7 +113,7 @@ class Merged:
 class Unpacked:
     """A bundle whose every byte was checked."""
 
-    head: Mapping[str, Any]
+    head: Head
     folder: Path
     """Like a store, with its members; gone afterwards."""
     signer: str
@@ -109,7 +145,7 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[ManifestEntry], ke
     }
     if not chosen:
         raise BundleError(f"no result matches {pattern!r}", where=str(lab.results.root), hint="See 'replab list cells', and run them first")
-    cells: list[dict[str, str]] = []
+    cells: list[BundledCell] = []
     members: dict[str, Path] = {}
     for name in sorted(chosen):
         result = store.read(name)
@@ -121,8 +157,10 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[ManifestEntry], ke
         cells.append({"id": str(result.record["id"]), "key": name, "status": str(result.record["status"])})
     found = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(one.id) for one in chosen.values())}
     places = {one.place(device) for one in lab.environments for device in one.devices if (one.name, device) in found}
-    listed = {name: {"sha256": sums.of_file(path), "size": path.stat().st_size} for name, path in sorted(members.items())}
-    head = {
+    listed: dict[str, BundledFile] = {
+        name: {"sha256": sums.of_file(path), "size": path.stat().st_size} for name, path in sorted(members.items())
+    }
+    head: Head = {
         "schema": SCHEMA,
         "replab": __version__,
         "commit": git.description(lab.root),
@@ -181,19 +219,19 @@ def frame(digest: str) -> bytes:
     return FIRST + len(text).to_bytes(4, "little") + text
 
 
-def _rest(file: Any) -> str:
+def _rest(file: io.BufferedReader | io.BufferedRandom) -> str:
     """SHA-256 of what follows the first frame."""
     file.seek(len(frame("0" * 64)))
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _add(archive: tarfile.TarFile, name: str, file: Any, size: int) -> None:
+def _add(archive: tarfile.TarFile, name: str, file: BinaryIO, size: int) -> None:
     member = tarfile.TarInfo(name)
     member.size, member.mode = size, 0o644
     archive.addfile(member, file)
 
 
-def _facts(lab: Lab, place: str) -> dict[str, Any]:
+def _facts(lab: Lab, place: str) -> dict[str, object]:
     """Where the results of an environment on a device come from, without paths of this machine."""
     try:
         path = lab.results.environment(place)
@@ -235,7 +273,7 @@ def unpacked(path: Path, scratch: Path, signers: Path | None = None) -> Iterator
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Iterator[io.BufferedReader]:
     """The file behind its first frame, whose hash was compared with all that follows."""
     try:
         if other := files.kind_of(path.stat().st_mode):
@@ -259,13 +297,13 @@ def _opened(path: Path) -> Iterator[Any]:
 class _Stream:
     """The members of a tar that ``pack`` wrote: plain files with short names, and nothing else that tar can hold."""
 
-    def __init__(self, path: Path, source: Any) -> None:
+    def __init__(self, path: Path, source: Readable) -> None:
         self.path, self.source = path, source
 
     def read(self, size: int) -> bytes:
         """So many bytes. Raises ``TamperedError`` where there are fewer."""
         try:
-            data: bytes = self.source.read(size)
+            data = self.source.read(size)
         except (OSError, ValueError) as error:
             raise TamperedError(f"is damaged: {str(error)[:100]}", where=str(self.path), hint=_FETCH) from None
         if len(data) != size:
@@ -305,22 +343,22 @@ def _first(stream: _Stream) -> dict[str, bytes]:
     return members
 
 
-def _head(path: Path, first: Mapping[str, bytes]) -> dict[str, Any]:
+def _head(path: Path, first: Mapping[str, bytes]) -> Head:
     head = sealed.decoded(first[HEAD])
     fault = "it is no table" if head is None else _head_fault(head)
     if head is None or fault:
         hint = "Pack it again with this version of replab"
         raise TamperedError(f"has a list that this lab cannot read: {fault}", where=str(path), hint=hint)
-    return head
+    return cast("Head", head)  # all of it was looked at
 
 
-def _head_fault(head: Mapping[str, Any]) -> str:
+def _head_fault(head: Mapping[str, object]) -> str:
     """What is odd about the list of a bundle; nothing when all of it can be used."""
     if head.get("schema") != SCHEMA:
         return f"its schema is {shown(head.get('schema'))}, not {SCHEMA}"
     for name in TOLD:
-        if not isinstance(head.get(name), str) or len(head[name]) > WORDS:
-            return f"{name} is {shown(head.get(name))}"
+        if not isinstance(word := head.get(name), str) or len(word) > WORDS:
+            return f"{name} is {shown(word)}"
     cells, listed, environments = head.get("cells"), head.get("files"), head.get("environments")
     if not isinstance(cells, list) or not isinstance(listed, dict) or not isinstance(environments, dict):
         return "it names no cells, no files or no environments"
@@ -361,7 +399,7 @@ def _signer(path: Path, first: Mapping[str, bytes], signers: Path | None) -> str
             raise error.within(str(path)) from None
 
 
-def _extract_all(stream: _Stream, head: Mapping[str, Any], folder: Path) -> None:
+def _extract_all(stream: _Stream, head: Head, folder: Path) -> None:
     """Write every member, no more of it than the list says. Raises ``TamperedError`` or ``BundleError``."""
     path, left = stream.path, dict(head["files"])
     while (member := stream.member()) is not None:
@@ -386,7 +424,7 @@ def _extract_all(stream: _Stream, head: Mapping[str, Any], folder: Path) -> None
         raise TamperedError(f"lacks {next(iter(left))} and {len(left) - 1} other files of its list", where=str(path), hint=_FETCH)
 
 
-def _contents(path: Path, head: Mapping[str, Any], folder: Path) -> None:
+def _contents(path: Path, head: Head, folder: Path) -> None:
     """Every cell must be a whole result of its key: its record, and the bytes that the record names."""
     for cell in head["cells"]:
         source = folder / "cells" / cell["key"][:2] / f"{cell['key']}.safetensors"
@@ -421,7 +459,7 @@ ODD = (LookupError, TypeError, ValueError, AttributeError, OverflowError, Recurs
 """What reading a record that somebody else wrote, with a right hash, may end in."""
 
 
-def record_fault(record: Mapping[str, Any], told: Mapping[str, str]) -> str:
+def record_fault(record: Mapping[str, object], told: BundledCell) -> str:
     """Why a record cannot be the result that the list names; nothing when it is. Raises one of ``ODD``."""
     if record["key"] != told["key"]:
         return "belongs to another key"
@@ -432,10 +470,11 @@ def record_fault(record: Mapping[str, Any], told: Mapping[str, str]) -> str:
         return f"took {shown(seconds)} seconds"
     if not isinstance(record["reason"], str) or not isinstance(record["notes"], list):
         return "has no reason, or no notes"
-    for output in record["outputs"]:
-        if not isinstance(output["name"], str) or not all(isinstance(number, int) and number >= 0 for number in output["shape"]):
+    for output in jsons.tables(record["outputs"]):
+        sizes = jsons.items(output["shape"])
+        if not isinstance(output["name"], str) or not all(isinstance(number, int) and number >= 0 for number in sizes):
             return f"has the output {shown(output)}"
-    if (observation := record.get("observation", "")) and not _KEY.fullmatch(observation):
+    if (observation := jsons.text(record.get("observation") or "")) and not _KEY.fullmatch(observation):
         return f"names the observation {shown(observation)}"
     return ""
 

@@ -6,9 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from replab import ids
+from replab import ids, jsons
 from replab.model import SEVERITY
 from replab.publish.versions import Published
 from replab.store import tables
@@ -57,7 +56,7 @@ class Changes:
     moved: Mapping[str, int]
     """Cells of environments that only one version has: environment → count."""
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> dict[str, object]:
         """As JSON."""
         return {**asdict(self), "cells": [asdict(one) for one in self.cells], "environments": [asdict(one) for one in self.environments]}
 
@@ -65,7 +64,7 @@ class Changes:
 def between(old: Published, new: Published) -> Changes:
     """What changed from ``old`` to ``new``, by the tables that were published."""
     before, after = _cells(old.folder), _cells(new.folder)
-    there, here = old.about["environments"], new.about["environments"]
+    there, here = old.environments, new.environments
     changes: list[CellChange] = []
     same = 0
     added: Counter[str] = Counter()
@@ -128,22 +127,22 @@ def _rank(change: CellChange) -> tuple[bool, int, int, str, str]:
     return change.unsteady, first, -gravest, change.id, change.output
 
 
-def _environments(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[EnvironmentChange]:
+def _environments(old: Mapping[str, Mapping[str, object]], new: Mapping[str, Mapping[str, object]]) -> list[EnvironmentChange]:
     changes = [EnvironmentChange(name=name, what="added") for name in sorted(new.keys() - old.keys())]
     changes += [EnvironmentChange(name=name, what="removed") for name in sorted(old.keys() - new.keys())]
     for name in sorted(old.keys() & new.keys()):
         left, right = old[name], new[name]
         if left["lock"] != right["lock"] or left["identity"] != right["identity"] or left["python"] != right["python"]:
             details = [f"Python {left['python']} → {right['python']}"] if left["python"] != right["python"] else []
-            details += packages(left["packages"], right["packages"])
+            details += packages(jsons.table(left["packages"]), jsons.table(right["packages"]))
             changes.append(EnvironmentChange(name=name, what="re-pinned", details=tuple(details or ["the same packages, other archives"])))
         elif left["platform"] != right["platform"] or left["engine"] != right["engine"]:
-            sides = [" ".join((about["engine"], about["platform"])) for about in (left, right)]
+            sides = [f"{about['engine']} {about['platform']}" for about in (left, right)]
             changes.append(EnvironmentChange(name=name, what="elsewhere", details=(f"{sides[0]} → {sides[1]}",)))
     return changes
 
 
-def packages(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+def packages(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
     """Packages that differ: ``numpy 2.5.4 → 2.5.5``, ``six gone``, ``six 1.17 new``."""
     changes = []
     for name in sorted(old.keys() | new.keys()):

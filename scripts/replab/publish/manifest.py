@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from replab import ids, jsons
 from replab.contract.manifest import ManifestEntry
@@ -56,9 +55,9 @@ def write(path: Path, found: Iterable[ManifestRow]) -> None:
     tables.write(path, found, MANIFEST)
 
 
-def read(version: Path) -> list[dict[str, Any]]:
+def read(version: Path) -> list[ManifestRow]:
     """The manifest of a published version."""
-    return tables.rows(version / PATH, MANIFEST.names)
+    return [ManifestRow(**{name: str(value) for name, value in row.items()}) for row in tables.rows(version / PATH, MANIFEST.names)]
 
 
 def unsteady(results: Path) -> frozenset[str]:

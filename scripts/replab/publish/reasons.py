@@ -6,9 +6,8 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from replab import calling, git, ids
+from replab import calling, git, ids, jsons
 from replab.config import settings as settings_file
 from replab.contract.manifest import ManifestEntry
 from replab.engines import installed
@@ -220,19 +219,20 @@ def _stale(lab: Lab) -> Iterator[Reason]:
 
 
 def _controls(lab: Lab) -> Iterator[Reason]:
-    scores = _json(lab.results.summary("run")).get("controls") or {}
+    scores = jsons.table(_json(lab.results.summary("run")).get("controls") or {})
     names = {"rounding": "known-equal rewrites", "semantic": "planted mistakes"}
-    for kind, (good, total) in sorted(scores.items()):
+    for kind, score in sorted(scores.items()):
+        good, total = map(jsons.number, jsons.items(score))
         if good < total:
             text = f"{total - good} of {total} {names.get(kind, kind)} came out otherwise"
             yield Reason(kind="controls", text=text, hint="see the report's page Controls")
 
 
-def _facts(lab: Lab, name: str) -> dict[str, Any]:
+def _facts(lab: Lab, name: str) -> dict[str, object]:
     return _json(lab.results.environment(name))
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> dict[str, object]:
     try:
         content = ledger.load_json(path)
     except StoreError:
@@ -240,8 +240,5 @@ def _json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
-    listed: list[dict[str, Any]] = tables.rows(path, ["id", "key"])
-    return listed
+def _rows(path: Path) -> list[dict[str, object]]:
+    return tables.rows(path, ["id", "key"]) if path.is_file() else []

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from replab import files, sealed
+from replab import files, jsons, sealed
 from replab.publish import site_pages, verify, versions
 from replab.publish.changes import packages
 from replab.publish.errors import ReplayError, TamperedError
+from replab.publish.replayed import CellReplayed, Compared, EnvironmentReplayed, Replayed, Request
 from replab.report.data.words import count, plural
 from replab.store import tables
 
@@ -41,7 +41,7 @@ class Options:
     """Asked before code runs that nobody of ``signers`` signed; raises ``NotTrusted``."""
 
 
-def replay(folder: Path, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+def replay(folder: Path, options: Options, say: Callable[[str], None]) -> Replayed:
     """Run the version in ``folder`` again and render how it went; returns what was found (``replay.json``).
 
     Raises ``TamperedError`` when the version is not as it was published, ``ReplayError`` when it cannot be run.
@@ -76,7 +76,7 @@ def replay(folder: Path, options: Options, say: Callable[[str], None]) -> dict[s
     return report
 
 
-def _rerun(folder: Path, out: Path, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+def _rerun(folder: Path, out: Path, options: Options, say: Callable[[str], None]) -> dict[str, object]:
     """Start the published code on a copy of the published workflow."""
     root = out / "workflow"
     try:
@@ -89,7 +89,7 @@ def _rerun(folder: Path, out: Path, options: Options, say: Callable[[str], None]
             raise ReplayError("is no table of settings", where=str(folder / "plan" / "settings.json"))
         settings |= {"results": str(out / "results"), "cache": str(options.cache.resolve() if options.cache else out / "environments")}
         settings |= {"engine": options.engine} if options.engine else {}
-        request = {"root": str(root), "settings": settings, "cells": options.cells, "version": str(folder), "cores": options.cores}
+        request: Request = {"root": str(root), "settings": settings, "cells": options.cells, "version": str(folder), "cores": options.cores}
         (out / "request.json").write_text(json.dumps(request, sort_keys=True, indent=1), encoding="utf-8")
     except OSError as error:
         raise ReplayError(f"cannot be written: {error.strerror}", where=str(out), hint="Choose another folder: --out") from None
@@ -118,37 +118,39 @@ def _rerun(folder: Path, out: Path, options: Options, say: Callable[[str], None]
         return {}
 
 
-def _found(published: versions.Published, answer: Mapping[str, Any], options: Options) -> dict[str, Any]:
+def _found(published: versions.Published, answer: Mapping[str, object], options: Options) -> Replayed:
     """Counts, environments, and every output that did not come back with a likely reason."""
     verdicts = _verdicts(published.folder)
-    environments, reasons = [], {}
-    cells = answer["cells"]
-    for name, facts in sorted(answer["environments"].items()):
-        counts = Counter(cell["kind"] for cell in cells if cell["place"] == name)
-        differences = different(published.about["environments"][name], facts)
+    environments: list[EnvironmentReplayed] = []
+    reasons: dict[str, list[str]] = {}
+    cells = [Compared.told(row) for row in jsons.tables(answer["cells"])]
+    here = {name: jsons.table(told) for name, told in jsons.table(answer["environments"]).items()}
+    for name, facts in sorted(here.items()):
+        counts = Counter(cell.kind for cell in cells if cell.place == name)
+        differences = different(published.environments[name], facts)
         how = "from the cache, by the same lock" if options.cache else "built anew from the published lock"
         if facts["status"] != "ok":
             how = f"not available here: {facts['reason']}"
         reasons[name] = differences
         environments.append({"name": name, "how": how, "counts": {kind: counts[kind] for kind in KINDS}, "differences": differences})
-    shown = []
+    shown: list[CellReplayed] = []
     for cell in cells:
-        if cell["kind"] == "same":
+        if cell.kind == "same":
             continue
-        before = verdicts.get((cell["id"], cell["output"]), "") or cell["published_status"]
-        here = cell["here_verdict"] or cell["here_status"]
-        here += f": {cell['here_reason']}" if cell["here_reason"] else ""
+        before = verdicts.get((cell.id, cell.output), "") or cell.published_status
+        after = cell.here_verdict or cell.here_status
+        after += f": {cell.here_reason}" if cell.here_reason else ""
         shown.append(
             {
-                "id": cell["id"],
-                "output": cell["output"],
-                "kind": cell["kind"],
-                "published": f"{before} {cell['published_bits'][:12]}".strip(),
-                "here": f"{here} {cell['here_bits'][:12]}".strip(),
-                "reason": _reason(cell, reasons.get(cell["place"], [])),
+                "id": cell.id,
+                "output": cell.output,
+                "kind": cell.kind,
+                "published": f"{before} {cell.published_bits[:12]}".strip(),
+                "here": f"{after} {cell.here_bits[:12]}".strip(),
+                "reason": _reason(cell, reasons.get(cell.place, [])),
             }
         )
-    counts = Counter(cell["kind"] for cell in cells)
+    counts = Counter(cell.kind for cell in cells)
     return {
         "schema": 1,
         "version": published.version,
@@ -157,8 +159,8 @@ def _found(published: versions.Published, answer: Mapping[str, Any], options: Op
         "counts": {kind: counts[kind] for kind in KINDS},
         "environments": environments,
         "cells": shown,
-        "notices": list(published.about["notices"]),
-        "machine": published.about["machine"],
+        "notices": published.notices,
+        "machine": str(published.about["machine"]),
         "command": f"replab replay {published.version}" + (f" --cells '{options.cells}'" if options.cells != "*" else ""),
     }
 
@@ -168,16 +170,17 @@ def _verdicts(folder: Path) -> dict[tuple[str, str], str]:
     return {(str(row["id"]), str(row["output"])): str(row["verdict"] or "") for row in rows}
 
 
-def different(published: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+def different(published: Mapping[str, object], here: Mapping[str, object]) -> list[str]:
     """What differs between the environment as published and as it is here, the likeliest cause of other bits first."""
-    differences = packages(published["packages"], (here.get("observed") or {}).get("packages") or {}) if here["status"] == "ok" else []
-    differences = [f"other library: {text}" for text in differences]
+    observed = jsons.table(here.get("observed") or {})
+    libraries = packages(jsons.table(published["packages"]), jsons.table(observed.get("packages") or {})) if here["status"] == "ok" else []
+    differences = [f"other library: {text}" for text in libraries]
     sides = [dict(zip(PLATFORM, str(one.get("platform") or "").split(), strict=False)) for one in (published, here)]
     for what in ("processor", "instruction sets", "C library", "compiler", "machine"):
         old, new = (side.get(what, "") for side in sides)
         if old != new and here["status"] == "ok":
             differences.append(f"other {what}: {old or 'none'} → {new or 'none'}")
-    pythons = [one["interpreter"] for one in (published, here) if one.get("interpreter")]
+    pythons = [jsons.table(one["interpreter"]) for one in (published, here) if one.get("interpreter")]
     if len(pythons) == 2 and pythons[0] != pythons[1]:
         differences.append("other interpreter: " + " → ".join(f"{one.get('version')} ({one.get('build')})" for one in pythons))
     if published["engine"] != here.get("engine"):
@@ -185,16 +188,16 @@ def different(published: Mapping[str, Any], here: Mapping[str, Any]) -> list[str
     return differences
 
 
-def _reason(one: Mapping[str, Any], differences: list[str]) -> str:
+def _reason(one: Compared, differences: list[str]) -> str:
     """Why an output may not have come back; ``unknown`` is an answer."""
-    if one["kind"] == "unsteady":
+    if one.kind == "unsteady":
         return "repeated runs on one machine give other bits"
-    if one["here_status"] != one["published_status"]:
-        return one["here_reason"] or "; ".join(differences) or "unknown: the same lock, processor and C library"
+    if one.here_status != one.published_status:
+        return one.here_reason or "; ".join(differences) or "unknown: the same lock, processor and C library"
     return "; ".join(differences) or "unknown: the same lock, processor and C library"
 
 
-def lines(found: Mapping[str, Any]) -> list[str]:
+def lines(found: Replayed) -> list[str]:
     """How it went, in sentences: the share of equal bits first. What is not repeatable is set aside."""
     counts, total = found["counts"], found["total"]
     counted = total - counts["unsteady"]

@@ -10,11 +10,11 @@ import fnmatch
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from replab import ids, opening
 from replab.contract.facts import Facts
@@ -25,52 +25,62 @@ from replab.errors import LabError, StoreError
 from replab.model import EXPLAINED, Batch, Lab, Status
 from replab.plan import planning
 from replab.publish import manifest, versions
+from replab.publish.replayed import Compared, Request
 from replab.run.batch import run_batch_job
 from replab.steps import order
 from replab.steps.environments import find_out
 from replab.store import ledger
+from replab.store.rows import ManifestRow
 from replab.store.step_files import write_json
 from replab.store.store import Store, write_atomically
 
-Found = dict[str, Any]
+
+class Outcome(TypedDict):
+    """What came of a cell here."""
+
+    status: str
+    reason: str
+    outputs: dict[str, tuple[str, str]]
+    """Format and hash by name."""
+    steady: bool
 
 
-def rerun(request: Mapping[str, Any]) -> dict[str, Any]:
+def rerun(request: Request) -> dict[str, object]:
     """What came of running the published cells that match ``request["cells"]``.
 
     Raises ``LabError`` when nothing matches or the lab itself fails.
     """
     lab = opening.open_lab(request["settings"], Path(request["root"]))
-    published = [row for row in manifest.read(Path(request["version"])) if row["key"] and row["status"] != Status.SKIPPED]
+    published = [row for row in manifest.read(Path(request["version"])) if row.key and row.status != Status.SKIPPED]
     wanted = ids.normal_pattern(request["cells"])
-    chosen = [row for row in published if fnmatch.fnmatchcase(row["id"], wanted)]
+    chosen = [row for row in published if fnmatch.fnmatchcase(row.id, wanted)]
     if not chosen:
         hint = "An id reads like ops.exp:float32:d0@tf-2.21:eager:default:cpu"
         raise LabError(f"no published cell matches {request['cells']!r}", hint=hint)
-    lab = _restrict(lab, {row["id"] for row in chosen})
-    places = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(row["id"]) for row in chosen)}
+    lab = _restrict(lab, {row.id for row in chosen})
+    places = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(row.id) for row in chosen)}
     names = {place: lab.environment(place[0]).place(place[1]) for place in sorted(places)}
-    ids_of_chosen = {row["id"] for row in chosen}
+    ids_of_chosen = {row.id for row in chosen}
     environments = order.compute(
         lab, names.values(), _say, run=lambda lab, _: _run(lab, request, ids_of_chosen), find_out=_found_out, build_images=True
     )
     results = _results(lab)
-    cells = [_compare(row, results.get(row["id"])) for row in chosen]
+    cells = [_compare(row, results.get(row.id)) for row in chosen]
     for one in cells:
-        cell = ids.parse_cell_id(one["id"])
-        one["place"] = names[cell.environment, cell.device]
-    told = versions.read(Path(request["version"])).about["environments"]
+        cell = ids.parse_cell_id(one.id)
+        one.place = names[cell.environment, cell.device]
+    told = versions.read(Path(request["version"])).environments
     alike = {
         name for name, facts in environments.items() if (facts.platform, facts.identity) == (told[name]["platform"], told[name]["identity"])
     }
     _again(lab, request, cells, alike)
-    differing = {one["id"] for one in cells if one["kind"] == "other" and one["here_status"] == Status.OK}
+    differing = {one.id for one in cells if one.kind == "other" and one.here_status == Status.OK}
     verdicts = _judge(lab, differing)
     for one in cells:
-        one["here_verdict"] = verdicts.get((one["id"], one["output"]), "")
-        if one["kind"] == "other" and one["here_verdict"] in EXPLAINED:
-            one["kind"] = "within"
-    return {"environments": {name: facts.to_json() for name, facts in environments.items()}, "cells": cells}
+        one.here_verdict = verdicts.get((one.id, one.output), "")
+        if one.kind == "other" and one.here_verdict in EXPLAINED:
+            one.kind = "within"
+    return {"environments": {name: facts.to_json() for name, facts in environments.items()}, "cells": [asdict(one) for one in cells]}
 
 
 def _found_out(lab: Lab, place: str) -> Facts:
@@ -99,24 +109,24 @@ def _restrict(lab: Lab, names: Iterable[str]) -> Lab:
     )
 
 
-def _again(lab: Lab, request: Mapping[str, Any], cells: Iterable[Found], alike: set[str]) -> None:
+def _again(lab: Lab, request: Request, cells: Iterable[Compared], alike: set[str]) -> None:
     """Run cells a second time that gave other bits where nothing else is other: two runs here that differ make them ``unsteady``."""
-    open_ = [cell for cell in cells if cell["kind"] == "other" and cell["here_status"] == cell["published_status"] == Status.OK]
-    open_ = [cell for cell in open_ if cell["place"] in alike]
+    open_ = [cell for cell in cells if cell.kind == "other" and cell.here_status == cell.published_status == Status.OK]
+    open_ = [cell for cell in open_ if cell.place in alike]
     if not open_:
         return
     second = replace(lab, results=lab.results.again)
     for name in ("environments", "inputs"):
         lab.results.share(name, second.results)
-    _run(second, request, {cell["id"] for cell in open_})
+    _run(second, request, {cell.id for cell in open_})
     results = _results(second)
     for cell in open_:
-        bits = results[cell["id"]]["outputs"].get(cell["output"], ("", ""))[1]
-        if bits != cell["here_bits"]:
-            cell["kind"] = "unsteady"
+        bits = results[cell.id]["outputs"].get(cell.output, ("", ""))[1]
+        if bits != cell.here_bits:
+            cell.kind = "unsteady"
 
 
-def _run(lab: Lab, request: Mapping[str, Any], names: set[str]) -> None:
+def _run(lab: Lab, request: Request, names: set[str]) -> None:
     """Run the batches that have cells called ``names``, several at a time, and no other cases of them."""
     places = {(cell.environment, cell.variant, cell.device, cell.family) for cell in map(ids.parse_cell_id, names)}
     places |= {(*place[:3], several) for place in places for several in (ids.ALL, ids.LIGHT)}  # batches that several families share
@@ -131,7 +141,7 @@ def _run(lab: Lab, request: Mapping[str, Any], names: set[str]) -> None:
             _say(f"ran {ids.batch_id(jobs[job])}")
 
 
-def _batch(settings: dict[str, Any], root: str, batch: Batch, wanted: str, cases: set[tuple[str, str]]) -> None:
+def _batch(settings: dict[str, object], root: str, batch: Batch, wanted: str, cases: set[tuple[str, str]]) -> None:
     """One batch, in a process of its own."""
     lab = opening.open_lab(settings, Path(root))
     families = [replace(one, cases=tuple(case for case in one.cases if (one.name, case.name) in cases)) for one in lab.families]
@@ -140,18 +150,18 @@ def _batch(settings: dict[str, Any], root: str, batch: Batch, wanted: str, cases
     run_batch_job(lab, batch, log=lab.results.log(name), only=wanted)
 
 
-def _results(lab: Lab) -> dict[str, Found]:
+def _results(lab: Lab) -> dict[str, Outcome]:
     """Status, reason and hash of each output, by cell."""
     store = Store(lab.results.store)
-    results: dict[str, Found] = {}
+    results: dict[str, Outcome] = {}
     for path in lab.results.manifests():
         for entry in Manifest.from_json(ledger.load_json(path), str(path)).cells:
-            result_here: Found = {"status": entry.status, "reason": entry.reason, "outputs": {}, "steady": True}
+            result_here: Outcome = {"status": entry.status, "reason": entry.reason, "outputs": {}, "steady": True}
             if entry.status != Status.SKIPPED and not entry.again:
                 try:
                     result = store.read(entry.key)
                 except StoreError as error:
-                    result_here |= {"status": "damaged", "reason": str(error)}
+                    result_here["status"], result_here["reason"] = "damaged", str(error)
                 else:
                     result_here["outputs"] = {tensor.name: (tensor.dtype, tensor.sha256) for tensor in result.tensors}
                     result_here["steady"] = not any(str(note).startswith(manifest.UNSTEADY) for note in result.record.get("notes", ()))
@@ -159,24 +169,31 @@ def _results(lab: Lab) -> dict[str, Found]:
     return results
 
 
-def _compare(row: Mapping[str, Any], here: Found | None) -> Found:
+NOT_RUN: Outcome = {"status": "not run", "reason": "the published code does not plan it here", "outputs": {}, "steady": True}
+
+
+def _compare(row: ManifestRow, here: Outcome | None) -> Compared:
     """One published output beside what came out here: ``same``, ``unsteady``, or ``other``."""
-    compared = {"id": row["id"], "output": row["output"], "published_status": row["status"], "published_bits": row["sha256"]}
-    if here is None:
-        return compared | {
-            "kind": "other",
-            "here_status": "not run",
-            "here_reason": "the published code does not plan it here",
-            "here_bits": "",
-        }
-    dtype, bits = here["outputs"].get(row["output"], ("", ""))
-    compared |= {"here_status": here["status"], "here_reason": here["reason"], "here_bits": bits}
-    if row["status"] != Status.OK:  # a failure has no bits: the same status is all that can come back
-        return compared | {"kind": "same" if here["status"] == row["status"] else "other"}
-    if here["status"] == Status.OK and (dtype, bits) == (row["dtype"], row["sha256"]):
-        return compared | {"kind": "same"}
-    unsteady = here["status"] == Status.OK and (row["repeatable"] == "no" or not here["steady"])
-    return compared | {"kind": "unsteady" if unsteady else "other"}
+    seen = here or NOT_RUN
+    dtype, bits = seen["outputs"].get(row.output, ("", ""))
+    return Compared(
+        id=row.id,
+        output=row.output,
+        kind=_kind(row, seen, dtype, bits),
+        published_status=row.status,
+        published_bits=row.sha256,
+        here_status=seen["status"],
+        here_reason=seen["reason"],
+        here_bits=bits,
+    )
+
+
+def _kind(row: ManifestRow, seen: Outcome, dtype: str, bits: str) -> str:
+    if row.status != Status.OK:  # a failure has no bits: the same status is all that can come back
+        return "same" if seen["status"] == row.status else "other"
+    if seen["status"] == Status.OK and (dtype, bits) == (row.dtype, row.sha256):
+        return "same"
+    return "unsteady" if seen["status"] == Status.OK and (row.repeatable == "no" or not seen["steady"]) else "other"
 
 
 def _judge(lab: Lab, names: set[str]) -> dict[tuple[str, str], str]:

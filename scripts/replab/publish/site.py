@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from replab import files, jsons, sealed
 from replab.publish import changes, site_pages, sums, versions
@@ -158,7 +158,7 @@ class Site:
                 if all((self.root / name).is_file() for name in files):
                     continue
                 difference = changes.between(old, new)
-                said = [f"{version.version}: {notice}" for version in (old, new) for notice in version.about["notices"]]
+                said = [f"{version.version}: {notice}" for version in (old, new) for notice in version.notices]
                 site_pages.write_changes(fresh, difference, said)
                 text = json.dumps(difference.table(), sort_keys=True, indent=1, ensure_ascii=False)
                 (fresh / files[1]).write_text(text + "\n", encoding="utf-8")
@@ -207,7 +207,23 @@ class Site:
         _sync(self.root)
 
 
-def entry(one: Published) -> dict[str, Any]:
+class Entry(TypedDict):
+    """A version in versions.json."""
+
+    version: str
+    date: str
+    headline: str
+    commit: str
+    cells: int
+    environments: list[str]
+    families: list[str]
+    claims: dict[str, object]
+    allowed: list[str]
+    signed: bool
+    sha256sums: str
+
+
+def entry(one: Published) -> Entry:
     """A version in versions.json."""
     about = one.about
     path = one.folder / sums.SUMS
@@ -219,11 +235,11 @@ def entry(one: Published) -> dict[str, Any]:
             "date": str(about["date"]),
             "headline": str(about["headline"]),
             "commit": str(about["commit"]),
-            "cells": int(about["cells"]),
-            "environments": sorted(about["environments"]),
-            "families": sorted(about["families"]),
-            "claims": dict(about["claims"]),
-            "allowed": sorted(about["allowed"]),
+            "cells": int(jsons.number(about["cells"])),
+            "environments": sorted(one.environments),
+            "families": sorted(jsons.texts(about["families"])),
+            "claims": jsons.table(about["claims"]),
+            "allowed": sorted(jsons.texts(about["allowed"])),
             "signed": (one.folder / sums.SIGNATURE).is_file(),
             "sha256sums": sums.of_file(path),
         }

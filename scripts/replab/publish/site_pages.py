@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from replab import resources
 from replab.publish.changes import Changes, by_case
+from replab.publish.replayed import Replayed
 from replab.report.data.words import count, plural
 
+Row = TypeVar("Row")
 TEMPLATES = resources.ROOT / "reports" / "publication"
 STYLE = "publication.css"
 SHOWN = 1000
@@ -24,7 +26,7 @@ WORDS = {
 }
 
 
-def _render(template: str, target: Path, *, style: str, **values: Any) -> None:
+def _render(template: str, target: Path, *, style: str, **values: object) -> None:
     env = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -43,7 +45,7 @@ def write_style(folder: Path) -> None:
     (folder / STYLE).write_bytes((TEMPLATES / STYLE).read_bytes())
 
 
-def write_version(folder: Path, about: Mapping[str, Any]) -> None:
+def write_version(folder: Path, about: Mapping[str, object]) -> None:
     """The first page of a version; it brings its own sheet, so that the folder can be taken away."""
     write_style(folder)
     _render("version.html.j2", folder / "index.html", style=STYLE, title=about["version"], notices=about["notices"], about=about)
@@ -54,9 +56,9 @@ def change_page(old: str, new: str) -> str:
     return f"changes/{old}...{new}.html"
 
 
-def write_index(folder: Path, listed: Sequence[Mapping[str, Any]]) -> None:
+def write_index(folder: Path, listed: Sequence[Mapping[str, object]]) -> None:
     """The index of a site; ``listed`` are the entries of versions.json, the oldest first."""
-    names = [version["version"] for version in listed]
+    names = [str(version["version"]) for version in listed]
     rows = []
     for number, version in enumerate(listed):
         page = [(change_page(names[number - 1], names[number]), f"since {names[number - 1]}")] if number else []
@@ -116,7 +118,7 @@ def summary(found: Changes) -> str:
     return f"{told[0].upper()}{told[1:]}.{rest}"
 
 
-def write_replay(folder: Path, found: Mapping[str, Any], lines: Sequence[str]) -> None:
+def write_replay(folder: Path, found: Replayed, lines: Sequence[str]) -> None:
     """The page on how a replay went: ``index.html`` in ``folder``."""
     write_style(folder)
     kinds = (
@@ -137,6 +139,6 @@ def write_replay(folder: Path, found: Mapping[str, Any], lines: Sequence[str]) -
     )
 
 
-def _sections(groups: Any) -> list[tuple[str, str, Any, str]]:
+def _sections(groups: Iterable[tuple[str, str, Sequence[Row]]]) -> list[tuple[str, str, Sequence[Row], str]]:
     """Groups of rows that have any, cut to what a page shows, with the number of those left out in words."""
     return [(title, anchor, rows[:SHOWN], count(len(rows) - SHOWN) if len(rows) > SHOWN else "") for title, anchor, rows in groups if rows]

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from replab import files, sealed
+from replab import files, jsons, sealed
 from replab.publish.errors import PublishError, TamperedError
 
 ABOUT = "publication.json"
@@ -60,12 +59,23 @@ class Published:
     """A version in its folder."""
 
     folder: Path
-    about: Mapping[str, Any]
+    about: Mapping[str, object]
+    """What it says of itself, in the words of the lab that published it."""
 
     @property
     def version(self) -> str:
         """Its name."""
         return str(self.about["version"])
+
+    @property
+    def environments(self) -> dict[str, dict[str, object]]:
+        """What is known of each environment. Raises ``LookupError`` or ``ValueError`` where it does not say that."""
+        return {name: jsons.table(told) for name, told in jsons.table(self.about["environments"]).items()}
+
+    @property
+    def notices(self) -> list[str]:
+        """What every page of it says. Raises ``LookupError`` or ``ValueError`` where it does not say that."""
+        return jsons.texts(self.about["notices"])
 
 
 def read(folder: Path) -> Published:
