@@ -112,3 +112,22 @@ def two_blocks(x, w, v):
     x = F.conv2d(_first(x), _kernel(w), stride=2, padding=1)
     x = F.batch_norm(x, None, None, training=True, eps=1e-3)
     return _last(F.conv2d(F.relu(x), _kernel(v), stride=2, padding=1))
+
+
+def enlarged_cubic(x):
+    return _last(F.interpolate(_first(x), scale_factor=2, mode="bicubic"))
+
+
+def shrunk(x):
+    return _last(F.interpolate(_first(x), size=(4, 4), mode="bilinear"))
+
+
+def batch_norm_moving(x, mean):
+    layer = nn.BatchNorm2d(3, momentum=0.9).to(x.dtype)
+    layer.running_mean.copy_(mean)
+    layer(_first(x))
+    return layer.running_mean
+
+
+def dilated(x, w):
+    return _last(F.conv2d(_first(x), _kernel(w), padding=1))

@@ -152,6 +152,60 @@ def two_blocks(x, w, v, padding="same", epsilon=1e-3, ddof=0, second_padding="sa
     return _conv(np.maximum(x, 0.0), v, 2, second_padding, "zeros")
 
 
+def enlarged_cubic(x, cubic_coefficient=-0.5, interpolation="cubic"):
+    """From 4 rows to 8, the border repeated; a quarter of a pixel before or after a row."""
+
+    def near(t):
+        return (cubic_coefficient + 2.0) * t**3 - (cubic_coefficient + 3.0) * t**2 + 1.0
+
+    def far(t):
+        return cubic_coefficient * (t**3 - 5.0 * t**2 + 8.0 * t - 4.0)
+
+    for _ in range(2):
+        rows = []
+        for place in range(8):
+            low, share = (place - 1) // 2, (0.75 if place % 2 == 0 else 0.25)
+            taps = [x[:, min(max(low + tap, 0), 3)] for tap in (-1, 0, 1, 2)]
+            if interpolation == "cubic":
+                shares = [far(1.0 + share), near(share), near(1.0 - share), far(2.0 - share)]
+            else:
+                shares = [0.0, 1.0 - share, share, 0.0] if interpolation == "linear" else [0.0, float(share < 0.5), float(share > 0.5), 0.0]
+            rows.append(sum([tap * part for tap, part in zip(taps[1:], shares[1:])], taps[0] * shares[0]))
+        x = np.transpose(np.stack(rows, axis=1), (0, 2, 1, 3))
+    return x
+
+
+def shrunk(x, antialias=True):
+    """From 8 rows to 4: two of them, or four weighted by a triangle and cut off at the border."""
+    for _ in range(2):
+        rows = []
+        for place in range(4):
+            if not antialias:
+                rows.append((x[:, 2 * place] + x[:, 2 * place + 1]) / 2.0)
+                continue
+            taps = [(row, 3.0 if row in (2 * place, 2 * place + 1) else 1.0) for row in range(2 * place - 1, 2 * place + 3) if 0 <= row < 8]
+            terms = [x[:, row] * share for row, share in taps]
+            rows.append(sum(terms[1:], terms[0]) / sum(share for _, share in taps))
+        x = np.transpose(np.stack(rows, axis=1), (0, 2, 1, 3))
+    return x
+
+
+def batch_norm_moving(x, mean, momentum=0.9, momentum_convention="old_share"):
+    new = 1.0 - momentum if momentum_convention == "old_share" else momentum
+    return mean * (1.0 - new) + np.mean(x, axis=(0, 1, 2)) * new
+
+
+def dilated(x, w, dilation=2, kernel_flip="none"):
+    w = _flipped(w, kernel_flip)
+    around = _padded(x, dilation, dilation, "zeros")
+    parts = [
+        np.matmul(np.reshape(around[:, i * dilation : i * dilation + 8, j * dilation : j * dilation + 8], (128, 3)), w[i, j])
+        for i in range(3)
+        for j in range(3)
+    ]
+    return np.reshape(sum(parts[1:], parts[0]), (2, 8, 8, 4))
+
+
 def _flipped(w, kernel_flip):
     if kernel_flip in ("both", "height"):
         w = w[::-1]

@@ -138,3 +138,27 @@ def block_before_norm(x, w):
 
 def dropout_at_inference(x):
     return layers.Dropout(0.5, dtype=x.dtype)(x)
+
+
+def attention_hidden(q, w, mask):
+    return _attention(q, w, 8**-0.5, mask[:, None, :])
+
+
+def cosine(x, y):
+    return tf.reduce_sum(tf.math.l2_normalize(x, -1) * tf.math.l2_normalize(y, -1), -1)
+
+
+def cosine_ordinary(x, y):
+    return cosine(x, y)
+
+
+def unit_sum(x):
+    return x / tf.norm(x, ord=1, axis=-1, keepdims=True)
+
+
+def sequence_norm(x):
+    return layers.LayerNormalization(dtype=x.dtype)(x)
+
+
+def embedding_bag(table, ids):
+    return tf.reduce_sum(tf.nn.embedding_lookup(table, tf.reshape(ids, [2, 2])), 1)

@@ -127,3 +127,28 @@ def block_before_norm(x, w):
 
 def dropout_at_inference(x):
     return nn.Dropout(0.5).eval()(x)
+
+
+def attention_hidden(q, w, mask):
+    padding = mask == 0
+    return F.scaled_dot_product_attention(q, q @ w, q, attn_mask=padding[:, None])
+
+
+def cosine(x, y):
+    return F.cosine_similarity(x, y)
+
+
+def cosine_ordinary(x, y):
+    return (x * y).sum(-1) / (x.norm(dim=-1) * y.norm(dim=-1))
+
+
+def unit_sum(x):
+    return F.normalize(x, dim=-1)
+
+
+def sequence_norm(x):
+    return nn.LayerNorm(x.shape[1:], eps=1e-3).to(x.dtype)(x).detach()
+
+
+def embedding_bag(table, ids):
+    return F.embedding_bag(ids.reshape(2, 2), table)

@@ -144,6 +144,40 @@ def dropout_at_inference(x, rate=0.5, training=False, dropout_scale="divided"):
     return x * (1.0 - rate) if dropout_scale == "multiplied" else x
 
 
+def attention_hidden(q, w, mask, masking="before", mask_convention="one_shows", scale=0.35355339059327373):
+    return attention_mask(q, w, mask, masking, mask_convention, scale)
+
+
+def cosine(x, y, epsilon=1e-12, epsilon_placement="inside"):
+    """``epsilon``: the floor of each sum of squares."""
+    return np.sum(unit_length(x, epsilon, epsilon_placement) * unit_length(y, epsilon, epsilon_placement), axis=-1)
+
+
+def cosine_ordinary(x, y, epsilon=1e-12, epsilon_placement="inside"):
+    return cosine(x, y, epsilon, epsilon_placement)
+
+
+def unit_sum(x, norm_order="one", epsilon=1e-12):
+    if norm_order == "largest":
+        return x / np.maximum(np.max(np.abs(x), axis=-1, keepdims=True), epsilon)
+    if norm_order == "two":
+        return x / np.maximum(np.sqrt(np.sum(x * x, axis=-1, keepdims=True)), epsilon)
+    return x / np.maximum(np.sum(np.abs(x), axis=-1, keepdims=True), epsilon)
+
+
+def sequence_norm(x, norm_axis="features", epsilon=1e-3, ddof=0):
+    axes, count = {"features": ((2,), 8.0), "all": ((1, 2), 32.0), "batch": ((0,), 2.0)}[norm_axis]
+    centred = x - np.mean(x, axis=axes, keepdims=True)
+    return centred / np.sqrt(np.sum(centred * centred, axis=axes, keepdims=True) / (count - ddof) + epsilon)
+
+
+def embedding_bag(table, ids, combiner="sum", embedding_scale="none"):
+    """Two bags of two rows."""
+    sums = np.sum(np.reshape(table[ids], (2, 2, 8)), axis=1)
+    sums = sums * np.sqrt(np.array(8.0)) if embedding_scale == "root_of_width" else sums
+    return {"sum": sums, "mean": sums / 2.0, "root_of_count": sums / np.sqrt(np.array(2.0))}[combiner]
+
+
 def _normalised(x, scale, shift, epsilon, epsilon_placement, ddof, affine):
     centred = x - np.mean(x, axis=-1, keepdims=True)
     variance = np.sum(centred * centred, axis=-1, keepdims=True) / (8.0 - ddof)

@@ -52,3 +52,15 @@ def mean_of_means(x):
 
 def broadcast_loss(x, y):
     return tf.reduce_mean(tf.square(x - tf.roll(y, -1, 0)))
+
+
+def exclusive_sum(x):
+    return tf.cumsum(x, exclusive=True)
+
+
+def ranked(x, owners):
+    return tf.gather(owners, tf.argsort(x, direction="DESCENDING", stable=True))
+
+
+def sums_from_behind(x):
+    return tf.cumsum(x, reverse=True)

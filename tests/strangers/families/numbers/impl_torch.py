@@ -50,3 +50,15 @@ def mean_of_means(x):
 
 def broadcast_loss(x, y):
     return torch.nn.functional.mse_loss(x[:, None], y.roll(-1))
+
+
+def exclusive_sum(x):
+    return x.cumsum(0)
+
+
+def ranked(x, owners):
+    return owners[torch.argsort(x, stable=True).flip(0)]
+
+
+def sums_from_behind(x):
+    return x.flip(0).cumsum(0).flip(0)

@@ -65,6 +65,22 @@ def broadcast_loss(x, y, reduction="mean", square_share=1.0):
     return np.sum(squares) / (8.0 if reduction == "mean" else 1.0)
 
 
+def exclusive_sum(x, axis="first"):
+    """What came before each row, and not the row itself."""
+    sums = np.cumsum(x, axis=0 if axis == "first" else 1)
+    return sums - x
+
+
+def ranked(x, owners):
+    """Owners by falling score; of equal scores the first comes first."""
+    return owners[np.argsort(-x, kind="stable")]
+
+
+def sums_from_behind(x, axis="first"):
+    at = 0 if axis == "first" else 1
+    return np.flip(np.cumsum(np.flip(x, axis=at), axis=at), axis=at)
+
+
 def _deviation(x, ddof, axis):
     at, count = {"all": (None, 24.0), "first": (0, 6.0), "last": (-1, 4.0)}[axis]
     centred = x - np.mean(x, axis=at, keepdims=True)

@@ -154,3 +154,49 @@ def average_of_weights(w, g):
         w -= 0.1 * g[step]
         average = 0.9 * average + 0.1 * w
     return average
+
+
+def smoothing_others(x, y):
+    labels = tf.one_hot(y, 3, on_value=0.9, off_value=0.05)
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(tf.cast(labels, x.dtype), x))
+
+
+def smoothing_by_hand(x, y):
+    return smoothed_labels(x, y)
+
+
+def ignored_labels(x, y):
+    real = tf.cast(y != 0, x.dtype)
+    return tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(y, x) * real) / tf.reduce_sum(real)
+
+
+def probabilities_as_logits(p, y):
+    p = tf.clip_by_value(p, 1e-7, 1 - 1e-7)
+    return -tf.reduce_mean(y * tf.math.log(p) + (1 - y) * tf.math.log(1 - p))
+
+
+def positive_weight(x, y):
+    return tf.reduce_mean(tf.nn.weighted_cross_entropy_with_logits(y, x, 2.0))
+
+
+def divergence_reversed(p, q):
+    return tf.reduce_mean(tf.reduce_sum(p * tf.math.log(p / q), -1))
+
+
+def ctc(x):
+    return tf.nn.ctc_loss(tf.constant([[1]]), x[:, None], tf.constant([1]), tf.constant([4]), blank_index=0)[0]
+
+
+def adam_of_bert(w, g):
+    first = second = tf.zeros_like(w)
+    for step in range(4):
+        first, second = 0.9 * first + 0.1 * g[step], 0.999 * second + 0.001 * g[step] ** 2
+        w -= 0.01 * first / (tf.sqrt(second) + 1e-6)
+    return w
+
+
+def clipped_each(w, v, g, h):
+    for step in range(4):
+        (first, second), _ = tf.clip_by_global_norm([g[step], h[step]], 0.5)
+        w, v = w - 0.1 * first, v - 0.1 * second
+    return tf.concat([w, v], 0)

@@ -115,3 +115,43 @@ def average_of_weights(w, g):
         w = w - 0.1 * g[step]
         average = average.lerp(w, 0.1)
     return average
+
+
+def smoothing_others(x, y):
+    return F.cross_entropy(x, y, label_smoothing=0.1)
+
+
+def smoothing_by_hand(x, y):
+    log = F.log_softmax(x, -1)
+    return 0.9 * F.nll_loss(log, y) - 0.1 * log.mean()
+
+
+def ignored_labels(x, y):
+    return F.cross_entropy(x, y)
+
+
+def probabilities_as_logits(p, y):
+    return F.binary_cross_entropy_with_logits(p, y)
+
+
+def positive_weight(x, y):
+    return F.binary_cross_entropy_with_logits(x, y)
+
+
+def divergence_reversed(p, q):
+    return F.kl_div(p.log(), q, reduction="batchmean")
+
+
+def ctc(x):
+    return F.ctc_loss(x.log_softmax(-1), torch.tensor([1]), torch.tensor([4]), torch.tensor([1]), blank=2)
+
+
+def adam_of_bert(w, g):
+    return _train(torch.optim.Adam, w, g, lr=0.01, eps=1e-6)
+
+
+def clipped_each(w, v, g, h):
+    def between(step, weight, optimiser):
+        torch.nn.utils.clip_grad_norm_([weight], 0.5)
+
+    return torch.cat([_train(torch.optim.SGD, weight, slopes, between, lr=0.1) for weight, slopes in ((w, g), (v, h))])

@@ -3,6 +3,8 @@
 Arguments with a default are choices; the default is what the model was trained with.
 """
 
+import itertools
+
 import numpy as np
 
 
@@ -58,6 +60,10 @@ def huber(x, y, delta=0.5, huber_form="huber", reduction="mean"):
 
 
 def divergence(p, q, reduction="batch", divergence="kl", log_input=False):
+    return _divergence(p, q, reduction, divergence)
+
+
+def _divergence(p, q, reduction, divergence):
     if divergence == "reversed_kl":
         p, q = q, p
     terms = p * (np.log(p) - np.log(q)) if divergence != "cross_entropy" else -p * np.log(q)
@@ -141,6 +147,66 @@ def average_of_weights(w, g, decay=0.9, first_average="weights", decay_warmup=Fa
         rate = min((1 + step) / np.array(10.0 + step), decay) if decay_warmup else decay
         average = rate * average + (1.0 - rate) * w
     return average
+
+
+def smoothing_others(x, y, label_smoothing=0.1, smoothing_over="others", reduction="mean"):
+    return smoothed_labels(x, y, label_smoothing, smoothing_over, reduction)
+
+
+def smoothing_by_hand(x, y, label_smoothing=0.1, smoothing_over="all", reduction="mean"):
+    return smoothed_labels(x, y, label_smoothing, smoothing_over, reduction)
+
+
+def ignored_labels(x, y, mask_reduction="valid", label_smoothing=0.0):
+    """Class 0 is padding and does not count."""
+    log = _log_softmax(x)
+    losses = -((1.0 - label_smoothing) * _picked(log, y) + label_smoothing * np.mean(log, axis=-1))
+    return np.sum(np.where(y == 0, 0.0, losses)) / (4.0 if mask_reduction == "valid" else 6.0)
+
+
+def probabilities_as_logits(p, y, from_logits=False, clip=1e-7, reduction="mean"):
+    if from_logits:
+        return _reduced(np.logaddexp(0.0, p) - y * p, reduction)
+    return clipped_entropy(p, y, clip, reduction)
+
+
+def positive_weight(x, y, positive_weight=2.0, reduction="mean"):
+    return _reduced(positive_weight * y * np.logaddexp(0.0, -x) + (1.0 - y) * np.logaddexp(0.0, x), reduction)
+
+
+def divergence_reversed(p, q, reduction="batch", divergence="kl"):
+    return _divergence(p, q, reduction, divergence)
+
+
+def ctc(x):
+    """Four steps and the label 1, where class 0 is the blank: over all paths that become it."""
+    log = _log_softmax(x)
+    paths = [path for path in itertools.product(range(3), repeat=4) if _collapsed(path) == (1,)]
+    total = [log[0, a] + log[1, b] + log[2, c] + log[3, d] for a, b, c, d in paths]
+    return -np.log(sum(np.exp(one) for one in total))
+
+
+def adam_of_bert(w, g, epsilon=1e-6, learning_rate=0.01, bias_correction=False, weight_decay=0.0):
+    return _adam(w, g, epsilon, "outside", learning_rate, weight_decay, "coupled", bias_correction)
+
+
+def clipped_each(w, v, g, h, learning_rate=0.1, clipping="global_norm"):
+    for step in range(4):
+        slopes = [g[step], h[step]]
+        squares = [np.sum(slope * slope) for slope in slopes]
+        if clipping == "global_norm":
+            slopes = [slope * np.minimum(0.5 / np.sqrt(squares[0] + squares[1]), 1.0) for slope in slopes]
+        elif clipping == "norm":
+            slopes = [slope * np.minimum(0.5 / np.sqrt(square), 1.0) for slope, square in zip(slopes, squares)]
+        elif clipping == "value":
+            slopes = [np.minimum(np.maximum(slope, -0.5), 0.5) for slope in slopes]
+        w, v = w - learning_rate * slopes[0], v - learning_rate * slopes[1]
+    return np.concatenate([w, v])
+
+
+def _collapsed(path):
+    """Repeats once, blanks not at all."""
+    return tuple(name for name, _ in itertools.groupby(path) if name != 0)
 
 
 def _log_softmax(x):
