@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow as pa
 from replab import __version__, git, jsons, texts
 from replab.config import functions, implementations
 from replab.config.environments import folders_of, load_environments
+from replab.contract.summaries import FamilySummary, RunSummary
 from replab.errors import LabError
 from replab.model import FRAMEWORKS, Case, Family, Lab, is_as_expected
 from replab.plan import planning
@@ -27,7 +29,7 @@ def environments(lab: Lab) -> dict[str, object]:
 
 def cases(lab: Lab) -> dict[str, object]:
     """Titles, parameters and the code of each side, per family and case."""
-    found: dict[str, object] = {
+    found: dict[str, FamilySummary] = {
         family.name: {
             "title": family.title,
             "question": family.question,
@@ -48,7 +50,7 @@ def cases(lab: Lab) -> dict[str, object]:
     return _fit(found)
 
 
-def _fit(found: dict[str, object]) -> dict[str, object]:
+def _fit(found: Mapping[str, object]) -> dict[str, object]:
     """What was found, in words and numbers that JSON and pages have."""
     return jsons.table(texts.numbers_written(texts.plain_values(found)))
 
@@ -70,7 +72,7 @@ def _source(path: Path, function: str) -> str:
         return f"# it cannot be shown: {type(error).__name__}: {error}"
 
 
-def run(lab: Lab, cells: pa.Table) -> dict[str, object]:
+def run(lab: Lab, cells: pa.Table) -> RunSummary:
     """Counts, the controls' score, and the time that this run took beside what it could not avoid.
 
     The floor is (imports + time inside cells) / cores, from the batches that ran since the workflow was started.

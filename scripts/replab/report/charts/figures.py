@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from math import floor, inf, isfinite, log10
-from typing import Any
+from typing import TypedDict
 
 from replab.report.charts.axis import Axis
 from replab.report.charts.specs import spec
@@ -166,6 +166,22 @@ def _merged(rows: list[CurveRow]) -> list[CurveRow]:
     return made
 
 
+class _Line(TypedDict):
+    """A line of a chart of errors, in columns."""
+
+    line: str
+    who: str
+    framework: str
+    colour: str
+    dash: list[int]
+    u: list[float]
+    """Where along the axis."""
+    lo: list[float | None]
+    hi: list[float | None]
+    max: list[float | None]
+    mean: list[float | None]
+
+
 def _plain(value: float) -> float | None:
     """Three digits; no NaN and no infinity in JSON."""
     return float(f"{value:.3g}") if isfinite(value) else None
@@ -190,7 +206,7 @@ def error_chart(
         (cell.place.framework, cell.place.order, cell.place.environment) for entry in classes for cell in entry.cells
     )
     drawn: Counter[str] = Counter()
-    made: list[dict[str, Any]] = []
+    made: list[_Line] = []
     table: list[tuple[str, ...]] = []
     for (bits, environment, mode), points in sorted(
         lines.items(), key=lambda item: (_line_order(by_letter, output_bits, item[0]), item[0])
@@ -261,7 +277,7 @@ def _short_who(members: Sequence[CellView]) -> str:
     return ", ".join(names) if len(names) == 2 else f"{names[0]} and {len(names) - 1} more"
 
 
-def _line_order(classes: dict[str, BitClass], letters: dict[str, str], key: tuple[str, str, str]) -> tuple[bool, Any]:
+def _line_order(classes: dict[str, BitClass], letters: dict[str, str], key: tuple[str, str, str]) -> tuple[bool, object]:
     entry = classes.get(letters.get(key[0], ""))
     return (False, entry.cells[0].place) if entry else (True, (key[1], key[2]))
 
@@ -276,7 +292,7 @@ def error_spec(
     title: str,
     *,
     marks: bool = True,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The specification of its drawing; ``charts.js`` makes its points from columns."""
     labels = "{" + ", ".join(f"'{round(u * 1000)}': '{text}'" for u, text in ticks) + "}['' + round(datum.value * 1000)]"
     powers = (

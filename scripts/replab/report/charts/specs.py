@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -16,9 +15,9 @@ _TEMPLATES = Environment(
 _TEMPLATES.filters["json"] = lambda value: json.dumps(value, allow_nan=False)
 
 
-def spec(kind: str, *, height: int, **values: object) -> dict[str, Any]:
+def spec(kind: str, *, height: int, **values: object) -> dict[str, object]:
     """The specification of a kind of chart, ``height`` pixels high; what stands for ``values``, its template says."""
-    filled: dict[str, Any] = json.loads(_TEMPLATES.get_template(f"{kind}.json.j2").render(height=height, **values))
+    filled: dict[str, object] = json.loads(_TEMPLATES.get_template(f"{kind}.json.j2").render(height=height, **values))
     return filled
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from replab.errors import ConfigError
 from replab.ids import CellId, parse_cell_id
@@ -137,7 +136,7 @@ class Index:
         said = " against ".join(" ".join(part for part in side if part) for side in sides)
         return Link(text=f"{one.family}.{one.case}, {one.dtype} {derivative_name(one.derivative)}, {said}", href=href)
 
-    def link(self, evidence: Mapping[str, Any]) -> Link:
+    def link(self, evidence: Mapping[str, object]) -> Link:
         """A piece of evidence of a claim or a source."""
         kind, name = str(evidence.get("kind") or ""), str(evidence.get("id") or "")
         parts = name.split(SIDES)

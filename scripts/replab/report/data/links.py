@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from replab.contract.summaries import CaseSummary, FamilySummary
 from replab.report.data.cells import CellView, Place, Work
 from replab.report.data.results import Results
 from replab.report.data.words import slug
@@ -35,10 +33,9 @@ def cell_path(cell: CellView) -> str:
     return f"{case_path(cell.work.family, cell.work.case)}#{anchor(cell.work, cell.place)}"
 
 
-def case_entry(results: Results, family: str, case: str) -> Mapping[str, Any]:
+def case_entry(results: Results, family: str, case: str) -> CaseSummary:
     """What ``cases.json`` says about a case; empty when it says nothing."""
-    known = (results.cases.get(family) or {}).get("cases") or {}
-    return known.get(case) or {}
+    return results.cases.get(family, FamilySummary()).get("cases", {}).get(case, CaseSummary())
 
 
 def case_title(results: Results, family: str, case: str) -> str:

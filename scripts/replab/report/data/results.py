@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from replab.contract.summaries import FamilySummary, RunSummary, SourceSummary
 from replab.errors import LabError
 from replab.store.rows import (
     AttributionRow,
@@ -48,8 +49,8 @@ class Results:
     measurements: tuple[MeasurementRow, ...] = ()
     defaults: tuple[DefaultRow, ...] = ()
     claims: tuple[Mapping[str, Any], ...] = ()
-    sources: tuple[Mapping[str, Any], ...] = ()
+    sources: tuple[SourceSummary, ...] = ()
     """Sources of discrepancy, the largest first."""
     environments: Mapping[str, Any] = field(default_factory=dict)
-    run: Mapping[str, Any] = field(default_factory=dict)
-    cases: Mapping[str, Any] = field(default_factory=dict)
+    run: RunSummary = field(default_factory=RunSummary)
+    cases: Mapping[str, FamilySummary] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pandas as pd
 
@@ -54,12 +54,12 @@ PROSE = frozenset({"reason", "why", "notes", "note", "cause"})
 """Columns in which a framework or a sandbox speaks, and may name files of the machine."""
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """A whole number in a column with gaps comes as a float; it is written without its point."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _values(frame: pd.DataFrame, column: Column) -> list[Any]:
+def _values(frame: pd.DataFrame, column: Column) -> list[object]:
     """A column as plain Python values, gaps filled with what is empty; a column that is not there is all gaps."""
     if column.name not in frame.columns:
         return [column.empty] * len(frame)
@@ -80,7 +80,7 @@ def _rows(folder: ResultsFolder, table: Table[Row]) -> tuple[Row, ...]:
     frame = tables.read(folder.table(table.name))
     columns = {column.name: _values(frame, column) for column in table.columns}
     for name in PROSE & columns.keys():
-        columns[name] = [short_paths(text) for text in columns[name]]
+        columns[name] = [short_paths(str(text)) for text in columns[name]]
     return tuple(table.made(columns))
 
 
@@ -103,7 +103,16 @@ def is_plain(row: CellRow) -> bool:
     return row.variant in {"default", ""} and not row.aligned
 
 
-def divided(cells: Iterable[CellRow], pairs: Iterable[PairRow]) -> dict[str, Any]:
+class Divided(TypedDict):
+    """Cells and pairs as ``Results`` takes them."""
+
+    cells: tuple[CellRow, ...]
+    varied: tuple[CellRow, ...]
+    pairs: tuple[PairRow, ...]
+    varied_pairs: tuple[PairRow, ...]
+
+
+def divided(cells: Iterable[CellRow], pairs: Iterable[PairRow]) -> Divided:
     """Cells and pairs as ``Results`` takes them: results as declared apart from the runs that only explain them."""
     cells, pairs = tuple(cells), tuple(pairs)
     varied = tuple(row for row in cells if not is_plain(row))

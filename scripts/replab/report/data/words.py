@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isinf, isnan
-from typing import Any
 
 from replab.model import EXPLAINED, Status, Verdict
 
@@ -244,7 +243,7 @@ def natural(text: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", text))
 
 
-def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+def flatten(value: object, prefix: str = "") -> list[tuple[str, str]]:
     """A nested structure as sorted ``(dotted name, text)`` lines; lists of plain values become one line."""
     if isinstance(value, dict):
         lines = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from replab.report.pages.parts import Bar
 
@@ -21,7 +20,7 @@ class BetweenPair:
     """What the address of the page ends in when this pair is chosen."""
     file: str
     """Below the root of the site; loaded when the pair is chosen."""
-    data: Mapping[str, Any]
+    data: Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +39,7 @@ class BetweenPage:
     kind: str
     """``upgrade`` or ``port``."""
     groups: tuple[BetweenGroup, ...]
-    index: Mapping[str, Any]
+    index: Mapping[str, object]
     """What the chooser knows: pairs and their files, the one to begin with, parts of the list, and how outcomes look."""
     pinned: tuple[str, ...] = ()
     """Environments that the lab has and this run did not use."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from replab.report.data.words import Outcome
 from replab.report.pages.between import BetweenPage
@@ -119,7 +118,7 @@ class OperationPage:
 class MatrixPage:
     """The whole matrix: data for the browser, and what a page without scripts can say."""
 
-    data: Mapping[str, Any]
+    data: Mapping[str, object]
     rows: int
     cells: int
     families: tuple[str, ...]

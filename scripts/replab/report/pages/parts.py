@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from replab.report.data.words import Outcome
 
@@ -111,7 +110,7 @@ class Chart:
     id: str
     title: str
     summary: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, object]
     """``spec`` and the columns of its data; ``charts.js`` joins them."""
     table: tuple[tuple[str, ...], ...]
     head: tuple[str, ...]

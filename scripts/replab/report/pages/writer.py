@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -37,7 +36,7 @@ NAVIGATION = (
 _CODE = re.compile(r"`([^`]+)`")
 
 
-def script_json(value: Any) -> Markup:
+def script_json(value: object) -> Markup:
     """JSON that is safe inside a ``<script>`` element and in a ``.js`` file: no ``<``, ``>``, ``&`` and no line separators."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     for character in ("<", ">", "&", "\u2028", "\u2029"):
@@ -76,7 +75,7 @@ def write(site: Site, folder: Path, templates: Path, notices: Sequence[str] = ()
     """
     env = _environment(templates, notices)
 
-    def page(path: str, template: str, **values: Any) -> None:
+    def page(path: str, template: str, **values: object) -> None:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         root = "../" * path.count("/")

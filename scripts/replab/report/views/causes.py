@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from math import isfinite, nan
-from typing import Any
 
+from replab.contract.summaries import SourceSummary
 from replab.report.charts.charts import Ranked, ranked_chart
 from replab.report.data.evidence import SIDES, Index, split_id
 from replab.report.data.results import Results
@@ -22,39 +22,39 @@ QUESTION = "What are the sources of discrepancy between TensorFlow and PyTorch, 
 MOST_FACTORS = 8
 
 
-def real(value: Any) -> float:
+def real(value: object) -> float:
     """A number of a JSON file; NaN where there is none."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else nan
 
 
-def _whole(value: Any) -> int:
+def _whole(value: object) -> int:
     """A count; 0 where there is none."""
     found = real(value)
     return int(found) if isfinite(found) else 0
 
 
-def ranked(results: Results) -> list[Mapping[str, Any]]:
+def ranked(results: Results) -> list[SourceSummary]:
     """The sources that have a rank, the largest share of all digits lost first."""
     return sorted((entry for entry in results.sources if isfinite(real(entry.get("rank")))), key=lambda entry: real(entry.get("rank")))
 
 
-def _beside(results: Results) -> list[Mapping[str, Any]]:
+def _beside(results: Results) -> list[SourceSummary]:
     """The sources without a rank: values chosen to break, what was not decided, and what lies within one framework."""
     return [entry for entry in results.sources if not isfinite(real(entry.get("rank")))]
 
 
-def source_anchor(entry: Mapping[str, Any]) -> str:
+def source_anchor(entry: SourceSummary) -> str:
     """The row of a source."""
     return slug(f"source-{entry.get('id') or entry.get('title') or ''}")
 
 
-def source_share(entry: Mapping[str, Any]) -> str:
+def source_share(entry: SourceSummary) -> str:
     """``48 % (41 to 55 %)``: the share of all digits lost, with its interval over cases; empty without a rank."""
     share, low, high = (real(entry.get(name)) for name in ("lost", "low", "high"))
     return f"{portion(share)} ({portion(low)} to {portion(high)})" if isfinite(share) else ""
 
 
-def source_count(entry: Mapping[str, Any]) -> str:
+def source_count(entry: SourceSummary) -> str:
     """``65 of 137 (47 %)``."""
     part, whole = _whole(entry.get("count")), _whole(entry.get("of"))
     return f"{count(part)} of {count(whole)} ({percent(part, whole)})" if whole else count(part)
@@ -74,12 +74,12 @@ def source_lede(results: Results) -> str:
     return f"{sentence} The most frequent is {_title(often)}: {cases}, {digits} digits each in the median."
 
 
-def _title(entry: Mapping[str, Any]) -> str:
+def _title(entry: SourceSummary) -> str:
     title = str(entry.get("title") or entry.get("id") or "")
     return title[:1].lower() + title[1:]
 
 
-def _example(evidence: Mapping[str, Any], index: Index) -> Link:
+def _example(evidence: Mapping[str, object], index: Index) -> Link:
     """An example, called by its case and derivative: what is compared stands above the table."""
     parts = split_id(str(evidence.get("id") or "").partition(SIDES)[0])
     found = index.link(evidence)
@@ -88,7 +88,7 @@ def _example(evidence: Mapping[str, Any], index: Index) -> Link:
     return Link(text=f"{parts.family}.{parts.case}, {derivative_name(parts.derivative)}", href=found.href)
 
 
-def _rows(entries: Sequence[Mapping[str, Any]], index: Index) -> tuple[SourceRow, ...]:
+def _rows(entries: Sequence[SourceSummary], index: Index) -> tuple[SourceRow, ...]:
     return tuple(
         SourceRow(
             rank=count(_whole(entry.get("rank"))) if isfinite(real(entry.get("rank"))) else "",
@@ -107,13 +107,13 @@ def _rows(entries: Sequence[Mapping[str, Any]], index: Index) -> tuple[SourceRow
             cases=plural(_whole(entry.get("cases")), "case"),
             factors=listing([str(factor) for factor in entry.get("factors") or []], MOST_FACTORS),
             note=str(entry.get("note") or ""),
-            examples=tuple(dict.fromkeys(_example(one, index) for one in entry.get("examples") or [] if isinstance(one, Mapping))),
+            examples=tuple(dict.fromkeys(_example(one, index) for one in entry.get("examples") or [])),
         )
         for entry in entries
     )
 
 
-def _kind(entry: Mapping[str, Any], name: str) -> str:
+def _kind(entry: SourceSummary, name: str) -> str:
     """The share of the digits that one kind of case loses."""
     kinds = entry.get("kinds")
     share = real(kinds.get(name)) if isinstance(kinds, Mapping) else nan

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from replab import calling
+from replab.contract.summaries import RunSummary
 from replab.formats import FORMATS
 from replab.model import Status, Verdict, is_as_expected
 from replab.report.data.cells import CellView, Work, places_in_words, views
@@ -260,13 +261,13 @@ def _switches(results: Results) -> tuple[tuple[str, str, str, int], ...]:
     )
 
 
-def _steps(run: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _steps(run: RunSummary) -> tuple[tuple[str, str], ...]:
     """How to get these numbers again, from a clone of the repository."""
     commit = str(run.get("commit") or "").removesuffix("-dirty")
     options = [
-        f"{key}={','.join(str(one) for one in run[key])}" if isinstance(run.get(key), list) else f"{key}={run[key]}"
+        f"{key}={','.join(value) if isinstance(value, list) else value}"
         for key in ("environments", "families", "experiments", "coverage", "points", "engine")
-        if run.get(key) and run[key] != [key]  # families lie in `experiments` by themselves
+        if (value := run.get(key)) and value != [key]  # families lie in `experiments` by themselves
     ]
     steps = [("the code as it was", f"git checkout {commit}")] if commit else []
     steps += [("the lab itself, from its lock", "make setup")]
@@ -275,7 +276,7 @@ def _steps(run: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return (*steps, ("one cell", f"{lab} cell 'ops.exp:float32:d0@*'"), ("what this machine can run", f"{lab} doctor"))
 
 
-def _times(run: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _times(run: RunSummary) -> tuple[tuple[str, str], ...]:
     wall, floor = run.get("wall_seconds"), run.get("floor_seconds")
     lines = [("wall time", seconds(wall)), ("floor: (imports + time inside cells) / cores", seconds(floor))]
     if wall and floor:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
+from replab.contract.summaries import RunSummary
 from replab.model import SAME_FUNCTION
 from replab.report.data.cells import COMPILERS, CellView, Work, result_pairs
 from replab.report.data.links import work_path
@@ -164,20 +165,20 @@ def _between(results: Results, apart: Sequence[PairRow]) -> tuple[Item, ...]:
     )
 
 
-def control_counts(run: Mapping[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
+def control_counts(run: RunSummary) -> tuple[tuple[int, int], tuple[int, int]]:
     """(as expected, all) of rewrites and of planted mistakes, as recorded by the run."""
     scores = run.get("controls") or {}
     good, total = zip(*((int(value or 0) for value in scores.get(kind, (0, 0))[:2]) for kind in ("rounding", "semantic")), strict=True)
     return (good[0], total[0]), (good[1], total[1])
 
 
-def controls_hold(run: Mapping[str, Any]) -> bool:
+def controls_hold(run: RunSummary) -> bool:
     """Whether controls ran, and every one came out as expected."""
     rewrites, mistakes = control_counts(run)
     return rewrites[0] + mistakes[0] == rewrites[1] + mistakes[1] > 0
 
 
-def control_score(run: Mapping[str, Any]) -> list[Finding]:
+def control_score(run: RunSummary) -> list[Finding]:
     """The lab's own test, as recorded by the run."""
     rewrites, mistakes = control_counts(run)
     good, total = rewrites[0] + mistakes[0], rewrites[1] + mistakes[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import isnan
-from typing import Any
 
 from replab.report.data.cells import CellView, by_work
 from replab.report.data.links import case_path, case_title
@@ -33,7 +32,7 @@ def matrix(results: Results, cells: tuple[CellView, ...]) -> MatrixPage:
     column_of = {place: number for number, place in enumerate(columns)}
     reasons: dict[str, int] = {}
     cases: dict[tuple[str, str], int] = {}
-    rows: list[list[Any]] = []
+    rows: list[list[object]] = []
     for work, members in by_work(cells).items():
         codes = [" "] * len(columns)
         ulps: list[float | int | None] = [None] * len(columns)

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import isfinite, log2
-from typing import Any
 
 from replab import calling
+from replab.contract.summaries import CaseSummary, RunSummary
 from replab.report.charts.figures import class_picture, error_chart, hues
 from replab.report.data.cells import UNJUDGED, BitClass, CellView, Work, bit_classes, by_work, places_in_words
 from replab.report.data.links import anchor, case_entry, case_path, case_title, claim_path
@@ -175,7 +175,7 @@ def _scripts(cells: Sequence[CellView], known: Mapping[str, ScriptRow]) -> tuple
     )
 
 
-def _again(run: Mapping[str, Any], cell: str) -> str:
+def _again(run: RunSummary, cell: str) -> str:
     """The command that runs one cell of this run once more: families of other folders are found by a setting."""
     told = run.get("experiments")
     folders = [str(folder) for folder in told] if isinstance(told, list) else [EXPERIMENTS]
@@ -183,9 +183,7 @@ def _again(run: Mapping[str, Any], cell: str) -> str:
     return f"{calling.anywhen()} cell {_quoted(cell)}{setting}"
 
 
-def _panel(
-    work: Work, cells: Sequence[CellView], curves: Sequence[CurveRow], scripts: Mapping[str, ScriptRow], run: Mapping[str, Any]
-) -> Panel:
+def _panel(work: Work, cells: Sequence[CellView], curves: Sequence[CurveRow], scripts: Mapping[str, ScriptRow], run: RunSummary) -> Panel:
     ok = [cell for cell in cells if cell.ok]
     classes = bit_classes(ok)
     most = largest(row.ulp_max for cell in ok for row in cell.rows)
@@ -236,7 +234,7 @@ def _related(family: str, case: str, cases: set[tuple[str, str]]) -> tuple[Link,
     )
 
 
-def _parameters(entry: Mapping[str, Any]) -> str:
+def _parameters(entry: CaseSummary) -> str:
     return ", ".join(f"{name} = {value}" for name, value in flatten(entry.get("parameters") or {}))
 
 

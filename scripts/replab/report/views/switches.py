@@ -6,7 +6,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
-from typing import Any
 
 from replab.model import BEYOND_ROUNDING
 from replab.report.data.evidence import Index, split_id
@@ -94,7 +93,7 @@ def moves(results: Results) -> MovesTable | None:
         grouped[pair.left_environment, _variant(pair)].append(pair)
     if not grouped:
         return None
-    told: Mapping[str, Any] = results.run.get("variants") or {}
+    told: Mapping[str, object] = results.run.get("variants") or {}
     variants = sorted({variant for _, variant in grouped}, key=lambda name: (not PROCESSORS.search(name), natural(name)))
     order = {row.environment: (row.framework, row.environment_order) for row in results.cells}
     environments = sorted({name for name, _ in grouped}, key=lambda name: (*order.get(name, ("", 0)), natural(name)))
@@ -108,7 +107,7 @@ def moves(results: Results) -> MovesTable | None:
     )
 
 
-def _title(told: Any) -> str:
+def _title(told: object) -> str:
     return str(told.get("title") or "") if isinstance(told, Mapping) else str(told or "")
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from math import isnan
-from typing import Any
 from urllib.parse import urlencode
 
 from replab.model import EXPLAINED
@@ -131,7 +130,7 @@ def _weighed(found: Sequence[Difference], sense: Callable[[Difference], str]) ->
     return sorted(lines, key=lambda line: (-line.weight, line.told.work, line.modes))
 
 
-def _row(line: _Line, pool: Pool) -> list[Any]:
+def _row(line: _Line, pool: Pool) -> list[object]:
     difference = line.told
     anchors = [cell_path(side).partition("#")[2] for side in (difference.left, difference.right)]
     apart = number(difference.ulp)
@@ -182,7 +181,7 @@ def _summary(found: Sequence[Difference], *, step: bool) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _pair(between: Between, ends: Ends, kind: str, more: Mapping[str, Any], told: Sequence[str] = ()) -> BetweenPair | None:
+def _pair(between: Between, ends: Ends, kind: str, more: Mapping[str, object], told: Sequence[str] = ()) -> BetweenPair | None:
     """``more``: what the page shows beside the differences; ``told``: sentences that come first."""
     differences = between.differences(ends)
     if not differences:
@@ -209,7 +208,7 @@ def _pair(between: Between, ends: Ends, kind: str, more: Mapping[str, Any], told
 def _page(kind: str, groups: Sequence[BetweenGroup], first: Ends | None, *, pinned: Sequence[str] = ()) -> BetweenPage:
     pairs = [pair for group in groups for pair in group.pairs]
     chosen = next((at for at, pair in enumerate(pairs) if first == (pair.left, pair.right)), 0)
-    index: Mapping[str, Any] = {
+    index: Mapping[str, object] = {
         "kind": kind,
         "pairs": [[pair.left, pair.right, pair.file] for pair in pairs],
         "first": chosen,
@@ -256,5 +255,5 @@ def port(between: Between, aligned: Callable[[Ends], Settings]) -> BetweenPage:
     return _page("port", groups, None)
 
 
-def _advice(aligned: Settings) -> Mapping[str, Any]:
+def _advice(aligned: Settings) -> Mapping[str, object]:
     return {name: getattr(aligned, name) for name in ("answer", "checklist", "settings", "stays", "untried")}

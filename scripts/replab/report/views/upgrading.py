@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from replab.model import Status
 from replab.report.data.cells import CellView, Work
@@ -56,7 +55,7 @@ def group_of(difference: Difference) -> int:
     return ROUNDING if new.explained and difference.outcome.explained else AS_WRONG
 
 
-def changes(cells: Mapping[Work, Sequence[CellView]], ends: Ends) -> tuple[tuple[Sequence[Any], ...], tuple[Sequence[Any], ...]]:
+def changes(cells: Mapping[Work, Sequence[CellView]], ends: Ends) -> tuple[tuple[Sequence[object], ...], tuple[Sequence[object], ...]]:
     """What stops working and what starts, by case: [case, page, what, modes, state before, state after, why].
 
     Both sides must have been tried: what coverage left out on one side is neither. ``cells``: those of each work, whatever became of them.
@@ -80,7 +79,7 @@ def _failed(cell: CellView) -> bool:
     return cell.worst.status in DID_NOT_END
 
 
-def _told(found: Mapping[tuple[str, ...], Sequence[tuple[CellView, CellView]]], *, failed: int) -> tuple[Sequence[Any], ...]:
+def _told(found: Mapping[tuple[str, ...], Sequence[tuple[CellView, CellView]]], *, failed: int) -> tuple[Sequence[object], ...]:
     rows = []
     for (family, case, _, reason), pairs in sorted(found.items()):
         works = dict.fromkeys(pair[failed].work for pair in pairs)
@@ -92,7 +91,7 @@ def _told(found: Mapping[tuple[str, ...], Sequence[tuple[CellView, CellView]]], 
     return tuple(rows)
 
 
-def packages(results: Results, ends: Ends) -> Mapping[str, Any]:
+def packages(results: Results, ends: Ends) -> Mapping[str, object]:
     """Packages whose versions differ between two environments: ``sentence``, and ``rows`` of [package, before, after].
 
     Those that can change a number come first.

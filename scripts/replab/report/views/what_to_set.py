@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
-from typing import Any
 
 from replab.defaults.rows import ABSENT, REQUIRED
 from replab.report.data.evidence import SIDES, Index, default_anchor
@@ -33,16 +32,16 @@ Groups = Mapping[tuple[str, str], Mapping[tuple[str, int], Sequence[AttributionR
 class Settings:
     """Rows as the page shows them, the largest effect first."""
 
-    settings: tuple[Sequence[Any], ...]
+    settings: tuple[Sequence[object], ...]
     """[case, page, what was measured, [[factor, API and value of each side, share, value of the run]], difference, before, after, page of
     the run]."""
-    stays: tuple[Sequence[Any], ...]
+    stays: tuple[Sequence[object], ...]
     """[case, page, what was measured, factors that were aligned, effect, left after aligning, before, after, note]."""
-    untried: tuple[Sequence[Any], ...]
+    untried: tuple[Sequence[object], ...]
     """[API, parameter, name left, value left, name right, value right, page]."""
     answer: str = ""
     """How many predictions of models agree with the same weights and conventions."""
-    checklist: tuple[Sequence[Any], ...] = ()
+    checklist: tuple[Sequence[object], ...] = ()
     """[choice, API and value of each side, difference, case, page]: what else it may be, the largest difference first."""
 
 
@@ -122,8 +121,8 @@ def settings(results: Results, index: Index, ends: Ends) -> Settings:
     for row in results.attributions:
         if row.method == SUBSETS and row.axis == "framework" and row.role != "control" and row.pair in wanted:
             groups[row.family, row.case][row.dtype, row.derivative].append(row)
-    enough: list[tuple[float, list[Any]]] = []
-    stays: list[tuple[float, list[Any]]] = []
+    enough: list[tuple[float, list[object]]] = []
+    stays: list[tuple[float, list[object]]] = []
     used: set[tuple[str, str]] = set()
     for (family, case), found in groups.items():
         by_answer: dict[str, list[list[AttributionRow]]] = defaultdict(list)
@@ -164,7 +163,7 @@ def settings(results: Results, index: Index, ends: Ends) -> Settings:
     )
 
 
-def _by_hypothesis(results: Results, index: Index, ends: Ends, aligned: set[tuple[str, str]]) -> list[tuple[float, list[Any]]]:
+def _by_hypothesis(results: Results, index: Index, ends: Ends, aligned: set[tuple[str, str]]) -> list[tuple[float, list[object]]]:
     """Choices that nobody aligned in a run, which the reference with other values shows: of one side, or of both and not the same."""
     searched: dict[tuple[str, str, str, int], dict[str, AttributionRow]] = defaultdict(dict)
     for row in results.attributions:
@@ -173,7 +172,7 @@ def _by_hypothesis(results: Results, index: Index, ends: Ends, aligned: set[tupl
             environment, _, mode = where.partition(":")
             if environment in ends and mode == EAGER and as_declared(row):
                 searched[row.family, row.case, row.dtype, row.derivative].setdefault(environment, row)
-    told: dict[tuple[str, str], list[tuple[float, list[Any]]]] = defaultdict(list)
+    told: dict[tuple[str, str], list[tuple[float, list[object]]]] = defaultdict(list)
     by_precision = sorted(searched.items(), key=lambda item: (item[0][:2], item[0][3], item[0][2] != "float32", item[0][2]))
     for (family, case, dtype, derivative), rows in by_precision:
         sides = [_assignments(rows[name].left_value) if name in rows else {} for name in ends]
@@ -194,7 +193,7 @@ def _by_hypothesis(results: Results, index: Index, ends: Ends, aligned: set[tupl
     return [row for rows in told.values() for row in rows]
 
 
-def _same_weights(results: Results, index: Index, ends: Ends, groups: Groups, values: _Values) -> tuple[str, tuple[Sequence[Any], ...]]:
+def _same_weights(results: Results, index: Index, ends: Ends, groups: Groups, values: _Values) -> tuple[str, tuple[Sequence[object], ...]]:
     """How many predictions agree when weights and conventions are the same, and which conventions make them differ."""
     models = {(row.family, row.base or row.case) for row in results.cells if row.role == "result" and (row.model or _of_layers(row))}
     verdicts: dict[tuple[str, str, str], str] = {}
@@ -202,7 +201,7 @@ def _same_weights(results: Results, index: Index, ends: Ends, groups: Groups, va
         if {pair.left_environment, pair.right_environment} == set(ends) and (pair.family, pair.case) in models and not pair.derivative:
             key = (pair.family, pair.case, pair.dtype)
             verdicts[key] = max(verdicts.get(key, "identical"), pair.verdict, key=lambda name: known_outcome(name).severity)
-    choices: dict[str, tuple[float, Sequence[Any]]] = {}
+    choices: dict[str, tuple[float, Sequence[object]]] = {}
     of_models = ((work, key, rows) for work, found in groups.items() if work in models for key, rows in found.items() if not key[1])
     for (family, case), (dtype, _), rows in of_models:
         verdicts[family, case, dtype] = rows[0].verdict_aligned
@@ -230,7 +229,7 @@ def _of_layers(row: CellRow) -> bool:
     return "K20" in row.claims.split(",")
 
 
-def _untried(results: Results, ends: Ends, used: set[tuple[str, str]]) -> tuple[Sequence[Any], ...]:
+def _untried(results: Results, ends: Ends, used: set[tuple[str, str]]) -> tuple[Sequence[object], ...]:
     """Defaults that both sides have and that differ in their common convention, without those that a run has measured."""
     places: dict[tuple[str, str], dict[str, DefaultRow]] = defaultdict(dict)
     for row in results.defaults:
