@@ -56,15 +56,23 @@ def _pair_of(claim: str, kinds: dict[ClaimVerdict, str], **more) -> Scenes:
     return {verdict: lambda world, kind=kind: world.both("op", kind, claims=claim, **more) for verdict, kind in kinds.items()}
 
 
-def _grows(claim: str, **more) -> Scenes:
-    return {
-        HOLDS: lambda world: world.series("net_length", 0.5, claims=claim, **more),
-        DOES_NOT_HOLD: lambda world: world.series("net_length", -0.5, claims=claim, **more),
-        UNDECIDED: lambda world: world.series("net_length", 0.0, noise=0.5, claims=claim, **more),
-        IN_PART: lambda world: [
-            world.series(f"{name}_length", power, claims=claim, **more) for name, power in (("net", 0.5), ("cell", -0.5))
-        ],
-    }
+def _lengths(*errors: float) -> Scene:
+    """The chain of the article over 100, 1 000 … numbers, with these largest errors in ULP."""
+    return lambda world: [
+        world.cell(f"cumsum_chain_{10 ** (place + 2)}", claims="K18", family="ops", ulp_max=error) for place, error in enumerate(errors)
+    ]
+
+
+def _gradients(**powers: float) -> Scene:
+    """Gradients of two frameworks whose difference is the length to a power, for each network; without a power it wobbles."""
+
+    def scene(world: World) -> None:
+        for name, power in powers.items():
+            for place, length in enumerate((4, 16, 64, 256, 1024)):
+                wobble = 1.0 + 0.5 * (-1) ** place if not power else 1.0
+                world.both(f"{name}_length_{length}", "rounding", claims="K05", derivative=1, distance=1e-8 * length**power * wobble)
+
+    return scene
 
 
 def _chain(value: str, verdict: str) -> Scene:
@@ -198,8 +206,10 @@ def _order(threads: str, isa: str) -> Scene:
 
 def _fused(kind: str, power: float, noise: float = 0.0) -> Scene:
     def scene(world: World) -> None:
-        world.modes(kind, claims="K25", case="gelu", modes=("xla",))
-        world.series("layers", power, noise=noise, claims="K25")
+        for place, depth in enumerate((4, 16, 64, 256, 1024)):
+            wobble = 1.0 + noise * (-1) ** place
+            distance = 0.0 if kind == "identical" else 1e-8 * depth**power * wobble
+            world.modes(kind, claims="K25", case=f"layers_{depth}", modes=("xla",), distance=distance)
 
     return scene
 
@@ -261,7 +271,12 @@ SCENES: dict[str, Scenes] = {
         DOES_NOT_HOLD: _derivatives("rounding", "rounding", "rounding"),
         IN_PART: _derivatives("rounding", "semantic", "rounding"),
     },
-    "K05": _grows("K05", derivative=1),
+    "K05": {
+        HOLDS: _gradients(lstm=0.5),
+        DOES_NOT_HOLD: _gradients(lstm=-0.5),
+        UNDECIDED: _gradients(lstm=0.0),
+        IN_PART: _gradients(lstm=0.5, gru=-0.5),
+    },
     "K06": {
         HOLDS: _trained("semantic", "rounding"),
         DOES_NOT_HOLD: _trained("identical", "rounding"),
@@ -294,12 +309,12 @@ SCENES: dict[str, Scenes] = {
         IN_PART: _types("rounding", differ=True),
     },
     "K17": {HOLDS: _steps("accuracy", "semantic"), DOES_NOT_HOLD: _steps("rounding"), IN_PART: _steps("accuracy", "rounding")},
-    "K18": _grows("K18"),
-    "K19": {
-        HOLDS: _order("rounding", "rounding"),
-        DOES_NOT_HOLD: _order("identical", "identical"),
-        IN_PART: _order("identical", "rounding"),
+    "K18": {
+        HOLDS: _lengths(3.0, 10.0, 31.0, 100.0),
+        DOES_NOT_HOLD: _lengths(0.5, 0.9, 0.7, 0.7),
+        UNDECIDED: _lengths(3.0, 300.0, 2.0, 40.0),
     },
+    "K19": {HOLDS: _order("rounding", "rounding"), DOES_NOT_HOLD: _order("identical", "rounding")},
     "K20": _same("K20", case="feed_forward", family="models"),
     "K21": _same("K21", derivative=1),
     "K22": _published("K22"),

@@ -104,6 +104,7 @@ class World:
             "abs_max": 0.0 if same else 2e-7,
             "rel_max": 0.0 if same else 2e-7,
             "distance": 0.0 if same else 2e-7,
+            "abs_mean": 0.0 if same else 1e-8,
             "beyond": 0.0,
             "other_branch": 0,
         } | more
@@ -155,12 +156,13 @@ class World:
     def modes(
         self, kind: str, *, claims: str = "", case: str = "op", modes: tuple[str, ...] = ("function",), environment: str = TF, **more: Any
     ) -> None:
-        """A case eagerly and in other modes, and the pairs between them."""
+        """A case eagerly and in other modes, and the pairs between them; ``distance`` is that of the pairs."""
+        size = {name: more.pop(name) for name in ("distance",) if name in more}
         eager = self.cell(case, claims=claims, environment=environment, **{**more, **({"bits": case} if kind == "identical" else {})})
         for mode in modes:
             bits = {"bits": case} if kind == "identical" else {}
             other = self.cell(case, claims=claims, environment=environment, mode=mode, **{**more, **bits})
-            self.pair(eager, other, "mode", kind)
+            self.pair(eager, other, "mode", kind, **size)
 
     def variant(self, name: str, kind: str, *, claims: str = "", case: str = "op", environment: str = TF, **more: Any) -> None:
         """A case as it is and under a variant, and the pair of both."""

@@ -1,44 +1,58 @@
 """Rules of the claims about order, instructions and versions."""
 
+from dataclasses import replace
+
 import pandas as pd
 
-from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, LAST_BITS, UNDECIDED, Finding, Tables, missing, rule
+from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, LAST_BITS, NOT_MEASURABLE, UNDECIDED, Finding, Tables, missing, rule
 from replab.claims.patterns import by_switch, grows, lines, moved, where_it_moves
 from replab.claims.rows import BEYOND, EXPLAINED, SAME, cells_evidence, pairs_evidence, versus_evidence, worst_first
 from replab.claims.words import listed, named, number, share
 
 HARDWARE = ("isa", "mkl-cbwr", "xla-sse")
 """How the variants begin that limit the instruction set: they stand for other processors."""
-ORDER = {"threads": ("threads",), "vector width": HARDWARE}
 PLACE_OF_BITS = ["family", "output", "dtype", "derivative"]
 FUSING = ("xla", "compile", "script")
 SAME_SUM = (("rnn", "lstm_gates_apart", "lstm_gates_joined"), ("rnn", "gru_batches_apart", "gru_batches_joined"))
 """Cases that compute the same in another order."""
 
 
-@rule("K19", needs="sums and products, cases of claim K19, under variants that change threads or vector width, or in two frameworks")
+@rule("K19", needs="sums and products, cases of claim K19, under variants that change threads, or in two frameworks")
 def order_matters(tables: Tables, environment: str) -> Finding:
-    """Sums and products are run with other threads and with other vector widths, which change the order of operations and nothing else.
-    Holds where each kind of switch moves bits, in part where only some do (they are named), not where none does. Where no such
-    variant was run, the same sum in another order (by gates, by batches, or by another framework) is what decides.
+    """Sums and products are run with another number of threads, which changes the order of operations and nothing else. Holds where that
+    moves bits, not where it moves none. Where no such variant was run, the same sum in another order (by gates, by batches, or by another
+    framework) is what decides. Narrower instruction sets are told beside it: they change the order too, and also drop fused operations
+    and choose other polynomials and kernels.
     """
     rows = tables.pairs_of(environment, "variant", "K19")
-    kinds = {name: rows[rows["variant"].str.startswith(prefixes)] for name, prefixes in ORDER.items()}
-    there = {name: mine for name, mine in kinds.items() if len(mine)}
-    if there:
-        found = {name: moved(mine) for name, mine in there.items()}
-        words = "; ".join(f"{name}: {share(len(found[name]), len(mine))} results with other bits" for name, mine in there.items())
-        every = worst_first(pd.concat(list(found.values())), "verdict", "ulp_max")
-        beyond = every[every["verdict"].isin(BEYOND)]
-        words += f", at most {number(float(every['ulp_max'].max()))} ULP apart" if len(every) else ""
-        words += f"; beyond rounding: {named(beyond)}" if len(beyond) else "; none beyond rounding"
-        verdict = HOLDS if all(map(len, found.values())) else IN_PART if len(every) else DOES_NOT_HOLD
-        part = listed(name for name, rows_moved in found.items() if len(rows_moved)) if verdict is IN_PART else ""
-        evidence = pairs_evidence(every if len(every) else rows, 4)
-        return Finding(
-            verdict=verdict, words=words, part=part, number=float(len(every)), unit="results moved by order alone", evidence=evidence
-        )
-    return _other_order(tables, environment)
+    threads = rows[rows["variant"].str.startswith("threads")]
+    beside = _instruction_sets(rows[rows["variant"].str.startswith(HARDWARE)])
+    if threads.empty:
+        found = _other_order(tables, environment)
+        return found if found.verdict is NOT_MEASURABLE else replace(found, beside=(*beside, *found.beside))
+    apart = moved(threads)
+    words = f"another number of threads gives {share(len(apart), len(threads))} results other bits"
+    words += f", at most {number(float(apart['ulp_max'].max()))} ULP apart" if len(apart) else ""
+    beyond = apart[apart["verdict"].isin(BEYOND)]
+    words += f"; beyond rounding: {named(beyond)}" if len(beyond) else ""
+    return Finding(
+        verdict=HOLDS if len(apart) else DOES_NOT_HOLD,
+        words=words,
+        beside=beside,
+        number=float(len(apart)),
+        unit="results moved by order alone",
+        evidence=pairs_evidence(apart if len(apart) else threads, 4),
+    )
+
+
+def _instruction_sets(rows: pd.DataFrame) -> tuple[str, ...]:
+    """What narrower instruction sets move, which is not the order alone."""
+    if rows.empty:
+        return ()
+    apart = moved(rows)
+    beyond = apart[apart["verdict"].isin(BEYOND)]
+    words = f"narrower instruction sets, which choose other kernels as well: {share(len(apart), len(rows))} results with other bits"
+    return (words + (f", beyond rounding {named(beyond)}" if len(beyond) else ""),)
 
 
 def _other_order(tables: Tables, environment: str) -> Finding:
@@ -71,18 +85,16 @@ def _other_order(tables: Tables, environment: str) -> Finding:
 @rule("K25", needs="cases of claim K25 in a fusing mode or under variants, and a series of at least three depths, called NAME_DEPTH")
 def fusing_adds_up(tables: Tables, environment: str) -> Finding:
     """Two parts. Fusing modes (xla, compile, script) and instruction sets move bits of some results, and by no more than rounding:
-    minute. The distance they make (or, where they make none over three depths, the mean error) is fitted as depth to a power and the
-    power is positive for certain: it adds up. Holds where both parts do; in part where one does for certain; undecided where bits move
-    and the interval of the power holds both signs; not where neither part does.
+    minute. The distance of fused from unfused, ‖a − b‖ / max(‖a‖, ‖b‖), is fitted as depth to a power, which is positive for certain: it
+    adds up. Holds where both parts do; in part where one does for certain; undecided where bits move and the interval of the power
+    holds both signs; not where neither part does.
     """
     modes = tables.pairs_of(environment, "mode", "K25", to_mode=FUSING)
     switched = tables.pairs_of(environment, "variant", "K25")
     switched = switched[switched["variant"].str.startswith((*HARDWARE, "onednn", "xla-auto"))]
     rows = pd.concat([modes.assign(switch=modes["to_mode"]), switched.assign(switch=switched["variant"])])
-    single = tables.results("K25", environment, mode="eager", dtype=("float32", "float64"))
     made = moved(rows)
-    lengths = lines(made, "ulp_max", group=("output", "derivative", "dtype", "switch")) or lines(single, "ulp_mean")
-    growth = grows(lengths, "growth with depth")
+    growth = grows(lines(made, "distance", group=("output", "derivative", "dtype", "switch")), "the distance of fused from unfused")
     if rows.empty:
         return missing(f"neither a fusing mode nor another instruction set in {environment}")
     beyond = made[made["verdict"].isin(BEYOND)]

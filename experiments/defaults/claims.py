@@ -1,9 +1,12 @@
 """Rules of the claims about defaults."""
 
+import pandas as pd
+
 from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, Finding, Tables, missing, rule
 from replab.claims.patterns import factor_shares
 from replab.claims.rows import BEYOND, OPEN, SEVERITY, cells_evidence, defaults_evidence, versus_evidence, worst_first
-from replab.claims.words import counted, listed, named, share
+from replab.claims.words import counted, listed, named, number, share
+from replab.formats import FORMATS
 
 TYPES = ("casting",)
 """The group of the atlas that says which types are made of what."""
@@ -71,7 +74,19 @@ def precision_changes(tables: Tables, environment: str) -> Finding:
         f"{a}.{p}: {v} against {w}" for a, p, v, w in zip(read["api"], read["parameter"], read["value"], read["value_other"], strict=True)
     ]
     words += f"; defaults: {listed(pairs, 4)}" if pairs else ""
+    words += _lost_digits(read)
     verdict = HOLDS if len(beyond) else IN_PART if len(read) else DOES_NOT_HOLD
     part = "default types differ, and no result does" if verdict is IN_PART else ""
     evidence = (*versus_evidence(beyond if len(beyond) else rows, 3), *cells_evidence(typed, 1), *defaults_evidence(read, 2))
     return Finding(verdict=verdict, words=words, part=part, number=float(len(beyond)), unit="results beyond rounding", evidence=evidence)
+
+
+def _lost_digits(read: pd.DataFrame) -> str:
+    """What a number loses on its way from a wider default type to a narrower one: at most half a unit in the last place of the latter."""
+    losses = set()
+    for types in zip(read["value"], read["value_other"], strict=True):
+        names = [str(value).strip('"').removeprefix("torch.").removeprefix("tf.") for value in types]
+        if all(name in FORMATS for name in names) and names[0] != names[1]:
+            wide, narrow = sorted(names, key=lambda name: FORMATS[name].unit_roundoff)
+            losses.add(f"from {wide} to {narrow} each number may lose {number(FORMATS[narrow].unit_roundoff)} of itself")
+    return f"; {listed(sorted(losses))}" if losses else ""

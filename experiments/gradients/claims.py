@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pandas as pd
+
 from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, Finding, Tables, missing, rule
 from replab.claims.patterns import differ, right_results
 from replab.claims.rows import BEYOND, EXPLAINED, SEVERITY, cells_evidence, deciding, versus_evidence, worst_first
@@ -113,8 +115,8 @@ def gradients_differ(tables: Tables, environment: str) -> Finding:
 @rule("K17", needs="differences of several steps (forward_…, central_…) and the derivative of the case cubic")
 def differences_disagree(tables: Tables, environment: str) -> Finding:
     """Holds where every finite difference, whatever its step and precision, is beyond rounding of the derivative; not where
-    every one is within, as automatic differentiation is; else in part, without the steps that are named. The complex step, which
-    subtracts nothing, is told beside them.
+    every one is within, as automatic differentiation is; else in part, without the steps that are named. How near each precision comes, and
+    at which step, is told first; the complex step, which subtracts nothing, beside them.
     """
     rows = tables.results("K17", environment, derivative=0, mode="eager", dtype=TYPES_WITH_DIGITS)
     steps = worst_first(rows[rows["case"].str.match("forward_|central_")], "verdict", "ulp_max")
@@ -123,10 +125,10 @@ def differences_disagree(tables: Tables, environment: str) -> Finding:
     beyond = steps["verdict"].isin(BEYOND)
     exact = tables.results("K17", environment, case="cubic", derivative=1, mode="eager")
     complex_step = rows[rows["case"].str.startswith("complex_")]
-    words = f"{share(int(beyond.sum()), len(steps))} differences are beyond rounding"
+    words = "; ".join(_best_step(dtype, mine) for dtype, mine in steps.groupby("dtype", sort=False))
+    words += f"; {share(int(beyond.sum()), len(steps))} differences are beyond rounding"
     close = steps[~beyond]
     words += f", not so {listed(close['case'] + ' in ' + close['dtype'])}" if len(close) else ""
-    words += f"; at best {number(float(steps['ulp_max'].min()))} ULP off"
     words += f"; automatic differentiation: {counted(exact['verdict'], SEVERITY)}" if len(exact) else ""
     words += f"; complex step: {counted(complex_step['verdict'], SEVERITY)}" if len(complex_step) else ""
     verdict = HOLDS if beyond.all() else DOES_NOT_HOLD if not beyond.any() else IN_PART
@@ -137,5 +139,12 @@ def differences_disagree(tables: Tables, environment: str) -> Finding:
         *cells_evidence(complex_step, 1),
         *cells_evidence(steps.iloc[[-1]], 1),
     )
-    percentage = 100.0 * float(beyond.mean())
-    return Finding(verdict=verdict, words=words, part=part, number=percentage, unit="% of differences beyond rounding", evidence=evidence)
+    best = float(steps["rel_max"].min())
+    return Finding(verdict=verdict, words=words, part=part, number=best, unit="relative error at the best step", evidence=evidence)
+
+
+def _best_step(dtype: str, steps: pd.DataFrame) -> str:
+    """How far off the best and the worst step of one precision are, relative to the derivative."""
+    best, worst = steps.loc[steps["rel_max"].idxmin()], steps.loc[steps["rel_max"].idxmax()]
+    told = [f"{number(float(row['rel_max']))} off ({str(row['case']).replace('_', ', step ')})" for row in (best, worst)]
+    return f"{dtype}: at best {told[0]}, at worst {told[1]}"

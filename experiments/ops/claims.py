@@ -24,6 +24,12 @@ from replab.claims.words import at_worst, counted, listed, named, number, share
 
 SHORT_SOFTMAX = ("ops.softmax_3",)
 """The vector of the article."""
+PUBLISHED_CHAIN = ("ops.cumsum_chain_*",)
+"""The chain of the article in several lengths."""
+ROUNDED_AT_THE_END = 1.0
+"""ULP: what is off by no more has nothing but its last rounding, and that of what stands before it."""
+LIBRARIES = ("isa", "mkl-cbwr", "onednn")
+"""How the variants begin that switch the kernels of a library; threads change an order, grappler and XLA rewrite graphs."""
 SINGLE_AND_DOUBLE = ("float32", "float64")
 TOLERANCES = ("rcond", "rtol", "atol", "tol", "tolerance", "cutoff", "cut_off")
 """What the cut-offs of linear algebra are called, as factors and as parameters."""
@@ -73,26 +79,28 @@ def _longer_vectors(rows: pd.DataFrame) -> tuple[str, ...]:
 @rule("D1", needs="matrix products, cases of claim D1, in two frameworks")
 def products_differ_slightly(tables: Tables, environment: str) -> Finding:
     """Holds where products of float32 and float64 matrices have other bits than another framework's and all differences are within
-    rounding; in part where some are beyond it; not where all bits agree. The number is the largest distance in ULP of the pair of
-    products of 1000×1000.
+    rounding; in part where some are beyond it; not where all bits agree. The number is the article's own
+    figure: the mean absolute difference of the two products of 1000×1000 in float32.
     """
     rows, settled = differ(tables, environment, "D1", derivative=0, dtype=SINGLE_AND_DOUBLE)
     if settled is not None:
         return settled
     apart, beyond = rows[rows["kind"] != SAME], rows[rows["kind"].isin(BEYOND)]
     thousand = rows[(rows["case"] == "matmul_1000") & (rows["dtype"] == "float32")]
-    words = f"{share(len(apart), len(rows))} products have other bits than in {listed(rows['other'])}, {len(beyond)} differ beyond rounding"
+    thousand = thousand if len(thousand) else apart
+    figures = ", ".join(f"{number(mean)} from {other}" for other, mean in zip(thousand["other"], thousand["apart"], strict=True))
+    words = f"the mean absolute difference of 1000×1000 in float32 is {figures}; "
+    words += f"{share(len(apart), len(rows))} products have other bits, {len(beyond)} differ beyond rounding"
     truth = tables.results("D1", environment, case="matmul_1000", dtype="float32", mode="eager", derivative=0)
     if len(truth):
         first = truth.iloc[0]
         words += f"; 1000×1000 in float32 is {number(first.ulp_max)} ULP off the truth at most, {number(first.ulp_mean)} on average"
-    far = float((thousand if len(thousand) else apart)["ulp"].max())
     return Finding(
         verdict=IN_PART if len(beyond) else HOLDS,
         words=words,
         part=f"not {named(beyond)}, which differ by more than rounding" if len(beyond) else "",
-        number=far,
-        unit="ULP apart at most (1000×1000 in float32)",
+        number=float(thousand["apart"].max()),
+        unit="apart on average, of two products of 1000×1000 in float32",
         evidence=(*versus_evidence(rows, 2), *versus_evidence(thousand, 2), *cells_evidence(truth, 1)),
     )
 
@@ -100,48 +108,56 @@ def products_differ_slightly(tables: Tables, environment: str) -> Finding:
 @rule("D3", needs="the case cumsum_chain in two frameworks, in float32")
 def chain_drifts(tables: Tables, environment: str) -> Finding:
     """Holds where the chain differs from another framework's by more than one ULP, which is more than either side's final rounding;
-    not where it does not. The number is the largest error against the truth in ULP, which shows who accumulates in higher
-    precision.
+    not where it does not. The number is the article's own figure, the mean absolute difference; beside it stands the
+    largest error against the truth in ULP, which shows who accumulates in higher precision.
     """
     rows, settled = differ(tables, environment, "D3", derivative=0, dtype="float32")
     if settled is not None:
         return settled
     mine = tables.results("D3", environment, dtype="float32", derivative=0, mode="eager")
     error, apart = float(mine["ulp_max"].max()), float(rows["ulp"].max())
-    words = f"{number(error)} ULP off the truth at most, {number(apart)} ULP apart from {listed(rows['other'])}"
-    words += f" ({counted(rows['kind'], SEVERITY)})"
+    figures = ", ".join(f"{number(mean)} from {other}" for other, mean in zip(rows["other"], rows["apart"], strict=True))
+    words = f"the mean absolute difference is {figures}, at most {number(apart)} ULP; "
+    words += "it adds up in higher precision and rounds at the end" if error <= ROUNDED_AT_THE_END else "it adds up in float32"
+    words += f", {number(error)} ULP off the truth at most"
     evidence = (*cells_evidence(mine, 1), *versus_evidence(rows, 3))
     return Finding(
-        verdict=HOLDS if apart > 1.0 else DOES_NOT_HOLD, words=words, number=error, unit="ULP off the truth at most", evidence=evidence
+        verdict=HOLDS if apart > 1.0 else DOES_NOT_HOLD,
+        words=words,
+        number=float(rows["apart"].max()),
+        unit="apart on average",
+        evidence=evidence,
     )
 
 
 @rule("K07", needs="elementary operations, cases of claim K07, in two frameworks, and variants that switch libraries or instruction sets")
 def libraries_decide(tables: Tables, environment: str) -> Finding:
-    """Holds where elementary operations have other bits than in another framework, and a switch of the library below (instruction
-    set, oneDNN, another kernel) moves bits of the same operations here: then the library decides them. In part where bits differ but no
-    switch was run or moved any, so that the cause is not shown. Not where all bits agree.
+    """Holds where elementary operations have other bits than in another framework, and a switch of the library below (its instruction
+    set, oneDNN) moves the bits of every one of them here: then the library decides them. In part where it moves those of some, which are
+    counted, or where no switch was run, so that the cause is not shown. Not where all bits agree. Rewriting graphs is no library.
     """
     rows, settled = differ(tables, environment, "K07", derivative=0, dtype=SINGLE_AND_DOUBLE)
     if settled is not None:
         return settled
     apart = rows[rows["kind"] != SAME]
     switched = tables.pairs_of(environment, "variant", "K07", derivative=0)
-    switched = switched[~switched["variant"].str.startswith("threads")]
+    switched = switched[switched["variant"].str.startswith(LIBRARIES)]
     shifted = switched[switched["verdict"] != SAME]
+    decided = set(apart["base_case"]) & set(shifted["base_case"])
     restored = tables.causes(environment, "variant", "K07", axis="framework", named=True)
     words = f"{share(apart['case'].nunique(), rows['case'].nunique())} operations have other bits than in {listed(rows['other'])}"
     beyond = apart[apart["kind"].isin(BEYOND)]
     words += f", beyond rounding {named(beyond)}" if len(beyond) else ", none beyond rounding"
     if len(shifted):
-        words += f"; here switches move bits of {shifted['case'].nunique()} operations ({listed(shifted['variant'])})"
+        words += f"; here switches of libraries move bits of {len(decided)} of these ({listed(shifted['variant'])})"
         words += f"; {listed(restored['factor'])} makes {named(restored)} agree bit for bit" if len(restored) else ""
     else:
         words += "; no switch moved their bits" if len(switched) else "; no variant was run, so the cause is not shown"
     evidence = (*versus_evidence(rows, 2), *pairs_evidence(worst_first(shifted, "verdict", "ulp_max"), 2), *causes_evidence(restored, 1))
     percentage = 100.0 * apart["case"].nunique() / rows["case"].nunique()
-    verdict = HOLDS if len(shifted) else IN_PART
-    part = "bits differ, and that a library decides them is not shown" if verdict is IN_PART else ""
+    differing = apart["base_case"].nunique()
+    verdict = HOLDS if len(decided) == differing else IN_PART
+    part = f"a library is shown to decide the bits of {len(decided)} of {differing} operations that differ" if verdict is IN_PART else ""
     return Finding(verdict=verdict, words=words, part=part, number=percentage, unit="% of operations with other bits", evidence=evidence)
 
 
@@ -172,6 +188,7 @@ def tolerances_differ(tables: Tables, environment: str) -> Finding:
         else "; no tolerance was read to differ"
     )
     words += f"; named as cause: {listed(causes['factor'])}" if len(causes) else ""
+    words += _effective_cutoffs(tables, environment)
     shown = bool(len(settings) or len(causes))
     verdict = HOLDS if shown and len(beyond) else IN_PART if shown or len(beyond) else DOES_NOT_HOLD
     part = ""
@@ -186,6 +203,17 @@ def tolerances_differ(tables: Tables, environment: str) -> Finding:
         unit="operations beyond rounding",
         evidence=evidence,
     )
+
+
+def _effective_cutoffs(tables: Tables, environment: str) -> str:
+    """The cut-offs that results are shown to have, here and in the newest of the other frameworks; the defaults read ``None``."""
+    found: dict[str, str] = {}
+    for name in (environment, *tables.others(environment)):
+        rows = tables.causes(name, "hypothesis", "K09", named=True)
+        rows = rows[rows["factor"].isin(TOLERANCES) & (rows["dtype"] == "float32")]
+        for case, value in zip(rows["case"], rows["left_value"], strict=True):
+            found.setdefault(f"{case} in {name}", value)
+    return f"; cut-offs in effect: {listed(f'{value} ({where})' for where, value in found.items())}" if found else ""
 
 
 @rule("K10", needs="softmax in float32, cases of claim K10, in two frameworks")
@@ -211,22 +239,35 @@ def softmax_differs_slightly(tables: Tables, environment: str) -> Finding:
     )
 
 
-@rule("K18", needs="cases of claim K18 in at least three lengths, called NAME_LENGTH")
+@rule("K18", needs="the chain of the article in at least three lengths, cases cumsum_chain_LENGTH", decides=PUBLISHED_CHAIN)
 def chains_amplify(tables: Tables, environment: str) -> Finding:
-    """The mean error in ULP of its type, against the truth, is fitted as length to a power, by least squares over the lengths of each
-    series, with a 99 % interval. Holds where the power is positive for certain in every series, in part where it is in some, not where it
-    is negative for certain in every one; else the statistics do not decide. The error of the published chain is told beside it.
+    """The largest error of the published chain in float32, in ULP against the truth, is fitted as length to a power, by least squares with
+    a 99 % interval. Holds where the power is positive for certain; does not hold where no length is more than one ULP off, since then
+    nothing but the last rounding is left, or where it is negative for certain; else the statistics do not decide. Other series are told
+    beside it, by their mean errors.
     """
     rows = tables.results("K18", environment, dtype=SINGLE_AND_DOUBLE, mode="eager", aligned="all")
-    found = grows(lines(rows, "ulp_mean"), "mean error in ULP")
+    chain, others = deciding(rows, PUBLISHED_CHAIN)
+    chain = chain[(chain["dtype"] == "float32") & (chain["derivative"] == 0)]
+    fitted = lines(chain, "ulp_max")
+    found = grows(fitted, "the largest error in ULP")
     if found is None:
-        return missing(f"no series of at least three lengths with an error in {environment}")
-    chain = rows[(rows["case"] == "cumsum_chain") & (rows["dtype"] == "float32") & (rows["derivative"] == 0)]
-    if chain.empty:
-        return found
-    words = f"{found.words}; cumsum(sin(exp(x))) of 10 000 numbers is {number(float(chain['ulp_max'].max()))} ULP off at most"
-    evidence = (*found.evidence, *cells_evidence(chain, 1))
-    return replace(found, words=words, evidence=evidence)
+        return missing(f"no three lengths of the chain with an error in {environment}")
+    sizes = fitted[0].rows.iloc[::-1]
+    errors = listed((f"{number(error)} at {int(length)}" for length, error in zip(sizes["length"], sizes["ulp_max"], strict=True)), 9)
+    words = f"the chain of the article is off by these ULP at most: {errors}"
+    within = float(sizes["ulp_max"].max()) <= ROUNDED_AT_THE_END
+    words += "; nothing but the last rounding is left" if within else f"; {found.words}"
+    beside = grows(lines(others, "ulp_mean"), "mean error in ULP of other series")
+    return replace(
+        found,
+        verdict=DOES_NOT_HOLD if within else found.verdict,
+        words=words,
+        beside=(*found.beside, *((beside.words, *beside.beside) if beside else ())),
+        number=float(sizes["ulp_max"].iloc[-1]),
+        unit="ULP off at the longest",
+        evidence=cells_evidence(fitted[0].rows, 5),
+    )
 
 
 @rule("K24", needs="the sigmoid in float32 in two frameworks")

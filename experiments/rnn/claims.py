@@ -5,7 +5,7 @@ from dataclasses import replace
 from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, Finding, Tables, missing, rule
 from replab.claims.patterns import as_published, factor_shares, grows, lines, same_weights
 from replab.claims.rows import BEYOND, EXPLAINED, SEVERITY, cells_evidence, worst_first
-from replab.claims.words import counted, listed
+from replab.claims.words import counted, listed, number
 
 BOTH = ("tensorflow", "torch")
 PRECISIONS = ("float32", "float64")
@@ -31,18 +31,23 @@ def padded_against_packed(tables: Tables, environment: str) -> Finding:
     return replace(found, verdict=verdict, words=words, evidence=(*found.evidence[:4], *cells_evidence(floats, 2)))
 
 
-@rule("K05", needs="gradients of recurrent networks of at least three lengths, called NAME_length_N", frameworks=BOTH)
+@rule("K05", needs="gradients of recurrent networks of at least three lengths, called NAME_length_N, in two frameworks", frameworks=BOTH)
 def gradients_by_length(tables: Tables, environment: str) -> Finding:
-    """The mean error of each gradient in ULP of its type, against the truth, is fitted as length to a power, by least squares over the
-    lengths, with a 99 % interval. Holds where the power is positive for certain in every network, in part where it is in some, not where it
-    is negative for certain in every one; else the statistics do not decide. Differences between frameworks are bounded by these errors.
+    """The difference of each gradient from that of the other framework, ‖a − b‖ / max(‖a‖, ‖b‖), with the same weights, is fitted as length
+    to a power, by least squares over the lengths, with a 99 % interval. Holds where the power is positive for certain for every gradient of
+    every network; in part where it is for some, which are named; not where it is negative for certain for every one; else the statistics
+    do not decide.
     """
-    rows = tables.results("K05", environment, dtype=PRECISIONS, mode="eager", derivative=1, aligned="all")
+    rows = tables.versus("K05", environment, dtype="float32", derivative=1, aligned="all")
     rows = rows[rows["case"].str.contains("_length_")]
-    found = grows(lines(rows, "ulp_mean"), "mean error of the gradients in ULP")
+    fitted = [replace(line, stem=f"{line.stem} {output}") for output, mine in rows.groupby("output") for line in lines(mine, "distance")]
+    found = grows(fitted, "the relative difference of gradients")
     if found is None:
-        return missing(f"no gradients of at least three lengths in {environment}")
-    return replace(found, words=f"{found.words}; {counted(rows['verdict'], SEVERITY)}")
+        return missing(f"no gradients of at least three lengths in {environment} beside one of another framework")
+    size = rows.assign(length=rows["case"].str.extract(r"_(\d+)$")[0].astype(int)).groupby("length")["distance"].median()
+    ends = [f"{number(float(value))} at {length} steps" for length, value in (*size.head(1).items(), *size.tail(1).items())]
+    words = f"the median difference is {' and '.join(ends)}"
+    return replace(found, words=f"{words}; {found.words}; {counted(rows['kind'], SEVERITY)}")
 
 
 @rule("K11", needs="the case lstm_forgotten_mask as declared, in TensorFlow and PyTorch", frameworks=BOTH)

@@ -256,7 +256,7 @@ def grows(found: Sequence[Line], what: str) -> Finding | None:
     )
     steepest = max(found, key=lambda line: line.growth.slope)
     rows = pd.concat([steepest.rows.iloc[[0, -1]], *(line.rows.iloc[[0]] for line in found)])
-    evidence = cells_evidence(rows, 5) if "id" in rows else pairs_evidence(rows, 4)
+    evidence = versus_evidence(rows, 4) if "judged" in rows else cells_evidence(rows, 5) if "id" in rows else pairs_evidence(rows, 4)
     return Finding(
         verdict=verdict,
         words=words,

@@ -22,9 +22,9 @@ FAILED = (Status.ERROR, Status.CRASHED, Status.TIMEOUT, Status.OOM)
 OTHER = {"tensorflow": ("torch",), "torch": ("tensorflow",), "numpy": ("torch", "tensorflow")}
 """What a framework's results are held against: the newest version of these."""
 PLACE = ["family", "case", "output", "dtype", "derivative"]
-COMPARED = ["kind", "ulp", "distance", "other_branch", "judged", "axis"]
-"""What rules see of the comparison of two frameworks: verdict, largest distance in ULP, normwise difference, elements at which rounding
-chose another branch on each side, name and axis of the pair."""
+COMPARED = ["kind", "ulp", "distance", "apart", "other_branch", "judged", "axis"]
+"""What rules see of the comparison of two frameworks: verdict, largest distance in ULP, normwise difference, mean absolute difference,
+elements at which rounding chose another branch on each side, name and axis of the pair."""
 ELSEWHERE = (Verdict.SEMANTIC, Verdict.BEYOND)
 """Verdicts of results around which the envelope of the reference does not lie."""
 DRAWN = ("chance explains it", "another distribution")
@@ -153,8 +153,8 @@ class Tables:
         """Eager results of a claim beside the same ones of the newest other frameworks, where the two were compared.
 
         Columns: those of ``PLACE``; ``left``, ``right`` (ids), ``judged`` and ``axis`` (the pair); ``other``; ``kind`` (the verdict of the
-        pair); ``ulp`` (its largest distance); ``distance`` (the normwise relative difference); ``other_branch`` (elements at which rounding
-        chose another branch on each side).
+        pair); ``ulp`` (its largest distance); ``distance`` (the normwise relative difference); ``apart`` (the mean absolute one);
+        ``other_branch`` (elements at which rounding chose another branch on each side).
         """
         mine = self.results(claim, environment, aligned=aligned, mode="eager", **where)
         columns = [*PLACE, "left", "right", "other", *COMPARED]
@@ -172,11 +172,11 @@ class Tables:
         return pd.concat([rows, of_pairs], axis=1)[[*columns, "base_case", "tags"]]
 
     @cached_property
-    def _framework_pairs(self) -> dict[tuple[str, str, str], tuple[str, float, float, int, str, str]]:
+    def _framework_pairs(self) -> dict[tuple[str, str, str], tuple[str, float, float, float, int, str, str]]:
         """What pairs of two frameworks say (``COMPARED``), by both cells, in either order, and the output."""
         rows = self.pairs[self.pairs["axis"].isin(["framework", "across"])]
         compared = {}
-        columns = ["left", "right", "output", "verdict", "ulp_max", "distance", "other_branch", "axis"]
+        columns = ["left", "right", "output", "verdict", "ulp_max", "distance", "abs_mean", "other_branch", "axis"]
         for left, right, output, *said, axis in rows[columns].itertuples(index=False):
             compared[left, right, output] = compared[right, left, output] = (*said, f"{left} | {right}", axis)
         return compared

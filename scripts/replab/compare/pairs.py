@@ -131,6 +131,7 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         z_max=0.0,
         ulp_max=0.0,
         abs_max=0.0,
+        abs_mean=0.0,
         rel_max=0.0,
         distance=0.0,
         beyond=0.0,
@@ -142,7 +143,7 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
     verdicts = (left.verdicts[output][0], right.verdicts[output][0])
     if a.values.shape != b.values.shape or a.dtype != b.dtype:
         unlike = "another shape or dtype"
-        lost = replace(same, z_max=NAN, ulp_max=NAN, abs_max=NAN, rel_max=NAN, distance=1.0, beyond=1.0)
+        lost = replace(same, z_max=NAN, ulp_max=NAN, abs_max=NAN, abs_mean=NAN, rel_max=NAN, distance=1.0, beyond=1.0)
         return replace(lost, verdict=Verdict.INCOMPARABLE, cause=unlike)
     x, y = widen(a.values, a.dtype), widen(b.values, b.dtype)
     same = replace(same, distance=normwise_difference(x, y))
@@ -151,7 +152,8 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         judged = Verdict.SEMANTIC if gap else Verdict.IDENTICAL
         cause = _cause(judged, left, right, output)
         unequal = float(np.mean(x != y))
-        return replace(same, verdict=judged, z_max=NAN, ulp_max=NAN, abs_max=gap, rel_max=NAN, cause=cause, beyond=unequal)
+        same = replace(same, verdict=judged, abs_max=gap, abs_mean=_mean_gap(x, y), beyond=unequal)
+        return replace(same, z_max=NAN, ulp_max=NAN, rel_max=NAN, cause=cause)
     if _same_choice(left, right) and output in left.explained_by:  # both compute one other function, whose rounding is what counts
         truth, verdicts = left.explained_by[output], (Verdict.ROUNDING, Verdict.ROUNDING)
     statistics = compare_pair(x, y, a.dtype)
@@ -180,6 +182,7 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
         z_max=z_max if z_max <= READABLE else NAN,
         ulp_max=statistics.ulp_max,
         abs_max=statistics.abs_max,
+        abs_mean=_mean_gap(x, y),
         rel_max=statistics.rel_max,
         beyond=(int((distances > limit).sum()) + statistics.nan_mismatch + statistics.inf_mismatch) / statistics.elements,
         cause=cause,
@@ -193,6 +196,14 @@ def _on_other_sides(x: Values, y: Values, truth: Truth) -> int:
         return 0
     decided = np.isfinite(truth.cut) & np.isfinite(x.astype(np.float64)) & np.isfinite(y.astype(np.float64))
     return int((decided & ((x > truth.cut) != (y > truth.cut))).sum())
+
+
+def _mean_gap(x: Values, y: Values) -> float:
+    """The mean of |x − y| over the elements that are finite on both sides; NaN where there is none."""
+    with np.errstate(all="ignore"):
+        gaps = np.abs(x.astype(np.float64) - y.astype(np.float64))
+    finite = gaps[np.isfinite(gaps)]
+    return float(finite.mean()) if finite.size else NAN
 
 
 def _flushing(x: Values, y: Values, dtype: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -133,6 +133,7 @@ class PairRow:
     )
     ulp_max: float = real("Largest distance, counted in representable numbers of `dtype`", "ULP")
     abs_max: float = real("Largest |left − right|", "that of the output")
+    abs_mean: float = real("Mean of |left − right| over the elements that are finite on both sides", "that of the output")
     rel_max: float = real("Largest |left − right| / max(|left|, |right|) of an element")
     distance: float = real(
         "Normwise relative difference ‖left − right‖ / max(‖left‖, ‖right‖): what one sees of a result as a whole; 1 where one side "
