@@ -103,6 +103,7 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
     truths = [(high, low) for high, low, _ in enclosures]
     rest = [] if elementwise else [_perturbed(problem, form, RUNS_OF_LONG, RUNS - RUNS_OF_LONG)]
     spreads, parted, runs = _spread([first, *rest], truths, form)
+    parted = _confirmed(problem, form, parted)
     certified = []
     for place, (value, (high, low, bound)) in enumerate(zip(ieee, enclosures, strict=True)):
         if _is_whole(value):
@@ -216,6 +217,7 @@ def _long_program(problem: Problem, form: Format, ieee: list[Array], first: Runs
     _unmoved(problem, ieee, values)
     parts = [(value.astype(np.float64), (value - value.astype(np.float64)).astype(np.float64)) for value in values]
     spreads, parted, runs = _spread([first], parts, form)
+    parted = _confirmed(problem, form, parted)
     found = []
     for plain, (high, low), sigma, cut in zip(ieee, parts, spreads, parted, strict=True):
         if _is_whole(plain):
@@ -377,6 +379,23 @@ def _spread(parts: list[Runs], truths: list[tuple[Array, Array]], form: Format) 
             cut = peaks.cuts(value, form)
             parted[place] = cut if np.isfinite(cut).any() else None
     return spreads, parted, sum(len(values[0]) for values, _ in parts)
+
+
+def _confirmed(problem: Problem, form: Format, parted: list[Floats | None]) -> list[Floats | None]:
+    """Two peaks that are no grid of float64, in which perturbed runs are computed themselves.
+
+    What cancels in float64 leaves whole steps of what was taken from each other, which more noise fills; a condition that rounding
+    decides is decided by more noise as well.
+    """
+    if form.precision <= FORMATS["float32"].precision or all(cut is None for cut in parted):
+        return parted
+    coarse = FORMATS["float32"]
+    values, _ = _coarse(problem, form)
+    again = [
+        cut if cut is None else np.where(np.isfinite(peaks.cuts(value, coarse)), cut, np.nan)
+        for cut, value in zip(parted, values, strict=True)
+    ]
+    return [None if cut is None or not np.isfinite(cut).any() else cut for cut in again]
 
 
 def _with_quantisation(sigma: Array, high: Array, low: Array, form: Format) -> Array:

@@ -109,6 +109,32 @@ def test_a_condition_that_rounding_decides_is_told_from_last_bits(derivative) ->
     assert other.z_max <= other.z_limit
 
 
+def log1pexp(dtype):
+    """A gradient that cancels: 1 - 1 / (1 + exp x) where exp x is next to nothing."""
+    return Problem(
+        path=REFERENCE.parents[1] / "gradients" / "reference.py",
+        function="plain_log1pexp",
+        parameters={},
+        inputs={"x": np.array([-40.0, -37.0, -36.5, -36.0, 1.0], dtype)},
+        differentiable=("x",),
+        derivative=1,
+        cotangents=[[np.ones(5, dtype)]],
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_whole_steps_that_cancellation_leaves_are_no_branches(dtype) -> None:
+    assert certify(log1pexp(dtype), dtype, elementwise=False)[0].cut is None
+
+
+def test_a_condition_is_decided_in_float64_too() -> None:
+    x = np.full(10, 0.1)
+    problem = Problem(
+        path=REFERENCE, function="threshold_branch", parameters={}, inputs={"x": x, "y": x}, differentiable=(), derivative=0, cotangents=[]
+    )
+    assert np.isfinite(certify(problem, "float64", elementwise=False)[0].cut).all()
+
+
 def test_a_sum_decides_nothing() -> None:
     assert (
         certify(
