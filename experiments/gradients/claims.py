@@ -6,11 +6,12 @@ import pandas as pd
 
 from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, Finding, Tables, missing, rule
 from replab.claims.patterns import differ, right_results
-from replab.claims.rows import BEYOND, EXPLAINED, SEVERITY, cells_evidence, deciding, versus_evidence, worst_first
+from replab.claims.rows import BEYOND, COARSE, EXPLAINED, OTHERWISE, SEVERITY, cells_evidence, deciding, versus_evidence, worst_first
 from replab.claims.words import counted, decimal, listed, named, number, share
 
 CUBE = ("gradients.cube",)
 """What the article differentiates twice."""
+PLACE_OF_A_DERIVATIVE = ["family", "case", "output", "dtype", "derivative"]
 TYPES_WITH_DIGITS = ("float32", "float64")
 
 
@@ -83,33 +84,51 @@ def published_difference(tables: Tables, environment: str) -> Finding:
 @rule("K04", needs="derivatives, cases of claim K04, in TensorFlow and PyTorch", frameworks=("tensorflow", "torch"))
 def gradients_differ(tables: Tables, environment: str) -> Finding:
     """Derivatives are held against the newest version of the other framework, in three kinds: of second order and more, custom
-    gradients (cases custom_…), control flow (cases that also belong to A1, K03 or K21). Holds where each kind has results beyond
-    rounding, not where none has, else in part, for the kinds that are named.
+    gradients (cases custom_…), control flow (cases that also belong to A1, K03 or K21). A derivative differs that is another function, or
+    beyond rounding of unknown kind, or that took another branch by rounding; so does one that is this in a graph alone, beside the other
+    framework's right one. Holds where each kind has such derivatives, not where none has, else in part, for the kinds that are named.
+    Derivatives that a coarse kernel moves are told beside it.
     """
     rows, settled = differ(tables, environment, "K04", derivative=(1, 2, 3, 4))
     if settled is not None:
         return settled
-    flow = [bool(tags & {"A1", "K03", "K21"}) for tags in rows["tags"]]
+    graphs = _derivatives_of_graphs(tables, environment, rows)
+    every = pd.concat([rows, graphs])
+    flow = [bool(tags & {"A1", "K03", "K21"}) for tags in every["tags"]]
     kinds = {
-        "second order and more": rows[rows["derivative"] >= 2],
-        "custom gradients": rows[rows["case"].str.startswith("custom_")],
-        "control flow": rows[flow],
+        "second order and more": every[every["derivative"] >= 2],
+        "custom gradients": every[every["case"].str.startswith("custom_")],
+        "control flow": every[flow],
     }
     there = {name: mine for name, mine in kinds.items() if len(mine)}
-    bad = {name: mine[mine["kind"].isin(BEYOND)] for name, mine in there.items()}
     if not there:
         return missing(f"no derivative of these kinds in {environment} beside one of another framework")
+    bad = {name: mine[mine["kind"].isin(OTHERWISE) | (mine["other_branch"] > 0)] for name, mine in there.items()}
     words = "; ".join(
-        f"{name}: {share(len(bad[name]), len(mine))} beyond rounding" + (f" ({named(bad[name])})" if len(bad[name]) else "")
+        f"{name}: {share(len(bad[name]), len(mine))} differ" + (f" ({named(bad[name])})" if len(bad[name]) else "")
         for name, mine in there.items()
     )
     failed = tables.failed("K04", environment)
     words += f"; {named(failed)} ended in an error in mode {listed(failed['mode'])}" if len(failed) else ""
+    coarse = rows[rows["kind"] == COARSE]
+    beside = (f"coarse kernels, and no other derivative: {named(coarse)}",) if len(coarse) else ()
     verdict = DOES_NOT_HOLD if not any(map(len, bad.values())) else HOLDS if all(map(len, bad.values())) else IN_PART
     part = listed(name for name, mine in bad.items() if len(mine)) if verdict is IN_PART else ""
-    evidence = (*versus_evidence(rows, 4), *cells_evidence(failed, 1))
-    count = float(rows["kind"].isin(BEYOND).sum())
-    return Finding(verdict=verdict, words=words, part=part, number=count, unit="derivatives beyond rounding", evidence=evidence)
+    evidence = (*cells_evidence(graphs[graphs["kind"].isin(OTHERWISE)], 2), *versus_evidence(rows, 4), *cells_evidence(failed, 1))
+    apart = pd.concat(list(bad.values())).drop_duplicates([*PLACE_OF_A_DERIVATIVE, "left"])
+    return Finding(
+        verdict=verdict, words=words, beside=beside, part=part, number=float(len(apart)), unit="derivatives that differ", evidence=evidence
+    )
+
+
+def _derivatives_of_graphs(tables: Tables, environment: str, beside: pd.DataFrame) -> pd.DataFrame:
+    """Derivatives in modes that build a graph, of those that stand eagerly ``beside`` the other framework's and agree with it."""
+    agree = beside[beside["kind"].isin(EXPLAINED) & (beside["other_branch"] == 0)][[*PLACE_OF_A_DERIVATIVE, "other"]]
+    graphs = tables.results("K04", environment, aligned="all", derivative=(1, 2, 3, 4))
+    graphs = graphs[(graphs["mode"] != "eager") & ~graphs["special"]]
+    columns = [*PLACE_OF_A_DERIVATIVE, "base_case", "tags", "id", "verdict", "other_branch"]
+    both = graphs[columns].merge(agree, on=PLACE_OF_A_DERIVATIVE)
+    return both.rename(columns={"verdict": "kind"}).assign(left=both["id"])
 
 
 @rule("K17", needs="differences of several steps (forward_…, central_…) and the derivative of the case cubic")

@@ -4,7 +4,7 @@ import pandas as pd
 
 from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, UNDECIDED, Finding, Tables, missing, rule
 from replab.claims.patterns import by_switch, moved, where_it_moves
-from replab.claims.rows import causes_evidence, measured_evidence, pairs_evidence
+from replab.claims.rows import OTHERWISE, causes_evidence, measured_evidence, pairs_evidence
 from replab.claims.words import listed, named, number, share
 
 BOTH = ("tensorflow", "torch")
@@ -73,14 +73,14 @@ def _costs_of_new_things(costs: pd.DataFrame) -> tuple[str, ...]:
 def building_a_graph(tables: Tables, environment: str) -> Finding:
     """Results of modes that build a graph and run its operations (session, function, script) are compared with the eager ones of the
     same environment, where these repeat. Does not hold where all bits agree; holds where every case has other bits; else in part, for
-    the operations that are named. Where switching the rewriting of graphs off restores the eager bits, that is said: then not the graph
-    changed them but its rewriting.
+    the operations that are named. Where a graph computes something else, or is beyond rounding of unknown kind, that is said first. Where
+    switching the rewriting of graphs off restores the eager bits, not the graph changed them but its rewriting.
     """
     rows = tables.pairs_of(environment, "mode", to_mode=GRAPHS)
     if rows.empty:
         return missing(f"no result of a graph beside an eager one in {environment}")
     apart = moved(rows)
-    words, _ = by_switch(rows, "to_mode")
+    words = f"{something_else(apart, 'is something else in a graph than eagerly')}{by_switch(rows, 'to_mode')[0]}"
     words += f"; {where_it_moves(apart)}" if len(apart) else ""
     causes = tables.causes(environment, "variant", axis="mode", named=True)
     causes = causes[causes["right"].isin(set(apart["right"]))]
@@ -91,6 +91,17 @@ def building_a_graph(tables: Tables, environment: str) -> Finding:
     evidence = (*pairs_evidence(apart if len(apart) else rows, 4), *causes_evidence(causes, 1))
     percentage = 100.0 * len(apart) / len(rows)
     return Finding(verdict=verdict, words=words, part=part, number=percentage, unit="% of results with other bits", evidence=evidence)
+
+
+def something_else(apart: pd.DataFrame, what: str) -> str:
+    """The functions that are another one on one of two sides, the farthest apart first; empty where there is none."""
+    other = apart[apart["verdict"].isin(OTHERWISE) & ~apart["special"] & ~apart["flushes"]].sort_values("distance", ascending=False)
+    if other.empty:
+        return ""
+    far = other.iloc[0]
+    known = far["cause"] and far["cause"] != "unknown" and not far["cause"].endswith("computes another function")
+    cause = f", because of {far['cause']}" if known else ""
+    return f"{named(other)} {what}, the farthest by {number(float(far['distance']))} of its size{cause}; "
 
 
 @rule("K02", needs="results in xla, script or compile beside eager ones, or variants that switch grappler, XLA or fusion", frameworks=BOTH)
@@ -107,6 +118,7 @@ def rewriting_a_graph(tables: Tables, environment: str) -> Finding:
         return missing(f"no rewriting was switched in {environment}")
     words, counts = by_switch(rows, "switch")
     apart = moved(rows)
+    words = f"{something_else(apart, 'is something else with a rewriting than without')}{words}"
     words += f"; {where_it_moves(apart)}" if len(apart) else ""
     verdict = HOLDS if all(counts.values()) else IN_PART if any(counts.values()) else DOES_NOT_HOLD
     part = listed(name for name, many in counts.items() if many) if verdict is IN_PART else ""

@@ -16,6 +16,10 @@ ANOTHER_FUNCTION = (Verdict.SEMANTIC, Verdict.INCOMPARABLE)
 BEYOND = BEYOND_ROUNDING
 """Verdicts of differences that rounding does not explain."""
 
+COARSE = str(Verdict.ACCURACY)
+OTHERWISE = tuple(verdict for verdict in BEYOND if verdict != COARSE)
+"""Those that no coarse kernel explains."""
+
 
 def rank(verdicts: pd.Series) -> pd.Series:
     """The severity of verdicts."""
@@ -98,8 +102,10 @@ def worst_first(rows: pd.DataFrame, kind: str, size: str) -> pd.DataFrame:
 __all__ = [
     "ANOTHER_FUNCTION",
     "BEYOND",
+    "COARSE",
     "EXPLAINED",
     "OPEN",
+    "OTHERWISE",
     "SAME",
     "SEVERITY",
     "attribution_id",

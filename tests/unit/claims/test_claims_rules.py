@@ -163,6 +163,34 @@ def test_where_memory_does_not_show_rebuilding_decides_what_graphs_cost(again, s
     )
 
 
+def test_a_coarse_kernel_in_a_loop_is_no_difference_of_control_flow() -> None:
+    def scene(world: World) -> None:
+        world.both("scan", "accuracy", claims="K04,K03", derivative=1)
+
+    assert judged("K04", scene)[0] == DOES_NOT_HOLD
+    assert findings(RULES["K04"], judged("K04", scene)[1])[TF].beside == ("coarse kernels, and no other derivative: made.scan",)
+
+
+def test_a_gradient_that_is_wrong_in_a_graph_alone_differs_from_the_other_framework() -> None:
+    def scene(world: World) -> None:
+        world.both("loop", "rounding", claims="K04,K03", derivative=2)
+        world.cell("loop", claims="K04,K03", derivative=2, mode="session", verdict="beyond")
+
+    assert judged("K04", scene)[0] == HOLDS
+    assert "loop" in findings(RULES["K04"], judged("K04", scene)[1])[TF].words
+
+
+def test_what_graphs_compute_otherwise_is_said_first() -> None:
+    def scene(world: World) -> None:
+        world.modes("rounding", case="sum")
+        world.modes("beyond", case="norm")
+        world.pairs[-1]["distance"] = 0.24
+
+    assert findings(RULES["K01"], judged("K01", scene)[1])[TF].words.startswith(
+        "made.norm is something else in a graph than eagerly, the farthest by 0.24"
+    )
+
+
 def test_a_branch_that_rounding_decides_is_no_last_bit() -> None:
     def scene(world: World) -> None:
         world.both("loop", "rounding", claims="K21")
