@@ -190,3 +190,33 @@ def test_pairs_of_controls_are_no_difference_between_frameworks() -> None:
     left, right = cell("wrong", environment="tf-2.21", role="control"), cell("wrong", environment="torch-2.13", role="control")
     lab = Lab(cells=[left, right], pairs=[pair(left, right, "framework", verdict="semantic")])
     assert crossings(lab.results()) == []
+
+
+def test_what_was_left_out_stands_on_the_first_page() -> None:
+    cells = [cell(f"f{place}", environment="tf-2.21", mode="xla", status="skipped", reason="seconds each") for place in range(3)]
+    lab = Lab(
+        cells=[
+            *cells,
+            cell("f0", environment="tf-2.21"),
+            cell("f1", environment="tf-1.15", status="unsupported", reason="no such function"),
+        ]
+    )
+    lab.run = {"coverage": "quick"}
+    page = answer(lab.results(), shown(lab.results()))
+    assert page.left_out is not None
+    assert page.left_out.title == "60\u00a0% of 5 planned cells were left out."
+    assert (
+        "xla 3" in page.left_out.lines[0]
+        and "coverage=full" in page.left_out.lines[0]
+        and "1 cell is not offered" in page.left_out.lines[0]
+    )
+    whole = Lab(cells=[cell("f0", environment="tf-2.21")])
+    assert answer(whole.results(), shown(whole.results())).left_out is None
+
+
+def test_a_large_error_is_told_with_what_came_out() -> None:
+    worst = {"worst_result": "-0x0.0p+0 (-0)", "worst_truth": "-0x1.0p-25 (-2.98023224e-08)"}
+    lab = Lab(
+        cells=[cell("elu", environment="torch-2.13", verdict="accuracy", ulp_max=8.6e8, ulp_mean=99.0, **worst), cell("elu", ulp_max=0.5)]
+    )
+    assert "returns 0 for -3e-8 (3e-8 off, 8.6e8 ULP)" in less_accurate(_ok(lab))[0].title

@@ -275,6 +275,8 @@ class AnswerPage:
 
     question: str
     lede: str
+    left_out: Finding | None
+    """What was planned and not run, and why; nothing where all was run."""
     overall: Bar
     ranking: Ranking | None
     cards: tuple[Finding, ...]

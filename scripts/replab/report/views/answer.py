@@ -17,7 +17,7 @@ from replab.report.pages.parts import Finding, Link
 from replab.report.views.accuracy_findings import Notes, less_accurate, not_comparable, other_functions, special_values
 from replab.report.views.causes import ranked, source_anchor, source_count, source_share
 from replab.report.views.claims import verdict_words
-from replab.report.views.findings import control_score, controls_hold, coverage, crossings, mode_sharing, version_steps
+from replab.report.views.findings import control_score, controls_hold, coverage, crossings, left_out, mode_sharing, version_steps
 from replab.report.views.graphs_astray import graphs_astray
 
 QUESTION = "When NumPy, TensorFlow and PyTorch give different numbers: how different are they, and why?"
@@ -118,6 +118,7 @@ def answer(results: Results, cells: tuple[CellView, ...]) -> AnswerPage:
     return AnswerPage(
         question=QUESTION,
         lede=lede(ok),
+        left_out=left_out(cells, results.run),
         overall=bar("all environments", (cell.outcome for cell in ok)),
         ranking=ranking(results),
         cards=tuple(_card(finding) for finding in chosen),

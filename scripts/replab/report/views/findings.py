@@ -8,7 +8,7 @@ from math import isnan
 from typing import Any
 
 from replab.contract.summaries import RunSummary
-from replab.model import SAME_FUNCTION
+from replab.model import SAME_FUNCTION, Status
 from replab.report.data.cells import COMPILERS, CellView, Work, result_pairs
 from replab.report.data.links import work_path
 from replab.report.data.results import Results
@@ -208,4 +208,20 @@ def coverage(cells: Sequence[CellView], environments: Mapping[str, Any]) -> Find
         title=say("coverage_title", ok, len(cells)),
         lines=tuple(lines),
         links=(Link(text="reasons", href="provenance.html#statuses"),) if cells else (),
+    )
+
+
+def left_out(cells: Sequence[CellView], run: Mapping[str, Any]) -> Finding | None:
+    """What was planned and left out on purpose, and what environments do not offer; nothing where neither is so."""
+    counts = Counter(cell.outcome.name for cell in cells)
+    skipped, unsupported = counts[Status.SKIPPED], counts[Status.UNSUPPORTED]
+    if not skipped + unsupported:
+        return None
+    modes = Counter(cell.place.mode for cell in cells if cell.outcome.name == Status.SKIPPED)
+    line = say("left_out_line", modes.most_common(3), unsupported, str(run.get("coverage") or ""))
+    return Finding(
+        kind="coverage",
+        title=say("left_out_title", skipped, len(cells)),
+        lines=(line,),
+        links=(Link(text="Every reason.", href="provenance.html#statuses"),),
     )
