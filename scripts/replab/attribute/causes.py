@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from replab.attribute import rows
+from replab.attribute import arithmetic, rows
 from replab.attribute.hypotheses import EQUALLY_GOOD, SMALL_RMS, Answer, Explanation, Judgement, Search
 from replab.attribute.values import Change, Fitted, InFloat32, RestInFloat32, in_format, is_same
 from replab.compare.escalation import escalate
@@ -22,6 +22,7 @@ from replab.model import Case, Cell, Environment, Factor, Family, Verdict, worst
 from replab.plan.alignment import is_partly_aligned
 from replab.store.rows import AttributionRow
 from replab.store.store import Tensor
+from replab.truth.arithmetic import is_arithmetic
 from replab.truth.cache import Truths, judging_cell
 from replab.truth.certify import Truth
 
@@ -87,9 +88,10 @@ class Causes:
             bits = (*factors, *(cell.tensors[name].sha256 for name in names))
             if bits not in known:
                 companion = _companion(cell, cells, finer, names) if dtype == "float32" else None
-                known[bits] = self._search(standing, cell, companion, names, coarse=coarse)
+                answer = self._search(standing, cell, companion, names, coarse=coarse) if factors else Answer(apart=NAN)
+                known[bits] = answer if answer.explanations else self._in_another_arithmetic(standing, cell, names, answer)
             answer = known[bits]
-            if coarse and not answer.explanations:
+            if (coarse or not factors) and not answer.explanations:
                 continue
             candidates = sum(len(factor.alternatives) + factor.fit for factor in factors.values())
             told = list(rows.explained(case, cell, worst(verdicts), answer, candidates))
@@ -99,10 +101,30 @@ class Causes:
                 cell.cause = told[0].factor
                 cell.changed = answer.explanations[0].changed if told[0].named else None
                 cell.explained_by = self._explaining(standing, names, cell.changed)
-            if dtype == "float32":
+            if dtype == "float32" and not any(map(is_arithmetic, cell.changed or ())):  # which is of that format alone
                 self._named[position], self._chosen[position] = cell.cause, answer.explanations
             rows_made += told
         return rows_made
+
+    def _in_another_arithmetic(self, standing: Cell, cell: Judged, names: Sequence[str], answer: Answer) -> Answer:
+        """The ``answer`` of a search that found nothing, or the explanation that nobody declared."""
+        certify = self._certifier(standing, cell, names, None)
+        search = self._looking(standing, cell, names, cell.id.dtype, certify)
+        found = self._flushed(standing, cell, names)
+        if found is None and cell.id.dtype == "float64":
+            held = arithmetic.held_in_float32(standing.case, self._truths.constants(self._family, standing))
+            bases: list[Change] = [{}] if answer.nearest is None else [{}, answer.nearest.changed]
+            found = arithmetic.constants_in_float32(held, bases, search, certify)
+        return answer if found is None else replace(answer, apart=search.base, explanations=[found])
+
+    def _flushed(self, standing: Cell, cell: Judged, names: Sequence[str]) -> Explanation | None:
+        """What explains a result by subnormal numbers that are flushed."""
+        result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
+        if not arithmetic.may_be_flushed(
+            [*result, *self._plainly(standing)({}), *self._truths.inputs(standing, self._index)], standing.dtype
+        ):
+            return None
+        return arithmetic.flushing(result, self._plainly(standing), self._certifier(standing, cell, names, None, everywhere=True))
 
     def _explaining(self, standing: Cell, names: Sequence[str], changed: Change | None) -> Mapping[str, Truth]:
         """The truths of the reference with ``changed`` factors, by output."""
@@ -150,6 +172,12 @@ class Causes:
 
     def _looking(self, standing: Cell, cell: Judged, names: Sequence[str], dtype: str, certify: Callable[[Change], Judgement]) -> Search:
         """A search for what explains a result of one format."""
+        result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
+        plain = self._plainly(standing)
+        return Search(self._factors(standing.case, cell), result, plain, certify, dtype=dtype, largest=self._largest(standing))
+
+    def _plainly(self, standing: Cell) -> Callable[[Change], list[Array]]:
+        """The plain reference, which remembers what it gave for the truth in hand."""
 
         def plain(changed: Change) -> list[Array]:
             name = repr(sorted((name, float(value) if isinstance(value, float) else value) for name, value in changed.items()))
@@ -160,8 +188,7 @@ class Causes:
                 self._evaluated[name] = values
             return self._evaluated[name]
 
-        result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
-        return Search(self._factors(standing.case, cell), result, plain, certify, dtype=dtype, largest=self._largest(standing))
+        return plain
 
     def _factors(self, case: Case, cell: Judged) -> dict[str, Factor]:
         """The factors of a case, without those that the framework of a cell does not have."""
@@ -173,8 +200,13 @@ class Causes:
         described = self._index[standing.case.name][standing.dtype]["value"]["inputs"]
         return max((max(described_input["shape"][-2:]) for described_input in described if len(described_input["shape"]) > 1), default=0)
 
-    def _certifier(self, standing: Cell, cell: Judged, names: Sequence[str], companion: Judged | None) -> Callable[[Change], Judgement]:
-        """Judges a result by the certified truth of the changed reference; ``cell`` may be the float64 run of a float32 one."""
+    def _certifier(
+        self, standing: Cell, cell: Judged, names: Sequence[str], companion: Judged | None, *, everywhere: bool = False
+    ) -> Callable[[Change], Judgement]:
+        """Judges a result by the certified truth of the changed reference; ``cell`` may be the float64 run of a float32 one.
+
+        ``everywhere``: no element may be far away in its own units.
+        """
         doubled = standing.dtype == "float32" and cell.id.dtype == "float64"
 
         def certify(changed: Change) -> Judgement:
@@ -191,7 +223,7 @@ class Causes:
                 seen = None
                 if distances is not None:
                     z.append(distances.z[distances.measured])
-                    near &= not finding.z_max > COARSE * finding.z_limit or _is_absolutely_near(distances, tensor)
+                    near &= not finding.z_max > COARSE * finding.z_limit or (not everywhere and _is_absolutely_near(distances, tensor))
                     if outside(finding) and companion is not None and name in companion.tensors:
                         finer = companion.tensors[name]
                         _, other = against_truth(finer.values, finer.dtype, truth)

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from replab.attribute.hypotheses import Answer, distance, distinct, sizes
 from replab.attribute.shapley import involved, shares, sufficient
-from replab.attribute.values import told
+from replab.attribute.values import Change, InFloat32, told
 from replab.compare.metrics import widen
 from replab.ids import CellId
 from replab.model import Case, Environment, Verdict
@@ -87,7 +87,7 @@ def explained(case: Case, cell: JudgedCell, verdict: Verdict, answer: Answer, ca
             residual=near.left,
             discrepancy_aligned=answer.apart * near.left,
             left_value=told(near.changed),
-            right_value=told({name: case.factors[name].aligned for name in near.changed}),
+            right_value=told(_right(case, near.changed)),
             note=f"{note}; nearest is {told(near.changed)}, which leaves {_percent(near.left)} of the difference",
         )
         return
@@ -103,11 +103,22 @@ def explained(case: Case, cell: JudgedCell, verdict: Verdict, answer: Answer, ca
         discrepancy_aligned=answer.apart * best.left,
         z_aligned=best.z,
         left_value=told(best.changed),
-        right_value=told({name: case.factors[name].aligned for name in best.changed}),
+        right_value=told(_right(case, best.changed)),
         sufficient=best.factor,
         evidence=f"the reference with {told(best.changed)}",
         note="" if len(names) == 1 else "these explain it equally well",
     )
+
+
+def _right(case: Case, changed: Change) -> dict[str, object]:
+    """What the reference has where something is ``changed``."""
+    right: dict[str, object] = {}
+    for name, value in changed.items():
+        if name in case.factors:
+            right[name] = case.factors[name].aligned
+        else:  # of the arithmetic, or a parameter that is no factor
+            right[name] = value.given if isinstance(value, InFloat32) else "none"
+    return right
 
 
 def shown_by(row: AttributionRow) -> str:

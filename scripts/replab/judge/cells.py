@@ -236,7 +236,7 @@ class Judge:
         inputs = {file["name"]: self.truths.array(file) for file in self._inputs(case, dtype, derivative)}
         finer = runs_in_float64(escalations)
         decide(case, cells, by_output, inputs, finer, singles, elementwise=self._is_elementwise(case))
-        if case.factors and truths:
+        if truths:
             told = self.causes.explain(case, dtype, derivative, cells, finer, names)
             settle(cells, {row.left: row.factor for row in told if row.named and row.verdict_aligned in EXPLAINED}, singles)
             self.rows.attributions += [_settled(row, cells) for row in told]

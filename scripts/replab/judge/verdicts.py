@@ -14,6 +14,7 @@ from replab.compare.pairs import PAIR_ENVELOPE, Judged
 from replab.compare.verdict import SINGLE_TO_DOUBLE, outside, verdict
 from replab.formats import FORMATS, Array
 from replab.model import EXPLAINED, Case, Status, Verdict
+from replab.truth.arithmetic import is_arithmetic
 from replab.truth.certify import Truth
 
 NOTHING_COMPARED = "nothing was compared"
@@ -98,23 +99,30 @@ def decide(
 def settle(cells: Iterable[Judged], choices: Mapping[str, str], known: MutableMapping[tuple[str, str, str, str], Verdict]) -> None:
     """Results of unknown kind are another function where the reference with another choice gives them, but for rounding.
 
-    ``choices``: what was chosen otherwise, by the id of the cell. Equal bits have one cause.
+    Where it does so in another arithmetic, they are the right function. ``choices``: what was chosen otherwise, by the id of the cell. Equal bits have one cause.
     """
     cells = list(cells)
     named = {
-        (output, tensor.sha256): choices[str(cell.id)]
+        (output, tensor.sha256): (choices[str(cell.id)], bool(cell.changed) and all(map(is_arithmetic, cell.changed or ())))
         for cell in cells
         if str(cell.id) in choices
         for output, tensor in cell.tensors.items()
     }
     for cell in cells:
         for output, (found, why, shrink) in cell.verdicts.items():
-            choice = named.get((output, cell.tensors[output].sha256))
+            choice, in_arithmetic = named.get((output, cell.tensors[output].sha256), ("", False))
             if found is Verdict.BEYOND and choice:
-                said = f"{why.partition(', and ')[0]}, and the reference with another {choice} gives it"
-                cell.verdicts[output] = (Verdict.SEMANTIC, said, shrink)
+                beyond = why.partition(", and ")[0]
+                if in_arithmetic:
+                    cell.verdicts[output] = (
+                        Verdict.ACCURACY,
+                        f"{beyond}, but the reference in another arithmetic gives it: {choice}",
+                        shrink,
+                    )
+                else:
+                    cell.verdicts[output] = (Verdict.SEMANTIC, f"{beyond}, and the reference with another {choice} gives it", shrink)
                 if cell.id.dtype == "float32":
-                    known[cell.id.environment, cell.id.mode, output, cell.id.variant] = Verdict.SEMANTIC
+                    known[cell.id.environment, cell.id.mode, output, cell.id.variant] = cell.verdicts[output][0]
 
 
 def escalation_for(cell: Judged, output: str, finer: Finer, known: Known) -> Judged | None:

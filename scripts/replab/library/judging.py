@@ -40,8 +40,10 @@ from replab.model import Case, Cell, Factor, Family, Status, Verdict, worst
 from replab.plan.outputs import output_names
 from replab.store.rows import AttributionRow
 from replab.store.store import Tensor
+from replab.truth.arithmetic import apart
 from replab.truth.cache import Truths
 from replab.truth.certify import Truth as Certified, certify
+from replab.truth.reading.constants import constants
 from replab.truth.reference import Problem
 
 Reference = Callable[..., object]
@@ -304,19 +306,21 @@ class _Asked(Truths):
 
     # --- what is asked of a reference ----------------------------------------------------------------------------------------------------
 
-    def _problem(self, changed: Mapping[str, object], derivative: int = 1) -> Problem:
+    def _problem(self, changed: Mapping[str, object], derivative: int = 1, dtype: str = "float32") -> Problem:
         """The reference with some factors changed; ``derivative=0``: its values also where gradients are asked for."""
+        factors, arithmetic = apart(changed, dtype)
         values = list(self.numbers.values())
         size = values[0].size if values else 1
         outside = [np.broadcast_to(one, size) if self.elementwise else one for one in self.written.outside.values()]
         return Problem(
             path=self.written.path,
             function=source.ENTRY,
-            parameters=self.case.true(**changed),
+            parameters=self.case.true(**factors),
             inputs={str(place): one for place, one in enumerate([*values, *outside])},
             differentiable=tuple(map(str, self.wrt)) if derivative else (),
             derivative=derivative if self.wrt else 0,
             cotangents=[[one.values.reshape(-1) if self.elementwise else one.values for one in self.cotangents.values()]],
+            arithmetic=arithmetic,
         )
 
     def truths(self, dtype: str, changed: Mapping[str, object] | None = None) -> list[Certified]:
@@ -325,7 +329,7 @@ class _Asked(Truths):
         if known not in self._certified:
             with self._guarded(), self._limited():
                 self._certified[known] = certify(
-                    self._problem(changed or {}), dtype, elementwise=self.elementwise, hypothesis=bool(changed)
+                    self._problem(changed or {}, dtype=dtype), dtype, elementwise=self.elementwise, hypothesis=bool(changed)
                 )
         return self._certified[known]
 
@@ -336,7 +340,15 @@ class _Asked(Truths):
     def plain(self, family: Family, cell: Cell, index: Index, changed: Mapping[str, object] | None = None) -> list[Array]:  # noqa: ARG002 (as on disk)
         """As that on disk."""
         with self._guarded(), self._limited():
-            return self._problem(changed or {}).plain()
+            return self._problem(changed or {}, dtype=cell.dtype).plain()
+
+    def constants(self, family: Family, cell: Cell) -> dict[str, float]:  # noqa: ARG002 (as on disk)
+        """As of references on disk."""
+        return constants(self.written.path, source.ENTRY)
+
+    def inputs(self, cell: Cell, index: Index) -> list[Array]:  # noqa: ARG002 (as on disk)
+        """As those on disk."""
+        return list(self.numbers.values())
 
     @contextlib.contextmanager
     def _limited(self) -> Iterator[None]:

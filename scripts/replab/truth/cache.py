@@ -22,7 +22,9 @@ from replab.model import Case, Cell, Family
 from replab.plan import planning
 from replab.plan.outputs import bytes_of
 from replab.store.store import encode, read_safetensors, write_atomically
+from replab.truth.arithmetic import apart
 from replab.truth.certify import Truth, certify
+from replab.truth.reading.constants import constants
 from replab.truth.reference import Lift, Problem
 from replab.truth.values import Value
 
@@ -137,17 +139,27 @@ class Truths:
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
     def problem(self, family: Family, cell: Cell, index: Index, changed: Changed = NOTHING) -> Problem:
-        """The reference on the very bytes that the sandboxes get, with some factors ``changed``."""
+        """The reference on the very bytes that the sandboxes get, with some factors ``changed``, or in another arithmetic."""
         inputs, cotangents = bytes_of(cell, index)
+        factors, arithmetic = apart(changed, cell.dtype)
         return _Tried(
             path=family.folder / "reference.py",
             function=cell.case.function,
-            parameters=cell.case.true(**changed),
+            parameters=cell.case.true(**factors),
             inputs={one["name"]: self.array(one) for one in inputs},
             differentiable=tuple(one["name"] for one in inputs if one["differentiable"]) if cell.derivative else (),
             derivative=cell.derivative,
             cotangents=[[self.array(one) for one in level] for level in cotangents],
+            arithmetic=arithmetic,
         )
+
+    def inputs(self, cell: Cell, index: Index) -> list[Array]:
+        """The inputs of a cell."""
+        return [self.array(described) for described in bytes_of(cell, index)[0]]
+
+    def constants(self, family: Family, cell: Cell) -> dict[str, float]:
+        """The constants of the reference that float32 does not have, by their text."""
+        return constants(family.folder / "reference.py", cell.case.function)
 
     def array(self, described: InputFile | CotangentFile) -> Array:
         """An input file, as named in the index.

@@ -212,7 +212,7 @@ def _backward_stable(function: Callable[..., NDArray[np.floating]], a: Array, *,
         return function(np.asarray(a))
     n = max(a.shape)
     norms = np.linalg.norm(a.data, 2, axis=(-2, -1), keepdims=True)
-    noise = random(a.data.shape) * active().form.unit_roundoff * norms * np.sqrt(3.0 * n) / 2
+    noise = random(a.data.shape) * active().u * norms * np.sqrt(3.0 * n) / 2
     if symmetric:
         noise = (noise + noise.swapaxes(-1, -2)) / 2
     return Perturbed(function(a.data + noise))

@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from replab.formats import Format
 from replab.truth import noise as kernels
+from replab.truth.arithmetic import flushed
 
 EXACT = frozenset(
     """positive negative absolute fabs sign signbit copysign maximum minimum fmax fmin floor ceil trunc rint greater greater_equal less
@@ -66,10 +67,15 @@ class Noise:
     u: float = 0.0
     half: float = 0.0
     """Half of the smallest subnormal number."""
+    exactly: bool = False
+    """Nothing is perturbed."""
+    flushed_below: float = 0.0
+    """Results of operations below this are 0."""
 
     def __post_init__(self) -> None:
         self.mask = (1 << (53 - self.form.precision)) - 1
-        self.u, self.half = self.form.unit_roundoff, self.form.smallest_subnormal / 2.0
+        if not self.exactly:
+            self.u, self.half = self.form.unit_roundoff, self.form.smallest_subnormal / 2.0
 
 
 _active: list[Noise] = []
@@ -84,10 +90,13 @@ def active() -> Noise:
 
 
 @contextmanager
-def rounding(form: Format, seed: int) -> Iterator[Noise]:
-    """Within this block operations on ``Perturbed`` arrays are off by roundings of ``form``; overflows in them are silent."""
+def rounding(form: Format, seed: int, *, flushed_below: float = 0.0, exactly: bool = False) -> Iterator[Noise]:
+    """Within this block operations on ``Perturbed`` arrays are off by roundings of ``form``; overflows in them are silent.
+
+    ``flushed_below``: results of operations below this are 0. ``exactly``: nothing else happens to them.
+    """
     first = np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64)
-    noise = Noise(form=form, state=first)
+    noise = Noise(form=form, state=first, exactly=exactly, flushed_below=flushed_below)
     _active.append(noise)
     try:
         with np.errstate(all="ignore"):
@@ -283,7 +292,13 @@ def _rounded(ufunc: np.ufunc, exact: NDArray[np.float64], operands: Sequence[Num
         kernels.rounded_product(flat, a, b, out, noise.u, noise.half, ufunc is np.multiply, noise.state)
     else:
         kernels.rounded(flat, flat.view(np.int64), out, noise.u, noise.half, noise.mask, noise.state)
-    return out.reshape(shape)
+    return _stored(out).reshape(shape)
+
+
+def _stored(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Results of operations as processors keep them: where they flush, what is subnormal is 0."""
+    below = _active[-1].flushed_below
+    return flushed(values, below) if below else values
 
 
 def spread(exact: Numbers, scale: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.float64]:
@@ -291,7 +306,7 @@ def spread(exact: Numbers, scale: NDArray[np.float64], factor: float = 1.0) -> N
     flat = _flat(exact)
     out = np.empty_like(flat)
     kernels.spread(flat, _operand(np.broadcast_to(scale, exact.shape), exact.shape), out, factor, _active[-1].state)
-    return out.reshape(exact.shape)
+    return _stored(out).reshape(exact.shape)
 
 
 def random(shape: tuple[int, ...]) -> NDArray[np.float64]:  # noqa: D103 (uniform on [-1, 1))
@@ -382,7 +397,7 @@ def contracted(sums: Numbers, squares: Numbers, length: float) -> NDArray[np.flo
     """Sums of ``length`` products, a new array: see the module's docstring for the model."""
     flat = _flat(sums)  # in place: nobody else has it
     kernels.spread_products(flat, _flat(squares), flat, float(length), _active[-1].u, _active[-1].state)
-    return flat.reshape(sums.shape)
+    return _stored(flat).reshape(sums.shape)
 
 
 def contraction_spread(result: NDArray[np.float64], squares: NDArray[np.float64], length: float, form: Format) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import contextlib
 import functools
@@ -25,14 +26,16 @@ from flint import ctx
 from numpy.typing import ArrayLike
 
 from replab.errors import TruthError
-from replab.formats import Array, Format
+from replab.formats import FORMATS, Array, Format
 from replab.truth import balls, namespace
+from replab.truth.arithmetic import ORDINARY, Arithmetic, flushed
 from replab.truth.enclosures.arrays import Enclosed, lift as lifted_to_balls
 from replab.truth.enclosures.evaluation import TooLong, Undecided, apart
 from replab.truth.enclosures.moved import Moved, Product
 from replab.truth.family_modules import FamilyModule, Importer
 from replab.truth.perturbed import CONVERSION, Diverged, Perturbed, rounding, side_by_side
 from replab.truth.reading import certified as second_reading, text
+from replab.truth.reading.constants import replaced
 from replab.truth.special import special_
 from replab.truth.values import Function, Value
 
@@ -41,17 +44,22 @@ Lift = Callable[[Array], ArrayLike]
 
 
 @functools.cache
-def load(path: Path) -> ModuleType:
+def load(path: Path, constants: tuple[tuple[str, float], ...] = ()) -> ModuleType:
     """The reference module, NumPy and ``scipy.special`` in it replaced by the lab's namespaces.
 
-    Raises ``TruthError`` when the file cannot be imported.
+    ``constants`` stand in the place of those that have their text. Raises ``TruthError`` when the file cannot be imported.
     """
     spec = importlib.util.spec_from_file_location(f"replab_reference_{path.parent.name}", path)
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 (for mypy: a path ending in .py always has both)
     module = importlib.util.module_from_spec(spec)
     vars(module).update({"__builtins__": Importer(path.parent, vars(builtins), _run).builtins, "__package__": ""})
     try:
-        spec.loader.exec_module(module)
+        if constants:
+            tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+            tree.body = replaced(tree.body, dict(constants))
+            exec(compile(tree, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 (the file that is run anyway)
+        else:
+            spec.loader.exec_module(module)
     except FAILURES as error:
         raise TruthError(f"cannot be imported: {_described(error)}", where=_place(path, error) or str(path)) from error
     _given_namespaces(module)
@@ -107,6 +115,7 @@ class Problem:
     derivative: int
     cotangents: Sequence[Sequence[Array]]
     """One list per derivative order: for order 0 an array per floating output, then one per differentiable input."""
+    arithmetic: Arithmetic = ORDINARY
 
     def evaluate(self, lift: Lift, *, certified: bool = False, pointwise: bool = False) -> list[Value]:
         """The outputs (order 0) or the gradients with respect to the differentiable inputs (order ≥ 1) of the lifted inputs.
@@ -115,7 +124,11 @@ class Problem:
         Raises ``TruthError`` when the reference fails, ``Undecided`` when it needs more bits.
         """
         names = list(self.inputs)
-        lifted = {name: lift(values) if values.dtype.kind == "f" else values for name, values in self.inputs.items()}
+        smallest = self.arithmetic.inputs_flushed_below
+        lifted = {
+            name: lift(flushed(values, smallest) if smallest else values) if values.dtype.kind == "f" else values
+            for name, values in self.inputs.items()
+        }
         cotangents = [[lift(values) for values in level] for level in self.cotangents]
         function: Function
 
@@ -142,7 +155,9 @@ class Problem:
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                function = getattr(second_reading.module(self.path, self.function) if certified else load(self.path), self.function)
+                constants = self.arithmetic.constants
+                module = second_reading.module(self.path, self.function, constants) if certified else load(self.path, constants)
+                function = getattr(module, self.function)
                 return gradients(self.derivative)(*(lifted[name] for name in self.differentiable))
         except (Diverged, TooLong, TruthError):
             raise
@@ -166,7 +181,7 @@ class Problem:
 
     def plain_and_factors(self) -> tuple[list[Array], tuple[Array, Array] | None]:
         """What ``plain`` gives, and the two matrices of floats where that is their product and nothing else, which is found by watching."""
-        if self.derivative:
+        if self.derivative or self.arithmetic.flushed_below:
             return self.plain(), None
         with namespace.noting_products() as made:
             found = self.evaluate(lambda values: values.astype(np.float64))
@@ -201,7 +216,10 @@ class Problem:
             return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.longdouble), certified=True)]
 
     def _ordinary(self, kind: type[np.floating]) -> list[Array]:
-        """Values in ordinary arrays of a type."""
+        """Values in ordinary arrays of a type; where results are flushed, in arrays of which nothing else is perturbed."""
+        if below := self.arithmetic.flushed_below:
+            with rounding(FORMATS["float64"], 0, flushed_below=below, exactly=True):
+                return [_of_runs(value, 1)[0] for value in self.evaluate(side_by_side)]
         with self._directly():
             return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(kind))]
 
@@ -243,7 +261,7 @@ class Problem:
             return [np.concatenate(column) for column in zip(*(values for values, _ in alone), strict=True)], alone[0][1]
 
     def _side_by_side(self, form: Format, seed: int, runs: int) -> tuple[list[Array], int]:
-        with rounding(form, seed) as noise:
+        with rounding(form, seed, flushed_below=self.arithmetic.flushed_below) as noise:
             found = self.evaluate(lambda values: side_by_side(values, runs))
         return [_of_runs(value, runs) for value in found], noise.operations
 

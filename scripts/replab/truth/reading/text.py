@@ -10,6 +10,7 @@ from pathlib import Path
 
 from replab.config import functions
 from replab.errors import TruthError
+from replab.truth.reading.constants import replaced
 
 HELPER = "__replab__"
 OPERATORS: dict[type[ast.AST], str] = {
@@ -170,8 +171,10 @@ def _fault(node: ast.AST, problem: str) -> _Fault:
 
 
 @functools.cache
-def compiled(path: Path, function: str = "") -> types.CodeType:
+def compiled(path: Path, function: str = "", constants: tuple[tuple[str, float], ...] = ()) -> types.CodeType:
     """The second reading of a file, compiled: what ``function`` consists of or reaches, so that others in it cost it nothing; or all of it.
+
+    ``constants`` stand in the place of those that have their text.
 
     Raises ``TruthError`` where that has what no reference may have.
     """
@@ -179,7 +182,7 @@ def compiled(path: Path, function: str = "") -> types.CodeType:
     chosen: list[ast.stmt] = [body[number] for number in functions.places(path, function)] if function else list(body)
     try:
         _refuse_second_names(chosen)
-        tree = _Rewriter().visit(ast.Module(chosen, []))
+        tree = _Rewriter().visit(ast.Module(replaced(chosen, dict(constants)) if constants else chosen, []))
         return compile(ast.fix_missing_locations(tree), str(path), "exec", dont_inherit=True)
     except _Fault as fault:
         raise TruthError(fault.problem, where=place(path, fault.line)) from None

@@ -1,0 +1,116 @@
+"""Whether a result is that of the reference in another arithmetic: subnormal numbers flushed, constants held in float32.
+
+Nobody declares these, so they are tried where declared factors explain nothing. The reference as it is must not explain the result either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replab.attribute.hypotheses import FINER, MAIN_PART, Explanation, Judgement
+from replab.attribute.values import Change, InFloat32, through_float32
+from replab.errors import TruthError
+from replab.formats import FORMATS, Array
+from replab.model import Case
+from replab.truth.arithmetic import CONSTANT, FLUSHING, Flushing
+
+
+class Searching(Protocol):
+    """What is needed of a search."""
+
+    def distance(self, changed: Change) -> float:
+        """How far the result is from the plain reference with something changed."""
+
+
+def held_in_float32(case: Case, constants: Mapping[str, float]) -> dict[str, InFloat32]:
+    """The ``constants`` of a reference, and the parameters of its case that are no factors, as float32 has them."""
+    parameters = {name: value for name, value in case.parameters.items() if name not in case.factors}
+    found = {name: rounded for name, value in parameters.items() for rounded in through_float32(value) if isinstance(rounded, InFloat32)}
+    return found | {f"{CONSTANT}{text}": InFloat32(value) for text, value in constants.items()}
+
+
+def constants_in_float32(
+    held: Mapping[str, InFloat32], bases: Sequence[Change], search: Searching, certify: Callable[[Change], Judgement]
+) -> Explanation | None:
+    """Those of the numbers ``held`` in float32 that explain a result, beside the first of ``bases`` with which they do.
+
+    One at a time is added, the one that brings the reference nearest, as long as it gains: so none is named that has no part in it.
+    """
+    for base in bases:
+        changed = dict(base)
+        while rest := [{**changed, name: value} for name, value in held.items() if name not in changed]:
+            nearest = min(rest, key=search.distance)
+            if not search.distance(nearest) < FINER * search.distance(changed):
+                break
+            changed = dict(nearest)
+        if not search.distance(changed) < MAIN_PART * search.distance(base):
+            continue
+        judged = certify(changed)
+        if judged.explains and not certify(base).explains:
+            left = search.distance(changed) / search.distance({})
+            return Explanation(changed=changed, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=left)
+    return None
+
+
+def may_be_flushed(arrays: Sequence[Array], dtype: str) -> bool:
+    """Whether there are numbers so small that their products are subnormal: else nothing is flushed that a result could show."""
+    reach = FORMATS[dtype].smallest_normal ** 0.5
+    return any(bool(np.any((values != 0) & (np.abs(values) < reach))) for values in arrays if values.dtype.kind == "f")
+
+
+def flushing(
+    result: Sequence[Array], plain: Callable[[Change], Sequence[Array]], certify: Callable[[Change], Judgement]
+) -> Explanation | None:
+    """Which flushing of subnormal numbers explains a result; ``certify`` lets no element be far away.
+
+    Only what brings elements nearer that are subnormal, or come from such, is certified: the others stay where they were.
+    """
+    as_it_is = plain({})
+    if certify({}).explains:
+        return None
+    found: list[Explanation] = []
+    for way in Flushing:
+        changed: Change = {FLUSHING: str(way)}
+        try:
+            moved = plain(changed)
+        except TruthError:
+            continue
+        if not _is_nearer(result, as_it_is, moved):
+            continue
+        judged = certify(changed)
+        if judged.explains:
+            found.append(
+                Explanation(changed=changed, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=_left(result, as_it_is, moved))
+            )
+    return min(found, key=lambda one: one.rms, default=None)
+
+
+def _distances(result: Sequence[Array], values: Sequence[Array]) -> NDArray[np.float64]:
+    """Of all elements; infinite where one is a number and the other is none."""
+    parts = []
+    for a, b in zip(result, values, strict=True):
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64))
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        parts.append(np.where(same, 0.0, np.where(np.isfinite(apart), apart, np.inf)).reshape(-1))
+    return np.concatenate(parts)
+
+
+def _is_nearer(result: Sequence[Array], as_it_is: Sequence[Array], moved: Sequence[Array]) -> bool:
+    """Whether flushing moves elements, and more of them towards the result than away from it."""
+    if any(a.shape != b.shape or a.shape != c.shape for a, b, c in zip(result, as_it_is, moved, strict=True)):
+        return False
+    before, after = _distances(result, as_it_is), _distances(result, moved)
+    return int((after < before).sum()) > int((after > before).sum())
+
+
+def _left(result: Sequence[Array], as_it_is: Sequence[Array], moved: Sequence[Array]) -> float:
+    """The share of the distance that is left, of elements that flushing moves."""
+    before, after = _distances(result, as_it_is), _distances(result, moved)
+    touched = (before != after) & np.isfinite(before)
+    total = float(before[touched].sum())
+    return float(after[touched].sum()) / total if total else 0.0
