@@ -63,33 +63,32 @@ def may_be_flushed(arrays: Sequence[Array], dtype: str) -> bool:
 
 
 def flushing(
-    result: Sequence[Array], plain: Callable[[Change], Sequence[Array]], certify: Callable[[Change], Judgement]
+    result: Sequence[Array], far: NDArray[np.bool_], plain: Callable[[Change], Sequence[Array]], certify: Callable[[Change], Judgement]
 ) -> Explanation | None:
     """Which flushing of subnormal numbers explains a result; ``certify`` lets no element be far away.
 
-    Only what brings elements nearer that are subnormal, or come from such, is certified: the others stay where they were.
+    ``far``: elements that the reference as it is does not explain, all outputs in a row. Only what brings each of them nearer is certified.
     """
-    as_it_is = plain({})
-    if certify({}).explains:
-        return None
+    before = distances(result, plain({}))
+    far = far | np.isinf(before)
     found: list[Explanation] = []
-    for way in Flushing:
+    for way in Flushing if far.any() else ():
         changed: Change = {FLUSHING: str(way)}
         try:
-            moved = plain(changed)
+            after = distances(result, plain(changed))
         except TruthError:
             continue
-        if not _is_nearer(result, as_it_is, moved):
+        if after.shape != before.shape or not np.all(after[far] <= MAIN_PART * before[far]):
             continue
         judged = certify(changed)
         if judged.explains:
-            found.append(
-                Explanation(changed=changed, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=_left(result, as_it_is, moved))
-            )
+            with np.errstate(invalid="ignore"):
+                left = float(np.nan_to_num(after[far] / before[far]).max())
+            found.append(Explanation(changed=changed, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=left))
     return min(found, key=lambda one: one.rms, default=None)
 
 
-def _distances(result: Sequence[Array], values: Sequence[Array]) -> NDArray[np.float64]:
+def distances(result: Sequence[Array], values: Sequence[Array]) -> NDArray[np.float64]:
     """Of all elements; infinite where one is a number and the other is none."""
     parts = []
     for a, b in zip(result, values, strict=True):
@@ -98,19 +97,3 @@ def _distances(result: Sequence[Array], values: Sequence[Array]) -> NDArray[np.f
         same = (a == b) | (np.isnan(a) & np.isnan(b))
         parts.append(np.where(same, 0.0, np.where(np.isfinite(apart), apart, np.inf)).reshape(-1))
     return np.concatenate(parts)
-
-
-def _is_nearer(result: Sequence[Array], as_it_is: Sequence[Array], moved: Sequence[Array]) -> bool:
-    """Whether flushing moves elements, and more of them towards the result than away from it."""
-    if any(a.shape != b.shape or a.shape != c.shape for a, b, c in zip(result, as_it_is, moved, strict=True)):
-        return False
-    before, after = _distances(result, as_it_is), _distances(result, moved)
-    return int((after < before).sum()) > int((after > before).sum())
-
-
-def _left(result: Sequence[Array], as_it_is: Sequence[Array], moved: Sequence[Array]) -> float:
-    """The share of the distance that is left, of elements that flushing moves."""
-    before, after = _distances(result, as_it_is), _distances(result, moved)
-    touched = (before != after) & np.isfinite(before)
-    total = float(before[touched].sum())
-    return float(after[touched].sum()) / total if total else 0.0

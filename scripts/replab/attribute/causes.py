@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replab.attribute import arithmetic, rows
-from replab.attribute.hypotheses import EQUALLY_GOOD, SMALL_RMS, Answer, Explanation, Judgement, Search
+from replab.attribute.hypotheses import EQUALLY_GOOD, SMALL_RMS, Answer, Explanation, Judgement, Search, distance, sizes
 from replab.attribute.values import Change, Fitted, InFloat32, RestInFloat32, in_format, is_same
 from replab.compare.escalation import escalate
 from replab.compare.metrics import NAN, Distances, against_truth, widen
@@ -31,6 +31,7 @@ REMEMBERED = 2**16
 COARSE = 8.0
 """A kernel may lose three bits more than rounding does, or than rounding the largest of its numbers does, and still be told apart from
 another function: what is farther is not explained."""
+Near = Callable[[Distances, Tensor], bool]
 Place = tuple[str, int, str, str]
 """Case, order, environment and mode."""
 
@@ -87,7 +88,7 @@ class Causes:
             factors = self._factors(case, cell)
             bits = (*factors, *(cell.tensors[name].sha256 for name in names))
             if bits not in known:
-                companion = _companion(cell, cells, finer, names) if dtype == "float32" else None
+                companion = _companion(cell, cells, finer, names) if factors and dtype == "float32" else None
                 answer = self._search(standing, cell, companion, names, coarse=coarse) if factors else Answer(apart=NAN)
                 known[bits] = answer if answer.explanations else self._in_another_arithmetic(standing, cell, names, answer)
             answer = known[bits]
@@ -108,23 +109,38 @@ class Causes:
 
     def _in_another_arithmetic(self, standing: Cell, cell: Judged, names: Sequence[str], answer: Answer) -> Answer:
         """The ``answer`` of a search that found nothing, or the explanation that nobody declared."""
-        certify = self._certifier(standing, cell, names, None)
-        search = self._looking(standing, cell, names, cell.id.dtype, certify)
         found = self._flushed(standing, cell, names)
-        if found is None and cell.id.dtype == "float64":
-            held = arithmetic.held_in_float32(standing.case, self._truths.constants(self._family, standing))
-            bases: list[Change] = [{}] if answer.nearest is None else [{}, answer.nearest.changed]
-            found = arithmetic.constants_in_float32(held, bases, search, certify)
+        if found is not None:
+            values = self._plainly(standing)({})
+            result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
+            return replace(answer, apart=distance(result, values, sizes(values, result)), explanations=[found])
+        if cell.id.dtype != "float64":
+            return answer
+        held = arithmetic.held_in_float32(standing.case, self._truths.constants(self._family, standing))
+        if not held:
+            return answer
+        near = _near_in_own_units(self._truths.inputs(standing, self._index)) if standing.case.elementwise else None
+        certify = self._certifier(standing, cell, names, None, near)
+        search = self._looking(standing, cell, names, cell.id.dtype, certify)
+        bases: list[Change] = [{}] if answer.nearest is None else [{}, answer.nearest.changed]
+        found = arithmetic.constants_in_float32(held, bases, search, certify)
         return answer if found is None else replace(answer, apart=search.base, explanations=[found])
 
     def _flushed(self, standing: Cell, cell: Judged, names: Sequence[str]) -> Explanation | None:
         """What explains a result by subnormal numbers that are flushed."""
-        result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
-        if not arithmetic.may_be_flushed(
-            [*result, *self._plainly(standing)({}), *self._truths.inputs(standing, self._index)], standing.dtype
-        ):
+        tensors = [cell.tensors[name] for name in names]
+        result = [widen(tensor.values, tensor.dtype) for tensor in tensors]
+        plain = self._plainly(standing)
+        if not arithmetic.may_be_flushed([*result, *plain({}), *self._truths.inputs(standing, self._index)], standing.dtype):
             return None
-        return arithmetic.flushing(result, self._plainly(standing), self._certifier(standing, cell, names, None, everywhere=True))
+        truths = self._truths.get(self._family, standing, self._index)
+        far = []
+        for tensor, truth in zip(tensors, truths, strict=True):
+            finding, distances = against_truth(tensor.values, tensor.dtype, truth)
+            if distances is None:  # integers, or another shape
+                return None
+            far.append(distances.measured & (distances.z > COARSE * finding.z_limit))
+        return arithmetic.flushing(result, np.concatenate(far), plain, self._certifier(standing, cell, names, None, lambda _, __: False))
 
     def _explaining(self, standing: Cell, names: Sequence[str], changed: Change | None) -> Mapping[str, Truth]:
         """The truths of the reference with ``changed`` factors, by output."""
@@ -201,13 +217,14 @@ class Causes:
         return max((max(described_input["shape"][-2:]) for described_input in described if len(described_input["shape"]) > 1), default=0)
 
     def _certifier(
-        self, standing: Cell, cell: Judged, names: Sequence[str], companion: Judged | None, *, everywhere: bool = False
+        self, standing: Cell, cell: Judged, names: Sequence[str], companion: Judged | None, near_enough: Near | None = None
     ) -> Callable[[Change], Judgement]:
         """Judges a result by the certified truth of the changed reference; ``cell`` may be the float64 run of a float32 one.
 
-        ``everywhere``: no element may be far away in its own units.
+        ``near_enough``: whether elements beyond ``COARSE`` times the limit are near all the same (``_is_absolutely_near``).
         """
         doubled = standing.dtype == "float32" and cell.id.dtype == "float64"
+        is_near = near_enough or _is_absolutely_near
 
         def certify(changed: Change) -> Judgement:
             try:
@@ -223,12 +240,14 @@ class Causes:
                 seen = None
                 if distances is not None:
                     z.append(distances.z[distances.measured])
-                    near &= not finding.z_max > COARSE * finding.z_limit or (not everywhere and _is_absolutely_near(distances, tensor))
+                    near &= not finding.z_max > COARSE * finding.z_limit or is_near(distances, tensor)
                     if outside(finding) and companion is not None and name in companion.tensors:
                         finer = companion.tensors[name]
                         _, other = against_truth(finer.values, finer.dtype, truth)
                         seen = escalate(finding, distances, other, finer.values, truth) if other is not None else None
                 verdicts.append(verdict(finding, dtype=cell.id.dtype, escalation=seen, single=None)[0])
+            if near_enough is not None and near:  # what is so near is the right function, whatever other precisions would say
+                verdicts = [Verdict.ACCURACY if judged_verdict is Verdict.BEYOND else judged_verdict for judged_verdict in verdicts]
             every = np.concatenate(z)
             return Judgement(
                 verdict=str(worst(verdicts)),
@@ -374,6 +393,19 @@ def _is_absolutely_near(distances: Distances, tensor: Tensor) -> bool:
     largest = values.max(initial=0.0, where=np.isfinite(values))
     apart = np.abs(distances.difference[distances.measured]).max(initial=0.0)
     return bool(apart <= COARSE * FORMATS[tensor.dtype].unit_roundoff * largest)
+
+
+def _near_in_own_units(inputs: Sequence[Array]) -> Near:
+    """As ``_is_absolutely_near`` for elements by themselves, whose numbers are of the size of one, of their inputs, or of the result."""
+
+    def is_near(distances: Distances, tensor: Tensor) -> bool:
+        values = widen(tensor.values, tensor.dtype).reshape(-1)
+        numbers = [np.abs(one.astype(np.float64)).reshape(-1) for one in inputs if one.size == values.size]
+        size = np.maximum.reduce([np.ones(values.size), np.abs(values), *numbers])[distances.measured]
+        apart = np.abs(distances.difference[distances.measured])
+        return bool(np.all(apart <= COARSE * FORMATS[tensor.dtype].unit_roundoff * size))
+
+    return is_near
 
 
 def _is_fitted(changed: Change) -> bool:

@@ -99,7 +99,8 @@ def decide(
 def settle(cells: Iterable[Judged], choices: Mapping[str, str], known: MutableMapping[tuple[str, str, str, str], Verdict]) -> None:
     """Results of unknown kind are another function where the reference with another choice gives them, but for rounding.
 
-    Where it does so in another arithmetic, they are the right function. ``choices``: what was chosen otherwise, by the id of the cell. Equal bits have one cause.
+    Where it does so in another arithmetic, they are the right function. ``choices``: what was chosen otherwise, by the id of the cell.
+    Equal bits have one cause.
     """
     cells = list(cells)
     named = {

@@ -234,3 +234,13 @@ def test_a_choice_that_gives_the_result_settles_of_what_kind_it_is() -> None:
     assert [str(one.verdicts["out"][0]) for one in cells] == ["semantic", "semantic", "beyond", "rounding"]
     assert cells[1].verdicts["out"][1].endswith("beyond the limit 6.75, and the reference with another epsilon gives it")
     assert known["torch-2", "xla", "out", "default"] is Verdict.SEMANTIC
+
+
+def test_another_arithmetic_is_no_other_function() -> None:
+    cells = [cell(off(FAR), mode="xla", changed={"constant 0.3": 0.3}), cell(off(FAR), mode="xla", variant="repeat")]
+    known: dict[tuple[str, str, str, str], Verdict] = {}
+    compare(cells, {"out": truth()})
+    decide(CASE, cells, {"out": truth()}, {"x": X}, {}, known, elementwise=True)
+    settle(cells, {str(cells[0].id): "constant 0.3"}, known)
+    assert [str(one.verdicts["out"][0]) for one in cells] == ["accuracy", "accuracy"]
+    assert cells[1].verdicts["out"][1].endswith("but the reference in another arithmetic gives it: constant 0.3")
