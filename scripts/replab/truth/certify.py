@@ -242,16 +242,16 @@ def _flushing_program(problem: Problem, form: Format, ieee: list[Array], first: 
     if spare < form.precision:
         raise TruthError(f"flushing is not tried in {form.name}", where=f"{problem.path}: {problem.function}")
     parts = [(value.astype(np.float64), np.zeros(value.shape)) for value in ieee]
-    spreads, runs = _spread([first], parts)
+    spreads, parted, runs = _spread([first], parts, form)
     found = []
-    for value, (high, low), sigma in zip(ieee, parts, spreads, strict=True):
+    for value, (high, low), sigma, cut in zip(ieee, parts, spreads, parted, strict=True):
         if _is_whole(value):
             found.append(_exact(value))
             continue
         spread = _with_quantisation(sigma, high, low, form)
         method = "float64 without subnormal numbers, bound estimated"
         bound = LONG_MARGIN * 2.0**-spare * sigma
-        found.append(Truth(high=high, low=low, bound=bound, sigma=spread, ieee=high, runs=runs, method=method))
+        found.append(Truth(high=high, low=low, bound=bound, sigma=spread, ieee=high, runs=runs, method=method, cut=cut))
     return found
 
 
