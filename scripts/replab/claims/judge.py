@@ -29,6 +29,7 @@ from replab.claims.model import (
 from replab.claims.rows import attribution_id
 from replab.claims.tables import Tables
 from replab.claims.words import listed, upper
+from replab.contract.summaries import ClaimSummary, Judged
 from replab.errors import LabError
 from replab.model import Limits
 from replab.run.requests import LIMITS
@@ -47,7 +48,7 @@ class Declared(TypedDict):
     """Why the file cannot be read; empty where it can."""
 
 
-def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMITS) -> list[dict[str, object]]:
+def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMITS) -> list[ClaimSummary]:
     """One entry per claim of the folders, in the order of their lists; a rule that has no answer costs its claim, which says why.
 
     Rules run in processes of their own, each file and each claim within ``limits``. Raises ``ClaimError`` when a list is faulty.
@@ -58,7 +59,7 @@ def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMIT
     for name in sorted(set(declared) - set(known)):
         sys.stderr.write(f"{_short(Path(declared[name][0]['where']))}: {texts.plain(name)} stands in no {LIST}\n")
 
-    def judge(claim: Claim) -> dict[str, object]:
+    def judge(claim: Claim) -> ClaimSummary:
         mine = declared.get(claim.id, [])
         told = mine[0] if mine else {"text": "", "needs": ""}
         try:
@@ -72,7 +73,7 @@ def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMIT
         except LabError as error:
             return _unjudged(claim, told, error.problem)
 
-    entries: list[dict[str, object]] = []
+    entries: list[ClaimSummary] = []
     chosen = list(known.values())
     for claim, entry in zip(chosen, contained.each(judge, chosen, limits, count=parallel.usable(len(chosen))), strict=True):
         entries.append(_unjudged(claim, {"text": "", "needs": ""}, entry.reason) if isinstance(entry, contained.Lost) else entry)
@@ -108,9 +109,9 @@ def _short(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> dict[str, object]:
+def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> ClaimSummary:
     """A claim whose rule has no answer."""
-    return {
+    entry: ClaimSummary = {
         "id": claim.id,
         "kind": claim.kind,
         "source": claim.source,
@@ -123,7 +124,8 @@ def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> dict[str, 
         "needs": told["needs"],
         "evidence": [],
         "missing": "a rule that has an answer",
-    } | _told(claim)
+    }
+    return entry | _told(claim)
 
 
 def findings(rule: Rule, tables: Tables) -> dict[str, Finding]:
@@ -166,7 +168,7 @@ class Group:
         """The environments, in words."""
         return listed(self.environments, 12)
 
-    def json(self) -> dict[str, object]:
+    def json(self) -> Judged:
         """The group as it is written."""
         return {"verdict": str(self.verdict), "part": self.part, "environments": list(self.environments), "words": self.words}
 
@@ -227,7 +229,7 @@ def known_evidence(tables: Tables) -> dict[str, set[str]]:
     }
 
 
-def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mapping[str, set[str]]) -> dict[str, object]:
+def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mapping[str, set[str]]) -> ClaimSummary:
     for environment, finding in found.items():
         for one in finding.evidence:
             name = f"{one.id} {one.axis}" if one.kind == "pair" else one.id
@@ -235,7 +237,7 @@ def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mappin
                 raise ClaimError(f"the evidence does not exist: {one.kind} {name}", where=f"{rule.where}: {claim.id} in {environment}")
     shown = groups(found)
     verdict, part = overall(shown)
-    entry: dict[str, object] = {
+    entry: ClaimSummary = {
         "id": claim.id,
         "kind": claim.kind,
         "source": claim.source,
@@ -249,7 +251,8 @@ def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mappin
         "needs": rule.needs,
         "decides": list(rule.decides),
         "evidence": [one.json() for one in _telling(list(found.values()))],
-    } | _told(claim)
+    }
+    entry |= _told(claim)
     if measured := _measured(found):
         entry["measured"] = measured
     if verdict is NOT_MEASURABLE:
@@ -258,18 +261,24 @@ def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mappin
     return entry
 
 
-def _told(claim: Claim) -> dict[str, object]:
+def _told(claim: Claim) -> ClaimSummary:
     """What the list of claims tells about a claim, where it does."""
-    told: dict[str, object] = {
-        "published": claim.published,
-        "truth": claim.truth,
-        "untested": claim.untested,
-        "sources": dict(claim.sources),
-        "ran": claim.ran,
-        "reads": dict(claim.reads),
-        "changes": claim.changes,
-    }
-    return {name: value for name, value in told.items() if value}
+    told: ClaimSummary = {}
+    if claim.published:
+        told["published"] = claim.published
+    if claim.truth:
+        told["truth"] = claim.truth
+    if claim.untested:
+        told["untested"] = claim.untested
+    if claim.sources:
+        told["sources"] = dict(claim.sources)
+    if claim.ran:
+        told["ran"] = claim.ran
+    if claim.reads:
+        told["reads"] = dict(claim.reads)
+    if claim.changes:
+        told["changes"] = claim.changes
+    return told
 
 
 def _telling(found: Sequence[Finding]) -> list[Evidence]:

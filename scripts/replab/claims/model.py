@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from replab.claims.evidence import Evidence
+from replab.contract.summaries import Judged
 from replab.model import FRAMEWORKS
 
 if TYPE_CHECKING:
@@ -151,18 +152,22 @@ class Finding:
         """What decides, in one sentence: the words up to the first semicolon."""
         return self.words.partition("; ")[0]
 
-    def json(self) -> dict[str, object]:
+    def json(self) -> Judged:
         """The finding as it is written; a number that is not finite is none."""
-        number = self.number if self.number is not None and math.isfinite(self.number) else None
-        written: dict[str, object] = {
+        written: Judged = {
             "verdict": str(self.verdict),
-            "number": number,
+            "number": self.number if self.number is not None and math.isfinite(self.number) else None,
             "unit": self.unit,
             "words": self.words,
             "evidence": [evidence.json() for evidence in self.evidence[:MOST_EVIDENCE]],
         }
-        told = {"part": self.part, "measured": self.measured, "beside": list(self.beside)}
-        return written | {name: value for name, value in told.items() if value}
+        if self.part:
+            written["part"] = self.part
+        if self.measured:
+            written["measured"] = self.measured
+        if self.beside:
+            written["beside"] = list(self.beside)
+        return written
 
 
 def missing(words: str) -> Finding:

@@ -21,6 +21,7 @@ from replab.claims.evidence import Evidence
 from replab.claims.rows import BEYOND, SAME, pairs_evidence, rank
 from replab.claims.tables import Tables
 from replab.claims.words import listed, named, number, share
+from replab.contract.summaries import SourceSummary
 
 SIDES = ("tensorflow", "torch")
 DRAWN = re.compile(r"initiali[sz]er|initial_weight|bias_start|dropout_mask|draw|seed|shuffle")
@@ -120,8 +121,11 @@ SOURCES: Mapping[str, Source] = {
     ),
 }
 
+Row = Mapping[str, Any]
+"""A row of a data frame: pandas does not say what it holds."""
 
-def sources(tables: Tables) -> list[dict[str, Any]]:
+
+def sources(tables: Tables) -> list[SourceSummary]:
     """The sources that occur: first those that are ranked, the largest share of all digits lost first, then those outside of the list.
 
     Empty where one of the two frameworks was not run.
@@ -142,10 +146,14 @@ def sources(tables: Tables) -> list[dict[str, Any]]:
     for entry in entries:
         if entry["id"] == "rounding":
             entry["note"] = _restored(tables)
-    ranked = sorted((entry for entry in entries if entry["id"] not in OUTSIDE), key=lambda entry: (-entry["lost"], entry["id"]))
+    ranked = sorted((entry for entry in entries if entry["id"] not in OUTSIDE), key=lambda entry: (-(entry["lost"] or 0.0), entry["id"]))
     beside = [entry for entry in entries if entry["id"] in OUTSIDE] + _within(tables, environments)
     beside.sort(key=lambda entry: (-entry["count"], entry["id"]))
-    return [entry | {"rank": rank} for rank, entry in enumerate(ranked, 1)] + [entry | {"rank": None} for entry in beside]
+    for place, entry in enumerate(ranked, 1):
+        entry["rank"] = place
+    for entry in beside:
+        entry["rank"] = None
+    return ranked + beside
 
 
 def digits_lost(rows: pd.DataFrame) -> pd.DataFrame:
@@ -176,7 +184,7 @@ def share_of_digits(names: Sequence[str], digits: Sequence[float], name: str) ->
     return float(values[mine].sum() / values.sum()), float(low), float(high)
 
 
-def _ranking(name: str, lost: pd.DataFrame) -> dict[str, Any]:
+def _ranking(name: str, lost: pd.DataFrame) -> SourceSummary:
     """What a source has of all digits lost, over all cases and over each kind of case."""
     if name in OUTSIDE:
         return {"lost": None, "low": None, "high": None, "kinds": {}}
@@ -208,7 +216,7 @@ def _causes(tables: Tables) -> dict[tuple[str, str, str, int], list[str]]:
     return causes
 
 
-def _source(row: Mapping[Any, Any], factors: list[str]) -> tuple[str, str]:
+def _source(row: Row, factors: list[str]) -> tuple[str, str]:
     """The source of one pair with other bits, and the factor that is its cause."""
     verdict = row["verdict"]
     if row["drawn"]:
@@ -236,7 +244,7 @@ def _source(row: Mapping[Any, Any], factors: list[str]) -> tuple[str, str]:
     return ("flushing" if row["flushes"] else "kernels"), ""
 
 
-def _entry(name: str, rows: pd.DataFrame, whole: int) -> dict[str, Any]:
+def _entry(name: str, rows: pd.DataFrame, whole: int) -> SourceSummary:
     """What is written about one source."""
     source = SOURCES[name]
     worst = digits_lost(rows)
@@ -272,14 +280,14 @@ def _entry(name: str, rows: pd.DataFrame, whole: int) -> dict[str, Any]:
     }
 
 
-def _examples(rows: pd.DataFrame) -> list[tuple[Mapping[Any, Any], Evidence]]:
-    examples: dict[Evidence, Mapping[Any, Any]] = {}
+def _examples(rows: pd.DataFrame) -> list[tuple[Row, Evidence]]:
+    examples: dict[Evidence, Row] = {}
     for row in rows.to_dict("records"):
         examples.setdefault(pairs_evidence(pd.DataFrame([row]), 1)[0], row)
     return [(row, evidence) for evidence, row in examples.items()]
 
 
-def _within(tables: Tables, here: list[str]) -> list[dict[str, Any]]:
+def _within(tables: Tables, here: list[str]) -> list[SourceSummary]:
     """Sources inside one framework: other modes, and repeats."""
     mine = _usual(tables.pairs[(tables.pairs["role"] != "control") & tables.pairs["left_environment"].isin(here)])
     modes = mine[(mine["axis"] == "mode") & ~mine["shaky"] & ~mine["special"]]

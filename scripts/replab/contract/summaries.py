@@ -90,3 +90,40 @@ class SourceSummary(TypedDict, total=False):
     median_ulp: float | None
     factors: list[str]
     examples: list[dict[str, str]]
+
+
+class Judged(TypedDict, total=False):
+    """What is said of a claim, of some environments or of all: it has a verdict and names its evidence."""
+
+    verdict: str
+    part: str
+    """For which part it holds, where it holds in part."""
+    words: str
+    number: float | None
+    unit: str
+    measured: str
+    beside: list[str]
+    evidence: list[dict[str, str]]
+    environments: list[str]
+
+
+class ClaimSummary(Judged, total=False):
+    """A claim with its verdict (``claims.json``)."""
+
+    id: str
+    kind: str
+    source: str
+    statement: str
+    groups: list[Judged]
+    by_environment: dict[str, Judged]
+    rule: str
+    needs: str
+    decides: list[str]
+    missing: str
+    published: str
+    truth: str
+    untested: str
+    sources: dict[str, str]
+    ran: str
+    reads: dict[str, str]
+    changes: str

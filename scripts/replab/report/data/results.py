@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from replab.contract.summaries import FamilySummary, RunSummary, SourceSummary
+from replab.contract.summaries import ClaimSummary, FamilySummary, RunSummary, SourceSummary
 from replab.errors import LabError
 from replab.store.rows import (
     AttributionRow,
@@ -48,7 +48,7 @@ class Results:
     attributions: tuple[AttributionRow, ...] = ()
     measurements: tuple[MeasurementRow, ...] = ()
     defaults: tuple[DefaultRow, ...] = ()
-    claims: tuple[Mapping[str, Any], ...] = ()
+    claims: tuple[ClaimSummary, ...] = ()
     sources: tuple[SourceSummary, ...] = ()
     """Sources of discrepancy, the largest first."""
     environments: Mapping[str, Any] = field(default_factory=dict)

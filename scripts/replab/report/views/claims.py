@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
 
+from replab.contract.summaries import ClaimSummary, Judged
 from replab.report.data.claim_verdicts import claim_outcome, counted, counted_words
 from replab.report.data.evidence import SIDES, Index, cell_words, claim_anchor
 from replab.report.data.links import claim_path
@@ -21,7 +21,7 @@ _KINDS = (
 )
 
 
-def verdict(entry: Mapping[str, Any]) -> Outcome:
+def verdict(entry: Judged) -> Outcome:
     """The verdict of a claim, or of one environment on it."""
     return claim_outcome(str(entry.get("verdict") or ""))
 
@@ -31,12 +31,12 @@ def verdict_words(results: Results) -> list[str]:
     return [str(entry.get("verdict") or "") for entry in results.claims]
 
 
-def _number(entry: Mapping[str, Any]) -> float | None:
+def _number(entry: Judged) -> float | None:
     value = entry.get("number")
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _place(environment: str, framework: str, entry: Mapping[str, Any], index: Index) -> ClaimPlace:
+def _place(environment: str, framework: str, entry: Judged, index: Index) -> ClaimPlace:
     value, unit, outcome = _number(entry), str(entry.get("unit") or ""), verdict(entry)
     said = f"{number(value)} {unit}".strip() if value is not None else ""
     return ClaimPlace(
@@ -60,7 +60,7 @@ def _sentence(text: str) -> str:
     return begun if begun.endswith(".") else f"{begun}."
 
 
-def _said(group: Mapping[str, Any], *, alone: bool) -> ClaimGroupSaid:
+def _said(group: Judged, *, alone: bool) -> ClaimGroupSaid:
     environments = [str(name) for name in group.get("environments") or []]
     where = f"all {len(environments)} environments judged" if alone and len(environments) > 1 else listing(environments, most=12)
     words = _sentence(str(group.get("words") or ""))
@@ -72,11 +72,11 @@ def _said(group: Mapping[str, Any], *, alone: bool) -> ClaimGroupSaid:
     )
 
 
-def _links(entry: Mapping[str, Any], index: Index) -> tuple[Link, ...]:
-    return tuple(dict.fromkeys(index.link(one) for one in entry.get("evidence") or [] if isinstance(one, Mapping)))
+def _links(entry: Judged, index: Index) -> tuple[Link, ...]:
+    return tuple(dict.fromkeys(index.link(one) for one in entry.get("evidence") or []))
 
 
-def _figure(found: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:
+def _figure(found: Mapping[str, Judged]) -> tuple[str, str, str]:
     """(the deciding number or its range, its unit, where the ends are), over the environments that were judged."""
     values = [(value, str(entry.get("unit") or ""), name) for name, entry in found.items() if (value := _number(entry)) is not None]
     units = {unit for _, unit, _ in values}
@@ -89,9 +89,9 @@ def _figure(found: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:
     return f"{number(low[0])} … {number(high[0])}", unit, f"least in {low[2]}, most in {high[2]}"
 
 
-def _card(entry: Mapping[str, Any], environments: Sequence[tuple[str, str]], index: Index) -> ClaimCard:
+def _card(entry: ClaimSummary, environments: Sequence[tuple[str, str]], index: Index) -> ClaimCard:
     identity = str(entry.get("id") or "")
-    groups = [group for group in entry.get("groups") or [] if isinstance(group, Mapping)]
+    groups = entry.get("groups") or []
     judged = entry.get("by_environment") or {}
     found = {name: judged[name] for name, _ in environments if name in judged}
     figure, unit, where = _figure(found)
@@ -117,7 +117,7 @@ def _card(entry: Mapping[str, Any], environments: Sequence[tuple[str, str]], ind
     )
 
 
-def _cases(results: Results, entry: Mapping[str, Any], index: Index) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
+def _cases(results: Results, entry: ClaimSummary, index: Index) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
     """The cases of a claim: those that decide, and the others."""
     identity, decides = str(entry.get("id") or ""), [str(pattern) for pattern in entry.get("decides") or []]
     deciding: list[Link] = []
@@ -131,12 +131,11 @@ def _cases(results: Results, entry: Mapping[str, Any], index: Index) -> tuple[tu
     return tuple(deciding), tuple(beside)
 
 
-def _evidence_cells(entry: Mapping[str, Any]) -> Iterator[str]:
+def _evidence_cells(entry: ClaimSummary) -> Iterator[str]:
     """The cells that the evidence of a claim names, the most telling first."""
-    places = [one for one in (entry.get("by_environment") or {}).values() if isinstance(one, Mapping)]
-    for told in (entry, *places):
+    for told in (entry, *(entry.get("by_environment") or {}).values()):
         for evidence in told.get("evidence") or []:
-            if isinstance(evidence, Mapping) and evidence.get("kind") in {"cell", "pair", "measurement"}:
+            if evidence.get("kind") in {"cell", "pair", "measurement"}:
                 yield from (part for part in str(evidence.get("id") or "").split(SIDES) if "@" in part)
 
 
@@ -150,7 +149,7 @@ def _environment_of(identity: str) -> str:
     return identity.partition("@")[2].partition(":")[0]
 
 
-def _script(results: Results, entry: Mapping[str, Any], index: Index) -> ClaimScript | None:
+def _script(results: Results, entry: ClaimSummary, index: Index) -> ClaimScript | None:
     """The first script of a result that the evidence names, or else of the same case, precision and derivative, there if possible."""
     cells = list(_evidence_cells(entry))
     works = {_work(cell) for cell in cells}
@@ -168,7 +167,7 @@ def _script(results: Results, entry: Mapping[str, Any], index: Index) -> ClaimSc
     return ClaimScript(shows=link, text=written[chosen], file=f"{slug(claim_anchor(str(entry.get('id') or '')))}.py")
 
 
-def _readings(entry: Mapping[str, Any], places: Sequence[ClaimPlace]) -> tuple[ClaimReading, ...]:
+def _readings(entry: ClaimSummary, places: Sequence[ClaimPlace]) -> tuple[ClaimReading, ...]:
     return tuple(
         ClaimReading(
             outcome=outcome, when=str(when), here=tuple(place.environment for place in places if place.outcome.name == outcome.name)
@@ -182,7 +181,7 @@ def claim_pages(results: Results, index: Index) -> tuple[ClaimPage, ...]:
     """The page of each claim."""
     environments = _environments(results)
 
-    def page(entry: Mapping[str, Any]) -> ClaimPage:
+    def page(entry: ClaimSummary) -> ClaimPage:
         card = _card(entry, environments, index)
         letters = [letter for letter in str(entry.get("source") or "").split(", ") if letter]
         told = entry.get("sources") or {}
