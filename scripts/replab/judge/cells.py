@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from replab.judge import trajectories
 from replab.judge.curves import curve_rows
 from replab.judge.rows import Rows, blank_row, cell_rows, measurement_rows
 from replab.judge.verdicts import EAGER, compare, decide, runs_in_float64, settle
-from replab.model import EXPLAINED, Case, Family, Lab, Status, Verdict, worst
+from replab.model import EXPLAINED, Case, Cell, Family, Lab, Status, Verdict, worst
 from replab.plan import planning
 from replab.plan.alignment import alignable, is_partly_aligned
 from replab.plan.outputs import output_names
@@ -231,7 +232,12 @@ class Judge:
                 problem = f"the reference has no answer: {error.problem}"
         names = self._names(case, derivative, len(truths), dtype)
         by_output = dict(zip(names, truths, strict=True))
-        compare((*cells, *escalations), by_output, correctly_rounded=case.correctly_rounded and derivative == 0)
+        compare(
+            (*cells, *escalations),
+            by_output,
+            correctly_rounded=case.correctly_rounded and derivative == 0,
+            sharper=self._sharper(standing, names),
+        )
         note_repeats(cells)
         inputs = {file["name"]: self.truths.array(file) for file in self._inputs(case, dtype, derivative)}
         finer = runs_in_float64(escalations)
@@ -253,6 +259,10 @@ class Judge:
                 kept.update({cell.id.environment: cell for cell in cells if is_plain(cell) and cell.id.mode == "eager"})
             if case.elementwise and not case.special and derivative == 0 and dtype in FORMATS:
                 self.rows.curves += curve_rows(case, dtype, cells, next(iter(inputs.values())))
+
+    def _sharper(self, standing: Cell, names: Sequence[str]) -> Callable[[], Mapping[str, Truth]]:
+        """The truths of a cell with envelopes of more runs, made when they are asked for, and once."""
+        return functools.cache(lambda: dict(zip(names, self.truths.sharpened(self.family, standing, self.index), strict=True)))
 
     def _is_elementwise(self, case: Case) -> bool:
         """Whether a case is elementwise, or has the special values of one that is."""

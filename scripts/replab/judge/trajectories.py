@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from replab.compare.metrics import widen
+from replab.compare.metrics import widen, z_limit
 from replab.contract.input_index import Index
 from replab.errors import StoreError, TruthError
 from replab.model import Case, Family, Lab, Status
@@ -82,5 +82,5 @@ def _case(
                     value=float(value),
                     truth=float(high),
                     sigma=float(sigma),
-                    z_limit=cell.z_limit,
+                    z_limit=z_limit(truth.high.size, truth.runs),
                 )

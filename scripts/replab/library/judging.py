@@ -42,7 +42,7 @@ from replab.store.rows import AttributionRow
 from replab.store.store import Tensor
 from replab.truth.arithmetic import apart
 from replab.truth.cache import Truths
-from replab.truth.certify import Truth as Certified, certify
+from replab.truth.certify import Truth as Certified, certify, sharpened
 from replab.truth.reading.constants import constants
 from replab.truth.reference import Problem
 
@@ -333,6 +333,11 @@ class _Asked(Truths):
                 )
         return self._certified[known]
 
+    def _sharpened(self, dtype: str) -> dict[str, Certified]:
+        """The truths by output, with envelopes of more runs."""
+        with self._guarded(), self._limited():
+            return dict(zip(self.outputs, sharpened(self._problem({}, dtype=dtype), dtype, self.truths(dtype)), strict=True))
+
     def get(self, family: Family, cell: Cell, index: Index, changed: Mapping[str, object] | None = None) -> list[Certified]:  # noqa: ARG002 (as on disk)
         """As that on disk."""
         return self.truths(cell.dtype, changed)
@@ -435,7 +440,7 @@ class _Asked(Truths):
         inputs = self.numbers
         if companion is not None:
             finer = self._told_by(companion, dtype, truths, inputs, known)
-        verdicts.compare([cell], truths, correctly_rounded=self.case.correctly_rounded)
+        verdicts.compare([cell], truths, correctly_rounded=self.case.correctly_rounded, sharper=lambda: self._sharpened(dtype))
         verdicts.decide(self.case, [cell], truths, inputs, finer, known, elementwise=self.elementwise)
         if finer and dtype not in ("float32", "float64"):
             self._escalate(cell, next(iter(finer.values())), truths)

@@ -23,7 +23,7 @@ from replab.plan import planning
 from replab.plan.outputs import bytes_of
 from replab.store.store import encode, read_safetensors, write_atomically
 from replab.truth.arithmetic import apart
-from replab.truth.certify import Truth, certify
+from replab.truth.certify import Truth, certify, sharpened
 from replab.truth.reading.constants import constants
 from replab.truth.reference import Lift, Problem
 from replab.truth.values import Value
@@ -190,6 +190,21 @@ class Truths:
             return _read(path, cell.dtype)
         except StoreError:
             self._make(path, family, cell, index, changed)
+            return _read(path, cell.dtype)
+
+    def sharpened(self, family: Family, cell: Cell, index: Index) -> list[Truth]:
+        """The truth of every output of ``cell`` with envelopes of more runs, for results near their limit.
+
+        Raises ``TruthError`` when the reference fails.
+        """
+        path = self.path(hashlib.sha256(f"{self.key(family, cell, index)} sharpened".encode()).hexdigest())
+        try:
+            return _read(path, cell.dtype)
+        except StoreError:
+            known = self.get(family, cell, index)
+            with _answering(cell, NOTHING):
+                found = sharpened(self.problem(family, cell, index), cell.dtype, known)
+            write_atomically(path, _encode(found, cell.dtype))
             return _read(path, cell.dtype)
 
     def told(self, family: Family, cell: Cell, index: Index) -> dict[str, str]:

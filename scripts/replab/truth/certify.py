@@ -41,6 +41,10 @@ RUNS_OF_ELEMENTS = 256
 """Monte Carlo runs: the fewer, the wider the t distribution that judges, and the more an error can hide (docs/verdicts.md). Elementwise
 functions have thousands of elements and cost little: with 256 runs their limit is within 5 % of that of a known σ. Long programs get few,
 which trades sharpness for time and never correctness; it counts operations, not seconds, to be the same on every machine."""
+MORE_RUNS = 4
+"""How many times as many runs there are for a result near its limit."""
+MANY = 2**25
+"""So many numbers in all of these runs are no more than a machine has room for."""
 SIDE_BY_SIDE = 2**17
 """Elements of the runs that lie side by side: small enough for the caches, large enough that NumPy's calls cost nothing."""
 KNOWN = 10**6
@@ -121,6 +125,31 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
         plain = value.astype(np.float64)
         certified.append(Truth(high=high, low=low, bound=bound, sigma=sigma, ieee=plain, runs=runs, method=method, cut=parted[place]))
     return certified
+
+
+def is_of_few_runs(truth: Truth) -> bool:
+    """Whether the envelope can be known better with more runs than there were: that of single elements is known well."""
+    return truth.exact is None and truth.runs <= RUNS and truth.high.size * truth.runs * MORE_RUNS <= MANY
+
+
+def sharpened(problem: Problem, dtype: str, truths: list[Truth]) -> list[Truth]:
+    """``truths`` with envelopes of ``MORE_RUNS`` times as many runs, where they are of few.
+
+    Raises ``TruthError`` when the reference fails.
+    """
+    form = FORMATS.get(dtype, FORMATS["float32"])
+    runs = MORE_RUNS * max((truth.runs for truth in truths if is_of_few_runs(truth)), default=0)
+    if not runs:
+        return truths
+    spreads, _, runs = _spread([_perturbed(problem, form, 0, runs)], [(truth.high, truth.low) for truth in truths], form)
+    found = []
+    for truth, spread in zip(truths, spreads, strict=True):
+        if not is_of_few_runs(truth):
+            found.append(truth)
+            continue
+        sigma = np.where(np.isinf(truth.sigma), np.inf, _with_quantisation(spread, truth.high, truth.low, form))
+        found.append(replace(truth, sigma=sigma, runs=runs))
+    return found
 
 
 def _always(parts: list[Runs], place: int, value: Array) -> NDArray[np.bool_]:

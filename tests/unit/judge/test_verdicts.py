@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from judged import CASE, U32, X, cell, exact, off, truth
+from replab.compare.metrics import z_limit
 from replab.compare.pairs import Judged
 from replab.judge.verdicts import compare, decide, runs_in_float64, settle
 from replab.model import Verdict
@@ -244,3 +245,26 @@ def test_another_arithmetic_is_no_other_function() -> None:
     settle(cells, {str(cells[0].id): "constant 0.3"}, known)
     assert [str(one.verdicts["out"][0]) for one in cells] == ["accuracy", "accuracy"]
     assert cells[1].verdicts["out"][1].endswith("but the reference in another arithmetic gives it: constant 0.3")
+
+
+@pytest.mark.parametrize(
+    ("share", "runs", "asked"),
+    [(0.5, 32, False), (0.75, 32, True), (1.25, 32, True), (1.5, 32, False), (1.0, 8, True), (1.0, 256, False), (1.0, 10**6, False)],
+)
+def test_a_result_near_its_limit_is_judged_by_more_runs(share: float, runs: int, asked: bool) -> None:
+    few = replace(truth(), runs=runs)
+    many = replace(truth(spread=2 * U32), runs=4 * runs)
+    calls: list[int] = []
+
+    def sharper() -> dict[str, Truth]:
+        calls.append(1)
+        return {"out": many}
+
+    values = X.copy()
+    values[3] *= 1.0 + share * z_limit(X.size, runs) * U32
+    seen = cell(values, dtype="float64")
+    compare([seen, cell(values, dtype="float64", mode="script")], {"out": few}, sharper=sharper)
+    finding, _ = seen.findings["out"]
+    assert len(calls) == asked
+    assert finding.z_limit == z_limit(X.size, 4 * runs if asked else runs)
+    assert finding.z_max == pytest.approx(share * z_limit(X.size, runs) / (2 if asked else 1), rel=1e-3)

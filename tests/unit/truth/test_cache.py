@@ -140,3 +140,22 @@ def test_what_is_changed_under_a_second_name_is_refused(tmp_path: Path, referenc
     world = World(tmp_path, reference, {"x": X})
     assert "has another name" in world.truths.told(world.family, standing(world), world.index)["problem"]
     capsys.readouterr()
+
+
+def test_envelopes_of_more_runs_are_made_once_and_kept(tmp_path: Path) -> None:
+    """Truth, bound and what is unknown stay; σ is estimated anew, and nearer to what it is."""
+    x = np.linspace(1.0, 2.0, 30)
+    world = World(tmp_path, "def f(x):\n    return np.cumsum(x) / np.sum(x)", {"x": x})
+    cell = standing(world)
+    (known,) = world.truths.get(world.family, cell, world.index)
+    (better,) = world.truths.sharpened(world.family, cell, world.index)
+    assert (known.runs, better.runs) == (32, 128)
+    assert np.array_equal(known.high, better.high)
+    assert np.all(better.sigma != known.sigma)
+    assert np.all(np.abs(better.sigma / known.sigma - 1.0) < 0.6)
+    files = sorted((tmp_path / "store").rglob("*.safetensors"))
+    assert len(files) == 2
+    before = [file.stat().st_mtime_ns for file in files]
+    (again,) = world.truths.sharpened(world.family, cell, world.index)
+    assert np.array_equal(again.sigma, better.sigma)
+    assert [file.stat().st_mtime_ns for file in files] == before

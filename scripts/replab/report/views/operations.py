@@ -8,7 +8,9 @@ from functools import partial
 from math import isfinite, log2
 
 from replab import calling
+from replab.compare.metrics import z_limit
 from replab.contract.summaries import CaseSummary, RunSummary
+from replab.model import Verdict
 from replab.report.charts.figures import class_picture, error_chart, hues
 from replab.report.data.cells import UNJUDGED, BitClass, CellView, Work, bit_classes, by_work, places_in_words
 from replab.report.data.links import anchor, case_entry, case_path, case_title, claim_path
@@ -18,6 +20,7 @@ from replab.report.pages.causes import CauseSection
 from replab.report.pages.pages import OperationPage, Panel, ResultRow, Script, Worst
 from replab.report.pages.parts import Chart, Link
 from replab.store.rows import CellRow, CurveRow, ScriptRow
+from replab.truth.certify import KNOWN
 
 EXPERIMENTS = "experiments"
 """The folder of families that every laboratory has."""
@@ -36,6 +39,9 @@ def _remarks(row: CellRow) -> str:
         said.append(f"{count(row.inf_mismatch)} infinities elsewhere")
     if row.flushed:
         said.append(f"{count(row.flushed)} subnormal results flushed to zero")
+    if row.verdict == Verdict.ROUNDING and row.z_max > (known := z_limit(row.elements, KNOWN)):
+        hidden = f"an error of up to {number(row.z_limit * row.envelope_ulp)} ULP could hide"
+        said.append(f"{hidden} below the limit of few runs (with σ known it would be {number(known)})")
     if row.why and row.verdict in UNJUDGED:
         said.append(row.why)
     if row.cause:
