@@ -1,4 +1,4 @@
-"""Whether a result is that of the reference in another arithmetic: subnormal numbers flushed, constants held in float32.
+"""Whether a result is that of the reference in another arithmetic: subnormal numbers flushed, overflow, constants held in float32.
 
 Nobody declares these, so they are tried where declared factors explain nothing. The reference as it is must not explain the result either.
 """
@@ -16,7 +16,7 @@ from replab.attribute.values import Change, InFloat32, through_float32
 from replab.errors import TruthError
 from replab.formats import FORMATS, Array
 from replab.model import Case
-from replab.truth.arithmetic import CONSTANT, FLUSHING, Flushing
+from replab.truth.arithmetic import CONSTANT, FLUSHING, OVERFLOW, Flushing
 
 
 class Searching(Protocol):
@@ -62,18 +62,25 @@ def may_be_flushed(arrays: Sequence[Array], dtype: str) -> bool:
     return any(bool(np.any((values != 0) & (np.abs(values) < reach))) for values in arrays if values.dtype.kind == "f")
 
 
-def flushing(
-    result: Sequence[Array], far: NDArray[np.bool_], plain: Callable[[Change], Sequence[Array]], certify: Callable[[Change], Judgement]
+FLUSHED: tuple[Change, ...] = tuple({FLUSHING: str(way)} for way in Flushing)
+OVERFLOWING: tuple[Change, ...] = ({OVERFLOW: "float16"},)
+
+
+def of_results(
+    ways: Sequence[Change],
+    result: Sequence[Array],
+    far: NDArray[np.bool_],
+    plain: Callable[[Change], Sequence[Array]],
+    certify: Callable[[Change], Judgement],
 ) -> Explanation | None:
-    """Which flushing of subnormal numbers explains a result; ``certify`` lets no element be far away.
+    """Which of the ``ways`` in which results of operations become others explains a result; ``certify`` lets no element be far away.
 
     ``far``: elements that the reference as it is does not explain, all outputs in a row. Only what brings each of them nearer is certified.
     """
     before = distances(result, plain({}))
     far = far | np.isinf(before)
     found: list[Explanation] = []
-    for way in Flushing if far.any() else ():
-        changed: Change = {FLUSHING: str(way)}
+    for changed in ways if far.any() else ():
         try:
             after = distances(result, plain(changed))
         except TruthError:

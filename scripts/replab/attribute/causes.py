@@ -68,12 +68,7 @@ class Causes:
         if case.drawn or is_partly_aligned(case):  # the latter differs, and on purpose
             return []
         if dtype not in ("float32", "float64"):
-            for cell in cells:
-                if any(not one.same_function for one, _, _ in cell.verdicts.values()) and cell.id.variant == "default":
-                    position = (case.name, derivative, cell.id.environment, cell.id.mode)
-                    cell.cause = self._named.get(position, "")
-                    cell.changed = self._chosen[position][0].changed if cell.cause and " or " not in cell.cause else None
-            return []
+            return self._in_a_short_format(case, dtype, derivative, cells, names)
         standing = judging_cell(case, dtype, "", derivative)
         self._evaluated.clear()
         known: dict[tuple[str, ...], Answer] = {}
@@ -95,26 +90,60 @@ class Causes:
             if (coarse or not factors) and not answer.explanations:
                 continue
             candidates = sum(len(factor.alternatives) + factor.fit for factor in factors.values())
-            told = list(rows.explained(case, cell, worst(verdicts), answer, candidates))
+            told = self._noted(standing, cell, names, answer, candidates)
             position = (case.name, derivative, cell.id.environment, cell.id.mode)
-            cell.shown_by = rows.shown_by(told[0])
-            if told[0].factor != rows.UNKNOWN:
-                cell.cause = told[0].factor
-                cell.changed = answer.explanations[0].changed if told[0].named else None
-                cell.explained_by = self._explaining(standing, names, cell.changed)
             if dtype == "float32" and not any(map(is_arithmetic, cell.changed or ())):  # which is of that format alone
                 self._named[position], self._chosen[position] = cell.cause, answer.explanations
             rows_made += told
         return rows_made
 
+    def _noted(self, standing: Cell, cell: Judged, names: Sequence[str], answer: Answer, candidates: int) -> list[AttributionRow]:
+        """The rows on what explains a result, which is noted on its cell."""
+        told = list(rows.explained(standing.case, cell, worst(one for one, _, _ in cell.verdicts.values()), answer, candidates))
+        cell.shown_by = rows.shown_by(told[0])
+        if told[0].factor != rows.UNKNOWN:
+            cell.cause = told[0].factor
+            cell.changed = answer.explanations[0].changed if told[0].named else None
+            cell.explained_by = self._explaining(standing, names, cell.changed)
+        return told
+
+    def _in_a_short_format(
+        self, case: Case, dtype: str, derivative: int, cells: Sequence[Judged], names: Sequence[str]
+    ) -> list[AttributionRow]:
+        """Results in other formats have the cause of their float32 companion; without one, what overflows in float16 is looked for."""
+        standing = judging_cell(case, dtype, "", derivative)
+        self._evaluated.clear()
+        known: dict[tuple[str, ...], Answer] = {}
+        rows_made: list[AttributionRow] = []
+        for cell in cells:
+            verdicts = [one for one, _, _ in cell.verdicts.values()]
+            if cell.id.variant != "default" or all(one.explained for one in verdicts):
+                continue
+            position = (case.name, derivative, cell.id.environment, cell.id.mode)
+            if any(not one.same_function for one in verdicts) and self._named.get(position):
+                cell.cause = self._named[position]
+                cell.changed = self._chosen[position][0].changed if " or " not in cell.cause else None
+            elif dtype == "float16" and cell.repeatable != "no" and set(cell.verdicts) == set(names):
+                bits = tuple(cell.tensors[name].sha256 for name in names)
+                if bits not in known:
+                    known[bits] = self._by_results(standing, cell, names, Answer(apart=NAN))
+                if known[bits].explanations:
+                    rows_made += self._noted(standing, cell, names, known[bits], 0)
+        return rows_made
+
+    def _by_results(self, standing: Cell, cell: Judged, names: Sequence[str], answer: Answer) -> Answer:
+        """The ``answer`` of a search that found nothing, or the explanation by what becomes of results of operations."""
+        found = self._of_results(standing, cell, names)
+        if found is None:
+            return answer
+        values = self._plainly(standing)({})
+        result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
+        return replace(answer, apart=distance(result, values, sizes(values, result)), explanations=[found])
+
     def _in_another_arithmetic(self, standing: Cell, cell: Judged, names: Sequence[str], answer: Answer) -> Answer:
         """The ``answer`` of a search that found nothing, or the explanation that nobody declared."""
-        found = self._flushed(standing, cell, names)
-        if found is not None:
-            values = self._plainly(standing)({})
-            result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
-            return replace(answer, apart=distance(result, values, sizes(values, result)), explanations=[found])
-        if cell.id.dtype != "float64":
+        answer = self._by_results(standing, cell, names, answer)
+        if answer.explanations or cell.id.dtype != "float64":
             return answer
         held = arithmetic.held_in_float32(standing.case, self._truths.constants(self._family, standing))
         if not held:
@@ -126,12 +155,14 @@ class Causes:
         found = arithmetic.constants_in_float32(held, bases, search, certify)
         return answer if found is None else replace(answer, apart=search.base, explanations=[found])
 
-    def _flushed(self, standing: Cell, cell: Judged, names: Sequence[str]) -> Explanation | None:
-        """What explains a result by subnormal numbers that are flushed."""
+    def _of_results(self, standing: Cell, cell: Judged, names: Sequence[str]) -> Explanation | None:
+        """What explains a result by subnormal numbers that are flushed, or by an overflow in float16."""
         tensors = [cell.tensors[name] for name in names]
         result = [widen(tensor.values, tensor.dtype) for tensor in tensors]
         plain = self._plainly(standing)
-        if not arithmetic.may_be_flushed([*result, *plain({}), *self._truths.inputs(standing, self._index)], standing.dtype):
+        ways = arithmetic.OVERFLOWING if standing.dtype == "float16" else arithmetic.FLUSHED
+        numbers = [*result, *plain({}), *self._truths.inputs(standing, self._index)]
+        if ways is arithmetic.FLUSHED and not arithmetic.may_be_flushed(numbers, standing.dtype):
             return None
         truths = self._truths.get(self._family, standing, self._index)
         far = []
@@ -139,8 +170,11 @@ class Causes:
             finding, distances = against_truth(tensor.values, tensor.dtype, truth)
             if distances is None:  # integers, or another shape
                 return None
-            far.append(distances.measured & (distances.z > COARSE * finding.z_limit))
-        return arithmetic.flushing(result, np.concatenate(far), plain, self._certifier(standing, cell, names, None, lambda _, __: False))
+            lost = truth.high.reshape(-1) != 0 if finding.vanished else np.zeros(finding.elements, bool)
+            far.append(lost | (distances.measured & (distances.z > COARSE * finding.z_limit)))
+        return arithmetic.of_results(
+            ways, result, np.concatenate(far), plain, self._certifier(standing, cell, names, None, lambda _, __: False)
+        )
 
     def _explaining(self, standing: Cell, names: Sequence[str], changed: Change | None) -> Mapping[str, Truth]:
         """The truths of the reference with ``changed`` factors, by output."""

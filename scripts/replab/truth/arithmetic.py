@@ -1,12 +1,13 @@
 """Other arithmetic in which a reference may be evaluated: what happens to numbers on their way although nobody chose it.
 
-Numbers below the smallest normal one become 0: processors do so when they are asked to, and some libraries ask. And a constant of the
-definition is held in float32 whatever the tensors are. Both are asked for beside the values of factors, under names that no keyword
-argument can have.
+Numbers below the smallest normal one become 0: processors do so when they are asked to, and some libraries ask. Intermediate results, and
+counts, overflow in the format in which they are kept. And a constant of the definition is held in float32 whatever the tensors are. All
+are asked for beside the values of factors, under names that no keyword argument can have.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from replab.formats import FORMATS, Array
 
 FLUSHING = "flushing of subnormal numbers"
+OVERFLOW = "overflow of intermediates"
 CONSTANT = "constant "
 """What the name of a constant begins with; its text in the reference follows."""
 
@@ -36,8 +38,15 @@ class Arithmetic:
     flushing: Flushing | None = None
     smallest: float = 0.0
     """The smallest normal number of the format."""
+    infinite_above: float = math.inf
+    """Results of operations above this, and whole numbers that go into them, are infinite."""
     constants: tuple[tuple[str, float], ...] = ()
     """Constants by their text in the reference, and what stands in their place."""
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether operations give what they give in float64."""
+        return not self.flushed_below and math.isinf(self.infinite_above)
 
     @property
     def inputs_flushed_below(self) -> float:
@@ -55,7 +64,7 @@ ORDINARY = Arithmetic()
 
 def is_arithmetic(name: str) -> bool:
     """Whether a change of this name is one of the arithmetic, and of no factor."""
-    return name == FLUSHING or name.startswith(CONSTANT)
+    return name in (FLUSHING, OVERFLOW) or name.startswith(CONSTANT)
 
 
 def apart(changed: Mapping[str, object], dtype: str) -> tuple[dict[str, object], Arithmetic]:
@@ -64,7 +73,8 @@ def apart(changed: Mapping[str, object], dtype: str) -> tuple[dict[str, object],
     held = sorted((name, value) for name, value in changed.items() if name.startswith(CONSTANT))
     constants = tuple((name.removeprefix(CONSTANT), value) for name, value in held if isinstance(value, float))
     flushing = Flushing(str(changed[FLUSHING])) if FLUSHING in changed else None
-    return factors, Arithmetic(flushing, FORMATS[dtype].smallest_normal if flushing else 0.0, constants)
+    above = FORMATS[str(changed[OVERFLOW])].largest if OVERFLOW in changed else math.inf
+    return factors, Arithmetic(flushing, FORMATS[dtype].smallest_normal if flushing else 0.0, above, constants)
 
 
 def flushed(values: Array, below: float) -> NDArray[np.float64]:
@@ -72,4 +82,9 @@ def flushed(values: Array, below: float) -> NDArray[np.float64]:
     return np.where(np.abs(values) < below, np.copysign(0.0, values), values)
 
 
-__all__ = ["CONSTANT", "FLUSHING", "ORDINARY", "Arithmetic", "Flushing", "apart", "flushed", "is_arithmetic"]
+def overflowed(values: Array, above: float) -> NDArray[np.float64]:
+    """``values`` with infinities of their sign in the place of what is above."""
+    return np.where(np.abs(values) > above, np.copysign(np.inf, values), values)
+
+
+__all__ = ["CONSTANT", "FLUSHING", "ORDINARY", "OVERFLOW", "Arithmetic", "Flushing", "apart", "flushed", "is_arithmetic", "overflowed"]

@@ -94,8 +94,8 @@ def certify(problem: Problem, dtype: str, *, elementwise: bool, drawn: bool = Fa
         return [_big_product(*factors, form, ieee[0])]
     first = _perturbed(problem, form, 0, RUNS_OF_ELEMENTS if elementwise else RUNS_OF_LONG)
     _agree(problem, ieee, [value[0] for value in first[0]])
-    if problem.arithmetic.flushed_below:
-        return _flushing_program(problem, form, ieee, first)
+    if not problem.arithmetic.ordinary:
+        return _in_another_arithmetic(problem, form, ieee, first)
     if first[1] > (LONG_HYPOTHESIS if hypothesis else LONG_PROGRAM) and not elementwise:
         return _long_program(problem, form, ieee, first)
     method = "ball arithmetic"
@@ -262,14 +262,14 @@ def _long_program(problem: Problem, form: Format, ieee: list[Array], first: Runs
     return found
 
 
-def _flushing_program(problem: Problem, form: Format, ieee: list[Array], first: Runs) -> list[Truth]:
-    """Truth where subnormal results are flushed: by float64, which has bits enough for formats of at most half of its own.
+def _in_another_arithmetic(problem: Problem, form: Format, ieee: list[Array], first: Runs) -> list[Truth]:
+    """Truth where results are flushed or overflow: by float64, which has bits enough for formats of at most half of its own.
 
     Its bound is an estimate from the envelope, as that of a long program. Raises ``TruthError`` for float64.
     """
     spare = FORMATS["float64"].precision - form.precision
     if spare < form.precision:
-        raise TruthError(f"flushing is not tried in {form.name}", where=f"{problem.path}: {problem.function}")
+        raise TruthError(f"another arithmetic is not tried in {form.name}", where=f"{problem.path}: {problem.function}")
     parts = [(value.astype(np.float64), np.zeros(value.shape)) for value in ieee]
     spreads, parted, runs = _spread([first], parts, form)
     found = []
@@ -278,7 +278,7 @@ def _flushing_program(problem: Problem, form: Format, ieee: list[Array], first: 
             found.append(_exact(value))
             continue
         spread = _with_quantisation(sigma, high, low, form)
-        method = "float64 without subnormal numbers, bound estimated"
+        method = "float64 in another arithmetic, bound estimated"
         bound = LONG_MARGIN * 2.0**-spare * sigma
         found.append(Truth(high=high, low=low, bound=bound, sigma=spread, ieee=high, runs=runs, method=method, cut=cut))
     return found

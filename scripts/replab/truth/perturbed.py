@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from replab.formats import Format
 from replab.truth import noise as kernels
-from replab.truth.arithmetic import flushed
+from replab.truth.arithmetic import ORDINARY, Arithmetic, flushed, overflowed
 
 EXACT = frozenset(
     """positive negative absolute fabs sign signbit copysign maximum minimum fmax fmin floor ceil trunc rint greater greater_equal less
@@ -69,8 +69,7 @@ class Noise:
     """Half of the smallest subnormal number."""
     exactly: bool = False
     """Nothing is perturbed."""
-    flushed_below: float = 0.0
-    """Results of operations below this are 0."""
+    arithmetic: Arithmetic = ORDINARY
 
     def __post_init__(self) -> None:
         self.mask = (1 << (53 - self.form.precision)) - 1
@@ -90,13 +89,13 @@ def active() -> Noise:
 
 
 @contextmanager
-def rounding(form: Format, seed: int, *, flushed_below: float = 0.0, exactly: bool = False) -> Iterator[Noise]:
+def rounding(form: Format, seed: int, arithmetic: Arithmetic = ORDINARY, *, exactly: bool = False) -> Iterator[Noise]:
     """Within this block operations on ``Perturbed`` arrays are off by roundings of ``form``; overflows in them are silent.
 
-    ``flushed_below``: results of operations below this are 0. ``exactly``: nothing else happens to them.
+    ``arithmetic``: what happens to results of operations besides. ``exactly``: nothing else does.
     """
     first = np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64)
-    noise = Noise(form=form, state=first, exactly=exactly, flushed_below=flushed_below)
+    noise = Noise(form=form, state=first, exactly=exactly, arithmetic=arithmetic)
     _active.append(noise)
     try:
         with np.errstate(all="ignore"):
@@ -265,6 +264,8 @@ def _called(ufunc: np.ufunc, inputs: Sequence[ArrayLike]) -> object:
     _active[-1].operations += 1
     values, runs = _once(inputs)
     operands = aligned(values)
+    if not math.isinf(_active[-1].arithmetic.infinite_above):  # counts and constants too
+        operands = [one if one.dtype.kind == "b" else overflowed(one, _active[-1].arithmetic.infinite_above) for one in operands]
     found = ufunc(*operands)
     if isinstance(found, tuple):
         return tuple(result(_everywhere(one, runs)) for one in found)
@@ -296,9 +297,12 @@ def _rounded(ufunc: np.ufunc, exact: NDArray[np.float64], operands: Sequence[Num
 
 
 def _stored(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Results of operations as processors keep them: where they flush, what is subnormal is 0."""
-    below = _active[-1].flushed_below
-    return flushed(values, below) if below else values
+    """Results of operations as they are kept: what is subnormal is 0 where it is flushed, what is too large for its format infinite."""
+    arithmetic = _active[-1].arithmetic
+    if arithmetic.ordinary:
+        return values
+    values = overflowed(values, arithmetic.infinite_above)
+    return flushed(values, arithmetic.flushed_below) if arithmetic.flushed_below else values
 
 
 def spread(exact: Numbers, scale: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.float64]:

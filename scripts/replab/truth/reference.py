@@ -181,7 +181,7 @@ class Problem:
 
     def plain_and_factors(self) -> tuple[list[Array], tuple[Array, Array] | None]:
         """What ``plain`` gives, and the two matrices of floats where that is their product and nothing else, which is found by watching."""
-        if self.derivative or self.arithmetic.flushed_below:
+        if self.derivative or not self.arithmetic.ordinary:
             return self.plain(), None
         with namespace.noting_products() as made:
             found = self.evaluate(lambda values: values.astype(np.float64))
@@ -216,9 +216,9 @@ class Problem:
             return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(np.longdouble), certified=True)]
 
     def _ordinary(self, kind: type[np.floating]) -> list[Array]:
-        """Values in ordinary arrays of a type; where results are flushed, in arrays of which nothing else is perturbed."""
-        if below := self.arithmetic.flushed_below:
-            with rounding(FORMATS["float64"], 0, flushed_below=below, exactly=True):
+        """Values in ordinary arrays of a type; in another arithmetic, in arrays of which nothing else is perturbed."""
+        if not self.arithmetic.ordinary:
+            with rounding(FORMATS["float64"], 0, self.arithmetic, exactly=True):
                 return [_of_runs(value, 1)[0] for value in self.evaluate(side_by_side)]
         with self._directly():
             return [np.asarray(value) for value in self.evaluate(lambda values: values.astype(kind))]
@@ -261,7 +261,7 @@ class Problem:
             return [np.concatenate(column) for column in zip(*(values for values, _ in alone), strict=True)], alone[0][1]
 
     def _side_by_side(self, form: Format, seed: int, runs: int) -> tuple[list[Array], int]:
-        with rounding(form, seed, flushed_below=self.arithmetic.flushed_below) as noise:
+        with rounding(form, seed, self.arithmetic) as noise:
             found = self.evaluate(lambda values: side_by_side(values, runs))
         return [_of_runs(value, runs) for value in found], noise.operations
 

@@ -134,3 +134,32 @@ def test_flushed_inputs(tmp_path: Path, dtype: str) -> None:
     Causes(world.family, world.truths, world.index).explain(world.case, dtype, 0, [cell], {}, ["out"])
     assert cell.cause == "flushing of subnormal numbers"
     assert cell.shown_by == "the reference with flushing of subnormal numbers = inputs"
+
+
+LARGE = np.array([[300.0, 2.0], [1.0, -2.0], [0.5, 400.0]], np.float16)
+SQUARES = "def f(x):\n    return np.sqrt(np.sum(x * x, axis=-1))"
+with np.errstate(over="ignore"):
+    HALF = np.sqrt((LARGE * LARGE).sum(axis=-1, dtype=np.float16))
+"""Squares in float16 overflow, although their roots would not."""
+WIDER = np.sqrt((LARGE.astype(np.float32) ** 2).sum(axis=-1)).astype(np.float16)
+
+
+@pytest.mark.parametrize(
+    ("gave", "verdict", "cause"),
+    [
+        (HALF, Verdict.INCOMPARABLE, "overflow of intermediates"),
+        (WIDER, Verdict.ROUNDING, ""),
+        (np.full(3, np.inf, np.float16), Verdict.INCOMPARABLE, ""),
+        (np.where(np.isinf(HALF), np.float16(np.nan), HALF), Verdict.INCOMPARABLE, ""),
+        (HALF * np.float16(1.5), Verdict.INCOMPARABLE, ""),
+    ],
+    ids=["overflow", "in float32", "infinite everywhere", "NaN in its place", "wrong besides"],
+)
+def test_intermediates_that_overflow_in_float16(tmp_path: Path, gave: Any, verdict: Verdict, cause: str) -> None:
+    assert np.isinf(HALF).sum() == 2
+    world = World(tmp_path, SQUARES, {"x": LARGE}, dtypes=("float32", "float16"))
+    cell = world.cell(gave, verdict)
+    Causes(world.family, world.truths, world.index).explain(world.case, "float16", 0, [cell], {}, ["out"])
+    assert cell.cause == cause
+    if cause:
+        assert cell.shown_by == "the reference with overflow of intermediates = float16"

@@ -129,3 +129,38 @@ def test_results_of_float64_that_are_flushed_have_no_truth(tmp_path: Path) -> No
     arithmetic = apart({"flushing of subnormal numbers": "intermediates"}, "float64")[1]
     with pytest.raises(TruthError, match="float64"):
         certify(_problem(tmp_path, PRODUCT, arithmetic, x=[1.0], y=[1.0], z=[1.0]), "float64", elementwise=False)
+
+
+LONG = [1.0] * 70_000
+"""More of them than float16 can count."""
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "derivative", "expected"),
+    [
+        ("def f(x):\n    return x * x - 1.0", [300.0, 2.0], 0, [np.inf, 3.0]),
+        ("def f(x):\n    return x * x - 1.0", [255.0, -2.0], 0, [65024.0, 3.0]),
+        ("def f(x):\n    return np.sum(x) / 4.0", [40000.0, 40000.0], 0, np.inf),
+        ("def f(x):\n    return 1e5 * x", [1e-5], 0, [np.inf]),
+        ("def f(x):\n    return np.sum(x) / x.size", [0.25, 0.5], 0, 0.375),
+        ("def f(x):\n    return np.mean(x)", LONG, 1, [0.0] * 70_000),
+    ],
+    ids=["a product", "a product that fits", "a sum", "a constant", "nothing", "a count"],
+)
+def test_intermediates_overflow_in_their_format(tmp_path: Path, text: str, x: list[float], derivative: int, expected: object) -> None:
+    path = tmp_path / "reference.py"
+    path.write_text(f"import numpy as np\n\n\n{text}\n", encoding="utf-8")
+    problem = Problem(
+        path=path,
+        function="f",
+        parameters={},
+        inputs={"x": np.asarray(x, np.float16)},
+        differentiable=("x",) if derivative else (),
+        derivative=derivative,
+        cotangents=[[np.array(1.0)]] if derivative else (),
+        arithmetic=apart({"overflow of intermediates": "float16"}, "float16")[1],
+    )
+    (plain,) = problem.plain()
+    (truth,) = certify(problem, "float16", elementwise=False)
+    assert np.array_equal(plain, np.asarray(expected, np.float64))
+    assert np.array_equal(truth.ieee, plain)
