@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from replab.attribute import arithmetic, rows
+from replab.attribute import arithmetic, rows, ties
 from replab.attribute.hypotheses import EQUALLY_GOOD, SMALL_RMS, Answer, Explanation, Judgement, Search, distance, sizes
 from replab.attribute.values import Change, Fitted, InFloat32, RestInFloat32, in_format, is_same
 from replab.compare.escalation import escalate
@@ -22,7 +22,7 @@ from replab.model import Case, Cell, Environment, Factor, Family, Verdict, worst
 from replab.plan.alignment import is_partly_aligned
 from replab.store.rows import AttributionRow
 from replab.store.store import Tensor
-from replab.truth.arithmetic import is_arithmetic
+from replab.truth.arithmetic import TIES, is_arithmetic
 from replab.truth.cache import Truths, judging_cell
 from replab.truth.certify import Truth
 
@@ -92,7 +92,9 @@ class Causes:
             candidates = sum(len(factor.alternatives) + factor.fit for factor in factors.values())
             told = self._noted(standing, cell, names, answer, candidates)
             position = (case.name, derivative, cell.id.environment, cell.id.mode)
-            if dtype == "float32" and not any(map(is_arithmetic, cell.changed or ())):  # which is of that format alone
+            if dtype == "float32" and all(
+                name == TIES or not is_arithmetic(name) for name in cell.changed or ()
+            ):  # arithmetic is of that format alone
                 self._named[position], self._chosen[position] = cell.cause, answer.explanations
             rows_made += told
         return rows_made
@@ -143,6 +145,8 @@ class Causes:
     def _in_another_arithmetic(self, standing: Cell, cell: Judged, names: Sequence[str], answer: Answer) -> Answer:
         """The ``answer`` of a search that found nothing, or the explanation that nobody declared."""
         answer = self._by_results(standing, cell, names, answer)
+        if not answer.explanations and (found := self._of_ties(standing, cell, names)) is not None:
+            return replace(answer, explanations=[found])
         if answer.explanations or cell.id.dtype != "float64":
             return answer
         held = arithmetic.held_in_float32(standing.case, self._truths.constants(self._family, standing))
@@ -175,6 +179,29 @@ class Causes:
         return arithmetic.of_results(
             ways, result, np.concatenate(far), plain, self._certifier(standing, cell, names, None, lambda _, __: False)
         )
+
+    def _of_ties(self, standing: Cell, cell: Judged, names: Sequence[str]) -> Explanation | None:
+        """Whether the reference gives the indices of a result where equal elements of its input are told apart as the result has them.
+
+        Nothing where the case declares choices: how equal elements are told apart is one of those then.
+        """
+        truths = self._truths.get(self._family, standing, self._index)
+        indices = [name for name, truth in zip(names, truths, strict=True) if truth.exact is not None]
+        inputs = self._truths.inputs(standing, self._index)
+        if (
+            standing.case.factors
+            or len(indices) != 1
+            or len(inputs) != 1
+            or any(not cell.verdicts[name][0].explained for name in names if name not in indices)
+        ):
+            return None
+        (name,) = indices
+        wanted = cell.tensors[name].values
+        for other in ties.otherwise_broken(inputs[0], wanted):
+            found = self._truths.plain_on(self._family, standing, self._index, [other])[names.index(name)]
+            if np.array_equal(found, wanted):
+                return Explanation(changed={TIES: "that of the result"}, verdict=str(Verdict.IDENTICAL), z=NAN, rms=0.0, left=0.0)
+        return None
 
     def _explaining(self, standing: Cell, names: Sequence[str], changed: Change | None) -> Mapping[str, Truth]:
         """The truths of the reference with ``changed`` factors, by output."""

@@ -11,6 +11,7 @@ import hashlib
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -350,6 +351,12 @@ class _Asked(Truths):
     def constants(self, family: Family, cell: Cell) -> dict[str, float]:  # noqa: ARG002 (as on disk)
         """As of references on disk."""
         return constants(self.written.path, source.ENTRY)
+
+    def plain_on(self, family: Family, cell: Cell, index: Index, arrays: Sequence[Array]) -> list[Array]:  # noqa: ARG002 (as on disk)
+        """As that on disk."""
+        problem = self._problem({}, dtype=cell.dtype)
+        with self._guarded(), self._limited():
+            return replace(problem, inputs={**problem.inputs, **dict(zip(problem.inputs, arrays, strict=False))}).plain()
 
     def inputs(self, cell: Cell, index: Index) -> list[Array]:  # noqa: ARG002 (as on disk)
         """As those on disk."""

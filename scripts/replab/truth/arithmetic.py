@@ -19,6 +19,7 @@ from replab.formats import FORMATS, Array
 
 FLUSHING = "flushing of subnormal numbers"
 OVERFLOW = "overflow of intermediates"
+TIES = "order of equal elements"
 CONSTANT = "constant "
 """What the name of a constant begins with; its text in the reference follows."""
 
@@ -64,7 +65,7 @@ ORDINARY = Arithmetic()
 
 def is_arithmetic(name: str) -> bool:
     """Whether a change of this name is one of the arithmetic, and of no factor."""
-    return name in (FLUSHING, OVERFLOW) or name.startswith(CONSTANT)
+    return name in (FLUSHING, OVERFLOW, TIES) or name.startswith(CONSTANT)
 
 
 def apart(changed: Mapping[str, object], dtype: str) -> tuple[dict[str, object], Arithmetic]:
@@ -87,4 +88,16 @@ def overflowed(values: Array, above: float) -> NDArray[np.float64]:
     return np.where(np.abs(values) > above, np.copysign(np.inf, values), values)
 
 
-__all__ = ["CONSTANT", "FLUSHING", "ORDINARY", "OVERFLOW", "Arithmetic", "Flushing", "apart", "flushed", "is_arithmetic", "overflowed"]
+__all__ = [
+    "CONSTANT",
+    "FLUSHING",
+    "ORDINARY",
+    "OVERFLOW",
+    "TIES",
+    "Arithmetic",
+    "Flushing",
+    "apart",
+    "flushed",
+    "is_arithmetic",
+    "overflowed",
+]

@@ -8,6 +8,7 @@ import hashlib
 import json
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,15 @@ class Truths:
             cotangents=[[self.array(one) for one in level] for level in cotangents],
             arithmetic=arithmetic,
         )
+
+    def plain_on(self, family: Family, cell: Cell, index: Index, arrays: Sequence[Array]) -> list[Array]:
+        """The reference in ordinary float64 on other ``arrays`` in the place of its inputs.
+
+        Raises ``TruthError`` when it fails.
+        """
+        with _answering(cell, NOTHING):
+            problem = self.problem(family, cell, index)
+            return replace(problem, inputs=dict(zip(problem.inputs, arrays, strict=True))).plain()
 
     def inputs(self, cell: Cell, index: Index) -> list[Array]:
         """The inputs of a cell."""
