@@ -17,11 +17,11 @@ from replab.contained import described
 from replab.contract.input_index import Index, InputFile
 from replab.errors import LabError, StoreError
 from replab.formats import FORMATS
-from replab.model import Case, Family, Lab, Status, Verdict
+from replab.model import EXPLAINED, Case, Family, Lab, Status, Verdict
 from replab.plan.outputs import cotangent_name
 from replab.repro_scripts import redrawn_inputs
 from replab.repro_scripts.literals import DATA_COLUMNS, hexadecimal
-from replab.repro_scripts.writing import MOST_LINES, Problem, Unfit, write
+from replab.repro_scripts.writing import MOST_LINES, Problem, Unfit, in_few_lines, write
 from replab.store.rows import CellRow, ScriptRow
 from replab.store.store import Store
 from replab.truth.cache import Truths, judging_cell
@@ -37,11 +37,14 @@ def rows(lab: Lab, cells: Sequence[CellRow], truths: Truths, indices: Mapping[st
     """
     groups: dict[tuple[str, str, str, int, str], list[CellRow]] = defaultdict(list)
     newest: dict[tuple[str, str, str, int, str], CellRow] = {}
+    right_eagerly: set[tuple[str, str, str, str, int, str]] = set()
     for cell in sorted(cells, key=lambda one: (one.id, one.output)):
         plain = cell.variant == "default" and cell.role == "result" and not cell.aligned
         if plain and cell.status == Status.OK:
             work = (cell.family, cell.case, cell.dtype, cell.derivative)
             groups[(*work, cell.framework)].append(cell)
+            if cell.mode == "eager" and cell.verdict in EXPLAINED:
+                right_eagerly.add((cell.environment, *work, cell.output))
             before = newest.get((*work, cell.framework))
             if cell.mode == "eager" and (before is None or before.environment_order < cell.environment_order):
                 newest[(*work, cell.framework)] = cell
@@ -56,8 +59,9 @@ def rows(lab: Lab, cells: Sequence[CellRow], truths: Truths, indices: Mapping[st
         others = [newest[(*key[:4], name)] for name in OTHER.get(key[4], ()) if (*key[:4], name) in newest][:1]
         for cell in chosen(members):
             try:
-                text = write(_problem(family, cell, index, others, store, truths, pythons.get(cell.environment, "")))
-                yield ScriptRow(id=cell.id, script=text)
+                problem = _problem(family, cell, index, others, store, truths, pythons.get(cell.environment, ""))
+                short = in_few_lines(problem) if (cell.environment, *key[:4], cell.output) in right_eagerly else ""
+                yield ScriptRow(id=cell.id, script=write(problem), short=short)
             except Unfit as reason:
                 yield ScriptRow(id=cell.id, reason=str(reason))
             except Exception as error:  # noqa: BLE001 (an illustration costs no verdict, whatever is odd about what it shows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import itertools
 import math
@@ -24,6 +25,8 @@ from replab.store.rows import CellRow
 MOST_LINES = 60
 BESIDE_EAGER = frozenset({"session", "function", "xla", "script", "compile"})
 """Modes whose results stand beside the eager one of the same process, where they are beyond rounding."""
+WAYS = {"session": "a session", "function": "tf.function", "xla": "XLA", "compile": "torch.compile"}
+"""What a script in few lines calls a mode that builds a graph; TorchScript would need the function itself."""
 PACKAGES = {"tensorflow": "TensorFlow", "torch": "PyTorch", "numpy": "NumPy"}
 ORDERS = {0: "value", 1: "1st derivative", 2: "2nd derivative", 3: "3rd derivative"}
 IMPORTED = frozenset({"import numpy as np", "import tensorflow as tf", "import torch"})
@@ -102,6 +105,39 @@ def write(problem: Problem) -> str:
     raise Unfit(f"it would take {fewest} lines: {len(bodies[1])} of code, and {numbers:,} numbers of input that are all needed")
 
 
+def in_few_lines(problem: Problem) -> str:
+    """A graph's result beside the certified one, without what tells ULP and what was recorded: to be shown to the framework's makers.
+
+    Empty where the result is none of a graph, or not beyond rounding, and where it takes more: derivatives outside of a session, 16 bits.
+    """
+    cell, case = problem.cell, problem.case
+    told = cell.mode in WAYS and cell.verdict in BEYOND_ROUNDING and cell.dtype in ("float32", "float64")
+    if not told or (cell.derivative and cell.mode != "session") or _certified(problem) is None:
+        return ""
+    path = implementations.path_of(problem.family.folder, cell.framework, case.implementation)
+    body = _reached(functions.text(path, case.implementation), case.implementation)
+    needed = [line for line in functions.imports(path, case.implementation) if line not in IMPORTED]
+    return "\n".join(_lines(problem, body, needed, again=False, eagerly=False, template="in_few_lines")) + "\n"
+
+
+def _reached(text: str, function: str) -> list[str]:
+    """The lines of a function and of those that it calls; a local name that is that of a function calls none."""
+    tree = ast.parse(text)
+    functions_there = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    left, reached = [function], set[str]()
+    while left:
+        name = left.pop()
+        reached.add(name)
+        names = [node for node in ast.walk(functions_there[name]) if isinstance(node, ast.Name)]
+        local = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        left += [node.id for node in names if node.id in functions_there and node.id not in local | reached]
+    lines = text.splitlines()
+    unused = [node for name, node in functions_there.items() if name not in reached]
+    hidden = {line for node in unused for line in range(node.lineno - 1 - len(node.decorator_list), node.end_lineno or node.lineno)}
+    kept = [line for number, line in enumerate(lines) if number not in hidden]
+    return "\n".join(kept).strip("\n").splitlines()
+
+
 def _has_room(problem: Problem) -> bool:
     """Whether all values could be written down, with no line left for code."""
     every = [values for _, _, values, _ in problem.inputs] + [values for level in problem.cotangents for _, values in level]
@@ -114,8 +150,11 @@ def _bodies(path: Path, function: str) -> tuple[list[str], list[str]]:
     return functions.text(path, function).splitlines(), functions.short_text(path, function).splitlines()
 
 
-def _lines(problem: Problem, body: Sequence[str], needed: Sequence[str], *, again: bool, eagerly: bool) -> list[str]:
-    """``again``: arrays that are too long to be written down are drawn again. ``eagerly``: the same is computed eagerly as well."""
+def _lines(problem: Problem, body: Sequence[str], needed: Sequence[str], *, again: bool, eagerly: bool, template: str = "") -> list[str]:
+    """``again``: arrays that are too long to be written down are drawn again. ``eagerly``: the same is computed eagerly as well.
+
+    ``template``: another one than that of the framework.
+    """
     cell, case = problem.cell, problem.case
     alike = case.elementwise and _alike(problem)
     element = (0,) if alike else problem.element
@@ -130,7 +169,7 @@ def _lines(problem: Problem, body: Sequence[str], needed: Sequence[str], *, agai
     helpers, imports = redrawn_inputs.helpers(expressions)
     packed = any("b85decode" in text for text in [*(text for _, text in inputs), *(text for level in weights for text in level)])
     given = case.given(cell.framework)
-    text = _TEMPLATES.get_template(f"{cell.framework}.py.j2").render(
+    text = _TEMPLATES.get_template(f"{template or cell.framework}.py.j2").render(
         cell=cell,
         most_columns=MOST_COLUMNS,
         what=f"{problem.family.name}.{case.name}, {cell.dtype} {ORDERS.get(cell.derivative, f'{cell.derivative}th derivative')}",
@@ -139,6 +178,8 @@ def _lines(problem: Problem, body: Sequence[str], needed: Sequence[str], *, agai
         body="\n".join(body),
         helpers=helpers,
         eagerly=eagerly,
+        way=WAYS.get(cell.mode, cell.mode),
+        several=len(case.outputs) > 1 or cell.output not in {"out", ""},
         copies=COPIES if alike else 0,
         inputs=inputs,
         weights=weights,

@@ -233,6 +233,7 @@ class ScriptRow:
 
     id: str = text("The cell")
     script: str = text("The script; empty where there is none")
+    short: str = text("What a graph gives beside the certified value, in few lines; empty where the result is not about that")
     reason: str = text("Why there is none")
 
 

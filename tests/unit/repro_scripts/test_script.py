@@ -17,7 +17,7 @@ from replab.freshness import code
 from replab.model import Case, Family
 from replab.repro_scripts.literals import literal
 from replab.repro_scripts.script import chosen
-from replab.repro_scripts.writing import MOST_LINES, Problem, Unfit, write
+from replab.repro_scripts.writing import MOST_LINES, Problem, Unfit, in_few_lines, write
 from replab.store.rows import CellRow
 
 IMPL = '''"""Implementations."""
@@ -208,6 +208,33 @@ def test_every_way_to_call_is_a_whole_program(family: Family, framework: str, mo
     assert (dtype == "bfloat16") == (">> 16" in text)
 
 
+GRAPHS = [("tensorflow", mode, 0) for mode in ("session", "function", "xla")] + [("tensorflow", "session", 2), ("torch", "compile", 0)]
+
+
+@pytest.mark.parametrize(("framework", "mode", "derivative"), GRAPHS)
+def test_what_a_graph_computes_otherwise_is_shown_in_few_lines(family: Family, framework: str, mode: str, derivative: int) -> None:
+    """Only the function and what it calls, and a line that prints the result beside the certified value."""
+    (family.folder / FILES[framework]).write_text(IMPL.format(lines="    pass"))
+    about = {"framework": framework, "mode": mode, "derivative": derivative, "output": "grad_x" if derivative else "out"}
+    made = replace(problem(family, **about, verdict="beyond"), cotangents=[[("float32", np.ones(100, np.float32))]] * derivative)
+    text = in_few_lines(made)
+    names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    assert {"inputs", "halved", "_half", "PARAMETERS", "graph"} <= names and "total" not in text
+    assert len(text.splitlines()) <= 30 < len(write(made).splitlines())
+    assert text.splitlines()[-1].startswith('print("in a graph", graph if') and "certified" in text.splitlines()[-1]
+
+
+@pytest.mark.parametrize("more", [{"verdict": "rounding"}, {"mode": "eager"}, {"dtype": "float16"}, {"mode": "function", "derivative": 1}])
+def test_few_lines_are_of_graphs_that_are_beyond_rounding(family: Family, more: dict[str, Any]) -> None:
+    assert in_few_lines(problem(family, **({"framework": "tensorflow", "mode": "session", "verdict": "beyond"} | more))) == ""
+
+
+def test_a_local_name_calls_no_function(family: Family) -> None:
+    (family.folder / "impl_tf.py").write_text("def mean(x):\n    return x\n\n\ndef total(x):\n    mean = x + 1.0\n    return mean\n")
+    text = in_few_lines(problem(family, "total", framework="tensorflow", mode="function", verdict="semantic"))
+    assert "def total" in text and "def mean" not in text
+
+
 def test_templates_are_among_the_files_of_the_step_that_fills_them() -> None:
     names = {path.name for path in code.of_step(resources.SCRIPTS, "judge")}
-    assert {"script.py.j2", *(f"{framework}.py.j2" for framework in MODES)} <= names
+    assert {"script.py.j2", "in_few_lines.py.j2", *(f"{framework}.py.j2" for framework in MODES)} <= names

@@ -168,16 +168,17 @@ def _charts(work: Work, curves: Sequence[CurveRow], classes: Sequence[BitClass])
 def _scripts(cells: Sequence[CellView], known: Mapping[str, ScriptRow]) -> tuple[Script, ...]:
     return tuple(
         Script(
-            where=cell.place.label.replace(":", " "),
+            where=cell.place.label.replace(":", " ") + (", in few lines" if short else ""),
             anchor=anchor(cell.work, cell.place),
             outcome=cell.outcome,
             ulp=number(cell.ulp),
-            text=known[cell.id].script,
+            text=known[cell.id].short if short else known[cell.id].script,
             reason=known[cell.id].reason,
-            file=f"{slug(f'{cell.work.label}-{cell.work.panel}-{cell.place.slug}')}.py",
+            file=f"{slug(f'{cell.work.label}-{cell.work.panel}-{cell.place.slug}')}{'-short' if short else ''}.py",
         )
         for cell in cells
         if cell.id in known
+        for short in ((True, False) if known[cell.id].short else (False,))
     )
 
 
