@@ -22,6 +22,7 @@ from replab.claims.rows import BEYOND, SAME, pairs_evidence, rank
 from replab.claims.tables import Tables
 from replab.claims.words import listed, named, number, share
 from replab.contract.summaries import SourceSummary
+from replab.truth.arithmetic import nobody_chose
 
 SIDES = ("tensorflow", "torch")
 DRAWN = re.compile(r"initiali[sz]er|initial_weight|bias_start|dropout_mask|draw|seed|shuffle")
@@ -212,7 +213,8 @@ def _causes(tables: Tables) -> dict[tuple[str, str, str, int], list[str]]:
     rows = rows[(rows["axis"] != "version")].sort_values("share", ascending=False, kind="stable")
     causes: dict[tuple[str, str, str, int], list[str]] = {}
     for row in rows.itertuples():
-        causes.setdefault((row.family, row.case, row.dtype, row.derivative), []).append(row.factor)
+        if not nobody_chose(row.factor):  # no default, but what a kernel does
+            causes.setdefault((row.family, row.case, row.dtype, row.derivative), []).append(row.factor)
     return causes
 
 

@@ -19,6 +19,7 @@ from replab.model import Case, Environment, Status, Verdict
 from replab.plan import planning
 from replab.store.rows import PairRow
 from replab.store.store import Tensor
+from replab.truth.arithmetic import TIES
 from replab.truth.certify import Truth
 
 PAIR_ENVELOPE = np.sqrt(2.0)
@@ -248,9 +249,8 @@ def _chosen(left: Judged, right: Judged) -> str:
     coarsely = any(not seen.same_function for seen in verdicts)  # beside another function
     first, second = (_choice(cell, coarsely=coarsely) for cell in (left, right))
     if first is not None and second is not None:
-        return "+".join(
-            sorted(name for name in {**first, **second} if name not in first or name not in second or first[name] != second[name])
-        )
+        unlike = {name for name in {**first, **second} if name not in first or name not in second or first[name] != second[name]}
+        return "+".join(sorted(unlike | ({TIES} & first.keys())))  # results whose bits differ have two orders of equal elements
     if first == {} or second == {}:
         return left.cause or right.cause  # of several explanations that cannot be told apart
     return ""

@@ -8,6 +8,7 @@ are asked for beside the values of factors, under names that no keyword argument
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -68,6 +69,11 @@ def is_arithmetic(name: str) -> bool:
     return name in (FLUSHING, OVERFLOW, TIES) or name.startswith(CONSTANT)
 
 
+def nobody_chose(cause: str) -> bool:
+    """Whether a cause, names joined by ``+``, consists of arithmetic alone."""
+    return all(map(is_arithmetic, re.split(r"(?<! )\+(?! )", cause)))  # in the text of a constant there are blanks around
+
+
 def apart(changed: Mapping[str, object], dtype: str) -> tuple[dict[str, object], Arithmetic]:
     """Values of factors, and the arithmetic in a format, which a change names together."""
     factors = {name: value for name, value in changed.items() if not is_arithmetic(name)}
@@ -99,5 +105,6 @@ __all__ = [
     "apart",
     "flushed",
     "is_arithmetic",
+    "nobody_chose",
     "overflowed",
 ]

@@ -176,3 +176,18 @@ def test_a_cell_is_compared_with_its_repeat(values: list[Any], record: dict[str,
     cells[0].record = record
     note_repeats(cells)
     assert cells[0].repeatable == found
+
+
+def test_other_bits_are_another_order_of_equal_elements_on_either_side() -> None:
+    sides = [
+        cell(
+            np.array(order),
+            verdict=SEMANTIC,
+            cause="order of equal elements",
+            changed={"order of equal elements": "that of the result"},
+            **where,
+        )
+        for order, where in (([1, 0, 2], {}), ([2, 0, 1], {"environment": "tf-2"}))
+    ]
+    row = pair_row(CASE, *sides, "framework", "out", exact([0, 1, 2]))
+    assert (row.verdict, row.cause) == ("semantic", "order of equal elements")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from replab.errors import TruthError
-from replab.truth.arithmetic import Arithmetic, Flushing, apart
+from replab.truth.arithmetic import Arithmetic, Flushing, apart, nobody_chose
 from replab.truth.certify import certify
 from replab.truth.reading.constants import constants
 from replab.truth.reference import Problem
@@ -164,3 +164,18 @@ def test_intermediates_overflow_in_their_format(tmp_path: Path, text: str, x: li
     (truth,) = certify(problem, "float16", elementwise=False)
     assert np.array_equal(plain, np.asarray(expected, np.float64))
     assert np.array_equal(truth.ieee, plain)
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        ("epsilon", False),
+        ("flushing of subnormal numbers", True),
+        ("order of equal elements", True),
+        ("constant 0.3+constant 1.0 + 0.7", True),
+        ("constant 0.96+epsilon", False),
+        ("", False),
+    ],
+)
+def test_causes_that_nobody_chose(cause: str, expected: bool) -> None:
+    assert nobody_chose(cause) is expected
