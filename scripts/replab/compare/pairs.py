@@ -19,7 +19,7 @@ from replab.model import Case, Environment, Status, Verdict
 from replab.plan import planning
 from replab.store.rows import PairRow
 from replab.store.store import Tensor
-from replab.truth.arithmetic import TIES
+from replab.truth.arithmetic import OVERFLOW, TIES
 from replab.truth.certify import Truth
 
 PAIR_ENVELOPE = np.sqrt(2.0)
@@ -158,7 +158,8 @@ def pair_row(case: Case, left: Judged, right: Judged, axis: str, output: str, tr
     if _same_choice(left, right) and output in left.explained_by:  # both compute one other function, whose rounding is what counts
         truth, verdicts = left.explained_by[output], (Verdict.ROUNDING, Verdict.ROUNDING)
     statistics = compare_pair(x, y, a.dtype)
-    flushing = _flushing(x, y, a.dtype)
+    overflowed = any(OVERFLOW in (cell.changed or {}) for cell in (left, right))  # zeros that come of an overflow were never subnormal
+    flushing = _flushing(x, y, a.dtype) if not overflowed else (np.zeros(x.shape, bool), np.zeros(x.shape, bool))
     distances = _distances(x, y, a.dtype, truth, flushing[0] | flushing[1])
     z_max, limit = float(distances.max(initial=0.0)), z_limit(statistics.elements, truth.runs)
     judged = pair_verdict(

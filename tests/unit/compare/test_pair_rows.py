@@ -191,3 +191,21 @@ def test_other_bits_are_another_order_of_equal_elements_on_either_side() -> None
     ]
     row = pair_row(CASE, *sides, "framework", "out", exact([0, 1, 2]))
     assert (row.verdict, row.cause) == ("semantic", "order of equal elements")
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict", "cause"),
+    [
+        ({"overflow of intermediates": "float16"}, "accuracy", "overflow of intermediates"),
+        (None, "rounding", "subnormal numbers are flushed: tf-2 (eager)"),
+    ],
+    ids=["zeros by an overflow", "zeros"],
+)
+def test_zeros_that_come_of_an_overflow_are_not_flushed(changed: Any, verdict: str, cause: str) -> None:
+    """A mean of so many elements that float16 cannot count them has the gradient 0 beside subnormal numbers."""
+    small = np.full(4, 1e-5)
+    told = "overflow of intermediates" if changed else ""
+    lost = cell(np.zeros(4, np.float16), verdict=ACCURACY, environment="tf-2", changed=changed, cause=told)
+    kept = cell(small.astype(np.float16), verdict=Verdict.IDENTICAL)
+    row = pair_row(CASE, lost, kept, "framework", "out", truth(small, spread=1e-4))
+    assert (row.verdict, row.cause) == (verdict, cause)
