@@ -138,7 +138,7 @@ def test_the_bill_of_materials_names_base_system_and_wheels(built: Callable[[str
     wheel = parts["pypi:numpy"]
     assert wheel["version"] == "2.5.5"
     assert wheel["hashes"][0]["content"] in numpy.lock.read_text()
-    status = Builder("docker").run(image.reference, ["cat", STATUS], where="test", what="cannot be read")
+    status = Builder("docker").run(image.reference, ["cat", STATUS], where="test", problem="cannot be read")
     assert sum(name.startswith("deb:") for name in parts) == status.count("Status: install ok installed")
 
 

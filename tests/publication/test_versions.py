@@ -220,13 +220,13 @@ def test_stale_pins_and_failed_controls_are_refused(laboratory: Laboratory, else
     run.write_text(json.dumps(found))
     book = Ledger(laboratory.root / "results", laboratory.root)
     noted = book.notes["tables"]
-    book.write("tables", read=noted.read, made=[book.place(name) for name in noted.made], terms=noted.terms)  # as a run that found this
+    book.write("tables", read=noted.read, made=[book.path_of(name) for name in noted.made], terms=noted.terms)  # as a run that found this
     laboratory.edit("containers/numpy-2.5/env.toml", 'requirements = ["numpy', 'requirements = ["six", "numpy')
     try:
         said = laboratory.replab("publish", "2026.11.1", "--site", str(elsewhere), "--allow", "dirty", code=PublishError.exit_code)
     finally:
         run.write_bytes(before)
-        book.write("tables", read=noted.read, made=[book.place(name) for name in noted.made], terms=noted.terms)
+        book.write("tables", read=noted.read, made=[book.path_of(name) for name in noted.made], terms=noted.terms)
     assert "pins are stale: containers/numpy-2.5/cpu.lock: the lock is older than the requirements in env.toml" in said
     assert re.search(r"controls failed: 1 of \d+ known-equal rewrites came out otherwise", said)
     assert "allow=missing,pins,controls" in said

@@ -12,7 +12,7 @@ from replab.engines.processor import local_platform
 from replab.engines.sandbox import Built, Launch, Log, Sandbox
 from replab.engines.variables import local_variables
 from replab.errors import EnvironmentUnavailable
-from replab.locks.interpreters import describe, told
+from replab.locks.interpreters import describe, without_paths
 from replab.model import Environment
 
 # For any Python 3: the folders that record installed packages are named name-version.dist-info (or .egg-info).
@@ -56,7 +56,7 @@ class HostEngine:
             identity=hashlib.sha256(json.dumps([seen["python"], seen["found"]]).encode()).hexdigest(),
             cache=cache.resolve(),
             found=tuple(seen["found"]),
-            interpreter=told(describe(self.python, where=environment.name)),
+            interpreter=without_paths(describe(self.python, where=environment.name)),
         )
 
     def changed(self, built: Built) -> str:

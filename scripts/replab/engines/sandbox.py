@@ -99,7 +99,7 @@ class Built:
     installed: str = ""
     """SHA-256 of the list of its files, where the engine keeps one: another list is another build."""
     interpreter: Mapping[str, str] = field(default_factory=dict)
-    """``interpreters.told`` of the Python below it, where that is one of this host."""
+    """``interpreters.without_paths`` of the Python below it, where that is one of this host."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

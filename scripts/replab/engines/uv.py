@@ -18,7 +18,7 @@ from replab.engines.processor import local_platform
 from replab.engines.sandbox import Built, Launch, Log, Sandbox
 from replab.engines.variables import local_variables
 from replab.errors import EnvironmentUnavailable
-from replab.locks.interpreters import describe, find_interpreter, told, touched
+from replab.locks.interpreters import describe, find_interpreter, touched, without_paths
 from replab.locks.pins import check, index_of, lock_of, named
 from replab.locks.uv_tool import UvFailed, run_uv, with_index
 from replab.model import Environment
@@ -48,7 +48,7 @@ class UvEngine:
             except OSError as error:
                 problem = f"{error.filename or built.folder} cannot be written: {error.strerror}"
                 raise EnvironmentUnavailable(problem, where=environment.name, hint="Free some space, or choose another cache") from error
-        return replace(built, installed=marker.files, interpreter=told(marker.interpreter))
+        return replace(built, installed=marker.files, interpreter=without_paths(marker.interpreter))
 
     @staticmethod
     def _look(folder: Path, marker: installed.Marker) -> bool:

@@ -56,8 +56,8 @@ def save(environments: Sequence[Environment], cache: Path, builder: str, folder:
     listed = _listed(folder)
     for environment in environments:
         image = find_image(environment, cache, builder)
-        known = record.read(record.path_of(cache, environment.name, "cpu", builder))
-        if image is None or known is None:
+        built = record.read(record.path_of(cache, environment.name, "cpu", builder))
+        if image is None or built is None:
             raise EnvironmentUnavailable("its image was not built yet", where=environment.name, hint="Run 'snakemake images'")
         target = folder / f"{environment.name}.oci.tar"
         with tempfile.TemporaryDirectory(prefix=".save-", dir=folder) as scratch:
@@ -68,7 +68,7 @@ def save(environments: Sequence[Environment], cache: Path, builder: str, folder:
         listed[environment.name] = {
             "archive": target.name,
             "sha256": _sha256(target),
-            "inputs": known.inputs,
+            "inputs": built.inputs,
             "image": {**asdict(image), "labels": dict(image.labels)},
         }
         record.write_whole(folder / LIST, json.dumps(listed, indent=1, sort_keys=True) + "\n")
@@ -103,10 +103,10 @@ def load(environments: Sequence[Environment], cache: Path, builder: str, folder:
             docker = Path(scratch) / "docker.tar"
             _from_oci(archive, docker, tag, image.digest, environment.name, Path(scratch))
             program.load(docker, where=environment.name)
-        found = program.inspect(tag, where=environment.name)
-        if found is None:
+        inspected = program.inspect(tag, where=environment.name)
+        if inspected is None:
             raise EnvironmentUnavailable(f"{builder} did not keep the image of {archive}", where=environment.name, hint="Try again")
-        here = Image(**{**asdict(image), "reference": normal_id(str(found["Id"]))})
+        here = Image(**{**asdict(image), "reference": normal_id(str(inspected["Id"]))})
         record.write(record.path_of(cache, environment.name, "cpu", builder), Record(here, str(entry["inputs"])))
         log(f"{environment.name}: {image.digest}")
 
@@ -154,8 +154,8 @@ def _from_oci(archive: Path, out: Path, tag: str, digest: str, name: str, scratc
         index = json.loads(seal.read_bytes(source, "index.json"))
         manifest = json.loads(seal.read_bytes(source, _path(index["manifests"][0])))
         config = seal.read_bytes(source, _path(manifest["config"]))
-        own = hashlib.sha256(config).hexdigest()
-        if f"sha256:{own}" != digest:
+        config_sha256 = hashlib.sha256(config).hexdigest()
+        if f"sha256:{config_sha256}" != digest:
             raise PinError(f"the image in {archive} is not the one that was saved", where=name, hint="Copy it again")
         names = []
         for layer in manifest["layers"]:
@@ -164,8 +164,8 @@ def _from_oci(archive: Path, out: Path, tag: str, digest: str, name: str, scratc
                 _pour(stream, sink)
             names.append(f"{_sha256(plain)}.tar")
             seal.add_file(target, names[-1], plain)
-        seal.add_bytes(target, f"{own}.json", config)
-        listing = [{"Config": f"{own}.json", "RepoTags": [tag], "Layers": names}]
+        seal.add_bytes(target, f"{config_sha256}.json", config)
+        listing = [{"Config": f"{config_sha256}.json", "RepoTags": [tag], "Layers": names}]
         seal.add_bytes(target, "manifest.json", json.dumps(listing, sort_keys=True).encode())
 
 

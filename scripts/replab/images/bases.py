@@ -82,17 +82,17 @@ def load_bases(root: Path) -> dict[str, Base]:
 
 def found_digests(root: Path) -> dict[str, dict[str, str]]:
     """Digests that others published, by key: ``index``, perhaps ``manifest``, and ``source``."""
-    found: dict[str, dict[str, str]] = {}
-    for key, told in jsons.table(_table(root / BASES).get("found", {})).items():
-        entry = {name: str(value) for name, value in jsons.table(told).items()}
-        place = f"{BASES}: found.{key}"
+    digests: dict[str, dict[str, str]] = {}
+    for key, table in jsons.table(_table(root / BASES).get("found", {})).items():
+        entry = {name: str(value) for name, value in jsons.table(table).items()}
+        where = f"{BASES}: found.{key}"
         for name in ("index", "manifest"):
             if name in entry and not _DIGEST.fullmatch(entry[name]):
-                raise ConfigError(f"{entry[name]!r} is not a digest", where=f"{place}.{name}", hint="Expected sha256: and 64 hex digits")
+                raise ConfigError(f"{entry[name]!r} is not a digest", where=f"{where}.{name}", hint="Expected sha256: and 64 hex digits")
         if not entry.get("index") or not entry.get("source"):
-            raise ConfigError("a found digest needs 'index' and 'source'", where=place)
-        found[key] = entry
-    return found
+            raise ConfigError("a found digest needs 'index' and 'source'", where=where)
+        digests[key] = entry
+    return digests
 
 
 def _table(path: Path) -> dict[str, object]:
@@ -105,20 +105,20 @@ def _table(path: Path) -> dict[str, object]:
 
 
 def _base(key: str, table: object) -> Base:
-    place = f"{BASES}: {key}"
+    where = f"{BASES}: {key}"
     if not _KEY.fullmatch(key) or not isinstance(table, dict):
         raise ConfigError(f"'{key}' is no key of a base with a table", where=str(BASES), hint="Use a-z, 0-9, '.', '_', '-'")
     for name, kind in _REQUIRED.items():
         if not isinstance(table.get(name), kind) or not table[name]:
-            raise ConfigError("a text is missing", where=f"{place}.{name}")
+            raise ConfigError("a text is missing", where=f"{where}.{name}")
     for name, value in table.items():
         expected = {**_REQUIRED, **_OPTIONAL}.get(name)
         if expected is None:
-            raise ConfigError("unknown key", where=f"{place}.{name}", hint=f"Known: {', '.join((*_REQUIRED, *_OPTIONAL))}")
+            raise ConfigError("unknown key", where=f"{where}.{name}", hint=f"Known: {', '.join((*_REQUIRED, *_OPTIONAL))}")
         if not isinstance(value, expected):
-            raise ConfigError(f"{value!r} is not a {'text' if expected is str else 'list'}", where=f"{place}.{name}")
+            raise ConfigError(f"{value!r} is not a {'text' if expected is str else 'list'}", where=f"{where}.{name}")
     if table.get("packages", "image") != "image":
-        raise ConfigError(f"{table['packages']!r} is not 'image'", where=f"{place}.packages", hint="Leave it out where a lock is installed")
+        raise ConfigError(f"{table['packages']!r} is not 'image'", where=f"{where}.packages", hint="Leave it out where a lock is installed")
     return Base(
         key=key,
         image=table["image"],
@@ -138,9 +138,9 @@ def read_pins(path: Path) -> dict[str, Pin]:
     remedy = f"Run '{COMMAND}', or restore the file"
     header, body = _split(text)
     if header is None:
-        raise PinError("this file was not made by the lab", where=_place(path), hint=remedy)
+        raise PinError("this file was not made by the lab", where=_shown(path), hint=remedy)
     if header != _sha256(body):
-        raise PinError("the lock was edited by hand", where=_place(path), hint=remedy)
+        raise PinError("the lock was edited by hand", where=_shown(path), hint=remedy)
     tables = tomllib.loads(body)
     return {key: Pin(key=key, **{name: table[name] for name in _LOCKED if name != "platform"}) for key, table in tables.items()}
 
@@ -167,16 +167,16 @@ def _entry(pin: Pin) -> str:
 def _split(text: str) -> tuple[str | None, str]:
     """The digest that the header gives, and the body."""
     lines = text.splitlines(keepends=True)
-    found = next((line.removeprefix(_BODY).strip() for line in lines[:3] if line.startswith(_BODY)), None)
-    return found, "".join(lines[3:])
+    body_sha256 = next((line.removeprefix(_BODY).strip() for line in lines[:3] if line.startswith(_BODY)), None)
+    return body_sha256, "".join(lines[3:])
 
 
 def check(root: Path, path: Path | None = None) -> list[str]:
     """What is wrong with the lock of the bases, each a sentence with its remedy."""
     lock = path or root / LOCK
-    place, remedy = _place(lock), f"Run '{COMMAND}'"
+    where, remedy = _shown(lock), f"Run '{COMMAND}'"
     if not lock.is_file():
-        return [f"{place}: the lock is missing. {remedy}"]
+        return [f"{where}: the lock is missing. {remedy}"]
     try:
         pins = read_pins(lock)
     except PinError as error:
@@ -184,9 +184,9 @@ def check(root: Path, path: Path | None = None) -> list[str]:
     problems = []
     for key, base in load_bases(root).items():
         if key not in pins:
-            problems.append(f"{place}: {key} is not in the lock. {remedy}")
+            problems.append(f"{where}: {key} is not in the lock. {remedy}")
         elif path is None and (pins[key].image, pins[key].tag) != (base.image, base.tag):
-            problems.append(f"{place}: {key} was pinned as {pins[key].image}:{pins[key].tag}, bases.toml asks for another. {remedy}")
+            problems.append(f"{where}: {key} was pinned as {pins[key].image}:{pins[key].tag}, bases.toml asks for another. {remedy}")
     return problems
 
 
@@ -199,10 +199,10 @@ def pin_of(root: Path, key: str, lock: Path | None, *, where: str) -> tuple[Base
     pin = read_pins(path).get(key)
     base = bases[key]
     if lock is None and pin is not None and (pin.image, pin.tag) != (base.image, base.tag):
-        raise PinError(f"{key} was pinned for another tag than bases.toml asks for", where=_place(path), hint=f"Run '{COMMAND}'")
+        raise PinError(f"{key} was pinned for another tag than bases.toml asks for", where=_shown(path), hint=f"Run '{COMMAND}'")
     if pin is None or not pin.index:
         raise EnvironmentUnavailable(
-            f"the digest of the base image {base.image}:{base.tag} is not known ({key} is unresolved in {_place(path)})",
+            f"the digest of the base image {base.image}:{base.tag} is not known ({key} is unresolved in {_shown(path)})",
             where=where,
             hint=f"Run '{COMMAND}' on a machine that reaches {base.image.partition('/')[0]}; a tag is never used in its place",
         )
@@ -220,7 +220,7 @@ def keep_or(pin: Pin | None, base: Base, fresh: Pin) -> Pin:
     return replace(pin, key=base.key) if pin is not None and same and not fresh.verified else fresh
 
 
-def _place(path: Path) -> str:
+def _shown(path: Path) -> str:
     return "/".join(path.parts[-2:])
 
 

@@ -44,11 +44,11 @@ def find_image(environment: Environment, cache: Path, builder: str, device: str 
 
     Raises ``EnvironmentUnavailable`` when the image is gone, ``PinError`` when it is another one than the record says.
     """
-    known = record.read(record.path_of(cache, environment.name, device, builder))
-    if known is None or known.image.lock_sha256 != _lock_sha256(environment, device):
+    built = record.read(record.path_of(cache, environment.name, device, builder))
+    if built is None or built.image.lock_sha256 != _lock_sha256(environment, device):
         return None
-    _confirm(known.image, Builder(builder), environment.name)
-    return known.image
+    _confirm(built.image, Builder(builder), environment.name)
+    return built.image
 
 
 def build_image(
@@ -70,12 +70,12 @@ def build_image(
     if not base.from_image and (problems := pins.check(environment, device)):
         raise PinError(problems[0], where=name)
     inputs = _inputs(environment, root, base, pin, device)
-    place = record.path_of(cache, name, device, builder)
-    known = record.read(place)
+    record_path = record.path_of(cache, name, device, builder)
+    built = record.read(record_path)
     program = Builder(builder)
-    if known is not None and known.inputs == inputs and program.inspect(known.image.reference, where=name) is not None:
-        _confirm(known.image, program, name)
-        return known.image
+    if built is not None and built.inputs == inputs and program.inspect(built.image.reference, where=name) is not None:
+        _confirm(built.image, program, name)
+        return built.image
     started = time.monotonic()
     log(f"{name}: building an image on {pin.reference} with {builder}")
     program.pull(pin.reference, where=name)
@@ -88,7 +88,7 @@ def build_image(
             files = wheels.gather(environment, device, record.folder(cache) / "wheels", log)
             image = _build(program, environment, root, base, pin, labels, files, scratch, device)
     write_bill(record.folder(cache) / f"{name}-{device}-{builder}.cdx.json", environment, image, files, program)
-    record.write(place, Record(image, inputs))
+    record.write(record_path, Record(image, inputs))
     log(f"{name}: {image.digest} in {time.monotonic() - started:.0f} s")
     return image
 
@@ -114,7 +114,7 @@ def _build(
     if below is None:
         raise EnvironmentUnavailable(f"the base image {pin.reference} went away while it was used", where=name, hint="Try again")
     context = scratch / "context"
-    wheels.place(files, context / "wheels")
+    wheels.link_into(files, context / "wheels")
     shutil.copyfile(pins.lock_of(environment, device), context / "requirements.lock")
     uv = find_uv()
     if uv is None:
@@ -157,8 +157,8 @@ def _build(
 
 def _as_it_is(program: Builder, environment: Environment, base: Base, pin: Pin, labels: Mapping[str, str]) -> Image:
     """An image whose framework comes with it: run as it was published."""
-    found = program.inspect(pin.reference, where=environment.name)
-    if found is None:
+    inspected = program.inspect(pin.reference, where=environment.name)
+    if inspected is None:
         problem = f"the base image {pin.reference} went away while it was used"
         raise EnvironmentUnavailable(problem, where=environment.name, hint="Try again")
     return Image(
@@ -170,18 +170,18 @@ def _as_it_is(program: Builder, environment: Environment, base: Base, pin: Pin, 
         base=pin.reference,
         lock_sha256="",
         labels=dict(labels),
-        variables=_set_by(found),
+        variables=_set_by(inspected),
     )
 
 
 def _confirm(image: Image, program: Builder, name: str) -> None:
     """Whether the image of a record is still there, and still the one."""
-    found = program.inspect(image.reference, where=name)
-    if found is None:
+    inspected = program.inspect(image.reference, where=name)
+    if inspected is None:
         raise EnvironmentUnavailable(f"its image {image.digest} is not there any more", where=name, hint=REMEDY)
-    labels = (found.get("Config") or {}).get("Labels") or {}
+    labels = (inspected.get("Config") or {}).get("Labels") or {}
     other = image.lock_sha256 and labels.get("replab.lock") != image.lock_sha256
-    if other or (not _is_name(image.reference) and normal_id(str(found["Id"])) != image.reference):
+    if other or (not _is_name(image.reference) and normal_id(str(inspected["Id"])) != image.reference):
         raise PinError(f"its image has another digest than {image.digest}", where=name, hint=f"{REMEDY}, or find out who changed it")
     if not _is_name(image.reference) and image.digest != image.reference and not _keeps_manifests(program):
         problem = f"its record says {image.digest}, its image {image.reference}"
@@ -190,8 +190,8 @@ def _confirm(image: Image, program: Builder, name: str) -> None:
 
 def _keeps_manifests(program: Builder) -> bool:
     """Whether images are known by the digest of their manifest: Docker with containerd's store does so."""
-    asked = ["info", "--format", "{{json .DriverStatus}}"]
-    return program.name == "docker" and "io.containerd" in program.call(asked, where="images", what="docker info")
+    arguments = ["info", "--format", "{{json .DriverStatus}}"]
+    return program.name == "docker" and "io.containerd" in program.call(arguments, where="images", problem="docker info")
 
 
 def _is_name(reference: str) -> bool:
@@ -213,13 +213,13 @@ def _set_by(inspected: Mapping[str, object]) -> dict[str, str]:
 def _variables(below: Mapping[str, object], files: tuple[wheels.File, ...], python: str) -> dict[str, str]:
     """What programs inside find: the base's PATH behind the environment's own, and the folders of CUDA libraries that came in wheels."""
     path = _set_by(below).get("PATH", "/usr/local/bin:/usr/bin:/bin")
-    found = {**_RUN_TIME, "PATH": f"{HOME}/bin:{path}"}
+    variables = {**_RUN_TIME, "PATH": f"{HOME}/bin:{path}"}
     folders = wheels.library_folders(files, python)
     if folders:  # TensorFlow's own search path misses some of them; the first two are where the driver is put into a container
-        found["LD_LIBRARY_PATH"] = ":".join(["/usr/local/nvidia/lib64", "/usr/lib/x86_64-linux-gnu", *folders])
-        found["NVIDIA_VISIBLE_DEVICES"] = "none"  # an engine that leases a GPU says which
-        found["NVIDIA_DRIVER_CAPABILITIES"] = "compute,utility"
-    return found
+        variables["LD_LIBRARY_PATH"] = ":".join(["/usr/local/nvidia/lib64", "/usr/lib/x86_64-linux-gnu", *folders])
+        variables["NVIDIA_VISIBLE_DEVICES"] = "none"  # an engine that leases a GPU says which
+        variables["NVIDIA_DRIVER_CAPABILITIES"] = "compute,utility"
+    return variables
 
 
 def _labels(environment: Environment, root: Path, pin: Pin, device: str) -> dict[str, str]:
@@ -283,7 +283,7 @@ def _lock_sha256(environment: Environment, device: str) -> str:
 @contextmanager
 def _scratch(cache: Path) -> Iterator[Path]:
     """A folder on the disk of the cache, gone at the end."""
-    place = record.folder(cache)
-    place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="build-", dir=place) as folder:
+    parent = record.folder(cache)
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="build-", dir=parent) as folder:
         yield Path(folder)

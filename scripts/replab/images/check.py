@@ -39,25 +39,25 @@ def look(environment: Environment, image: Image, builder: str) -> Seen:
     """What the image says of itself. Raises ``EnvironmentUnavailable`` when nothing can be run in it."""
     source = INSIDE.read_text(encoding="utf-8")
     words = [image.python, "-", environment.framework]
-    text = Builder(builder).run(image.reference, words, where=environment.name, what="its image does not work", stdin=source)
+    text = Builder(builder).run(image.reference, words, where=environment.name, problem="its image does not work", stdin=source)
     seen: Seen = json.loads(text.strip().splitlines()[-1])
     return seen
 
 
 def demand(environment: Environment, image: Image, builder: str) -> None:
     """Raises ``EnvironmentUnavailable`` with everything that is wrong with an image."""
-    found = list(problems(environment, image, look(environment, image, builder)))
-    if found:
-        raise EnvironmentUnavailable("\n".join(found))
+    faults = list(problems(environment, image, look(environment, image, builder)))
+    if faults:
+        raise EnvironmentUnavailable("\n".join(faults))
 
 
 def problems(environment: Environment, image: Image, seen: Seen, device: str = "cpu") -> Iterator[str]:
     """What is wrong with an image, each a sentence."""
     locked = {package.name: package.version for package in wheels.packages(pins.lock_of(environment, device))} if image.lock_sha256 else {}
     for name, version in sorted(locked.items()):
-        found = seen["packages"].get(name)
-        if found != version:
-            yield f"{environment.name}: {name} is {found or 'missing'} inside, the lock says {version}"
+        installed = seen["packages"].get(name)
+        if installed != version:
+            yield f"{environment.name}: {name} is {installed or 'missing'} inside, the lock says {version}"
     if locked:
         for name in sorted(set(seen["packages"]) - set(locked)):
             yield f"{environment.name}: {name} {seen['packages'][name]} is inside, and not in the lock"

@@ -44,27 +44,27 @@ def build(
 
     Raises ``EnvironmentUnavailable`` when a tool, an interpreter or the registry is missing, ``ConfigError`` for unknown keys.
     """
-    known = bases.load_bases(root)
+    declared = bases.load_bases(root)
     for key in keys:
-        if key not in known or not known[key].debian:
-            have = ", ".join(name for name, base in known.items() if base.debian)
+        if key not in declared or not declared[key].debian:
+            have = ", ".join(name for name, base in declared.items() if base.debian)
             raise ConfigError(f"no stand-in can be made for the base '{key}'", where=str(bases.BASES), hint=f"Known: {have}")
     for tool in ("mmdebstrap", "skopeo"):
         if shutil.which(tool) is None:
             hint = "Install the Debian packages mmdebstrap and skopeo"
             raise EnvironmentUnavailable(f"{tool} is not installed", where="bases", hint=hint)
-    place = cache.resolve() / "bases"
-    place.mkdir(parents=True, exist_ok=True)
+    folder = cache.resolve() / "bases"
+    folder.mkdir(parents=True, exist_ok=True)
     made = []
     for key in keys:
-        system = _system(known[key], place, log, mirror)
-        python, version = find_interpreter(known[key].python.rpartition("python")[2], where=key)
-        with tempfile.TemporaryDirectory(dir=place) as scratch:
+        system = _system(declared[key], folder, log, mirror)
+        python, version = find_interpreter(declared[key].python.rpartition("python")[2], where=key)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
             layer = _interpreter(python, Path(scratch) / "python.tar", key)
             layout = _layout((system, layer), Path(scratch) / "layout", version)
             name = f"{registry_host}/replab-base/{key}"
             index = _push(layout, f"{name}:{version}", key)
-        source = f"{COMMAND}: Debian {known[key].debian}, Python {version} of the machine it ran on"
+        source = f"{COMMAND}: Debian {declared[key].debian}, Python {version} of the machine it ran on"
         made.append(Pin(key=key, image=name, tag=version, index=index, manifest=index, date=date, verified=True, source=source))
         log(f"{key}: {name}@{index}")
     others = bases.read_pins(out)
@@ -72,11 +72,11 @@ def build(
     return made
 
 
-def _system(base: Base, place: Path, log: Callable[[str], None], mirror: str) -> Path:
+def _system(base: Base, cache: Path, log: Callable[[str], None], mirror: str) -> Path:
     """Debian's layer, kept for the next base that needs the same."""
     packages = (*LIBRARIES, *base.include)
     name = hashlib.sha256(json.dumps([base.debian, packages, mirror, EPOCH]).encode()).hexdigest()[:16]
-    tar = place / f"{base.debian}-{name}.tar"
+    tar = cache / f"{base.debian}-{name}.tar"
     if tar.is_file():
         return tar
     log(f"{base.key}: gathering Debian {base.debian}{' with ' + ', '.join(base.include) if base.include else ''}")
@@ -99,8 +99,8 @@ def _system(base: Base, place: Path, log: Callable[[str], None], mirror: str) ->
 
 def _interpreter(python: Path, target: Path, key: str) -> Path:
     """A layer that has the interpreter and its standard library below ``/usr/local``."""
-    asked = subprocess.run([str(python), "-I", "-c", "import sys; print(sys.base_prefix)"], capture_output=True, text=True, check=True)
-    prefix = Path(asked.stdout.strip()).resolve()
+    printed = subprocess.run([str(python), "-I", "-c", "import sys; print(sys.base_prefix)"], capture_output=True, text=True, check=True)
+    prefix = Path(printed.stdout.strip()).resolve()
     if prefix in (Path("/usr"), Path("/")):
         hint = "Let uv or pyenv install one: 'uv python install', 'pyenv install'"
         raise EnvironmentUnavailable("the only Python of that version is part of the operating system", where=key, hint=hint)

@@ -16,17 +16,17 @@ def pin(root: Path, date: str, log: Callable[[str], None], keys: Sequence[str] =
     without either it stands as unresolved. Raises ``PinError`` or ``ConfigError``.
     """
     lock = root / bases.LOCK
-    known, found = bases.load_bases(root), bases.found_digests(root)
+    declared, digests = bases.load_bases(root), bases.found_digests(root)
     before = bases.read_pins(lock)
-    after = {key: pin for key, pin in before.items() if key in known}
+    after = {key: pin for key, pin in before.items() if key in declared}
     silent: set[str] = set()
-    for key in keys or known:
-        after[key] = _one(known[key], found.get(key), before.get(key), date, silent, log)
+    for key in keys or declared:
+        after[key] = _pin(declared[key], digests.get(key), before.get(key), date, silent, log)
     bases.write_pins(lock, list(after.values()))
     return lock
 
 
-def _one(base: Base, found: object, before: Pin | None, date: str, silent: set[str], log: Callable[[str], None]) -> Pin:
+def _pin(base: Base, digest: object, before: Pin | None, date: str, silent: set[str], log: Callable[[str], None]) -> Pin:
     host = base.image.partition("/")[0]
     if host not in silent:
         try:
@@ -49,16 +49,16 @@ def _one(base: Base, found: object, before: Pin | None, date: str, silent: set[s
                 source=host,
             )
     fresh = bases.unresolved(base, date)
-    if isinstance(found, dict):
+    if isinstance(digest, dict):
         fresh = Pin(
             key=base.key,
             image=base.image,
             tag=base.tag,
-            index=found["index"],
-            manifest=found.get("manifest", ""),
+            index=digest["index"],
+            manifest=digest.get("manifest", ""),
             date=date,
             verified=False,
-            source=found["source"],
+            source=digest["source"],
         )
     if before is not None and not before.verified and fresh.index and fresh.index != before.index:
         return fresh  # another one was found meanwhile
@@ -67,13 +67,13 @@ def _one(base: Base, found: object, before: Pin | None, date: str, silent: set[s
 
 def upstream(pins: Iterable[Pin]) -> tuple[list[str], list[str]]:
     """What has moved or cannot be asked, and what has vanished: two lists of sentences. Raises ``PinError`` for a registry that lies."""
-    told: list[str] = []
+    moved: list[str] = []
     gone: list[str] = []
     silent: dict[str, int] = {}
     for pin in sorted(pins, key=lambda pin: pin.key):
         host = pin.image.partition("/")[0]
         if not pin.index:
-            told.append(f"{pin.key}: {pin.image}:{pin.tag} is unresolved. Run '{bases.COMMAND}' where {host} can be reached")
+            moved.append(f"{pin.key}: {pin.image}:{pin.tag} is unresolved. Run '{bases.COMMAND}' where {host} can be reached")
             continue
         if host in silent:
             silent[host] += 1
@@ -85,10 +85,12 @@ def upstream(pins: Iterable[Pin]) -> tuple[list[str], list[str]]:
             silent[host] = 1
             continue
         except registry.Vanished as vanished:
-            what = "digest" if pin.index in str(vanished) else f"tag {pin.tag}"
-            gone.append(f"{pin.key}: the {what} of {pin.image} has vanished upstream. Keep an archive ('replab images save'), and pin anew")
+            missing = "digest" if pin.index in str(vanished) else f"tag {pin.tag}"
+            gone.append(
+                f"{pin.key}: the {missing} of {pin.image} has vanished upstream. Keep an archive ('replab images save'), and pin anew"
+            )
             continue
         if now != pin.index:
-            told.append(f"{pin.key}: {pin.image}:{pin.tag} has moved to {now}; the lock still names {pin.index}")
-    told += [f"{host} cannot be reached: whether its {count} pinned tags moved is not known" for host, count in silent.items()]
-    return told, gone
+            moved.append(f"{pin.key}: {pin.image}:{pin.tag} has moved to {now}; the lock still names {pin.index}")
+    moved += [f"{host} cannot be reached: whether its {count} pinned tags moved is not known" for host, count in silent.items()]
+    return moved, gone

@@ -63,9 +63,9 @@ def write_bill(path: Path, environment: Environment, image: Image, files: tuple[
 
 def _debian(image: Image, environment: Environment, program: Builder) -> Iterator[tuple[str, str]]:
     """Names and versions of the operating system's packages, as the image itself lists them; nothing where it lists none."""
-    what = "the packages of its operating system cannot be listed"
+    problem = "the packages of its operating system cannot be listed"
     try:
-        text = program.run(image.reference, ["cat", STATUS], where=environment.name, what=what)
+        text = program.run(image.reference, ["cat", STATUS], where=environment.name, problem=problem)
     except EnvironmentUnavailable as failed:
         if "No such file" in failed.problem:
             return

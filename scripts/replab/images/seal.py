@@ -68,7 +68,7 @@ def seal(
                 "rootfs": {"type": "layers", "diff_ids": [*base_layers, f"sha256:{digest}"]},
             }
             text = json.dumps(fresh, sort_keys=True, separators=(",", ":")).encode()
-            own = hashlib.sha256(text).hexdigest()
+            config_sha256 = hashlib.sha256(text).hexdigest()
             with tarfile.open(out, "w", format=tarfile.GNU_FORMAT) as sealed:
                 names = []
                 for layer, diff in zip(layers, base_layers, strict=False):
@@ -76,10 +76,10 @@ def seal(
                     _copy_member(archive, layer, sealed, names[-1])
                 names.append(f"{digest}.tar")
                 add_file(sealed, names[-1], added)
-                add_bytes(sealed, f"{own}.json", text)
-                listing = [{"Config": f"{own}.json", "RepoTags": [tag], "Layers": names}]
+                add_bytes(sealed, f"{config_sha256}.json", text)
+                listing = [{"Config": f"{config_sha256}.json", "RepoTags": [tag], "Layers": names}]
                 add_bytes(sealed, "manifest.json", json.dumps(listing, sort_keys=True).encode())
-    return Sealed(out, f"sha256:{own}")
+    return Sealed(out, f"sha256:{config_sha256}")
 
 
 def base_layers(config: Mapping[str, object]) -> tuple[str, ...]:
@@ -89,14 +89,14 @@ def base_layers(config: Mapping[str, object]) -> tuple[str, ...]:
 
 def _history(entries: list[dict[str, object]], layers: int) -> list[dict[str, object]]:
     """The entries that belong to the first ``layers`` layers; one for each where the builder kept none."""
-    found: list[dict[str, object]] = []
+    history: list[dict[str, object]] = []
     seen = 0
     for entry in entries:
         if seen == layers:
             break
-        found.append(entry)
+        history.append(entry)
         seen += not entry.get("empty_layer", False)
-    return found + [{"created": CREATED, "created_by": "base"}] * (layers - seen)
+    return history + [{"created": CREATED, "created_by": "base"}] * (layers - seen)
 
 
 def _merge(archive: tarfile.TarFile, layers: Sequence[str], target: Path) -> str:

@@ -72,13 +72,13 @@ class File:
 
 def packages(lock: Path) -> tuple[Locked, ...]:
     """What a lock names, in its order."""
-    found = []
+    locked = []
     for entry in re.split(r"\n(?=[A-Za-z0-9])", lock.read_text(encoding="utf-8")):
         named = re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", entry)
         if named:
             hashes = frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", entry))
-            found.append(Locked(canonicalize_name(named[1]), named[2], hashes))
-    return tuple(found)
+            locked.append(Locked(canonicalize_name(named[1]), named[2], hashes))
+    return tuple(locked)
 
 
 def gather(environment: Environment, device: str, store: Path, log: Callable[[str], None]) -> tuple[File, ...]:
@@ -116,14 +116,14 @@ def _addresses(environment: Environment, device: str) -> dict[str, tuple[tuple[s
     except UvFailed as failed:
         raise EnvironmentUnavailable(failed.failure.problem, where=environment.name, hint=failed.failure.hint) from failed
     ranks = _ranks(environment.python)
-    found: dict[str, tuple[tuple[str, str, str], ...]] = {}
+    addresses: dict[str, tuple[tuple[str, str, str], ...]] = {}
     for package in table.get("packages", ()):
         files = [(_name(entry), entry["url"], entry["hashes"]["sha256"]) for entry in package.get("wheels", ())]
         fit = sorted((rank, file) for file in files if (rank := _rank(file[0], ranks)) is not None)
         source = package.get("sdist")
         sources = [(_name(source), source["url"], source["hashes"]["sha256"])] if source else []
-        found[canonicalize_name(package["name"])] = (*(file for _, file in fit), *sources)
-    return found
+        addresses[canonicalize_name(package["name"])] = (*(file for _, file in fit), *sources)
+    return addresses
 
 
 def _name(entry: LockedFile) -> str:
@@ -190,7 +190,7 @@ def _blocks(source: IO[bytes]) -> Iterator[bytes]:
         yield block
 
 
-def place(files: tuple[File, ...], folder: Path) -> None:
+def link_into(files: tuple[File, ...], folder: Path) -> None:
     """Put the files into one folder under their own names, without copying where the disk allows."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:
@@ -202,9 +202,9 @@ def place(files: tuple[File, ...], folder: Path) -> None:
 
 def library_folders(files: tuple[File, ...], python: str, inside: str = "/opt/lab") -> list[str]:
     """Folders of CUDA libraries in an installed environment: ``nvidia/*/lib`` of the wheels that have one."""
-    found = set()
+    folders = set()
     for file in files:
         if file.package.name.startswith("nvidia-") and file.name.endswith(".whl"):
             with zipfile.ZipFile(file.path) as wheel:
-                found |= {match[1] for name in wheel.namelist() if (match := re.match(r"(nvidia/[^/]+/lib)/[^/]+\.so", name))}
-    return [f"{inside}/lib/python{python}/site-packages/{folder}" for folder in sorted(found)]
+                folders |= {match[1] for name in wheel.namelist() if (match := re.match(r"(nvidia/[^/]+/lib)/[^/]+\.so", name))}
+    return [f"{inside}/lib/python{python}/site-packages/{folder}" for folder in sorted(folders)]

@@ -79,18 +79,18 @@ def describe(python: Path, *, where: str) -> dict[str, str]:
     """
     try:
         done = subprocess.run([str(python), "-I", "-c", _DESCRIBE], capture_output=True, text=True, timeout=60, check=True)
-        found: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
-        found["name"] = Path(found["path"]).name
-        found["sha256"] = sha256_of(Path(found["path"]))
-        found["library_sha256"] = sha256_of(Path(found["library_path"])) if found["library_path"] else ""
-        found["modules_sha256"] = _modules(found["modules_path"])
-        found["touched"] = touched(found)
+        description: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
+        description["name"] = Path(description["path"]).name
+        description["sha256"] = sha256_of(Path(description["path"]))
+        description["library_sha256"] = sha256_of(Path(description["library_path"])) if description["library_path"] else ""
+        description["modules_sha256"] = _modules(description["modules_path"])
+        description["touched"] = touched(description)
     except (OSError, subprocess.SubprocessError, ValueError, LookupError) as error:
         raise EnvironmentUnavailable(f"the interpreter {python} cannot be described: {error}", where=where) from error
-    return found
+    return description
 
 
-def told(described: Mapping[str, str]) -> dict[str, str]:
+def without_paths(described: Mapping[str, str]) -> dict[str, str]:
     """What ``describe`` found, without the places of this machine."""
     return {key: value for key, value in described.items() if key not in PLACES}
 
@@ -105,7 +105,7 @@ def another(python: Path, before: Mapping[str, str], *, thorough: bool = False) 
     here = os.path.realpath(python)
     try:
         if here != before["path"]:  # a program may look the same and load another library
-            same = told(describe(python, where="")) == told(before)
+            same = without_paths(describe(python, where="")) == without_paths(before)
         elif not thorough and touched(before) == before["touched"]:
             return ""
         else:
@@ -122,7 +122,7 @@ def another(python: Path, before: Mapping[str, str], *, thorough: bool = False) 
 
 def touched(described: Mapping[str, str]) -> str:
     """A digest of sizes and times of all files of an interpreter that ``describe`` described. Raises ``OSError``."""
-    files = [Path(place) for place in (described["path"], described["library_path"]) if place]
+    files = [Path(path) for path in (described["path"], described["library_path"]) if path]
     total = hashlib.sha256()
     for path in [*files, *_module_files(described["modules_path"])]:
         seen = path.stat()

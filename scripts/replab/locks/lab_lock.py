@@ -29,8 +29,11 @@ def requirements(root: Path, lock: str = LOCK) -> tuple[list[str], str]:
     """
     project: dict[str, object] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     about, groups = jsons.table(project["project"]), jsons.table(project["dependency-groups"])
-    extras = [one for extra in jsons.table(about["optional-dependencies"]).values() for one in jsons.texts(extra)]
-    wanted = [*jsons.texts(about["dependencies"]), *(one for one in extras if not one.startswith(f"{about['name']}["))]
+    extras = [requirement for extra in jsons.table(about["optional-dependencies"]).values() for requirement in jsons.texts(extra)]
+    wanted = [
+        *jsons.texts(about["dependencies"]),
+        *(requirement for requirement in extras if not requirement.startswith(f"{about['name']}[")),
+    ]
     wanted += [*jsons.texts(groups["dev"]), *jsons.texts(jsons.table(project["build-system"])["requires"])]
     if lock == CLUSTER_LOCK:
         wanted = jsons.texts(groups["cluster"])
@@ -56,7 +59,7 @@ def pin(root: Path, lock: str = LOCK) -> Path:
         raise PinError(failed.failure.problem, where=lock, hint=failed.failure.hint) from failed
     if lock == CLUSTER_LOCK:
         body = _without(body, (root / LOCK).read_text(encoding="utf-8"))
-    text = f"# Made by '{COMMAND}'; do not edit.\n{_MADE_FROM}{_asked(root, lock)}\n{_BODY}{_sha256(body)}\n{body}"
+    text = f"# Made by '{COMMAND}'; do not edit.\n{_MADE_FROM}{_digest_of_requirements(root, lock)}\n{_BODY}{_sha256(body)}\n{body}"
     partial = root / f"{lock}.partial"
     partial.write_text(text, encoding="utf-8")
     return partial.replace(root / lock)
@@ -80,14 +83,14 @@ def check(root: Path, lock: str = LOCK) -> list[str]:
     if not all(header.values()):
         return [f"{lock}: this file was not made by the lab. Run '{COMMAND}'"]
     problems = []
-    if header[_MADE_FROM] != _asked(root, lock):
+    if header[_MADE_FROM] != _digest_of_requirements(root, lock):
         problems.append(f"{lock}: the lock is older than the requirements in pyproject.toml. Run '{COMMAND}'")
     if header[_BODY] != _sha256("".join(lines[3:])):
         problems.append(f"{lock}: the lock was edited by hand. Run '{COMMAND}'")
     return problems
 
 
-def _asked(root: Path, lock: str) -> str:
+def _digest_of_requirements(root: Path, lock: str) -> str:
     wanted, python = requirements(root, lock)
     return _sha256(json.dumps({"requirements": wanted, "python": python}, sort_keys=True))
 

@@ -22,8 +22,8 @@ _BODY = "# body: sha256 "
 
 def locked_devices(environment: Environment) -> tuple[str, ...]:
     """The devices for which an environment has a lock of its own: the packages of others come with ``cpu.lock`` or with an image."""
-    own = environment.cuda is not None and environment.cuda.requirements
-    return (*(("cpu",) if "cpu" in environment.devices else ()), *(("cuda",) if own else ()))
+    with_cuda_lock = environment.cuda is not None and environment.cuda.requirements
+    return (*(("cpu",) if "cpu" in environment.devices else ()), *(("cuda",) if with_cuda_lock else ()))
 
 
 def lock_of(environment: Environment, device: str) -> Path:
@@ -59,25 +59,25 @@ def pin(environment: Environment, device: str = "cpu") -> Path:
 def check(environment: Environment, device: str = "cpu") -> list[str]:
     """What is wrong with a lock of ``environment``, each a sentence with its remedy; empty when it can be used."""
     lock = lock_of(environment, device)
-    place = f"containers/{environment.name}/{lock.name}"
+    lock_name = f"containers/{environment.name}/{lock.name}"
     remedy = f"Run '{command(environment)}'"
     if device not in environment.devices or lock.stem not in locked_devices(environment):
-        what = f"nothing is locked for {device}"
-        return [f"{place}: {what}: its packages come with an image. Use an engine that runs containers, on a machine with a GPU"]
+        reason = f"nothing is locked for {device}"
+        return [f"{lock_name}: {reason}: its packages come with an image. Use an engine that runs containers, on a machine with a GPU"]
     if not lock.is_file():
-        return [f"{place}: the lock is missing. {remedy}"]
+        return [f"{lock_name}: the lock is missing. {remedy}"]
     device = lock.stem
     lines = lock.read_bytes().decode("utf-8", "replace").splitlines(keepends=True)
     header = "".join(line for line in lines[:3] if line.startswith("#"))
     body = "".join(lines[header.count("\n") :])
     made_from, written = _digest(header, _MADE_FROM), _digest(header, _BODY)
     if made_from is None or written is None:
-        return [f"{place}: this file was not made by the lab. {remedy}"]
+        return [f"{lock_name}: this file was not made by the lab. {remedy}"]
     problems = []
     if made_from != _sha256(_requirements(environment, device)):
-        problems.append(f"{place}: the lock is older than the requirements in env.toml. {remedy}")
+        problems.append(f"{lock_name}: the lock is older than the requirements in env.toml. {remedy}")
     if written != _sha256(body):
-        problems.append(f"{place}: the lock was edited by hand. {remedy}")
+        problems.append(f"{lock_name}: the lock was edited by hand. {remedy}")
     return problems
 
 
@@ -115,18 +115,18 @@ def _header(environment: Environment, device: str, body: str) -> str:
 
 def _requirements(environment: Environment, device: str) -> str:
     """All that the resolution depends on, beside the day."""
-    asked = {
+    stated = {
         "requirements": requirements(environment, device),
         "python": environment.python,
         "platform": PLATFORM,
         "index": index_of(environment, device),
     }
-    return json.dumps(asked, sort_keys=True)
+    return json.dumps(stated, sort_keys=True)
 
 
 def _digest(header: str, label: str) -> str | None:
-    found = re.search(rf"^{re.escape(label)}([0-9a-f]{{64}})$", header, re.MULTILINE)
-    return found[1] if found else None
+    match = re.search(rf"^{re.escape(label)}([0-9a-f]{{64}})$", header, re.MULTILINE)
+    return match[1] if match else None
 
 
 def _sha256(text: str) -> str:

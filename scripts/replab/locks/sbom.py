@@ -35,11 +35,13 @@ def packages(lock: str) -> list[Package]:
     """The pinned packages of a lock file with hashes, by name; one pinned in two versions (for two Pythons, say) appears twice."""
     starts = [*_PIN.finditer(lock)]
     ends = [*(match.start() for match in starts[1:]), len(lock)]
-    found: dict[tuple[str, str], list[str]] = {}
+    archives: dict[tuple[str, str], list[str]] = {}
     for match, end in zip(starts, ends, strict=True):
         pinned = re.sub(r"[-_.]+", "-", match[1]).lower(), match[2]
-        found.setdefault(pinned, []).extend(_HASH.findall(lock, match.end(), end))
-    return [Package(name=name, version=version, archives=tuple(dict.fromkeys(hashes))) for (name, version), hashes in sorted(found.items())]
+        archives.setdefault(pinned, []).extend(_HASH.findall(lock, match.end(), end))
+    return [
+        Package(name=name, version=version, archives=tuple(dict.fromkeys(hashes))) for (name, version), hashes in sorted(archives.items())
+    ]
 
 
 def of_lock(name: str, version: str, lock: Path, *, python: str = "", properties: Mapping[str, str] | None = None) -> str:
@@ -52,12 +54,12 @@ def of_lock(name: str, version: str, lock: Path, *, python: str = "", properties
     bom = Bom()
     bom.metadata.timestamp = None  # type: ignore[assignment] # the day is no property of a lock
     bom.metadata.component = Component(name=name, version=version, type=ComponentType.APPLICATION, bom_ref=f"replab:{name}")
-    found = [_component(one) for one in packages(text)]
+    components = [_component(package) for package in packages(text)]
     if python:
-        found.append(Component(name="python", version=python, type=ComponentType.PLATFORM, bom_ref=f"replab:python@{python}"))
-    for component in found:
+        components.append(Component(name="python", version=python, type=ComponentType.PLATFORM, bom_ref=f"replab:python@{python}"))
+    for component in components:
         bom.components.add(component)
-    bom.register_dependency(bom.metadata.component, found)
+    bom.register_dependency(bom.metadata.component, components)
     facts = {"replab:lock": lock.name, "replab:lock:sha256": hashlib.sha256(lock.read_bytes()).hexdigest(), **(properties or {})}
     for key, value in sorted(facts.items()):
         bom.metadata.properties.add(Property(name=key, value=value))

@@ -43,8 +43,8 @@ def find_uv() -> Path | None:
     beside = Path(sys.executable).with_name("uv")
     if beside.is_file():
         return beside
-    found = shutil.which("uv")
-    return Path(found) if found else None
+    on_path = shutil.which("uv")
+    return Path(on_path) if on_path else None
 
 
 def variables(outer: Mapping[str, str]) -> dict[str, str]:
@@ -111,25 +111,25 @@ def explain(stderr: str) -> Failure:
         return Failure(f"the lock has no hash for {missing[1]}", "Make the lock again with 'replab pin'")
     if re.search(r"No space left on device|os error 28|Disk quota exceeded", whole):
         return Failure("the disk is full", "Free some space, or move the cache with the key 'cache' of the configuration")
-    if place := re.search(r"https?://([^/\s`)]+)", whole):
+    if host := re.search(r"https?://([^/\s`)]+)", whole):
         if re.search(r"error sending request|dns error|[Cc]onnect|timed out|timeout", whole):
-            return Failure(f"{place[1]} cannot be reached", "Connect to the network, or name a folder of wheels in UV_FIND_LINKS")
+            return Failure(f"{host[1]} cannot be reached", "Connect to the network, or name a folder of wheels in UV_FIND_LINKS")
         if status := re.search(r"status (?:client|server) error \((\d+[^)]*)\)", whole):
-            return Failure(f"{place[1]} answered {status[1]}", "Try again later, or name a folder of wheels in UV_FIND_LINKS")
+            return Failure(f"{host[1]} answered {status[1]}", "Try again later, or name a folder of wheels in UV_FIND_LINKS")
     return Failure((errors[-1] if errors else "uv failed without a message").rstrip("."), "")
 
 
 def _sentences(stderr: str) -> list[str]:
     """The error and its causes, each unwrapped to one line; hints and warnings are left out."""
-    found: list[str] = []
+    sentences: list[str] = []
     inside = False
     for line in stderr.splitlines():
         # The second form is that of older versions.
         if begin := re.match(r"\s*(?:error|cause|×|╰─▶|├─▶):?\s+(.*)", line):
-            found.append(begin[1].strip())
+            sentences.append(begin[1].strip())
             inside = True
         elif inside and line.startswith("  ") and line.strip():
-            found[-1] += " " + line.strip()
+            sentences[-1] += " " + line.strip()
         elif line.strip():
             inside = False
-    return found
+    return sentences

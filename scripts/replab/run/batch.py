@@ -49,7 +49,10 @@ def _run_batch_job(lab: Lab, batch: Batch, *, log: Path, only: str) -> Manifest:
     if whole.missing:
         with _device(batch.device) as gpus:
             summary = _run(lab, whole, store, log, batch, gpus)
-    entries = [_entry(store, whole.facts, cell.left_out, one, summary.again.get(one.key)) for cell, one in whole.planned]
+    entries = [
+        _entry(store, whole.facts, cell.left_out, planned_request, summary.again.get(planned_request.key))
+        for cell, planned_request in whole.planned
+    ]
     effect = whole.variant.effect.get(whole.environment.framework, {})
     if idle := _without_effect(store, effect, entries):
         entries = [entry._replace(status=Status.SKIPPED, key="", reason=idle, files=[]) for entry in entries]
@@ -87,10 +90,14 @@ def plan_batch(lab: Lab, batch: Batch, store: Store, only: str = "*") -> Planned
     """What a batch consists of, as far as its cells' ids match ``only``."""
     environment, families, variant = planning.parts(lab, batch)
     facts = environment_facts(lab, environment.place(batch.device))
-    cells = [(cell, one) for cell, one in planned(lab, batch, facts) if fnmatchcase(one.id, only)]
+    cells = [(cell, cell_request) for cell, cell_request in planned(lab, batch, facts) if fnmatchcase(cell_request.id, only)]
     missing: dict[str, CellRequest] = {}
     if facts.ok:
-        missing = {one.key: one for _, one in cells if one.key and not _settled(store.sound(one.key), lab.limits)}
+        missing = {
+            cell_request.key: cell_request
+            for _, cell_request in cells
+            if cell_request.key and not _settled(store.sound(cell_request.key), lab.limits)
+        }
     return Planned(environment=environment, families=families, variant=variant, facts=facts, planned=cells, missing=list(missing.values()))
 
 
@@ -128,7 +135,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
         readable=(PROBE, *(family.folder for family in families), data),
         gpus=tuple(gpus),
     )
-    asked = request(environment, variant, device=batch.device, inputs=data, cells=cells, isolation=isolation(engine, sandbox))
+    work = request(environment, variant, device=batch.device, inputs=data, cells=cells, isolation=isolation(engine, sandbox))
 
     def launch(request_path: Path, folder: Path) -> Launch:
         argv = (str(PROBE / "main.py"), "--request", str(request_path), "--out", str(folder))
@@ -146,7 +153,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     try:
         summary = run_batch(
             launch,
-            asked.to_json(),
+            work.to_json(),
             staging,
             limits=lab.limits,
             adopt=lambda key: store.adopt(key, staging, observed=True),
@@ -169,9 +176,9 @@ def _alone(lab: Lab, name: str) -> Iterator[None]:
     The kernel (of the file server, on a shared disk) lets go of it when the process ends, however. A file system without locks is used
     without.
     """
-    place = lab.results.batch_lock(name)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("a") as handle:
+    lock = lab.results.batch_lock(name)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -194,14 +201,14 @@ def _check_platform(here: str, observed: str, environment: Environment, lab: Lab
         )
 
 
-def _check_interpreter(here: Mapping[str, str], facts: Facts, environment: Environment, place: Path) -> None:
+def _check_interpreter(here: Mapping[str, str], facts: Facts, environment: Environment, note: Path) -> None:
     """Results are shown beside the interpreter that the environment was observed with: another one is observed first.
 
     ``place``: what was observed, taken away where it holds no more.
     """
     before = facts.interpreter or here
     if here and before != here:
-        place.unlink(missing_ok=True)
+        note.unlink(missing_ok=True)
         raise EnvironmentUnavailable(
             f"its interpreter is another one, or was changed, since it was observed: Python {here['version']} ({here['build']}) now, "
             f"{before.get('version')} ({before.get('build')}) then",
@@ -232,7 +239,7 @@ def _doubt_killed(lab: Lab, batch: Batch, store: Store) -> None:
         installed, keys = noted["installed"], list(noted["keys"])
     except (ValueError, KeyError, TypeError):  # damaged: it may have been any of them
         facts = environment_facts(lab, environment.place(batch.device))
-        installed, keys = "", [one.key for _, one in planned(lab, batch, facts) if one.key]
+        installed, keys = "", [cell_request.key for _, cell_request in planned(lab, batch, facts) if cell_request.key]
     try:
         same = get_engine(lab.engine).build(environment, lab.cache, lambda _: None, batch.device).installed == installed
     except EnvironmentUnavailable:

@@ -28,8 +28,8 @@ def _groups(groups: Path) -> Iterator[tuple[str, str]]:
     """Controller and path of each group that this process is in; version 2 has no name for its controllers."""
     for line in _lines(groups):
         _, _, rest = line.partition(":")
-        controllers, there, path = rest.partition(":")
-        if there:
+        controllers, colon, path = rest.partition(":")
+        if colon:
             yield from ((controller, path) for controller in controllers.split(","))
 
 
@@ -41,9 +41,9 @@ def _folders(path: str, controller: str, mounts: Path) -> Iterator[Path]:
         if len(mount) < 5 or len(kind) < 3:
             continue
         if (kind[0] == "cgroup" and controller and controller in kind[2].split(",")) or (kind[0] == "cgroup2" and not controller):
-            root, place = (re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), text) for text in mount[3:5])
+            root, mount_point = (re.sub(r"\\(\d{3})", lambda escape: chr(int(escape[1], 8)), text) for text in mount[3:5])
             inner = os.path.relpath(path, root)
-            yield Path(place) / ("" if inner.startswith("..") else inner)
+            yield Path(mount_point) / ("" if inner.startswith("..") else inner)
 
 
 def _lines(file: Path) -> list[str]:

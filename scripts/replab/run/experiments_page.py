@@ -89,7 +89,7 @@ def page() -> str:
     return "\n".join([HEAD, *(f"## {title}\n\n{about}\n\n" + "\n".join(lines) + "\n" for title, about, lines in sections)])
 
 
-def _fields(record: type, known: Fields) -> Iterator[str]:
+def _fields(record: type, table_fields: Fields) -> Iterator[str]:
     meanings = _meanings(record) | TURNED | ({"frameworks": VERSIONS} if record is Variant else {})
     defaults = {field.name: _default(field.default, field.default_factory) for field in fields(record)}
     rows = [
@@ -99,7 +99,7 @@ def _fields(record: type, known: Fields) -> Iterator[str]:
             OWN_DEFAULTS.get((record, name), defaults.get(name, "")),
             meanings[name],
         )
-        for name, kinds in known.items()
+        for name, kinds in table_fields.items()
     ]
     return table(("field", "type", "default", "meaning"), rows)
 
@@ -119,11 +119,11 @@ def _meanings(record: type) -> dict[str, str]:
     """The texts below the fields of a record, by field, without the last full stop."""
     (declared,) = ast.parse(inspect.getsource(record)).body
     lines = declared.body if isinstance(declared, ast.ClassDef) else []
-    found: dict[str, str] = {}
+    meanings: dict[str, str] = {}
     for line, after in itertools.pairwise(lines):
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and isinstance(after, ast.Expr):
-            found[line.target.id] = " ".join(str(ast.literal_eval(after.value)).split()).replace("``", "`").removesuffix(".")
-    return found
+            meanings[line.target.id] = " ".join(str(ast.literal_eval(after.value)).split()).replace("``", "`").removesuffix(".")
+    return meanings
 
 
 def _candidates() -> Iterator[str]:

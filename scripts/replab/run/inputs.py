@@ -190,7 +190,7 @@ def values(rng: Draw, _dtype: str, /, *, values: list[float | str], shape: list[
 
     With ``dtype`` int32, int64 or bool the input keeps that type; else it lies on the grid of the cell's dtype.
     """
-    array = np.array([as_number(one) for one in values], dtype=dtype)
+    array = np.array([as_number(value) for value in values], dtype=dtype)
     return array.reshape(shape) if shape is not None else array
 
 

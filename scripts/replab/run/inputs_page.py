@@ -58,8 +58,8 @@ def _section(kind: str) -> Iterator[str]:
 
 
 def _row(name: str, option: Option, default: object) -> tuple[str, str, str, str]:
-    said = "must be given" if option.required else "" if default is None else f"`{json.dumps(default)}`".replace("Infinity", "inf")
-    return f"`{name}`", option.expected, said, option.means
+    default_text = "must be given" if option.required else "" if default is None else f"`{json.dumps(default)}`".replace("Infinity", "inf")
+    return f"`{name}`", option.expected, default_text, option.means
 
 
 def _seed() -> Iterator[str]:

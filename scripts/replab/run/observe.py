@@ -30,11 +30,11 @@ def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, de
     staging.mkdir(parents=True)
     sandbox = Sandbox(built=built, limits=lab.limits, writable=staging, readable=(PROBE,), gpus=gpus)
     promises = isolation(engine, sandbox)
-    asked = request(environment, Variant(name="default"), device=device, inputs=staging, cells=(), isolation=promises)
-    (staging / "request.json").write_bytes(sealed.seal(asked.to_json()))
+    work = request(environment, Variant(name="default"), device=device, inputs=staging, cells=(), isolation=promises)
+    (staging / "request.json").write_bytes(sealed.seal(work.to_json()))
     argv = (str(PROBE / "main.py"), "--request", str(staging / "request.json"), "--out", str(staging))
-    code, said = run_once(engine.command(replace(sandbox, argv=argv)), IMPORT_SECONDS)
-    last = said.strip().splitlines()[-1:] or [f"the process ended with {code} and without a word"]
+    code, output = run_once(engine.command(replace(sandbox, argv=argv)), IMPORT_SECONDS)
+    last = output.strip().splitlines()[-1:] or [f"the process ended with {code} and without a word"]
     if code == TIMED_OUT:
         last = [f"it took more than {IMPORT_SECONDS:.0f} s"]
     if (breach := _breach(staging / JOURNAL)) is not None:

@@ -36,9 +36,9 @@ def slices(wanted: Iterable[tuple[str, str]], data: Path) -> dict[str, str]:
 
 
 def _written(path: Path, names: set[str], data: Path) -> Path:
-    beside = {one for name in names for one in functions.own(path, name)}
+    beside = {module for name in names for module in functions.own(path, name)}
     texts = {REFERENCE: functions.lines_of(path, names).encode()}
-    texts |= {one.relative_to(path.parent).as_posix(): one.read_bytes() for one in sorted(beside)}
+    texts |= {module.relative_to(path.parent).as_posix(): module.read_bytes() for module in sorted(beside)}
     hashes = [hashlib.sha256(text).hexdigest() for text in texts.values()]
     name = hashes[0] if not beside else hashlib.sha256("\n".join([*texts, *hashes]).encode()).hexdigest()
     for below, text in texts.items():

@@ -166,7 +166,12 @@ def page() -> str:
     lines += [*_rows("np.linalg", {name: _first_line(getattr(linalg, name)) for name in linalg.__all__}), ""]
     for title, group in SPECIAL.items():
         lines += [f"## special: {title}", "", *_rows("special", group), ""]
-    lines += ["## special: More", "", *_rows("special", {name: _first_line(one) for name, one in special.COMPOSED.items()}), ""]
+    lines += [
+        "## special: More",
+        "",
+        *_rows("special", {name: _first_line(composed_of) for name, composed_of in special.COMPOSED.items()}),
+        "",
+    ]
     lines += ["## What is not there", "", *table(("name", "why"), _missing()), ""]
     lines += ["## Python", "", *_python(), ""]
     return "\n".join(lines)

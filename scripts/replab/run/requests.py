@@ -59,11 +59,11 @@ def write_inputs(
     inputs.prepare(chosen)
     places = [(case, dtype) for case in chosen for dtype in case.dtypes]
     index: dict[str, dict[str, Entry]] = {case.name: {} for case in chosen}
-    made = contained.each(lambda place: _entry(family, *place, points, data), places, limits)
-    for done, ((case, dtype), found) in enumerate(zip(places, made, strict=True)):
+    made = contained.each(lambda pair: _entry(family, *pair, points, data), places, limits)
+    for done, ((case, dtype), entry) in enumerate(zip(places, made, strict=True)):
         if progress is not None:
             progress(done, len(places), f"{case.name} {dtype}")
-        index[case.name][dtype] = _without_inputs(case, found.reason) if isinstance(found, contained.Lost) else found
+        index[case.name][dtype] = _without_inputs(case, entry.reason) if isinstance(entry, contained.Lost) else entry
     return index
 
 
@@ -88,9 +88,9 @@ def _entry(family: Family, case: Case, dtype: str, points: int, data: Path) -> E
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 (it may ask for any shape)
-                said = refusal(error, family.folder) if isinstance(error, LabError) else contained.described(error)
-                sys.stderr.write(f"{case.family}.{case.name} {dtype}: {texts.plain(said)}\n")
-                derivative["problem"] = f"the reference has no answer, so that nothing says what to differentiate: {said}"
+                reason = refusal(error, family.folder) if isinstance(error, LabError) else contained.described(error)
+                sys.stderr.write(f"{case.family}.{case.name} {dtype}: {texts.plain(reason)}\n")
+                derivative["problem"] = f"the reference has no answer, so that nothing says what to differentiate: {reason}"
     return entry
 
 
@@ -105,9 +105,9 @@ def _inputs(family: Family, case: Case, dtype: str, points: int, data: Path, *, 
     except StoreError:
         raise
     except Exception as error:  # noqa: BLE001 (options of generators are the words of experiments)
-        said = str(error) if isinstance(error, LabError) else contained.described(error)
-        sys.stderr.write(f"{case.family}.{case.name} {dtype}: its inputs cannot be made: {texts.plain(said)}\n")
-        return {"inputs": [], "cotangents": [], "problem": f"its inputs cannot be made: {said}"}, {}
+        reason = str(error) if isinstance(error, LabError) else contained.described(error)
+        sys.stderr.write(f"{case.family}.{case.name} {dtype}: its inputs cannot be made: {texts.plain(reason)}\n")
+        return {"inputs": [], "cotangents": [], "problem": f"its inputs cannot be made: {reason}"}, {}
 
 
 def _describe(case: Case, name: str, array: Array, dtype: str, data: Path) -> InputFile:
@@ -133,7 +133,11 @@ def _cotangents(
     values = cache.shaping(family, case, dtype, arrays)
     names = output_names(case, len(values))
     outputs = [(name, value.shape) for name, value in zip(names, values, strict=True) if value.dtype.kind == "f"]
-    gradients = [(f"grad_{one['name']}", tuple(one["shape"])) for one in described if one["differentiable"]]
+    gradients = [
+        (f"grad_{described_input['name']}", tuple(described_input["shape"]))
+        for described_input in described
+        if described_input["differentiable"]
+    ]
     levels = []
     for order in range(case.derivatives):
         level: list[CotangentFile] = []
@@ -181,7 +185,7 @@ def requests(
         "python": environment.python,
         **built,
     }
-    found: list[tuple[Cell, CellRequest]] = []
+    cell_requests: list[tuple[Cell, CellRequest]] = []
     for cell in _backwards(cells) if variant.name == REPEAT else cells:
         try:
             inputs, cotangents = bytes_of(cell, index)
@@ -211,17 +215,17 @@ def requests(
         if not cell.left_out:
             identity = {**request.in_key(), **common, "device": cell.device, "source": functions.digest(impl, cell.case.implementation)}
             request = replace(request, key=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest())
-        found.append((cell, request))
-    return found
+        cell_requests.append((cell, request))
+    return cell_requests
 
 
 def planned(lab: Lab, batch: Batch, facts: Facts) -> list[tuple[Cell, CellRequest]]:
     """Every cell of a batch with its request; keys are those of the platform that ``facts`` (of the environment) tell of."""
     environment, families, variant = planning.parts(lab, batch)
     return [
-        one
+        cell_request
         for family in families
-        for one in requests(
+        for cell_request in requests(
             family,
             environment,
             variant,

@@ -18,17 +18,17 @@ from replab.store import platforms
 from replab.store.step_files import write_json
 
 
-def find_out(lab: Lab, place: str) -> Facts:
+def find_out(lab: Lab, build_name: str) -> Facts:
     """Build an environment and write down what it is; one that cannot be built is written down as unavailable, and the others go on."""
-    environment, device = lab.build_at(place)
-    asked = {key: (list(value) if isinstance(value, tuple) else value) for key, value in asdict(environment).items() if key != "folder"}
+    environment, device = lab.build_at(build_name)
+    settings = {key: (list(value) if isinstance(value, tuple) else value) for key, value in asdict(environment).items() if key != "folder"}
     facts = Facts(
-        name=environment.name, asked=asked, status=Status.OK, engine=lab.engine, device=device, identity="", platform="", observed={}
+        name=environment.name, asked=settings, status=Status.OK, engine=lab.engine, device=device, identity="", platform="", observed={}
     )
     begin = time.monotonic()
     if device != "cpu" and (reason := _unusable(environment)):  # nothing is built for a device that is not there
         facts = replace(facts, status=Status.SKIPPED, reason=reason)
-        write_json(lab.results.environment(place), facts.to_json())
+        write_json(lab.results.environment(build_name), facts.to_json())
         return facts
     try:
         facts = _built(lab, environment, device, facts)
@@ -36,8 +36,8 @@ def find_out(lab: Lab, place: str) -> Facts:
         facts = replace(facts, status=UNAVAILABLE, reason=str(error))
         print(f"{environment.name} is not available here: {error}", file=sys.stderr)
     facts = replace(facts, build_seconds=round(time.monotonic() - begin, 3))
-    platforms.remember(lab.results.store, place, facts)
-    write_json(lab.results.environment(place), facts.to_json())
+    platforms.remember(lab.results.store, build_name, facts)
+    write_json(lab.results.environment(build_name), facts.to_json())
     return facts
 
 
@@ -61,5 +61,5 @@ def _built(lab: Lab, environment: Environment, device: str, facts: Facts) -> Fac
 
 def _unusable(environment: Environment) -> str:
     """Why an environment cannot compute on a GPU of this machine; empty when it can."""
-    there = gpus.gpus()
-    return gpu_refusal(environment, there[0].compute_capability, there[0].driver) or "" if there else "no CUDA device"
+    devices = gpus.gpus()
+    return gpu_refusal(environment, devices[0].compute_capability, devices[0].driver) or "" if devices else "no CUDA device"

@@ -14,15 +14,15 @@ from replab.truth.cache import judging_cell, name_of
 
 def judge_shard(lab: Lab, family: Family, shard: int) -> None:
     """Judge the cells of a shard, and make what pages show of them: the losses of trainings, and stand-alone scripts."""
-    judge, known = Judge(lab, family), _without_truth(lab, family, shard)
+    judge, without_truth = Judge(lab, family), _without_truth(lab, family, shard)
     groups, entries = groups_of(family, shard), judge.entries(shard)
-    kept = KeptVerdicts(lab, family, shard, judge, known)
+    kept = KeptVerdicts(lab, family, shard, judge, without_truth)
     same = kept.unchanged(groups, entries)
     left = [group for group in groups if group[0].group not in same]
     total = sum(map(len, left))
     print(f"{total} of {sum(map(len, groups))} cases are judged; the others are as they were", flush=True)
     progress = Progress(lab.results.progress(f"judge--{family.name}--{shard}"), f"verdicts of {family.name}", total=total)
-    rows = judge.run(left, entries, progress, known=known, illustrate=True)
+    rows = judge.run(left, entries, progress, known=without_truth, illustrate=True)
     rows.add(kept.rows(same))
     from replab.store import tables  # noqa: PLC0415 (what it imports starts threads, and a process is forked above)
 
@@ -36,8 +36,10 @@ def _without_truth(lab: Lab, family: Family, shard: int) -> dict[str, str]:
     """Truths of which the job before this one says that they cannot be had, and why; what a light family's are is found on the way."""
     if family.light:
         return {}
-    told = ledger.load_json(lab.results.truths(family.name, shard))
+    truths = ledger.load_json(lab.results.truths(family.name, shard))
     cases = {case.name: case for case in family.cases}
     return {
-        name_of(judging_cell(cases[one["case"]], one["dtype"], "", one["derivative"])): one["problem"] for one in told if one["problem"]
+        name_of(judging_cell(cases[truth["case"]], truth["dtype"], "", truth["derivative"])): truth["problem"]
+        for truth in truths
+        if truth["problem"]
     }

@@ -36,9 +36,9 @@ class OfCase(Protocol):
 class KeptVerdicts:
     """The rows of a shard as they were judged last time, by declared case, with the hash of everything that they depended on."""
 
-    def __init__(self, lab: Lab, family: Family, shard: int, judge: Judge, known: Mapping[str, str]) -> None:
+    def __init__(self, lab: Lab, family: Family, shard: int, judge: Judge, without_truth: Mapping[str, str]) -> None:
         """``known``: references that have no answer, by name, and why."""
-        self.lab, self.family, self.shard, self.judge, self.known = lab, family, shard, judge, known
+        self.lab, self.family, self.shard, self.judge, self.without_truth = lab, family, shard, judge, without_truth
         self._common = self._shared()
         self._keys: dict[str, str] = {}
 
@@ -46,8 +46,8 @@ class KeptVerdicts:
         """The declared cases whose rows would come out as they are kept; none where what was kept is not whole."""
         self._keys = {group[0].group: self._key(group, entries) for group in groups}
         try:
-            told = sealed.read(self._path(KEYS))
-            files, before = jsons.table(told["files"]), jsons.table(told["cases"])
+            kept = sealed.read(self._path(KEYS))
+            files, before = jsons.table(kept["files"]), jsons.table(kept["cases"])
             if any(sha256_of(self._path(part)) != files[part] for part in JUDGED):
                 return set()
         except (StoreError, OSError, KeyError, ValueError):
@@ -59,11 +59,11 @@ class KeptVerdicts:
         from replab.store import tables  # noqa: PLC0415 (what it imports starts threads, and judging forks)
 
         group_of = {case.name: case.group for case in self.family.cases}
-        found: dict[str, list[object]] = {}
+        kept: dict[str, list[object]] = {}
         for part, table in JUDGED.items():
             read = table.rows(tables.load(self._path(part)).to_pydict()) if cases else []
-            found[part] = [row for row in read if group_of.get(_case_of(row), _case_of(row)) in cases]
-        return jsons.made(Rows, found)
+            kept[part] = [row for row in read if group_of.get(_case_of(row), _case_of(row)) in cases]
+        return jsons.made(Rows, kept)
 
     def keep(self, files: Mapping[str, Path]) -> None:
         """Keep what was judged now, of which ``files`` holds each part; that it cannot be kept costs a judging, and nothing else."""
@@ -77,8 +77,8 @@ class KeptVerdicts:
                     os.link(files[part], path)
                 except OSError:
                     shutil.copyfile(files[part], path)
-            told = {"cases": self._keys, "files": {part: sha256_of(self._path(part)) for part in JUDGED}}
-            write_atomically(self._path(KEYS), sealed.seal(told))
+            written = {"cases": self._keys, "files": {part: sha256_of(self._path(part)) for part in JUDGED}}
+            write_atomically(self._path(KEYS), sealed.seal(written))
 
     def _path(self, part: str) -> Path:
         return self.lab.results.kept(self.family.name, self.shard, part)
@@ -92,7 +92,7 @@ class KeptVerdicts:
         family = {name: value for name, value in asdict(self.family).items() if name != "cases"}
         settings = [self.lab.coverage, self.lab.points, self.lab.engine, self.lab.cuda, asdict(self.lab.limits)]
         places = [*map(asdict, self.lab.environments), *map(asdict, self.lab.variants)]
-        facts = {name: asdict(one) for name, one in self.judge.facts.items()}
+        facts = {name: asdict(of_environment) for name, of_environment in self.judge.facts.items()}
         total.update(_json([family, settings, places, facts]))
         return total.hexdigest()
 
@@ -110,18 +110,18 @@ class KeptVerdicts:
         except LabError:
             return ""
         cells = {
-            f"{case.name} {place}": [(str(cell), entry.key, entry.status, entry.reason, entry.record) for cell, entry in found]
+            f"{case.name} {side_name}": [(str(cell), entry.key, entry.status, entry.reason, entry.record) for cell, entry in judged_entries]
             for case in group
-            for place, found in sorted(entries.get(case.name, {}).items())
+            for side_name, judged_entries in sorted(entries.get(case.name, {}).items())
         }
-        refused = {name: why for name, why in self.known.items() if any(f"{case.name} " in name for case in group)}
+        refused = {name: why for name, why in self.without_truth.items() if any(f"{case.name} " in name for case in group)}
         parts = [self._common, [asdict(case) for case in group], sources, cells, [self.judge.index[case.name] for case in group], refused]
         return hashlib.sha256(_json(parts)).hexdigest()
 
 
 def _json(value: object) -> bytes:
     """Records as bytes; where something lies is left out: no row says it."""
-    return json.dumps(value, sort_keys=True, default=lambda one: "" if isinstance(one, Path) else str(one)).encode()
+    return json.dumps(value, sort_keys=True, default=lambda unwritable: "" if isinstance(unwritable, Path) else str(unwritable)).encode()
 
 
 def _case_of(row: ScriptRow | OfCase) -> str:

@@ -38,18 +38,18 @@ def compute(
     ``places`` are environments on devices (``Environment.place``), ``run`` runs the batches, ``find_out`` may know what an environment is
     already. With ``build_images``, images are built first, where the engine needs them. Raises ``LabError`` when the lab itself fails.
     """
-    found: dict[str, Facts] = {}
-    for place in places:
+    facts: dict[str, Facts] = {}
+    for build_name in places:
         if build_images and lab.engine in IMAGE_ENGINES:
-            say(f"image of {place}")
-            images.build(lab, place)
-        say(f"environment {place}")
-        found[place] = find_out(lab, place)
+            say(f"image of {build_name}")
+            images.build(lab, build_name)
+        say(f"environment {build_name}")
+        facts[build_name] = find_out(lab, build_name)
     for family in lab.families:
         say(f"inputs of {family.name}")
         inputs.make(lab, family)
     run(lab, say)
-    return found
+    return facts
 
 
 def judge(lab: Lab, families: Iterable[Family], say: Say) -> Rows:

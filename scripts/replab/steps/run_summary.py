@@ -24,12 +24,12 @@ from replab.store.step_files import environment_facts, manifest_of
 
 def environments(lab: Lab) -> dict[str, object]:
     """What was asked for and what was found, per environment."""
-    return _fit({one.name: environment_facts(lab, one.name).to_json() for one in lab.environments})
+    return _fit({environment.name: environment_facts(lab, environment.name).to_json() for environment in lab.environments})
 
 
 def cases(lab: Lab) -> dict[str, object]:
     """Titles, parameters and the code of each side, per family and case."""
-    found: dict[str, FamilySummary] = {
+    summaries: dict[str, FamilySummary] = {
         family.name: {
             "title": family.title,
             "question": family.question,
@@ -47,12 +47,12 @@ def cases(lab: Lab) -> dict[str, object]:
         }
         for family in lab.families
     }
-    return _fit(found)
+    return _fit(summaries)
 
 
-def _fit(found: Mapping[str, object]) -> dict[str, object]:
+def _fit(summary: Mapping[str, object]) -> dict[str, object]:
     """What was found, in words and numbers that JSON and pages have."""
-    return jsons.table(texts.numbers_written(texts.plain_values(found)))
+    return jsons.table(texts.numbers_written(texts.plain_values(summary)))
 
 
 def _sources(family: Family, case: Case) -> dict[str, str]:
@@ -92,11 +92,11 @@ def run(lab: Lab, cells: pa.Table) -> RunSummary:
     return {
         "schema": 1,
         "version": __version__,
-        "environments": [one.name for one in lab.environments],
-        "pinned": {one.name: one.framework for one in load_environments(*folders_of(lab.root, lab.folder))},
+        "environments": [record.name for record in lab.environments],
+        "pinned": {record.name: record.framework for record in load_environments(*folders_of(lab.root, lab.folder))},
         "families": [family.name for family in lab.families],
         "experiments": sorted({_below(lab, family.folder.parent) for family in lab.families}),
-        "variants": {one.name: {"title": one.title, "question": one.question} for one in lab.variants},
+        "variants": {record.name: {"title": record.title, "question": record.question} for record in lab.variants},
         "engine": lab.engine,
         "coverage": lab.coverage,
         "points": lab.points,

@@ -19,18 +19,18 @@ def certify(lab: Lab, family: Family, shard: int) -> None:
     index = input_index(lab, family.name)
     cells = list(wanted(planning.shard_cases(family, shard), lab.coverage))
     progress = Progress(lab.results.progress(f"truth--{family.name}--{shard}"), f"truth of {family.name}", total=len(cells))
-    found = []
+    entries = []
     made = contained.each(lambda cell: truths.told(family, cell, index), cells, lab.limits)
     for done, cell in enumerate(cells):
         progress.update(done, len(cells), f"{cell.case.name} {cell.dtype} d{cell.derivative}")
-        begin, told = time.monotonic(), next(made)
+        begin, certified = time.monotonic(), next(made)
         entry = {"case": cell.case.name, "dtype": cell.dtype, "derivative": cell.derivative, "problem": "", "key": ""}
-        entry |= {"problem": told.reason} if isinstance(told, contained.Lost) else told
+        entry |= {"problem": certified.reason} if isinstance(certified, contained.Lost) else certified
         if entry["problem"]:
             print(f"{family.name}.{cell.case.name} {cell.dtype} d{cell.derivative}: {entry['problem']}", file=sys.stderr)
         print(f"{time.monotonic() - begin:8.2f} s  {cell.case.name} {cell.dtype} d{cell.derivative}", flush=True)
-        found.append(entry)
+        entries.append(entry)
     made.close()
     progress.update(len(cells), len(cells), "")
     progress.finish()
-    write_json(lab.results.truths(family.name, shard), found)
+    write_json(lab.results.truths(family.name, shard), entries)

@@ -107,21 +107,21 @@ class Table(Generic[Row]):
         values = list(zip(*map(attrgetter(*self.names), rows), strict=True)) or [()] * len(self.names)
         return {name: list(column) for name, column in zip(self.names, values, strict=True)}
 
-    def rows(self, told: object) -> list[Row]:
+    def rows(self, table: object) -> list[Row]:
         """Rows of values that came column by column from another process, which may say anything.
 
         Raises ``ValueError`` where they are no rows of this table.
         """
-        if not isinstance(told, dict) or list(told) != self.names or not all(isinstance(values, list) for values in told.values()):
+        if not isinstance(table, dict) or list(table) != self.names or not all(isinstance(values, list) for values in table.values()):
             raise ValueError(f"these are no rows of {self.file}: other columns")
         for column in self.columns:
-            values = told[column.name]
+            values = table[column.name]
             kinds = set(map(type, values))
             if not kinds <= READ_AS[column.kind]:
                 raise ValueError(f"these are no rows of {self.file}: {column.name} holds something else than {column.kind.__name__}")
             if int in kinds and any(not -WIDEST <= value < WIDEST for value in values if isinstance(value, int)):
                 raise ValueError(f"these are no rows of {self.file}: {column.name} holds a number too large")
-        return self.made(told)
+        return self.made(table)
 
     def made(self, values: Mapping[str, Sequence[object]]) -> list[Row]:
         """Rows of the values of every column, as they are. Raises ``ValueError`` where columns are not of one length."""

@@ -79,7 +79,7 @@ class Ledger:
             return full.relative_to(self.root).as_posix()
         return str(full)
 
-    def place(self, name: str) -> Path:
+    def path_of(self, name: str) -> Path:
         """Where the file that notes call ``name`` lies."""
         if name.startswith(HERE):
             return self.results / name.removeprefix(HERE)
@@ -141,7 +141,7 @@ class Ledger:
         if note.terms != terms:
             return "it was made with other settings"
         for name, made in note.made.items():
-            path = self.place(name)
+            path = self.path_of(name)
             stat = _stat(path)
             if stat is None:
                 return f"{name.removeprefix(HERE)} is missing"
@@ -158,8 +158,8 @@ class Ledger:
     def refresh(self, job: str) -> None:
         """Note the times of a job's files again where they moved and the contents did not, so that nothing is hashed at every start."""
         note = self.notes.get(job)
-        if note is not None and any(_stat(self.place(name)) != made.stat for name, made in note.made.items()):
-            self.write(job, read=note.read, made=[self.place(name) for name in note.made], terms=note.terms)
+        if note is not None and any(_stat(self.path_of(name)) != made.stat for name, made in note.made.items()):
+            self.write(job, read=note.read, made=[self.path_of(name) for name in note.made], terms=note.terms)
 
     def damaged(self) -> Iterator[tuple[Path, str]]:
         """Every file that a job made and that is no longer as it was, with what is wrong; all are hashed anew."""
@@ -168,7 +168,7 @@ class Ledger:
                 yield path, "is damaged"
         for note in self.notes.values():
             for name, made in note.made.items():
-                path = self.place(name)
+                path = self.path_of(name)
                 if not path.is_file():
                     yield path, "is missing"
                 elif self.hash(path) != made.sha256:
@@ -177,7 +177,7 @@ class Ledger:
     def _now(self, name: str) -> str:
         """The hash of a file that was read: that of its maker's note, which is checked by itself, or of its bytes."""
         made = self._made().get(name)
-        return made.sha256 if made is not None else self.hash(self.place(name))
+        return made.sha256 if made is not None else self.hash(self.path_of(name))
 
     def _made(self) -> dict[str, Made]:
         """Every file that a job made, by name."""
@@ -266,7 +266,7 @@ def _read_as(path: Path, _stat: Stat) -> Note | None:
     """A note, read once in the life of a process while its file is the same one."""
     try:
         body = sealed.read(path)
-        made = {name: _made_as(jsons.table(told)) for name, told in jsons.table(body["made"]).items()}
+        made = {name: _made_as(jsons.table(output)) for name, output in jsons.table(body["made"]).items()}
         read = {name: jsons.text(digest) for name, digest in jsons.table(body["read"]).items()}
         note = Note(job=jsons.text(body["job"]), read=read, made=made, terms=jsons.text(body["terms"]))
     except (StoreError, KeyError, TypeError, ValueError):
@@ -274,6 +274,6 @@ def _read_as(path: Path, _stat: Stat) -> Note | None:
     return note if note.job == path.stem else None
 
 
-def _made_as(told: Mapping[str, object]) -> Made:
-    size, changed, moved, inode = (int(jsons.number(number)) for number in jsons.items(told["stat"]))
-    return Made(sha256=jsons.text(told["sha256"]), stat=(size, changed, moved, inode))
+def _made_as(entry: Mapping[str, object]) -> Made:
+    size, changed, moved, inode = (int(jsons.number(number)) for number in jsons.items(entry["stat"]))
+    return Made(sha256=jsons.text(entry["sha256"]), stat=(size, changed, moved, inode))

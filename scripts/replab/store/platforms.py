@@ -34,10 +34,10 @@ MERGED = "merged"
 """Below a store: the heads of the bundles that were merged, so that it stays known where results come from."""
 
 
-def remember(store: Path, place: str, facts: Facts) -> None:
+def remember(store: Path, build_name: str, facts: Facts) -> None:
     """Keep what was found in an environment (``Environment.place``), for runs with another engine."""
     if facts.ok:
-        write_atomically(store / PLATFORMS / f"{facts.engine}--{place}.json", sealed.seal(facts.to_json()))
+        write_atomically(store / PLATFORMS / f"{facts.engine}--{build_name}.json", sealed.seal(facts.to_json()))
 
 
 def sources(lab: Lab) -> list[Path]:
@@ -142,7 +142,7 @@ def _cells(results: Path) -> dict[str, tuple[str, ...]]:
         manifest = sealed.decoded(files.read_bytes(path, limit=sealed.LIMIT, kind=StoreError))
         try:
             for cell in jsons.tables((manifest or {})["cells"]):
-                name, key, status = (jsons.text(cell[one]) for one in ("id", "key", "status"))
+                name, key, status = (jsons.text(cell[field]) for field in ("id", "key", "status"))
                 if status == "ok" and key:
                     record, _ = store.describe(key)
                     cells[name] = bits(record)

@@ -266,7 +266,7 @@ class TestInterpreters:
         link = tmp_path / "python"
         link.symlink_to(tmp_path / "a" / "python")
         before, seed = interpreters.describe(link, where="e"), hashlib.sha256(b"seed = 1\n").hexdigest()
-        assert interpreters.told(before) == {
+        assert interpreters.without_paths(before) == {
             "version": "3.98.1",
             "implementation": "CPython",
             "build": "main",

@@ -43,11 +43,11 @@ def sweep(staging: Path, *, reap: bool = False) -> None:
     ``reap``: those that lost their own parent have become children of this process, which waits for them.
     """
     end, killed = time.monotonic() + END_SECONDS, set[int]()
-    while (found := marked(staging)) and time.monotonic() < end:
-        for pid in found:
+    while (processes := marked(staging)) and time.monotonic() < end:
+        for pid in processes:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-        killed.update(found)
+        killed.update(processes)
         time.sleep(0.005)
     while reap and killed and time.monotonic() < end:
         killed = {pid for pid in killed if _is_child(pid)}

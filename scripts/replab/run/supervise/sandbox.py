@@ -104,7 +104,7 @@ class SandboxRun:
         request = terms.staging / "request.json"
         try:
             _empty(terms.staging)
-            self._place = _identity(terms.staging)
+            self._folder_identity = _identity(terms.staging)
             request.write_bytes(sealed.seal({**terms.request, "cells": list(chosen)}))
             journal = JournalReader(terms.staging / JOURNAL)
         except OSError as error:
@@ -151,7 +151,7 @@ class SandboxRun:
             raise SandboxError(problem, where=terms.request["environment"], hint=NOT_ISOLATED)
         if self._damaged is not None:
             self._put_aside(*self._damaged)
-        if stop is None and _identity(terms.staging) != self._place:
+        if stop is None and _identity(terms.staging) != self._folder_identity:
             return Stop(Status.ERROR, REPLACED, doubtful=True)
         if stop is None and self.code == EXIT_OUTPUT and self._last_words().startswith(OUTPUT_FAILED):
             return self._full()
@@ -161,8 +161,8 @@ class SandboxRun:
         """A result could not be written: for what this sandbox had written before, or for good. Raises ``SandboxError`` for the latter."""
         with contextlib.suppress(OSError):
             _empty(self.terms.staging)
-            place = os.statvfs(self.terms.staging)
-            if place.f_bavail * place.f_frsize >= ROOM:  # it was in the way itself, or this cell wants too much
+            disk = os.statvfs(self.terms.staging)
+            if disk.f_bavail * disk.f_frsize >= ROOM:  # it was in the way itself, or this cell wants too much
                 return Stop(Status.ERROR, self._last_words(), doubtful=True, lacks_room=True)
         raise SandboxError(self._last_words(), where=str(self.terms.staging), hint=FREE_SPACE)
 
@@ -220,10 +220,10 @@ class SandboxRun:
             case {"ready": True} if not self.ready:
                 self.ready = True
                 cells.summary.import_seconds += time.monotonic() - self._began
-            case {"breach": str(said)} if not self.ready:
-                self._breach = said
-            case {"failed": str(said)} if not self.ready:
-                self._import_failure = said
+            case {"breach": str(message)} if not self.ready:
+                self._breach = message
+            case {"failed": str(message)} if not self.ready:
+                self._import_failure = message
             case {"damaged": str(name), "wrong": str(wrong)} if not self.ready or (self._expects(name) and not self.begun):
                 self._damaged = (name, wrong)
             case {"start": str(key)} if self.ready and self.in_flight is None and key in cells.left:
@@ -243,7 +243,7 @@ class SandboxRun:
 
     def _done(self, key: str, status: str, seconds: float) -> None:
         """Adopt the result of the cell in flight, or have it computed by a sandbox of its own."""
-        if _identity(self.terms.staging) != self._place:
+        if _identity(self.terms.staging) != self._folder_identity:
             self._doubt = Stop(Status.ERROR, REPLACED, doubtful=True)
             return
         try:
@@ -346,10 +346,10 @@ def _empty(folder: Path) -> None:
 def _identity(folder: Path) -> tuple[int, int] | None:
     """What tells a folder from another one that is put in its place; None where there is none."""
     try:
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _signal_name(number: int) -> str:
