@@ -40,3 +40,23 @@ rule defaults:
         **CALL,
     shell:
         "{params.step} defaults --config {params.settings:q} --name {wildcards.environment:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"
+
+
+rule published:
+    """Run the programs of the articles that claims come from."""
+    input:
+        environment=f"{RESULTS}/environments/{{environment}}.json",
+        image=ancient(lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment)),
+        programs=lab_workflow.program_files(LAB),
+        code=[*lab_workflow.code_of(LAB, "published"), lab_workflow.own(LAB, "scripts/sandbox/article/run.py")],
+    output:
+        f"{RESULTS}/published/{{environment}}.json",
+    log:
+        f"{RESULTS}/logs/published/{{environment}}.log",
+    priority: 4
+    resources:
+        **ASKS.resources("published", "{environment}"),
+    params:
+        **CALL,
+    shell:
+        "{params.step} published --config {params.settings:q} --name {wildcards.environment:q} --reads {input:q} --makes {output:q} > {log:q} 2>&1"

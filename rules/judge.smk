@@ -50,6 +50,8 @@ rule tables:
         judged=lab_workflow.judged(LAB),
         environments=expand(f"{RESULTS}/environments/{{environment}}.json", environment=ENVIRONMENTS),
         defaults=expand(f"{RESULTS}/defaults/{{environment}}.json", environment=ENVIRONMENTS if lab_workflow.reads_defaults(LAB) else []),
+        published=expand(f"{RESULTS}/published/{{environment}}.json", environment=ENVIRONMENTS if lab_workflow.runs_programs(LAB) else []),
+        programs=lab_workflow.program_files(LAB),
         code=lab_workflow.code_of(LAB, "tables"),
     output:
         cells=f"{RESULTS}/cells.parquet",
@@ -63,6 +65,7 @@ rule tables:
         environments=f"{RESULTS}/environments.json",
         cases=f"{RESULTS}/cases.json",
         run=f"{RESULTS}/run.json",
+        told=f"{RESULTS}/published.json",
     log:
         f"{RESULTS}/logs/tables.log",
     resources:

@@ -33,6 +33,10 @@ class ResultsFolder:
         """What was found out about an environment (``replab.store.facts``)."""
         return self.root / "environments" / f"{place}.json"
 
+    def published(self, environment: str) -> Path:
+        """What became of the programs of articles in an environment."""
+        return self.root / "published" / f"{environment}.json"
+
     def defaults(self, environment: str) -> Path:
         """The defaults that were read in an environment."""
         return self.root / "defaults" / f"{environment}.json"
@@ -73,7 +77,7 @@ class ResultsFolder:
         return self.root / f"{name}.parquet"
 
     def summary(self, name: str) -> Path:
-        """A public file beside the tables: environments, cases, run, claims or sources."""
+        """A public file beside the tables: environments, cases, run, published, claims or sources."""
         return self.root / f"{name}.json"
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 STAGES = {
-    "environments": ("image", "environment", "defaults"),
+    "environments": ("image", "environment", "defaults", "published"),
     "inputs": ("inputs",),
     "cells": ("batch",),
     "truth": ("truth",),

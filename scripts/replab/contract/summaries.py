@@ -41,6 +41,39 @@ class RunSummary(TypedDict, total=False):
     commit: str
 
 
+class ProgramSummary(TypedDict, total=False):
+    """A program of an article."""
+
+    id: str
+    title: str
+    after: list[str]
+    printed: str
+    why: str
+    source: str
+
+
+class OutcomeSummary(TypedDict, total=False):
+    """What became of a program in an environment: see ``replab.published.running.Outcome``."""
+
+    state: str
+    error: str
+    message: str
+    line: int
+    printed: str
+    characters: int
+    seconds: float
+    files: list[str]
+    lacking: list[str]
+    before: str
+
+
+class PublishedSummary(TypedDict, total=False):
+    """The programs of articles, and their outcomes by environment and program (``published.json``)."""
+
+    programs: list[ProgramSummary]
+    outcomes: dict[str, dict[str, OutcomeSummary]]
+
+
 class CaseSummary(TypedDict, total=False):
     """A case as its family declares it."""
 

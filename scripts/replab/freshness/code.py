@@ -10,6 +10,7 @@ from pathlib import Path
 PACKAGE = "replab"
 STEPS: dict[str, str] = {
     "defaults": "replab.steps.defaults",
+    "published": "replab.steps.published",
     "inputs": "replab.steps.inputs",
     "truth": "replab.steps.truth",
     "judge": "replab.steps.judge",

@@ -18,6 +18,7 @@ from replab.defaults import atlas
 from replab.errors import LabError, StoreError
 from replab.model import Batch, Environment, Family, Lab
 from replab.plan import planning
+from replab.published import programs
 from replab.store import ledger, platforms
 from replab.store.ledger import Ledger
 from replab.store.step_files import input_index, manifest_of
@@ -27,7 +28,7 @@ IMAGE_ENGINES = ("docker", "podman", "apptainer")
 """Engines that start images which the rule ``image`` builds."""
 JUDGED = ("cells", "pairs", "curves", "attributions", "measurements", "scripts", "trajectories")
 """The parts of ``store.rows.JUDGED``, named here since planning must not wait for what reads tables (a test ties the two)."""
-TABLES, SUMMARIES = (*JUDGED, "defaults"), ("environments", "cases", "run")
+TABLES, SUMMARIES = (*JUDGED, "defaults"), ("environments", "cases", "run", "published")
 """What the step ``tables`` makes."""
 SHARDED = ("truth", "judge")
 """Steps that are divided by cases."""
@@ -112,6 +113,9 @@ def planned(lab: Lab) -> Iterator[Job]:
     if atlas.is_wanted(lab):
         for environment in lab.environments:
             yield Job(step="defaults", name=environment.name, makes=(results.defaults(environment.name),))
+    if programs.is_wanted(lab):
+        for environment in lab.environments:
+            yield Job(step="published", name=environment.name, makes=(results.published(environment.name),))
     for family in lab.families:
         yield Job(step="inputs", name=family.name, makes=(results.inputs(family.name),))
     for batch in planning.batches(lab):
@@ -137,7 +141,7 @@ def terms(lab: Lab, step: str, name: str = "") -> str:
     """The settings that a step's files depend on, beside the files that it reads, as JSON."""
     said: dict[str, object] = {}
     match step:
-        case "environment" | "defaults" | "image":
+        case "environment" | "defaults" | "image" | "published":
             said = {"engine": lab.engine, "builder": lab.builder}
         case "inputs":
             said = {"points": lab.points, "limits": asdict(lab.limits)}

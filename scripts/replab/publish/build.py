@@ -31,7 +31,7 @@ from replab.store import tables
 from replab.store.rows import DEFAULTS, PARTS, ManifestRow
 
 TABLES = (*(table.name for table in PARTS), DEFAULTS.name)
-FACTS = ("claims", "sources", "cases", "environments", "run")
+FACTS = ("claims", "sources", "cases", "environments", "run", "published")
 SOURCES = (*reasons.WORKFLOW, "Makefile", "README.md", "LICENSE", "CITATION.cff")
 """What the published workflow consists of: all that running it again needs."""
 MACHINE_OWN = ("results", "cache")

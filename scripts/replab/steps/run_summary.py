@@ -19,6 +19,8 @@ from replab.contract.summaries import FamilySummary, RunSummary
 from replab.errors import LabError
 from replab.model import FRAMEWORKS, Case, Family, Lab, is_as_expected
 from replab.plan import planning
+from replab.published import programs
+from replab.store import ledger
 from replab.store.step_files import environment_facts, manifest_of
 
 
@@ -116,6 +118,24 @@ def run(lab: Lab, cells: pa.Table) -> RunSummary:
         },
         "commit": git.description(lab.root),
     }
+
+
+def published(lab: Lab) -> dict[str, object]:
+    """The programs of articles with what became of them in each environment; nothing where they were not run."""
+    if not programs.is_wanted(lab):
+        return {"programs": [], "outcomes": {}}
+    listed = [
+        {"id": one.id, "title": one.title, "after": [path.stem for path in one.after], "printed": one.printed, "why": one.why}
+        | {"source": _text(one.path)}
+        for one in programs.load(lab.root / programs.FOLDER)
+    ]
+    outcomes = {one.name: ledger.load_json(lab.results.published(one.name)) for one in lab.environments}
+    return {"programs": listed, "outcomes": outcomes}
+
+
+def _text(path: Path) -> str:
+    """A file as it can be shown."""
+    return texts.plain(path.read_text(encoding="utf-8", errors="replace"))
 
 
 def controls(cells: pa.Table) -> dict[str, list[int]]:

@@ -22,4 +22,5 @@ def merge(lab: Lab) -> None:
     write_json(lab.results.summary("environments"), run_summary.environments(lab))
     write_json(lab.results.summary("cases"), run_summary.cases(lab))
     write_json(lab.results.summary("run"), run_summary.run(lab, cells))
+    write_json(lab.results.summary("published"), run_summary.published(lab))
     print(f"{cells.num_rows} rows: {dict(Counter(cells['status'].to_pylist()))}")

@@ -28,6 +28,7 @@ from replab.locks import pins
 from replab.model import Batch, Family, Lab
 from replab.plan import planning
 from replab.publish import versions
+from replab.published import programs
 from replab.store import platforms
 from replab.store.ledger import Ledger
 from replab.store.store import write_atomically
@@ -349,6 +350,17 @@ def certified(lab: Lab, family: Family, shard: str) -> list[str]:
 def reads_defaults(lab: Lab) -> bool:
     """Whether the atlas of defaults is part of this run."""
     return atlas.is_wanted(lab)
+
+
+def runs_programs(lab: Lab) -> bool:
+    """Whether the programs of articles are part of this run."""
+    return programs.is_wanted(lab)
+
+
+def program_files(lab: Lab) -> list[str]:
+    """The programs of articles and their list."""
+    folder = lab.root / programs.FOLDER
+    return [relative(lab, path) for path in sorted(folder.glob("*.*"))] if programs.is_wanted(lab) else []
 
 
 def known_elsewhere(lab: Lab) -> list[str]:

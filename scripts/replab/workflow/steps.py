@@ -63,6 +63,13 @@ def _defaults(lab: Lab, options: argparse.Namespace) -> Used:
     return Used()
 
 
+def _published(lab: Lab, options: argparse.Namespace) -> Used:
+    from replab.steps import published  # noqa: PLC0415 (as above)
+
+    published.run(lab, options.name)
+    return Used()
+
+
 def _inputs(lab: Lab, options: argparse.Namespace) -> Used:
     from replab.steps import inputs  # noqa: PLC0415 (as above)
 
@@ -138,6 +145,7 @@ STEPS: Mapping[str, Callable[[Lab, argparse.Namespace], Used]] = {
     "image": _image,
     "environment": _environment,
     "defaults": _defaults,
+    "published": _published,
     "inputs": _inputs,
     "batch": _batch,
     "truth": _truth,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from replab.contract.summaries import ClaimSummary, FamilySummary, RunSummary, SourceSummary
+from replab.contract.summaries import ClaimSummary, FamilySummary, PublishedSummary, RunSummary, SourceSummary
 from replab.errors import LabError
 from replab.store.rows import (
     AttributionRow,
@@ -53,4 +53,6 @@ class Results:
     """Sources of discrepancy, the largest first."""
     environments: Mapping[str, Any] = field(default_factory=dict)
     run: RunSummary = field(default_factory=RunSummary)
+    published: PublishedSummary = field(default_factory=PublishedSummary)
+    """Programs of articles, and what became of each in every environment."""
     cases: Mapping[str, FamilySummary] = field(default_factory=dict)

@@ -48,7 +48,7 @@ from replab.store.rows import (
 )
 
 TABLES = ("cells", "pairs", "curves", "attributions", "measurements", "defaults")
-FACTS = ("environments", "run", "cases", "claims", "sources")
+FACTS = ("environments", "run", "cases", "published", "claims", "sources")
 VARIED = ("repeat", "variant")
 PROSE = frozenset({"reason", "why", "notes", "note", "cause"})
 """Columns in which a framework or a sandbox speaks, and may name files of the machine."""
@@ -151,6 +151,7 @@ def load(results: Path) -> Results:
         platforms=_optional(folder, PLATFORMS),
         environments=_without_paths(ledger.load_json(folder.summary("environments"))),
         run=_without_paths(ledger.load_json(folder.summary("run"))),
+        published=_without_paths(ledger.load_json(folder.summary("published"))),
         cases=ledger.load_json(folder.summary("cases")),
     )
 

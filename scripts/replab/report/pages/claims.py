@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from replab.report.data.words import Outcome
 from replab.report.pages.parts import Link
+from replab.report.pages.published import ProgramTable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,3 +129,5 @@ class ClaimsPage:
     groups: tuple[ClaimGroup, ...]
     environments: tuple[tuple[str, tuple[ClaimPlace | None, ...]], ...]
     """The overview: a row per environment, a square per claim; None where the claim is not about it."""
+    programs: ProgramTable | None = None
+    """The programs that the articles print; None where they were not run."""

@@ -13,6 +13,8 @@ from replab.report.data.results import Results
 from replab.report.data.words import Outcome, listing, natural, number, plural, slug
 from replab.report.pages.claims import ClaimCard, ClaimGroup, ClaimGroupSaid, ClaimPage, ClaimPlace, ClaimReading, ClaimScript, ClaimsPage
 from replab.report.pages.parts import Link
+from replab.report.views.between import frameworks
+from replab.report.views.published import programs
 
 _KINDS = (
     ("claim", "Claims", "What articles say about why TensorFlow, Keras, NumPy and PyTorch give different numbers."),
@@ -233,4 +235,12 @@ def claims(results: Results, index: Index) -> ClaimsPage:
         lede = f"Of {plural(len(results.claims), 'statement')}, {counted_words(verdict_words(results))}."
     judged = [{place.environment: place for place in card.places} for group in groups for card in group.cards]
     overview = tuple((name, tuple(places.get(name) for places in judged)) for name, _ in environments)
-    return ClaimsPage(lede=lede, counts=counted(verdict_words(results)), groups=tuple(groups), environments=overview)
+    order = [name for names in frameworks(results).values() for name in names]
+    others = [name for name in results.environments if name not in order]
+    return ClaimsPage(
+        lede=lede,
+        counts=counted(verdict_words(results)),
+        groups=tuple(groups),
+        environments=overview,
+        programs=programs(results.published, [*order, *others]),
+    )

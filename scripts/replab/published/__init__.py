@@ -1,0 +1,1 @@
+"""Programs of articles, run as their readers would run them."""
