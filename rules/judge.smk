@@ -49,7 +49,7 @@ rule tables:
     input:
         judged=lab_workflow.judged(LAB),
         environments=expand(f"{RESULTS}/environments/{{environment}}.json", environment=ENVIRONMENTS),
-        defaults=expand(f"{RESULTS}/defaults/{{environment}}.json", environment=ENVIRONMENTS if lab_workflow.reads_defaults(LAB) else []),
+        defaults=expand(f"{RESULTS}/defaults/{{environment}}.json", environment=lab_workflow.reads_defaults(LAB)),
         published=expand(f"{RESULTS}/published/{{environment}}.json", environment=ENVIRONMENTS if lab_workflow.runs_programs(LAB) else []),
         programs=lab_workflow.program_files(LAB),
         code=lab_workflow.code_of(LAB, "tables"),

@@ -43,7 +43,7 @@ def run(framework: str, version: str, containers: Sequence[Path], *, name: str =
         raise ConfigError(f"there is no framework {framework!r}", where="FRAMEWORK", hint=nearest(framework, FRAMEWORKS))
     wanted = _version(version)
     known = environments.load_environments(*filter(Path.is_dir, containers))
-    line = [one for one in known if one.framework == framework and "cpu" in one.devices]
+    line = [one for one in known if one.framework == framework and "cpu" in one.devices and one.modes]
     for one in line:
         if one.version == version:
             raise ConfigError(

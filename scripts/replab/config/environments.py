@@ -143,7 +143,7 @@ def _environment(file: Path, faults: list[LabError]) -> Environment | None:
     version = keys.text("version", _VERSION, "a version such as 2.21.0")
     python = keys.text("python", _PYTHON, "a minor version such as 3.11")
     requirements = keys.texts("requirements", _REQUIREMENT, "NAME==VERSION or '--no-binary NAME'")
-    modes = keys.some_of("modes", MODES.get(framework, ()))
+    modes = () if keys.table.get("modes") == [] else keys.some_of("modes", MODES.get(framework, ()))  # none: it computes no cells
     devices = keys.some_of("devices", DEVICES) if "devices" in table else ("cpu",)
     _pins_the_framework(keys, requirements, version if framework else "")
     if "requirements" not in table and "cpu" in devices:

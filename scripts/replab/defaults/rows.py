@@ -78,7 +78,7 @@ def table(lab: Lab) -> list[DefaultRow]:
     if not is_wanted(lab):
         return []
     atlas, found = load(lab.root / ATLAS), []
-    for environment in lab.environments:
+    for environment in (one for one in lab.environments if one.modes):
         answer: Answer = ledger.load_json(lab.results.defaults(environment.name))
         if "rows" in answer:  # not where the environment is not available, or could not answer
             told = (asdict(row) for row in rows(atlas, environment, answer))

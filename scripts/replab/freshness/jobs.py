@@ -111,7 +111,7 @@ def planned(lab: Lab) -> Iterator[Job]:
             yield Job(step="image", name=place, makes=(results.image(place),))
         yield Job(step="environment", name=place, makes=(results.environment(place),))
     if atlas.is_wanted(lab):
-        for environment in lab.environments:
+        for environment in (one for one in lab.environments if one.modes):
             yield Job(step="defaults", name=environment.name, makes=(results.defaults(environment.name),))
     if programs.is_wanted(lab):
         for environment in lab.environments:

@@ -56,9 +56,10 @@ class Judge:
         self.store = Store(lab.results.store)
         self.truths = Truths(lab.results.store, lab.results.input_data)
         self.index = input_index(lab, family.name)
-        self.environments = {environment.name: environment for environment in lab.environments}
+        computing = [environment for environment in lab.environments if environment.modes]
+        self.environments = {environment.name: environment for environment in computing}
         self.facts = {name: environment_facts(lab, name) for name in self.environments} | dict(facts or {})
-        self.causes = Causes(family, self.truths, self.index, {environment.name: environment.framework for environment in lab.environments})
+        self.causes = Causes(family, self.truths, self.index, {environment.name: environment.framework for environment in computing})
         self.rows = Rows()
         self._kept: dict[tuple[str, int], tuple[list[str], dict[str, dict[str, Judged]]]] = {}
         """Outputs and eager float32 cells of the cases with factors in hand: (dtype, order) → case → environment."""

@@ -51,7 +51,7 @@ class _Index:
         self.families = {framework: {one.name: one for one in lab.families if runs_in(one, framework)} for framework in FRAMEWORKS}
         batches = []
         for environment in lab.environments:
-            runnable = self.families[environment.framework]
+            runnable = self.families[environment.framework] if environment.modes else {}
             for variant in lab.variants:
                 if not variant.applies(environment):
                     continue

@@ -117,7 +117,7 @@ def _outcome(path: Path, staging: Path) -> Outcome | None:
     """What the sandbox wrote, without the folder that it ran in: that is nobody's business, and another one at the next run."""
     try:
         outcome = Outcome.from_json(json.loads(path.read_text(encoding="utf-8")))
-        return replace(outcome, **{name: _without(getattr(outcome, name), staging) for name in ("message", "printed")})
+        return replace(outcome, message=_without(outcome.message, staging), printed=_without(outcome.printed, staging))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 

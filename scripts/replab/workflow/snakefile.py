@@ -347,9 +347,9 @@ def certified(lab: Lab, family: Family, shard: str) -> list[str]:
     return [relative(lab, lab.results.truths(family.name, shard))]
 
 
-def reads_defaults(lab: Lab) -> bool:
-    """Whether the atlas of defaults is part of this run."""
-    return atlas.is_wanted(lab)
+def reads_defaults(lab: Lab) -> list[str]:
+    """The environments whose defaults are read: those that compute anything, where the atlas is part of this run."""
+    return [environment.name for environment in lab.environments if environment.modes] if atlas.is_wanted(lab) else []
 
 
 def runs_programs(lab: Lab) -> bool:
