@@ -65,6 +65,7 @@ class OutcomeSummary(TypedDict, total=False):
     files: list[str]
     lacking: list[str]
     before: str
+    alone: str
 
 
 class PublishedSummary(TypedDict, total=False):

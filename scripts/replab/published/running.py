@@ -20,6 +20,8 @@ SCRIPT = resources.SANDBOX / "article" / "run.py"
 """What runs the programs; apart from the probe, whose every change makes all results stale."""
 IMPORTED_ONCE = ("numpy", "tensorflow", "torch")
 """What takes seconds to import and most programs ask for."""
+ALONE = ".alone"
+"""Ends the name of a program that is run once more without those before it."""
 SECONDS = 60.0
 """What one program may take: those of articles take a second or two, and one that loops for ever is found out."""
 
@@ -46,6 +48,8 @@ class Outcome:
     """Modules that parts of it import and the environment has not: these parts were left out."""
     before: str = ""
     """How a program ended that its reader runs before it, where that is not well."""
+    alone: str = ""
+    """How it ends without the programs that its reader runs before it, where that is not well: the type of the exception and its line."""
 
     def to_json(self) -> dict[str, object]:
         """As the step writes it."""
@@ -79,22 +83,24 @@ def run_programs(
     shutil.rmtree(staging, ignore_errors=True)
     (staging / "programs").mkdir(parents=True)
     (staging / "out").mkdir()
-    request = {
-        "imports": list(IMPORTED_ONCE),
-        "seconds": seconds,
-        "programs": [_request(program, staging / "programs") for program in programs],
-    }
+    alone = [replace(program, id=f"{program.id}{ALONE}", after=()) for program in programs if program.after]
+    asked = [_request(program, staging / "programs") for program in (*programs, *alone)]
+    request = {"imports": list(IMPORTED_ONCE), "seconds": seconds, "programs": asked}
     (staging / "request.json").write_text(json.dumps(request), encoding="utf-8")
     argv = (str(SCRIPT), str(staging / "request.json"), str(staging / "out"))
     launch = engine.command(Sandbox(built=built, argv=argv, limits=limits, writable=staging, readable=(SCRIPT.parent,)))
-    code, said = run_once(launch, IMPORT_SECONDS + seconds * len(programs))
+    code, said = run_once(launch, IMPORT_SECONDS + seconds * len(asked))
     outcomes = {program.id: _outcome(staging / "out" / f"{program.id}.json", staging) for program in programs}
+    by_itself = {program.id.removesuffix(ALONE): _outcome(staging / "out" / f"{program.id}.json", staging) for program in alone}
     shutil.rmtree(staging, ignore_errors=True)
     done = {name: outcome for name, outcome in outcomes.items() if outcome is not None}
     if len(done) < len(programs):
         last = texts.plain((said.strip().splitlines() or [f"the process ended with {code} and without a word"])[-1])
         first = next(name for name in outcomes if name not in done)
         raise EnvironmentUnavailable("it took too long" if code == TIMED_OUT else last, where=f"{built.environment.name}: {first}")
+    for name, single in by_itself.items():
+        if single is not None and single.state == "error":
+            done[name] = replace(done[name], alone=f"{single.error}, line {single.line}")
     return done
 
 

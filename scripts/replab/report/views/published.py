@@ -44,10 +44,14 @@ def _summary(rows: Sequence[ProgramRow], names: Sequence[str]) -> str:
     for place, name in enumerate(names):
         states = Counter(row.cells[place].state for row in rows)
         tried = sum(number for state, number in states.items() if state not in {"absent", ""})
+        alone = sum(row.cells[place].text.startswith("alone: ") for row in rows)
         ends = [f"{count(states[state])} {words}" for state, words in ENDS.items() if states[state]]
+        ends += [f"{count(alone)} in an error unless another stands before it"] if alone else []
         silent = sum(row.cells[place].state == "ok" and not row.cells[place].text for row in rows)
         ends += [f"{count(silent)} print nothing"] if silent else []
         sentences.append(f"{name} can run {count(tried)}: {listing(ends) if ends else 'all end well'}.")
+    lacking = [row.name for row in rows if all(cell.state in {"absent", ""} for cell in row.cells)]
+    sentences += [f"No environment of this run has what {listing(lacking)} import."] if lacking else []
     return f"{plural(len(rows), 'program')} of the articles. {' '.join(sentences)}"
 
 
@@ -61,10 +65,11 @@ def _cell(outcome: OutcomeSummary | None) -> ProgramCell:
     lines = printed.split("\n") if printed else []
     notes = [f"without its part that needs {listing(lacking)}"] if lacking else []
     notes += [f"{outcome.get('before', '')}, which stands before it"] if outcome.get("before") else []
+    alone = f"alone: {outcome.get('alone', '')}\n" if outcome.get("alone") else ""
     notes += [f"it left {listing(outcome.get('files') or [])}"] if outcome.get("files") else []
     match state:
         case "ok":
-            text = "\n".join(_short(line) for line in lines[-SHOWN_LINES:])
+            text = alone + "\n".join(_short(line) for line in lines[-SHOWN_LINES:])
         case "error":
             text = f"{outcome.get('error', '')}, line {outcome.get('line', 0)}"
             notes.insert(0, outcome.get("message", ""))
