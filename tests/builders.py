@@ -262,6 +262,7 @@ class Lab:
     sources: list[dict[str, Any]] = field(default_factory=list)
     environments: dict[str, Any] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
+    published: dict[str, Any] = field(default_factory=dict)
     cases: dict[str, Any] = field(default_factory=dict)
 
     def results(self) -> Results:
@@ -280,6 +281,7 @@ class Lab:
             sources=tuple(self.sources),
             environments=self.environments,
             run=self.run,
+            published=self.published,
             cases=self.cases,
         )
 
@@ -301,7 +303,7 @@ class Lab:
         for name, rows, kind in tables:
             frame = pd.DataFrame([asdict(row) for row in rows], columns=[column.name for column in fields(kind)])
             frame.to_parquet(folder / f"{name}.parquet", index=False)
-        facts = ("environments", "run", "cases", "claims", "sources")
+        facts = ("environments", "run", "cases", "published", "claims", "sources")
         for name, value in ((name, getattr(self, name)) for name in facts):
             (folder / f"{name}.json").write_text(json.dumps(value, sort_keys=True), encoding="utf-8")
         return folder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from builders import Lab, case_facts, cell, curve, pair, realistic
 from builders_learning import learning
 from builders_why import claim, default, hypothesis, source
@@ -35,9 +37,27 @@ def whole() -> Lab:
     cases |= {row.case: case_facts(f"Operation {row.case}") for row in told}
     cases["slope"]["note"] = "the slope is 0.2 in TensorFlow."
     cases["ties"]["note"] = "half the gradient to each"
+    lab.published = _programs()
     _one_case_with_everything(lab)
     _oddities(lab)
     return _without(lab)
+
+
+def _programs() -> dict[str, Any]:
+    """Programs of articles with every way to end."""
+    listed = [
+        {"id": f"a_{place}", "title": f"program {place}", "printed": "24.0", "why": "Because.", "source": "print(24.0)", "after": []}
+        for place in range(1, 6)
+    ]
+    long = "\n".join(f"epoch {number}" for number in range(9))
+    outcomes = (
+        {"state": "ok", "printed": "192.0\n"},
+        {"state": "ok", "printed": long, "alone": "NameError, line 3", "lacking": ["torch"]},
+        {"state": "error", "error": "ValueError", "line": 7, "message": "no weights"},
+        {"state": "timeout", "seconds": 60.0},
+        {"state": "absent", "message": "torch"},
+    )
+    return {"programs": listed, "outcomes": {"tf-2.21": {one["id"]: outcome for one, outcome in zip(listed, outcomes, strict=True)}}}
 
 
 def _findings() -> list[CellRow]:

@@ -27,7 +27,7 @@ def containers(tmp_path: Path) -> Path:
     [
         ("torch", "2.6.0", "torch-2.6", "torch-2.0", "3.10", "torch==2.6.0", "torch-2.0", "torch-2.13"),
         ("pytorch", "1.13.1", "torch-1.13", "torch-1.12", "3.10", "torch==1.13.1", "torch-1.12", "torch-2.0"),
-        ("torch", "2.14.0", "torch-2.14", "torch-2.13", "3.11", "torch==2.14.0+cpu", "torch-2.13", ""),
+        ("torch", "2.14.0", "torch-2.14", "torch-2.13", "3.11", "torch==2.14.0+cpu", "both-2.21-2.13", ""),
         ("torch", "1.2.0", "torch-1.2", "torch-1.4", "3.7", "torch==1.2.0", "", "torch-1.4"),
         ("tensorflow", "2.18.0", "tf-2.18", "tf-2.15", "3.11", "tensorflow-cpu==2.18.0", "tf-2.15", "tf-2.21"),
         ("tf", "2.15.0", "tf-2.15.0", "tf-2.4", "3.8", "tensorflow-cpu==2.15.0", "tf-2.4", "tf-2.15"),

@@ -163,7 +163,7 @@ def test_the_jobs_of_a_plan_are_those_that_ask_a_scheduler(lab: Lab) -> None:
     rules = {rule for text in texts for rule in re.findall(r"^rule (\w+):", text, re.MULTILINE)}
     asking = {name for text in texts for name in re.findall(r'ASKS\.resources\("(\w+)"', text)}
     assert asking <= rules
-    assert {step for step, _ in estimate.jobs(lab)} | {"defaults"} == asking
+    assert {step for step, _ in estimate.jobs(lab)} | {"defaults", "published"} == asking
 
 
 @pytest.mark.processes
