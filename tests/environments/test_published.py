@@ -44,7 +44,7 @@ ENDS = {
         "b_3": ("ok", "", "(3, 10, 128)"),
         "c_1": ("error", "AttributeError", ""),
         "c_5": ("error", "AttributeError", ""),
-        "d_2": ("ok", "", "NumPy: 14.000000001"),
+        "d_2": ("error", "AttributeError", "NumPy: 14.000000001"),
         "e_1": ("absent", "", ""),
         "e_3": ("ok", "", ""),
     },

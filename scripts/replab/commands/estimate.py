@@ -11,6 +11,7 @@ from replab.commands.common import console, show
 from replab.defaults import atlas
 from replab.model import Lab
 from replab.plan import planning
+from replab.published import programs
 from replab.workflow.costs import Cost, Costs, Origin
 from replab.workflow.resources import JOB_SECONDS_SEEN
 
@@ -93,7 +94,9 @@ def jobs(lab: Lab) -> Iterator[tuple[str, str]]:
     environments = [one.name for one in lab.environments]
     yield from (("environment", name) for name in environments)
     if atlas.is_wanted(lab):
-        yield from (("defaults", name) for name in environments)
+        yield from (("defaults", one.name) for one in lab.environments if one.modes)
+    if programs.is_wanted(lab):
+        yield from (("published", name) for name in environments)
     yield from (("inputs", family.name) for family in lab.families)
     yield from ((BATCH, ids.batch_id(one)) for one in planning.batches(lab))
     shards = [(family, f"{family.name}--{shard}") for family in lab.families for shard in range(planning.shards(family))]
