@@ -25,10 +25,10 @@ REPORT = lab_workflow.relative(LAB, LAB.results.report)
 ENVIRONMENTS = [one.name for one in LAB.environments]
 FAMILIES = {one.name: one for one in LAB.families}
 BASES = [
-    lab_workflow.own(LAB, "containers/bases.toml"),
-    lab_workflow.relative(LAB, LAB.bases) if LAB.bases else lab_workflow.own(LAB, "containers/bases.lock"),
+    lab_workflow.lab_file(LAB, "containers/bases.toml"),
+    lab_workflow.relative(LAB, LAB.bases) if LAB.bases else lab_workflow.lab_file(LAB, "containers/bases.lock"),
 ]
-POLICY = lab_workflow.own(LAB, "containers/policy.toml")
+POLICY = lab_workflow.lab_file(LAB, "containers/policy.toml")
 ASKS = resources.Asks(LAB)
 PROBE = sorted(str(path) for path in (LAB.root / "scripts/sandbox/probe").glob("*.py"))
 
@@ -42,7 +42,7 @@ container: on_the_host
 
 
 wildcard_constraints:
-    environment=lab_workflow.one_of(one.place(device) for one, device in jobs.builds(LAB)),
+    environment=lab_workflow.one_of(one.build_name(device) for one, device in jobs.builds(LAB)),
     family=lab_workflow.one_of(FAMILIES),
     batch=lab_workflow.any_batch(LAB),
     shard=r"\d+",

@@ -27,8 +27,8 @@ rule defaults:
         environment=f"{RESULTS}/environments/{{environment}}.json",
         # Not newer than what was read, but there: an image may have been deleted since.
         image=ancient(lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment)),
-        atlas=lab_workflow.own(LAB, "experiments/defaults/atlas.toml"),
-        code=[*lab_workflow.code_of(LAB, "defaults"), lab_workflow.own(LAB, "scripts/sandbox/atlas/introspect.py")],
+        atlas=lab_workflow.lab_file(LAB, "experiments/defaults/atlas.toml"),
+        code=[*lab_workflow.code_of(LAB, "defaults"), lab_workflow.lab_file(LAB, "scripts/sandbox/atlas/introspect.py")],
     output:
         f"{RESULTS}/defaults/{{environment}}.json",
     log:
@@ -48,7 +48,7 @@ rule published:
         environment=f"{RESULTS}/environments/{{environment}}.json",
         image=ancient(lambda wildcards: lab_workflow.image_notes(LAB, wildcards.environment)),
         programs=lab_workflow.program_files(LAB),
-        code=[*lab_workflow.code_of(LAB, "published"), lab_workflow.own(LAB, "scripts/sandbox/article/run.py")],
+        code=[*lab_workflow.code_of(LAB, "published"), lab_workflow.lab_file(LAB, "scripts/sandbox/article/run.py")],
     output:
         f"{RESULTS}/published/{{environment}}.json",
     log:

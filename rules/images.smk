@@ -9,7 +9,7 @@ rule image:
     input:
         toml=lambda wildcards: lab_workflow.environment_file(LAB, wildcards.environment),
         lock=lambda wildcards: lab_workflow.lock_file(LAB, wildcards.environment),
-        recipe=lab_workflow.own(LAB, "containers/Dockerfile"),
+        recipe=lab_workflow.lab_file(LAB, "containers/Dockerfile"),
         bases=BASES,
     output:
         f"{RESULTS}/images/{{environment}}.json",

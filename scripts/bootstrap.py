@@ -32,10 +32,10 @@ class SetupError(Exception):
 
 def main():
     """Set up the lab, with ``cluster`` as argument also for submitting to a cluster; returns an exit code."""
-    there = STAMP.read_text() if STAMP.is_file() else ""
-    locks = [LOCK] + ([CLUSTER_LOCK] if "cluster" in sys.argv[1:] or there.startswith("cluster ") else [])
+    stamp = STAMP.read_text() if STAMP.is_file() else ""
+    locks = [LOCK] + ([CLUSTER_LOCK] if "cluster" in sys.argv[1:] or stamp.startswith("cluster ") else [])
     try:
-        if there == _fingerprint(locks) and _version(VENV / "bin" / "python"):
+        if stamp == _fingerprint(locks) and _version(VENV / "bin" / "python"):
             return 0
         uv = _uv()
         python = _python(uv)
@@ -59,18 +59,18 @@ def _fingerprint(locks):
 
 def _variables():
     """The caller's variables; what pip was told about where packages lie holds for uv too."""
-    found = dict(os.environ)
+    variables = dict(os.environ)
     for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON", "UV_PROJECT_ENVIRONMENT"):
-        found.pop(name, None)
-    if found.get("PIP_FIND_LINKS"):
-        found.setdefault("UV_FIND_LINKS", ",".join(found["PIP_FIND_LINKS"].split()))  # pip separates by spaces, uv by commas
-    if found.get("PIP_CERT"):
-        found.setdefault("SSL_CERT_FILE", found["PIP_CERT"])
-    if found.get("PIP_INDEX_URL") and not found.get("UV_INDEX_URL"):
-        found.setdefault("UV_DEFAULT_INDEX", found["PIP_INDEX_URL"])
-    if found.get("PIP_EXTRA_INDEX_URL") and not found.get("UV_EXTRA_INDEX_URL"):
-        found.setdefault("UV_INDEX", found["PIP_EXTRA_INDEX_URL"])
-    return found
+        variables.pop(name, None)
+    if variables.get("PIP_FIND_LINKS"):
+        variables.setdefault("UV_FIND_LINKS", ",".join(variables["PIP_FIND_LINKS"].split()))  # pip separates by spaces, uv by commas
+    if variables.get("PIP_CERT"):
+        variables.setdefault("SSL_CERT_FILE", variables["PIP_CERT"])
+    if variables.get("PIP_INDEX_URL") and not variables.get("UV_INDEX_URL"):
+        variables.setdefault("UV_DEFAULT_INDEX", variables["PIP_INDEX_URL"])
+    if variables.get("PIP_EXTRA_INDEX_URL") and not variables.get("UV_EXTRA_INDEX_URL"):
+        variables.setdefault("UV_INDEX", variables["PIP_EXTRA_INDEX_URL"])
+    return variables
 
 
 def _run(arguments, **options):
@@ -78,9 +78,9 @@ def _run(arguments, **options):
     argv = [str(part) for part in arguments]
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, env=_variables(), **options)
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
+        lines = (done.stderr or done.stdout).strip().splitlines()
         command = " ".join([Path(str(arguments[0])).name] + [str(part) for part in arguments[1:3]])
-        raise SetupError("%s failed:\n  %s" % (command, "\n  ".join(said[-12:])))
+        raise SetupError("%s failed:\n  %s" % (command, "\n  ".join(lines[-12:])))
     return done.stdout.strip()
 
 
@@ -93,9 +93,9 @@ def _works(program):
 
 def _uv():
     """The uv of the machine, else one of our own, of the version and the hashes that the lock names."""
-    for found in (shutil.which("uv"), PRIVATE / "bin" / "uv"):
-        if found and _works(found):
-            return found
+    for program in (shutil.which("uv"), PRIVATE / "bin" / "uv"):
+        if program and _works(program):
+            return program
     print("setup: there is no uv on this machine; installing one into %s" % PRIVATE.relative_to(ROOT), flush=True)
     block = re.search(r"^uv==.*?(?=^\S|\Z)", LOCK.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     if not block:
@@ -158,9 +158,9 @@ def _on_this_machine():
     """Pythons that may be supported ones, found without uv."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for version in SUPPORTED:
-        found = shutil.which("python" + version)
-        if found:
-            yield Path(found)
+        program = shutil.which("python" + version)
+        if program:
+            yield Path(program)
         # The shims of pyenv on PATH fail for versions that are not activated, hence its folders.
         for path in sorted(root.glob("versions/%s.*/bin/python" % version), reverse=True):
             yield path

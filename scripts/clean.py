@@ -18,17 +18,17 @@ MADE_AGAIN = (".replab", ".snakemake", ".venv", ".pytest_cache", ".hypothesis", 
 def main():
     """Clean; returns an exit code: 1 where results are there and nobody could be asked, and then nothing was removed."""
     results, agreed = ROOT / RESULTS, os.environ.get("YES", "") not in ("", "0")
-    there = results.is_symlink() or results.exists()
-    if there and not agreed:
+    exists = results.is_symlink() or results.exists()
+    if exists and not agreed:
         size, files = measure(results)
-        what = "clean: %s holds %s in %d files, which must be computed again" % (RESULTS, words(size), files)
+        sentence = "clean: %s holds %s in %d files, which must be computed again" % (RESULTS, words(size), files)
         if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
-            print("%s, and there is no terminal to ask on. Nothing was removed; say: make clean YES=1" % what, file=sys.stderr)
+            print("%s, and there is no terminal to ask on. Nothing was removed; say: make clean YES=1" % sentence, file=sys.stderr)
             return 1
-        agreed = input("%s. Throw them away? [y/N] " % what).strip().lower() in ("y", "yes")
+        agreed = input("%s. Throw them away? [y/N] " % sentence).strip().lower() in ("y", "yes")
     for name in MADE_AGAIN + ((RESULTS,) if agreed else ()):
         remove(ROOT / name)
-    kept = [RESULTS] if there and not agreed else []
+    kept = [RESULTS] if exists and not agreed else []
     for line in ["%s stays" % name for name in kept] + list(elsewhere()):
         print("clean: %s" % line)
     return 0
@@ -38,9 +38,9 @@ def elsewhere():
     """What the lab has made outside of the checkout, and who else uses it."""
     for name in ("results", "cache"):
         text = (ROOT / "config" / "config.yaml").read_text(encoding="utf-8") if (ROOT / "config" / "config.yaml").is_file() else ""
-        found = re.search(r"^%s: *['\"]?([^#'\"\n]+?)['\"]? *(#.*)?$" % name, text, re.MULTILINE)
-        path = ROOT / (found.group(1) if found else "")
-        if found and path.exists() and found.group(1) not in (*MADE_AGAIN, RESULTS):
+        match = re.search(r"^%s: *['\"]?([^#'\"\n]+?)['\"]? *(#.*)?$" % name, text, re.MULTILINE)
+        path = ROOT / (match.group(1) if match else "")
+        if match and path.exists() and match.group(1) not in (*MADE_AGAIN, RESULTS):
             yield "%s stays: config.yaml names it as %r" % (path, name)
     cache = uv_cache()
     if cache.is_dir():
@@ -61,16 +61,16 @@ def uv_cache():
 def measure(folder):
     """Bytes on disk and number of the files of a folder; a file that has several names there counts once."""
     size, files, seen = 0, 0, set()
-    for place, _, names in os.walk(str(folder)):
+    for inner, _, names in os.walk(str(folder)):
         for name in names:
             try:
-                found = os.lstat(os.path.join(place, name))
+                status = os.lstat(os.path.join(inner, name))
             except OSError:
                 continue
             files += 1
-            if (found.st_dev, found.st_ino) not in seen:
-                seen.add((found.st_dev, found.st_ino))
-                size += found.st_blocks * 512
+            if (status.st_dev, status.st_ino) not in seen:
+                seen.add((status.st_dev, status.st_ino))
+                size += status.st_blocks * 512
     return size, files
 
 

@@ -23,13 +23,13 @@ END_SECONDS = 5.0
 """How long a step has for ending in order when its workflow is gone."""
 
 
-def ask(place: str, arguments: list[str]) -> int | None:
+def ask(address: str, arguments: list[str]) -> int | None:
     """The exit code of the step, negative for a signal; None when nobody answered."""
-    asked = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109 (pathlib is slow to import)
-    request = json.dumps(asked).encode()
+    call = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109 (pathlib is slow to import)
+    request = json.dumps(call).encode()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
-            connection.connect(f"\0{place}")
+            connection.connect(f"\0{address}")
             _, user, _ = CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
             if user != os.geteuid():
                 return None
@@ -116,8 +116,8 @@ def _number(connection: socket.socket) -> int | None:
         if not part:
             return None
         data += part
-    told: int = NUMBER.unpack(data)[0]
-    return told
+    number: int = NUMBER.unpack(data)[0]
+    return number
 
 
 def _pass_on(pid: int, number: int) -> None:
@@ -132,8 +132,8 @@ def main() -> NoReturn:
     words = os.environ.get(SOCKET, "").split()
     if len(words) != 3:  # a job of a scheduler, which ends it, or a step started by hand
         become(sys.argv[1:])
-    place, workflow, started = words
-    code = ask(place, sys.argv[1:])
+    address, workflow, started = words
+    code = ask(address, sys.argv[1:])
     if code is None:
         code = alone(sys.argv[1:], int(workflow), started)
     if code < 0:  # what ended the step ends this process

@@ -37,4 +37,4 @@ class CheckoutInWheel(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called before a wheel is built; ``version`` is its kind."""
         if version == "standard":
-            build_data["force_include"].update({place: f"replab/checkout/{place}" for place in PLACES})
+            build_data["force_include"].update({path: f"replab/checkout/{path}" for path in PLACES})

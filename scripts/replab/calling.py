@@ -22,8 +22,8 @@ def program(name: str = "replab") -> str:
         return f"uv run {name}"
     started = Path(sys.argv[0]) if sys.argv else Path()
     path = (started if started.name == name and started.exists() else Path(sys.prefix) / "bin" / name).absolute()
-    known = shutil.which(name)
-    if known is not None and Path(known).resolve() == path.resolve():
+    on_path = shutil.which(name)
+    if on_path is not None and Path(on_path).resolve() == path.resolve():
         return name
     here = Path.cwd()
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

@@ -48,8 +48,8 @@ def _path(text: str | Path) -> Path:
     return Path(text)
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 (how Typer calls back)
-    if asked:
+def _version(wanted: bool) -> None:  # noqa: FBT001 (how Typer calls back)
+    if wanted:
         _say(f"replab {__version__}")
         raise typer.Exit
 
@@ -69,7 +69,7 @@ def _places(typed: str) -> list[str]:
     before, comma, last = typed.rpartition(",")
     folders = environments.folders_of(resources.root_for(Path.cwd()), Path.cwd())
     with contextlib.suppress(LabError):  # a shell that completes can show no message
-        names = [*environments.load_groups(*folders), *(one.name for one in environments.load_environments(*folders))]
+        names = [*environments.load_groups(*folders), *(environment.name for environment in environments.load_environments(*folders))]
         return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
     return []
 
@@ -150,8 +150,8 @@ def cell(
     from replab.commands import cell as command, common
     from replab.commands.cell_results import Asked
 
-    asked = Asked(format=form, failed=failed, wide=wide)
-    command.run(common.open_lab(environments, families, config or ()), pattern, asked)
+    options = Asked(format=form, failed=failed, wide=wide)
+    command.run(common.open_lab(environments, families, config or ()), pattern, options)
 
 
 @app.command()
@@ -167,8 +167,10 @@ def explain(
     from replab.commands import common, explain as command
 
     lab = common.open_lab(environments, families, config or ())
-    within = None if environments is None else {one.name for one in lab.environments}
-    command.run(lab.results.root, name, environments=within, families=None if families is None else {one.name for one in lab.families})
+    within = None if environments is None else {environment.name for environment in lab.environments}
+    command.run(
+        lab.results.root, name, environments=within, families=None if families is None else {family.name for family in lab.families}
+    )
 
 
 @app.command()
@@ -183,8 +185,8 @@ def new(
     if (Path.cwd() / common.CONFIG).is_file():
         _say(f"wrote {made}/; try it with: {calling.program()} cell '{family}.*'{common.finds(folder, Path.cwd())}")
     else:
-        found = calling.setting("experiments", str(folder.resolve()))
-        _say(f"wrote {made.resolve()}/; no lab lies here. From the root of one, try it with: replab cell '{family}.*'{found}")
+        setting = calling.setting("experiments", str(folder.resolve()))
+        _say(f"wrote {made.resolve()}/; no lab lies here. From the root of one, try it with: replab cell '{family}.*'{setting}")
 
 
 @app.command("new-environment")
@@ -290,7 +292,7 @@ def doctor(environments: Environments = None, config: Settings = None) -> None:
 
 @app.command()
 def verify(
-    place: Annotated[
+    target: Annotated[
         str | None,
         typer.Argument(
             callback=_given, metavar="[PATH|URL]", help="A published version or site, or a bundle; without it, the store of results."
@@ -313,16 +315,16 @@ def verify(
     from replab.commands import common
     from replab.files import is_file
 
-    if place is not None and (environments is not None or config):
-        raise ConfigError("--environments and --config choose among results of this folder", where=place, hint="Leave them out")
-    if place is not None and is_file(Path(place)):
+    if target is not None and (environments is not None or config):
+        raise ConfigError("--environments and --config choose among results of this folder", where=target, hint="Leave them out")
+    if target is not None and is_file(Path(target)):
         from replab.commands import bundle
 
-        bundle.verify(Path(place), signers)
-    elif place is not None:
+        bundle.verify(Path(target), signers)
+    elif target is not None:
         from replab.commands import publish as publication
 
-        publication.verify(place, signers)
+        publication.verify(target, signers)
     else:
         from replab.commands import verify as command
 
@@ -351,7 +353,7 @@ def publish(
 
 @app.command()
 def replay(
-    place: Annotated[Path, typer.Argument(parser=_path, metavar="PATH", help="The folder of a published version.")],
+    folder: Annotated[Path, typer.Argument(parser=_path, metavar="PATH", help="The folder of a published version.")],
     cells: Annotated[
         str, typer.Option(callback=_given, metavar="GLOB", help="Only cells that match, such as 'ops.softmax*@torch-*'.")
     ] = "*",
@@ -373,7 +375,7 @@ def replay(
     from replab.publish.replay import Options
 
     lab = common.open_lab(settings=config or ())
-    asked = Options(
+    options = Options(
         cells=cells,
         out=out,
         cache=lab.cache if cached else None,
@@ -382,7 +384,7 @@ def replay(
         signers=signers,
         agreed=common.agreement(trust=trust),
     )
-    if not command.run(place, asked):
+    if not command.run(folder, options):
         raise typer.Exit(1)
 
 
@@ -463,9 +465,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str] | None) -> int:
-    for one in sys.argv[1:] if arguments is None else arguments:
-        if any(unicodedata.category(letter) == "Cc" for letter in one):  # before the parser of arguments quotes it
-            raise ConfigError(f"the argument {shown(one)} has control characters", hint="Write it in letters")
+    for argument in sys.argv[1:] if arguments is None else arguments:
+        if any(unicodedata.category(letter) == "Cc" for letter in argument):  # before the parser of arguments quotes it
+            raise ConfigError(f"the argument {shown(argument)} has control characters", hint="Write it in letters")
     try:
         app(args=arguments, standalone_mode=True)
     except SystemExit as ended:
@@ -487,8 +489,8 @@ def unforeseen(error: Exception) -> Unforeseen:
     if isinstance(error, MemoryError):
         return Unforeseen("there is not enough memory", hint="Ask for less at once")
     last = traceback.extract_tb(error.__traceback__)[-1]
-    said = " ".join(str(error).split())[:200]
-    problem = f"{type(error).__name__}{': ' if said else ''}{said}"
+    message = " ".join(str(error).split())[:200]
+    problem = f"{type(error).__name__}{': ' if message else ''}{message}"
     return Unforeseen(problem, where=f"{Path(last.filename).name}:{last.lineno}", hint=f"{TRACEBACK}=1 shows all calls")
 
 

@@ -54,8 +54,8 @@ def walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
         if depth > DEEPEST:
             raise OSError(errno.ELOOP, f"folders are nested in more than {DEEPEST} levels", str(folder / below)[:TOLD])
         with os.scandir(folder / below) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-        for entry in found:
+            sorted_entries = sorted(entries, key=lambda entry: entry.name)
+        for entry in sorted_entries:
             name = f"{below}{entry.name}"
             yield name, entry
             if entry.is_dir(follow_symlinks=False):
@@ -66,9 +66,9 @@ def first_of(error: OSError) -> OSError:
     """``error``, or the first of those that ``shutil`` collects while it copies a tree: a full disk is one fault, not one for each file."""
     if not isinstance(error, shutil.Error) or not error.args or not isinstance(error.args[0], list):
         return error
-    _, target, said = error.args[0][0]
-    number = re.match(r"\[Errno (\d+)\]", str(said))
-    return OSError(int(number[1]), os.strerror(int(number[1])), str(target)) if number else OSError(errno.EIO, str(said), str(target))
+    _, target, message = error.args[0][0]
+    number = re.match(r"\[Errno (\d+)\]", str(message))
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(target)) if number else OSError(errno.EIO, str(message), str(target))
 
 
 def sha256_of(path: Path) -> str:
@@ -91,21 +91,21 @@ def read_bytes(path: Path, *, limit: int, kind: type[LabError] = ConfigError, wh
     Nothing is opened that could block or that does something when it is opened. Raises ``FileNotFoundError``, and ``kind`` with a sentence
     for what is no file, cannot be read, or has more than ``limit`` bytes; ``where`` is what the sentence calls the file.
     """
-    place = where or str(path)
+    shown = where or str(path)
     try:
         if other := kind_of(path.stat().st_mode):
-            raise kind(f"is {other}, not a file", where=place)
+            raise kind(f"is {other}, not a file", where=shown)
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             if other := kind_of(os.fstat(handle).st_mode):
-                raise kind(f"is {other}, not a file", where=place)
+                raise kind(f"is {other}, not a file", where=shown)
             data = file.read(limit + 1)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte, or that cannot be encoded
-        raise kind(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=place) from None
+        raise kind(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=shown) from None
     if len(data) > limit:
-        raise kind(f"is larger than {limit >> 10} KiB", where=place, hint="Is this the file that you mean?")
+        raise kind(f"is larger than {limit >> 10} KiB", where=shown, hint="Is this the file that you mean?")
     return data
 
 
@@ -123,16 +123,16 @@ def read_toml(path: Path, *, where: str = "") -> dict[str, Any]:
     """A TOML file. Raises ``FileNotFoundError``, and ``ConfigError`` for what is no TOML."""
     text = read_text(path, where=where)
     try:
-        found = tomllib.loads(text)
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is not valid TOML: {error}", where=where or str(path)) from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
         problem = "nested too deep" if isinstance(error, RecursionError) else error
         raise ConfigError(f"is not valid TOML: {problem}", where=where or str(path)) from None
-    names, level = 0, [found]
+    names, level = 0, [document]
     while level:
         names += sum(map(len, level))
         level = [value for table in level for value in table.values() if isinstance(value, dict)]
     if names > NAMES:
         raise ConfigError(f"has {names} names, and may have {NAMES}", where=where or str(path))
-    return found
+    return document

@@ -40,21 +40,21 @@ CELL_ID = re.compile(
 )
 
 
-def check_name(name: str, what: str) -> ConfigError | None:
+def check_name(name: str, named: str) -> ConfigError | None:
     """A fault when ``name`` cannot be part of an id, else ``None``."""
     if not NAME.fullmatch(name.replace("_", "-")) or len(name) > NAME_LIMIT:
         return ConfigError(
-            f"{shown(name)} cannot name {what}",
+            f"{shown(name)} cannot name {named}",
             hint=f"Use lower-case letters, digits, '.', '-' and '_', starting with a letter or digit, at most {NAME_LIMIT} characters",
         )
     if "--" in name or name.endswith("-"):
         return ConfigError(
-            f"{shown(name)} cannot name {what}", hint="Use single dashes, and none at the end: two separate the parts of a batch's name"
+            f"{shown(name)} cannot name {named}", hint="Use single dashes, and none at the end: two separate the parts of a batch's name"
         )
-    if what == "a family" and name == "all":
+    if named == "a family" and name == "all":
         return ConfigError("'all' cannot name a family", hint="It stands for every family, in settings and in names of batches")
-    if what == "a family" and "." in name:
-        return ConfigError(f"{shown(name)} cannot name {what}", hint="The first dot of a cell's id ends its family: use '_' or '-'")
+    if named == "a family" and "." in name:
+        return ConfigError(f"{shown(name)} cannot name {named}", hint="The first dot of a cell's id ends its family: use '_' or '-'")
     return None
 
 

@@ -142,14 +142,14 @@ class Environment:
         """The hash-locked requirements on a GPU: a lock of their own, or the same wheels where those carry CUDA."""
         return self.folder / "cuda.lock" if self.cuda is not None and self.cuda.requirements else self.lock
 
-    def place(self, device: str) -> str:
+    def build_name(self, device: str) -> str:
         """Name of what is known about its build for a device: that of its first device has its own name."""
         return self.name if device == self.devices[0] else f"{self.name}@{device}"
 
     def base_key(self, device: str = "cpu") -> str:
         """Key of the base image in ``containers/bases.toml``."""
-        own = self.base or f"python-{self.python}"
-        return (self.cuda.base or own) if device == "cuda" and self.cuda is not None else own
+        base = self.base or f"python-{self.python}"
+        return (self.cuda.base or base) if device == "cuda" and self.cuda is not None else base
 
 
 Options = Mapping[str, Any]
@@ -266,13 +266,13 @@ class Case:
 
     def given(self, framework: str) -> dict[str, object]:
         """The keyword arguments that the implementation of a framework gets."""
-        found = dict(self.parameters)
+        values = dict(self.parameters)
         for name, factor in self.factors.items():
             if name in self.aligned:
-                found[name] = factor.aligned
+                values[name] = factor.aligned
             elif framework in factor.sides and not factor.diagnose:
-                found[name] = factor.sides[framework]
-        return found
+                values[name] = factor.sides[framework]
+        return values
 
     def true(self, **changed: object) -> dict[str, object]:
         """The keyword arguments of the reference: every factor at its aligned value, except those that are ``changed``."""
@@ -397,13 +397,13 @@ class Lab:
         """The selected variant of that name."""
         return _named(self.variants, name)
 
-    def build_at(self, place: str) -> tuple[Environment, str]:
+    def build_at(self, build_name: str) -> tuple[Environment, str]:
         """The environment and the device that a place, such as ``torch-2.13@cuda``, means."""
         for environment in self.environments:
             for device in environment.devices:
-                if environment.place(device) == place:
+                if environment.build_name(device) == build_name:
                     return environment, device
-        raise LookupError(place)
+        raise LookupError(build_name)
 
 
 def _named(nouns: Sequence[Noun], name: str) -> Noun:

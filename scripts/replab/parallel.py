@@ -23,10 +23,10 @@ def each(work: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
     count = usable(len(items))
     if count < 2:
         return [work(item) for item in items]
-    _work.append(lambda place: work(items[place]))
+    _work.append(lambda index: work(items[index]))
     try:
         with multiprocessing.get_context("fork").Pool(count) as pool:
-            return list(cast("Iterable[Found]", pool.imap(_one, range(len(items)))))
+            return list(cast("Iterable[Found]", pool.imap(_result_of, range(len(items)))))
     finally:
         _work.pop()
 
@@ -36,5 +36,5 @@ def usable(items: int) -> int:
     return min(MOST, len(os.sched_getaffinity(0)), items)
 
 
-def _one(place: int) -> object:
-    return _work[-1](place)
+def _result_of(index: int) -> object:
+    return _work[-1](index)

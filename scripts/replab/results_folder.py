@@ -25,13 +25,13 @@ class ResultsFolder:
         """The settings that the workflow was started with, for its steps."""
         return self.root / "plan" / "config.json"
 
-    def image(self, place: str) -> Path:
+    def image(self, build_name: str) -> Path:
         """Which image was built for an environment."""
-        return self.root / "images" / f"{place}.json"
+        return self.root / "images" / f"{build_name}.json"
 
-    def environment(self, place: str) -> Path:
+    def environment(self, build_name: str) -> Path:
         """What was found out about an environment (``replab.store.facts``)."""
-        return self.root / "environments" / f"{place}.json"
+        return self.root / "environments" / f"{build_name}.json"
 
     def published(self, environment: str) -> Path:
         """What became of the programs of articles in an environment."""

@@ -28,23 +28,23 @@ def read(path: Path, hint: str = "") -> dict[str, object]:
         data = files.read_bytes(path, limit=LIMIT, kind=StoreError)
     except FileNotFoundError:
         raise StoreError("is missing", where=str(path), hint=hint) from None
-    found = decoded(data)
-    if found is None:
+    body = decoded(data)
+    if body is None:
         raise StoreError("is damaged: no JSON table", where=str(path), hint=hint)
-    told = found.pop(SEAL, None)
-    if told != (digest := _digest(found)) or data != _text({**found, SEAL: digest}):
-        problem = "carries no checksum" if told is None else "is damaged: it does not have the checksum that it names"
+    named = body.pop(SEAL, None)
+    if named != (digest := _digest(body)) or data != _text({**body, SEAL: digest}):
+        problem = "carries no checksum" if named is None else "is damaged: it does not have the checksum that it names"
         raise StoreError(problem, where=str(path), hint=hint)
-    return found
+    return body
 
 
 def decoded(data: bytes) -> dict[str, object] | None:
     """A JSON table; None for anything else, whatever it is."""
     try:
-        found = json.loads(data)
+        body = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return body if isinstance(body, dict) else None
 
 
 def _digest(data: Mapping[str, object]) -> str:

@@ -42,7 +42,7 @@ def becomes_exception(*numbers: signal.Signals) -> Iterator[Callable[[], None]]:
     check()
 
 
-def fork(*own: signal.Signals) -> int:
+def fork(*handled: signal.Signals) -> int:
     """``os.fork``; handlers of the signals ``own`` are the parent's alone.
 
     No signal is handled meanwhile: an exception out of a handler would be dropped by the hooks that a fork calls, and one that comes at
@@ -53,7 +53,7 @@ def fork(*own: signal.Signals) -> int:
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
-            for number in own:
+            for number in handled:
                 signal.signal(number, signal.SIG_DFL)
         return pid
     finally:

@@ -27,8 +27,8 @@ def json_of(value: object, default: Callable[[object], object]) -> str:
     return json.dumps(plain_values(value), default=default) if ESCAPED.search(text) else text
 
 
-def _written(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _written(match: re.Match[str]) -> str:
+    code = ord(match[0])
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
@@ -56,21 +56,21 @@ LONGEST = 255
 """Characters of a word that is looked for among known ones: comparing costs the square."""
 
 
-def closest(word: object, known: Sequence[str]) -> str:
+def closest(word: object, choices: Sequence[str]) -> str:
     """The known word that an unknown one may have meant; nothing where none is close."""
-    return next(iter(difflib.get_close_matches(word[:LONGEST] if isinstance(word, str) else "", known, n=1)), "")
+    return next(iter(difflib.get_close_matches(word[:LONGEST] if isinstance(word, str) else "", choices, n=1)), "")
 
 
-def nearest(word: object, known: Iterable[str]) -> str:
+def nearest(word: object, names: Iterable[str]) -> str:
     """A hint that names the closest known word, or all of them; no hint where none is known."""
-    choices = sorted(known)
+    choices = sorted(names)
     close = closest(word, choices)
     return f"Did you mean {close!r}?" if close else _listed(choices)
 
 
-def nearest_of_all(word: object, known: Iterable[str]) -> str:
+def nearest_of_all(word: object, names: Iterable[str]) -> str:
     """A hint that names the closest known word, where there is one, and all of them in their order."""
-    choices = list(known)
+    choices = list(names)
     close = closest(word, choices)
     return f"Did you mean '{close}'? {_listed(choices)}" if close else _listed(choices)
 

@@ -15,7 +15,7 @@ def visible(text: str, *, lines: bool = True) -> str:
     if text.isprintable():
         return text
     kept = "\n\t" if lines else ""
-    return "".join(one if one in kept or unicodedata.category(one) not in HIDDEN else _code(ord(one)) for one in text)
+    return "".join(letter if letter in kept or unicodedata.category(letter) not in HIDDEN else _code(ord(letter)) for letter in text)
 
 
 def _code(number: int) -> str:

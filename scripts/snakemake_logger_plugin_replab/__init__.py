@@ -79,11 +79,11 @@ def cells_in_words(report: Path) -> str:
     """How many cells have a result and how many ended otherwise, from what the tables of the same run say; empty where they say nothing."""
     try:
         counts = json.loads((report.parents[1] / "run.json").read_text(encoding="utf-8"))["counts"]
-        told = [f"{counts[status]:,} {words}".replace(",", "\u202f") for status, words in ENDS.items() if counts.get(status)]
+        parts = [f"{counts[status]:,} {words}".replace(",", "\u202f") for status, words in ENDS.items() if counts.get(status)]
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
         return ""
     where = f" ({report.parent / 'provenance.html#statuses'})" if any(counts.get(status) for status in FAILED) else ""
-    return f"cells: {', '.join(told)}{where}" if told else ""
+    return f"cells: {', '.join(parts)}{where}" if parts else ""
 
 
 class LogHandler(LogHandlerBase):
@@ -110,8 +110,8 @@ class LogHandler(LogHandlerBase):
         if not self.closed:
             self.closed = True
             if self.display is not None:
-                said = [self.run.summary(time.monotonic(), interrupted=self.interrupted), self._report()]
-                self.display.stop("\n".join(line for line in said if line))
+                sentences = [self.run.summary(time.monotonic(), interrupted=self.interrupted), self._report()]
+                self.display.stop("\n".join(line for line in sentences if line))
         super().close()
 
     def _report(self) -> str:
@@ -145,8 +145,8 @@ class LogHandler(LogHandlerBase):
                 if text := worth_saying(record):
                     self._shown().say(text, "bold red")
             case None:
-                if (restart := restarted(record)) is not None and (known := self.run.jobs.get(restart)) is not None:
-                    self._shown().say(f"again: {known.name}")
+                if (restart := restarted(record)) is not None and (job_again := self.run.jobs.get(restart)) is not None:
+                    self._shown().say(f"again: {job_again.name}")
                     return
                 again, self.interrupted = self.interrupted, self.interrupted or is_interrupt(record)
                 text = "" if again and is_interrupt(record) else worth_saying(record)

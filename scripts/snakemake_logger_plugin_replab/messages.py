@@ -61,8 +61,8 @@ def is_interrupt(record: LogRecord) -> bool:
 
 def restarted(record: LogRecord) -> int | None:
     """The job that is tried again, when the record says so."""
-    found = _RESTART.match(str(record.msg or ""))
-    return int(found[1]) if found else None
+    match = _RESTART.match(str(record.msg or ""))
+    return int(match[1]) if match else None
 
 
 def failure_text(record: LogRecord, job: Job | None) -> str:
@@ -77,13 +77,13 @@ def failure_text(record: LogRecord, job: Job | None) -> str:
     lines = [f"failed: {name}" + (f" (Slurm's job {ended['job']}, {ended['state']})" if ended else "")]
     if not logs and message:
         lines.append(f"  {message}")
-    said = False
+    repeated = False
     for log in logs:
         lines.append(f"  log: {log}")
-        if not said:  # a scheduler's log repeats what the job's own log says, among much else
-            found = tail(log)
-            lines += [f"  | {line}" for line in found]
-            said = bool(found) and ended is not None
+        if not repeated:  # a scheduler's log repeats what the job's own log says, among much else
+            last_lines = tail(log)
+            lines += [f"  | {line}" for line in last_lines]
+            repeated = bool(last_lines) and ended is not None
     return "\n".join(lines)
 
 

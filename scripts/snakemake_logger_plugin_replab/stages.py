@@ -26,5 +26,5 @@ def stage_of(rule: str) -> str:
 
 def in_order(stages: set[str]) -> list[str]:
     """Stages in the order of the data, unknown ones last."""
-    known = list(STAGES)
-    return sorted(stages, key=lambda stage: (known.index(stage) if stage in known else len(known), stage))
+    listed = list(STAGES)
+    return sorted(stages, key=lambda stage: (listed.index(stage) if stage in listed else len(listed), stage))

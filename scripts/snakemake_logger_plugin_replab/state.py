@@ -45,9 +45,9 @@ class Job:
             try:
                 if path.stat().st_mtime < self.born - 1:  # file systems keep whole seconds at worst
                     continue
-                said = json.loads(path.read_text(encoding="utf-8"))
-                self.done, self.total, self.other = int(said["done"]), int(said["total"]), int(said.get("other", 0))
-                self.current = str(said.get("current") or "")
+                written = json.loads(path.read_text(encoding="utf-8"))
+                self.done, self.total, self.other = int(written["done"]), int(written["total"]), int(written.get("other", 0))
+                self.current = str(written.get("current") or "")
             except (OSError, ValueError, KeyError, TypeError):
                 continue
             return
@@ -136,10 +136,10 @@ class Run:
     def running(self) -> list[Job]:
         """Jobs that run now, the oldest first, their progress read."""
         with self.lock:
-            found = [job for job in self.jobs.values() if job.seconds is None and job.rule not in UNSEEN]
-            for job in found:
+            unfinished = [job for job in self.jobs.values() if job.seconds is None and job.rule not in UNSEEN]
+            for job in unfinished:
                 job.read_progress()
-            return found
+            return unfinished
 
     def stages(self) -> list[Stage]:
         """Every stage that has jobs in this run, in order."""
@@ -169,21 +169,21 @@ class Run:
 
     def _count(self, stage: Stage, jobs: list[Job]) -> None:
         """Sum what the progress files say; jobs that have not begun count as the plan says, else as the others did on average."""
-        told = [job for job in jobs if job.total]
-        stage.done = sum(job.done for job in told)
-        stage.other = sum(job.other for job in told)
-        stage.total = sum(job.total for job in told)
+        counted = [job for job in jobs if job.total]
+        stage.done = sum(job.done for job in counted)
+        stage.other = sum(job.other for job in counted)
+        stage.total = sum(job.total for job in counted)
         silent = sum(job.seconds is not None and not job.total for job in jobs)
-        waiting = stage.planned - len(told) - silent
+        waiting = stage.planned - len(counted) - silent
         if waiting <= 0:
             return
-        begun = {path.stem for job in told for path in job.files}
+        begun = {path.stem for job in counted for path in job.files}
         sizes = [count for batch, count in _plan(jobs).items() if batch not in begun] if stage.name == "cells" else []
         if sizes:
             stage.total += round(sum(sizes) / len(sizes) * waiting)
             stage.guessed = len(sizes) != waiting
-        elif told:
-            stage.total += round(stage.total / len(told) * waiting)
+        elif counted:
+            stage.total += round(stage.total / len(counted) * waiting)
             stage.guessed = True
 
     def is_done(self) -> bool:

@@ -67,7 +67,7 @@ def signatures(path: Path) -> dict[str, set[tuple[str, ...]]]:
 def load(folder: Path) -> Family:
     faults = Faults()
     loaded = load_family(folder / "experiment.toml", ROOT, faults)
-    assert [str(fault) for fault in faults.found] == []
+    assert [str(fault) for fault in faults.errors] == []
     assert loaded is not None
     return loaded
 

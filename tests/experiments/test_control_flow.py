@@ -29,7 +29,7 @@ MOVED = 0.02
 def _family() -> Family:
     faults = Faults()
     loaded = load_family(FOLDER / "experiment.toml", ROOT, faults)
-    assert [str(fault) for fault in faults.found] == []
+    assert [str(fault) for fault in faults.errors] == []
     assert loaded is not None
     return loaded
 

@@ -42,7 +42,7 @@ def declared(folder: Path) -> dict[str, Any]:
 def families() -> list[Family]:
     faults = Faults()
     loaded = [load_family(folder / "experiment.toml", ROOT, faults) for folder in FOLDERS]
-    assert [str(fault) for fault in faults.found] == []
+    assert [str(fault) for fault in faults.errors] == []
     return [family for family in loaded if family is not None]
 
 

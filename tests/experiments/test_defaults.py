@@ -37,7 +37,7 @@ def arguments(path: Path) -> dict[str, tuple[list[str], list[Any]]]:
 def cases() -> dict[str, Case]:
     faults = Faults()
     family = load_family(FOLDER / "experiment.toml", ROOT, faults)
-    assert [str(fault) for fault in faults.found] == []
+    assert [str(fault) for fault in faults.errors] == []
     assert family is not None
     return {case.name: case for case in family.cases if not case.base}
 

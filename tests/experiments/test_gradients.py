@@ -34,7 +34,7 @@ def signatures(path: Path) -> dict[str, list[str]]:
 def _family() -> Family:
     faults = Faults()
     loaded = load_family(FOLDER / "experiment.toml", ROOT, faults)
-    assert [str(fault) for fault in faults.found] == []
+    assert [str(fault) for fault in faults.errors] == []
     assert loaded is not None
     return loaded
 

@@ -30,7 +30,7 @@ ROUNDED = 1e-9
 def _family() -> Family:
     faults = Faults()
     loaded = load_family(FOLDER / "experiment.toml", ROOT, faults)
-    assert [str(fault) for fault in faults.found] == []
+    assert [str(fault) for fault in faults.errors] == []
     assert loaded is not None
     return loaded
 

@@ -67,7 +67,7 @@ def family() -> Family:
     """The checked family; no fault is allowed."""
     faults = Faults()
     found = load_family(FOLDER / "experiment.toml", ROOT, faults)
-    assert [str(fault) for fault in faults.found] == []
+    assert [str(fault) for fault in faults.errors] == []
     assert found is not None
     return found
 

@@ -28,7 +28,7 @@ def written(folder, cases):
         (folder / file).write_text("".join(f"def {name}(x): return x\n" for name in cases), encoding="utf-8")
     faults = Faults()
     family = load_family(folder / "experiment.toml", folder.parent, faults)
-    assert faults.found == []
+    assert faults.errors == []
     return family
 
 

@@ -327,7 +327,7 @@ def test_a_setting_is_read_as_yaml() -> None:
 def test_a_new_family_is_one_that_loads(lab: Path) -> None:
     faults = Faults()
     family = load_family(lab / "experiments" / "mine" / "experiment.toml", lab, faults)
-    assert not faults.found
+    assert not faults.errors
     assert family is not None
     assert [case.name for case in family.cases] == ["softsign"]
     assert sorted(path.name for path in family.folder.iterdir()) == sorted(new.FILES)

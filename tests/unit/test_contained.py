@@ -304,7 +304,7 @@ def test_no_worker_is_started_for_nothing(monkeypatch) -> None:
 
 def test_names_known_to_be_lost_are_not_tried(tmp_path) -> None:
     touch = named((tmp_path / "tried").touch)
-    assert each(touch, ["b"], known={"thing b": "it did not end"}) == ["b: it did not end"]
+    assert each(touch, ["b"], lost={"thing b": "it did not end"}) == ["b: it did not end"]
     assert not (tmp_path / "tried").exists()
     assert json.dumps(each(touch, ["b"])) == '["b: fine"]'
 

@@ -92,13 +92,13 @@ def comparison(root: Path, elements: int, repeats: int) -> Generator[str]:
             if not Path(python).is_file():
                 yield f"  {who:38} not measured: {python}"
                 continue
-            found = _measured(python, who, files, repeats)
-            if isinstance(found, str):
-                yield f"  {who:38} not measured: {found}"
+            measured = _measured(python, who, files, repeats)
+            if isinstance(measured, str):
+                yield f"  {who:38} not measured: {measured}"
                 continue
-            seconds[who] = statistics.median(found.seconds)
+            seconds[who] = statistics.median(measured.seconds)
             speed = elements * 8 / seconds[who] / 1e9
-            yield f"  {who:38} {seconds[who]:7.3f} s  {speed:6.2f} GB/s  {found.peak_mb:7.0f} MB of memory beside the input"
+            yield f"  {who:38} {seconds[who]:7.3f} s  {speed:6.2f} GB/s  {measured.peak_mb:7.0f} MB of memory beside the input"
     if OURS in seconds and NUMPY in seconds:
         kept = _kept(seconds[OURS] * SPEED_LIMIT, seconds[NUMPY])
         yield f"  {seconds[NUMPY] / seconds[OURS]:.1f} × faster than {NUMPY} ({kept} {SPEED_LIMIT:g} ×)"
@@ -185,8 +185,12 @@ def _torch_python(root: Path) -> str:
 
     try:
         cache = settings_file.read_config(root / "config" / "config.yaml").get("cache", settings_file.DEFAULTS["cache"])
-        known = [one for one in environments.load_environments(resources.root_for(root) / "containers") if one.framework == "torch"]
-        newest = max(known, key=lambda one: one.order)
+        pinned = [
+            environment
+            for environment in environments.load_environments(resources.root_for(root) / "containers")
+            if environment.framework == "torch"
+        ]
+        newest = max(pinned, key=lambda environment: environment.order)
         return str(get_engine("uv").build(newest, root / str(cache), lambda line: print(f"  {line}", flush=True)).python)
     except (LabError, ValueError) as error:
         return str(error)

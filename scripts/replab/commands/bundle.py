@@ -40,5 +40,5 @@ def merge(lab: Lab, files: Sequence[Path], signers: Path | None, agreed: Callabl
 
 def verify(path: Path, signers: Path | None) -> None:
     """Check a bundle and say what it holds. Raises ``TamperedError`` or ``BundleError``."""
-    with tempfile.TemporaryDirectory() as scratch, bundle.unpacked(path, Path(scratch), signers) as found:
-        console().print(f"{path}: {found.told()}, every hash as listed", markup=False)
+    with tempfile.TemporaryDirectory() as scratch, bundle.unpacked(path, Path(scratch), signers) as contents:
+        console().print(f"{path}: {contents.told()}, every hash as listed", markup=False)

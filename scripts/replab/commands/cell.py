@@ -23,12 +23,12 @@ from replab.store.rows import CELLS, PAIRS
 from replab.store.step_files import write_json
 
 
-def run(lab: Lab, pattern: str, asked: Asked) -> None:
+def run(lab: Lab, pattern: str, options: Asked) -> None:
     """Run the cells that match ``pattern`` and are not in the store, and tell what came of each.
 
     Raises ``ConfigError`` when nothing matches, ``CellsFailed`` when a cell failed, and what the steps of the workflow raise.
     """
-    asked.check()
+    options.check()
     cells = planned(lab, pattern)
     cells = [cell for cell in cells if cell.variant == "default"] or cells  # variants only when they are asked for
     if not cells:
@@ -36,16 +36,20 @@ def run(lab: Lab, pattern: str, asked: Asked) -> None:
     small = restrict(lab, cells)
     lab.results.share("store", small.results)
     with doing("preparing") as say:
-        order.compute(small, [one.name for one in small.environments], say, find_out=lambda small, name: _find_out(lab, small, name))
+        order.compute(
+            small, [environment.name for environment in small.environments], say, find_out=lambda small, name: _find_out(lab, small, name)
+        )
         rows = order.judge(small, small.families, say)
     tables.write(small.results.table("cells"), rows.cells, CELLS)
     tables.write(small.results.table("pairs"), rows.pairs, PAIRS)
     wanted = {str(ids.cell_id(cell)) for cell in cells}
-    told = [row for row in rows.cells if row.id in wanted]
-    ported = {one.name for one in lab.environments if one.framework != "numpy"}  # who moves a model moves it between the other two
+    judged = [row for row in rows.cells if row.id in wanted]
+    ported = {
+        environment.name for environment in lab.environments if environment.framework != "numpy"
+    }  # who moves a model moves it between the other two
     met = [row for row in rows.pairs if row.axis == "framework" and {row.left_environment, row.right_environment} <= ported]
-    tell(told, [row for row in met if {row.left, row.right} <= wanted], asked)
-    if failed := {row.id for row in told if row.status in FAILED}:
+    tell(judged, [row for row in met if {row.left, row.right} <= wanted], options)
+    if failed := {row.id for row in judged if row.status in FAILED}:
         raise CellsFailed(f"{len(failed)} of {plural(len(wanted), 'cell')} failed", hint="The reasons stand above")
 
 
@@ -58,8 +62,8 @@ def restrict(lab: Lab, cells: Iterable[Cell]) -> Lab:
     orders: dict[tuple[str, str], int] = {}
     modes: dict[str, set[str]] = {}
     for cell in chosen:
-        place = (cell.case.family, cell.case.name)
-        orders[place] = max(orders.get(place, 0), cell.derivative)
+        name = (cell.case.family, cell.case.name)
+        orders[name] = max(orders.get(name, 0), cell.derivative)
         modes.setdefault(cell.environment, set()).add(cell.mode)
     families = []
     for family in lab.families:
@@ -71,14 +75,14 @@ def restrict(lab: Lab, cells: Iterable[Cell]) -> Lab:
         results=lab.results.single_cells,
         environments=tuple(replace(e, modes=tuple(m for m in e.modes if m in modes[e.name])) for e in lab.environments if e.name in modes),
         families=tuple(families),
-        variants=tuple(one for one in lab.variants if one.name in {"default", *(cell.variant for cell in chosen)}),
+        variants=tuple(variant for variant in lab.variants if variant.name in {"default", *(cell.variant for cell in chosen)}),
     )
 
 
 def _find_out(lab: Lab, small: Lab, name: str) -> Facts:
     """What the environment is, observed again only when it, or this machine, is not the one observed before, by ``lab`` or for a cell."""
     out = small.results.environment(name)
-    facts = _known(lab, name, out, lab.results.environment(name))
+    facts = _facts_at_hand(lab, name, out, lab.results.environment(name))
     if facts is None:
         facts = environments.find_out(small, name)
     else:
@@ -87,7 +91,7 @@ def _find_out(lab: Lab, small: Lab, name: str) -> Facts:
     return facts
 
 
-def _known(lab: Lab, name: str, *places: Path) -> Facts | None:
+def _facts_at_hand(lab: Lab, name: str, *places: Path) -> Facts | None:
     """What was found before in this very environment on this very machine."""
     engine = get_engine(lab.engine)
     try:

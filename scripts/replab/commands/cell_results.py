@@ -54,21 +54,21 @@ def is_trouble(row: CellRow) -> bool:
     return row.status in FAILED or (row.status == Status.OK and not outcome_of(row.status, row.verdict).explained)
 
 
-def tell(rows: Iterable[CellRow], pairs: Iterable[PairRow], asked: Asked) -> None:
+def tell(rows: Iterable[CellRow], pairs: Iterable[PairRow], options: Asked) -> None:
     """Print the rows of cells, the worst first, and how TensorFlow and PyTorch compare."""
     given = list(rows)
     every = sorted(given, key=_badness)
-    ordered = [row for row in every if not asked.failed or is_trouble(row)]
+    ordered = [row for row in every if not options.failed or is_trouble(row)]
     compared = sorted(pairs, key=lambda row: (-outcome_of(Status.OK, row.verdict).severity, row.left, row.output))
-    if asked.format == "json":
-        told = {"cells": [_plain(row, FIELDS) for row in ordered], "pairs": [_plain(row, PAIR_FIELDS) for row in compared]}
-        print(json.dumps(told, indent=1, allow_nan=False))  # noqa: T201 (for other programs)
-    elif asked.format == "csv":
+    if options.format == "json":
+        shown = {"cells": [_plain(row, FIELDS) for row in ordered], "pairs": [_plain(row, PAIR_FIELDS) for row in compared]}
+        print(json.dumps(shown, indent=1, allow_nan=False))  # noqa: T201 (for other programs)
+    elif options.format == "csv":
         writer = csv.DictWriter(sys.stdout, FIELDS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(_plain(row, FIELDS) for row in ordered)
     else:
-        _tables(ordered, every, _departing(given), compared, asked)
+        _tables(ordered, every, _departing(given), compared, options)
 
 
 def _badness(row: CellRow) -> tuple[float, float, str, str]:
@@ -84,15 +84,15 @@ def _plain(row: CellRow | PairRow, names: Sequence[str]) -> dict[str, object]:
     return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()}
 
 
-def _tables(rows: Sequence[CellRow], every: Sequence[CellRow], departing: Sequence[str], pairs: Sequence[PairRow], asked: Asked) -> None:
+def _tables(rows: Sequence[CellRow], every: Sequence[CellRow], departing: Sequence[str], pairs: Sequence[PairRow], options: Asked) -> None:
     """Lines of ``rows`` and ``pairs``; counts of ``every`` row."""
     out = console()
     listed = [row for row in rows if row.status == Status.OK or row.status in FAILED]
-    wide = asked.wide or not out.is_terminal
+    wide = options.wide or not out.is_terminal
     columns = ("cell", "verdict", "max ULP", "z", "limit", *(("time", "bits") if wide else ()))
     if listed:
         show(list(_lines(listed, wide=wide)), columns, right=NUMBERS)
-    elif asked.failed:
+    elif options.failed:
         out.print("no cell failed, and rounding explains every result")
     if pairs:
         out.print()
@@ -147,14 +147,14 @@ def _departing(rows: Sequence[CellRow]) -> list[str]:
     for row in rows:
         if row.status == Status.OK and not row.derivative:
             cells[row.id].append((row.output, row.verdict))
-    told = {name.removesuffix(USUAL): departs(verdicts) for name, verdicts in cells.items()}
-    return [f"{name}: {sentence}" for name, sentence in told.items() if sentence]
+    sentences = {name.removesuffix(USUAL): departs(verdicts) for name, verdicts in cells.items()}
+    return [f"{name}: {sentence}" for name, sentence in sentences.items() if sentence]
 
 
 def _remedies(rows: Sequence[CellRow]) -> list[str]:
     """What to do about results that are inconclusive, or beyond rounding without a known kind."""
-    counts = Counter((row.verdict, what) for row in rows if not row.cause and (what := remedy(row.verdict, row.why)))
-    return [f"{count} {verdict}: {what}" for (verdict, what), count in counts.items()]
+    counts = Counter((row.verdict, advice) for row in rows if not row.cause and (advice := remedy(row.verdict, row.why)))
+    return [f"{count} {verdict}: {advice}" for (verdict, advice), count in counts.items()]
 
 
 def _pair(row: PairRow) -> tuple[str, str, str, str]:

@@ -37,13 +37,13 @@ def open_lab(environments: str | None = None, families: str | None = None, setti
 
     Raises ``ConfigErrors`` or ``ConfigError``.
     """
-    place = Path.cwd() if root is None else root
-    values = settings_file.read_config(place / CONFIG) | changes(settings)
+    folder = Path.cwd() if root is None else root
+    values = settings_file.read_config(folder / CONFIG) | changes(settings)
     if environments is not None:
         values["environments"] = environments
     if families is not None:
         values["families"] = families
-    lab = opening.open_lab(values, place)
+    lab = opening.open_lab(values, folder)
     for sentence in lab.left_out:
         Plain(stderr=True, highlight=False, soft_wrap=True).print(f"replab: {sentence}", markup=False)
     return lab
@@ -55,8 +55,8 @@ def finds(folder: Path, root: Path) -> str:
         named = settings_file.folders(settings_file.read_config(root / CONFIG).get("experiments", settings_file.DEFAULTS["experiments"]))
     except ConfigError:
         named = []
-    known = {(root / name).resolve() for name in named}
-    return "" if (root / folder).resolve() in known else calling.setting("experiments", str(folder))
+    folders = {(root / name).resolve() for name in named}
+    return "" if (root / folder).resolve() in folders else calling.setting("experiments", str(folder))
 
 
 def changes(settings: Iterable[str]) -> dict[str, object]:
@@ -109,14 +109,14 @@ def nothing_matches(lab: Lab, pattern: str) -> ConfigError:
     """Why no cell of the plan has an id that ``pattern`` matches, and what it may have meant."""
     case = pattern.partition("@")[0].partition(":")[0]
     family, dot, _ = case.partition(".")
-    names = [one.name for one in lab.families]
+    names = [loaded.name for loaded in lab.families]
     if dot and not fnmatch.filter(names, family):
         close = texts.closest(family, names)
         cure = (
             f"Did you mean {close!r}?" if close else f"Known: {', '.join(names)}; one of another folder needs --config experiments=FOLDER"
         )
         return ConfigError(f"no cell matches {shown(pattern)}: there is no family {shown(family)}", hint=cure)
-    cases = [f"{one.name}.{each.name}" for one in lab.families for each in one.cases]
+    cases = [f"{loaded.name}.{each.name}" for loaded in lab.families for each in loaded.cases]
     close = texts.closest(case, cases)
     hint = f"See '{calling.program()} list cases'"
     if fnmatch.filter(cases, case):
@@ -134,11 +134,11 @@ class Plain(Console):
         super().print(*map(_tame, objects), **options)
 
 
-def _tame(one: object) -> object:
+def _tame(printed: object) -> object:
     """A text without control characters; a styled one that has any loses its style."""
-    if isinstance(one, Text):
-        return one if visible(one.plain) == one.plain else Text(visible(one.plain))
-    return visible(one) if isinstance(one, str) else one
+    if isinstance(printed, Text):
+        return printed if visible(printed.plain) == printed.plain else Text(visible(printed.plain))
+    return visible(printed) if isinstance(printed, str) else printed
 
 
 def console() -> Console:

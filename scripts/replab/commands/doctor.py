@@ -33,8 +33,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 class Line:
     """One thing that was looked for."""
 
-    what: str
-    found: str
+    subject: str
+    state: str
     ok: bool = True
     needed: bool = True
     """Without it, something that the configuration asks for cannot run; else it only makes something better."""
@@ -47,7 +47,7 @@ def run(lab: Lab) -> bool:
     out = console()
     for line in examine(lab):
         mark, style = ("ok", "green") if line.ok else ("missing", "bold red") if line.needed else ("optional", "yellow")
-        text = Text(f"{mark:<9}", style=style) + Text(f"{line.what}: {line.found}", style="")
+        text = Text(f"{mark:<9}", style=style) + Text(f"{line.subject}: {line.state}", style="")
         if not line.ok and line.mend:
             text += Text(f". {line.mend}")
         out.print(text)
@@ -81,16 +81,16 @@ def _interpreters(lab: Lab) -> Iterator[Line]:
     for python in sorted({environment.python for environment in lab.environments}, key=lambda text: int(text.partition(".")[2])):
         names = ", ".join(environment.name for environment in lab.environments if environment.python == python)
         built = [folder for folder in _built(lab, python) if version_of(folder)]
-        what = f"Python {python} for {names}"
+        subject = f"Python {python} for {names}"
         try:
             path, version = find_interpreter(python, where=names, download=False)
-            yield Line(what, f"{version} ({path})")
+            yield Line(subject, f"{version} ({path})")
         except EnvironmentUnavailable:
             if built:
-                yield Line(what, "only inside environments that are built already")
+                yield Line(subject, "only inside environments that are built already")
             else:
                 mend = "uv will try to download it when the environment is built; if it cannot, install it and run again"
-                yield Line(what, "none on this machine", ok=False, needed=False, mend=mend)
+                yield Line(subject, "none on this machine", ok=False, needed=False, mend=mend)
 
 
 def _built(lab: Lab, python: str) -> list[Path]:
@@ -101,15 +101,19 @@ def _built(lab: Lab, python: str) -> list[Path]:
 
 def _environments(lab: Lab) -> Iterator[Line]:
     """One line for each environment of uv's that was built: its interpreter, and whether it still looks as it did."""
-    place, mend = lab.cache / "environments", "It is built anew before its next use"
-    for folder in sorted(marker.parent for one in lab.environments for marker in place.glob(f"{one.name}-*/{installed.MARKER}")):
+    folder_of_all, mend = lab.cache / "environments", "It is built anew before its next use"
+    for folder in sorted(
+        marker.parent for environment in lab.environments for marker in folder_of_all.glob(f"{environment.name}-*/{installed.MARKER}")
+    ):
         marker = installed.read(folder)
         if marker is None:
             yield Line("environment", f"{folder.name} has a damaged marker", ok=False, needed=False, mend=mend)
             continue
         faults = [] if installed.looks_untouched(folder, marker) else installed.verify_environment(folder, marker)
-        said = f"{folder.name}, Python {marker.interpreter.get('version')} ({marker.interpreter.get('build')})"
-        yield Line("environment", ": ".join([said, *([installed.some(faults)] if faults else [])]), ok=not faults, needed=False, mend=mend)
+        description = f"{folder.name}, Python {marker.interpreter.get('version')} ({marker.interpreter.get('build')})"
+        yield Line(
+            "environment", ": ".join([description, *([installed.some(faults)] if faults else [])]), ok=not faults, needed=False, mend=mend
+        )
 
 
 def _locks(lab: Lab) -> Iterator[Line]:
@@ -129,8 +133,8 @@ def _compiler(lab: Lab) -> Line:
     if path:
         return Line("C++ compiler", f"{version} ({path})")
     mend = "Install g++; until then every cell of the mode 'compile' is 'unsupported'"
-    found = f"none; {', '.join(users)} would use it" if users else "none, and nothing selected uses it"
-    return Line("C++ compiler", found, ok=not users, needed=False, mend=mend)
+    seen = f"none; {', '.join(users)} would use it" if users else "none, and nothing selected uses it"
+    return Line("C++ compiler", seen, ok=not users, needed=False, mend=mend)
 
 
 def _modes(lab: Lab) -> Iterator[Line]:
@@ -142,15 +146,15 @@ def _modes(lab: Lab) -> Iterator[Line]:
             continue
         failed = {mode: reason for mode, reason in try_modes(lab, environment).items() if reason}
         works = [mode for mode in environment.modes if mode not in failed]
-        found = "; ".join([", ".join(works), *(f"{mode} fails: {reason}" for mode, reason in failed.items())] if works else failed.values())
+        seen = "; ".join([", ".join(works), *(f"{mode} fails: {reason}" for mode, reason in failed.items())] if works else failed.values())
         mend = f"Add what is missing to the requirements of containers/{environment.name}/env.toml, and pin it again"
-        yield Line(f"modes of {environment.name}", found, ok=not failed, mend=mend)
+        yield Line(f"modes of {environment.name}", seen, ok=not failed, mend=mend)
 
 
 def _browser() -> Line:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), "")
+    program = next((path for name in BROWSERS if (path := shutil.which(name))), "")
     mend = "Install chromium to run the tests that look at the report in a browser"
-    return Line("Chromium", found or "not found", ok=bool(found), needed=False, mend=mend)
+    return Line("Chromium", program or "not found", ok=bool(program), needed=False, mend=mend)
 
 
 def _disk(lab: Lab) -> Line:

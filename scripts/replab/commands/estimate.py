@@ -63,8 +63,8 @@ def run(lab: Lab, *, estimate: bool) -> None:
     if not estimate:
         return
     batches = lines[BATCH].origins
-    told = ", ".join(f"{batches[origin]} {WORDS[origin]}" for origin in Origin if batches[origin])
-    say(f"{lines[BATCH].jobs} batches: {told or 'none'}. Nothing that is there already is taken off")
+    counts = ", ".join(f"{batches[origin]} {WORDS[origin]}" for origin in Origin if batches[origin])
+    say(f"{lines[BATCH].jobs} batches: {counts or 'none'}. Nothing that is there already is taken off")
     if batches[Origin.DECLARED] and lab.points > costs.declared_points():
         say(
             f"config/costs.toml is for {costs.declared_points()} points an operation and this selection has {lab.points}: "
@@ -91,14 +91,14 @@ def lines_of(lab: Lab, costs: Costs) -> dict[str, Line]:
 
 def jobs(lab: Lab) -> Iterator[tuple[str, str]]:
     """(step, name) of every job of a whole run, as the rules of the workflow make them."""
-    environments = [one.name for one in lab.environments]
+    environments = [environment.name for environment in lab.environments]
     yield from (("environment", name) for name in environments)
     if atlas.is_wanted(lab):
         yield from (("defaults", one.name) for one in lab.environments if one.modes)
     if programs.is_wanted(lab):
         yield from (("published", name) for name in environments)
     yield from (("inputs", family.name) for family in lab.families)
-    yield from ((BATCH, ids.batch_id(one)) for one in planning.batches(lab))
+    yield from ((BATCH, ids.batch_id(batch)) for batch in planning.batches(lab))
     shards = [(family, f"{family.name}--{shard}") for family in lab.families for shard in range(planning.shards(family))]
     yield from (("truth", name) for family, name in shards if not family.light)
     yield from (("judge", name) for _, name in shards)

@@ -18,8 +18,8 @@ def run(results: Path, wanted: str, *, environments: Collection[str] | None = No
     """
     rows = read(results)
     within = {"environment": environments, "family": families}
-    asked = [row for row in rows if all(names is None or row[column] in names for column, names in within.items())]
-    chosen = find(asked, wanted)
+    selected = [row for row in rows if all(names is None or row[column] in names for column, names in within.items())]
+    chosen = find(selected, wanted)
     out = console()
     for line in explain(rows, chosen, *about(results, chosen)):
         out.print(Text(line, style="bold" if line == chosen else ""))

@@ -23,8 +23,8 @@ def run(lab: Lab, action: str, folder: Path | None) -> bool:
             if image is None:
                 raise EnvironmentUnavailable("its image was not built yet", where=environment.name, hint="Run 'snakemake images'")
             seen = check.look(environment, image, lab.builder)
-            found = list(check.problems(environment, image, seen))
-            wrong += found
+            problems = list(check.problems(environment, image, seen))
+            wrong += problems
             asking = f", {len(seen['stacks'])} libraries ask for an executable stack" if seen["stacks"] else ""
             say(f"{environment.name}: {len(seen['packages'])} packages, {seen['libc']}, user {seen['uid']}{asking}")
         for problem in wrong:

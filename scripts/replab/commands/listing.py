@@ -120,8 +120,8 @@ def _generators(lab: Lab, pattern: str) -> None:
 
 def _options(generator: Generator) -> str:
     """The options of a generator in one line, its shape first."""
-    told = sorted(generator.options.items(), key=lambda item: (item[0] != "shape", item[0]))
-    return ", ".join(f"{name} {_cut(str(value))}" for name, value in told)
+    options = sorted(generator.options.items(), key=lambda item: (item[0] != "shape", item[0]))
+    return ", ".join(f"{name} {_cut(str(value))}" for name, value in options)
 
 
 def _cut(text: str) -> str:

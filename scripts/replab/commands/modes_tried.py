@@ -25,8 +25,8 @@ def try_modes(lab: Lab, environment: Environment) -> Mapping[str, str]:
     The family that ``replab new`` writes is run in a temporary folder, in float32, its value alone. What keeps all modes from starting is
     said for each of them.
     """
-    with tempfile.TemporaryDirectory(prefix="replab-doctor-") as place:
-        folder, faults = Path(place), Faults()
+    with tempfile.TemporaryDirectory(prefix="replab-doctor-") as scratch:
+        folder, faults = Path(scratch), Faults()
         family = load_family(new.run("trial", folder, folder) / "experiment.toml", folder, faults)
         faults.raise_all()
         assert family is not None  # noqa: S101 (a family without faults was read)
@@ -36,7 +36,7 @@ def try_modes(lab: Lab, environment: Environment) -> Mapping[str, str]:
             results=ResultsFolder(folder / "results"),
             environments=(replace(environment, devices=("cpu",)),),
             families=(replace(family, cases=cases),),
-            variants=tuple(one for one in lab.variants if one.name == "default"),
+            variants=tuple(variant for variant in lab.variants if variant.name == "default"),
             cuda=False,
         )
         try:

@@ -42,18 +42,22 @@ def run(framework: str, version: str, containers: Sequence[Path], *, name: str =
     if framework not in FRAMEWORKS:
         raise ConfigError(f"there is no framework {framework!r}", where="FRAMEWORK", hint=nearest(framework, FRAMEWORKS))
     wanted = _version(version)
-    known = environments.load_environments(*filter(Path.is_dir, containers))
-    line = [one for one in known if one.framework == framework and "cpu" in one.devices and one.modes]
-    for one in line:
-        if one.version == version:
+    pinned = environments.load_environments(*filter(Path.is_dir, containers))
+    line = [
+        environment for environment in pinned if environment.framework == framework and "cpu" in environment.devices and environment.modes
+    ]
+    for environment in line:
+        if environment.version == version:
             raise ConfigError(
-                f"{one.name} is {framework} {version} already", where=str(one.folder), hint=f"Run it: environments={one.name}"
+                f"{environment.name} is {framework} {version} already",
+                where=str(environment.folder),
+                hint=f"Run it: environments={environment.name}",
             )
     neighbour = _neighbour(line, wanted, like)
-    target = containers[-1] / (name or _name(framework, wanted, {one.name for one in known}))
+    target = containers[-1] / (name or _name(framework, wanted, {environment.name for environment in pinned}))
     if target.exists() or target.is_symlink():
         raise ConfigError(f"{target.name} exists already", where=str(target), hint="Choose another name with --name")
-    text = _text(neighbour, version, _order([one for one in known if one.framework == framework], wanted))
+    text = _text(neighbour, version, _order([environment for environment in pinned if environment.framework == framework], wanted))
     try:
         target.mkdir(parents=True)
         (target / "env.toml").write_text(text, encoding="utf-8")
@@ -77,12 +81,18 @@ def _version(text: str) -> Version:
 def _neighbour(line: Sequence[Environment], wanted: Version, like: str) -> Environment:
     """The environment to write from."""
     if like:
-        for one in line:
-            if one.name == like:
-                return one
-        raise ConfigError(f"there is no {like!r} of this framework", where="--like", hint=nearest(like, [one.name for one in line]))
-    older = [one for one in line if Version(one.version) < wanted]
-    return max(older, key=lambda one: Version(one.version)) if older else min(line, key=lambda one: Version(one.version))
+        for environment in line:
+            if environment.name == like:
+                return environment
+        raise ConfigError(
+            f"there is no {like!r} of this framework", where="--like", hint=nearest(like, [environment.name for environment in line])
+        )
+    older = [environment for environment in line if Version(environment.version) < wanted]
+    return (
+        max(older, key=lambda environment: Version(environment.version))
+        if older
+        else min(line, key=lambda environment: Version(environment.version))
+    )
 
 
 def _name(framework: str, wanted: Version, taken: set[str]) -> str:
@@ -92,10 +102,10 @@ def _name(framework: str, wanted: Version, taken: set[str]) -> str:
 
 def _order(line: Sequence[Environment], wanted: Version) -> int:
     """A free place between the last older version and the first newer one."""
-    older = max((one.order for one in line if Version(one.version) < wanted), default=0)
-    newer = min((one.order for one in line if Version(one.version) >= wanted), default=older + 20)
+    older = max((environment.order for environment in line if Version(environment.version) < wanted), default=0)
+    newer = min((environment.order for environment in line if Version(environment.version) >= wanted), default=older + 20)
     if newer - older < 2:
-        names = " and ".join(one.name for one in line if one.order in (older, newer))
+        names = " and ".join(environment.name for environment in line if environment.order in (older, newer))
         raise ConfigError(f"no order is free between {names}", where="order", hint="Give the newer one a larger order in its env.toml")
     return (older + newer) // 2
 

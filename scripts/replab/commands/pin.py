@@ -25,24 +25,24 @@ def run(names: Sequence[str], folder: Path, *, check: bool) -> None:
     In the folder of a user of an installed lab, all of it is what that folder asks for: what belongs to the lab was pinned with it.
     """
     root = resources.root_for(folder)
-    there = environments.folders_of(root, folder)
-    known, groups = environments.load_environments(*there), environments.load_groups(*there)
+    folders = environments.folders_of(root, folder)
+    pinned, groups = environments.load_environments(*folders), environments.load_groups(*folders)
     wanted = [name for name in names if name not in (LAB, BASES)]
-    ours = [environment for environment in known if folder == root or not environment.folder.is_relative_to(root)]
-    chosen = environments.select(known, groups, wanted) if wanted else () if names else ours
-    own = lab_lock.LOCKS if LAB in names or (not names and folder == root) else ()
+    ours = [environment for environment in pinned if folder == root or not environment.folder.is_relative_to(root)]
+    chosen = environments.select(pinned, groups, wanted) if wanted else () if names else ours
+    lab_locks = lab_lock.LOCKS if LAB in names or (not names and folder == root) else ()
     images = BASES in names or (not names and folder == root)
-    if not check and folder != root and (own or images or any(environment not in ours for environment in chosen)):
+    if not check and folder != root and (lab_locks or images or any(environment not in ours for environment in chosen)):
         hint = "Copy the folder of the environment to containers/NAME here"
         raise PinError("belongs to the installed lab, and is not pinned here", where=" ".join(names), hint=hint)
     locks = [(environment, device) for environment in chosen for device in pins.locked_devices(environment)]
     if check:
         problems = [problem for environment, device in locks for problem in pins.check(environment, device)]
         problems += bases.check(root) if images else []
-        problems += [problem for lock in own for problem in lab_lock.check(root, lock)]
+        problems += [problem for lock in lab_locks for problem in lab_lock.check(root, lock)]
         if problems:
             raise PinError("\n".join(problems))
-        console().print(f"{len(locks) + images + len(own)} locks are as they were made")
+        console().print(f"{len(locks) + images + len(lab_locks)} locks are as they were made")
         if images:
             _ask_upstream(root)
         return
@@ -55,7 +55,7 @@ def run(names: Sequence[str], folder: Path, *, check: bool) -> None:
     if images:
         today = dt.datetime.now(tz=dt.UTC).date().isoformat()
         console().print(f"wrote {pinning.pin(root, today, console().print).relative_to(root)}")
-    for lock in own:
+    for lock in lab_locks:
         console().print(f"wrote {lab_lock.pin(root, lock).relative_to(root)}")
     if failed:
         raise PinError("\n".join(str(error) for error in failed))
@@ -63,8 +63,8 @@ def run(names: Sequence[str], folder: Path, *, check: bool) -> None:
 
 def _ask_upstream(root: Path) -> None:
     """Say what moved in the registries; raises ``PinError`` for what vanished there."""
-    told, gone = pinning.upstream(bases.read_pins(root / bases.LOCK).values())
-    for sentence in told:
+    sentences, gone = pinning.upstream(bases.read_pins(root / bases.LOCK).values())
+    for sentence in sentences:
         console().print(sentence)
     if gone:
         raise PinError("\n".join(gone))

@@ -12,7 +12,7 @@ from replab.store.platforms import compare
 
 def run(left: Path, right: Path) -> bool:
     """Print a sentence for each environment; returns whether every cell has the same bits."""
-    found = compare(left, right)
-    for one in found:
-        console().print(Text(one.sentence(), style="green" if not one.other else "yellow"))
-    return not any(one.other for one in found)
+    comparisons = compare(left, right)
+    for comparison in comparisons:
+        console().print(Text(comparison.sentence(), style="green" if not comparison.other else "yellow"))
+    return not any(comparison.other for comparison in comparisons)

@@ -28,9 +28,9 @@ def publish(options: run.Options, settings: Sequence[str], root: Path) -> None:
     versions.check(options.version)
     given = changes(settings)
     _refuse_others(given)
-    asked = settings_file.DEFAULTS | settings_file.read_config(root / CONFIG) | given
-    results = root / str(asked["results"])
-    used = {**run.settings_of(results), "results": asked["results"], "cache": asked["cache"]}
+    wanted = settings_file.DEFAULTS | settings_file.read_config(root / CONFIG) | given
+    results = root / str(wanted["results"])
+    used = {**run.settings_of(results), "results": wanted["results"], "cache": wanted["cache"]}
     lab = opening.open_lab(used, root)
     snakefile.claim(lab)
     out = console()
@@ -56,15 +56,17 @@ def _refuse_others(given: Iterable[str]) -> None:
 def verify(text: str, signers: Path | None) -> None:
     """Print what was found about every version at ``text``. Raises ``TamperedError`` when anything is not as published."""
     out = console()
-    found = verification.check(text, signers)
-    for one in found:
-        told = f"{len(one.faults)} faults" if one.faults else "as published"
-        out.print(f"{one.version}: {one.files} files, {told}{'' if one.own else f'; {one.signer or NOBODY}'}", markup=False)
-        for notice in one.notices:
+    checks = verification.check(text, signers)
+    for checked in checks:
+        verdict = f"{len(checked.faults)} faults" if checked.faults else "as published"
+        out.print(
+            f"{checked.version}: {checked.files} files, {verdict}{'' if checked.own else f'; {checked.signer or NOBODY}'}", markup=False
+        )
+        for notice in checked.notices:
             out.print(f"  note: {notice}", markup=False)
-    faults = [f"{one.version}: {fault}" for one in found for fault in one.faults]
+    faults = [f"{checked.version}: {fault}" for checked in checks for fault in checked.faults]
     if faults:
         more = f"; and {len(faults) - verification.SHOWN} more" if len(faults) > verification.SHOWN else ""
         raise TamperedError("; ".join(faults[: verification.SHOWN]) + more, where=text, hint="Get it again from where it was published")
-    if all(one.own for one in found):
+    if all(checked.own for checked in checks):
         raise TamperedError("nothing has been published there", where=text)

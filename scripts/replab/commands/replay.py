@@ -11,9 +11,9 @@ from replab.publish import replay
 def run(folder: Path, options: replay.Options) -> bool:
     """Replay and print how it went; whether every repeatable result came back bit for bit or within the envelope."""
     out = console()
-    found = replay.replay(folder, options, lambda line: out.print(line, markup=False))
-    for line in replay.lines(found):
+    replayed = replay.replay(folder, options, lambda line: out.print(line, markup=False))
+    for line in replay.lines(replayed):
         out.print(line, markup=False)
-    place = (options.out or Path("replay") / found["version"]) / "index.html"
-    out.print(f"{place.resolve()}", markup=False)
-    return not found["counts"]["other"]
+    page = (options.out or Path("replay") / replayed["version"]) / "index.html"
+    out.print(f"{page.resolve()}", markup=False)
+    return not replayed["counts"]["other"]

@@ -53,34 +53,36 @@ def run(results: Path, *, remove: bool) -> Findings:
     if not store.root.is_dir():
         cure = f"Run '{calling.whole_run()}' first, or name the folder with --config results=…"
         raise StoreError("there are no results", where=str(store.root), hint=cure)
-    found = check(store)
-    check_inputs(ResultsFolder(results).input_data, found)
-    check_steps(Ledger(results), found)
+    findings = check(store)
+    check_inputs(ResultsFolder(results).input_data, findings)
+    check_steps(Ledger(results), findings)
     out = console()
-    counts = ", ".join(plural(number, name) for name, number in found.checked.items())
-    out.print(f"{counts} checked, {len(found.damaged)} damaged, {found.aside} put aside earlier", markup=False)
-    for path, problem in list(found.damaged.items())[:SHOWN]:
+    counts = ", ".join(plural(number, name) for name, number in findings.checked.items())
+    out.print(f"{counts} checked, {len(findings.damaged)} damaged, {findings.aside} put aside earlier", markup=False)
+    for path, problem in list(findings.damaged.items())[:SHOWN]:
         out.print(f"  {path}: {problem}", markup=False)
-    if len(found.damaged) > SHOWN:
-        out.print(f"  and {len(found.damaged) - SHOWN} more")
+    if len(findings.damaged) > SHOWN:
+        out.print(f"  and {len(findings.damaged) - SHOWN} more")
     if remove:
-        for path in found.damaged:
+        for path in findings.damaged:
             try:
                 path.replace(path.with_suffix(ASIDE))
             except OSError as error:
                 raise StoreError(f"cannot be put aside: {error.strerror}", where=str(path), hint="Mend the permissions") from None
-        if found.damaged:
-            out.print(f"{len(found.damaged)} put aside as *{ASIDE}; the next run makes again what it needs of them")
-    elif found.damaged:
-        raise StoreError(f"{len(found.damaged)} files are damaged", where=str(store.root), hint="'replab verify --remove' puts them aside")
-    return found
+        if findings.damaged:
+            out.print(f"{len(findings.damaged)} put aside as *{ASIDE}; the next run makes again what it needs of them")
+    elif findings.damaged:
+        raise StoreError(
+            f"{len(findings.damaged)} files are damaged", where=str(store.root), hint="'replab verify --remove' puts them aside"
+        )
+    return findings
 
 
-def check_steps(book: Ledger, found: Findings) -> None:
+def check_steps(book: Ledger, findings: Findings) -> None:
     """Compare every file that a step of the run made with the hash that it noted."""
     if book.notes:
-        found.checked["noted file"] = sum(len(note.made) for note in book.notes.values())
-    found.damaged |= {path: problem for path, problem in book.damaged() if path.exists()}
+        findings.checked["noted file"] = sum(len(note.made) for note in book.notes.values())
+    findings.damaged |= {path: problem for path, problem in book.damaged() if path.exists()}
 
 
 def environments(lab: Lab) -> dict[str, list[str]]:
@@ -88,52 +90,52 @@ def environments(lab: Lab) -> dict[str, list[str]]:
 
     Returns what is not as it was, by place.
     """
-    engine, found, read = get_engine(lab.engine), dict[str, list[str]](), 0
+    engine, changed, read = get_engine(lab.engine), dict[str, list[str]](), 0
     builds = [(environment, device) for environment in lab.environments for device in pins.locked_devices(environment)]
     for environment, device in builds:
         faults = engine.verify(environment, lab.cache, device)
         read += faults is not None
         if faults:
-            found[environment.place(device)] = faults
+            changed[environment.build_name(device)] = faults
     if read and (faults := own_packages(Path(sys.prefix))):
-        found[LAB] = faults
+        changed[LAB] = faults
     if read:
-        console().print(f"{read} environments read, {len(found)} not as they were built")
-    for place, faults in found.items():
-        console().print(f"  {place}: {some(faults)}", markup=False)
-    return found
+        console().print(f"{read} environments read, {len(changed)} not as they were built")
+    for build_name, faults in changed.items():
+        console().print(f"  {build_name}: {some(faults)}", markup=False)
+    return changed
 
 
 def demand(changed: Mapping[str, list[str]]) -> None:
     """Raise ``EnvironmentUnavailable`` when an environment is not as it was built."""
-    for place, faults in changed.items():
+    for build_name, faults in changed.items():
         hint = "It is built anew before it is next used; 'replab build' does so now"
-        if place == LAB:
+        if build_name == LAB:
             hint = "Empty uv's cache ('uv cache clean'), remove .venv, and run 'make setup'"
-        raise EnvironmentUnavailable(f"is not what its lock says: {some(faults)}", where=place, hint=hint)
+        raise EnvironmentUnavailable(f"is not what its lock says: {some(faults)}", where=build_name, hint=hint)
 
 
 def check(store: Store) -> Findings:
     """Read every file of the store; blobs too, so that a damaged one is named itself and not only the cells that need it."""
-    found = Findings(aside=sum(1 for _ in store.root.rglob(f"*{ASIDE}")))
-    _each(found, "cell", store.root / "cells", "*/*.safetensors", lambda path: _cell_fault(store, path))
-    _each(found, "large tensor", store.root / "blobs", "*/*.safetensors", _blob_fault)
-    _each(found, "truth", store.root / "truth", "*/*.safetensors", _truth_fault)
-    _each(found, "observation", store.root / "observations", "*.json", _name_fault)
+    findings = Findings(aside=sum(1 for _ in store.root.rglob(f"*{ASIDE}")))
+    _each(findings, "cell", store.root / "cells", "*/*.safetensors", lambda path: _cell_fault(store, path))
+    _each(findings, "large tensor", store.root / "blobs", "*/*.safetensors", _blob_fault)
+    _each(findings, "truth", store.root / "truth", "*/*.safetensors", _truth_fault)
+    _each(findings, "observation", store.root / "observations", "*.json", _name_fault)
     for folder in (MERGED, PLATFORMS):
-        _each(found, "foreign note", store.root / folder, "*.json", _seal_fault)
-    return found
+        _each(findings, "foreign note", store.root / folder, "*.json", _seal_fault)
+    return findings
 
 
-def check_inputs(folder: Path, found: Findings) -> None:
+def check_inputs(folder: Path, findings: Findings) -> None:
     """Read the bytes of every input, which are named by their hash."""
-    _each(found, "input", folder, "*.npy", _name_fault)
+    _each(findings, "input", folder, "*.npy", _name_fault)
 
 
-def _each(found: Findings, name: str, folder: Path, pattern: str, fault: Callable[[Path], str]) -> None:
+def _each(findings: Findings, name: str, folder: Path, pattern: str, fault: Callable[[Path], str]) -> None:
     """Check the files of one kind, and count them."""
     paths = sorted(folder.glob(pattern))
-    found.checked[name] += len(paths)
+    findings.checked[name] += len(paths)
     for path in track(paths, description=name, transient=True, disable=not console().is_terminal):
         try:
             other = files.kind_of(path.lstat().st_mode)
@@ -141,7 +143,7 @@ def _each(found: Findings, name: str, folder: Path, pattern: str, fault: Callabl
         except OSError as error:
             problem = f"cannot be read: {error.strerror}"
         if problem:
-            found.damaged[path] = problem
+            findings.damaged[path] = problem
 
 
 def _cell_fault(store: Store, path: Path) -> str:

@@ -131,8 +131,8 @@ def opened_member(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
 
 
 def _which(text: str, name: str, names: list[str]) -> str:
-    told = ", ".join(sorted(names)[:12]) + (", …" if len(names) > 12 else "")  # a line of them
-    return f"{text} has no array {name!r}, only {told}" if name else f"{text} holds several arrays: say name = one of {told}"
+    listed = ", ".join(sorted(names)[:12]) + (", …" if len(names) > 12 else "")  # a line of them
+    return f"{text} has no array {name!r}, only {listed}" if name else f"{text} holds several arrays: say name = one of {listed}"
 
 
 def _of_numpy(file: IO[bytes], size: int, text: str) -> Described:
@@ -159,7 +159,7 @@ def _of_safetensors(file: IO[bytes], size: int, name: str, text: str) -> Describ
     if not 0 < length <= min(HEADER, size - 8):
         raise ConfigError(f"{text} is damaged: its header would have {length} bytes")
     header = json.loads(file.read(length))
-    names = [one for one in header if one != "__metadata__"]
+    names = [key for key in header if key != "__metadata__"]
     if name not in names:
         raise ConfigError(_which(text, name, names))
     code, (start, end) = header[name]["dtype"], header[name]["data_offsets"]

@@ -52,7 +52,7 @@ class CaseReader:
     family: str
     folder: Path
     """Where its functions are."""
-    place: str
+    file: str
     """The file, as its readers know it."""
     defaults: Mapping[str, Any]
     generators: Mapping[str, Generator]
@@ -61,42 +61,42 @@ class CaseReader:
 
     def read(self, name: str, fields: object) -> list[Case]:
         """A case and the cases that are made from it: special values, and the runs in which factors are aligned."""
-        where, faults = f"{self.place}: cases.{name}", self.faults
-        before = len(faults.found)
+        where, faults = f"{self.file}: cases.{name}", self.faults
+        before = len(faults.errors)
         if fault := ids.check_name(name, "a case"):
-            faults.found.append(fault.within(where))
+            faults.errors.append(fault.within(where))
         if not isinstance(fields, dict):
             faults.add("must be a table", where=where)
             return []
         given: dict[str, Any]
         given, shared = complete(fields, self.defaults, self.subjects, where, faults)
         check_fields(given, FIELDS, where, faults)
-        if len(faults.found) > before:
+        if len(faults.errors) > before:
             return []
         case = self._case(name, given, shared, where)
         _check(case, given, where, faults, self.folder)
-        return _with_those_made(case) if len(faults.found) == before else []
+        return _with_those_made(case) if len(faults.errors) == before else []
 
     def _case(self, name: str, given: Mapping[str, Any], shared: Mapping[str, Factor], where: str) -> Case:
         """The case that a table with fields of the right types declares; what is not said has the default of ``model.Case``."""
-        said: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+        fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
         function = given.get("function", name)
-        said["function"] = said.pop("reference", function)
-        said["implemented_as"] = function if said["function"] != function else ""
-        said.setdefault("title", name.replace("_", " "))
-        said.setdefault("own_float64", not given.get("program", False))  # whole programs cost most
-        said["inputs"] = self._inputs(given.get("inputs", {}), where)
+        fields["function"] = fields.pop("reference", function)
+        fields["implemented_as"] = function if fields["function"] != function else ""
+        fields.setdefault("title", name.replace("_", " "))
+        fields.setdefault("own_float64", not given.get("program", False))  # whole programs cost most
+        fields["inputs"] = self._inputs(given.get("inputs", {}), where)
         if (compiled := given.get("compile", False)) not in COMPILE:
             self.faults.add(f'compile must be true, false or "values", not {shown(compiled)}', where=where)
-        said["compile"] = COMPILE.get(compiled, "")
-        said["control"] = _load_control(given["control"], where, self.faults) if "control" in given else None
-        own = factor_tables.load_factors(given.get("factors", {}), f"{where}: factors", self.faults)
-        said["factors"] = {
-            **candidates.factors(said.pop("candidates", ()), self.folder / REFERENCE, said["function"], where, self.faults),
+        fields["compile"] = COMPILE.get(compiled, "")
+        fields["control"] = _load_control(given["control"], where, self.faults) if "control" in given else None
+        declared = factor_tables.load_factors(given.get("factors", {}), f"{where}: factors", self.faults)
+        fields["factors"] = {
+            **candidates.factors(fields.pop("candidates", ()), self.folder / REFERENCE, fields["function"], where, self.faults),
             **shared,
-            **own,
+            **declared,
         }
-        return Case(family=self.family, name=name, **said)
+        return Case(family=self.family, name=name, **fields)
 
     def _inputs(self, given: Mapping[str, Any], where: str) -> dict[str, Generator]:
         """The generator of each input: one of the family's by name, or its own."""
@@ -135,12 +135,12 @@ def _check(case: Case, given: Mapping[str, Any], where: str, faults: Faults, fol
 
 def _check_names(case: Case, given: Mapping[str, Any], where: str, faults: Faults) -> None:
     """Words that must be names, or be among those that are known."""
-    known, modes = (*DTYPES, *INTEGER_DTYPES), {mode for group in MODES.values() for mode in group}
+    known_dtypes, modes = (*DTYPES, *INTEGER_DTYPES), {mode for group in MODES.values() for mode in group}
     if not case.dtypes:
-        faults.add("dtypes is empty: nothing would be run", where=where, hint=f"Known: {', '.join(known)}")
+        faults.add("dtypes is empty: nothing would be run", where=where, hint=f"Known: {', '.join(known_dtypes)}")
     for dtype in case.dtypes:
-        if dtype not in known:
-            faults.add(f"there is no dtype {dtype!r}", where=where, hint=nearest(dtype, known))
+        if dtype not in known_dtypes:
+            faults.add(f"there is no dtype {dtype!r}", where=where, hint=nearest(dtype, known_dtypes))
     for constant in case.constants:
         if constant not in given.get("inputs", {}):
             faults.add(f"constants names no input {constant!r}", where=where)
@@ -200,11 +200,11 @@ def _with_those_made(declared: Case) -> list[Case]:
     return cases
 
 
-def load_generators(data: Mapping[str, Any], place: str, faults: Faults, folder: Path) -> dict[str, Generator]:
+def load_generators(data: Mapping[str, Any], file: str, faults: Faults, folder: Path) -> dict[str, Generator]:
     """Generators by name: the table ``[generators]`` of a family (in ``folder``), or one that an input declares for itself."""
     generators = {}
     for name, options in data.items():
-        where = f"{place}: generators.{name}"
+        where = f"{file}: generators.{name}"
         if not isinstance(options, dict) or not isinstance(options.get("kind"), str):
             faults.add("needs a kind", where=where, hint=f"Known: {', '.join(KINDS)}")
         elif options["kind"] not in KINDS:

@@ -38,8 +38,8 @@ _CUDA_OPTIONAL = ("ptx", "base", "requirements")
 
 def folders_of(root: Path, folder: Path) -> tuple[Path, ...]:
     """Where environments are asked for: by the lab itself, and by its user beside it."""
-    own = folder / "containers"
-    return (root / "containers", own) if folder != root and own.is_dir() else (root / "containers",)
+    users_folder = folder / "containers"
+    return (root / "containers", users_folder) if folder != root and users_folder.is_dir() else (root / "containers",)
 
 
 def own_folders(root: Path, folder: Path) -> tuple[Path, ...]:
@@ -98,18 +98,18 @@ def select(environments: Sequence[Environment], groups: Mapping[str, Sequence[st
         hint = "For example core, or tf-1.15,torch-2.13" if wanted is not None else "Nothing stands behind the name of the setting"
         raise ConfigError(f"must be names of environments or groups, not {shown(wanted)}", where="environments", hint=hint)
     words = [word for text in texts for word in re.split(r"[,\s]+", text.strip()) if word]
-    known = {e.name: (e.name,) for e in environments} | {name: tuple(members) for name, members in groups.items()}
-    faults: list[LabError] = [_unknown(word, known) for word in dict.fromkeys(words) if word not in known]
+    members_of = {e.name: (e.name,) for e in environments} | {name: tuple(members) for name, members in groups.items()}
+    faults: list[LabError] = [_unknown(word, members_of) for word in dict.fromkeys(words) if word not in members_of]
     if not words:
-        faults.append(ConfigError("no environment is asked for", where="environments", hint=nearest_of_all("", known)))
+        faults.append(ConfigError("no environment is asked for", where="environments", hint=nearest_of_all("", members_of)))
     if faults:
         raise ConfigErrors(faults)
-    chosen = {name for word in words for name in known[word]}
+    chosen = {name for word in words for name in members_of[word]}
     return tuple(e for e in environments if e.name in chosen)
 
 
-def _unknown(word: str, known: Iterable[str]) -> ConfigError:
-    return ConfigError(f"unknown environment or group {shown(word)}", where="environments", hint=nearest_of_all(word, known))
+def _unknown(word: str, names: Iterable[str]) -> ConfigError:
+    return ConfigError(f"unknown environment or group {shown(word)}", where="environments", hint=nearest_of_all(word, names))
 
 
 def _where(file: Path) -> str:
@@ -201,17 +201,17 @@ def _groups(containers: Path, environments: Sequence[Environment], faults: list[
     file = containers / "groups.toml"
     table = (_read(file, faults) or {}) if files.is_there(file) else {}
     keys = _Keys(table, _where(file), faults)
-    known = [e.name for e in environments]
+    environment_names = [e.name for e in environments]
     groups = {EVERYTHING: tuple(e.name for e in environments if "cpu" in e.devices)}
     for name in table:
-        if name == EVERYTHING or name in known:
+        if name == EVERYTHING or name in environment_names:
             keys.fault(name, "this name is taken", f"'{EVERYTHING}' is made by the lab, and a group may not be named like an environment")
         elif not _NAME.fullmatch(name):
             keys.fault(name, "no name for a group", "Use a-z, 0-9, '.', '_', '-'; 40 at most")
         members = keys.texts(name, _NAME, "the name of an environment")
         for member in members if complete else ():
-            if member not in known:
-                keys.fault(name, f"unknown environment '{member}'", nearest_of_all(member, known))
+            if member not in environment_names:
+                keys.fault(name, f"unknown environment '{member}'", nearest_of_all(member, environment_names))
         groups.setdefault(name, members)
     return groups
 
@@ -227,10 +227,10 @@ class _Keys:
 
     def only(self, required: Sequence[str], optional: Sequence[str]) -> None:
         """Notes keys that are missing or unknown."""
-        known = (*required, *optional)
+        allowed = (*required, *optional)
         for key in self.table:
-            if key not in known:
-                self.fault(key, "unknown key", nearest_of_all(key, known))
+            if key not in allowed:
+                self.fault(key, "unknown key", nearest_of_all(key, allowed))
         for key in required:
             if key not in self.table:
                 self.fault(key, "this key is missing")

@@ -9,13 +9,13 @@ class Faults:
     """Collects faults so that a reader sees all of them at once."""
 
     def __init__(self) -> None:
-        self.found: list[LabError] = []
+        self.errors: list[LabError] = []
 
     def add(self, problem: str, *, where: str, hint: str = "") -> None:
         """Note one fault."""
-        self.found.append(ConfigError(problem, where=where, hint=hint))
+        self.errors.append(ConfigError(problem, where=where, hint=hint))
 
     def raise_all(self) -> None:
         """Raise ``ConfigErrors`` when there is any fault."""
-        if self.found:
-            raise ConfigErrors(self.found)
+        if self.errors:
+            raise ConfigErrors(self.errors)

@@ -74,7 +74,7 @@ class _Effects:
         others = [node for node in body if node not in defined and not isinstance(node, ast.Import | ast.ImportFrom)]
         self._values = {name for node in others for name in _bound(node)}
         """Names of the file that hold something else than a function or class."""
-        self._own = self._values | {node.name for node in defined}
+        self._all_names = self._values | {node.name for node in defined}
         self._objects = self._values | {node.name for node in defined if isinstance(node, ast.ClassDef)}
         """Names of the file whose things can be changed by whoever gets them."""
         self._touching = {node.name for node in defined if self._touches(node)}
@@ -98,14 +98,14 @@ class _Effects:
 
     def _decorates(self, node: ast.expr) -> bool:
         """Whether a decorator changes something of the file beside what it decorates: it does itself, or is a method of something there."""
-        return _root(node) in self._touching or (isinstance(node, ast.Attribute) and _root(node) in self._own) or self._has(node)
+        return _root(node) in self._touching or (isinstance(node, ast.Attribute) and _root(node) in self._all_names) or self._has(node)
 
     def _gives(self, node: ast.Call) -> bool:
         """Whether a call gets something of the file that it could change, or is one of a class of the file."""
-        if isinstance(node.func, ast.Name) and node.func.id in PURE - self._own:
+        if isinstance(node.func, ast.Name) and node.func.id in PURE - self._all_names:
             return False
         given = [*node.args, *(keyword.value for keyword in node.keywords)]
-        method = isinstance(node.func, ast.Attribute) and _root(node.func) in self._own
+        method = isinstance(node.func, ast.Attribute) and _root(node.func) in self._all_names
         return method or any(_root(argument) in self._objects for argument in given)
 
     def _has(self, node: ast.AST) -> bool:
@@ -117,7 +117,7 @@ class _Effects:
             case ast.FunctionDef(decorator_list=decorators) | ast.AsyncFunctionDef(decorator_list=decorators):
                 return any(map(self._decorates, decorators))
             case ast.ClassDef(decorator_list=decorators, bases=bases) if any(map(self._decorates, decorators)) or any(
-                _root(base) in self._own for base in bases
+                _root(base) in self._all_names for base in bases
             ):
                 return True
             case ast.Expr() | ast.Delete() | ast.AugAssign():
@@ -172,17 +172,17 @@ class _File:
         self.effects = _Effects(body).places
         self._meanings: dict[int, str] = {}
 
-    def uses(self, place: int) -> set[str]:
+    def uses(self, number: int) -> set[str]:
         """Names that a statement reads or writes."""
-        if place not in self._uses:
-            self._uses[place] = _used(self.body[place])
-        return self._uses[place]
+        if number not in self._uses:
+            self._uses[number] = _used(self.body[number])
+        return self._uses[number]
 
-    def meaning(self, place: int) -> str:
+    def meaning(self, number: int) -> str:
         """What a statement does, as text."""
-        if place not in self._meanings:
-            self._meanings[place] = meaning(self.body[place])
-        return self._meanings[place]
+        if number not in self._meanings:
+            self._meanings[number] = meaning(self.body[number])
+        return self._meanings[number]
 
 
 @functools.cache
@@ -264,7 +264,7 @@ def digest(path: Path, function: str) -> str:
 
     Raises ``ConfigError`` when the file has no such function or is not valid Python.
     """
-    alone, beside = _digest(path, function, parsed.stamp_of(path)), own(path, function)
+    alone, beside = _digest(path, function, parsed.stamp_of(path)), family_modules(path, function)
     if not beside:
         return alone
     return hashlib.sha256(
@@ -281,7 +281,7 @@ def _meaning_at(path: Path, stamp: tuple[int, int]) -> str:
     return meaning(parsed.module(path, stamp))
 
 
-def own(path: Path, function: str) -> list[Path]:
+def family_modules(path: Path, function: str) -> list[Path]:
     """The modules of the family (files beside ``path``) that ``function`` and its helpers import, and those that these import, sorted.
 
     Raises ``ConfigError`` when the file has no such function, or one of them is not valid Python.
@@ -320,7 +320,7 @@ def text(path: Path, function: str) -> str:
             continue
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         parts.append("\n".join(lines[first - 1 : node.end_lineno]))
-    beside = [(module, files.read_text(module, limit=files.CODE_LIMIT).strip()) for module in own(path, function)]
+    beside = [(module, files.read_text(module, limit=files.CODE_LIMIT).strip()) for module in family_modules(path, function)]
     parts += [f"# {module.relative_to(path.parent).as_posix()}\n{text}" for module, text in beside]
     return "\n\n".join(parts)
 
@@ -344,7 +344,7 @@ def modules(path: Path, function: str) -> set[str]:
     Raises ``ConfigError`` when the file has no such function.
     """
     names: set[str] = set()
-    beside = own(path, function)
+    beside = family_modules(path, function)
     statements = [
         *_slice(path, function, parsed.stamp_of(path)),
         *(node for module_file in beside for node in parsed.parse(module_file).body),

@@ -139,7 +139,7 @@ KINDS: Mapping[str, Mapping[str, Option]] = {
     },
     "values": {
         "values": Option(
-            lambda value: isinstance(value, list) and all(as_number(one) is not None for one in value),
+            lambda value: isinstance(value, list) and all(as_number(item) is not None for item in value),
             "a list of numbers of at most 64 bits, or of texts that are numbers",
             required=True,
         ).meaning("the numbers, row after row"),
@@ -180,16 +180,16 @@ def faults(kind: str, options: Options, folder: Path | None = None) -> Iterator[
 
     ``folder``: where the files lie that options name; without it they stay closed.
     """
-    known = {**KINDS[kind], "seed": SEED}
+    options_of_kind = {**KINDS[kind], "seed": SEED}
     before = False
     for name, value in options.items():
-        if name not in known:
-            yield "", f"the kind {kind!r} has no option {shown(name)}, only {', '.join(sorted(known))}"
+        if name not in options_of_kind:
+            yield "", f"the kind {kind!r} has no option {shown(name)}, only {', '.join(sorted(options_of_kind))}"
             before = True
-        elif not known[name].test(value):
-            yield name, f"must be {known[name].expected}, not {shown(value)}"
+        elif not options_of_kind[name].test(value):
+            yield name, f"must be {options_of_kind[name].expected}, not {shown(value)}"
             before = True
-    for name, option in known.items():
+    for name, option in options_of_kind.items():
         if option.required and name not in options:
             yield "", f"the kind {kind!r} needs the option {name!r}"
             before = True

@@ -17,7 +17,7 @@ def gpu_refusal(environment: Environment, compute_capability: str, driver: str) 
     if _numbers(driver) < _numbers(cuda.driver):
         return f"{environment.name} needs driver {cuda.driver} or newer, and this machine has {driver}"
     major, minor = _numbers(compute_capability)[:2]
-    compiled = any((own[0] == major and own[1] <= minor) for own in map(_numbers, cuda.architectures))
+    compiled = any((architecture[0] == major and architecture[1] <= minor) for architecture in map(_numbers, cuda.architectures))
     if compiled or (cuda.ptx and _numbers(cuda.ptx) <= (major, minor)):
         return None
     later = f", and serves newer ones from {cuda.ptx} on" if cuda.ptx else ""

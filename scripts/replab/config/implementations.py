@@ -28,10 +28,10 @@ def _has(path: Path, function: str) -> bool:
 
 def path_of(folder: Path, framework: str, function: str) -> Path:
     """The file that a framework runs ``function`` from."""
-    own = folder / IMPL_FILE[framework]
-    if framework == NUMPY and not _has(own, function) and _has(folder / REFERENCE, function):
+    module = folder / IMPL_FILE[framework]
+    if framework == NUMPY and not _has(module, function) and _has(folder / REFERENCE, function):
         return folder / REFERENCE
-    return own
+    return module
 
 
 def fault(folder: Path, case: Case) -> str:
@@ -53,8 +53,8 @@ def fault(folder: Path, case: Case) -> str:
 
 def is_reference_run(folder: Path, cases: Sequence[Case]) -> bool:
     """Whether NumPy has no file of its own for a family, and can run all of the reference."""
-    own, reference = folder / IMPL_FILE[NUMPY], folder / REFERENCE
-    return not own.is_file() and reference.is_file() and not any(fault(folder, case) for case in cases)
+    module, reference = folder / IMPL_FILE[NUMPY], folder / REFERENCE
+    return not module.is_file() and reference.is_file() and not any(fault(folder, case) for case in cases)
 
 
 def paths(folder: Path, cases: Sequence[Case], framework: str) -> list[Path]:

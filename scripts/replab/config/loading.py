@@ -31,10 +31,10 @@ def load_lab(config: Mapping[str, Any], root: Path, folder: Path | None = None, 
     folder = root if folder is None else folder
     faults = Faults()
     settings: dict[str, Any] = {**DEFAULTS, **config}
-    place = "config"
+    where = "config"
     for key in settings.keys() - DEFAULTS.keys():
-        faults.add(f"unknown key {shown(key)}", where=place, hint=nearest(key, DEFAULTS))
-    faults.found.sort(key=str)
+        faults.add(f"unknown key {shown(key)}", where=where, hint=nearest(key, DEFAULTS))
+    faults.errors.sort(key=str)
     for given in dict.fromkeys((root, folder)):
         if fault := path_fault(str(given)):
             faults.add(fault, where=f"the folder {given}")
@@ -46,9 +46,9 @@ def load_lab(config: Mapping[str, Any], root: Path, folder: Path | None = None, 
             environments.load_environments(*containers), environments.load_groups(*containers), settings["environments"]
         )
     except ConfigErrors as errors:
-        faults.found += errors.faults
+        faults.errors += errors.faults
     except LabError as error:
-        faults.found.append(error)
+        faults.errors.append(error)
     families, left_out = load_families(settings, root, folder, faults, checked=checked)
     check(settings, folder, faults)
     variants = _load_variants(settings["variants"], root / VARIANTS, faults)
@@ -80,14 +80,14 @@ def _builder(wanted: str, engine: str) -> str:
 
 
 def _load_variants(wanted: object, path: Path, faults: Faults) -> tuple[Variant, ...]:
-    known = load_variants(path, faults)
+    declared = load_variants(path, faults)
     try:
         names = words(wanted)
     except ConfigError as error:
-        faults.found.append(error.within("config: variants"))
+        faults.errors.append(error.within("config: variants"))
         return ()
-    names = list(known) if names == ["all"] else list(dict.fromkeys(["default", *names]))
+    names = list(declared) if names == ["all"] else list(dict.fromkeys(["default", *names]))
     for name in names:
-        if name not in known:
-            faults.add(f"there is no variant {shown(name)}", where="config: variants", hint=nearest(name, known))
-    return tuple(known[name] for name in names if name in known)
+        if name not in declared:
+            faults.add(f"there is no variant {shown(name)}", where="config: variants", hint=nearest(name, declared))
+    return tuple(declared[name] for name in names if name in declared)

@@ -70,8 +70,8 @@ def read_yaml(text: str) -> object:
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
-        said = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(f"is not valid YAML: {said}") from None
+        message = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(f"is not valid YAML: {message}") from None
 
 
 def path_fault(text: str) -> str:
@@ -115,8 +115,8 @@ def folder_fault(path: Path) -> str:
 
 def around_fault(path: Path, root: Path) -> str:
     """Why the lab cannot write all it makes into the folder ``path``: it must not lie among what the lab is made from, or around it."""
-    asked, own = path.resolve(), root.resolve()
-    return f"{path} is the folder of the lab itself, or one around it" if own.is_relative_to(asked) else ""
+    asked_folder, lab_folder = path.resolve(), root.resolve()
+    return f"{path} is the folder of the lab itself, or one around it" if lab_folder.is_relative_to(asked_folder) else ""
 
 
 def check(settings: Mapping[str, object], root: Path, faults: Faults) -> None:
@@ -139,7 +139,7 @@ def check(settings: Mapping[str, object], root: Path, faults: Faults) -> None:
         faults.add(f"must be {', '.join(DEVICES)}, not {shown(settings['devices'])}", where=f"{where}: devices")
     if settings["builder"] not in ("auto", *BUILDERS):
         faults.add(f"must be auto, {' or '.join(BUILDERS)}, not {shown(settings['builder'])}", where=f"{where}: builder")
-    if not faults.found and settings["bases"] != DEFAULTS["bases"] and not (root / str(settings["bases"])).is_file():
+    if not faults.errors and settings["bases"] != DEFAULTS["bases"] and not (root / str(settings["bases"])).is_file():
         faults.add(f"there is no lock {settings['bases']}", where=f"{where}: bases", hint="Make it with 'replab bases build'")
 
 

@@ -31,15 +31,15 @@ class Subject:
 NOTHING = Subject()
 
 
-def load_subjects(data: Mapping[str, object], place: str, known: Collection[str], faults: Faults) -> dict[str, Subject]:
+def load_subjects(data: Mapping[str, object], file: str, case_fields: Collection[str], faults: Faults) -> dict[str, Subject]:
     """The tables ``[subjects.<name>]`` of a family; ``known`` are the fields of a case."""
     subjects = {}
     for name, fields in data.items():
-        where = f"{place}: subjects.{name}"
+        where = f"{file}: subjects.{name}"
         if not isinstance(fields, dict):
             faults.add("must be a table", where=where)
             continue
-        shareable = set(known) - OWN
+        shareable = set(case_fields) - OWN
         for key in fields:
             if key in OWN:
                 faults.add(f"{key} is for each case to say", where=where)
@@ -76,8 +76,8 @@ def complete(
     merged = {**defaults, **subject.fields, **fields}
     plant = fields.get("plant")
     if isinstance(plant, dict):
-        own = merged.get("factors")
-        factors = {*subject.factors, *(own if isinstance(own, dict) else ())}
+        case_factors = merged.get("factors")
+        factors = {*subject.factors, *(case_factors if isinstance(case_factors, dict) else ())}
         if "control" in fields:
             faults.add("has a plant and a control: what is planted says already what is expected", where=where)
         if not plant:

@@ -28,35 +28,35 @@ _FRAMEWORK = re.compile(r"([^\s<>=!~]*)\s*(.*)", re.DOTALL)
 
 def load_variants(path: Path, faults: Faults) -> dict[str, Variant]:
     """The variants by name: the default and those of the file; a laboratory without that file has only the default."""
-    known = {DEFAULT.name: DEFAULT}
+    variants = {DEFAULT.name: DEFAULT}
     try:
         data = files.read_toml(path, where=str(FILE))
     except FileNotFoundError:
-        return known
+        return variants
     except LabError as error:
-        faults.found.append(error)
-        return known
+        faults.errors.append(error)
+        return variants
     for name, fields in data.items():
         where = f"{FILE}: {name}"
-        before = len(faults.found)
+        before = len(faults.errors)
         if fault := ids.check_name(name, "a variant"):
-            faults.found.append(fault.within(where))
+            faults.errors.append(fault.within(where))
         if not isinstance(fields, dict) or name == DEFAULT.name:
             faults.add(f"must be a table, and `{DEFAULT.name}` cannot be declared", where=where)
             continue
         _check(fields, where, faults)
         frameworks = _frameworks(fields["frameworks"], f"{where}: frameworks", faults) if "frameworks" in fields else {}
-        if len(faults.found) == before:
+        if len(faults.errors) == before:
             rest: dict[str, object] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-            known[name] = jsons.made(Variant, {"name": name} | rest | ({"frameworks": frameworks} if frameworks else {}))
-    return known
+            variants[name] = jsons.made(Variant, {"name": name} | rest | ({"frameworks": frameworks} if frameworks else {}))
+    return variants
 
 
 def _check(fields: Mapping[str, object], where: str, faults: Faults) -> None:
     """The fields of one table of the file."""
-    before = len(faults.found)
+    before = len(faults.errors)
     check_fields(fields, FIELDS, where, faults)
-    if len(faults.found) > before:
+    if len(faults.errors) > before:
         return
     if not is_whole(fields.get("threads", 1), 1, THREADS):
         faults.add(f"threads must be 1 to {THREADS}, not {shown(fields['threads'])}", where=where)

@@ -58,7 +58,7 @@ class Child:
     secret: bytes
     resident: int
     """Bytes that it held when it began."""
-    told: int
+    lost_names_sent: int
     """How many lost names it knows."""
     item: int | None = None
     printed: int = 0
@@ -89,14 +89,14 @@ class Child:
         os.close(printing)
         mine.setblocking(False)
         os.set_blocking(output, False)
-        return cls(pid=pid, channel=mine, output=output, clock=clock, secret=secret, resident=_resident(parent), told=len(lost))
+        return cls(pid=pid, channel=mine, output=output, clock=clock, secret=secret, resident=_resident(parent), lost_names_sent=len(lost))
 
     def ask(self, item: int, seconds: float, lost: Mapping[str, str]) -> None:
         """Give it an item, which has ``seconds``, and the names that were lost since it was told last."""
         self.item, self.printed = item, 0
         self.clock.set(seconds, "")
-        news = json.dumps(dict(list(lost.items())[self.told :])).encode() if self.told < len(lost) else b""
-        self.told = len(lost)
+        news = json.dumps(dict(list(lost.items())[self.lost_names_sent :])).encode() if self.lost_names_sent < len(lost) else b""
+        self.lost_names_sent = len(lost)
         with contextlib.suppress(OSError):  # it has ended: that is noticed at the next look
             self.channel.sendall(ASK.pack(item, len(news)) + news)
 

@@ -19,13 +19,13 @@ class Clock:
 
     def set(self, seconds: float, name: str) -> None:
         """The work called ``name`` has ``seconds`` from now; what has no name is put down to what had the last one."""
-        told = name.encode("utf-8", "backslashreplace")[: SHARED_BYTES - CLOCK.size]
+        name_bytes = name.encode("utf-8", "backslashreplace")[: SHARED_BYTES - CLOCK.size]
         # Copied as a whole, since the other process may read at any moment: `pack_into` fills the place with zeros first.
-        self.memory[: CLOCK.size] = CLOCK.pack(time.monotonic() + seconds, seconds, 0.0, len(told))
-        self.memory[CLOCK.size : CLOCK.size + len(told)] = told
+        self.memory[: CLOCK.size] = CLOCK.pack(time.monotonic() + seconds, seconds, 0.0, len(name_bytes))
+        self.memory[CLOCK.size : CLOCK.size + len(name_bytes)] = name_bytes
 
     def read(self) -> tuple[float, float, str]:
         """Deadline, seconds, name."""
         deadline, seconds, _, length = CLOCK.unpack_from(self.memory, 0)
-        told = self.memory[CLOCK.size : CLOCK.size + min(length, SHARED_BYTES - CLOCK.size)]
-        return deadline, seconds, told.decode("utf-8", "replace")
+        name_bytes = self.memory[CLOCK.size : CLOCK.size + min(length, SHARED_BYTES - CLOCK.size)]
+        return deadline, seconds, name_bytes.decode("utf-8", "replace")

@@ -49,7 +49,7 @@ def each(
     *,
     seconds: float | None = None,
     count: int = 1,
-    known: Mapping[str, str] | None = None,
+    lost: Mapping[str, str] | None = None,
 ) -> Generator[Made | Lost, None, None]:
     """What ``work`` gives for each of ``items`` (JSON values, numbers of NumPy too; texts made plain), in their order, or ``Lost``.
 
@@ -57,7 +57,7 @@ def each(
     ``count``: so many workers at once. ``known``: names that are lost beforehand. Raises the ``LabError`` that ``work`` raises.
     """
     duty = Duty(work=work, items=items, limits=limits, seconds=PATIENCE * limits.seconds if seconds is None else seconds)
-    pool = _Pool(duty, dict(known or {}))
+    pool = _Pool(duty, dict(lost or {}))
     with linux.adopting_orphans(), termination.becomes_exception(signal.SIGTERM) as check:
         try:
             yield from pool.run(min(count, len(items)), check)
@@ -132,8 +132,8 @@ class _Pool(Generic[Item, Made]):
         if answer is None:
             return
         if answer.kind == FAULT:
-            told = json.loads(answer.body)
-            self._lose(answer.item, told["reason"], told["name"])
+            fault = json.loads(answer.body)
+            self._lose(answer.item, fault["reason"], fault["name"])
         if answer.goes:
             self._end(worker)
         else:
@@ -207,7 +207,7 @@ class _Pool(Generic[Item, Made]):
             with contextlib.suppress(KeyError):
                 self.selector.unregister(stream)
         worker.end(reaped=reaped)
-        keep = self.others | {one.pid for one in self.workers}
+        keep = self.others | {other_child.pid for other_child in self.workers}
         while orphans := [child.pid for child in psutil.Process().children() if child.pid not in keep]:
             for pid in orphans:
                 with contextlib.suppress(OSError):

@@ -38,8 +38,10 @@ class _Modules:
     """What modules that everybody relies on held at first."""
 
     def __init__(self) -> None:
-        there = [(name, vars(sys.modules[name])) for name in RELIED_ON if name in sys.modules]
-        self.held = [(name, now, [one for one in now.items() if callable(one[1])]) for name, now in there]
+        namespaces = [(name, vars(sys.modules[name])) for name in RELIED_ON if name in sys.modules]
+        self.held = [
+            (name, now, [name_and_value for name_and_value in now.items() if callable(name_and_value[1])]) for name, now in namespaces
+        ]
 
     def altered(self) -> str:
         """The first name that stands for something else now; empty where all is as it was."""

@@ -48,19 +48,19 @@ def serve(
     """Do what is asked for until nobody asks."""
     try:
         _bind(parent, printing, channel.fileno(), duty.limits)
-        known = Trials(clock=clock, limits=duty.limits, seconds=duty.seconds, lost=dict(lost))
-        begin(known)
-        place, state, me = os.fstat(channel.fileno()), _state(), os.getpid()
-        while asked := channel.recv(ASK.size, socket.MSG_WAITALL):
-            item, length = ASK.unpack(asked)
-            known.lost.update(json.loads(channel.recv(length, socket.MSG_WAITALL)) if length else {})
-            known.next_item()
-            kind, body = _answer(duty, item, known)
+        trials = Trials(clock=clock, limits=duty.limits, seconds=duty.seconds, lost=dict(lost))
+        begin(trials)
+        opened, state, me = os.fstat(channel.fileno()), _state(), os.getpid()
+        while header := channel.recv(ASK.size, socket.MSG_WAITALL):
+            item, length = ASK.unpack(header)
+            trials.lost.update(json.loads(channel.recv(length, socket.MSG_WAITALL)) if length else {})
+            trials.next_item()
+            kind, body = _answer(duty, item, trials)
             if os.getpid() != me:  # somebody's code forked, and this is the other one
                 os._exit(0)
-            known.at(PATIENCE * duty.seconds, "")  # it is done: what follows takes until somebody listens
-            same = _state() == state and not known.modules.altered()
-            if not os.path.samestat(os.fstat(channel.fileno()), place):
+            trials.at(PATIENCE * duty.seconds, "")  # it is done: what follows takes until somebody listens
+            same = _state() == state and not trials.modules.altered()
+            if not os.path.samestat(os.fstat(channel.fileno()), opened):
                 os._exit(FILES_GONE)
             head = HEAD.pack(secret, kind if same else kind.upper(), item, len(body), zlib.crc32(body))
             channel.sendall(head)
@@ -76,7 +76,7 @@ def serve(
     os._exit(0)
 
 
-def _answer(duty: Duty[Item, Made], item: int, known: Trials) -> tuple[bytes, bytes]:
+def _answer(duty: Duty[Item, Made], item: int, trials: Trials) -> tuple[bytes, bytes]:
     try:
         return RESULT, texts.json_of(duty.work(duty.items[item]), _plain_number).encode()
     except LabError as error:
@@ -84,17 +84,17 @@ def _answer(duty: Duty[Item, Made], item: int, known: Trials) -> tuple[bytes, by
     except BaseException as error:  # noqa: BLE001 (what somebody's code raises may be anything)
         with contextlib.suppress(BaseException):
             traceback.print_exc()
-        return FAULT, json.dumps({"reason": f"raised {described(error)}", "name": known.blamed or known.name}).encode()
+        return FAULT, json.dumps({"reason": f"raised {described(error)}", "name": trials.blamed or trials.name}).encode()
 
 
 def described(error: BaseException) -> str:
     """An exception in words; what it says of itself may be anything, or fail."""
     try:
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
     except Exception:  # noqa: BLE001 (somebody's own __str__)
-        said = ""
+        message = ""
     name = type(error).__name__
-    return texts.plain(f"{name}: {said[:500]}" if said else name)
+    return texts.plain(f"{name}: {message[:500]}" if message else name)
 
 
 def _bind(parent: int, printing: int, channel: int, limits: Limits) -> None:
@@ -161,5 +161,5 @@ def _plain_number(value: object) -> object:
 def _data_bytes() -> int:
     """What counts towards the limit on data segments, of this process."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123 (see above)
-        found = re.search(r"VmData:\s+(\d+) kB", file.read())
-    return int(found[1]) * 1024 if found else 0
+        size = re.search(r"VmData:\s+(\d+) kB", file.read())
+    return int(size[1]) * 1024 if size else 0

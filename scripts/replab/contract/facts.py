@@ -60,7 +60,7 @@ class Facts:
     @classmethod
     def of_elsewhere(cls, data: Mapping[str, object], where: str) -> Facts:
         """As ``from_json``, but for what another version of the lab may have written: what this one does not know is left out."""
-        names = {one.name for one in fields(cls)}
+        names = {record_field.name for record_field in fields(cls)}
         return cls.from_json({name: value for name, value in data.items() if name in names}, where)
 
     @classmethod

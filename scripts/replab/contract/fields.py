@@ -42,24 +42,26 @@ def checked(kind: type[DataclassInstance], data: object, where: str) -> dict[str
 def _allowed(kind: type) -> tuple[frozenset[str], dict[str, tuple[type, ...]]]:
     """The fields that must be there, and what each may be in JSON."""
     hints = typing.get_type_hints(kind)
-    required = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
-    return frozenset(required), {one.name: _kinds(hints[one.name]) for one in fields(kind)}
+    required = {
+        record_field.name for record_field in fields(kind) if record_field.default is MISSING and record_field.default_factory is MISSING
+    }
+    return frozenset(required), {record_field.name: _kinds(hints[record_field.name]) for record_field in fields(kind)}
 
 
 def _kinds(hint: object) -> tuple[type, ...]:
     """What JSON has for a hint; ``X | None`` may be null as well."""
     options = typing.get_args(hint) if type(None) in typing.get_args(hint) else (hint,)
-    found: tuple[type, ...] = ()
+    kinds: tuple[type, ...] = ()
     for option in options:
         origin = typing.get_origin(option) or option
         if origin is type(None):
-            found += (type(None),)
+            kinds += (type(None),)
         elif isinstance(origin, type) and issubclass(origin, StrEnum):
-            found += (str,)
+            kinds += (str,)
         elif isinstance(origin, type) and issubclass(origin, tuple | list):
-            found += (list,)
+            kinds += (list,)
         elif isinstance(origin, type) and issubclass(origin, Mapping):
-            found += (dict,)
+            kinds += (dict,)
         else:
-            found += KINDS[origin]
-    return found
+            kinds += KINDS[origin]
+    return kinds

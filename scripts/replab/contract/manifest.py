@@ -48,7 +48,7 @@ class Manifest:
 
     def to_json(self) -> dict[str, object]:
         """As the step writes it."""
-        data = {one.name: getattr(self, one.name) for one in fields(self)}
+        data = {record_field.name: getattr(self, record_field.name) for record_field in fields(self)}
         return data | {"cells": [entry._asdict() for entry in self.cells]}
 
     @classmethod

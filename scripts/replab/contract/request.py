@@ -65,7 +65,7 @@ class CellRequest:
 
     def to_json(self) -> dict[str, object]:
         """As the probe reads it."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        return {record_field.name: getattr(self, record_field.name) for record_field in fields(self)}
 
     def in_key(self) -> dict[str, object]:
         """What its result depends on: part of what is hashed into its key."""
@@ -110,22 +110,22 @@ class Request:
 
     def to_json(self) -> Asked:
         """As the probe reads it, once it is sealed (``replab.sealed``)."""
-        data = {one.name: value for one in fields(self) if (value := getattr(self, one.name)) is not None}
+        data = {record_field.name: value for record_field in fields(self) if (value := getattr(self, record_field.name)) is not None}
         return cast("Asked", data | {"cells": [cell.to_json() for cell in self.cells]})
 
 
 def schema() -> dict[str, object]:
     """The JSON schema of a sealed request."""
-    found = schema_of(Request)
+    properties_of_request = schema_of(Request)
     seal = {**HASH, "description": "Of the rest as JSON with sorted keys: the probe refuses a request that says anything else."}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "replab/request.schema.json",
         "title": "Request",
         "description": "What the host asks of the probe: cells of one environment and variant, run by one process.",
-        **found,
-        "required": ["schema", "sha256", *jsons.items(found["required"])],
-        "properties": {"sha256": seal, **jsons.table(found["properties"])},
+        **properties_of_request,
+        "required": ["schema", "sha256", *jsons.items(properties_of_request["required"])],
+        "properties": {"sha256": seal, **jsons.table(properties_of_request["properties"])},
     }
 
 

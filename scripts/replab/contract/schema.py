@@ -43,8 +43,15 @@ def list_of(schema: Schema) -> Schema:
 def schema_of(kind: type[DataclassInstance], **more: object) -> Schema:
     """The schema of a dataclass."""
     described = fields(kind)
-    required = [one.name for one in described if one.default is MISSING and one.default_factory is MISSING]
-    return {"type": "object", "required": required, "properties": {one.name: one.metadata["schema"] for one in described}, **more}
+    required = [
+        record_field.name for record_field in described if record_field.default is MISSING and record_field.default_factory is MISSING
+    ]
+    return {
+        "type": "object",
+        "required": required,
+        "properties": {record_field.name: record_field.metadata["schema"] for record_field in described},
+        **more,
+    }
 
 
 def schema_of_table(kind: object) -> Schema:

@@ -76,29 +76,29 @@ def load(path: Path) -> tuple[Api, ...]:
     Raises ``ConfigErrors`` with every fault of the file.
     """
     faults = Faults()
-    place = "/".join(path.parts[-2:])
+    shown_path = "/".join(path.parts[-2:])
     data: dict[str, object] = {}
     try:
-        data = files.read_toml(path, where=place)
+        data = files.read_toml(path, where=shown_path)
     except FileNotFoundError:
-        faults.add("does not exist", where=place)
+        faults.add("does not exist", where=shown_path)
     except ConfigError as error:
-        faults.found.append(error)
-    atlas = tuple(api for name, fields in data.items() if (api := _api(name, fields, f"{place}: {name}", faults)) is not None)
+        faults.errors.append(error)
+    atlas = tuple(api for name, fields in data.items() if (api := _api(name, fields, f"{shown_path}: {name}", faults)) is not None)
     faults.raise_all()
     return atlas
 
 
 def _api(name: str, fields: object, where: str, faults: Faults) -> Api | None:
-    before = len(faults.found)
+    before = len(faults.errors)
     if fault := ids.check_name(name, "an API"):
-        faults.found.append(fault.within(where))
+        faults.errors.append(fault.within(where))
     if not isinstance(fields, dict):
         faults.add("must be a table", where=where)
         return None
-    known = ("title", "group", "parameters", "call", *FRAMEWORKS)
-    for key in sorted(set(fields) - set(known)):
-        faults.add(f"unknown key {key!r}", where=where, hint=nearest(key, known))
+    allowed = ("title", "group", "parameters", "call", *FRAMEWORKS)
+    for key in sorted(set(fields) - set(allowed)):
+        faults.add(f"unknown key {key!r}", where=where, hint=nearest(key, allowed))
     for key in ("title", "group"):
         if not isinstance(fields.get(key), str):
             faults.add(f"needs a {key}", where=where)
@@ -110,10 +110,10 @@ def _api(name: str, fields: object, where: str, faults: Faults) -> Api | None:
     if not isinstance(parameters, dict) or not parameters:
         faults.add("needs parameters", where=where)
         return None
-    found = tuple(_parameter(key, value, sides, f"{where}.parameters.{key}", faults) for key, value in parameters.items())
-    if len(faults.found) > before:
+    listed = tuple(_parameter(key, value, sides, f"{where}.parameters.{key}", faults) for key, value in parameters.items())
+    if len(faults.errors) > before:
         return None
-    return Api(name=name, title=fields["title"], group=fields["group"], sides=sides, parameters=found)
+    return Api(name=name, title=fields["title"], group=fields["group"], sides=sides, parameters=listed)
 
 
 def _call(value: object, where: str, faults: Faults) -> Mapping[str, object]:
@@ -127,9 +127,9 @@ def _call(value: object, where: str, faults: Faults) -> Mapping[str, object]:
 def _side(framework: str, value: object, call: Mapping[str, object], where: str, faults: Faults) -> Side:
     """``call``: what the API is called with on all sides that do not say otherwise."""
     table = value if isinstance(value, dict) else {"names": value}
-    known = ("names", "arguments", "operator", "call", "part")
-    for key in sorted(set(table) - set(known)):
-        faults.add(f"unknown key {key!r}", where=where, hint=nearest(key, known))
+    allowed = ("names", "arguments", "operator", "call", "part")
+    for key in sorted(set(table) - set(allowed)):
+        faults.add(f"unknown key {key!r}", where=where, hint=nearest(key, allowed))
     names = _texts(table.get("names"), where, faults)
     for name in names:
         if not name.startswith(ROOTS[framework] + "."):
@@ -153,9 +153,9 @@ def _parameter(name: str, fields: object, sides: Mapping[str, Side], where: str,
     if not isinstance(fields, dict):
         faults.add("must be a table", where=where)
         return Parameter(name=name, readings={}, compare={})
-    known = ("compare", "note", "outcomes", "call", *FRAMEWORKS)
-    for key in sorted(set(fields) - set(known)):
-        faults.add(f"unknown key {key!r}", where=where, hint=nearest(key, known))
+    allowed = ("compare", "note", "outcomes", "call", *FRAMEWORKS)
+    for key in sorted(set(fields) - set(allowed)):
+        faults.add(f"unknown key {key!r}", where=where, hint=nearest(key, allowed))
     readings = {}
     for key in FRAMEWORKS:
         if key in fields and key not in sides:
@@ -187,7 +187,7 @@ def _outcomes(value: object, where: str, faults: Faults) -> Mapping[str, tuple[f
     made: dict[str, tuple[float, ...]] = {}
     for key, numbers in value.items() if isinstance(value, dict) else ():
         listed = numbers if isinstance(numbers, list) else [numbers]
-        if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in listed):
+        if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in listed):
             faults.add(f"the outcome of {key} must be a number or a list of numbers", where=where)
             continue
         try:

@@ -60,14 +60,14 @@ def read_in(engine: Engine, built: Built, lab: Lab, environment: Environment, at
     def ask(_: None) -> Answer:
         try:
             answer = _ask(engine, built, lab, environment, atlas)
-            found = DEFAULTS.by_column(rows(atlas, environment, answer))
-            odd = [name for name, values in found.items() if not all(isinstance(text, str) for text in values)]
+            columns = DEFAULTS.by_column(rows(atlas, environment, answer))
+            odd = [name for name, values in columns.items() if not all(isinstance(text, str) for text in values)]
         except LabError as error:
             return {"problem": error.problem}
         return {"problem": f"it answered with something else than texts: {odd[0]}"} if odd else answer
 
-    (told,) = contained.each(ask, [None], lab.limits, seconds=2 * IMPORT_SECONDS)
-    answer: Answer = {"problem": told.reason} if isinstance(told, contained.Lost) else told
+    (outcome,) = contained.each(ask, [None], lab.limits, seconds=2 * IMPORT_SECONDS)
+    answer: Answer = {"problem": outcome.reason} if isinstance(outcome, contained.Lost) else outcome
     if "problem" in answer:
         sys.stderr.write(f"{environment.name}: its defaults cannot be read: {texts.plain(answer['problem'])}\n")
     return answer
@@ -82,8 +82,8 @@ def _ask(engine: Engine, built: Built, lab: Lab, environment: Environment, atlas
     out = staging / "defaults.json"
     argv = (str(SCRIPT), "--atlas", str(staging / "atlas.json"), "--framework", environment.framework, "--out", str(out))
     launch = engine.command(Sandbox(built=built, argv=argv, limits=lab.limits, writable=staging, readable=(SCRIPT.parent,)))
-    code, said = run_once(launch, IMPORT_SECONDS)
-    last = said.strip().splitlines()[-1:] or [f"the process ended with {code} and without a word"]
+    code, output = run_once(launch, IMPORT_SECONDS)
+    last = output.strip().splitlines()[-1:] or [f"the process ended with {code} and without a word"]
     if code == TIMED_OUT:
         last = [f"it took more than {IMPORT_SECONDS:.0f} s"]
     if not out.is_file():

@@ -77,13 +77,13 @@ def table(lab: Lab) -> list[DefaultRow]:
     """All rows of ``defaults.parquet``, from what the rule ``defaults`` found in every environment."""
     if not is_wanted(lab):
         return []
-    atlas, found = load(lab.root / ATLAS), []
+    atlas, all_rows = load(lab.root / ATLAS), []
     for environment in (one for one in lab.environments if one.modes):
         answer: Answer = ledger.load_json(lab.results.defaults(environment.name))
         if "rows" in answer:  # not where the environment is not available, or could not answer
-            told = (asdict(row) for row in rows(atlas, environment, answer))
-            found += [DefaultRow(**{name: texts.plain(text) for name, text in row.items()}) for row in told]
-    return found
+            values = (asdict(row) for row in rows(atlas, environment, answer))
+            all_rows += [DefaultRow(**{name: texts.plain(text) for name, text in row.items()}) for row in values]
+    return all_rows
 
 
 def rows(atlas: Iterable[Api], environment: Environment, answer: Answer) -> Iterator[DefaultRow]:
@@ -92,12 +92,12 @@ def rows(atlas: Iterable[Api], environment: Environment, answer: Answer) -> Iter
     ``value`` is canonical JSON, or ``required`` or ``absent`` without quotes; ``comparable`` is the value in the convention that the
     parameter has in all frameworks, as JSON, and empty where there is none.
     """
-    found = {(row["api"], row["parameter"]): row for row in answer["rows"]}
+    answered = {(row["api"], row["parameter"]): row for row in answer["rows"]}
     for api in atlas:
         for parameter in api.parameters:
             if environment.framework not in parameter.readings:
                 continue
-            row = found[api.name, parameter.name]
+            row = answered[api.name, parameter.name]
             if parameter.readings[environment.framework].way == "call":
                 row = _as_called(row, parameter)
             effective, unclear = _effective(row, parameter)
@@ -168,24 +168,24 @@ def _distance(numbers: Sequence[float], expected: Sequence[float]) -> float:
     """The largest difference of two results; infinite where they have another length, or no number is there."""
     if len(numbers) != len(expected):
         return math.inf
-    apart = [0.0 if one == other else abs(one - other) for one, other in zip(numbers, expected, strict=True)]
+    apart = [0.0 if number == other else abs(number - other) for number, other in zip(numbers, expected, strict=True)]
     return math.inf if any(map(math.isnan, apart)) else max(apart)
 
 
 def _comparable(value: str, how: object) -> str:
     """A value in the common convention, as canonical JSON; numbers that are equal have one text."""
-    found = json.loads(value)
+    decoded = json.loads(value)
     if isinstance(how, dict):
-        found = how.get(found if isinstance(found, str) else value, found)
-    elif how == "not" and isinstance(found, bool):
-        found = not found
-    elif how == "one_minus" and _is_number(found):
-        found = float(f"{1 - found:.12g}")  # 1 - 0.1, and not what binary fractions make of it
-    elif how == "negate" and _is_number(found):
-        found = -found
-    elif how == "square" and _is_number(found):
-        found = float(f"{found * found:.12g}")
-    return canonical(found)
+        decoded = how.get(decoded if isinstance(decoded, str) else value, decoded)
+    elif how == "not" and isinstance(decoded, bool):
+        decoded = not decoded
+    elif how == "one_minus" and _is_number(decoded):
+        decoded = float(f"{1 - decoded:.12g}")  # 1 - 0.1, and not what binary fractions make of it
+    elif how == "negate" and _is_number(decoded):
+        decoded = -decoded
+    elif how == "square" and _is_number(decoded):
+        decoded = float(f"{decoded * decoded:.12g}")
+    return canonical(decoded)
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -197,12 +197,12 @@ def drift(table: Iterable[DefaultRow], environments: Sequence[Environment]) -> l
 
     An API that is absent in both versions makes no step; nor does a value that is only written in another way (1 and 1.0).
     """
-    by_place = _by_place(table)
+    by_parameter = _by_parameter(table)
     steps = []
     for framework in FRAMEWORKS:
         line = sorted((e for e in environments if e.framework == framework), key=lambda e: e.order)
         for older, newer in itertools.pairwise(line):
-            for (api, parameter), sides in by_place.items():
+            for (api, parameter), sides in by_parameter.items():
                 before, after = sides.get(older.name), sides.get(newer.name)
                 if before is None or after is None or _meaning(before) == _meaning(after):
                     continue
@@ -227,24 +227,24 @@ def differences(table: Iterable[DefaultRow], environments: Sequence[Environment]
     ``None`` stands for.
     """
     newest = {e.framework: e for e in sorted(environments, key=lambda e: e.order)}
-    found = []
-    for (api, parameter), sides in _by_place(table).items():
+    departures = []
+    for (api, parameter), sides in _by_parameter(table).items():
         for left, right in itertools.combinations([newest[name] for name in FRAMEWORKS if name in newest], 2):
-            one, other = sides.get(left.name), sides.get(right.name)
-            if one is None or other is None or ABSENT in (one.status, other.status) or _meaning(one) == _meaning(other):
+            earlier, other = sides.get(left.name), sides.get(right.name)
+            if earlier is None or other is None or ABSENT in (earlier.status, other.status) or _meaning(earlier) == _meaning(other):
                 continue
-            found.append(
+            departures.append(
                 Difference(
                     api=api,
                     parameter=parameter,
                     left=left.name,
                     right=right.name,
-                    left_value=_shown(one),
+                    left_value=_shown(earlier),
                     right_value=_shown(other),
-                    note=one.note,
+                    note=earlier.note,
                 )
             )
-    return found
+    return departures
 
 
 def _meaning(row: DefaultRow) -> str:
@@ -257,9 +257,9 @@ def _shown(row: DefaultRow) -> str:
     return row.effective if row.effective not in {"", row.comparable} else row.value
 
 
-def _by_place(table: Iterable[DefaultRow]) -> dict[tuple[str, str], dict[str, DefaultRow]]:
+def _by_parameter(table: Iterable[DefaultRow]) -> dict[tuple[str, str], dict[str, DefaultRow]]:
     """Rows by API and parameter, then by environment."""
-    found: dict[tuple[str, str], dict[str, DefaultRow]] = {}
+    by_parameter: dict[tuple[str, str], dict[str, DefaultRow]] = {}
     for row in table:
-        found.setdefault((row.api, row.parameter), {})[row.environment] = row
-    return found
+        by_parameter.setdefault((row.api, row.parameter), {})[row.environment] = row
+    return by_parameter

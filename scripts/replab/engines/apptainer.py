@@ -45,11 +45,11 @@ class ApptainerEngine(ImageEngine):
         if entering is None:
             raise EnvironmentUnavailable("apptainer is not installed", where=environment.name, hint="Install it, or choose another engine")
         for builder in BUILDERS:
-            known = record.read(record.path_of(cache, environment.name, device, builder))
-            if known is not None:
-                log(f"{environment.name}: image {known.image.digest}")
-                convert(entering, environment, known.image, cache, builder)
-                return built_from(self.name, environment, known.image, cache)
+            built = record.read(record.path_of(cache, environment.name, device, builder))
+            if built is not None:
+                log(f"{environment.name}: image {built.image.digest}")
+                convert(entering, environment, built.image, cache, builder)
+                return built_from(self.name, environment, built.image, cache)
         hint = f"Run 'snakemake images --config environments={environment.name}' on a machine with docker or podman"
         raise EnvironmentUnavailable("no image was built", where=environment.name, hint=hint)
 

@@ -45,7 +45,7 @@ exit "$status"
 @cache
 def compiler() -> tuple[str, str]:
     """Path and name-version of the C++ compiler; empty texts when there is none."""
-    path = next((found for name in ("g++", "clang++") if (found := shutil.which(name))), "")
+    path = next((program for name in ("g++", "clang++") if (program := shutil.which(name))), "")
     if not path:
         return "", ""
     done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
@@ -58,17 +58,17 @@ def compile_variables(cache_folder: Path, key: str) -> dict[str, str]:
     made = cache_folder / "compiled" / key
     temporary = made / "tmp"  # precompiled headers go to the temporary folder, whatever the cache folder is
     temporary.mkdir(parents=True, exist_ok=True)
-    found = {
+    variables = {
         "TORCHINDUCTOR_CACHE_DIR": str(made),
         "TORCHINDUCTOR_COMPILE_THREADS": "1",  # a pool of workers costs a second at each start and outlives a killed sandbox
         "TMPDIR": str(temporary),
     }
     if not shutil.which("openssl", path="/usr/local/bin:/usr/bin:/bin"):
-        found["TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS"] = "0"  # they are hashed by calling openssl
+        variables["TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS"] = "0"  # they are hashed by calling openssl
     path, _ = compiler()
     if path:
-        found["CXX"] = str(_wrapper(cache_folder, Path(path)))
-    return found
+        variables["CXX"] = str(_wrapper(cache_folder, Path(path)))
+    return variables
 
 
 def _wrapper(cache_folder: Path, path: Path) -> Path:

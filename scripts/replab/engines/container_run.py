@@ -46,24 +46,24 @@ def main(arguments: list[str]) -> int:
     engine, spec, ending = arguments[0], Path(arguments[1]), Path(arguments[2])
     fields: dict[str, Json] = json.loads(spec.read_text(encoding="utf-8"))
     container = jsons.made(Container, {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
-    said: Said = {"code": EXIT_BROKEN, "oom": False, "broken": ""}
+    end: Said = {"code": EXIT_BROKEN, "oom": False, "broken": ""}
     try:
         with termination.becomes_exception(signal.SIGTERM) as check:
             driver = get_driver(engine, os.environ)
             reap(driver)
             with _guarded(engine, dict(os.environ), container.name):
                 state = run(driver, container, check)
-                said |= {"code": state.code, "oom": state.oom}
+                end |= {"code": state.code, "oom": state.oom}
     except EngineRefused as refused:
-        said["broken"] = f"{refused.problem}. {refused.hint}" if refused.hint else refused.problem
+        end["broken"] = f"{refused.problem}. {refused.hint}" if refused.hint else refused.problem
     except EngineLost as lost:
-        said["broken"] = f"{lost}, and with it the sandbox. Start it and run again: finished cells are kept"
+        end["broken"] = f"{lost}, and with it the sandbox. Start it and run again: finished cells are kept"
     finally:
         with ending.open("r+", encoding="utf-8") as file:  # over what is there: that needs no room on a disk that is full
-            file.write(json.dumps(said)[:ENDING_BYTES])
-    if said["broken"]:
-        sys.stderr.write(f"replab: {said['broken']}\n")
-    return said["code"]
+            file.write(json.dumps(end)[:ENDING_BYTES])
+    if end["broken"]:
+        sys.stderr.write(f"replab: {end['broken']}\n")
+    return end["code"]
 
 
 def run(driver: Driver, container: Container, check: Callable[[], None]) -> State:

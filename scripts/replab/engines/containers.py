@@ -62,13 +62,13 @@ class ContainerHold:
     def ending(self, code: int) -> Ending:
         """See ``Hold.ending``: the launcher wrote it down, beside the folder that the container can write to."""
         try:
-            said = json.loads(self.ending_file.read_text(encoding="utf-8"))
+            end = json.loads(self.ending_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return Ending(code=code, broken="the process that watched its container was killed. Run again: finished cells are kept")
         for file in (self.ending_file, self.spec_file):
             file.unlink(missing_ok=True)
-        status = int(said["code"])
-        return Ending(code=FIRST_SIGNAL - status if status > FIRST_SIGNAL else status, oom=bool(said["oom"]), broken=str(said["broken"]))
+        status = int(end["code"])
+        return Ending(code=FIRST_SIGNAL - status if status > FIRST_SIGNAL else status, oom=bool(end["oom"]), broken=str(end["broken"]))
 
 
 def beside(writable: Path, kind: str) -> Path:

@@ -42,8 +42,8 @@ class Gpu:
 
 def with_device(platform: str, device: str) -> str:
     """A platform with what the GPU adds to it, for builds that compute on one."""
-    found = () if device == "cpu" else gpus()
-    return f"{platform} {found[0].platform}" if found else platform
+    devices = () if device == "cpu" else gpus()
+    return f"{platform} {devices[0].platform}" if devices else platform
 
 
 @cache
@@ -61,45 +61,45 @@ def gpus() -> tuple[Gpu, ...]:
     if done.returncode != 0:
         return ()
     rows = [[part.strip() for part in line.split(",")] for line in done.stdout.splitlines()]
-    found = [Gpu(*row) for row in rows if len(row) == len(_ASKED)]
+    devices = [Gpu(*row) for row in rows if len(row) == len(_ASKED)]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         allowed = visible.replace(" ", "").split(",")
-        found = [gpu for gpu in found if gpu.index in allowed or any(word and gpu.uuid.startswith(word) for word in allowed)]
-    return tuple(gpu for gpu in found if gpu.platform == found[0].platform)
+        devices = [gpu for gpu in devices if gpu.index in allowed or any(word and gpu.uuid.startswith(word) for word in allowed)]
+    return tuple(gpu for gpu in devices if gpu.platform == devices[0].platform)
 
 
 @contextlib.contextmanager
 def lease(log: Callable[[str], None], *, seconds: float = WAIT_SECONDS) -> Iterator[Gpu]:
     """One GPU that no other job of this machine uses meanwhile; waits for it. Raises ``SandboxError`` when there is none."""
-    known = gpus()
-    if not known:
+    devices = gpus()
+    if not devices:
         raise SandboxError("there is no CUDA device here", where="gpu", hint="Run 'nvidia-smi' to see what the driver says")
     share = max(1, int(os.environ.get(SHARE) or 1))
-    end, told = time.monotonic() + seconds, False
+    end, announced = time.monotonic() + seconds, False
     while True:
-        for gpu in known:
-            for place in range(share):
-                handle = _take(gpu, place)
+        for gpu in devices:
+            for slot in range(share):
+                handle = _take(gpu, slot)
                 if handle is not None:
                     with handle:
                         yield gpu
                     return
-        if not told:
-            log(f"waiting for one of {len(known)} GPUs")
-            told = True
+        if not announced:
+            log(f"waiting for one of {len(devices)} GPUs")
+            announced = True
         if time.monotonic() > end:
             raise SandboxError(f"no GPU became free within {seconds:.0f} s", where="gpu", hint="See who uses them with 'nvidia-smi'")
         time.sleep(POLL_SECONDS)
 
 
-def _take(gpu: Gpu, place: int) -> IO[str] | None:
+def _take(gpu: Gpu, slot: int) -> IO[str] | None:
     """The lock of one place on a GPU, or None when another process has it."""
     folder = Path(tempfile.gettempdir()) / "replab-gpus"
     with contextlib.suppress(FileExistsError):
         folder.mkdir()
         folder.chmod(0o1777)  # users of one machine take turns
-    path = folder / f"{gpu.uuid}.{place}.lock"
+    path = folder / f"{gpu.uuid}.{slot}.lock"
     try:
         handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+", encoding="utf-8")
     except PermissionError:

@@ -55,14 +55,14 @@ class HostEngine:
             folder=Path(seen["prefix"]),
             identity=hashlib.sha256(json.dumps([seen["python"], seen["found"]]).encode()).hexdigest(),
             cache=cache.resolve(),
-            found=tuple(seen["found"]),
+            host_packages=tuple(seen["found"]),
             interpreter=without_paths(describe(self.python, where=environment.name)),
         )
 
     def changed(self, built: Built) -> str:
         """See ``Engine.changed``: the interpreter at hand is what it is, and what was found in it is its identity."""
-        found = self.build(built.environment, built.cache, lambda _: None)
-        return "" if found == built else "other packages, or another interpreter, are installed now"
+        now = self.build(built.environment, built.cache, lambda _: None)
+        return "" if now == built else "other packages, or another interpreter, are installed now"
 
     def verify(self, environment: Environment, cache: Path, device: str = "cpu") -> list[str] | None:  # noqa: ARG002 - nothing was built
         """See ``Engine.verify``."""

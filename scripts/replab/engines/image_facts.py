@@ -32,13 +32,13 @@ def look(engine: Engine, built: Built) -> dict[str, str]:
     folder = Path(tempfile.mkdtemp(prefix="look-", dir=built.cache))
     try:
         launch = engine.command(Sandbox(built=built, argv=("-c", _LOOK), limits=LIMITS, writable=folder))
-        code, said = run_once(launch, LIMITS.seconds)
+        code, output = run_once(launch, LIMITS.seconds)
         if code != 0:
-            last = said.strip().splitlines()[-1:] or ["without a word"]
+            last = output.strip().splitlines()[-1:] or ["without a word"]
             problem = f"its image cannot be started: {last[0].removeprefix('replab: ')}"
             raise EnvironmentUnavailable(problem, where=built.environment.name)
-        found: dict[str, str] = json.loads(said.strip().splitlines()[-1])
-        return found
+        facts: dict[str, str] = json.loads(output.strip().splitlines()[-1])
+        return facts
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         for file in folder.parent.glob(f".{folder.name}.*.json"):

@@ -67,8 +67,8 @@ class Marker:
 def read(folder: Path) -> Marker | None:
     """The marker of an environment; None where it is missing, damaged, or of another version of the lab."""
     try:
-        found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        marker = Marker(**found)
+        fields = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        marker = Marker(**fields)
     except (OSError, ValueError, TypeError):
         return None
     texts = (marker.environment, marker.identity, marker.files, marker.contents, marker.stamp)
@@ -128,9 +128,9 @@ def stamp(folder: Path) -> str:
     """A digest of the names, sizes and times of all files of an environment but its marker. Raises ``OSError``."""
     lines: list[str] = []
 
-    def look(path: str, place: int) -> None:
+    def look(path: str, folder_descriptor: int) -> None:
         deeper = []
-        with os.scandir(place) as entries:
+        with os.scandir(folder_descriptor) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     deeper.append(entry.name)
@@ -139,7 +139,7 @@ def stamp(folder: Path) -> str:
                     lines.append(f"{path}{entry.name} {seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns}")
         for name in deeper:
             lines.append(f"{path}{name}/")
-            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder_descriptor)
             try:
                 look(f"{path}{name}/", inner)
             finally:
@@ -182,30 +182,30 @@ def some(faults: Collection[str]) -> str:
 def list_files(folder: Path) -> Files:
     """Every file of an environment but the marker and the list. Raises ``OSError``."""
     regular: list[tuple[str, int]] = []
-    found: Files = {}
+    files: Files = {}
     for path in _walk(folder):
         name = path.relative_to(folder).as_posix()
         seen = path.lstat()
         if stat.S_ISREG(seen.st_mode):
             regular.append((name, seen.st_size))
         elif stat.S_ISLNK(seen.st_mode):
-            found[name] = [seen.st_size, f"-> {path.readlink()}"]
+            files[name] = [seen.st_size, f"-> {path.readlink()}"]
         else:
-            found[name] = [0, _ODD]
+            files[name] = [0, _ODD]
     with ThreadPoolExecutor(min(READERS, len(os.sched_getaffinity(0)))) as pool:
-        hashed = pool.map(lambda one: sha256_of(folder / one[0]), regular)
-        found |= {name: [size, digest] for (name, size), digest in zip(regular, hashed, strict=True)}
-    return dict(sorted(found.items()))
+        hashed = pool.map(lambda name_and_size: sha256_of(folder / name_and_size[0]), regular)
+        files |= {name: [size, digest] for (name, size), digest in zip(regular, hashed, strict=True)}
+    return dict(sorted(files.items()))
 
 
-def against_records(folder: Path, files: Files, own: Collection[str], wanted: Mapping[str, str]) -> tuple[list[str], str]:
+def against_records(folder: Path, files: Files, beside: Collection[str], wanted: Mapping[str, str]) -> tuple[list[str], str]:
     """Compare ``files`` with what the installed distributions say in their ``RECORD``: faults as clauses, and ``Marker.contents``.
 
     ``own`` are the files that were there before anything was installed, ``wanted`` the names and versions of the lock. A file that two
     distributions bring is as one of them says. Bytecode is the interpreter's, which compiled it a moment ago: it may lie beside any source.
     """
     faults: list[str] = []
-    said: dict[str, set[str]] = {}
+    recorded: dict[str, set[str]] = {}
     contents: list[str] = []
     installed: dict[str, str] = {}
     for site in sorted(folder.glob("lib/python*/site-packages")):
@@ -220,8 +220,8 @@ def against_records(folder: Path, files: Files, own: Collection[str], wanted: Ma
                 faults.append(f"{_inside(folder, metadata)}/RECORD cannot be read")
                 continue
             for row, digest in rows:
-                place = os.path.normpath(os.path.join(site, row))  # noqa: PTH118 - with '..', which pathlib leaves as it is
-                said.setdefault(_inside(folder, place), set()).add(digest)
+                path_of_row = os.path.normpath(os.path.join(site, row))  # noqa: PTH118 - with '..', which pathlib leaves as it is
+                recorded.setdefault(_inside(folder, path_of_row), set()).add(digest)
                 if not _OWN_ROWS.search(row):
                     contents.append(f"{name}=={version} {row} {digest}")
     for name, version in wanted.items():
@@ -230,12 +230,16 @@ def against_records(folder: Path, files: Files, own: Collection[str], wanted: Ma
         elif not _same_version(installed[name], version):
             faults.append(f"{name} is {installed[name]} instead of {version}")
     faults += [f"{name} {version} is not in the lock" for name, version in installed.items() if name not in wanted]
-    for path, digests in sorted(said.items()):
+    for path, digests in sorted(recorded.items()):
         if path not in files:
             faults.append(f"{path} is missing")
-        elif not (path.endswith(_RETOLD) or _bytecode(path, said) or any(_as_said(folder / path, files[path], one) for one in digests)):
+        elif not (
+            path.endswith(_RETOLD)
+            or _bytecode(path, recorded)
+            or any(_as_recorded(folder / path, files[path], digest_text) for digest_text in digests)
+        ):
             faults.append(f"{path} is not what its distribution says")
-    sources = {*said, *own}
+    sources = {*recorded, *beside}
     faults += [f"{path} belongs to no distribution" for path in files if path not in sources and not _bytecode(path, sources)]
     return faults, hashlib.sha256("\n".join(sorted(contents)).encode()).hexdigest()
 
@@ -258,7 +262,11 @@ def own_packages(folder: Path) -> list[str]:
             file = [0, sha256_of(Path(path))]
         except OSError:
             return f"{_inside(folder, path)} is gone"
-        return "" if any(_as_said(Path(path), file, one) for one in named[path]) else f"{_inside(folder, path)} was changed"
+        return (
+            ""
+            if any(_as_recorded(Path(path), file, digest_text) for digest_text in named[path])
+            else f"{_inside(folder, path)} was changed"
+        )
 
     with ThreadPoolExecutor(min(READERS, len(os.sched_getaffinity(0)))) as pool:
         return [clause for clause in pool.map(problem, sorted(named)) if clause]
@@ -292,11 +300,11 @@ def _rows(record: Path) -> list[tuple[str, str]]:
         return [(row[0], row[1] if len(row) > 1 else "") for row in csv.reader(stream) if row]
 
 
-def _as_said(path: Path, file: list[object], said: str) -> bool:
+def _as_recorded(path: Path, file: list[object], digest_text: str) -> bool:
     """Whether a file has the digest that a RECORD gives; one without a digest (RECORD itself, bytecode) is only to be there."""
-    if not said:
+    if not digest_text:
         return True
-    algorithm, _, digest = said.partition("=")
+    algorithm, _, digest = digest_text.partition("=")
     if algorithm not in _STRONG:
         return False
     if algorithm == "sha256":
@@ -326,11 +334,11 @@ def _named(metadata: Path) -> tuple[str, str]:
     return canonicalize_name(fields.get("name", name)), fields.get("version", version)
 
 
-def _same_version(one: str, other: str) -> bool:
+def _same_version(version: str, other: str) -> bool:
     try:
-        return Version(one) == Version(other)
+        return Version(version) == Version(other)
     except InvalidVersion:
-        return one == other
+        return version == other
 
 
 def _inside(folder: Path, path: object) -> str:

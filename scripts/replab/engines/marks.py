@@ -26,21 +26,21 @@ def limit_of(staging: Path) -> int:
 def limit_mark(pid: int) -> int:
     """The mark of a process of a sandbox; 0 for any other process, and for one that has ended."""
     with contextlib.suppress(OSError, ValueError):
-        found = re.search(r"^Max realtime timeout +\S+ +(\d+) ", Path(f"/proc/{pid}/limits").read_text(encoding="ascii"), re.MULTILINE)
-        if found is not None and MARK_BASE <= int(found[1]) < MARK_BASE + 256**MARK_BYTES and linux.runs(pid):
-            return int(found[1])
+        limit = re.search(r"^Max realtime timeout +\S+ +(\d+) ", Path(f"/proc/{pid}/limits").read_text(encoding="ascii"), re.MULTILINE)
+        if limit is not None and MARK_BASE <= int(limit[1]) < MARK_BASE + 256**MARK_BYTES and linux.runs(pid):
+            return int(limit[1])
     return 0
 
 
 def marked(staging: Path) -> list[int]:
     """Processes of sandboxes of this staging folder, but this one."""
     variable, number = f"{MARK}={staging}".encode(), limit_of(staging)
-    found = []
+    processes = []
     for folder in Path("/proc").glob("[0-9]*"):
         pid = int(folder.name)
         variables: list[bytes] = []
         with contextlib.suppress(OSError):
             variables = (folder / "environ").read_bytes().split(b"\0")
         if pid != os.getpid() and (variable in variables or limit_mark(pid) == number):
-            found.append(pid)
-    return found
+            processes.append(pid)
+    return processes

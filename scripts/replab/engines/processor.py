@@ -67,8 +67,8 @@ def read_processor(cpuinfo: str, otherwise: str = "") -> tuple[str, str]:
             if fields.get(keys[0]):
                 names["-".join(fields[key] for key in keys if fields.get(key))] = None
                 break
-        told = next((fields[key] for key in _FEATURES if fields.get(key)), "")
-        sets += [{flag for flag in told.split() if _NUMERIC.fullmatch(flag) and not _HARMLESS.fullmatch(flag)}] if told else []
+        listed = next((fields[key] for key in _FEATURES if fields.get(key)), "")
+        sets += [{flag for flag in listed.split() if _NUMERIC.fullmatch(flag) and not _HARMLESS.fullmatch(flag)}] if listed else []
     shared = set.intersection(*sets) if sets else set[str]()
     return _one_word("+".join(names) or otherwise) or "processor-unknown", "+".join(sorted(shared)) or "none"
 

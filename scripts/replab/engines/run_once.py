@@ -24,13 +24,13 @@ def run_once(launch: Launch, seconds: float) -> tuple[int, str]:
             timeout=seconds,
             check=False,
         )
-        code, said = done.returncode, done.stdout.decode("utf-8", "replace")
+        code, output = done.returncode, done.stdout.decode("utf-8", "replace")
     except subprocess.TimeoutExpired as stopped:
-        code, said = TIMED_OUT, (stopped.stdout or b"").decode("utf-8", "replace")
+        code, output = TIMED_OUT, (stopped.stdout or b"").decode("utf-8", "replace")
     if launch.hold is not None:
         ending = launch.hold.ending(code)
         if code == TIMED_OUT:
             launch.hold.end()
         elif ending.broken:
             raise SandboxError(ending.broken, where=launch.hold.where)
-    return code, said
+    return code, output

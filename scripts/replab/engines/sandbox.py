@@ -92,7 +92,7 @@ class Built:
     identity: str
     """SHA-256 of what was installed: the lock, or what was found; part of the key of every result."""
     cache: Path
-    found: tuple[str, ...] = ()
+    host_packages: tuple[str, ...] = ()
     """``name-version`` of each package, where no lock says it."""
     image: Image | None = None
     """What containers are started from; None on engines without containers."""

@@ -175,7 +175,7 @@ def _install(built: Built, python: Path, partial: Path, device: str, *options: s
     environment = built.environment
     shutil.rmtree(partial, ignore_errors=True)
     run_uv(["venv", "--no-project", "--relocatable", "--python", str(python), str(partial)])
-    own = {*installed.list_files(partial), ".lock"}  # the last is uv's, for the time of an installation
+    beside = {*installed.list_files(partial), ".lock"}  # the last is uv's, for the time of an installation
     # Sources that have no wheel are built with the setuptools of the lock. The bytecode is written now because
     # processes inside may not write; without it every import of a framework would compile thousands of files.
     # Copies: a file that is a link into uv's cache is changed there, and in every other environment, by whoever writes to it.
@@ -183,7 +183,7 @@ def _install(built: Built, python: Path, partial: Path, device: str, *options: s
     install = ["pip", "sync", "--require-hashes", "--build-constraints", str(lock), "--compile-bytecode", "--link-mode", "copy", *options]
     with_index([*install, "--python", str(partial / "bin" / "python"), str(lock)], index_of(environment, device))
     files = installed.list_files(partial)
-    faults, contents = installed.against_records(partial, files, own, named(lock))
+    faults, contents = installed.against_records(partial, files, beside, named(lock))
     return files, faults, contents
 
 

@@ -47,8 +47,8 @@ def local_variables(sandbox: Sandbox) -> dict[str, str]:
     if "compile" in built.environment.modes:
         # Compiled code is for this very processor: a cache on a shared disk must not hand it to another machine. And it is for the switches
         # of the variant: PyTorch 2.13 takes code for AVX-512 from its cache under ATEN_CPU_CAPABILITY=avx2, and computes NaN with it.
-        known = json.dumps([local_platform(built), *sorted(sandbox.variables.items())])
-        machine = hashlib.sha256(known.encode()).hexdigest()[:8]
+        identity = json.dumps([local_platform(built), *sorted(sandbox.variables.items())])
+        machine = hashlib.sha256(identity.encode()).hexdigest()[:8]
         special |= compile_variables(built.cache, f"{built.environment.name}-{built.identity[:12]}-{machine}")
     composed = _composed(sandbox, special)
     if _ACCOUNT not in {**built.environment.variables, **sandbox.variables}:

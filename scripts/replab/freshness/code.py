@@ -74,21 +74,21 @@ def closure(scripts: Path, modules: Iterable[str], apart: Sequence[str] = APART)
 
     Modules ``apart`` end the way.
     """
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     templates: set[Path] = set()
     queue = list(modules)
     while queue:
         name = queue.pop()
-        if name in found or any(name == one or name.startswith(f"{one}.") for one in apart):
+        if name in paths or any(name == prefix or name.startswith(f"{prefix}.") for prefix in apart):
             continue
         path = _file(scripts, name)
         if path is None:  # not a module but a name in one
             continue
-        found[name] = path
+        paths[name] = path
         templates |= set(path.parent.glob("*.j2"))
         queue += [name.rpartition(".")[0]] if "." in name else []
         queue += imports(path.read_text(encoding="utf-8"))
-    return sorted({*found.values(), *templates})
+    return sorted({*paths.values(), *templates})
 
 
 def imports(text: str) -> Iterator[str]:

@@ -106,10 +106,10 @@ def planned(lab: Lab) -> Iterator[Job]:
     """Every job that the configuration means, each after those whose files it reads."""
     results = lab.results
     for environment, device in builds(lab):
-        place = environment.place(device)
+        build_name = environment.build_name(device)
         if lab.engine in IMAGE_ENGINES:
-            yield Job(step="image", name=place, makes=(results.image(place),))
-        yield Job(step="environment", name=place, makes=(results.environment(place),))
+            yield Job(step="image", name=build_name, makes=(results.image(build_name),))
+        yield Job(step="environment", name=build_name, makes=(results.environment(build_name),))
     if atlas.is_wanted(lab):
         for environment in (one for one in lab.environments if one.modes):
             yield Job(step="defaults", name=environment.name, makes=(results.defaults(environment.name),))
@@ -129,8 +129,8 @@ def planned(lab: Lab) -> Iterator[Job]:
         made = tuple(judged(lab, family, shard).values())
         yield Job(step="judge", name=family.name, shard=shard, makes=made, needs=manifests)
     merged = tuple(path for family, shard in shards(lab) for path in judged(lab, family, shard).values())
-    found = tuple(results.environment(environment.name) for environment in lab.environments)
-    yield Job(step="tables", makes=(*map(results.table, TABLES), *map(results.summary, SUMMARIES)), needs=(*merged, *found))
+    facts = tuple(results.environment(environment.name) for environment in lab.environments)
+    yield Job(step="tables", makes=(*map(results.table, TABLES), *map(results.summary, SUMMARIES)), needs=(*merged, *facts))
     yield Job(step="claims", makes=(results.summary("claims"), results.summary("sources")), needs=tuple(claim_files(lab)))
     compared = (results.table("elsewhere"), results.table("platforms"))
     yield Job(step="elsewhere", makes=compared, needs=tuple(platforms.sources(lab)))
@@ -139,24 +139,29 @@ def planned(lab: Lab) -> Iterator[Job]:
 
 def terms(lab: Lab, step: str, name: str = "") -> str:
     """The settings that a step's files depend on, beside the files that it reads, as JSON."""
-    said: dict[str, object] = {}
+    settings: dict[str, object] = {}
     match step:
         case "environment" | "defaults" | "image" | "published":
-            said = {"engine": lab.engine, "builder": lab.builder}
+            settings = {"engine": lab.engine, "builder": lab.builder}
         case "inputs":
-            said = {"points": lab.points, "limits": asdict(lab.limits)}
+            settings = {"points": lab.points, "limits": asdict(lab.limits)}
         case "truth" | "judge":
-            said = {"coverage": lab.coverage, "limits": asdict(lab.limits)}
+            settings = {"coverage": lab.coverage, "limits": asdict(lab.limits)}
         case "claims":
-            said = {"limits": asdict(lab.limits)}
+            settings = {"limits": asdict(lab.limits)}
         case "batch":
             variant = lab.variant(ids.parse_batch_id(name).variant)
-            said = {"coverage": lab.coverage, "engine": lab.engine, "variant": asdict(variant)}
+            settings = {"coverage": lab.coverage, "engine": lab.engine, "variant": asdict(variant)}
         case "tables":
-            said = {"coverage": lab.coverage, "points": lab.points, "engine": lab.engine, "variants": [one.name for one in lab.variants]}
+            settings = {
+                "coverage": lab.coverage,
+                "points": lab.points,
+                "engine": lab.engine,
+                "variants": [any_variant.name for any_variant in lab.variants],
+            }
         case _:
             pass
-    return json.dumps(said, sort_keys=True, default=str)
+    return json.dumps(settings, sort_keys=True, default=str)
 
 
 def stale(lab: Lab, book: Ledger, touched: Touched | None = None) -> Iterator[Stale]:

@@ -119,7 +119,7 @@ class Judge:
     ) -> Rows:
         """Judge in another process, a declared case and those made from it at a time: references run there, and odd results are read."""
         rows, done, total = Rows(), 0, sum(len(group) for group in groups)
-        for group, found in zip(groups, contained.each(judge, groups, self.lab.limits, known=known), strict=True):
+        for group, found in zip(groups, contained.each(judge, groups, self.lab.limits, lost=known), strict=True):
             try:
                 rows.add(self._unjudged(group, entries, found.reason) if isinstance(found, contained.Lost) else Rows.heard(found))
             except ValueError as error:

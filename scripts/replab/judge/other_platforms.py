@@ -61,7 +61,7 @@ class Line:
 
 def known(lab: Lab) -> dict[str, list[Facts]]:
     """What was found in the environments of this run elsewhere, by ``Environment.place``, each platform once."""
-    places = {one.place(device) for one in lab.environments for device in one.devices}
+    places = {one.build_name(device) for one in lab.environments for device in one.devices}
     found: dict[tuple[str, ...], tuple[str, Facts]] = {}
     for path in sources(lab):
         try:
@@ -100,7 +100,7 @@ def rows(lab: Lab, unrepeatable: Iterable[str] = ()) -> tuple[list[ElsewhereRow]
     shaky = frozenset(unrepeatable)
     judged: list[ElsewhereRow] = []
     lines: list[PlatformRow] = []
-    named = {one.place(device): (one.name, device) for one in lab.environments for device in one.devices}
+    named = {one.build_name(device): (one.name, device) for one in lab.environments for device in one.devices}
     for place, others in known(lab).items():
         environment, device = named[place]
         here = _Here(lab, place, environment, device)

@@ -618,7 +618,7 @@ def _candidates(reference: Reference, inputs: int, tables: Sequence[str]) -> dic
     faults = Faults()
     name = getattr(reference, "__name__", "reference")
     found = lab_candidates.factors_of(source.choices(reference, inputs), tables, name, "candidates=", faults)
-    for fault in faults.found:
+    for fault in faults.errors:
         raise InputError(". ".join(filter(None, (fault.problem, fault.hint))))
     return found
 

@@ -46,9 +46,11 @@ class _Index:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self.environments = {one.name: one for one in lab.environments}
-        self.variants = {one.name: one for one in lab.variants}
-        self.families = {framework: {one.name: one for one in lab.families if runs_in(one, framework)} for framework in FRAMEWORKS}
+        self.environments = {environment.name: environment for environment in lab.environments}
+        self.variants = {variant.name: variant for variant in lab.variants}
+        self.families = {
+            framework: {loaded.name: loaded for loaded in lab.families if runs_in(loaded, framework)} for framework in FRAMEWORKS
+        }
         batches = []
         for environment in lab.environments:
             runnable = self.families[environment.framework] if environment.modes else {}
@@ -62,8 +64,8 @@ class _Index:
                     names = [family.name for family in alone if family.variants or variant.name == "default"]
                     names += [ids.LIGHT] if len(alone) < len(runnable) else []
                 devices = [device for device in environment.devices if device == "cpu" or (lab.cuda and variant.name == "default")]
-                place, chosen = environment.name, variant.name
-                batches += [Batch(environment=place, family=name, variant=chosen, device=device) for name in names for device in devices]
+                for name in names:
+                    batches += [Batch(environment=environment.name, family=name, variant=variant.name, device=device) for device in devices]
         self.batches = tuple(sorted(batches, key=_order))
         self.by_family: dict[str, list[Batch]] = {}
         for batch in self.batches:
@@ -125,13 +127,13 @@ def counts(lab: Lab, batch: Batch, only: Family | None = None) -> tuple[int, int
     Environments with the same modes have the same cells, so that each family is counted once for each kind of environment.
     """
     environment, families, variant = parts(lab, batch)
-    known, total, left = _index(lab).counts, 0, 0
+    cached, total, left = _index(lab).counts, 0, 0
     for family in families if only is None else (only,):
         key = (family.name, environment.modes, variant.name, batch.device)
-        if key not in known:
+        if key not in cached:
             here = [bool(cell.left_out) for cell in cells(family, environment, variant, lab.coverage, batch.device)]
-            known[key] = (len(here) - sum(here), sum(here))
-        total, left = total + known[key][0], left + known[key][1]
+            cached[key] = (len(here) - sum(here), sum(here))
+        total, left = total + cached[key][0], left + cached[key][1]
     return total, left
 
 

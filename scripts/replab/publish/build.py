@@ -115,7 +115,7 @@ def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed:
         "snakemake": metadata.version("snakemake"),
         "machine": host_platform(),
         "system": platform.system(),
-        "environments": {one.place(device): _environment(lab, one, device) for one, device in jobs.builds(lab)},
+        "environments": {one.build_name(device): _environment(lab, one, device) for one, device in jobs.builds(lab)},
         "families": [family.name for family in lab.families],
         "cells": sum(run.get("counts", {}).values()),
         "counts": run.get("counts", {}),
@@ -141,7 +141,7 @@ def _made(path: Path, kind: type[Kind]) -> Kind:
 
 def _environment(lab: Lab, asked: Environment, device: str) -> AboutEnvironment:
     """What is known of an environment as it was built for a device."""
-    path = lab.results.environment(asked.place(device))
+    path = lab.results.environment(asked.build_name(device))
     seen = _made(path, dict) if files.is_there(path) else {}
     observed, lock = seen.get("observed") or {}, pins.lock_of(asked, device)
     return {

@@ -156,7 +156,7 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[ManifestEntry], ke
         members |= {path.relative_to(store.root).as_posix(): path for path in own}
         cells.append({"id": str(result.record["id"]), "key": name, "status": str(result.record["status"])})
     found = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(one.id) for one in chosen.values())}
-    places = {one.place(device) for one in lab.environments for device in one.devices if (one.name, device) in found}
+    places = {one.build_name(device) for one in lab.environments for device in one.devices if (one.name, device) in found}
     listed: dict[str, BundledFile] = {
         name: {"sha256": sums.of_file(path), "size": path.stat().st_size} for name, path in sorted(members.items())
     }

@@ -142,7 +142,7 @@ def changed_since(root: Path, made: str) -> str | None:
 def _missing(lab: Lab, entries: list[ManifestEntry]) -> Iterator[Reason]:
     """Planned cells without a result, with the result of other sources or bytes, with a damaged one, or that the tables do not hold."""
     again = f"run '{calling.whole_run()}'"
-    shut = {one.place(device): _facts(lab, one.place(device)) for one, device in jobs.builds(lab)}
+    shut = {one.build_name(device): _facts(lab, one.build_name(device)) for one, device in jobs.builds(lab)}
     for name, facts in shut.items():
         if facts.get("status") not in (Status.OK, Status.SKIPPED):  # skipped: for a device that this machine lacks
             reason = f"{name} was not available: {facts.get('reason') or 'it was never built'}"
@@ -177,9 +177,9 @@ def _planned(lab: Lab, available: set[str]) -> Iterator[tuple[str, str]]:
     """Id and key of every cell that should have run in the environments that are there."""
     for batch in planning.batches(lab):
         environment, families, variant = planning.parts(lab, batch)
-        if environment.place(batch.device) not in available:
+        if environment.build_name(batch.device) not in available:
             continue
-        facts = environment_facts(lab, environment.place(batch.device))
+        facts = environment_facts(lab, environment.build_name(batch.device))
         for family in families:
             cells = list(planning.cells(family, environment, variant, lab.coverage, batch.device))
             try:
@@ -205,14 +205,14 @@ def _stale(lab: Lab) -> Iterator[Reason]:
     engine = get_engine(lab.engine)
     for environment, device in jobs.builds(lab):
         if faults := engine.verify(environment, lab.cache, device):
-            text = f"{environment.place(device)} is not what its lock says: {installed.some(faults)}"
+            text = f"{environment.build_name(device)} is not what its lock says: {installed.some(faults)}"
             hint = f"run '{calling.program()} build', which builds it anew, and '{calling.whole_run()}'"
             yield Reason(kind="pins", text=text, hint=hint)
     for environment, device in jobs.builds(lab):
-        identity, lock = _facts(lab, environment.place(device)).get("identity"), pins.lock_of(environment, device)
+        identity, lock = _facts(lab, environment.build_name(device)).get("identity"), pins.lock_of(environment, device)
         if lab.engine == "uv" and identity and lock.is_file():
             now = hashlib.sha256(lock.read_bytes() + environment.python.encode()).hexdigest()
-            moved += [environment.place(device)] if now != identity else []
+            moved += [environment.build_name(device)] if now != identity else []
     if moved:
         text = f"{_some(moved)} ran with another lock than the one at hand"
         yield Reason(kind="pins", text=text, hint=f"run '{calling.whole_run()}'")

@@ -59,7 +59,7 @@ def rerun(request: Request) -> dict[str, object]:
         raise LabError(f"no published cell matches {request['cells']!r}", hint=hint)
     lab = _restrict(lab, {row.id for row in chosen})
     places = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(row.id) for row in chosen)}
-    names = {place: lab.environment(place[0]).place(place[1]) for place in sorted(places)}
+    names = {place: lab.environment(place[0]).build_name(place[1]) for place in sorted(places)}
     ids_of_chosen = {row.id for row in chosen}
     environments = order.compute(
         lab, names.values(), _say, run=lambda lab, _: _run(lab, request, ids_of_chosen), find_out=_found_out, build_images=True

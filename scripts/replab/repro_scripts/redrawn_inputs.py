@@ -84,8 +84,8 @@ def gives(expression: str, values: Array) -> bool:
     """Whether the expression gives exactly these values."""
     if values.size > MOST_NUMBERS:
         return False
-    found = _evaluated(expression)
-    return found.shape == values.shape and bool(np.array_equal(found, values.astype(found.dtype), equal_nan=found.dtype.kind == "f"))
+    drawn = _evaluated(expression)
+    return drawn.shape == values.shape and bool(np.array_equal(drawn, values.astype(drawn.dtype), equal_nan=drawn.dtype.kind == "f"))
 
 
 @functools.lru_cache(maxsize=256)

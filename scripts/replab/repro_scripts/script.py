@@ -38,7 +38,7 @@ def rows(lab: Lab, cells: Sequence[CellRow], truths: Truths, indices: Mapping[st
     groups: dict[tuple[str, str, str, int, str], list[CellRow]] = defaultdict(list)
     newest: dict[tuple[str, str, str, int, str], CellRow] = {}
     right_eagerly: set[tuple[str, str, str, str, int, str]] = set()
-    for cell in sorted(cells, key=lambda one: (one.id, one.output)):
+    for cell in sorted(cells, key=lambda row: (row.id, row.output)):
         plain = cell.variant == "default" and cell.role == "result" and not cell.aligned
         if plain and cell.status == Status.OK:
             work = (cell.family, cell.case, cell.dtype, cell.derivative)
@@ -77,19 +77,19 @@ def chosen(cells: Sequence[CellRow]) -> list[CellRow]:
     newest = max(cell.environment_order for cell in cells)
     worst = min((cell for cell in cells if cell.environment_order == newest), key=_order)
     before = min(cells, key=_order)
-    one, other = _order(before), _order(worst)
-    return [worst, before] if one[0] < other[0] or (one[0] == other[0] and one[1] < MUCH_WORSE * other[1]) else [worst]
+    best, other = _order(before), _order(worst)
+    return [worst, before] if best[0] < other[0] or (best[0] == other[0] and best[1] < MUCH_WORSE * other[1]) else [worst]
 
 
 def _order(cell: CellRow) -> tuple[int, float, str, str]:
     """The worst verdict first, then the largest distance, then eager before the other modes."""
-    place = -Verdict(cell.verdict).severity if cell.verdict else 1
+    severity_order = -Verdict(cell.verdict).severity if cell.verdict else 1
     size = cell.ulp_max if cell.ulp_max == cell.ulp_max else -1.0
-    return (place, -size, "" if cell.mode == "eager" else cell.mode, cell.id + cell.output)
+    return (severity_order, -size, "" if cell.mode == "eager" else cell.mode, cell.id + cell.output)
 
 
 def _problem(family: Family, cell: CellRow, index: Index, others: Sequence[CellRow], store: Store, truths: Truths, python: str) -> Problem:
-    case = next((one for one in family.cases if one.name == cell.case), None)
+    case = next((candidate for candidate in family.cases if candidate.name == cell.case), None)
     if case is None:
         raise Unfit("the case is no longer part of the experiment")
     if cell.verdict == Verdict.IDENTICAL:
@@ -102,15 +102,17 @@ def _problem(family: Family, cell: CellRow, index: Index, others: Sequence[CellR
         entry = index[case.name][cell.dtype]
         described = entry["derivative"] if cell.derivative else entry["value"]
         levels = described["cotangents"][: cell.derivative]
-        drawn = ["" if case.special else redrawn_inputs.of_generator(case.inputs[one["name"]], cell.dtype) for one in described["inputs"]]
+        drawn = [
+            "" if case.special else redrawn_inputs.of_generator(case.inputs[array["name"]], cell.dtype) for array in described["inputs"]
+        ]
         weights = [
-            [redrawn_inputs.of_cotangent(cotangent_name(case, order, one["name"]), one["shape"], cell.dtype) for one in level]
+            [redrawn_inputs.of_cotangent(cotangent_name(case, order, array["name"]), array["shape"], cell.dtype) for array in level]
             for order, level in enumerate(levels)
         ]
         every = zip(described["inputs"], drawn, strict=True)
-        _refuse_long(case, cell, [one for one, again in every if not again or _is_large(one["shape"])])
-        given = [(one["name"], one["dtype"], truths.array(one), bool(one["differentiable"])) for one in described["inputs"]]
-        cotangents = [[(one["dtype"], truths.array(one)) for one in level] for level in levels]
+        _refuse_long(case, cell, [array for array, again in every if not again or _is_large(array["shape"])])
+        given = [(array["name"], array["dtype"], truths.array(array), bool(array["differentiable"])) for array in described["inputs"]]
+        cotangents = [[(array["dtype"], truths.array(array)) for array in level] for level in levels]
     except (KeyError, StoreError) as problem:
         raise Unfit(f"its inputs are not there ({problem})") from None
     made = Problem(
@@ -120,7 +122,7 @@ def _problem(family: Family, cell: CellRow, index: Index, others: Sequence[CellR
         inputs=given,
         cotangents=cotangents,
         low=0.0,
-        recorded=[(_where(one), (one.worst_result.split() or [""])[0]) for one in (cell, *others)],
+        recorded=[(_where(row), (row.worst_result.split() or [""])[0]) for row in (cell, *others)],
         python=python,
         drawn=drawn,
         drawn_weights=weights,
@@ -131,7 +133,7 @@ def _problem(family: Family, cell: CellRow, index: Index, others: Sequence[CellR
 
 def _refuse_long(case: Case, cell: CellRow, described: Sequence[InputFile]) -> None:
     """Before anything is read: inputs that can only be written down and would fill a script. An elementwise function needs one element."""
-    numbers = sum(math.prod(one["shape"]) for one in described)
+    numbers = sum(math.prod(array["shape"]) for array in described)
     if not case.elementwise and numbers * FORMATS[_grid(cell.dtype)].precision / 8 > MOST_LINES * DATA_COLUMNS:
         raise Unfit(f"{numbers:,} numbers of input are all needed: more than {MOST_LINES} lines")
 
@@ -150,8 +152,8 @@ def _low(problem: Problem, index: Index, truths: Truths) -> float:
     if cell.dtype != "float64":
         return 0.0
     try:
-        known = truths.get(problem.family, judging_cell(problem.case, cell.dtype, "", cell.derivative), index)
-        low = float(known[problem.outputs(len(known)).index(cell.output)].low[problem.element])
+        certified = truths.get(problem.family, judging_cell(problem.case, cell.dtype, "", cell.derivative), index)
+        low = float(certified[problem.outputs(len(certified)).index(cell.output)].low[problem.element])
     except (LabError, ValueError, IndexError, TypeError):
         return 0.0
     return low if math.isfinite(low) else 0.0
@@ -161,7 +163,7 @@ def _others(problem: Problem, others: Sequence[CellRow], store: Store) -> Iterat
     """What other cells have at the same element; those without it are left out."""
     for other in others:
         try:
-            tensor = next(one for one in store.read(other.key).tensors if one.name == problem.cell.output)
+            tensor = next(candidate for candidate in store.read(other.key).tensors if candidate.name == problem.cell.output)
             yield _where(other), hexadecimal(float(widen(tensor.values, tensor.dtype)[problem.element]))
         except (StoreError, StopIteration, IndexError, TypeError):
             continue

@@ -84,7 +84,7 @@ def write(problem: Problem) -> str:
     cell, case = problem.cell, problem.case
     path = implementations.path_of(problem.family.folder, cell.framework, case.implementation)
     try:
-        beside = functions.own(path, case.implementation)
+        beside = functions.family_modules(path, case.implementation)
         bodies = _bodies(path, case.implementation)
         needed = [line for line in functions.imports(path, case.implementation) if line not in IMPORTED]
     except (LabError, OSError, KeyError, ValueError, RecursionError, MemoryError):  # it is no UTF-8, or no Python can be read so deep
@@ -111,8 +111,8 @@ def in_few_lines(problem: Problem) -> str:
     Empty where the result is none of a graph, or not beyond rounding, and where it takes more: derivatives outside of a session, 16 bits.
     """
     cell, case = problem.cell, problem.case
-    told = cell.mode in WAYS and cell.verdict in BEYOND_ROUNDING and cell.dtype in ("float32", "float64")
-    if not told or (cell.derivative and cell.mode != "session") or _certified(problem) is None:
+    written = cell.mode in WAYS and cell.verdict in BEYOND_ROUNDING and cell.dtype in ("float32", "float64")
+    if not written or (cell.derivative and cell.mode != "session") or _certified(problem) is None:
         return ""
     path = implementations.path_of(problem.family.folder, cell.framework, case.implementation)
     body = _reached(functions.text(path, case.implementation), case.implementation)
@@ -183,7 +183,7 @@ def _lines(problem: Problem, body: Sequence[str], needed: Sequence[str], *, agai
         copies=COPIES if alike else 0,
         inputs=inputs,
         weights=weights,
-        where=[place for place, (_, dtype, _, wanted) in enumerate(problem.inputs) if wanted and dtype in FORMATS],
+        where=[index for index, (_, dtype, _, wanted) in enumerate(problem.inputs) if wanted and dtype in FORMATS],
         parameters=literal(given) if given else "",
         function=case.implementation,
         given=", **PARAMETERS" if given else "",

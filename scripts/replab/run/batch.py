@@ -89,7 +89,7 @@ class Planned:
 def plan_batch(lab: Lab, batch: Batch, store: Store, only: str = "*") -> Planned:
     """What a batch consists of, as far as its cells' ids match ``only``."""
     environment, families, variant = planning.parts(lab, batch)
-    facts = environment_facts(lab, environment.place(batch.device))
+    facts = environment_facts(lab, environment.build_name(batch.device))
     cells = [(cell, cell_request) for cell, cell_request in planned(lab, batch, facts) if fnmatchcase(cell_request.id, only)]
     missing: dict[str, CellRequest] = {}
     if facts.ok:
@@ -121,7 +121,7 @@ def _run(lab: Lab, whole: Planned, store: Store, log: Path, batch: Batch, gpus: 
     engine, name = get_engine(lab.engine), ids.batch_id(batch)
     built = engine.build(environment, lab.cache, lambda _: None, batch.device)
     _check_platform(with_device(engine.platform(built), batch.device), whole.facts.platform, environment, lab)
-    observed = lab.results.environment(environment.place(batch.device))
+    observed = lab.results.environment(environment.build_name(batch.device))
     _check_interpreter(built.interpreter, whole.facts, environment, observed)
     staging = lab.results.staging(name)
     data = lab.results.input_data
@@ -238,7 +238,7 @@ def _doubt_killed(lab: Lab, batch: Batch, store: Store) -> None:
         noted = json.loads(computing.read_text(encoding="utf-8"))
         installed, keys = noted["installed"], list(noted["keys"])
     except (ValueError, KeyError, TypeError):  # damaged: it may have been any of them
-        facts = environment_facts(lab, environment.place(batch.device))
+        facts = environment_facts(lab, environment.build_name(batch.device))
         installed, keys = "", [cell_request.key for _, cell_request in planned(lab, batch, facts) if cell_request.key]
     try:
         same = get_engine(lab.engine).build(environment, lab.cache, lambda _: None, batch.device).installed == installed

@@ -25,7 +25,7 @@ def observe(engine: Engine, built: Built, lab: Lab, environment: Environment, de
     Raises ``EnvironmentUnavailable`` when the framework cannot be imported there.
     """
     gpus = tuple(gpu.index for gpu in local_gpus()[:1]) if device != "cpu" else ()  # looked at, not computed on: no lease
-    staging = lab.results.staging(f"observe--{environment.place(device)}")
+    staging = lab.results.staging(f"observe--{environment.build_name(device)}")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     sandbox = Sandbox(built=built, limits=lab.limits, writable=staging, readable=(PROBE,), gpus=gpus)

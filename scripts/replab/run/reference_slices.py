@@ -36,7 +36,7 @@ def slices(wanted: Iterable[tuple[str, str]], data: Path) -> dict[str, str]:
 
 
 def _written(path: Path, names: set[str], data: Path) -> Path:
-    beside = {module for name in names for module in functions.own(path, name)}
+    beside = {module for name in names for module in functions.family_modules(path, name)}
     texts = {REFERENCE: functions.lines_of(path, names).encode()}
     texts |= {module.relative_to(path.parent).as_posix(): module.read_bytes() for module in sorted(beside)}
     hashes = [hashlib.sha256(text).hexdigest() for text in texts.values()]

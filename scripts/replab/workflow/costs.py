@@ -105,10 +105,10 @@ class Costs:
         """
         batch = ids.parse_batch_id(name) if step == "batch" else None
         cells = planning.counts(self.lab, batch)[0] if batch else 0
-        found = self.measured(step, name)
-        if found is not None and found.points == self.lab.points:
-            scale = max(1.0, cells / found.cells) if found.cells else 1.0  # an interrupted batch was measured in part
-            return replace(found, seconds=found.seconds * scale, cells=cells, bytes=round(found.bytes * scale))
+        measured = self.measured(step, name)
+        if measured is not None and measured.points == self.lab.points:
+            scale = max(1.0, cells / measured.cells) if measured.cells else 1.0  # an interrupted batch was measured in part
+            return replace(measured, seconds=measured.seconds * scale, cells=cells, bytes=round(measured.bytes * scale))
         if batch is None:
             declared = self._declared_costs()["steps"].get(step, {"seconds": 60, "memory_mb": 1500})
             return Cost(seconds=declared["seconds"], memory_mb=declared["memory_mb"], origin=Origin.DECLARED)
@@ -127,10 +127,10 @@ class Costs:
 
     def measured(self, step: str, name: str = "") -> Cost | None:
         """What this job cost when it was last run as a whole; ``None`` when it never was, or its file cannot be read."""
-        place = (step, name)
-        if place not in self._measured:
-            self._measured[place] = read(path(self.lab, step, name))
-        return self._measured[place]
+        step_and_name = (step, name)
+        if step_and_name not in self._measured:
+            self._measured[step_and_name] = read(path(self.lab, step, name))
+        return self._measured[step_and_name]
 
     def declared_points(self) -> int:
         """Elements of an elementwise input for which ``config/costs.toml`` speaks."""
@@ -146,11 +146,12 @@ class Costs:
                     continue
                 total = sums.setdefault((self._framework(other), other.family), [0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
                 inside = max(0.0, cost.seconds - cost.import_seconds)
-                for place, value in enumerate((1.0, cost.import_seconds, cost.cells, inside, cost.bytes)):
-                    total[place] += value
+                for index, value in enumerate((1.0, cost.import_seconds, cost.cells, inside, cost.bytes)):
+                    total[index] += value
                 total[5] = max(total[5], cost.memory_mb)
             self._alike = {
-                place: (total[1] / total[0], total[3] / total[2], total[5], total[4] / total[2]) for place, total in sums.items()
+                framework_and_family: (total[1] / total[0], total[3] / total[2], total[5], total[4] / total[2])
+                for framework_and_family, total in sums.items()
             }
         return self._alike.get((self._framework(batch), batch.family))
 
@@ -161,16 +162,17 @@ class Costs:
     def _declared_batch(self, batch: Batch, cells: int) -> Cost:
         """Family by family: light ones and repeats share a process."""
         declared = self._declared_costs()
-        one, heavy = declared["batches"][self._framework(batch)], declared["families"]
+        of_framework, heavy = declared["batches"][self._framework(batch)], declared["families"]
         _, families, _ = planning.parts(self.lab, batch)
         inside = sum(
-            planning.counts(self.lab, batch, family)[0] * max(one["cell_seconds"], heavy.get(family.name, 0.0)) for family in families
+            planning.counts(self.lab, batch, family)[0] * max(of_framework["cell_seconds"], heavy.get(family.name, 0.0))
+            for family in families
         )
         return Cost(
-            seconds=one["import_seconds"] + inside,
-            memory_mb=one["memory_mb"],
+            seconds=of_framework["import_seconds"] + inside,
+            memory_mb=of_framework["memory_mb"],
             cells=cells,
-            import_seconds=one["import_seconds"],
+            import_seconds=of_framework["import_seconds"],
             bytes=cells * declared["cells"]["bytes"],
             points=self.lab.points,
             origin=Origin.DECLARED,
@@ -178,9 +180,9 @@ class Costs:
 
     def _declared_costs(self) -> Declared:
         if self._declared is None:
-            place = self.lab.root / DECLARED
+            declared_path = self.lab.root / DECLARED
             try:
-                self._declared = cast("Declared", tomllib.loads(place.read_text(encoding="utf-8")))
+                self._declared = cast("Declared", tomllib.loads(declared_path.read_text(encoding="utf-8")))
             except (OSError, ValueError) as error:
                 raise ConfigError(f"cannot be read: {error}", where=str(DECLARED), hint="Take the file of the repository") from None
         return self._declared

@@ -97,11 +97,11 @@ class _Job:
     gone: bool = False
     """Who asked has ended."""
 
-    def close(self, said: str = "") -> None:
+    def close(self, message: str = "") -> None:
         """Let go of who asked, with a sentence for the log of the job."""
-        if said:
+        if message:
             with contextlib.suppress(OSError):
-                os.write(self.log, f"replab: {said}\n".encode())
+                os.write(self.log, f"replab: {message}\n".encode())
         for end in (self.connection.close, lambda: os.close(self.log)):
             with contextlib.suppress(OSError):
                 end()
@@ -138,8 +138,8 @@ class _Server:
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        for stream, what in ((0, "workflow"), (wake, "child"), (self.listener, "asked")):
-            self.selector.register(stream, selectors.EVENT_READ, what)
+        for stream, purpose in ((0, "workflow"), (wake, "child"), (self.listener, "asked")):
+            self.selector.register(stream, selectors.EVENT_READ, purpose)
         while True:
             for key, _ in self.selector.select():
                 if key.data == "workflow":
@@ -168,19 +168,19 @@ class _Server:
         """End processes of sandboxes that lost their own parent, and came here; whether there were any."""
         from replab.engines.marks import limit_mark  # noqa: PLC0415 (imported when this process has prepared itself)
 
-        found = False
+        ended_any = False
         for pid in set(_children()) - set(self.jobs):
             if limit_mark(pid):
                 _kill(pid)
-                found = True
+                ended_any = True
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
-        return found
+        return ended_any
 
     def _accept(self) -> None:
         connection, _ = self.listener.accept()
         try:
-            asked, streams = _receive(connection)
+            call, streams = _receive(connection)
         except (OSError, ValueError):
             connection.close()
             return
@@ -193,7 +193,7 @@ class _Server:
         sys.stderr.flush()
         pid = termination.fork(*OWN)
         if pid == 0:
-            self._run(asked, streams)
+            self._run(call, streams)
         for stream in streams[:-1]:
             os.close(stream)
         job = _Job(connection, pid, streams[-1])
@@ -201,27 +201,27 @@ class _Server:
         self.selector.register(connection, selectors.EVENT_READ, job)
         _tell(connection, pid)
 
-    def _run(self, asked: Asked, streams: list[int]) -> None:
+    def _run(self, call: Asked, streams: list[int]) -> None:
         """In the child: become the process that was asked for, and never return."""
         code = 1
         try:
             if not linux.end_with(self.pid, signal.SIGTERM):  # not SIGKILL: who has sandboxes ends what they left
                 os._exit(1)
             os.setpgid(0, 0)
-            for place, stream in enumerate(streams):
-                os.dup2(stream, place)
+            for descriptor, stream in enumerate(streams):
+                os.dup2(stream, descriptor)
                 os.close(stream)
             self.selector.close()
             self.listener.close()
             for job in self.jobs.values():
                 job.close()
             os.environ.clear()
-            os.environ.update(asked["environment"])
-            os.chdir(asked["folder"])
+            os.environ.update(call["environment"])
+            os.chdir(call["folder"])
             from replab.workflow import steps  # noqa: PLC0415 (it is there)
 
-            known = {} if self.lab is None else {self.settings.absolute(): self.lab}
-            code = steps.main(asked["arguments"], known)
+            loaded = {} if self.lab is None else {self.settings.absolute(): self.lab}
+            code = steps.main(call["arguments"], loaded)
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
         except BaseException:  # noqa: BLE001 (a process of its own: this is its last word)
@@ -276,8 +276,8 @@ def _receive(connection: socket.socket) -> tuple[Asked, list[int]]:
             raise ValueError("half a step")
         parts.append(part)
         left -= len(part)
-    asked: Asked = json.loads(b"".join(parts))
-    return asked, streams
+    call: Asked = json.loads(b"".join(parts))
+    return call, streams
 
 
 def _user(connection: socket.socket) -> int:

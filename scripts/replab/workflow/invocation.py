@@ -46,7 +46,7 @@ def _only_looks(word: str) -> bool:
     """Whether a word of Snakemake's command line asks it to tell something; letters may stand together, and long names be shortened."""
     if word.startswith("--"):
         name = word.partition("=")[0]
-        return name in LOOKS or (len(name) > SHORTEST and any(one.startswith(name) for one in LOOKS))
+        return name in LOOKS or (len(name) > SHORTEST and any(option.startswith(name) for option in LOOKS))
     for letter in word[1:] if word.startswith("-") else "":
         if letter in LOOKING_LETTERS:
             return True

@@ -95,12 +95,12 @@ def write_settings(settings: Mapping[str, object], lab: Lab, path: Path) -> None
 def forget_stale(lab: Lab) -> None:
     """Have the workflow do again what is no longer as its sources say; says what and why."""
     book = Ledger(lab.results.root, lab.folder)
-    found = list(jobs.stale(lab, book)) if is_dry_run() else jobs.forget(lab, book)
-    for one in found[:NAMED]:
-        print(f"replab: {one.job.key} is done again: {one.reason}", file=sys.stderr)
-    if len(found) > NAMED:
-        print(f"replab: and {len(found) - NAMED} more", file=sys.stderr)
-    if found and REPORT in sys.argv and not is_dry_run():  # a target with an output of its own: with it, nothing would be looked at before
+    stale = list(jobs.stale(lab, book)) if is_dry_run() else jobs.forget(lab, book)
+    for stale_job in stale[:NAMED]:
+        print(f"replab: {stale_job.job.key} is done again: {stale_job.reason}", file=sys.stderr)
+    if len(stale) > NAMED:
+        print(f"replab: and {len(stale) - NAMED} more", file=sys.stderr)
+    if stale and REPORT in sys.argv and not is_dry_run():  # a target with an output of its own: with it, nothing would be looked at before
         lab.results.report.unlink(missing_ok=True)
 
 
@@ -124,14 +124,14 @@ def forget_missing_images(lab: Lab) -> None:
     from replab.images import find_image  # noqa: PLC0415 - only the target `images` needs it
 
     for environment, device in jobs.builds(lab):
-        note = lab.results.image(environment.place(device))
+        note = lab.results.image(environment.build_name(device))
         if note.is_file():
             try:
-                there = find_image(environment, lab.cache, lab.builder, device) is not None
+                exists = find_image(environment, lab.cache, lab.builder, device) is not None
             except LabError as error:
                 print(f"replab: {error}", file=sys.stderr)
-                there = False
-            if not there:
+                exists = False
+            if not exists:
                 note.unlink()
 
 
@@ -212,8 +212,8 @@ def refuse_cores(settings: ResourceSettings) -> None:
 
     ``settings`` are Snakemake's of resources; what was not given is None there.
     """
-    asked = {"--cores": settings.cores, "--jobs": settings.nodes, "--local-cores": settings.local_cores}
-    for option, number in asked.items():
+    numbers = {"--cores": settings.cores, "--jobs": settings.nodes, "--local-cores": settings.local_cores}
+    for option, number in numbers.items():
         if number is not None and number < 1:
             fault = ConfigError(f"{number} is no number of jobs at a time", where=option, hint="Say a number from 1 up, or all")
             print(f"replab: {fault}", file=sys.stderr)
@@ -264,20 +264,20 @@ def any_batch(lab: Lab) -> str:
     Not the list of batches: Snakemake reads the expression for every job, and would read a text as long as the plan for each part of it.
     """
     batches = planning.batches(lab)
-    parts = ({one.environment for one in batches}, {one.family for one in batches}, {one.variant for one in batches})
-    devices = one_of({f"--{one.device}" for one in batches if one.device != "cpu"})
+    parts = ({batch.environment for batch in batches}, {batch.family for batch in batches}, {batch.variant for batch in batches})
+    devices = one_of({f"--{batch.device}" for batch in batches if batch.device != "cpu"})
     return "--".join(f"(?:{one_of(names)})" for names in parts) + f"(?:{devices})?"
 
 
-def environment_file(lab: Lab, place: str) -> str:
+def environment_file(lab: Lab, build_name: str) -> str:
     """What asks for an environment, of whichever of its devices."""
-    environment = next(one for one, device in jobs.builds(lab) if one.place(device) == place)
+    environment = next(candidate for candidate, device in jobs.builds(lab) if candidate.build_name(device) == build_name)
     return relative(lab, environment.folder / "env.toml")
 
 
-def lock_file(lab: Lab, place: str) -> list[str]:
+def lock_file(lab: Lab, build_name: str) -> list[str]:
     """The lock of an environment and device, where its packages do not come with an image."""
-    environment, device = next((one, device) for one, device in jobs.builds(lab) if one.place(device) == place)
+    environment, device = next((candidate, device) for candidate, device in jobs.builds(lab) if candidate.build_name(device) == build_name)
     return [relative(lab, path)] if (path := pins.lock_of(environment, device)).is_file() else []
 
 
@@ -288,7 +288,7 @@ def facts_file(lab: Lab, batch: Batch) -> str:
 
 def place_of(lab: Lab, batch: Batch) -> str:
     """The name of a batch's environment on its device."""
-    return lab.environment(batch.environment).place(batch.device)
+    return lab.environment(batch.environment).build_name(batch.device)
 
 
 def image_notes(lab: Lab, environment: str) -> list[str]:
@@ -316,7 +316,7 @@ def sources(lab: Lab, family: Family) -> list[str]:
 def references(lab: Lab, family: Family) -> list[str]:
     """The reference of a family, and the modules of its own that it imports."""
     path = family.folder / "reference.py"
-    return [relative(lab, one) for one in (path, *own_modules.of_file(path))]
+    return [relative(lab, file) for file in (path, *own_modules.of_file(path))]
 
 
 def array_files(family: Family) -> list[Path]:
@@ -386,11 +386,11 @@ def publication(settings: Mapping[str, object]) -> str:
         except LabError as error:
             print(f"replab: {error}", file=sys.stderr)
             raise SystemExit(error.exit_code) from None
-    asked = {"version": settings.get("version", ""), "allow": settings.get("allow") or "", "site": str(settings.get("site") or "site")}
-    return shlex.quote(json.dumps(asked | {"sign": str(settings.get("sign") or "")}, sort_keys=True))
+    options = {"version": settings.get("version", ""), "allow": settings.get("allow") or "", "site": str(settings.get("site") or "site")}
+    return shlex.quote(json.dumps(options | {"sign": str(settings.get("sign") or "")}, sort_keys=True))
 
 
-def own(lab: Lab, name: str) -> str:
+def lab_file(lab: Lab, name: str) -> str:
     """A file of the lab itself, as the workflow names it."""
     return relative(lab, lab.root / name)
 

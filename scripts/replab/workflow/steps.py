@@ -132,9 +132,9 @@ def _publish(lab: Lab, options: argparse.Namespace) -> Used:
     """``--name`` holds version, allow, site and sign as JSON."""
     from replab.publish import run  # noqa: PLC0415 (as above)
 
-    asked = json.loads(options.name)
+    wanted = json.loads(options.name)
     chosen = run.Options(
-        version=asked["version"], allow=asked["allow"], site=Path(asked["site"]), sign=Path(asked["sign"]) if asked["sign"] else None
+        version=wanted["version"], allow=wanted["allow"], site=Path(wanted["site"]), sign=Path(wanted["sign"]) if wanted["sign"] else None
     )
     settings = ledger.load_json(options.config)["config"]
     print(f"published {run.publish(lab, settings, chosen, lambda line: print(line, flush=True))}")
@@ -162,8 +162,8 @@ def _remember(lab: Lab, options: argparse.Namespace, seconds: float, used: Used)
     """Note what a step used, for requests of later runs; that it could not be noted costs nothing."""
     from replab.workflow import costs  # noqa: PLC0415
 
-    own, children = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    memory = own + max(children, used.memory_mb)
+    of_self, children = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    memory = of_self + max(children, used.memory_mb)
     name = f"{options.name}--{options.shard}" if options.step in jobs.SHARDED else options.name
     cost = costs.Cost(
         seconds=round(seconds, 3),
@@ -177,7 +177,7 @@ def _remember(lab: Lab, options: argparse.Namespace, seconds: float, used: Used)
         costs.remember(lab, options.step, name, cost)
 
 
-def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOTHING) -> int:
+def main(arguments: Sequence[str] | None = None, loaded: Mapping[Path, Lab] = NOTHING) -> int:
     """Run one step; a ``LabError`` becomes one sentence and its exit code. ``known``: labs that have been read, by their settings."""
     parser = argparse.ArgumentParser(prog="replab.workflow.steps", description=f"replab {__version__}: one step of the workflow")
     parser.add_argument("step", choices=sorted(STEPS))
@@ -190,7 +190,7 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOT
     options = parser.parse_args(arguments)
     began = time.monotonic()
     try:
-        lab = known.get(options.config.absolute()) or load(options.config)
+        lab = loaded.get(options.config.absolute()) or load(options.config)
         book = Ledger(lab.results.root, lab.folder)
         read = {book.name(path): book.check(path) for path in options.reads}
         used = STEPS[options.step](lab, options)
@@ -208,10 +208,10 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[Path, Lab] = NOT
     except OSError as error:  # a full disk, a folder that may not be written: nothing that the lab could mend
         traceback.print_tb(error.__traceback__)
         error = files.first_of(error)
-        place = str(error.filename2 or error.filename or options.config)
-        told = StoreError(f"cannot be written or read: {error.strerror or error}", where=place, hint=FREE_SPACE)
-        print(f"replab: {told}", file=sys.stderr)
-        return told.exit_code
+        file = str(error.filename2 or error.filename or options.config)
+        refused = StoreError(f"cannot be written or read: {error.strerror or error}", where=file, hint=FREE_SPACE)
+        print(f"replab: {refused}", file=sys.stderr)
+        return refused.exit_code
     return 0
 
 

@@ -58,7 +58,7 @@ def sweep_empty(mine: Path) -> None:
                     os.rmdir(folder)  # noqa: PTH106 (as ``os.walk`` names it)
 
 
-def _others(place: Path) -> bool:
+def _others(folder: Path) -> bool:
     """Whether another Snakemake is at work whose temporary files lie in ``place``: a process that is neither this one nor above it."""
     above = set()
     pid = os.getpid()
@@ -71,7 +71,7 @@ def _others(place: Path) -> bool:
                 process = Path("/proc") / name
                 if b"snakemake" in (process / "cmdline").read_bytes() and linux.runs(int(name)):
                     variables = (process / "environ").read_bytes().split(b"\0")
-                    told = [os.fsdecode(one.partition(b"=")[2]) for one in variables if one.startswith(b"TMPDIR=")]
-                    if Path(told[0] if told else "/tmp").resolve() == place.resolve():  # noqa: S108 (where Python looks without it)
+                    folders = [os.fsdecode(variable.partition(b"=")[2]) for variable in variables if variable.startswith(b"TMPDIR=")]
+                    if Path(folders[0] if folders else "/tmp").resolve() == folder.resolve():  # noqa: S108 (where Python looks without it)
                         return True
     return False

@@ -9,13 +9,13 @@ import sys
 
 def executable_stacks(folder):
     """Libraries below ``folder`` that ask for an executable stack: a program header PT_GNU_STACK with the flag X, or none at all."""
-    found = []
+    paths = []
     for root, _, names in os.walk(folder):
         for name in sorted(names):
             path = os.path.join(root, name)
             if ".so" in name and not os.path.islink(path) and asks(path):
-                found.append(os.path.relpath(path, folder))
-    return sorted(found)
+                paths.append(os.path.relpath(path, folder))
+    return sorted(paths)
 
 
 def asks(path):
@@ -34,7 +34,7 @@ def asks(path):
 
 
 def packages():
-    found = {}
+    versions = {}
     for folder in sys.path:
         for path in glob.glob(os.path.join(folder, "*.dist-info", "METADATA")):
             fields = {}
@@ -44,8 +44,8 @@ def packages():
                         break
                     key, _, value = line.partition(":")
                     fields.setdefault(key, value.strip())
-            found[fields["Name"].lower().replace("_", "-").replace(".", "-")] = fields["Version"]
-    return found
+            versions[fields["Name"].lower().replace("_", "-").replace(".", "-")] = fields["Version"]
+    return versions
 
 
 def lstm(framework):

@@ -33,7 +33,7 @@ def read(folder: Path, text: str, reference: str = REFERENCE) -> tuple[Case | No
     (folder / "mine" / "reference.py").write_text(reference, encoding="utf-8")
     faults = Faults()
     family = load_family(folder / "mine" / "experiment.toml", folder, faults)
-    return (family.cases[0] if family is not None and family.cases else None), [str(fault) for fault in faults.found]
+    return (family.cases[0] if family is not None and family.cases else None), [str(fault) for fault in faults.errors]
 
 
 def test_arguments_that_stand_for_a_choice_become_factors(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_factors_only_for_explaining_ask_for_no_run():
 def test_faults_say_where(declared, problem):
     faults = Faults()
     load_factors(declared, "f/experiment.toml: cases.adam: factors", faults)
-    assert problem in str(faults.found[0]) and "cases.adam: factors" in str(faults.found[0])
+    assert problem in str(faults.errors[0]) and "cases.adam: factors" in str(faults.errors[0])
 
 
 def test_the_aligned_value_is_no_alternative():

@@ -34,7 +34,7 @@ def family(tmp_path: Path) -> Path:
 
 
 def own(family: Path, file: str, function: str) -> list[str]:
-    return [path.relative_to(family).as_posix() for path in functions.own(family / file, function)]
+    return [path.relative_to(family).as_posix() for path in functions.family_modules(family / file, function)]
 
 
 def test_modules_are_followed_from_a_function_through_packages_and_relative_imports(family: Path) -> None:

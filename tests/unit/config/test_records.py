@@ -63,7 +63,7 @@ def test_a_field_of_a_record_is_a_key_of_its_table_with_the_type_that_toml_has_f
 def test_every_wrong_value_is_told_with_its_place(table, expected):
     faults = Faults()
     check_fields(table, KNOWN, "place", faults)
-    assert [str(fault) for fault in faults.found] == expected
+    assert [str(fault) for fault in faults.errors] == expected
 
 
 def test_what_the_lab_makes_of_a_case_cannot_be_said():

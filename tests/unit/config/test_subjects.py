@@ -51,7 +51,7 @@ def read(folder: Path, cases: str, before: str = "", after: str = "") -> tuple[d
         (folder / "mine" / name).write_text(text, encoding="utf-8")
     faults = Faults()
     family = load_family(folder / "mine" / "experiment.toml", folder, faults)
-    return {case.name: case for case in family.cases} if family is not None else {}, [str(fault) for fault in faults.found]
+    return {case.name: case for case in family.cases} if family is not None else {}, [str(fault) for fault in faults.errors]
 
 
 def test_a_case_has_the_fields_of_its_subject_and_its_own_come_first(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ class TestHost:
         engine = get_engine("host")
         log: list[str] = []
         it = engine.build(built(tmp_path).environment, tmp_path, log.append)
-        assert any(name.startswith("numpy-") for name in it.found)
+        assert any(name.startswith("numpy-") for name in it.host_packages)
         assert len(it.identity) == 64
         assert len(log) == 1
         say = "import numpy, os; print(os.getcwd())"

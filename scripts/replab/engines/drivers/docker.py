@@ -84,8 +84,8 @@ class DockerDriver:
     def ours(self) -> list[tuple[str, str]]:
         """See ``Driver.ours``."""
         with self._answering():
-            found = self.client.api.containers(all=True, filters={"label": LABEL_LAUNCHER})
-        return [(str(one["Names"][0]).lstrip("/"), str(one["Labels"][LABEL_LAUNCHER])) for one in found]
+            containers = self.client.api.containers(all=True, filters={"label": LABEL_LAUNCHER})
+        return [(str(summary["Names"][0]).lstrip("/"), str(summary["Labels"][LABEL_LAUNCHER])) for summary in containers]
 
 
 def _gpu_hint(container: Container) -> str:
@@ -96,7 +96,7 @@ def arguments(container: Container, labels: Mapping[str, str]) -> dict[str, obje
     """What the SDK is told: the policy in Docker's words."""
     scratch = f"rw,noexec,nosuid,nodev,size={container.scratch_mb}m,mode=1777"
     mounts = [Mount(target=path, source=path, type="bind", read_only=True) for path in outermost(container.readable)]
-    found: dict[str, object] = {
+    options: dict[str, object] = {
         "image": container.image,
         "name": container.name,
         "entrypoint": container.command()[:1],  # one of the image's own would come before
@@ -123,5 +123,5 @@ def arguments(container: Container, labels: Mapping[str, str]) -> dict[str, obje
         "detach": True,
     }
     if container.gpus:
-        found["device_requests"] = [DeviceRequest(driver="nvidia", device_ids=list(container.gpus), capabilities=[["gpu"]])]
-    return found
+        options["device_requests"] = [DeviceRequest(driver="nvidia", device_ids=list(container.gpus), capabilities=[["gpu"]])]
+    return options

@@ -22,7 +22,7 @@ class PodmanDriver:
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.program = shutil.which("podman") or ""
         self.environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", **settings}
-        self._said = ""
+        self._message = ""
         if not self.program:
             raise EngineLost("podman is not installed")
 
@@ -47,10 +47,10 @@ class PodmanDriver:
         """See ``Driver.create``."""
         done = self._call(*create_words(container, labels), check=False)
         if done.returncode != 0:
-            said = _last(done.stderr)
-            if "image not known" in said or "no such image" in said.lower() or "does not resolve to an image" in said:
+            message = _last(done.stderr)
+            if "image not known" in message or "no such image" in message.lower() or "does not resolve to an image" in message:
                 raise EngineRefused(f"the image {container.image} is not there", "Build it again with 'snakemake images'")
-            raise EngineRefused(f"podman refuses the container: {said}")
+            raise EngineRefused(f"podman refuses the container: {message}")
 
     def run(self, container: Container) -> Iterator[bytes]:
         """See ``Driver.run``."""
@@ -61,7 +61,7 @@ class PodmanDriver:
         try:
             if process.stdout is not None:
                 while piece := os.read(process.stdout.fileno(), 65536):
-                    self._said = _last(piece.decode("utf-8", "replace"))
+                    self._message = _last(piece.decode("utf-8", "replace"))
                     yield piece
             process.wait(ANSWER_SECONDS)
         finally:
@@ -76,7 +76,7 @@ class PodmanDriver:
             raise EngineLost("podman no longer knows the container: somebody removed it")
         state = json.loads(done.stdout)[0]["State"]
         if state["Status"] in ("created", "initialized", "configured"):
-            raise EngineRefused(f"podman cannot start the container: {self._said or state.get('Error') or 'without a word'}")
+            raise EngineRefused(f"podman cannot start the container: {self._message or state.get('Error') or 'without a word'}")
         code = int(state["ExitCode"])
         return State(code=code, oom=code == KILLED or (bool(state.get("OOMKilled")) and code != 0))
 
@@ -91,7 +91,7 @@ class PodmanDriver:
     def ours(self) -> list[tuple[str, str]]:
         """See ``Driver.ours``."""
         listed = json.loads(self._call("ps", "--all", "--filter", f"label={LABEL_LAUNCHER}", "--format", "json").stdout or "[]") or []
-        return [(str(one["Names"][0]), str(one["Labels"][LABEL_LAUNCHER])) for one in listed]
+        return [(str(summary["Names"][0]), str(summary["Labels"][LABEL_LAUNCHER])) for summary in listed]
 
 
 def _last(text: str) -> str:
@@ -154,15 +154,15 @@ def create_words(container: Container, labels: Mapping[str, str]) -> list[str]:
         "--mount",
         f"type=bind,source={container.folder},target={container.folder}",
     )
-    found = list(words)
+    command = list(words)
     if container.seccomp:
-        found += ["--security-opt", f"seccomp={container.seccomp}"]
+        command += ["--security-opt", f"seccomp={container.seccomp}"]
     for path in outermost(container.readable):
-        found += ["--mount", f"type=bind,source={path},target={path},readonly"]
+        command += ["--mount", f"type=bind,source={path},target={path},readonly"]
     for name, value in sorted(labels.items()):
-        found += ["--label", f"{name}={value}"]
+        command += ["--label", f"{name}={value}"]
     for gpu in container.gpus:
-        found += ["--device", f"nvidia.com/gpu={gpu}"]
+        command += ["--device", f"nvidia.com/gpu={gpu}"]
     if container.keep_id:
-        found += ["--userns", "keep-id"]
-    return [*found, container.image, *container.command()[1:]]  # an entry point of the image's own would come before
+        command += ["--userns", "keep-id"]
+    return [*command, container.image, *container.command()[1:]]  # an entry point of the image's own would come before
