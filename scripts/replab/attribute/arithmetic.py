@@ -73,26 +73,26 @@ def of_results(
     plain: Callable[[Change], Sequence[Array]],
     certify: Callable[[Change], Judgement],
 ) -> Explanation | None:
-    """Which of the ``ways`` in which results of operations become others explains a result; ``certify`` lets no element be far away.
+    """The first of the ``ways`` in which results of operations become others that explains a result.
 
-    ``far``: elements that the reference as it is does not explain, all outputs in a row. Only what brings each of them nearer is certified.
+    ``plain``: the reference, rounded to the format. ``certify`` lets no element be far away. ``far``: elements that the reference as it is
+    does not explain, all outputs in a row. Only what brings each of them nearer is certified.
     """
     before = distances(result, plain({}))
     far = far | np.isinf(before)
-    found: list[Explanation] = []
     for changed in ways if far.any() else ():
         try:
             after = distances(result, plain(changed))
         except TruthError:
             continue
-        if after.shape != before.shape or not np.all(after[far] <= MAIN_PART * before[far]):
+        if after.shape != before.shape or not np.all(np.isfinite(after[far]) & (after[far] <= MAIN_PART * before[far])):
             continue
         judged = certify(changed)
         if judged.explains:
             with np.errstate(invalid="ignore"):
                 left = float(np.nan_to_num(after[far] / before[far]).max())
-            found.append(Explanation(changed=changed, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=left))
-    return min(found, key=lambda one: one.rms, default=None)
+            return Explanation(changed=changed, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=left)
+    return None
 
 
 def distances(result: Sequence[Array], values: Sequence[Array]) -> NDArray[np.float64]:

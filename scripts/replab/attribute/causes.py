@@ -17,7 +17,7 @@ from replab.compare.pairs import Judged, pair_row
 from replab.compare.verdict import SINGLE_TO_DOUBLE, outside, verdict
 from replab.contract.input_index import Index
 from replab.errors import TruthError
-from replab.formats import FORMATS, Array
+from replab.formats import FORMATS, Array, round_to
 from replab.model import Case, Cell, Environment, Factor, Family, Verdict, worst
 from replab.plan.alignment import is_partly_aligned
 from replab.store.rows import AttributionRow
@@ -176,9 +176,12 @@ class Causes:
                 return None
             lost = truth.high.reshape(-1) != 0 if finding.vanished else np.zeros(finding.elements, bool)
             far.append(lost | (distances.measured & (distances.z > COARSE * finding.z_limit)))
-        return arithmetic.of_results(
-            ways, result, np.concatenate(far), plain, self._certifier(standing, cell, names, None, lambda _, __: False)
-        )
+
+        def rounded(changed: Change) -> list[Array]:
+            return [round_to(values, standing.dtype) for values in plain(changed)]
+
+        certify = self._certifier(standing, cell, names, None, lambda _, __: False)
+        return arithmetic.of_results(ways, result, np.concatenate(far), rounded, certify)
 
     def _of_ties(self, standing: Cell, cell: Judged, names: Sequence[str]) -> Explanation | None:
         """Whether the reference gives the indices of a result where equal elements of its input are told apart as the result has them.
