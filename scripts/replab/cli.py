@@ -209,6 +209,22 @@ def new_environment(
 
 
 @app.command()
+def article(
+    path: Annotated[Path, typer.Argument(parser=_path, metavar="FILE", help="A Markdown file or a notebook.")],
+    environments: Environments = None,
+    out: Annotated[Path | None, typer.Option(parser=_path, metavar="FOLDER", help="Where its page is written.")] = None,
+    seconds: Annotated[float, typer.Option(help="What one block may take.")] = 60.0,
+    config: Settings = None,
+) -> None:
+    """Run the code blocks of an article in every environment that has what they import."""
+    from replab.commands import article as command, common
+
+    lab = common.open_lab(environments, settings=config or ())
+    made = command.run(lab, path, out or lab.results.root / "articles" / path.stem, seconds=seconds)
+    _say(f"the page: {made.page}")
+
+
+@app.command()
 def init(
     folder: Annotated[Path, typer.Argument(parser=_path, metavar="FOLDER", help="Where to work: a new or empty folder.")],
     family: Annotated[str, typer.Option(help="The name of the first family of experiments.")] = "first",

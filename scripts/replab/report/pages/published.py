@@ -37,3 +37,8 @@ class ProgramTable:
     summary: str
     environments: tuple[str, ...]
     rows: tuple[ProgramRow, ...]
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether the list says what is printed in an article, and why it comes out as it does."""
+        return any(row.printed or row.why for row in self.rows)

@@ -49,7 +49,8 @@ def coded(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before, and the pattern adds one element
 
 
-def _environment(templates: Path, notices: Sequence[str] = ()) -> Environment:
+def environment_of(templates: Path, notices: Sequence[str] = ()) -> Environment:
+    """What templates of a folder are filled with: undefined names are faults, and every text is escaped."""
     env = Environment(
         loader=FileSystemLoader(templates),
         autoescape=True,
@@ -73,7 +74,7 @@ def write(site: Site, folder: Path, templates: Path, notices: Sequence[str] = ()
 
     ``notices`` are sentences that every page says at its top.
     """
-    env = _environment(templates, notices)
+    env = environment_of(templates, notices)
 
     def page(path: str, template: str, **values: object) -> None:
         target = folder / path

@@ -16,8 +16,11 @@ WIDE = 90
 ENDS = {"error": "end in an error", "timeout": "do not end in their time", "crashed": "end the process"}
 
 
-def programs(published: PublishedSummary, environments: Sequence[str]) -> ProgramTable | None:
-    """The table of programs, or nothing where none was run. ``environments``: their order; those without any outcome are left out."""
+def programs(published: PublishedSummary, environments: Sequence[str], what: str = "program of articles") -> ProgramTable | None:
+    """The table of programs, or nothing where none was run.
+
+    ``environments``: their order; those without any outcome are left out. ``what``: what a row is.
+    """
     outcomes = published.get("outcomes") or {}
     names = [name for name in environments if any(one.get("state") != "absent" for one in (outcomes.get(name) or {}).values())]
     listed = published.get("programs") or []
@@ -26,7 +29,7 @@ def programs(published: PublishedSummary, environments: Sequence[str]) -> Progra
     rows = tuple(
         ProgramRow(
             anchor=slug(f"program-{program.get('id', '')}"),
-            name=program.get("id", "").upper().replace("_", "\u00a0"),
+            name=program.get("id", "").capitalize().replace("_", "\u00a0"),
             title=program.get("title", ""),
             printed=program.get("printed", ""),
             cells=tuple(_cell((outcomes.get(name) or {}).get(program.get("id", ""))) for name in names),
@@ -35,10 +38,10 @@ def programs(published: PublishedSummary, environments: Sequence[str]) -> Progra
         )
         for program in listed
     )
-    return ProgramTable(summary=_summary(rows, names), environments=tuple(names), rows=rows)
+    return ProgramTable(summary=_summary(rows, names, what), environments=tuple(names), rows=rows)
 
 
-def _summary(rows: Sequence[ProgramRow], names: Sequence[str]) -> str:
+def _summary(rows: Sequence[ProgramRow], names: Sequence[str], what: str) -> str:
     """How many of those that an environment can run end otherwise than well, environment by environment."""
     sentences = []
     for place, name in enumerate(names):
@@ -52,7 +55,8 @@ def _summary(rows: Sequence[ProgramRow], names: Sequence[str]) -> str:
         sentences.append(f"{name} can run {count(tried)}: {listing(ends) if ends else 'all end well'}.")
     lacking = [row.name for row in rows if all(cell.state in {"absent", ""} for cell in row.cells)]
     sentences += [f"No environment of this run has what {listing(lacking)} import."] if lacking else []
-    return f"{plural(len(rows), 'program')} of the articles. {' '.join(sentences)}"
+    first, _, rest = what.partition(" ")
+    return f"{plural(len(rows), first)}{f' {rest}' if rest else ''}. {' '.join(sentences)}"
 
 
 def _cell(outcome: OutcomeSummary | None) -> ProgramCell:
