@@ -220,7 +220,7 @@ def article(
     from replab.commands import article as command, common
 
     lab = common.open_lab(environments, settings=config or ())
-    made = command.run(lab, path, out or lab.results.root / "articles" / path.stem, seconds=seconds)
+    made = command.run(lab, path, out or lab.results.article(path.stem), seconds=seconds)
     _say(f"the page: {made.page}")
 
 

@@ -37,6 +37,10 @@ class ResultsFolder:
         """What became of the programs of articles in an environment."""
         return self.root / "published" / f"{environment}.json"
 
+    def article(self, name: str) -> Path:
+        """The page of an article that somebody had run."""
+        return self.root / "articles" / name
+
     def defaults(self, environment: str) -> Path:
         """The defaults that were read in an environment."""
         return self.root / "defaults" / f"{environment}.json"

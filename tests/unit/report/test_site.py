@@ -211,7 +211,7 @@ def test_a_second_report_replaces_the_first_whole(tmp_path: Path) -> None:
 
 
 def test_templates_escape_and_know_every_name() -> None:
-    env = writer._environment(TEMPLATES)
+    env = writer.environment_of(TEMPLATES)
     assert env.autoescape is True
     assert env.undefined.__name__ == "StrictUndefined"
 
