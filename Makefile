@@ -3,7 +3,7 @@
 # make check    lint, and every test that needs no framework and starts no process: the inner loop
 # make test     everything is tested; says at its end what was covered
 # make torture  kills, damaged files and faked clocks by chance, TIMES=10 as many as `make test` tries; prints its counts
-# make setup setup-cluster slurm-demo lint bench accept doctor
+# make setup setup-cluster slurm-demo lint bench accept doctor sample
 # make clean    removes what can be made again; asks before results go (YES=1: they go)
 
 SHELL := /bin/bash
@@ -19,7 +19,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
 TIMES ?= 10
-.PHONY: help setup setup-cluster slurm-demo run publish check test torture lint bench accept doctor clean
+.PHONY: help setup setup-cluster slurm-demo run publish check test torture lint bench accept doctor clean sample
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -48,6 +48,11 @@ run:
 # ALLOW="dirty,missing" publishes nevertheless, and says so on every page; SIGN is an SSH key. docs/publishing.md
 publish: setup
 	@$(BIN)/snakemake --cores $(CORES) publish --config version=$(VERSION) $(if $(ALLOW),allow=$(ALLOW)) $(if $(SIGN),sign=$(SIGN)) $(CONFIG)
+
+# docs/sample, the report that README links: one family in three environments, so that it stays small.
+sample: setup
+	@$(BIN)/snakemake --cores $(CORES) --config families=models environments=tf-1.15,tf-2.21,torch-2.13 results=results/sample
+	@rm -rf docs/sample && cp -r results/sample/report docs/sample
 
 check: setup
 	@$(BIN)/python tests/run.py lint quick

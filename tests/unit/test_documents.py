@@ -77,3 +77,19 @@ def test_the_house_in_the_documentation_is_the_one_that_stands() -> None:
     assert sorted(name for line in told for name in line) == sorted(floor)
     floors = [floor[name] for line in told for name in line]
     assert floors == sorted(floors)
+
+
+LINK = re.compile(r'(?:href|src)="([^"#?:]+)(?:[#?][^"]*)?"')
+SAMPLE = ROOT / "docs" / "sample"
+
+
+def test_the_sample_report_is_whole_small_and_says_nothing_of_the_machine() -> None:
+    """``make sample`` makes it anew."""
+    pages = sorted(SAMPLE.rglob("*.html"))
+    assert SAMPLE / "index.html" in pages
+    assert sum(path.stat().st_size for path in SAMPLE.rglob("*") if path.is_file()) < 6_000_000
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        lost = [link for link in LINK.findall(text) if not (page.parent / link).exists()]
+        assert lost == [], page
+        assert not re.search(r"/(?:home|root|tmp|Users)/", text), page
