@@ -92,30 +92,50 @@ def test_about_two_dozen_cases_are_compiled(family: Family) -> None:
     assert 20 <= sum(bool(case.compile) for case in family.cases) <= 30
 
 
+def explaining(family: Family) -> dict[str, set[str]]:
+    """Function → the factors that only explain a difference: the reference alone takes those."""
+    found: dict[str, set[str]] = {}
+    for case in family.cases:
+        found.setdefault(case.function, set()).update(name for name, factor in case.factors.items() if factor.diagnose)
+    return found
+
+
+def taken(family: Family) -> dict[str, set[str]]:
+    """Function → the factors that implementations take: None is their default, and the reference has its own or none."""
+    found: dict[str, set[str]] = {}
+    for case in family.cases:
+        found.setdefault(case.function, set()).update(name for name, factor in case.factors.items() if not factor.diagnose)
+    return found
+
+
+def defaults_of(signature: tuple[tuple[str, ...], tuple[object, ...]]) -> dict[str, object]:
+    """Argument → default, of those that have one."""
+    names, defaults = signature
+    return dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+
+
 @pytest.mark.parametrize("file", [file for file in FILES if file != "reference.py"])
 def test_every_file_has_the_same_functions_with_the_same_arguments(file: str, family: Family) -> None:
-    """Beside the factors that explain a difference: the reference alone takes those."""
-    explaining = {case.function: set(case.factors) for case in family.cases}
-    wanted = {}
-    for function, (names, defaults) in signatures("reference.py").items():
-        kept = [name not in explaining.get(function, ()) for name in names]
-        tensors = len(names) - len(defaults)
-        wanted[function] = (
-            tuple(name for name, keep in zip(names, kept, strict=True) if keep),
-            tuple(value for value, keep in zip(defaults, kept[tensors:], strict=True) if keep),
-        )
-    own = signatures(file)
-    assert ({**wanted, **own} if file == IMPL_FILE["numpy"] else own) == wanted  # NumPy runs the reference where it has no function
+    """Where both have a default, it is the same, but for factors that implementations take."""
+    only_explain, factors = explaining(family), taken(family)
+    reference, own = signatures("reference.py"), signatures(file)
+    assert set(own) <= set(reference)
+    assert file == IMPL_FILE["numpy"] or set(own) == set(reference)  # NumPy runs the reference where it has no function
+    for function, signature in own.items():
+        wanted = reference[function]
+        assert signature[0] == tuple(name for name in wanted[0] if name not in only_explain.get(function, ())), function
+        mine, theirs = defaults_of(signature), defaults_of(wanted)
+        both = set(mine) & set(theirs) - factors.get(function, set())
+        assert {name: mine[name] for name in both} == {name: theirs[name] for name in both}, function
 
 
 def test_every_function_has_a_case_and_every_case_passes_its_arguments(family: Family) -> None:
     known = signatures("reference.py")
     assert {case.function for case in family.cases} == set(known)
     for case in family.cases:
-        names, defaults = known[case.function]
-        tensors = names[: len(names) - len(defaults)]
-        assert tuple(case.inputs) == tensors, case.name
-        assert set(case.parameters) <= set(names[len(tensors) :]), case.name
+        names = known[case.function][0]
+        assert names[: len(case.inputs)] == tuple(case.inputs), case.name
+        assert {*case.parameters, *case.factors} <= set(names[len(case.inputs) :]), case.name
 
 
 @pytest.mark.parametrize("file", ["impl_torch.py"])

@@ -80,8 +80,9 @@ def _rules():
 def test_every_published_claim_has_exactly_one_rule() -> None:
     letters = {"A": 3, "B": 3, "C": 3, "D": 3, "E": 3}
     ids = {f"{letter}{n}" for letter, most in letters.items() for n in range(1, most + 1)} | {f"K{n:02d}" for n in range(1, 27)}
-    assert set(claims([EXPERIMENTS])) == ids
-    assert sorted(rule.claim for rule in _rules()) == sorted(ids)
+    known = set(claims([EXPERIMENTS]))
+    assert ids <= known  # others may be added
+    assert sorted(rule.claim for rule in _rules()) == sorted(known)
 
 
 def test_every_rule_says_in_words_what_decides() -> None:
