@@ -29,8 +29,8 @@ class Searching(Protocol):
 def held_in_float32(case: Case, constants: Mapping[str, float]) -> dict[str, InFloat32]:
     """The ``constants`` of a reference, and the parameters of its case that are no factors, as float32 has them."""
     parameters = {name: value for name, value in case.parameters.items() if name not in case.factors}
-    found = {name: rounded for name, value in parameters.items() for rounded in through_float32(value) if isinstance(rounded, InFloat32)}
-    return found | {f"{CONSTANT}{text}": InFloat32(value) for text, value in constants.items()}
+    held = {name: rounded for name, value in parameters.items() for rounded in through_float32(value) if isinstance(rounded, InFloat32)}
+    return held | {f"{CONSTANT}{text}": InFloat32(value) for text, value in constants.items()}
 
 
 def constants_in_float32(

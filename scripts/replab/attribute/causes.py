@@ -42,7 +42,7 @@ class Causes:
     def __init__(self, family: Family, truths: Truths, index: Index, frameworks: Mapping[str, str] | None = None) -> None:
         """``frameworks``: that of each environment, to name no choice which it does not have."""
         self._family, self._truths, self._index, self._frameworks = family, truths, index, frameworks or {}
-        self._told: dict[str, list[Change]] = {}
+        self._named_before: dict[str, list[Change]] = {}
         """What explained results of a case so far."""
         self._named: dict[Place, str] = {}
         """The causes of float32 results."""
@@ -71,43 +71,43 @@ class Causes:
             return self._in_a_short_format(case, dtype, derivative, cells, names)
         standing = judging_cell(case, dtype, "", derivative)
         self._evaluated.clear()
-        known: dict[tuple[str, ...], Answer] = {}
+        answers: dict[tuple[str, ...], Answer] = {}
         rows_made: list[AttributionRow] = []
         for cell in cells:
-            verdicts = [one for one, _, _ in cell.verdicts.values()]
-            coarse = all(one.same_function for one in verdicts)
+            verdicts = [verdict for verdict, _, _ in cell.verdicts.values()]
+            coarse = all(verdict.same_function for verdict in verdicts)
             if (coarse and Verdict.ACCURACY not in verdicts) or cell.repeatable == "no" or cell.id.variant != "default":
                 continue
             if set(cell.verdicts) != set(names):
                 continue
             factors = self._factors(case, cell)
             bits = (*factors, *(cell.tensors[name].sha256 for name in names))
-            if bits not in known:
+            if bits not in answers:
                 companion = _companion(cell, cells, finer, names) if factors and dtype == "float32" else None
                 answer = self._search(standing, cell, companion, names, coarse=coarse) if factors else Answer(apart=NAN)
-                known[bits] = answer if answer.explanations else self._in_another_arithmetic(standing, cell, names, answer)
-            answer = known[bits]
+                answers[bits] = answer if answer.explanations else self._in_another_arithmetic(standing, cell, names, answer)
+            answer = answers[bits]
             if (coarse or not factors) and not answer.explanations:
                 continue
             candidates = sum(len(factor.alternatives) + factor.fit for factor in factors.values())
-            told = self._noted(standing, cell, names, answer, candidates)
+            row = self._noted(standing, cell, names, answer, candidates)
             position = (case.name, derivative, cell.id.environment, cell.id.mode)
             if dtype == "float32" and all(
                 name == TIES or not is_arithmetic(name) for name in cell.changed or ()
             ):  # arithmetic is of that format alone
                 self._named[position], self._chosen[position] = cell.cause, answer.explanations
-            rows_made += told
+            rows_made += row
         return rows_made
 
     def _noted(self, standing: Cell, cell: Judged, names: Sequence[str], answer: Answer, candidates: int) -> list[AttributionRow]:
         """The rows on what explains a result, which is noted on its cell."""
-        told = list(rows.explained(standing.case, cell, worst(one for one, _, _ in cell.verdicts.values()), answer, candidates))
-        cell.shown_by = rows.shown_by(told[0])
-        if told[0].factor != rows.UNKNOWN:
-            cell.cause = told[0].factor
-            cell.changed = answer.explanations[0].changed if told[0].named else None
+        noted = list(rows.explained(standing.case, cell, worst(verdict for verdict, _, _ in cell.verdicts.values()), answer, candidates))
+        cell.shown_by = rows.shown_by(noted[0])
+        if noted[0].factor != rows.UNKNOWN:
+            cell.cause = noted[0].factor
+            cell.changed = answer.explanations[0].changed if noted[0].named else None
             cell.explained_by = self._explaining(standing, names, cell.changed)
-        return told
+        return noted
 
     def _in_a_short_format(
         self, case: Case, dtype: str, derivative: int, cells: Sequence[Judged], names: Sequence[str]
@@ -115,38 +115,38 @@ class Causes:
         """Results in other formats have the cause of their float32 companion; without one, what overflows in float16 is looked for."""
         standing = judging_cell(case, dtype, "", derivative)
         self._evaluated.clear()
-        known: dict[tuple[str, ...], Answer] = {}
+        answers: dict[tuple[str, ...], Answer] = {}
         rows_made: list[AttributionRow] = []
         for cell in cells:
-            verdicts = [one for one, _, _ in cell.verdicts.values()]
-            if cell.id.variant != "default" or all(one.explained for one in verdicts):
+            verdicts = [verdict for verdict, _, _ in cell.verdicts.values()]
+            if cell.id.variant != "default" or all(verdict.explained for verdict in verdicts):
                 continue
             position = (case.name, derivative, cell.id.environment, cell.id.mode)
-            if any(not one.same_function for one in verdicts) and self._named.get(position):
+            if any(not verdict.same_function for verdict in verdicts) and self._named.get(position):
                 cell.cause = self._named[position]
                 cell.changed = self._chosen[position][0].changed if " or " not in cell.cause else None
             elif dtype == "float16" and cell.repeatable != "no" and set(cell.verdicts) == set(names):
                 bits = tuple(cell.tensors[name].sha256 for name in names)
-                if bits not in known:
-                    known[bits] = self._by_results(standing, cell, names, Answer(apart=NAN))
-                if known[bits].explanations:
-                    rows_made += self._noted(standing, cell, names, known[bits], 0)
+                if bits not in answers:
+                    answers[bits] = self._by_results(standing, cell, names, Answer(apart=NAN))
+                if answers[bits].explanations:
+                    rows_made += self._noted(standing, cell, names, answers[bits], 0)
         return rows_made
 
     def _by_results(self, standing: Cell, cell: Judged, names: Sequence[str], answer: Answer) -> Answer:
         """The ``answer`` of a search that found nothing, or the explanation by what becomes of results of operations."""
-        found = self._of_results(standing, cell, names)
-        if found is None:
+        explanation = self._of_results(standing, cell, names)
+        if explanation is None:
             return answer
         values = self._plainly(standing)({})
         result = [widen(cell.tensors[name].values, cell.tensors[name].dtype) for name in names]
-        return replace(answer, apart=distance(result, values, sizes(values, result)), explanations=[found])
+        return replace(answer, apart=distance(result, values, sizes(values, result)), explanations=[explanation])
 
     def _in_another_arithmetic(self, standing: Cell, cell: Judged, names: Sequence[str], answer: Answer) -> Answer:
         """The ``answer`` of a search that found nothing, or the explanation that nobody declared."""
         answer = self._by_results(standing, cell, names, answer)
-        if not answer.explanations and (found := self._of_ties(standing, cell, names)) is not None:
-            return replace(answer, explanations=[found])
+        if not answer.explanations and (explanation := self._of_ties(standing, cell, names)) is not None:
+            return replace(answer, explanations=[explanation])
         if answer.explanations or cell.id.dtype != "float64":
             return answer
         held = arithmetic.held_in_float32(standing.case, self._truths.constants(self._family, standing))
@@ -156,8 +156,8 @@ class Causes:
         certify = self._certifier(standing, cell, names, None, near)
         search = self._looking(standing, cell, names, cell.id.dtype, certify)
         bases: list[Change] = [{}] if answer.nearest is None else [{}, answer.nearest.changed]
-        found = arithmetic.constants_in_float32(held, bases, search, certify)
-        return answer if found is None else replace(answer, apart=search.base, explanations=[found])
+        explanation = arithmetic.constants_in_float32(held, bases, search, certify)
+        return answer if explanation is None else replace(answer, apart=search.base, explanations=[explanation])
 
     def _of_results(self, standing: Cell, cell: Judged, names: Sequence[str]) -> Explanation | None:
         """What explains a result by subnormal numbers that are flushed, or by an overflow in float16."""
@@ -201,8 +201,8 @@ class Causes:
         (name,) = indices
         wanted = cell.tensors[name].values
         for other in ties.otherwise_broken(inputs[0], wanted):
-            found = self._truths.plain_on(self._family, standing, self._index, [other])[names.index(name)]
-            if np.array_equal(found, wanted):
+            plain = self._truths.plain_on(self._family, standing, self._index, [other])[names.index(name)]
+            if np.array_equal(plain, wanted):
                 return Explanation(changed={TIES: "that of the result"}, verdict=str(Verdict.IDENTICAL), z=NAN, rms=0.0, left=0.0)
         return None
 
@@ -216,11 +216,11 @@ class Causes:
         A float32 result is asked for in float64 first, where 29 bits more tell hypotheses apart; what explains that must explain the
         float32 result too. ``coarse``: the result is the right function, and only what leaves nothing but rounding explains it.
         """
-        told = self._told.setdefault(standing.case.group, [])
+        named_before = self._named_before.setdefault(standing.case.group, [])
         dtype = cell.id.dtype
         search = self._looking(standing, cell, names, dtype, self._certifier(standing, cell, names, companion))
         if coarse:
-            answer = search.run(_in(told, dtype), most=1)
+            answer = search.run(_in(named_before, dtype), most=1)
             exact = [
                 explanation
                 for explanation in answer.explanations
@@ -229,25 +229,25 @@ class Causes:
             return replace(answer, explanations=self._in_both(standing, exact, companion, names, []))
         if companion is not None:
             certify = self._certifier(standing, companion, names, None)
-            double = self._looking(standing, companion, names, "float64", certify).run(_in(told, "float64"))
+            double = self._looking(standing, companion, names, "float64", certify).run(_in(named_before, "float64"))
             explanations = self._also_in_float32(search, double.explanations)
             answer = replace(double, apart=search.base, explanations=explanations)
             if not explanations:
-                answer = search.run(_in(told, dtype))
+                answer = search.run(_in(named_before, dtype))
                 explaining = [explanation.factor for explanation in double.explanations]
                 answer = replace(answer, explanations=self._in_both(standing, answer.explanations, companion, names, explaining))
         else:
             position = (standing.case.name, standing.derivative, cell.id.environment, cell.id.mode)
             single = [explanation.changed for explanation in self._chosen.get(position, ())]
-            answer = search.run(_in([*told, *single], dtype))
+            answer = search.run(_in([*named_before, *single], dtype))
             both = [
                 explanation
                 for explanation in answer.explanations
                 if any(is_same(in_format(explanation.changed, "float32"), other) for other in single)
             ]
             answer = replace(answer, explanations=[*both, *(explanation for explanation in answer.explanations if explanation not in both)])
-        if len({explanation.factor for explanation in answer.explanations}) == 1 and answer.explanations[0].changed not in told:
-            told.append(answer.explanations[0].changed)
+        if len({explanation.factor for explanation in answer.explanations}) == 1 and answer.explanations[0].changed not in named_before:
+            named_before.append(answer.explanations[0].changed)
         return answer
 
     def _looking(self, standing: Cell, cell: Judged, names: Sequence[str], dtype: str, certify: Callable[[Change], Judgement]) -> Search:
@@ -350,7 +350,7 @@ class Causes:
         ]
 
     def _in_both(
-        self, standing: Cell, explanations: Sequence[Explanation], companion: Judged | None, names: Sequence[str], there: Sequence[str]
+        self, standing: Cell, explanations: Sequence[Explanation], companion: Judged | None, names: Sequence[str], factors: Sequence[str]
     ) -> list[Explanation]:
         """Those of the explanations of a float32 result that its float64 run allows.
 
@@ -361,13 +361,13 @@ class Causes:
             return list(explanations)
         certify = self._certifier(standing, companion, names, None)
 
-        def allows(one: Explanation) -> bool:
-            if one.factor in there:
+        def allows(explanation: Explanation) -> bool:
+            if explanation.factor in factors:
                 return True
-            found = certify(in_format(one.changed, "float64")).verdict
-            return not _is_fitted(one.changed) and found in set(Verdict) and Verdict(found).same_function
+            verdict = certify(in_format(explanation.changed, "float64")).verdict
+            return not _is_fitted(explanation.changed) and verdict in set(Verdict) and Verdict(verdict).same_function
 
-        return [one for one in explanations if allows(one)]
+        return [explanation for explanation in explanations if allows(explanation)]
 
     def align(
         self,
@@ -402,7 +402,7 @@ def by_alignment(cases: Sequence[Case], cells: Mapping[str, Mapping[str, Judged]
     The smallest set of factors with which the same environment computes what the reference does; none where there are several.
     ``cells``: case → environment → its eager cell of one dtype and order.
     """
-    told: dict[str, tuple[str, str]] = {}
+    causes: dict[str, tuple[str, str]] = {}
     for environment, cell in cells.get(cases[0].name, {}).items():
         if cell.cause or cell.repeatable == "no" or all(seen.same_function for seen, _, _ in cell.verdicts.values()):
             continue
@@ -415,8 +415,8 @@ def by_alignment(cases: Sequence[Case], cells: Mapping[str, Mapping[str, Judged]
         fewest = min((len(aligned) for aligned in enough), default=0)
         smallest = [aligned for aligned in enough if len(aligned) == fewest]
         if len(smallest) == 1:
-            told[str(cell.id)] = ("+".join(sorted(smallest[0])), f"the run {runs[smallest[0]].id}")
-    return told
+            causes[str(cell.id)] = ("+".join(sorted(smallest[0])), f"the run {runs[smallest[0]].id}")
+    return causes
 
 
 def _companion(cell: Judged, cells: Sequence[Judged], finer: Mapping[tuple[str, str], Judged], names: Sequence[str]) -> Judged | None:
@@ -425,8 +425,12 @@ def _companion(cell: Judged, cells: Sequence[Judged], finer: Mapping[tuple[str, 
     None where it has no more digits than float32, or lacks an output.
     """
     position = (cell.id.environment, cell.id.mode)
-    eager = [one for one in cells if (one.id.environment, one.id.mode, one.id.variant) == (cell.id.environment, "eager", "default")]
-    alike = any(not seen.explained for one in eager for seen, _, _ in one.verdicts.values())
+    eager = [
+        candidate
+        for candidate in cells
+        if (candidate.id.environment, candidate.id.mode, candidate.id.variant) == (cell.id.environment, "eager", "default")
+    ]
+    alike = any(not seen.explained for candidate in eager for seen, _, _ in candidate.verdicts.values())
     finer_cell = finer.get(position) or (finer.get((cell.id.environment, "eager")) if alike else None)
     if finer_cell is None or any(name not in finer_cell.tensors for name in names):
         return None
@@ -464,7 +468,7 @@ def _near_in_own_units(inputs: Sequence[Array]) -> Near:
 
     def is_near(distances: Distances, tensor: Tensor) -> bool:
         values = widen(tensor.values, tensor.dtype).reshape(-1)
-        numbers = [np.abs(one.astype(np.float64)).reshape(-1) for one in inputs if one.size == values.size]
+        numbers = [np.abs(array.astype(np.float64)).reshape(-1) for array in inputs if array.size == values.size]
         size = np.maximum.reduce([np.ones(values.size), np.abs(values), *numbers])[distances.measured]
         apart = np.abs(distances.difference[distances.measured])
         return bool(np.all(apart <= COARSE * FORMATS[tensor.dtype].unit_roundoff * size))

@@ -42,18 +42,18 @@ def fit(residual: Residual, starts: Mapping[str, float], unit: float) -> dict[st
         return None
 
     def apart(moves: Vector) -> Vector:
-        found = residual(values(moves))
-        return np.full_like(first, np.nan) if found is None or found.shape != first.shape else found
+        changed = residual(values(moves))
+        return np.full_like(first, np.nan) if changed is None or changed.shape != first.shape else changed
 
     def slopes(moves: Vector) -> NDArray[np.float64]:
         here = apart(moves)
-        return np.column_stack([(apart(moves + STEP * np.eye(len(names))[place]) - here) / STEP for place in range(len(names))])
+        return np.column_stack([(apart(moves + STEP * np.eye(len(names))[index]) - here) / STEP for index in range(len(names))])
 
     if first.size < ELEMENTS * len(names):
         return None
     try:
         with np.errstate(all="ignore"):
-            found = least_squares(
+            solution = least_squares(
                 apart,
                 np.zeros(len(names)),
                 slopes,
@@ -65,7 +65,7 @@ def fit(residual: Residual, starts: Mapping[str, float], unit: float) -> dict[st
                 gtol=None,
                 max_nfev=EVALUATIONS,
             )
-            steep, rest = np.asarray(found.jac), np.asarray(found.fun)
+            steep, rest = np.asarray(solution.jac), np.asarray(solution.fun)
             moved = np.count_nonzero(np.any(steep != 0, axis=1))
             if moved < ELEMENTS * len(names):
                 return None
@@ -75,7 +75,7 @@ def fit(residual: Residual, starts: Mapping[str, float], unit: float) -> dict[st
     spreads = np.sqrt(np.diag(inverse) * float(rest @ rest) / max(rest.size - len(names), 1))
     if not np.isfinite(spreads).all():
         return None
-    best = values(found.x)
+    best = values(solution.x)
     return {
         name: (best[name], SPREADS * float(spread) * (abs(best[name]) if signs[name] else unit))
         for name, spread in zip(names, spreads, strict=True)

@@ -150,7 +150,7 @@ class Search:
         self.factors, self.result, self._plain, self.certify = factors, result, plain, certify
         self._deadline = time.process_time() + seconds
         self._ended_early = False
-        self._known: dict[tuple[tuple[str, str], ...], float] = {}
+        self._distances: dict[tuple[tuple[str, str], ...], float] = {}
         self._tried: dict[tuple[tuple[str, str], ...], Change] = {}
         self._changes: list[tuple[str, object]] = [
             (name, value)
@@ -164,27 +164,29 @@ class Search:
             self._sizes = sizes(self.result, self.result)
         self.base = self.distance({})
 
-    def run(self, known: Iterable[Change] = (), *, most: int = sys.maxsize) -> Answer:
+    def run(self, named_before: Iterable[Change] = (), *, most: int = sys.maxsize) -> Answer:
         """Look for the explanations with the fewest factors, and with ``most`` of them at most.
 
         ``known`` explained other results of the same case: they are tried among the others.
         """
         if not self.base > 0:
             return Answer(apart=self.base)
-        known, last = [changed for changed in known if changed.keys() <= self.factors.keys()], min(most, len(self.factors))
+        named_before, last = [changed for changed in named_before if changed.keys() <= self.factors.keys()], min(most, len(self.factors))
         tried = [_Size(states=[{}])]
         unfitted: list[int] = []
-        found: list[Explanation] = []
+        explanations: list[Explanation] = []
         for size in range(1, last + 1):
-            tried.append(_Size(states=self._declared(tried[-1].states, [changed for changed in known if len(changed) == size])))
-            found = self._accept(self._with_rounded(tried[size].states))
+            tried.append(_Size(states=self._declared(tried[-1].states, [changed for changed in named_before if len(changed) == size])))
+            explanations = self._accept(self._with_rounded(tried[size].states))
             unfitted.append(size)
-            if not found and (size == last or not self._gains(tried)):  # while declared values gain, fitting waits
-                found = next((fits for place in unfitted if (fits := self._fitting(place, tried))), [])
+            if not explanations and (size == last or not self._gains(tried)):  # while declared values gain, fitting waits
+                explanations = next((fits for fitted_size in unfitted if (fits := self._fitting(fitted_size, tried))), [])
                 unfitted = []
-            if found or self._late() or self._leads_nowhere(tried):
+            if explanations or self._late() or self._leads_nowhere(tried):
                 break
-        return Answer(apart=self.base, explanations=found, nearest=self._nearest(), ended_early=self._ended_early and not found)
+        return Answer(
+            apart=self.base, explanations=explanations, nearest=self._nearest(), ended_early=self._ended_early and not explanations
+        )
 
     def _fitting(self, size: int, tried: Sequence[_Size]) -> list[Explanation]:
         """Explanations of one size with numbers that are estimated from the result."""
@@ -192,8 +194,8 @@ class Search:
             return []
         tried[size].fits = self._fits(size, tried)
         written = [changed for changed in map(self._written, tried[size].fits[:CERTIFIED]) if changed is not None]
-        found = self._accept(self._with_rounded(written))
-        return (self._declared_instead(found, tried[size].states) or found) if found else []
+        explanations = self._accept(self._with_rounded(written))
+        return (self._declared_instead(explanations, tried[size].states) or explanations) if explanations else []
 
     def _gains(self, tried: Sequence[_Size]) -> bool:
         """Whether the nearest declared values of the last size are much nearer than those of the size before."""
@@ -203,12 +205,12 @@ class Search:
     def distance(self, changed: Change) -> float:
         """Distance of the result from the plain reference with ``changed`` factors, in units that are the same for all of them."""
         name = key(changed)
-        if name not in self._known:
+        if name not in self._distances:
             try:
-                self._known[name] = distance(self.result, self._plain(changed), self._sizes)
+                self._distances[name] = distance(self.result, self._plain(changed), self._sizes)
             except TruthError:
-                self._known[name] = math.inf
-        return self._known[name]
+                self._distances[name] = math.inf
+        return self._distances[name]
 
     def _late(self) -> bool:
         """Whether the time is over, which is told."""
@@ -244,7 +246,7 @@ class Search:
             self._tried.setdefault(key(changed), changed)
         return sorted(distinct_changes.values(), key=lambda changed: (self.distance(changed), _oddness(changed)))
 
-    def _declared(self, smaller: Sequence[Change], known: Sequence[Change]) -> list[Change]:
+    def _declared(self, smaller: Sequence[Change], named_before: Sequence[Change]) -> list[Change]:
         """Declared values of one factor more: beside all that is smaller where these are few, else beside the nearest of them.
 
         The value that every side is given counts as another one where float32 has none like it.
@@ -259,7 +261,7 @@ class Search:
             for value in through_float32(factor.aligned)
             if self._is_finer(changed := {**base, name: value}, base)
         )
-        return self._ranked(itertools.chain(known, more, rounded))
+        return self._ranked(itertools.chain(named_before, more, rounded))
 
     def _with_rounded(self, states: Sequence[Change]) -> list[Change]:
         """The same, and the nearest of them with numbers that went through float32."""
@@ -273,11 +275,11 @@ class Search:
     def _is_finer(self, changed: Change, than: Change) -> bool:
         return self.distance(changed) < FINER * self.distance(than)
 
-    def _declared_instead(self, found: Sequence[Explanation], states: Sequence[Change]) -> list[Explanation]:
+    def _declared_instead(self, explanations: Sequence[Explanation], states: Sequence[Change]) -> list[Explanation]:
         """Declared values, of one factor more at most, that explain as well as numbers which were estimated."""
         if len(states) * len(self._changes) > EXHAUSTIVE:
             return []
-        best = max(found[0].rms, SMALL_RMS)
+        best = max(explanations[0].rms, SMALL_RMS)
         return [explanation for explanation in self._accept(self._declared(states, [])) if explanation.rms <= EQUALLY_GOOD * best]
 
     def _accept(self, candidates: Sequence[Change]) -> list[Explanation]:
@@ -285,22 +287,27 @@ class Search:
 
         What is as near as the one before it, like another value with the same effect, is looked at beside it.
         """
-        nearest = max(min((self.distance(one) for one in self._tried.values()), default=math.inf), TINY)
-        found: list[Explanation] = []
+        nearest = max(min((self.distance(candidate) for candidate in self._tried.values()), default=math.inf), TINY)
+        explanations: list[Explanation] = []
         places: list[float] = []
-        for one in candidates:
-            apart = self.distance(one)
+        for candidate in candidates:
+            apart = self.distance(candidate)
             if not apart < MAIN_PART * self.base or apart > NEARLY * nearest:
                 continue
             if apart not in places:
                 if len(places) == CERTIFIED or (places and self._late()):
                     break
                 places.append(apart)
-            judged = self.certify(one)
+            judged = self.certify(candidate)
             if judged.explains:
-                found.append(Explanation(changed=one, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=apart / self.base))
-        best = max(min((one.rms for one in found), default=0.0), SMALL_RMS)
-        return sorted((one for one in found if one.rms <= EQUALLY_GOOD * best), key=lambda one: (_oddness(one.changed), one.rms))
+                explanations.append(
+                    Explanation(changed=candidate, verdict=judged.verdict, z=judged.z, rms=judged.rms, left=apart / self.base)
+                )
+        best = max(min((explanation.rms for explanation in explanations), default=0.0), SMALL_RMS)
+        return sorted(
+            (explanation for explanation in explanations if explanation.rms <= EQUALLY_GOOD * best),
+            key=lambda explanation: (_oddness(explanation.changed), explanation.rms),
+        )
 
     def _fits(self, size: int, tried: Sequence[_Size]) -> list[_Fit]:
         """Real numbers that fit the result best, beside the nearest declared changes, and those of the size before with one change more."""
@@ -356,9 +363,15 @@ class Search:
         base = dict(fitted.base)
         left: _Fit | None = fitted
         while left is not None:
-            name, (value, tolerance) = min(left.numbers.items(), key=lambda one: one[1][1] / (abs(one[1][0]) or 1.0))
+            name, (value, tolerance) = min(
+                left.numbers.items(), key=lambda name_and_fit: name_and_fit[1][1] / (abs(name_and_fit[1][0]) or 1.0)
+            )
             factor = self.factors[name]
-            declared = [float(one) for one in (factor.aligned, *factor.alternatives) if isinstance(one, int | float)]
+            declared = [
+                float(value_declared)
+                for value_declared in (factor.aligned, *factor.alternatives)
+                if isinstance(value_declared, int | float)
+            ]
             short = shortest(value, tolerance, declared, float(jsons.number(factor.aligned)))
             if short is None or short == factor.aligned:
                 return None

@@ -191,15 +191,15 @@ def aligned(
             lacking = [side for side in (left, right) if frameworks[side] in factor.absent]
             shown = [(cell.changed or {}).get(name, UNSHOWN) for cell in runs[nobody]]
             declared = [factor.sides.get(frameworks[side], UNSHOWN) for side in (left, right)]
-            values = [str(proved if proved != UNSHOWN else said) for proved, said in zip(shown, declared, strict=True)]
+            values = [str(proved if proved != UNSHOWN else declared_value) for proved, declared_value in zip(shown, declared, strict=True)]
             alike = UNSHOWN not in shown and shown[0] == shown[1]
             notes = [] if enough is not None else ["not even all factors together explain it"]
             notes += [f"{' and '.join(lacking)} does not have it unless it is aligned"] if lacking else []
             notes += ["both sides are shown to have it"] if alike else []
             notes += [
-                f"{side} is said to have {said}, and its result has {proved}"
-                for side, said, proved in zip((left, right), declared, shown, strict=True)
-                if UNSHOWN not in (said, proved) and said != proved
+                f"{side} is said to have {declared_value}, and its result has {proved}"
+                for side, declared_value, proved in zip((left, right), declared, shown, strict=True)
+                if UNSHOWN not in (declared_value, proved) and declared_value != proved
             ]
             yield replace(
                 row(base, "subsets"),

@@ -56,10 +56,10 @@ class Score:
 
 def score(cells: pd.DataFrame) -> Score:
     """Score the controls of ``cells.parquet``."""
-    known = cells[
+    with_plants = cells[
         (cells.role == "control") & (cells.status == "ok") & (cells.variant == "default") & cells.dtype.isin(JUDGED)
     ].drop_duplicates("id")
-    controls = known[known.repeatable != "no"]
+    controls = with_plants[with_plants.repeatable != "no"]
     planted, rewrites = controls[controls.expect == "semantic"], controls[controls.expect == "rounding"]
     right = planted[planted.cause == planted.factor]
     wrong = planted[planted.cause != planted.factor]
@@ -70,7 +70,7 @@ def score(cells: pd.DataFrame) -> Score:
         named=int((controls.cause != "").sum()),
         planted_kinds=planted.factor.nunique(),
         rounding_cases=rewrites.case.nunique(),
-        unrepeatable=len(known) - len(controls),
+        unrepeatable=len(with_plants) - len(controls),
         misses=sorted(f"{row.id}: planted {row.factor}, named {row.cause or 'nothing'}" for row in wrong.itertuples()),
         false_alarms=sorted(f"{row.id}: named {row.cause}" for row in blamed.itertuples()),
     )

@@ -27,8 +27,8 @@ def otherwise_broken(values: Array, indices: Array) -> Iterator[Floats]:
     if named.size and (named.min() < 0 or named.max() >= count):
         return
     ranks, places = np.empty(rows.shape), np.full(rows.shape, float(count))
-    for row, (numbers, one) in enumerate(zip(rows, named, strict=True)):
+    for row, (numbers, order) in enumerate(zip(rows, named, strict=True)):
         ranks[row] = np.unique(numbers, return_inverse=True)[1]
-        places[row, one] = np.arange(one.size)
+        places[row, order] = np.arange(order.size)
     for sign in (1.0, -1.0):
         yield ((count + 1.0) * ranks + sign * places).reshape(values.shape)

@@ -54,27 +54,27 @@ def judge_claims(tables: Tables, folders: Iterable[Path], limits: Limits = LIMIT
     Rules run in processes of their own, each file and each claim within ``limits``. Raises ``ClaimError`` when a list is faulty.
     """
     folders = list(folders)
-    known, files, evidence = claims(folders), rule_files(folders), known_evidence(tables)
+    declared_claims, files, evidence = claims(folders), rule_files(folders), known_evidence(tables)
     declared, broken = _declared(files, limits)
-    for name in sorted(set(declared) - set(known)):
+    for name in sorted(set(declared) - set(declared_claims)):
         sys.stderr.write(f"{_short(Path(declared[name][0]['where']))}: {texts.plain(name)} stands in no {LIST}\n")
 
     def judge(claim: Claim) -> ClaimSummary:
         mine = declared.get(claim.id, [])
-        told = mine[0] if mine else {"text": "", "needs": ""}
+        fields = mine[0] if mine else {"text": "", "needs": ""}
         try:
             if len(mine) > 1:
                 raise ClaimError(f"it has two, in {' and in '.join(_short(Path(told_rule['where'])) for told_rule in mine)}")
             if not mine:
                 raise ClaimError(f"no rule judges it{''.join(f'; {problem}' for problem in broken)}")
             with contained.trial(f"the rule of {claim.id}"):
-                rule = rules(Path(told["where"]))[claim.id]
+                rule = rules(Path(fields["where"]))[claim.id]
                 return _entry(claim, rule, findings(rule, tables), evidence)
         except LabError as error:
-            return _unjudged(claim, told, error.problem)
+            return _unjudged(claim, fields, error.problem)
 
     entries: list[ClaimSummary] = []
-    chosen = list(known.values())
+    chosen = list(declared_claims.values())
     for claim, entry in zip(chosen, contained.each(judge, chosen, limits, count=parallel.usable(len(chosen))), strict=True):
         entries.append(_unjudged(claim, {"text": "", "needs": ""}, entry.reason) if isinstance(entry, contained.Lost) else entry)
     return entries
@@ -86,20 +86,22 @@ def _declared(files: Sequence[Path], limits: Limits) -> tuple[dict[str, list[dic
     def read(path: Path) -> Declared:
         try:
             with contained.trial(str(path)):
-                found = rules(path)
-                told = [(name, {"where": str(path), "text": one.text, "needs": one.needs}) for name, one in found.items()]
-                return {"rules": told, "problem": ""}
+                read_rules = rules(path)
+                outcome = [
+                    (name, {"where": str(path), "text": read_rule.text, "needs": read_rule.needs}) for name, read_rule in read_rules.items()
+                ]
+                return {"rules": outcome, "problem": ""}
         except LabError as error:
             return {"rules": [], "problem": error.problem}
 
     declared: dict[str, list[dict[str, str]]] = {}
     broken: list[str] = []
-    for path, told in zip(files, contained.each(read, files, limits, count=parallel.usable(len(files))), strict=True):
-        if isinstance(told, contained.Lost) or told["problem"]:
-            broken.append(f"{_short(path)}: {told.reason if isinstance(told, contained.Lost) else told['problem']}")
+    for path, outcome in zip(files, contained.each(read, files, limits, count=parallel.usable(len(files))), strict=True):
+        if isinstance(outcome, contained.Lost) or outcome["problem"]:
+            broken.append(f"{_short(path)}: {outcome.reason if isinstance(outcome, contained.Lost) else outcome['problem']}")
             sys.stderr.write(f"{texts.plain(broken[-1])}\n")
             continue
-        for name, rule in told["rules"]:
+        for name, rule in outcome["rules"]:
             declared.setdefault(str(name), []).append({key: str(value) for key, value in rule.items()})
     return declared, broken
 
@@ -109,7 +111,7 @@ def _short(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> ClaimSummary:
+def _unjudged(claim: Claim, fields: Mapping[str, str], problem: str) -> ClaimSummary:
     """A claim whose rule has no answer."""
     entry: ClaimSummary = {
         "id": claim.id,
@@ -120,37 +122,37 @@ def _unjudged(claim: Claim, told: Mapping[str, str], problem: str) -> ClaimSumma
         "part": "",
         "words": f"Not measurable here. Its rule has no answer: {problem}.",
         "by_environment": {},
-        "rule": told["text"],
-        "needs": told["needs"],
+        "rule": fields["text"],
+        "needs": fields["needs"],
         "evidence": [],
         "missing": "a rule that has an answer",
     }
-    return entry | _told(claim)
+    return entry | _fields_of(claim)
 
 
 def findings(rule: Rule, tables: Tables) -> dict[str, Finding]:
     """What a rule says about each environment that the claim is about."""
     by_environment = {}
     for environment, framework in tables.environments.items():
-        said = rule.judge(tables, environment) if framework in rule.frameworks else None
-        if said is not None:
-            by_environment[environment] = _checked(said)
+        finding = rule.judge(tables, environment) if framework in rule.frameworks else None
+        if finding is not None:
+            by_environment[environment] = _checked(finding)
     return by_environment
 
 
-def _checked(said: object) -> Finding:
+def _checked(finding: object) -> Finding:
     """What a rule returned, if it is a finding. Raises ``ClaimError``."""
-    if not isinstance(said, Finding):
-        raise ClaimError(f"it returned {type(said).__name__}, and no finding")
+    if not isinstance(finding, Finding):
+        raise ClaimError(f"it returned {type(finding).__name__}, and no finding")
     fields: list[tuple[object, type | UnionType]] = [
-        *((text, str) for text in (said.words, said.part, said.unit, said.measured)),
-        (said.number, float | int | None),
-        *((evidence, Evidence) for evidence in said.evidence),
-        *((getattr(evidence, "id", None), str) for evidence in said.evidence),
+        *((text, str) for text in (finding.words, finding.part, finding.unit, finding.measured)),
+        (finding.number, float | int | None),
+        *((evidence, Evidence) for evidence in finding.evidence),
+        *((getattr(evidence, "id", None), str) for evidence in finding.evidence),
     ]
     if not all(isinstance(value, kind) for value, kind in fields):
         raise ClaimError("it returned a finding whose fields are not what they should be")
-    return said
+    return finding
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,43 +177,43 @@ class Group:
 
 def groups(by_environment: Mapping[str, Finding]) -> list[Group]:
     """Environments by what they say, in the order of verdicts; those that could not be judged are left out."""
-    found: dict[tuple[ClaimVerdict, str], list[str]] = {}
+    grouped: dict[tuple[ClaimVerdict, str], list[str]] = {}
     for environment, finding in by_environment.items():
         if finding.verdict is not NOT_MEASURABLE:
-            found.setdefault((finding.verdict, finding.part), []).append(environment)
+            grouped.setdefault((finding.verdict, finding.part), []).append(environment)
     return [
-        Group(verdict=verdict, part=part, environments=tuple(there), words=by_environment[there[-1]].gist)
-        for (verdict, part), there in sorted(found.items(), key=lambda entry: entry[0][0].severity)
+        Group(verdict=verdict, part=part, environments=tuple(environments), words=by_environment[environments[-1]].gist)
+        for (verdict, part), environments in sorted(grouped.items(), key=lambda entry: entry[0][0].severity)
     ]
 
 
-def overall(found: Sequence[Group]) -> tuple[ClaimVerdict, str]:
+def overall(grouped: Sequence[Group]) -> tuple[ClaimVerdict, str]:
     """The verdict of a claim on the whole, and for which part it holds.
 
     Environments that differ make a claim hold in part where it holds in one of them, and else what comes nearest to that.
     """
-    verdicts = {group.verdict for group in found}
-    if not found:
+    verdicts = {group.verdict for group in grouped}
+    if not grouped:
         return NOT_MEASURABLE, ""
-    if len(found) == 1:
-        return found[0].verdict, found[0].part
+    if len(grouped) == 1:
+        return grouped[0].verdict, grouped[0].part
     if not verdicts & {HOLDS, IN_PART}:
         return next(verdict for verdict in NEAREST if verdict in verdicts), ""
     if verdicts == {IN_PART}:
-        return IN_PART, "; ".join(f"{group.part} in {group.where}" for group in found)
-    parts = [f"{group.verdict}{f' ({group.part})' if group.part else ''} in {group.where}" for group in found]
+        return IN_PART, "; ".join(f"{group.part} in {group.where}" for group in grouped)
+    parts = [f"{group.verdict}{f' ({group.part})' if group.part else ''} in {group.where}" for group in grouped]
     return IN_PART, "; ".join(parts)
 
 
-def summary(found: Sequence[Group]) -> str:
+def summary(grouped: Sequence[Group]) -> str:
     """What each group of environments shows, in the words of its newest."""
     sentences = []
-    for group in found:
+    for group in grouped:
         count = len(group.environments)
         alone = "the one environment judged" if count == 1 else f"all {count} environments judged"
         headed = f"{group.verdict}: {group.part}" if group.part else str(group.verdict)
         newest = f" ({group.environments[-1]})" if count > 1 else ""
-        sentences.append(f"{upper(headed)}, in {alone if len(found) == 1 else group.where}: {group.words}{newest}.")
+        sentences.append(f"{upper(headed)}, in {alone if len(grouped) == 1 else group.where}: {group.words}{newest}.")
     return " ".join(sentences)
 
 
@@ -229,13 +231,13 @@ def known_evidence(tables: Tables) -> dict[str, set[str]]:
     }
 
 
-def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mapping[str, set[str]]) -> ClaimSummary:
-    for environment, finding in found.items():
-        for one in finding.evidence:
-            name = f"{one.id} {one.axis}" if one.kind == "pair" else one.id
-            if name not in there.get(one.kind, ()):
-                raise ClaimError(f"the evidence does not exist: {one.kind} {name}", where=f"{rule.where}: {claim.id} in {environment}")
-    shown = groups(found)
+def _entry(claim: Claim, rule: Rule, by_environment: Mapping[str, Finding], known_names: Mapping[str, set[str]]) -> ClaimSummary:
+    for environment, finding in by_environment.items():
+        for evidence in finding.evidence:
+            name = f"{evidence.id} {evidence.axis}" if evidence.kind == "pair" else evidence.id
+            if name not in known_names.get(evidence.kind, ()):
+                raise ClaimError(f"the evidence does not exist: {evidence.kind} {name}", where=f"{rule.where}: {claim.id} in {environment}")
+    shown = groups(by_environment)
     verdict, part = overall(shown)
     entry: ClaimSummary = {
         "id": claim.id,
@@ -246,14 +248,14 @@ def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mappin
         "part": part,
         "words": summary(shown),
         "groups": [group.json() for group in shown],
-        "by_environment": {environment: finding.json() for environment, finding in found.items()},
+        "by_environment": {environment: finding.json() for environment, finding in by_environment.items()},
         "rule": rule.text,
         "needs": rule.needs,
         "decides": list(rule.decides),
-        "evidence": [one.json() for one in _telling(list(found.values()))],
+        "evidence": [evidence.json() for evidence in _telling(list(by_environment.values()))],
     }
-    entry |= _told(claim)
-    if measured := _measured(found):
+    entry |= _fields_of(claim)
+    if measured := _measured(by_environment):
         entry["measured"] = measured
     if verdict is NOT_MEASURABLE:
         entry["missing"] = rule.needs
@@ -261,37 +263,37 @@ def _entry(claim: Claim, rule: Rule, found: Mapping[str, Finding], there: Mappin
     return entry
 
 
-def _told(claim: Claim) -> ClaimSummary:
+def _fields_of(claim: Claim) -> ClaimSummary:
     """What the list of claims tells about a claim, where it does."""
-    told: ClaimSummary = {}
+    fields: ClaimSummary = {}
     if claim.published:
-        told["published"] = claim.published
+        fields["published"] = claim.published
     if claim.truth:
-        told["truth"] = claim.truth
+        fields["truth"] = claim.truth
     if claim.untested:
-        told["untested"] = claim.untested
+        fields["untested"] = claim.untested
     if claim.sources:
-        told["sources"] = dict(claim.sources)
+        fields["sources"] = dict(claim.sources)
     if claim.ran:
-        told["ran"] = claim.ran
+        fields["ran"] = claim.ran
     if claim.reads:
-        told["reads"] = dict(claim.reads)
+        fields["reads"] = dict(claim.reads)
     if claim.changes:
-        told["changes"] = claim.changes
-    return told
+        fields["changes"] = claim.changes
+    return fields
 
 
-def _telling(found: Sequence[Finding]) -> list[Evidence]:
+def _telling(findings: Sequence[Finding]) -> list[Evidence]:
     """The first piece of evidence of each environment, then the second ones, and so on."""
-    depth = max((len(one.evidence) for one in found), default=0)
-    chosen = [one.evidence[number] for number in range(depth) for one in found if number < len(one.evidence)]
+    depth = max((len(finding.evidence) for finding in findings), default=0)
+    chosen = [finding.evidence[number] for number in range(depth) for finding in findings if number < len(finding.evidence)]
     return list(dict.fromkeys(chosen))[:EVIDENCE_OF_A_CLAIM]
 
 
-def _measured(found: Mapping[str, Finding]) -> str:
+def _measured(by_environment: Mapping[str, Finding]) -> str:
     """What came out, said once where all environments agree."""
-    values = {environment: finding.measured for environment, finding in found.items() if finding.measured}
+    values = {environment: finding.measured for environment, finding in by_environment.items() if finding.measured}
     counts = Counter(values.values())
     if len(counts) <= 1:
         return next(iter(counts), "")
-    return "; ".join(f"{value} in {listed(place for place, mine in values.items() if mine == value)}" for value in counts)
+    return "; ".join(f"{value} in {listed(name for name, mine in values.items() if mine == value)}" for value in counts)

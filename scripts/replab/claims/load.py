@@ -43,9 +43,9 @@ def claims(folders: Iterable[Path]) -> dict[str, Claim]:
             reads = _texts(fields.pop("reads", {}), f"{where}.reads")
             if unknown := sorted(set(reads) - set(ClaimVerdict)):
                 raise ClaimError(f"{unknown[0]!r} is no verdict", where=f"{where}.reads", hint=f"Known: {', '.join(ClaimVerdict)}")
-            told = {key: str(value) for key, value in fields.items()}
-            named = {letter: letters[letter] for letter in told.get("source", "").split(", ") if letter in letters}
-            declared[name] = jsons.made(Claim, {"id": name, "reads": reads, "sources": named, **told})
+            texts = {key: str(value) for key, value in fields.items()}
+            named = {letter: letters[letter] for letter in texts.get("source", "").split(", ") if letter in letters}
+            declared[name] = jsons.made(Claim, {"id": name, "reads": reads, "sources": named, **texts})
     return declared
 
 

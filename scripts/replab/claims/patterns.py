@@ -90,23 +90,23 @@ def beside_right(rows: pd.DataFrame, failed: pd.DataFrame) -> tuple[str, ...]:
     return (words,)
 
 
-def beside_apart(rows: pd.DataFrame, what: str) -> tuple[str, ...]:
+def beside_apart(rows: pd.DataFrame, subject: str) -> tuple[str, ...]:
     """Results beside those of the other framework, of cases that decide nothing, in a sentence; none where there are no rows."""
     if rows.empty:
         return ()
-    return (f"of the other cases, {_apart_in_words(rows, what)}",)
+    return (f"of the other cases, {_apart_in_words(rows, subject)}",)
 
 
-def _apart_in_words(rows: pd.DataFrame, what: str) -> str:
+def _apart_in_words(rows: pd.DataFrame, subject: str) -> str:
     """``all 3 predictions agree with torch-2.13 within rounding, 1 of them bit for bit``, or which differ beyond it."""
     beyond, same, others = rows[rows["kind"].isin(BEYOND)], int((rows["kind"] == SAME).sum()), listed(rows["other"])
     if len(beyond):
         return (
-            f"{share(len(beyond), len(rows))} {what} differ beyond rounding from {others} "
+            f"{share(len(beyond), len(rows))} {subject} differ beyond rounding from {others} "
             f"({counted(beyond['kind'], SEVERITY)}): {named(beyond)}"
         )
     bits = "all" if same == len(rows) else str(same) if same else "none"
-    return f"all {len(rows)} {what} agree with {others} within rounding, {bits} of them bit for bit"
+    return f"all {len(rows)} {subject} agree with {others} within rounding, {bits} of them bit for bit"
 
 
 def as_published(tables: Tables, environment: str, claim: str, *, decides: Sequence[str] = (), **where: Any) -> Finding:
@@ -191,7 +191,7 @@ def differ_apart(
     return rows, others, None
 
 
-def same_weights(tables: Tables, environment: str, claim: str, what: str, *, decides: Sequence[str] = (), **where: Any) -> Finding:
+def same_weights(tables: Tables, environment: str, claim: str, subject: str, *, decides: Sequence[str] = (), **where: Any) -> Finding:
     """With everything aligned: holds where a result differs beyond rounding, last bits only where bits do, does not hold where none do.
 
     Where ``decides`` names cases, they decide, and the others are told beside them.
@@ -200,17 +200,17 @@ def same_weights(tables: Tables, environment: str, claim: str, what: str, *, dec
     if settled is not None:
         return settled
     beyond = rows[rows["kind"].isin(BEYOND)]
-    words = _apart_in_words(rows, what)
+    words = _apart_in_words(rows, subject)
     words += "" if len(beyond) else f", at most {number(float(rows['ulp'].max()))} ULP apart"
     if beyond.empty and len(others) and not others["kind"].isin(BEYOND).any():
         words += f", and so do all {len(others)} of other cases"
     reasons, causes = factor_shares(tables, environment, claim)
-    beside = beside_apart(others, what)
+    beside = beside_apart(others, subject)
     beside += (f"with each side's own conventions they differ because of {reasons}",) if reasons else ()
     verdict = HOLDS if len(beyond) else LAST_BITS
     evidence = (*versus_evidence(rows), *causes)
     return Finding(
-        verdict=verdict, words=words, beside=beside, number=float(len(beyond)), unit=f"{what} beyond rounding", evidence=evidence
+        verdict=verdict, words=words, beside=beside, number=float(len(beyond)), unit=f"{subject} beyond rounding", evidence=evidence
     )
 
 
@@ -238,24 +238,24 @@ def lines(rows: pd.DataFrame, size: str, *, group: Sequence[str] = ("output", "d
     return fitted_lines
 
 
-def grows(found: Sequence[Line], what: str) -> Finding | None:
+def grows(lines: Sequence[Line], subject: str) -> Finding | None:
     """Holds where every series grows for certain, in part where some do, not where each falls for certain; else noise decides nothing."""
-    if not found:
+    if not lines:
         return None
-    signs = {line.growth.sign for line in found}
+    signs = {line.growth.sign for line in lines}
     verdict = HOLDS if signs == {1} else IN_PART if 1 in signs else DOES_NOT_HOLD if signs == {-1} else UNDECIDED
-    part = listed(line.stem for line in found if line.growth.sign == 1) if verdict is IN_PART else ""
+    part = listed(line.stem for line in lines if line.growth.sign == 1) if verdict is IN_PART else ""
     states = {1: "grows", -1: "falls", 0: "shows no growth that stands out of the noise"}
-    words = f"{what}: " + ", ".join(
-        f"{line.stem} {states[line.growth.sign]} from length {line.growth.lengths[0]} to {line.growth.lengths[-1]}" for line in found
+    words = f"{subject}: " + ", ".join(
+        f"{line.stem} {states[line.growth.sign]} from length {line.growth.lengths[0]} to {line.growth.lengths[-1]}" for line in lines
     )
     beside = tuple(
         f"{line.stem} is fitted by length to the power {number(line.growth.slope)}, between "
         f"{number(line.growth.low)} and {number(line.growth.high)} with 99 % confidence"
-        for line in found
+        for line in lines
     )
-    steepest = max(found, key=lambda line: line.growth.slope)
-    rows = pd.concat([steepest.rows.iloc[[0, -1]], *(line.rows.iloc[[0]] for line in found)])
+    steepest = max(lines, key=lambda line: line.growth.slope)
+    rows = pd.concat([steepest.rows.iloc[[0, -1]], *(line.rows.iloc[[0]] for line in lines)])
     evidence = versus_evidence(rows, 4) if "judged" in rows else cells_evidence(rows, 5) if "id" in rows else pairs_evidence(rows, 4)
     return Finding(
         verdict=verdict,
@@ -286,7 +286,7 @@ def where_it_moves(apart: pd.DataFrame) -> str:
         ("within rounding", within),
         ("both off the reference, so that its rounding is no measure", rest),
     )
-    return "; ".join(f"{what}: {len(rows)} ({named(rows)})" for what, rows in parts if len(rows))
+    return "; ".join(f"{kind}: {len(rows)} ({named(rows)})" for kind, rows in parts if len(rows))
 
 
 def by_switch(rows: pd.DataFrame, column: str) -> tuple[str, dict[str, int]]:

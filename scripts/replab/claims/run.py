@@ -34,8 +34,8 @@ def folders(families: Iterable[Family]) -> list[Path]:
     return list(dict.fromkeys(family.folder.parent for family in families))
 
 
-def _write(path: Path, found: object) -> None:
-    write_atomically(path, (json.dumps(plain(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+def _write(path: Path, content: object) -> None:
+    write_atomically(path, (json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def plain(value: object) -> object:

@@ -150,8 +150,8 @@ def sources(tables: Tables) -> list[SourceSummary]:
     ranked = sorted((entry for entry in entries if entry["id"] not in OUTSIDE), key=lambda entry: (-(entry["lost"] or 0.0), entry["id"]))
     beside = [entry for entry in entries if entry["id"] in OUTSIDE] + _within(tables, environments)
     beside.sort(key=lambda entry: (-entry["count"], entry["id"]))
-    for place, entry in enumerate(ranked, 1):
-        entry["rank"] = place
+    for position, entry in enumerate(ranked, 1):
+        entry["rank"] = position
     for entry in beside:
         entry["rank"] = None
     return ranked + beside

@@ -37,7 +37,7 @@ def growth(lengths: Sequence[float], errors: Sequence[float], series: Sequence[o
     x, y = np.asarray(lengths, dtype=np.float64), np.asarray(errors, dtype=np.float64)
     with np.errstate(invalid="ignore"):
         usable = np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)
-    names = [one for one, use in zip(series, usable, strict=True) if use]
+    names = [value for value, use in zip(series, usable, strict=True) if use]
     x, y = np.log(x[usable]), np.log(y[usable])
     groups = sorted(set(names), key=str)
     freedom = len(x) - len(groups) - 1
@@ -53,5 +53,5 @@ def growth(lengths: Sequence[float], errors: Sequence[float], series: Sequence[o
     residual = y - slope * x
     error = math.sqrt(max(float(residual @ residual) / freedom, 0.0) / spread)
     half = float(special.stdtrit(freedom, 0.5 + CONFIDENCE / 2)) * error
-    kept = sorted({round(float(one)) for one, use in zip(lengths, usable, strict=True) if use})
+    kept = sorted({round(float(value)) for value, use in zip(lengths, usable, strict=True) if use})
     return Growth(slope=slope, low=slope - half, high=slope + half, points=len(x), lengths=tuple(kept))

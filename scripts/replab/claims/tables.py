@@ -69,7 +69,7 @@ class Tables:
         self._tags = {(row.family, row.base_case): frozenset(row.claims.split(",")) for row in declared.itertuples()}
         none: frozenset[str] = frozenset()
         places = zip(self.cells["family"], self.cells["base_case"], strict=True)
-        self.cells["tags"] = [self._tags.get(place, none) for place in places]
+        self.cells["tags"] = [self._tags.get(case, none) for case in places]
         self.cells["drawn"] = self.cells["why"].str.startswith(DRAWN)
         self._describe_pairs()
 
@@ -129,11 +129,11 @@ class Tables:
 
     def all_cells(self, claim: str, environment: str) -> pd.DataFrame:
         """The rows of a claim in one environment, whatever became of them: default variant, no controls, no special values."""
-        known = self._cells_by_claim
-        if (claim, environment) not in known:
+        cached = self._cells_by_claim
+        if (claim, environment) not in cached:
             rows = self._cells_by_environment.get(environment, self.cells.iloc[:0])
-            known[claim, environment] = kept(rows, (claim in tags for tags in rows["tags"])) if claim else rows
-        return known[claim, environment]
+            cached[claim, environment] = kept(rows, (claim in tags for tags in rows["tags"])) if claim else rows
+        return cached[claim, environment]
 
     def results(self, claim: str, environment: str, *, aligned: str = "declared", **where: object) -> pd.DataFrame:
         """Those that ended well. ``aligned``: ``declared`` (as each side has it), ``all`` (every factor aligned), ``any``.
@@ -177,8 +177,8 @@ class Tables:
         rows = self.pairs[self.pairs["axis"].isin(["framework", "across"])]
         compared = {}
         columns = ["left", "right", "output", "verdict", "ulp_max", "distance", "abs_mean", "other_branch", "axis"]
-        for left, right, output, *said, axis in rows[columns].itertuples(index=False):
-            compared[left, right, output] = compared[right, left, output] = (*said, f"{left} | {right}", axis)
+        for left, right, output, *values, axis in rows[columns].itertuples(index=False):
+            compared[left, right, output] = compared[right, left, output] = (*values, f"{left} | {right}", axis)
         return compared
 
     # --- pairs, causes, measurements, defaults ---------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ class Tables:
         rows = self.attributions[(self.attributions["method"] == method) & (self.attributions["role"] != "control")]
         if claim:
             places = zip(rows["family"], rows["case"], strict=True)
-            rows = kept(rows, (claim in self._tags.get(place, ()) for place in places))
+            rows = kept(rows, (claim in self._tags.get(case, ()) for case in places))
         sides = rows["pair"].str.split(" | ", regex=False)
         rows = kept(rows, (any(side.split(":")[0] == environment for side in both) for both in sides))
         return select(rows, **where)
@@ -243,10 +243,12 @@ def _meaning(rows: pd.DataFrame, suffix: str) -> pd.Series:
 
 def _complete(frame: pd.DataFrame | None, table: Table[Any]) -> pd.DataFrame:
     """A copy with every declared column: an older run may lack some."""
-    found = pd.DataFrame() if frame is None else frame.copy()
+    completed = pd.DataFrame() if frame is None else frame.copy()
     for column in table.columns:
-        if column.name not in found:
-            found[column.name] = pd.Series(column.kind(column.empty), index=found.index, dtype=object if column.kind is str else None)
+        if column.name not in completed:
+            completed[column.name] = pd.Series(
+                column.kind(column.empty), index=completed.index, dtype=object if column.kind is str else None
+            )
         elif column.kind is str:
-            found[column.name] = found[column.name].fillna("").astype(object)
-    return found.copy()  # one block: what was put in column by column lies in pieces
+            completed[column.name] = completed[column.name].fillna("").astype(object)
+    return completed.copy()  # one block: what was put in column by column lies in pieces

@@ -32,8 +32,8 @@ def decimal(text: str) -> float:
 def at_worst(row: pd.Series) -> str:
     """``0 for 1.04e-07``: what came out at the worst element of a result, and its truth, with the digits in which they differ."""
     result, truth = decimal(row["worst_result"]), decimal(row["worst_truth"])
-    told = [(f"{result:.{digits}g}", f"{truth:.{digits}g}") for digits in range(3, 18)]
-    return " for ".join(next((pair for pair in told if pair[0] != pair[1]), told[0]))
+    pairs = [(f"{result:.{digits}g}", f"{truth:.{digits}g}") for digits in range(3, 18)]
+    return " for ".join(next((pair for pair in pairs if pair[0] != pair[1]), pairs[0]))
 
 
 def share(part: int, whole: int) -> str:
@@ -58,8 +58,8 @@ def listed(names: Iterable[str], most: int = 5) -> str:
 
 def counted(kinds: Iterable[str], order: Sequence[str]) -> str:
     """``3 identical, 2 rounding``: how often each kind occurs, in the given order."""
-    found = pd.Series(list(kinds), dtype=object).value_counts().to_dict()
-    return ", ".join(f"{found[kind]} {kind}" for kind in (*order, *sorted(set(found) - set(order))) if kind in found)
+    counts = pd.Series(list(kinds), dtype=object).value_counts().to_dict()
+    return ", ".join(f"{counts[kind]} {kind}" for kind in (*order, *sorted(set(counts) - set(order))) if kind in counts)
 
 
 def named(frame: pd.DataFrame, most: int = 5) -> str:

@@ -50,12 +50,12 @@ def escalate(
     blind = _is_blind(low, high, truth, inputs) if elementwise else np.zeros_like(beyond)
     before, after = np.abs(low.difference), np.abs(high.difference)
     lost = beyond & blind & (after > SHRINK_LIMIT * before)
-    told = beyond & ~lost
-    total = float(before[told].sum())
+    compared = beyond & ~lost
+    total = float(before[compared].sum())
     with np.errstate(all="ignore"):
-        z = np.where((after == 0) | blind, 0.0, after * (low.z / before))[told]
+        z = np.where((after == 0) | blind, 0.0, after * (low.z / before))[compared]
     return Escalation(
-        shrink=float(after[told].sum()) / total if total else NAN if lost.any() else 0.0,
+        shrink=float(after[compared].sum()) / total if total else NAN if lost.any() else 0.0,
         z=float(z.max(initial=0.0)),
         single=_has_float32_digits(values.reshape(-1)[high.measured], truth, high.measured, inputs),
         lost=int(lost.sum()),

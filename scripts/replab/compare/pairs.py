@@ -88,7 +88,7 @@ def pairs(cells: list[Judged], environments: Mapping[str, Environment], *, acros
     older environment stands beside the newest of the frameworks of ``ACROSS`` as well, which claims about each environment ask for.
     """
     by_place = {(cell.id.environment, cell.id.mode): cell for cell in cells if cell.id.variant == "default"}
-    for cell in sorted(cells, key=lambda one: str(one.id)):
+    for cell in sorted(cells, key=lambda judged: str(judged.id)):
         usual = by_place.get((cell.id.environment, cell.id.mode))
         if cell.id.variant != "default" and usual is not None:
             yield usual, cell, "repeat" if cell.id.variant == planning.REPEAT else "variant"
@@ -97,8 +97,8 @@ def pairs(cells: list[Judged], environments: Mapping[str, Environment], *, acros
         if mode != "eager" and eager is not None:
             yield eager, cell, "mode"
     families: dict[str, list[str]] = {}
-    for one in sorted(environments.values(), key=lambda one: one.order):
-        families.setdefault(one.framework, []).append(one.name)
+    for declared in sorted(environments.values(), key=lambda declared: declared.order):
+        families.setdefault(declared.framework, []).append(declared.name)
     for line, mode in itertools.product(families.values(), sorted({mode for _, mode in by_place})):
         for older, newer in itertools.pairwise(name for name in line if (name, mode) in by_place):
             yield by_place[older, mode], by_place[newer, mode], "version"
@@ -261,9 +261,9 @@ def _name(cell: Judged) -> str:
     return f"{cell.id.environment} ({cell.id.mode})"
 
 
-def _cause(found: Verdict, left: Judged, right: Judged, output: str) -> str:
+def _cause(verdict: Verdict, left: Judged, right: Judged, output: str) -> str:
     """What the comparison with the truth already proves about a difference; ``unknown`` is an answer."""
-    if found.explained:
+    if verdict.explained:
         return ""
     shaky = [_name(cell) for cell in (left, right) if cell.repeatable == "no"]
     if shaky:
@@ -271,13 +271,13 @@ def _cause(found: Verdict, left: Judged, right: Judged, output: str) -> str:
     if chosen := _chosen(left, right):
         return chosen
     sides = {_name(cell): cell.verdicts[output][0] for cell in (left, right)}
-    if found is Verdict.SEMANTIC:
+    if verdict is Verdict.SEMANTIC:
         others = [side for side, value in sides.items() if value is Verdict.SEMANTIC]
         return f"{others[0]} computes another function" if len(others) == 1 else "unknown"
-    if found is Verdict.ACCURACY:
+    if verdict is Verdict.ACCURACY:
         coarse = [side for side, value in sides.items() if value is Verdict.ACCURACY]
         return f"the kernel of {' and of '.join(coarse)}" if coarse else "unknown"
-    if found is Verdict.INCOMPARABLE:
+    if verdict is Verdict.INCOMPARABLE:
         others = [side for side, value in sides.items() if value is Verdict.INCOMPARABLE]
         return f"special values of {' and of '.join(others)}" if others else "unknown"
     return "unknown"

@@ -124,9 +124,9 @@ def _mapped(scan: Callable[[Pieces], Totals], ranges: Iterable[Pieces], size: in
         return totals + [each.result() for each in waiting]
 
 
-def _statistics(elements: int, found: list[Totals]) -> PairStatistics:
+def _statistics(elements: int, totals: list[Totals]) -> PairStatistics:
     """The ranges' totals put together; ``found`` is in the order of the elements."""
-    whole = [[int(value) for value in each] for each, _ in found]
+    whole = [[int(value) for value in each] for each, _ in totals]
     finite, unequal, nan, inf, low, high = (sum(each[slot] for each in whole) for slot in (FINITE, UNEQUAL, NAN, INF, LOW, HIGH))
     above = [sum(each[ABOVE + b] for each in whole) for b in range(STEP_BITS)]
     places = [each for each in whole if each[PLACE]]
@@ -140,8 +140,8 @@ def _statistics(elements: int, found: list[Totals]) -> PairStatistics:
         ulp_max=largest,
         ulp_mean=((high << 32) + low) / finite if finite else 0.0,
         ulp_p99=min(float(2**bits - 1), largest),
-        abs_max=float(max((each[0] for _, each in found), default=0.0)),
-        rel_max=float(max((each[1] for _, each in found), default=0.0)),
+        abs_max=float(max((each[0] for _, each in totals), default=0.0)),
+        rel_max=float(max((each[1] for _, each in totals), default=0.0)),
         nan_mismatch=nan,
         inf_mismatch=inf,
         zero_sign=unequal - above[0],
@@ -204,7 +204,7 @@ def _wide_kernel(signed: Any, unsigned: Any, floating: Any) -> Any:
     infinity = signed(np.array(np.inf, floating).view(signed))
     spread = signed(np.iinfo(signed).bits - 1)
     tiny = floating(np.finfo(floating).smallest_subnormal)
-    none, one = signed(0), unsigned(1)
+    none, unit = signed(0), unsigned(1)
     exact = unsigned(1 << np.finfo(floating).nmant)
     half_word, word = np.uint64(32), np.uint64(0xFFFFFFFF)
     narrow = floating is np.float32
@@ -217,7 +217,7 @@ def _wide_kernel(signed: Any, unsigned: Any, floating: Any) -> Any:
         # Floats from 0 up are ordered like their bits, and a maximum of integers is what compilers turn into vector code.
         gap_bits, ratio_bits = gaps.view(signed), ratios.view(signed)
         wide_gap_bits, wide_ratio_bits = wide_gaps.view(np.int64), wide_ratios.view(np.int64)
-        largest, place = unsigned(0), np.uint64(0)
+        largest, position = unsigned(0), np.uint64(0)
         gap_best, ratio_best = 0.0, 0.0
         for start in range(0, raw_a.size, TILE):
             length = min(TILE, raw_a.size - start)
@@ -254,25 +254,25 @@ def _wide_kernel(signed: Any, unsigned: Any, floating: Any) -> Any:
                 low += np.uint64(step) & word
                 high += np.uint64(step) >> half_word
             whole[UNEQUAL] += np.uint64(unequal)
-            if finite and (place == np.uint64(0) or most > largest):
+            if finite and (position == np.uint64(0) or most > largest):
                 largest = most
                 for i in range(length):
                     if steps[i] == most and signed(left[i] & magnitude) < infinity and signed(right[i] & magnitude) < infinity:
-                        place = np.uint64(offset + start + i + 1)
+                        position = np.uint64(offset + start + i + 1)
                         break
             if most == unsigned(0):
                 continue
             whole[LOW] += low
             whole[HIGH] += high
             # 3. The histogram: how many distances have more than b bits, for every b that occurs in this tile.
-            bits, limit = 0, one
+            bits, limit = 0, unit
             while limit != unsigned(0) and limit <= most:
                 count = none
                 for i in range(length):
                     count = signed(count + signed(steps[i] >= limit))
                 whole[ABOVE + bits] += np.uint64(count)
                 bits += 1
-                limit = unsigned(limit << one)
+                limit = unsigned(limit << unit)
             # 4. Differences, in the arrays' own precision; in float64 again only where the tile may hold a new maximum.
             for i in range(length):
                 gap = abs(u[i] - v[i])
@@ -308,7 +308,7 @@ def _wide_kernel(signed: Any, unsigned: Any, floating: Any) -> Any:
             elif narrow:
                 ratio_found = ratio_best  # what float32 found is below it
             gap_best, ratio_best = max(gap_best, gap_found), max(ratio_best, ratio_found)
-        whole[LARGEST], whole[PLACE] = np.uint64(largest), place
+        whole[LARGEST], whole[PLACE] = np.uint64(largest), position
         real[0], real[1] = gap_best, ratio_best
 
     raw = _readonly(numba.from_dtype(np.dtype(signed)))
@@ -322,7 +322,7 @@ def _kernel16() -> Any:
     import numba  # noqa: PLC0415
 
     def scan(raw_a, raw_b, table, infinity, offset, whole, real):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 (see above)
-        largest, place = np.int64(-1), np.uint64(0)
+        largest, position = np.int64(-1), np.uint64(0)
         total = np.uint64(0)
         gap_best, ratio_best = 0.0, 0.0
         for i in range(raw_a.size):
@@ -338,7 +338,7 @@ def _kernel16() -> Any:
             whole[UNEQUAL] += np.uint64(p != q)
             step = abs((-up if p > 0x7FFF else up) - (-vp if q > 0x7FFF else vp))
             if step > largest:
-                largest, place = step, np.uint64(offset + i + 1)
+                largest, position = step, np.uint64(offset + i + 1)
             if step == 0:
                 continue
             total += np.uint64(step)
@@ -351,7 +351,7 @@ def _kernel16() -> Any:
             gap_best = max(gap_best, gap)
             ratio_best = max(ratio_best, gap / max(abs(table[raw_a[i]]), abs(table[raw_b[i]])))
         whole[LOW], whole[HIGH] = total & np.uint64(0xFFFFFFFF), total >> np.uint64(32)
-        whole[LARGEST], whole[PLACE] = np.uint64(max(largest, np.int64(0))), place
+        whole[LARGEST], whole[PLACE] = np.uint64(max(largest, np.int64(0))), position
         real[0], real[1] = gap_best, ratio_best
 
     raw = _readonly(numba.uint16)

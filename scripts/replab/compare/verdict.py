@@ -33,13 +33,13 @@ def verdict(finding: Finding, *, dtype: str, escalation: Escalation | None, sing
         return Verdict.SEMANTIC, f"{finding.mismatches} of {finding.elements} integers differ"
     if finding.nan_mismatch or finding.inf_mismatch:
         counts = (("NaN", finding.nan_mismatch), ("infinity", finding.inf_mismatch))
-        parts = [f"{count} of {finding.elements} elements differ in {what}" for what, count in counts if count]
+        parts = [f"{count} of {finding.elements} elements differ in {class_of_values}" for class_of_values, count in counts if count]
         return Verdict.INCOMPARABLE, " and ".join(parts)
     if finding.unknown == finding.elements:
         return Verdict.INCONCLUSIVE, "the truth is not known at any element"
     if finding.identical:
-        known = f", as far as it is known: of {finding.unknown} elements it is not" if finding.unknown else ""
-        return Verdict.IDENTICAL, f"every element is the correctly rounded truth{known}"
+        limited = f", as far as it is known: of {finding.unknown} elements it is not" if finding.unknown else ""
+        return Verdict.IDENTICAL, f"every element is the correctly rounded truth{limited}"
     if finding.uncertain == finding.elements:
         return Verdict.INCONCLUSIVE, "the truth is not known well enough at any element"
     if finding.vanished and not outside(finding):

@@ -74,7 +74,7 @@ class Judge:
         entries: Entries,
         progress: Progress | None = None,
         *,
-        known: Mapping[str, str] | None = None,
+        without_truth: Mapping[str, str] | None = None,
         illustrate: bool = False,
     ) -> Rows:
         """All rows of ``groups``, each a declared case with those made from it.
@@ -92,21 +92,21 @@ class Judge:
                 self._illustrate()
             return self.rows.told()
 
-        self.rows = self._contained(judge, groups, entries, progress, known)
+        self.rows = self._contained(judge, groups, entries, progress, without_truth)
         return self.rows
 
     def judged(self, entries: Iterable[ManifestEntry]) -> list[CellRow]:
         """Rows of the cells of any ``entries`` of manifests, beside whatever else is judged. Raises ``StoreError``."""
-        found = _grouped(entries)
-        groups = [(case,) for case in self.family.cases if case.name in found]
+        by_case = _grouped(entries)
+        groups = [(case,) for case in self.family.cases if case.name in by_case]
 
         def judge(group: tuple[Case, ...]) -> Told:
             self.rows = Rows()
             for case in group:
-                self._case(case, found[case.name])
+                self._case(case, by_case[case.name])
             return self.rows.told()
 
-        self.rows = self._contained(judge, groups, found, None, None)
+        self.rows = self._contained(judge, groups, by_case, None, None)
         return self.rows.cells
 
     def _contained(
@@ -115,13 +115,13 @@ class Judge:
         groups: Sequence[tuple[Case, ...]],
         entries: Entries,
         progress: Progress | None,
-        known: Mapping[str, str] | None,
+        without_truth: Mapping[str, str] | None,
     ) -> Rows:
         """Judge in another process, a declared case and those made from it at a time: references run there, and odd results are read."""
         rows, done, total = Rows(), 0, sum(len(group) for group in groups)
-        for group, found in zip(groups, contained.each(judge, groups, self.lab.limits, lost=known), strict=True):
+        for group, outcome in zip(groups, contained.each(judge, groups, self.lab.limits, lost=without_truth), strict=True):
             try:
-                rows.add(self._unjudged(group, entries, found.reason) if isinstance(found, contained.Lost) else Rows.heard(found))
+                rows.add(self._unjudged(group, entries, outcome.reason) if isinstance(outcome, contained.Lost) else Rows.heard(outcome))
             except ValueError as error:
                 rows.add(self._unjudged(group, entries, str(error)))
             done += len(group)
@@ -137,8 +137,8 @@ class Judge:
         for case in group:
             for (_, grid, _), cells in entries.get(case.name, {}).items():
                 for cell, entry in cells if not grid else ():
-                    told, why = (texts.plain(str(text)) for text in (entry.reason, f"it cannot be judged: {reason}"))
-                    judged = Judged(id=cell, key=entry.key, status=entry.status, reason=told, unusable=why)
+                    cell_reason, why = (texts.plain(str(text)) for text in (entry.reason, f"it cannot be judged: {reason}"))
+                    judged = Judged(id=cell, key=entry.key, status=entry.status, reason=cell_reason, unusable=why)
                     rows.cells += cell_rows(self._blank(case, judged), case, judged, {}, {}, "")
         return rows
 
@@ -150,9 +150,10 @@ class Judge:
         plain = [case for case in group if not case.special]
         for (dtype, order), (names, kept) in self._kept.items():
             self.rows.attributions += self.causes.align(plain, dtype, order, kept, names, list(self.environments.values()))
-            if told := by_alignment(plain, kept):
+            if causes := by_alignment(plain, kept):
                 self.rows.cells = [
-                    replace(row, cause=told[row.id][0], shown_by=told[row.id][1]) if row.id in told else row for row in self.rows.cells
+                    replace(row, cause=causes[row.id][0], shown_by=causes[row.id][1]) if row.id in causes else row
+                    for row in self.rows.cells
                 ]
         self._kept.clear()
 
@@ -244,9 +245,9 @@ class Judge:
         finer = runs_in_float64(escalations)
         decide(case, cells, by_output, inputs, finer, singles, elementwise=self._is_elementwise(case))
         if truths:
-            told = self.causes.explain(case, dtype, derivative, cells, finer, names)
-            settle(cells, {row.left: row.factor for row in told if row.named and row.verdict_aligned in EXPLAINED}, singles)
-            self.rows.attributions += [_settled(row, cells) for row in told]
+            attributions = self.causes.explain(case, dtype, derivative, cells, finer, names)
+            settle(cells, {row.left: row.factor for row in attributions if row.named and row.verdict_aligned in EXPLAINED}, singles)
+            self.rows.attributions += [_settled(row, cells) for row in attributions]
         for cell in cells:
             contained.note(str(cell.id))
             row = self._blank(case, cell)
@@ -304,7 +305,7 @@ class Judge:
 def _settled(row: AttributionRow, cells: Sequence[Judged]) -> AttributionRow:
     """A row with the verdict that its result has now."""
     (cell,) = (candidate for candidate in cells if str(candidate.id) == row.left)
-    return row if row.verdict != Verdict.BEYOND else replace(row, verdict=worst(found for found, _, _ in cell.verdicts.values()))
+    return row if row.verdict != Verdict.BEYOND else replace(row, verdict=worst(verdict for verdict, _, _ in cell.verdicts.values()))
 
 
 def _grouped(entries: Iterable[ManifestEntry]) -> Entries:
@@ -328,11 +329,11 @@ def odd(record: Mapping[str, object]) -> str:
     return f"its record is none: {' and '.join(wrong)} cannot be read" if wrong else ""
 
 
-def _is_measured(found: object) -> bool:
+def _is_measured(value: object) -> bool:
     return (
-        isinstance(found, dict)
-        and isinstance(found.get("name"), str)
-        and all(_is_real(found.get(name)) for name in ("value", "low", "high", "count"))
+        isinstance(value, dict)
+        and isinstance(value.get("name"), str)
+        and all(_is_real(value.get(name)) for name in ("value", "low", "high", "count"))
     )
 
 

@@ -59,31 +59,31 @@ class Line:
         return PlatformRow(**(asdict(self) | {"named": "; ".join(self.named), "differences": first(self.differences)}))
 
 
-def known(lab: Lab) -> dict[str, list[Facts]]:
+def facts_of_others(lab: Lab) -> dict[str, list[Facts]]:
     """What was found in the environments of this run elsewhere, by ``Environment.place``, each platform once."""
-    places = {one.build_name(device) for one in lab.environments for device in one.devices}
-    found: dict[tuple[str, ...], tuple[str, Facts]] = {}
+    places = {environment.build_name(device) for environment in lab.environments for device in environment.devices}
+    distinct: dict[tuple[str, ...], tuple[str, Facts]] = {}
     for path in sources(lab):
         try:
             named = told_by(path)
         except StoreError as error:
             _pass_over(error)
             continue
-        for place, facts in sorted(named.items()):
+        for build_name, facts in sorted(named.items()):
             if fault := facts_fault(facts):
-                _pass_over(visible(f"{path}: {place}: {fault}"))
-            elif place in places and isinstance(facts, dict) and facts.get("status") == Status.OK:
+                _pass_over(visible(f"{path}: {build_name}: {fault}"))
+            elif build_name in places and isinstance(facts, dict) and facts.get("status") == Status.OK:
                 try:
-                    there = Facts.of_elsewhere(facts, f"{path}: {place}")
+                    other = Facts.of_elsewhere(facts, f"{path}: {build_name}")
                 except StoreError as error:
                     _pass_over(error)
                     continue
                 # Other versions inside are no reason to keep silent: the line says that they differ.
-                if there.built != environment_facts(lab, place).built:
-                    found[place, *there.built.values()] = (place, there)
+                if other.built != environment_facts(lab, build_name).built:
+                    distinct[build_name, *other.built.values()] = (build_name, other)
     grouped: dict[str, list[Facts]] = defaultdict(list)
-    for _, (place, there) in sorted(found.items()):
-        grouped[place].append(there)
+    for _, (build_name, other) in sorted(distinct.items()):
+        grouped[build_name].append(other)
     return grouped
 
 
@@ -100,19 +100,19 @@ def rows(lab: Lab, unrepeatable: Iterable[str] = ()) -> tuple[list[ElsewhereRow]
     shaky = frozenset(unrepeatable)
     judged: list[ElsewhereRow] = []
     lines: list[PlatformRow] = []
-    named = {one.build_name(device): (one.name, device) for one in lab.environments for device in one.devices}
-    for place, others in known(lab).items():
-        environment, device = named[place]
-        here = _Here(lab, place, environment, device)
+    named = {candidate.build_name(device): (candidate.name, device) for candidate in lab.environments for device in candidate.devices}
+    for build_name, others in facts_of_others(lab).items():
+        environment, device = named[build_name]
+        here = _Here(lab, build_name, environment, device)
         for facts in others:
             line = Line(environment=environment, device=device, engine=facts.engine, platform=facts.platform)
             try:
-                there, other = here.compare(facts, line, shaky)
-                if not there:
+                entries, other = here.compare(facts, line, shaky)
+                if not entries:
                     continue
                 if line.other:
                     line.differences = tuple(differences(here.facts.observed, facts.observed))
-                judged += list(_judged(lab, environment, facts, there, other))
+                judged += list(_judged(lab, environment, facts, entries, other))
             except ODD as error:
                 problem = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
                 _pass_over(visible(f"what {line.engine} found in {environment} on {line.platform} ({problem})"))
@@ -124,8 +124,8 @@ def rows(lab: Lab, unrepeatable: Iterable[str] = ()) -> tuple[list[ElsewhereRow]
 class _Here:
     """The cells of an environment of this run."""
 
-    def __init__(self, lab: Lab, place: str, environment: str, device: str) -> None:
-        self.lab, self.store, self.facts = lab, Store(lab.results.store), environment_facts(lab, place)
+    def __init__(self, lab: Lab, build_name: str, environment: str, device: str) -> None:
+        self.lab, self.store, self.facts = lab, Store(lab.results.store), environment_facts(lab, build_name)
         self.batches = [batch for batch in planning.batches(lab) if (batch.environment, batch.device) == (environment, device)]
         self.entries: dict[str, ManifestEntry] = {}
         for batch in self.batches:
@@ -136,9 +136,9 @@ class _Here:
 
         Counts into ``line``.
         """
-        there: list[ManifestEntry] = []
+        entries: list[ManifestEntry] = []
         other: dict[str, tuple[str, dict[str, str]]] = {}
-        for request in (one for batch in self.batches for _, one in planned(self.lab, batch, facts)):
+        for request in (cell_request for batch in self.batches for _, cell_request in planned(self.lab, batch, facts)):
             name, key = request.id, request.key
             mine = self.entries.get(name)
             if mine is None or not key or key == mine.key or not self.store.cell_path(key).is_file():
@@ -150,34 +150,34 @@ class _Here:
             except (StoreError, OSError):
                 line.damaged += 1
                 continue
-            own = self.store.describe(mine.key)[0] if mine.key and not mine.again else None
-            same = own is not None and bits(own) == bits(record)
+            recorded = self.store.describe(mine.key)[0] if mine.key and not mine.again else None
+            same = recorded is not None and bits(recorded) == bits(record)
             if not same and not self.store.intact(key):
                 line.damaged += 1
                 continue
-            there.append(ManifestEntry(id=name, key=key, status=record["status"], reason=record["reason"], files=[]))
+            entries.append(ManifestEntry(id=name, key=key, status=record["status"], reason=record["reason"], files=[]))
             if ids.parse_cell_id(name).grid:  # a companion, which only helps to judge
                 continue
             if same:
                 line.same += 1
-            elif own is not None:
+            elif recorded is not None:
                 line.other += 1
                 line.unrepeatable += name in shaky
                 line.named = (*line.named, name)[:NAMED]
-                other[name] = (str(mine.status), {one["name"]: one["sha256"] for one in own["outputs"]})
+                other[name] = (str(mine.status), {output["name"]: output["sha256"] for output in recorded["outputs"]})
             else:
                 line.only_there += 1
                 other[name] = (NOTHING_HERE, {})
-        return there, other
+        return entries, other
 
 
 def _judged(
-    lab: Lab, environment: str, facts: Facts, there: Iterable[ManifestEntry], other: Mapping[str, tuple[str, dict[str, str]]]
+    lab: Lab, environment: str, facts: Facts, entries_there: Iterable[ManifestEntry], other: Mapping[str, tuple[str, dict[str, str]]]
 ) -> Iterator[ElsewhereRow]:
     """Rows of the cells that are ``other``. What has the same bits is judged with them: a verdict may ask other precisions and modes."""
     wanted = {_case(name) for name in other}
     families: dict[str, list[ManifestEntry]] = defaultdict(list)
-    for entry in there:
+    for entry in entries_there:
         if (case := _case(entry.id)) in wanted:
             families[case[0]].append(entry)
     for name, entries in sorted(families.items()):

@@ -42,11 +42,11 @@ class Rows:
         return {name: table.by_column(getattr(self, name)) for name, table in JUDGED.items()}
 
     @classmethod
-    def heard(cls, told: object) -> Rows:
+    def heard(cls, answer: object) -> Rows:
         """The rows that another process told. Raises ``ValueError`` where it told something else."""
-        if not isinstance(told, dict) or list(told) != list(JUDGED):
+        if not isinstance(answer, dict) or list(answer) != list(JUDGED):
             raise ValueError("these are no rows of the tables that judging makes")
-        return cls(**{name: table.rows(told[name]) for name, table in JUDGED.items()})
+        return cls(**{name: table.rows(answer[name]) for name, table in JUDGED.items()})
 
 
 def blank_row(case: Case, cell: Judged, environment: Environment, facts: Facts) -> CellRow:
@@ -103,14 +103,14 @@ def cell_rows(
     for name, tensor in cell.tensors.items():
         row = replace(blank, output=name, bits=tensor.sha256, elements=int(tensor.values.size))
         if name not in cell.findings:
-            found = Verdict.INCONCLUSIVE if problem else Verdict.INCOMPARABLE
-            yield replace(row, verdict=found, why=problem or f"the reference has no output {name!r}")
+            verdict = Verdict.INCONCLUSIVE if problem else Verdict.INCOMPARABLE
+            yield replace(row, verdict=verdict, why=problem or f"the reference has no output {name!r}")
             continue
         finding, _ = cell.findings[name]
-        found, why, shrink = cell.verdicts[name]
+        verdict, why, shrink = cell.verdicts[name]
         row = replace(
             row,
-            verdict=found,
+            verdict=verdict,
             why=why,
             z_max=NAN if finding.unrounded else finding.z_max,
             z_limit=finding.z_limit,
@@ -138,8 +138,8 @@ def cell_rows(
 
 def measurement_rows(blank: CellRow, cell: Judged) -> Iterator[MeasurementRow]:
     """What a cell measured of itself."""
-    for found in jsons.tables(cell.record.get("measured", ())):
-        value, low, high = (_real(found.get(name)) for name in ("value", "low", "high"))
+    for measured in jsons.tables(cell.record.get("measured", ())):
+        value, low, high = (_real(measured.get(name)) for name in ("value", "low", "high"))
         yield MeasurementRow(
             id=blank.id,
             family=blank.family,
@@ -151,14 +151,14 @@ def measurement_rows(blank: CellRow, cell: Judged) -> Iterator[MeasurementRow]:
             derivative=blank.derivative,
             variant=blank.variant,
             claims=blank.claims,
-            measurement=str(found["name"]),
+            measurement=str(measured["name"]),
             value=value,
             low=low,
             high=high,
-            baseline=str(found.get("baseline", "")),
-            count=int(jsons.number(found.get("count") or 0)),
-            unit=str(found.get("unit", "")),
-            note=str(found.get("note", "")),
+            baseline=str(measured.get("baseline", "")),
+            count=int(jsons.number(measured.get("count") or 0)),
+            unit=str(measured.get("unit", "")),
+            note=str(measured.get("note", "")),
         )
 
 
@@ -175,7 +175,7 @@ def _with_worst(row: CellRow, case: Case, finding: Finding, tensor: Tensor, trut
     """The row with its worst element: where, from which inputs, what came out and what is true."""
     if finding.worst < 0 or not tensor.values.size:
         return row
-    place = np.unravel_index(finding.worst, tensor.values.shape)
+    index = np.unravel_index(finding.worst, tensor.values.shape)
     value = widen(tensor.values, tensor.dtype).reshape(-1)[finding.worst]
     if truth.exact is not None:
         true: np.generic = truth.exact.reshape(-1)[finding.worst]
@@ -190,7 +190,7 @@ def _with_worst(row: CellRow, case: Case, finding: Finding, tensor: Tensor, trut
             given.append(f"{name}={_number(values.reshape(-1)[0])}")
     return replace(
         row,
-        worst_index=",".join(str(int(axis)) for axis in place),
+        worst_index=",".join(str(int(axis)) for axis in index),
         worst_inputs=", ".join(given),
         worst_result=_number(value),
         worst_truth=_number(true),

@@ -40,9 +40,9 @@ def rows(lab: Lab, cells: Sequence[CellRow], truths: Truths, indices: Mapping[st
     for family in lab.families:
         cases = {case.name: case for case in family.cases} if any(name == family.name for name, _ in wanted) else {}
         for case in cases.values():
-            found = wanted.get((family.name, case.name), [])
-            if found and case.aligned in ((), tuple(cases[case.group].factors)):
-                yield from _case(family, cases[case.group], case, found, store, truths, indices[family.name])
+            environments_wanted = wanted.get((family.name, case.name), [])
+            if environments_wanted and case.aligned in ((), tuple(cases[case.group].factors)):
+                yield from _case(family, cases[case.group], case, environments_wanted, store, truths, indices[family.name])
 
 
 def _case(
@@ -50,22 +50,22 @@ def _case(
 ) -> Iterator[TrajectoryRow]:
     for dtype in sorted({cell.dtype for cell in cells}):
         try:
-            known = truths.get(family, judging_cell(base, dtype, "", 0), index)
-            truth = dict(zip(output_names(base, len(known)), known, strict=True)).get(OUTPUT)
+            certified = truths.get(family, judging_cell(base, dtype, "", 0), index)
+            truth = dict(zip(output_names(base, len(certified)), certified, strict=True)).get(OUTPUT)
         except (TruthError, KeyError):
             truth = None
         for cell in cells:
             if cell.dtype != dtype or cell.derivative:
                 continue
             try:
-                tensor = next(one for one in store.read(cell.key).tensors if one.name == OUTPUT)
+                tensor = next(candidate for candidate in store.read(cell.key).tensors if candidate.name == OUTPUT)
             except (StoreError, StopIteration):
                 continue
             values = widen(tensor.values, tensor.dtype).astype(np.float64).ravel()
             if truth is None or truth.high.size != values.size:
                 continue
             marks = steps_of(case, values.size)
-            for place, (value, high, sigma) in enumerate(zip(values, truth.high.ravel(), truth.sigma.ravel(), strict=True)):
+            for number, (value, high, sigma) in enumerate(zip(values, truth.high.ravel(), truth.sigma.ravel(), strict=True)):
                 yield TrajectoryRow(
                     id=cell.id,
                     family=cell.family,
@@ -77,8 +77,8 @@ def _case(
                     mode=cell.mode,
                     aligned="+".join(case.aligned),
                     verdict=cell.verdict,
-                    place=place,
-                    step=marks[place],
+                    place=number,
+                    step=marks[number],
                     value=float(value),
                     truth=float(high),
                     sigma=float(sigma),

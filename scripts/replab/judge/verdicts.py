@@ -49,12 +49,12 @@ def compare(
             of_integers = cell.id.dtype not in FORMATS and truth.exact is None
             expected = FLOATS_OF_INTEGERS if of_integers else (cell.id.dtype,)
             if (name, tensor.sha256) not in seen:
-                asked = finer[name] if of_integers and tensor.dtype == "float64" else truth
-                found = against_truth(tensor.values, tensor.dtype, asked, correctly_rounded=correctly_rounded)
-                if sharper is not None and not of_integers and is_of_few_runs(truth) and is_near_its_limit(found[0]):
+                judged_by = finer[name] if of_integers and tensor.dtype == "float64" else truth
+                finding = against_truth(tensor.values, tensor.dtype, judged_by, correctly_rounded=correctly_rounded)
+                if sharper is not None and not of_integers and is_of_few_runs(truth) and is_near_its_limit(finding[0]):
                     better = sharper()[name]
-                    found = against_truth(tensor.values, tensor.dtype, better, correctly_rounded=correctly_rounded)
-                seen[name, tensor.sha256] = found
+                    finding = against_truth(tensor.values, tensor.dtype, better, correctly_rounded=correctly_rounded)
+                seen[name, tensor.sha256] = finding
             cell.findings[name] = seen[name, tensor.sha256]
             if not cell.findings[name][0].problem and truth.exact is None and tensor.dtype not in expected:
                 wrong = Finding(elements=int(tensor.values.size), problem=f"dtype {tensor.dtype}, expected {cell.id.dtype}")
@@ -69,7 +69,7 @@ def is_near_its_limit(finding: Finding) -> bool:
 
 def runs_in_float64(companions: Iterable[Judged]) -> Finer:
     """The companions of float32 cells that have a result."""
-    return {(one.id.environment, one.id.mode): one for one in companions if one.status == Status.OK}
+    return {(companion.id.environment, companion.id.mode): companion for companion in companions if companion.status == Status.OK}
 
 
 def decide(
@@ -78,7 +78,7 @@ def decide(
     truths: Mapping[str, Truth],
     inputs: Mapping[str, Array],
     finer: Finer,
-    known: MutableMapping[tuple[str, str, str, str], Verdict],
+    verdicts: MutableMapping[tuple[str, str, str, str], Verdict],
     *,
     elementwise: bool,
 ) -> None:
@@ -88,7 +88,7 @@ def decide(
     """
     blank = _is_blank(inputs.values())
     # the cells first that others ask
-    for cell in sorted(cells, key=lambda one: (one.id.variant != "default", one.id.mode != EAGER)):
+    for cell in sorted(cells, key=lambda judged: (judged.id.variant != "default", judged.id.mode != EAGER)):
         for output, (finding, _) in cell.findings.items():
             truth = truths[output]
             if case.drawn:
@@ -96,10 +96,10 @@ def decide(
             elif blank and truth.exact is None and np.isnan(truth.ieee).all():
                 cell.verdicts[output] = (Verdict.INCONCLUSIVE, f"{NOTHING_COMPARED}: every input is NaN", NAN)
             elif cell.id.dtype == "float32":
-                seen = _escalation(cell, output, truth, escalation_for(cell, output, finer, known), inputs, elementwise=elementwise)
+                seen = _escalation(cell, output, truth, escalation_for(cell, output, finer, verdicts), inputs, elementwise=elementwise)
                 cell.verdicts[output] = _verdict(cell, output, seen, None)
             else:
-                cell.verdicts[output] = _verdict(cell, output, None, float32_verdict_for(cell, output, known))
+                cell.verdicts[output] = _verdict(cell, output, None, float32_verdict_for(cell, output, verdicts))
             if cell.verdicts[output][0] is Verdict.BEYOND and _is_near_eager(cell, output, truth, cells):
                 limit = f"z = {finding.z_max:.3g} is beyond the limit {finding.z_limit:.3g}"
                 cell.verdicts[output] = (
@@ -108,10 +108,10 @@ def decide(
                     NAN,
                 )
             if cell.id.dtype == "float32" and not case.drawn:
-                known[cell.id.environment, cell.id.mode, output, cell.id.variant] = cell.verdicts[output][0]
+                verdicts[cell.id.environment, cell.id.mode, output, cell.id.variant] = cell.verdicts[output][0]
 
 
-def settle(cells: Iterable[Judged], choices: Mapping[str, str], known: MutableMapping[tuple[str, str, str, str], Verdict]) -> None:
+def settle(cells: Iterable[Judged], choices: Mapping[str, str], verdicts: MutableMapping[tuple[str, str, str, str], Verdict]) -> None:
     """Results of unknown kind are another function where the reference with another choice gives them, but for rounding.
 
     Where it does so in another arithmetic, they are the right function. ``choices``: what was chosen otherwise, by the id of the cell.
@@ -125,9 +125,9 @@ def settle(cells: Iterable[Judged], choices: Mapping[str, str], known: MutableMa
         for output, tensor in cell.tensors.items()
     }
     for cell in cells:
-        for output, (found, why, shrink) in cell.verdicts.items():
+        for output, (verdict_now, why, shrink) in cell.verdicts.items():
             choice, in_arithmetic = named.get((output, cell.tensors[output].sha256), ("", False))
-            if found is Verdict.BEYOND and choice:
+            if verdict_now is Verdict.BEYOND and choice:
                 beyond = why.partition(", and ")[0]
                 if in_arithmetic:
                     cell.verdicts[output] = (
@@ -138,26 +138,26 @@ def settle(cells: Iterable[Judged], choices: Mapping[str, str], known: MutableMa
                 else:
                     cell.verdicts[output] = (Verdict.SEMANTIC, f"{beyond}, and the reference with another {choice} gives it", shrink)
                 if cell.id.dtype == "float32":
-                    known[cell.id.environment, cell.id.mode, output, cell.id.variant] = cell.verdicts[output][0]
+                    verdicts[cell.id.environment, cell.id.mode, output, cell.id.variant] = cell.verdicts[output][0]
 
 
-def escalation_for(cell: Judged, output: str, finer: Finer, known: Known) -> Judged | None:
+def escalation_for(cell: Judged, output: str, finer: Finer, verdicts: Known) -> Judged | None:
     """The float64 run that says why a float32 result lies outside of the envelope.
 
     Every float32 cell has a companion that runs the same code in float64 on the same (float32) input values. A mode without a float64 run
     of its own takes that of the eager mode, but only where eager's float32 result lies outside too: if eager is within the envelope and
     the mode is not, eager's float64 says nothing about it.
     """
-    own = finer.get((cell.id.environment, cell.id.mode))
-    if own is not None or known.get((cell.id.environment, EAGER, output, "default")) in EXPLAINED:
-        return own
+    same_mode = finer.get((cell.id.environment, cell.id.mode))
+    if same_mode is not None or verdicts.get((cell.id.environment, EAGER, output, "default")) in EXPLAINED:
+        return same_mode
     return finer.get((cell.id.environment, EAGER))
 
 
-def float32_verdict_for(cell: Judged, output: str, known: Known) -> Verdict | None:
+def float32_verdict_for(cell: Judged, output: str, verdicts: Known) -> Verdict | None:
     """The verdict of the float32 cell of the same case, environment and mode, which other types ask; else that of its eager mode."""
-    own = known.get((cell.id.environment, cell.id.mode, output, cell.id.variant))
-    return own or known.get((cell.id.environment, EAGER, output, cell.id.variant))
+    same_variant = verdicts.get((cell.id.environment, cell.id.mode, output, cell.id.variant))
+    return same_variant or verdicts.get((cell.id.environment, EAGER, output, cell.id.variant))
 
 
 def _escalation(
@@ -175,8 +175,8 @@ def _escalation(
 
 def _verdict(cell: Judged, output: str, seen: Escalation | None, single: Verdict | None) -> tuple[Verdict, str, float]:
     """Verdict, reason and shrinking of one output."""
-    found, why = verdict(cell.findings[output][0], dtype=cell.id.dtype, escalation=seen, single=single)
-    return found, why, NAN if seen is None else seen.shrink
+    decided, why = verdict(cell.findings[output][0], dtype=cell.id.dtype, escalation=seen, single=single)
+    return decided, why, NAN if seen is None else seen.shrink
 
 
 def _is_near_eager(cell: Judged, output: str, truth: Truth, cells: Iterable[Judged]) -> bool:

@@ -77,14 +77,14 @@ def _order(batch: Batch) -> tuple[str, str, str, str]:
     return batch.environment, batch.family, batch.variant, batch.device
 
 
-_known: list[_Index] = []
-"""The index of the lab that was asked about last: a process reads one, and tests read several."""
+_last: list[_Index] = []
+"""A cache of one index: that of the last lab; it is made anew when another lab is passed."""
 
 
 def _index(lab: Lab) -> _Index:
-    if not _known or _known[0].lab is not lab:
-        _known[:] = [_Index(lab)]
-    return _known[0]
+    if not _last or _last[0].lab is not lab:
+        _last[:] = [_Index(lab)]
+    return _last[0]
 
 
 def batches(lab: Lab) -> tuple[Batch, ...]:

@@ -115,13 +115,15 @@ def facts(lab: Lab, version: str, *, date: str, notices: Sequence[str], allowed:
         "snakemake": metadata.version("snakemake"),
         "machine": host_platform(),
         "system": platform.system(),
-        "environments": {one.build_name(device): _environment(lab, one, device) for one, device in jobs.builds(lab)},
+        "environments": {
+            environment.build_name(device): _environment(lab, environment, device) for environment, device in jobs.builds(lab)
+        },
         "families": [family.name for family in lab.families],
         "cells": sum(run.get("counts", {}).values()),
         "counts": run.get("counts", {}),
         "verdicts": dict(sorted(verdicts.items())),
         "controls": run.get("controls", {}),
-        "claims": dict(sorted(Counter(str(one.get("verdict")) for one in claims).items())),
+        "claims": dict(sorted(Counter(str(claim.get("verdict")) for claim in claims).items())),
     }
 
 
@@ -139,17 +141,17 @@ def _made(path: Path, kind: type[Kind]) -> Kind:
     return content
 
 
-def _environment(lab: Lab, asked: Environment, device: str) -> AboutEnvironment:
+def _environment(lab: Lab, environment: Environment, device: str) -> AboutEnvironment:
     """What is known of an environment as it was built for a device."""
-    path = lab.results.environment(asked.build_name(device))
+    path = lab.results.environment(environment.build_name(device))
     seen = _made(path, dict) if files.is_there(path) else {}
-    observed, lock = seen.get("observed") or {}, pins.lock_of(asked, device)
+    observed, lock = seen.get("observed") or {}, pins.lock_of(environment, device)
     return {
-        "folder": asked.name,
+        "folder": environment.name,
         "device": device,
-        "framework": asked.framework,
-        "version": asked.version,
-        "python": asked.python,
+        "framework": environment.framework,
+        "version": environment.version,
+        "python": environment.python,
         "interpreter": dict(seen.get("interpreter") or {}),
         "engine": str(seen.get("engine") or ""),
         "status": str(seen.get("status") or ""),
@@ -216,7 +218,7 @@ def workflow(lab: Lab, settings: Mapping[str, object], target: Path) -> dict[str
     return kept | {
         "devices": "cuda" if lab.cuda else "cpu",
         "experiments": places,
-        "environments": ",".join(one.name for one in lab.environments),
+        "environments": ",".join(pinned.name for pinned in lab.environments),
         "families": ",".join(family.name for family in lab.families),
         "coverage": lab.coverage,
         "points": lab.points,
@@ -234,8 +236,8 @@ def _sources(root: Path) -> dict[str, Path]:
     hidden = [name for name in names if any(part == "__pycache__" or part.startswith(".") for part in Path(name).parts)]
     files = {name: root / name for name in sorted({*names} - {*hidden}) if (root / name).is_file() and not (root / name).is_symlink()}
     if root == resources.INSTALLED:
-        own = [*resources.PACKAGE.rglob("*.py"), *resources.PACKAGE.rglob("*.j2")]
-        modules = [path for path in own if not path.is_relative_to(resources.INSTALLED)]
+        package_files = [*resources.PACKAGE.rglob("*.py"), *resources.PACKAGE.rglob("*.j2")]
+        modules = [path for path in package_files if not path.is_relative_to(resources.INSTALLED)]
         modules += (resources.SCRIPTS / "snakemake_logger_plugin_replab").rglob("*.py")
         files |= {f"scripts/{path.relative_to(resources.SCRIPTS).as_posix()}": path for path in modules}
     return files
@@ -265,29 +267,29 @@ def _locks(lab: Lab, target: Path) -> None:
 def _bills(lab: Lab, about: About, target: Path) -> None:
     target.mkdir(parents=True)
     for environment in lab.environments:
-        known = about["environments"][environment.name]
-        properties = {"replab:framework": environment.framework, "replab:engine": known["engine"]}
-        properties |= {"replab:image": known["image"]} if known["image"] else {}
+        described = about["environments"][environment.name]
+        properties = {"replab:framework": environment.framework, "replab:engine": described["engine"]}
+        properties |= {"replab:image": described["image"]} if described["image"] else {}
         for lock in sorted(environment.folder.glob("*.lock")):
             suffix = "" if lock.name == environment.lock.name else f".{lock.stem}"
             text = sbom.of_lock(environment.name, environment.version, lock, python=environment.python, properties=properties)
             (target / f"{environment.name}{suffix}.cdx.json").write_text(text, encoding="utf-8")
-    own = lab.root / lab_lock.LOCK
-    if own.is_file():
+    lab_locked = lab.root / lab_lock.LOCK
+    if lab_locked.is_file():
         project = tomllib.loads((lab.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        text = sbom.of_lock(project["name"], project["version"], own, python=platform.python_version())
+        text = sbom.of_lock(project["name"], project["version"], lab_locked, python=platform.python_version())
         (target / "lab.cdx.json").write_text(text, encoding="utf-8")
 
 
 def _citation(path: Path, about: About) -> dict[str, object]:
     """The repository's own citation, of this version."""
-    own: dict[str, object] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    written: dict[str, object] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
     text: dict[str, object] = {
         "cff-version": "1.2.0",
         "message": "If these results help your work, please cite them as below.",
         "title": "replab",
         "authors": [{"name": "The replab developers"}],
-    } | own
+    } | written
     text |= {"type": "dataset", "title": f"{text['title']}, results {about['version']}", "version": about["version"]}
     text["date-released"] = about["date"]
     if about["commit"]:

@@ -149,14 +149,21 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[ManifestEntry], ke
     members: dict[str, Path] = {}
     for name in sorted(chosen):
         result = store.read(name)
-        own = {store.cell_path(name), *(store.blob_path(one["sha256"]) for one in result.record["outputs"] if one["blob"])}
+        paths = {store.cell_path(name), *(store.blob_path(output["sha256"]) for output in result.record["outputs"] if output["blob"])}
         observation = str(result.record.get("observation") or "")
         if observation and store.observation_path(observation).is_file():
-            own.add(store.observation_path(observation))
-        members |= {path.relative_to(store.root).as_posix(): path for path in own}
+            paths.add(store.observation_path(observation))
+        members |= {path.relative_to(store.root).as_posix(): path for path in paths}
         cells.append({"id": str(result.record["id"]), "key": name, "status": str(result.record["status"])})
-    found = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(one.id) for one in chosen.values())}
-    places = {one.build_name(device) for one in lab.environments for device in one.devices if (one.name, device) in found}
+    environments_and_devices = {
+        (cell.environment, cell.device) for cell in (ids.parse_cell_id(chosen_entry.id) for chosen_entry in chosen.values())
+    }
+    places = {
+        candidate.build_name(device)
+        for candidate in lab.environments
+        for device in candidate.devices
+        if (candidate.name, device) in environments_and_devices
+    }
     listed: dict[str, BundledFile] = {
         name: {"sha256": sums.of_file(path), "size": path.stat().st_size} for name, path in sorted(members.items())
     }
@@ -167,7 +174,7 @@ def pack(lab: Lab, pattern: str, out: Path, entries: Sequence[ManifestEntry], ke
         "machine": host_platform(),
         "engine": lab.engine,
         "packed": datetime.now(UTC).replace(microsecond=0).isoformat(),
-        "environments": {place: _facts(lab, place) for place in sorted(places)},
+        "environments": {build_name: _facts(lab, build_name) for build_name in sorted(places)},
         "cells": cells,
         "files": listed,
     }
@@ -231,10 +238,10 @@ def _add(archive: tarfile.TarFile, name: str, file: BinaryIO, size: int) -> None
     archive.addfile(member, file)
 
 
-def _facts(lab: Lab, place: str) -> dict[str, object]:
+def _facts(lab: Lab, build_name: str) -> dict[str, object]:
     """Where the results of an environment on a device come from, without paths of this machine."""
     try:
-        path = lab.results.environment(place)
+        path = lab.results.environment(build_name)
         facts = sealed.decoded(files.read_bytes(path, limit=sealed.LIMIT, kind=StoreError)) or {}
     except (FileNotFoundError, StoreError):
         return {}
@@ -365,13 +372,13 @@ def _head_fault(head: Mapping[str, object]) -> str:
     for environment, facts in environments.items():
         if fault := facts_fault(facts):
             return f"of the environment {shown(environment)}, {fault}"
-    for name, told in listed.items():
-        about = told if isinstance(told, dict) else {}
+    for name, entry in listed.items():
+        about = entry if isinstance(entry, dict) else {}
         size = about.get("size")
         if not _MEMBER.fullmatch(name) or not isinstance(size, int) or isinstance(size, bool) or size < 0:
-            return f"it says {shown(told)} of the file {shown(name)}"
+            return f"it says {shown(entry)} of the file {shown(name)}"
         if not isinstance(digest := about.get("sha256"), str) or not _KEY.fullmatch(digest):
-            return f"it says {shown(told)} of the file {shown(name)}"
+            return f"it says {shown(entry)} of the file {shown(name)}"
     keys = set()
     for cell in cells:
         if not isinstance(cell, dict) or not all(isinstance(cell.get(name), str) for name in ("id", "key", "status")):
@@ -450,8 +457,8 @@ def _contents(path: Path, head: Head, folder: Path) -> None:
                 raise TamperedError(f"{name} {error.problem}", where=str(path), hint=_AGAIN) from None
             if list(held) != ["data"] or hashlib.sha256(held["data"][2]).hexdigest() != digest:
                 raise TamperedError(f"{name} is not named by its content", where=str(path), hint=_AGAIN)
-    told = {f"cells/{cell['key'][:2]}/{cell['key']}.safetensors" for cell in head["cells"]}
-    if stray := sorted(name for name in head["files"] if name.startswith("cells/") and name not in told):
+    named = {f"cells/{cell['key'][:2]}/{cell['key']}.safetensors" for cell in head["cells"]}
+    if stray := sorted(name for name in head["files"] if name.startswith("cells/") and name not in named):
         raise TamperedError(f"holds {stray[0]}, a result of no cell that it names", where=str(path))
 
 
@@ -459,11 +466,11 @@ ODD = (LookupError, TypeError, ValueError, AttributeError, OverflowError, Recurs
 """What reading a record that somebody else wrote, with a right hash, may end in."""
 
 
-def record_fault(record: Mapping[str, object], told: BundledCell) -> str:
+def record_fault(record: Mapping[str, object], cell: BundledCell) -> str:
     """Why a record cannot be the result that the list names; nothing when it is. Raises one of ``ODD``."""
-    if record["key"] != told["key"]:
+    if record["key"] != cell["key"]:
         return "belongs to another key"
-    if record["id"] != told["id"] or record["status"] != told["status"]:
+    if record["id"] != cell["id"] or record["status"] != cell["status"]:
         return f"is that of {shown(record['id'])}, {shown(record['status'])}"
     seconds = [record["seconds"], record["first_call_seconds"]]
     if not all(isinstance(number, int | float) and math.isfinite(number) for number in seconds):
@@ -491,12 +498,12 @@ def merge(path: Path, results: Path, say: Callable[[str], None], agreed: Callabl
         say(f"{path.name}: {bundle.told()}")
         if signers is None:
             agreed(f"{path.name}: its results will count as if they had been computed here. Take them?")
-        new, known, other = [], 0, []
+        new, present, other = [], 0, []
         for cell in head["cells"]:
             if not store.intact(cell["key"]):
                 new.append(cell)
             elif _bits(Store(folder), cell["key"]) == _bits(store, cell["key"]):
-                known += 1
+                present += 1
             else:
                 other.append(cell["id"])
         staging = folder / "new"
@@ -509,7 +516,7 @@ def merge(path: Path, results: Path, say: Callable[[str], None], agreed: Callabl
             hint = "Free some space, and merge again"
             raise BundleError(f"cannot be merged: {error.strerror or error}", where=str(store.root), hint=hint) from None
         write_atomically(store.root / MERGED / f"{digest}.json", sealed.seal(head))
-    return Merged(new=len(new), known=known, other=tuple(other))
+    return Merged(new=len(new), known=present, other=tuple(other))
 
 
 def _bits(store: Store, key: str) -> list[tuple[str, str, str]]:

@@ -58,13 +58,17 @@ class Changes:
 
     def table(self) -> dict[str, object]:
         """As JSON."""
-        return {**asdict(self), "cells": [asdict(one) for one in self.cells], "environments": [asdict(one) for one in self.environments]}
+        return {
+            **asdict(self),
+            "cells": [asdict(change) for change in self.cells],
+            "environments": [asdict(change) for change in self.environments],
+        }
 
 
 def between(old: Published, new: Published) -> Changes:
     """What changed from ``old`` to ``new``, by the tables that were published."""
     before, after = _cells(old.folder), _cells(new.folder)
-    there, here = old.environments, new.environments
+    earlier, here = old.environments, new.environments
     changes: list[CellChange] = []
     same = 0
     added: Counter[str] = Counter()
@@ -73,7 +77,7 @@ def between(old: Published, new: Published) -> Changes:
     for name in sorted(before.keys() | after.keys()):
         left, right = before.get(name, {}), after.get(name, {})
         row = next(iter((right or left).values()))
-        if row["environment"] not in there or row["environment"] not in here:
+        if row["environment"] not in earlier or row["environment"] not in here:
             moved[str(row["environment"])] += 1
         elif not left or not right:
             (removed if left else added)[f"{row['family']}.{row['case']}"] += 1
@@ -87,7 +91,7 @@ def between(old: Published, new: Published) -> Changes:
         old=old.version,
         new=new.version,
         cells=tuple(sorted(changes, key=_rank)),
-        environments=tuple(_environments(there, here)),
+        environments=tuple(_environments(earlier, here)),
         added=dict(sorted(added.items())),
         removed=dict(sorted(removed.items())),
         same=same,
@@ -104,16 +108,16 @@ def _cells(folder: Path) -> dict[str, dict[str, dict[str, object]]]:
 
 
 def _change(left: Mapping[str, object], right: Mapping[str, object], output: str) -> CellChange | None:
-    what = [name for name in SPELLED if left[name] != right[name]]
+    fields = [name for name in SPELLED if left[name] != right[name]]
     if left["bits"] != right["bits"] and left["status"] == right["status"]:
-        what.append("bits")
-    if not what:
+        fields.append("bits")
+    if not fields:
         return None
     sides = [{name: str(row[name] or "") for name in ("status", "reason", "verdict", "cause", "bits")} for row in (left, right)]
     return CellChange(
         id=str(right["id"]),
         output=output,
-        what=tuple(what),
+        what=tuple(fields),
         old=sides[0],
         new=sides[1],
         unsteady="no" in (left.get("repeatable"), right.get("repeatable")),

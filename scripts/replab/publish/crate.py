@@ -53,8 +53,8 @@ def write(folder: Path, about: Mapping[str, object], citation: Mapping[str, obje
     crate.datePublished = date
     crate.license = crate.add(ContextEntity(crate, LICENSE, properties={"@type": "CreativeWork", "name": "Apache License 2.0"}))
     authors = [
-        str(one.get("name") or f"{one.get('given-names', '')} {one.get('family-names', '')}".strip())
-        for one in jsons.tables(citation["authors"])
+        str(author.get("name") or f"{author.get('given-names', '')} {author.get('family-names', '')}".strip())
+        for author in jsons.tables(citation["authors"])
     ]
     home = {"@type": "Organization", "name": ", ".join(authors), "url": str(citation.get("repository-code") or citation.get("url") or "")}
     publisher = crate.add(ContextEntity(crate, _PUBLISHER, properties={key: value for key, value in home.items() if value}))
@@ -80,17 +80,17 @@ def write(folder: Path, about: Mapping[str, object], citation: Mapping[str, obje
     made = []
     for name, (title, text) in PARTS.items():
         if (folder / name).is_dir():
-            one = crate.add_directory(folder / name, f"{name}/", properties={"name": title, "description": text})
-            made += [one] if name not in ("workflow", "locks", "plan", "sbom") else []
+            folder_entity = crate.add_directory(folder / name, f"{name}/", properties={"name": title, "description": text})
+            made += [folder_entity] if name not in ("workflow", "locks", "plan", "sbom") else []
     given = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and _told(path.relative_to(folder))):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and _is_described(path.relative_to(folder))):
         name = path.relative_to(folder).as_posix()
         facts = {"name": name, "contentSize": str(path.stat().st_size), "encodingFormat": _MEDIA.get(path.suffix, "text/plain")}
-        one = crate.add_file(path, name, properties=facts)
+        file_entity = crate.add_file(path, name, properties=facts)
         if name == README:
-            one["about"] = {"@id": "./"}
-        given += [one] if name.startswith(("locks/", "plan/")) else []
-        made += [one] if name.startswith("tables/") else []
+            file_entity["about"] = {"@id": "./"}
+        given += [file_entity] if name.startswith(("locks/", "plan/")) else []
+        made += [file_entity] if name.startswith("tables/") else []
     formal, values = [], []
     for key, value in sorted(settings.items()):
         text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
@@ -123,8 +123,8 @@ def write(folder: Path, about: Mapping[str, object], citation: Mapping[str, obje
                 "agent": {"@id": agent.id},
                 "endTime": about["ended"],
                 "actionStatus": "http://schema.org/CompletedActionStatus",
-                "object": [{"@id": one.id} for one in (*given, *values)],
-                "result": [{"@id": one.id} for one in made],
+                "object": [{"@id": part.id} for part in (*given, *values)],
+                "result": [{"@id": part.id} for part in made],
             },
         )
     )
@@ -134,6 +134,6 @@ def write(folder: Path, about: Mapping[str, object], citation: Mapping[str, obje
     (folder / METADATA).write_text(json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _told(path: Path) -> bool:
+def _is_described(path: Path) -> bool:
     """Files that are described themselves; those of the report and of the workflow are described by their folders."""
     return path.parts[0] in ("tables", "locks", "sbom", "plan", "store") or path.as_posix() in _ALONE

@@ -67,17 +67,17 @@ def bring(site: Site, target: Site, say: Callable[[str], None]) -> list[str]:
     """Copy the versions that ``target`` lacks, and renew its index. Raises ``DeployError`` before anything is changed."""
     try:
         with target.alone():
-            known = {version.version: version for version in target.versions()}
+            online = {version.version: version for version in target.versions()}
             ours = site.versions()
             for version in ours:
-                if version.version in known and _list(version.folder) != _list(known[version.version].folder):
+                if version.version in online and _list(version.folder) != _list(online[version.version].folder):
                     hint = "A version never changes: publish under a new one"
                     raise DeployError(f"holds {version.version} with other content", where=str(target.root), hint=hint)
-            new = [version for version in ours if version.version not in known]
+            new = [version for version in ours if version.version not in online]
             for version in new:
                 with target.aside() as aside:
                     shutil.copytree(version.folder, aside / version.version, copy_function=shutil.copyfile)
-                    target.place(aside / version.version, version.version)
+                    target.move_in(aside / version.version, version.version)
                 say(f"{version.version} is there now")
             target.refresh()
     except OSError as error:
@@ -94,8 +94,8 @@ def _list(folder: Path) -> bytes:
 def _push(site: Site, remote: str, branch: str, root: Path, say: Callable[[str], None]) -> list[str]:
     """Commit on top of what the branch has, and push; others may push meanwhile."""
     where = f"{remote}#{branch}"
-    known = _git(root, "remote", "get-url", "--push", remote, check=False)
-    address = known or (str(Path(remote).resolve()) if Path(remote).exists() else remote)
+    configured = _git(root, "remote", "get-url", "--push", remote, check=False)
+    address = configured or (str(Path(remote).resolve()) if Path(remote).exists() else remote)
     with tempfile.TemporaryDirectory(prefix="replab-deploy-") as scratch:
         work = Path(scratch) / "pages"
         _git(Path(scratch), "init", "--quiet", "--initial-branch", branch, str(work))
@@ -143,9 +143,9 @@ def _git(folder: Path, *arguments: str, check: bool = True, where: str = "") -> 
     """What a git command prints; nothing when it fails and ``check`` is false. Raises ``DeployError``."""
     done = _run(folder, *arguments)
     if done.returncode and check:
-        said = " ".join(done.stderr.split()) or f"ended with {done.returncode}"
+        message = " ".join(done.stderr.split()) or f"ended with {done.returncode}"
         hint = "See whether the address is right and can be reached" if where else ""
-        raise DeployError(f"git {arguments[0]} failed: {said}", where=where or str(folder), hint=hint)
+        raise DeployError(f"git {arguments[0]} failed: {message}", where=where or str(folder), hint=hint)
     return done.stdout.strip() if not done.returncode else ""
 
 

@@ -25,12 +25,12 @@ def rows(store: Store, entries: Iterable[ManifestEntry], unsteady: frozenset[str
 
     Every byte of every result is read and checked. ``unsteady`` has the ids of the cells that judging found not repeatable.
     """
-    found: list[ManifestRow] = []
+    manifest_rows: list[ManifestRow] = []
     wrong: dict[str, str] = {}
     for entry in entries:
         row = ManifestRow(id=entry.id, key=entry.key, status=entry.status, reason=entry.reason)
         if entry.status == Status.SKIPPED or not entry.key:
-            found.append(row)
+            manifest_rows.append(row)
             continue
         path = store.cell_path(entry.key)
         try:
@@ -44,15 +44,16 @@ def rows(store: Store, entries: Iterable[ManifestEntry], unsteady: frozenset[str
             row, observation=str(result.record.get("observation") or ""), repeatable="" if steady and entry.id not in unsteady else "no"
         )
         shapes = {output["name"]: "×".join(map(str, output["shape"])) for output in result.record["outputs"]}
-        found += [replace(row, output=one.name, dtype=one.dtype, shape=shapes[one.name], sha256=one.sha256) for one in result.tensors] or [
-            row
-        ]
-    return found, wrong
+        manifest_rows += [
+            replace(row, output=tensor.name, dtype=tensor.dtype, shape=shapes[tensor.name], sha256=tensor.sha256)
+            for tensor in result.tensors
+        ] or [row]
+    return manifest_rows, wrong
 
 
-def write(path: Path, found: Iterable[ManifestRow]) -> None:
+def write(path: Path, manifest_rows: Iterable[ManifestRow]) -> None:
     """Write the manifest."""
-    tables.write(path, found, MANIFEST)
+    tables.write(path, manifest_rows, MANIFEST)
 
 
 def read(version: Path) -> list[ManifestRow]:

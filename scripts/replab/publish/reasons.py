@@ -70,21 +70,21 @@ def allowed(value: object) -> frozenset[str]:
 
 def reasons(lab: Lab, entries: Iterable[ManifestEntry]) -> list[Reason]:
     """All that speaks against publishing what lies in the results; ``entries`` are the cells of all manifests."""
-    told = [*_dirty(lab), *_missing(lab, list(entries)), *_stale(lab), *_controls(lab)]
-    return sorted(told, key=lambda reason: list(KINDS).index(reason.kind))
+    all_reasons = [*_dirty(lab), *_missing(lab, list(entries)), *_stale(lab), *_controls(lab)]
+    return sorted(all_reasons, key=lambda reason: list(KINDS).index(reason.kind))
 
 
-def judge(found: Iterable[Reason], permitted: frozenset[str]) -> list[str]:
+def judge(given: Iterable[Reason], permitted: frozenset[str]) -> list[str]:
     """Sentences for the banner of every page: the reasons that were allowed. Raises ``PublishError`` naming every other."""
-    told = list(found)
-    refused = [reason for reason in told if reason.kind not in permitted]
+    listed = list(given)
+    refused = [reason for reason in listed if reason.kind not in permitted]
     if refused:
         kinds = list(dict.fromkeys(reason.kind for reason in refused))
         problem = "; ".join(f"{KINDS[reason.kind]}: {reason.text}" for reason in refused)
         hints = list(dict.fromkeys(reason.hint for reason in refused if reason.hint))
         way = f"Mend it ({'; '.join(hints)}), or publish nevertheless with allow={','.join(kinds)}: every page will say so"
         raise PublishError(problem, where="publish", hint=way)
-    return [f"Published although {KINDS[reason.kind]}: {reason.text}." for reason in told]
+    return [f"Published although {KINDS[reason.kind]}: {reason.text}." for reason in listed]
 
 
 def entries_of(lab: Lab) -> list[ManifestEntry]:
@@ -142,13 +142,15 @@ def changed_since(root: Path, made: str) -> str | None:
 def _missing(lab: Lab, entries: list[ManifestEntry]) -> Iterator[Reason]:
     """Planned cells without a result, with the result of other sources or bytes, with a damaged one, or that the tables do not hold."""
     again = f"run '{calling.whole_run()}'"
-    shut = {one.build_name(device): _facts(lab, one.build_name(device)) for one, device in jobs.builds(lab)}
+    shut = {environment.build_name(device): _facts(lab, environment.build_name(device)) for environment, device in jobs.builds(lab)}
     for name, facts in shut.items():
         if facts.get("status") not in (Status.OK, Status.SKIPPED):  # skipped: for a device that this machine lacks
             reason = f"{name} was not available: {facts.get('reason') or 'it was never built'}"
             yield Reason(kind="missing", text=reason, hint=f"{calling.program()} doctor says what this machine lacks")
     book = Ledger(lab.results.root, lab.folder)
-    undone = [f"{one.job.key} ({one.reason})" for one in jobs.stale(lab, book) if one.job.step != "report"]  # pages are rendered anew
+    undone = [
+        f"{stale.job.key} ({stale.reason})" for stale in jobs.stale(lab, book) if stale.job.step != "report"
+    ]  # pages are rendered anew
     if undone:
         yield Reason(kind="missing", text=f"{len(undone)} steps must be done again: {_some(undone)}", hint=again)
     lost = [path.name for job in jobs.planned(lab) for path in job.makes if not path.is_file()]
@@ -187,7 +189,7 @@ def _planned(lab: Lab, available: set[str]) -> Iterator[tuple[str, str]]:
             except (StoreError, KeyError):
                 planned = []  # its inputs were never made
                 yield from ((str(ids.cell_id(cell)), "") for cell in cells if not cell.left_out)
-            yield from ((one.id, one.key) for _, one in planned if one.key)
+            yield from ((cell_request.id, cell_request.key) for _, cell_request in planned if cell_request.key)
 
 
 def _stale(lab: Lab) -> Iterator[Reason]:

@@ -124,7 +124,7 @@ def _found(published: versions.Published, answer: Mapping[str, object], options:
     environments: list[EnvironmentReplayed] = []
     reasons: dict[str, list[str]] = {}
     cells = [Compared.told(row) for row in jsons.tables(answer["cells"])]
-    here = {name: jsons.table(told) for name, told in jsons.table(answer["environments"]).items()}
+    here = {name: jsons.table(described) for name, described in jsons.table(answer["environments"]).items()}
     for name, facts in sorted(here.items()):
         counts = Counter(cell.kind for cell in cells if cell.place == name)
         differences = different(published.environments[name], facts)
@@ -175,40 +175,40 @@ def different(published: Mapping[str, object], here: Mapping[str, object]) -> li
     observed = jsons.table(here.get("observed") or {})
     libraries = packages(jsons.table(published["packages"]), jsons.table(observed.get("packages") or {})) if here["status"] == "ok" else []
     differences = [f"other library: {text}" for text in libraries]
-    sides = [dict(zip(PLATFORM, str(one.get("platform") or "").split(), strict=False)) for one in (published, here)]
-    for what in ("processor", "instruction sets", "C library", "compiler", "machine"):
-        old, new = (side.get(what, "") for side in sides)
+    sides = [dict(zip(PLATFORM, str(facts.get("platform") or "").split(), strict=False)) for facts in (published, here)]
+    for part in ("processor", "instruction sets", "C library", "compiler", "machine"):
+        old, new = (side.get(part, "") for side in sides)
         if old != new and here["status"] == "ok":
-            differences.append(f"other {what}: {old or 'none'} → {new or 'none'}")
-    pythons = [jsons.table(one["interpreter"]) for one in (published, here) if one.get("interpreter")]
+            differences.append(f"other {part}: {old or 'none'} → {new or 'none'}")
+    pythons = [jsons.table(facts["interpreter"]) for facts in (published, here) if facts.get("interpreter")]
     if len(pythons) == 2 and pythons[0] != pythons[1]:
-        differences.append("other interpreter: " + " → ".join(f"{one.get('version')} ({one.get('build')})" for one in pythons))
+        differences.append("other interpreter: " + " → ".join(f"{facts.get('version')} ({facts.get('build')})" for facts in pythons))
     if published["engine"] != here.get("engine"):
         differences.append(f"other engine: {published['engine']} → {here.get('engine')}")
     return differences
 
 
-def _reason(one: Compared, differences: list[str]) -> str:
+def _reason(cell: Compared, differences: list[str]) -> str:
     """Why an output may not have come back; ``unknown`` is an answer."""
-    if one.kind == "unsteady":
+    if cell.kind == "unsteady":
         return "repeated runs on one machine give other bits"
-    if one.here_status != one.published_status:
-        return one.here_reason or "; ".join(differences) or "unknown: the same lock, processor and C library"
+    if cell.here_status != cell.published_status:
+        return cell.here_reason or "; ".join(differences) or "unknown: the same lock, processor and C library"
     return "; ".join(differences) or "unknown: the same lock, processor and C library"
 
 
-def lines(found: Replayed) -> list[str]:
+def lines(replayed: Replayed) -> list[str]:
     """How it went, in sentences: the share of equal bits first. What is not repeatable is set aside."""
-    counts, total = found["counts"], found["total"]
+    counts, total = replayed["counts"], replayed["total"]
     counted = total - counts["unsteady"]
     share = "100 %" if counts["same"] == counted else f"{min(99.9, 100 * counts['same'] / max(1, counted)):.1f} %"
-    told = [f"{found['version']}: {count(counts['same'])} of {plural(counted, 'result')} came back bit for bit ({share})"]
+    sentences = [f"{replayed['version']}: {count(counts['same'])} of {plural(counted, 'result')} came back bit for bit ({share})"]
     if counts["within"]:
-        told.append(f"{plural(counts['within'], 'result')} with other bits, within what rounding explains.")
+        sentences.append(f"{plural(counts['within'], 'result')} with other bits, within what rounding explains.")
     if counts["other"]:
-        told.append(f"{plural(counts['other'], 'result')} did not come back.")
+        sentences.append(f"{plural(counts['other'], 'result')} did not come back.")
     if counts["unsteady"]:
-        told.append(f"{plural(counts['unsteady'], 'result')} set aside: known not to repeat.")
-    reasons = Counter(one["reason"] for one in found["cells"] if one["kind"] in ("within", "other"))
-    told += [f"Likely reason of {number}: {reason}." for reason, number in reasons.most_common(3)]
-    return told
+        sentences.append(f"{plural(counts['unsteady'], 'result')} set aside: known not to repeat.")
+    reasons = Counter(cell["reason"] for cell in replayed["cells"] if cell["kind"] in ("within", "other"))
+    sentences += [f"Likely reason of {number}: {reason}." for reason, number in reasons.most_common(3)]
+    return sentences

@@ -59,41 +59,49 @@ def rerun(request: Request) -> dict[str, object]:
         raise LabError(f"no published cell matches {request['cells']!r}", hint=hint)
     lab = _restrict(lab, {row.id for row in chosen})
     places = {(cell.environment, cell.device) for cell in (ids.parse_cell_id(row.id) for row in chosen)}
-    names = {place: lab.environment(place[0]).build_name(place[1]) for place in sorted(places)}
+    names = {
+        environment_and_device: lab.environment(environment_and_device[0]).build_name(environment_and_device[1])
+        for environment_and_device in sorted(places)
+    }
     ids_of_chosen = {row.id for row in chosen}
     environments = order.compute(
         lab, names.values(), _say, run=lambda lab, _: _run(lab, request, ids_of_chosen), find_out=_found_out, build_images=True
     )
     results = _results(lab)
     cells = [_compare(row, results.get(row.id)) for row in chosen]
-    for one in cells:
-        cell = ids.parse_cell_id(one.id)
-        one.place = names[cell.environment, cell.device]
-    told = versions.read(Path(request["version"])).environments
+    for compared in cells:
+        cell = ids.parse_cell_id(compared.id)
+        compared.place = names[cell.environment, cell.device]
+    as_published = versions.read(Path(request["version"])).environments
     alike = {
-        name for name, facts in environments.items() if (facts.platform, facts.identity) == (told[name]["platform"], told[name]["identity"])
+        name
+        for name, facts in environments.items()
+        if (facts.platform, facts.identity) == (as_published[name]["platform"], as_published[name]["identity"])
     }
     _again(lab, request, cells, alike)
-    differing = {one.id for one in cells if one.kind == "other" and one.here_status == Status.OK}
+    differing = {compared.id for compared in cells if compared.kind == "other" and compared.here_status == Status.OK}
     verdicts = _judge(lab, differing)
-    for one in cells:
-        one.here_verdict = verdicts.get((one.id, one.output), "")
-        if one.kind == "other" and one.here_verdict in EXPLAINED:
-            one.kind = "within"
-    return {"environments": {name: facts.to_json() for name, facts in environments.items()}, "cells": [asdict(one) for one in cells]}
+    for compared in cells:
+        compared.here_verdict = verdicts.get((compared.id, compared.output), "")
+        if compared.kind == "other" and compared.here_verdict in EXPLAINED:
+            compared.kind = "within"
+    return {
+        "environments": {name: facts.to_json() for name, facts in environments.items()},
+        "cells": [asdict(compared) for compared in cells],
+    }
 
 
-def _found_out(lab: Lab, place: str) -> Facts:
+def _found_out(lab: Lab, build_name: str) -> Facts:
     """What an environment is, found out when it is known to be as it was built."""
-    _verified(lab, place)
-    return find_out(lab, place)
+    _verified(lab, build_name)
+    return find_out(lab, build_name)
 
 
-def _verified(lab: Lab, place: str) -> None:
+def _verified(lab: Lab, build_name: str) -> None:
     """Of an environment that was built before, every byte is read: one that is not as it was is built anew."""
-    environment, device = lab.build_at(place)
+    environment, device = lab.build_at(build_name)
     if faults := get_engine(lab.engine).verify(environment, lab.cache, device):
-        _say(f"{place} is not as it was built: {some(faults)}")
+        _say(f"{build_name} is not as it was built: {some(faults)}")
 
 
 def _restrict(lab: Lab, names: Iterable[str]) -> Lab:
@@ -103,9 +111,9 @@ def _restrict(lab: Lab, names: Iterable[str]) -> Lab:
     variants = {"default", *(cell.variant for cell in cells)}
     return replace(
         lab,
-        families=tuple(one for one in lab.families if one.name in families),
-        environments=tuple(one for one in lab.environments if one.name in environments),
-        variants=tuple(one for one in lab.variants if one.name in variants),
+        families=tuple(noun for noun in lab.families if noun.name in families),
+        environments=tuple(noun for noun in lab.environments if noun.name in environments),
+        variants=tuple(noun for noun in lab.variants if noun.name in variants),
     )
 
 
@@ -129,7 +137,7 @@ def _again(lab: Lab, request: Request, cells: Iterable[Compared], alike: set[str
 def _run(lab: Lab, request: Request, names: set[str]) -> None:
     """Run the batches that have cells called ``names``, several at a time, and no other cases of them."""
     places = {(cell.environment, cell.variant, cell.device, cell.family) for cell in map(ids.parse_cell_id, names)}
-    places |= {(*place[:3], several) for place in places for several in (ids.ALL, ids.LIGHT)}  # batches that several families share
+    places |= {(*parts[:3], several) for parts in places for several in (ids.ALL, ids.LIGHT)}  # batches that several families share
     batches = [batch for batch in planning.batches(lab) if (batch.environment, batch.variant, batch.device, batch.family) in places]
     settings = {**request["settings"], "results": str(lab.results.root)}
     cases = {(cell.family, cell.case) for cell in map(ids.parse_cell_id, names)}
@@ -144,7 +152,7 @@ def _run(lab: Lab, request: Request, names: set[str]) -> None:
 def _batch(settings: dict[str, object], root: str, batch: Batch, wanted: str, cases: set[tuple[str, str]]) -> None:
     """One batch, in a process of its own."""
     lab = opening.open_lab(settings, Path(root))
-    families = [replace(one, cases=tuple(case for case in one.cases if (one.name, case.name) in cases)) for one in lab.families]
+    families = [replace(loaded, cases=tuple(case for case in loaded.cases if (loaded.name, case.name) in cases)) for loaded in lab.families]
     lab = replace(lab, families=tuple(family for family in families if family.cases))
     name = ids.batch_id(batch)
     run_batch_job(lab, batch, log=lab.results.log(name), only=wanted)
@@ -205,7 +213,7 @@ def _judge(lab: Lab, names: set[str]) -> dict[tuple[str, str], str]:
         if not chosen:
             continue
         small = replace(family, cases=chosen)
-        judged = _written(replace(lab, families=tuple(small if one.name == family.name else one for one in lab.families)))
+        judged = _written(replace(lab, families=tuple(small if loaded.name == family.name else loaded for loaded in lab.families)))
         verdicts |= {(row.id, row.output): row.verdict for row in order.judge(judged, [small], _say).cells}
     return verdicts
 

@@ -22,7 +22,7 @@ from replab.store.store import Store
 SITE = "site"
 NAMED = 5
 """Files that a refusal names."""
-_TELLING = {name: place for place, name in enumerate(("locks", "workflow", "plan", "store", "tables"))}
+_TELLING = {name: index for index, name in enumerate(("locks", "workflow", "plan", "store", "tables"))}
 """Which files to name first: those from which the others follow."""
 
 
@@ -48,12 +48,12 @@ def publish(lab: Lab, settings: Mapping[str, object], options: Options, say: Cal
         raise PublishError(fault, where=f"site: {options.site}", hint="Name another folder")
     site = Site(root=options.site if options.site.is_absolute() else lab.folder / options.site)
     rows, notices = _checked(lab, permitted, say)
-    used = [one for one in sorted(permitted) if any(reasons.KINDS[one] in notice for notice in notices)]
+    used = [kind for kind in sorted(permitted) if any(reasons.KINDS[kind] in notice for notice in notices)]
     placed = False
     try:
         with site.alone(), site.aside() as aside:
-            known = {one.version: one for one in site.versions()}
-            date = str(known[version].about["date"]) if version in known else datetime.now(UTC).date().isoformat()
+            published = {earlier.version: earlier for earlier in site.versions()}
+            date = str(published[version].about["date"]) if version in published else datetime.now(UTC).date().isoformat()
             folder = aside / version
             folder.mkdir()
             about = build.facts(lab, version, date=date, notices=notices, allowed=used, headline="")
@@ -61,14 +61,14 @@ def publish(lab: Lab, settings: Mapping[str, object], options: Options, say: Cal
             build.build(lab, settings, folder, about, rows)
             listed = sums.of_folder(folder)
             (folder / sums.SUMS).write_text(sums.text(listed), encoding="utf-8")
-            if version in known:
-                _same(known[version].folder, listed)
+            if version in published:
+                _same(published[version].folder, listed)
                 say(f"{version} is published already, with the same content")
             else:
                 if options.sign is not None:
                     sums.sign(folder, options.sign.expanduser())
                 _recheck(folder, listed)
-                site.place(folder, version)
+                site.move_in(folder, version)
             placed = True
             site.refresh()
     except OSError as error:
@@ -81,14 +81,14 @@ def publish(lab: Lab, settings: Mapping[str, object], options: Options, say: Cal
 def _checked(lab: Lab, permitted: frozenset[str], say: Callable[[str], None]) -> tuple[list[ManifestRow], list[str]]:
     """The rows of the store's manifest and the notices for every page. Raises ``PublishError`` with what speaks against publishing."""
     entries = reasons.entries_of(lab)
-    told = reasons.reasons(lab, entries)
+    found_reasons = reasons.reasons(lab, entries)
     say(f"checking {len(entries)} results")
     rows, wrong = manifest.rows(Store(lab.results.store), entries, manifest.unsteady(lab.results.root))
     if wrong:
         some = "; ".join(f"{name} {problem}" for name, problem in list(wrong.items())[: reasons.NAMED])
         text = f"{len(wrong)} results are gone or damaged: {some}"
-        told.append(Reason(kind="missing", text=text, hint=f"run '{calling.whole_run()}', which makes them again"))
-    return rows, reasons.judge(told, permitted)
+        found_reasons.append(Reason(kind="missing", text=text, hint=f"run '{calling.whole_run()}', which makes them again"))
+    return rows, reasons.judge(found_reasons, permitted)
 
 
 def _same(folder: Path, listed: Mapping[str, str]) -> None:

@@ -107,7 +107,7 @@ class Site:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def place(self, folder: Path, version: str) -> None:
+    def move_in(self, folder: Path, version: str) -> None:
         """Put a finished version, built aside, in its place. Raises ``PublishError`` when there is one already."""
         target = self.root / version
         _flush(folder)
@@ -122,44 +122,44 @@ class Site:
 
         Raises ``TamperedError`` when a version is not the one that was listed.
         """
-        found, known = self.versions(), self.listed()
-        entries = [entry(one) for one in found]
-        for one in entries:
-            before = known.get(one["version"], {}).get("sha256sums")
-            if before not in (None, one["sha256sums"]):
+        published, before_now = self.versions(), self.listed()
+        entries = [entry(version) for version in published]
+        for listed_entry in entries:
+            before = before_now.get(listed_entry["version"], {}).get("sha256sums")
+            if before not in (None, listed_entry["sha256sums"]):
                 hint = "Bring back what was published: a version never changes"
-                raise TamperedError("was changed after it was published", where=str(self.root / one["version"]), hint=hint)
+                raise TamperedError("was changed after it was published", where=str(self.root / listed_entry["version"]), hint=hint)
         with self.aside() as state:
             site_pages.write_index(state, entries)
             listed = json.dumps({"schema": SCHEMA, "versions": entries}, sort_keys=True, indent=1)
             (state / LIST).write_text(f"{listed}\n", encoding="utf-8")
             with self.aside() as fresh:
                 site_pages.write_style(fresh / STATIC)
-                self._changes(fresh, found)
+                self._changes(fresh, published)
                 self._bring(fresh)
-            (state / sums.SUMS).write_text(sums.text(self._own(state)), encoding="utf-8")
+            (state / sums.SUMS).write_text(sums.text(self._site_files(state)), encoding="utf-8")
             if self.links:
-                self._switch(state, found)
+                self._switch(state, published)
             else:
-                self._replace(state, found)
+                self._replace(state, published)
 
-    def _own(self, state: Path) -> dict[str, str]:
+    def _site_files(self, state: Path) -> dict[str, str]:
         """Path -> SHA-256 of the site's own files: those of ``state``, the sheet, and the pages on changes, which lie in their places."""
         kept = [self.root / STATIC / site_pages.STYLE, *(path for path in (self.root / CHANGES).glob("*") if path.is_file())]
         digests = {path.relative_to(self.root).as_posix(): sums.of_file(path) for path in kept}
         return digests | {name: sums.of_file(state / name) for name in (LIST, INDEX)}
 
-    def _changes(self, fresh: Path, found: Sequence[Published]) -> None:
+    def _changes(self, fresh: Path, published: Sequence[Published]) -> None:
         """Pages on every pair that has none yet."""
-        for number, new in enumerate(found):
-            for old in found[:number]:
+        for number, new in enumerate(published):
+            for old in published[:number]:
                 page = site_pages.change_page(old.version, new.version)
                 files = (page, page.removesuffix(".html") + ".json")
                 if all((self.root / name).is_file() for name in files):
                     continue
                 difference = changes.between(old, new)
-                said = [f"{version.version}: {notice}" for version in (old, new) for notice in version.notices]
-                site_pages.write_changes(fresh, difference, said)
+                notices = [f"{version.version}: {notice}" for version in (old, new) for notice in version.notices]
+                site_pages.write_changes(fresh, difference, notices)
                 text = json.dumps(difference.table(), sort_keys=True, indent=1, ensure_ascii=False)
                 (fresh / files[1]).write_text(text + "\n", encoding="utf-8")
 
@@ -172,11 +172,11 @@ class Site:
             if not target.is_file() or target.read_bytes() != path.read_bytes():
                 path.replace(target)
 
-    def _switch(self, state: Path, found: Sequence[Published]) -> None:
+    def _switch(self, state: Path, published: Sequence[Published]) -> None:
         """Make ``state`` the one that is seen, by one rename."""
         before = self._state()
-        if found:
-            (state / LATEST).symlink_to(Path("..") / ".." / found[-1].version, target_is_directory=True)
+        if published:
+            (state / LATEST).symlink_to(Path("..") / ".." / published[-1].version, target_is_directory=True)
         numbers = [int(path.name) for path in (self.root / STATES).glob("*") if path.name.isdecimal()]
         home = self.root / STATES / str(max(numbers, default=0) + 1)
         home.parent.mkdir(exist_ok=True)
@@ -191,10 +191,10 @@ class Site:
         if before is not None and before != home:
             shutil.rmtree(before, ignore_errors=True)
 
-    def _replace(self, state: Path, found: Sequence[Published]) -> None:
+    def _replace(self, state: Path, published: Sequence[Published]) -> None:
         """Put the files of ``state`` where they belong, one after the other."""
-        if found:
-            shutil.copytree(found[-1].folder, state / LATEST, copy_function=_link_or_copy)
+        if published:
+            shutil.copytree(published[-1].folder, state / LATEST, copy_function=_link_or_copy)
         for name in SWITCHED:
             source, target = state / name, self.root / name
             if source.is_dir():
@@ -223,37 +223,37 @@ class Entry(TypedDict):
     sha256sums: str
 
 
-def entry(one: Published) -> Entry:
+def entry(version: Published) -> Entry:
     """A version in versions.json."""
-    about = one.about
-    path = one.folder / sums.SUMS
+    about = version.about
+    path = version.folder / sums.SUMS
     if not path.is_file():
-        raise TamperedError("has no list of hashes", where=str(one.folder))
+        raise TamperedError("has no list of hashes", where=str(version.folder))
     try:
         return {
-            "version": one.version,
+            "version": version.version,
             "date": str(about["date"]),
             "headline": str(about["headline"]),
             "commit": str(about["commit"]),
             "cells": int(jsons.number(about["cells"])),
-            "environments": sorted(one.environments),
+            "environments": sorted(version.environments),
             "families": sorted(jsons.texts(about["families"])),
             "claims": jsons.table(about["claims"]),
             "allowed": sorted(jsons.texts(about["allowed"])),
-            "signed": (one.folder / sums.SIGNATURE).is_file(),
+            "signed": (version.folder / sums.SIGNATURE).is_file(),
             "sha256sums": sums.of_file(path),
         }
     except (LookupError, TypeError, ValueError) as error:
         problem = f"does not say of itself what a version says: {type(error).__name__} {shown(error.args[0] if error.args else '')}"
-        raise TamperedError(problem, where=str(one.folder / versions.ABOUT)) from None
+        raise TamperedError(problem, where=str(version.folder / versions.ABOUT)) from None
 
 
-def _link(place: Path, target: Path) -> None:
+def _link(path: Path, target: Path) -> None:
     """A link that replaces what is there by one rename."""
-    fresh = place.with_name(f"{ASIDE}{place.name.strip('.')}")
+    fresh = path.with_name(f"{ASIDE}{path.name.strip('.')}")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
-    fresh.replace(place)
+    fresh.replace(path)
 
 
 def _link_or_copy(source: str, target: str) -> None:

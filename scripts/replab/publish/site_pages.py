@@ -77,48 +77,48 @@ def write_index(folder: Path, listed: Sequence[Mapping[str, object]]) -> None:
     )
 
 
-def write_changes(folder: Path, found: Changes, notices: Sequence[str]) -> None:
+def write_changes(folder: Path, changes: Changes, notices: Sequence[str]) -> None:
     """The page on what changed between two versions, at its place below ``folder``."""
-    steady = [change for change in found.cells if not change.unsteady]
+    steady = [change for change in changes.cells if not change.unsteady]
     groups = (
         ("Verdict, cause or status changed", "verdicts", [change for change in steady if change.what != ("bits",)]),
         ("Only the bits changed", "bits", [change for change in steady if change.what == ("bits",)]),
-        ("Cells that give other bits whenever they run", "unsteady", [change for change in found.cells if change.unsteady]),
+        ("Cells that give other bits whenever they run", "unsteady", [change for change in changes.cells if change.unsteady]),
     )
     _render(
         "changes.html.j2",
-        folder / change_page(found.old, found.new),
+        folder / change_page(changes.old, changes.new),
         style=f"../static/{STYLE}",
-        title=f"{found.old} → {found.new}",
+        title=f"{changes.old} → {changes.new}",
         notices=notices,
-        found=found,
-        summary=summary(found),
+        found=changes,
+        summary=summary(changes),
         words=WORDS,
-        by_case=by_case(found),
-        cases=sorted(found.added.keys() | found.removed.keys()),
+        by_case=by_case(changes),
+        cases=sorted(changes.added.keys() | changes.removed.keys()),
         sections=_sections(groups),
     )
 
 
-def summary(found: Changes) -> str:
+def summary(changes: Changes) -> str:
     """What changed, in a sentence or two."""
-    steady = [change for change in found.cells if not change.unsteady]
+    steady = [change for change in changes.cells if not change.unsteady]
     parts = []
     for kind in ("verdict", "cause", "status", "bits"):
         number = sum(kind in change.what for change in steady)
         parts += [f"{plural(number, 'result')} changed {'their' if number != 1 else 'its'} {kind}"] if number else []
     for kind, text in WORDS.items():
-        names = [change.name for change in found.environments if change.what == kind]
+        names = [change.name for change in changes.environments if change.what == kind]
         parts += [f"{text}: {', '.join(names)}"] if names else []
-    added, removed = sum(found.added.values()), sum(found.removed.values())
+    added, removed = sum(changes.added.values()), sum(changes.removed.values())
     parts += [f"{plural(added, 'cell')} of new cases or modes"] if added else []
     parts += [f"{plural(removed, 'cell')} of cases or modes that are gone"] if removed else []
-    told = "; ".join(parts) if parts else "Nothing changed"
-    rest = f" {count(found.same)} results are the same." if found.same else ""
-    return f"{told[0].upper()}{told[1:]}.{rest}"
+    sentence = "; ".join(parts) if parts else "Nothing changed"
+    rest = f" {count(changes.same)} results are the same." if changes.same else ""
+    return f"{sentence[0].upper()}{sentence[1:]}.{rest}"
 
 
-def write_replay(folder: Path, found: Replayed, lines: Sequence[str]) -> None:
+def write_replay(folder: Path, replayed: Replayed, lines: Sequence[str]) -> None:
     """The page on how a replay went: ``index.html`` in ``folder``."""
     write_style(folder)
     kinds = (
@@ -126,14 +126,14 @@ def write_replay(folder: Path, found: Replayed, lines: Sequence[str]) -> None:
         ("Other bits, within the envelope", "within"),
         ("Not repeatable: other bits were to be expected", "unsteady"),
     )
-    groups = [(title, kind, [cell for cell in found["cells"] if cell["kind"] == kind]) for title, kind in kinds]
+    groups = [(title, kind, [cell for cell in replayed["cells"] if cell["kind"] == kind]) for title, kind in kinds]
     _render(
         "replay.html.j2",
         folder / "index.html",
         style=STYLE,
-        title=f"Replay of {found['version']}",
-        notices=found["notices"],
-        found=found,
+        title=f"Replay of {replayed['version']}",
+        notices=replayed["notices"],
+        found=replayed,
         summary=lines,
         sections=_sections(groups),
     )

@@ -27,7 +27,7 @@ def of_file(path: Path) -> str:
 
 def of_folder(folder: Path) -> dict[str, str]:
     """Path below ``folder`` → SHA-256 of every file in it, without the list itself and its signature. Raises ``PublishError``."""
-    found = {}
+    digests = {}
     for name, entry in files.walk(folder):
         if entry.is_dir(follow_symlinks=False) or name in (SUMS, SIGNATURE):
             continue
@@ -35,8 +35,8 @@ def of_folder(folder: Path) -> dict[str, str]:
             raise PublishError("is neither a file nor a folder", where=entry.path, hint="Links are not published")
         if not name.isprintable() or "\\" in name:
             raise PublishError(f"the name {name!r} cannot be listed", where=str(folder), hint="Rename the file")
-        found[name] = of_file(folder / name)
-    return dict(sorted(found.items()))
+        digests[name] = of_file(folder / name)
+    return dict(sorted(digests.items()))
 
 
 def text(sums: Mapping[str, str]) -> str:
@@ -46,16 +46,16 @@ def text(sums: Mapping[str, str]) -> str:
 
 def parse(listed: str, where: str) -> dict[str, str]:
     """Path → SHA-256 of a list. Raises ``TamperedError``; a path that leads out of the folder is one such reason."""
-    found: dict[str, str] = {}
-    for place, line in enumerate(listed.splitlines(), start=1):
+    digests: dict[str, str] = {}
+    for number, line in enumerate(listed.splitlines(), start=1):
         match = _LINE.fullmatch(line)
         if match is None:
-            raise TamperedError(f"line {place} is no hash with a path", where=where)
+            raise TamperedError(f"line {number} is no hash with a path", where=where)
         name = match[2]
-        if name in found or name.startswith("/") or ".." in PurePosixPath(name).parts or str(PurePosixPath(name)) != name:
-            raise TamperedError(f"line {place} names {shown(name)}", where=where)
-        found[name] = match[1]
-    return found
+        if name in digests or name.startswith("/") or ".." in PurePosixPath(name).parts or str(PurePosixPath(name)) != name:
+            raise TamperedError(f"line {number} names {shown(name)}", where=where)
+        digests[name] = match[1]
+    return digests
 
 
 def sign(folder: Path, key: Path) -> None:
@@ -74,8 +74,8 @@ def sign(folder: Path, key: Path) -> None:
         check=False,
     )
     if done.returncode or not (folder / SIGNATURE).is_file():
-        said = " ".join(done.stderr.split()) or f"ssh-keygen ended with {done.returncode}"
-        raise PublishError(f"could not sign: {said}", where=str(key), hint="A key with a passphrase needs an agent: ssh-add it first")
+        message = " ".join(done.stderr.split()) or f"ssh-keygen ended with {done.returncode}"
+        raise PublishError(f"could not sign: {message}", where=str(key), hint="A key with a passphrase needs an agent: ssh-add it first")
 
 
 def signer(data: bytes, signature: bytes, scratch: Path, allowed: Path | None) -> str:
@@ -88,18 +88,18 @@ def signer(data: bytes, signature: bytes, scratch: Path, allowed: Path | None) -
     held.write_bytes(signature)
     common = ["-n", NAMESPACE, "-s", str(held)]
     if allowed is None:
-        code, said = _keygen(["check-novalidate", *common], data)
+        code, output = _keygen(["check-novalidate", *common], data)
         if code:
             raise TamperedError("the signature does not belong to the list of hashes", where=SIGNATURE)
-        return f"signed with the key {_fingerprint(said)}; whose it is, only a list of signers can tell (--signers FILE)"
+        return f"signed with the key {_fingerprint(output)}; whose it is, only a list of signers can tell (--signers FILE)"
     if not allowed.is_file():
         raise TamperedError("there is no such list of signers", where=str(allowed))
-    code, said = _keygen(["find-principals", "-f", str(allowed), "-s", str(held)], b"")
-    names = said.split("\n")[0].split(",") if not code else []
+    code, output = _keygen(["find-principals", "-f", str(allowed), "-s", str(held)], b"")
+    names = output.split("\n")[0].split(",") if not code else []
     for name in names:
-        code, said = _keygen(["verify", "-f", str(allowed), "-I", name, *common], data)
+        code, output = _keygen(["verify", "-f", str(allowed), "-I", name, *common], data)
         if not code:
-            return f"signed by {name} with the key {_fingerprint(said)}"
+            return f"signed by {name} with the key {_fingerprint(output)}"
     if names:
         raise TamperedError("the signature does not belong to the list of hashes", where=SIGNATURE)
     raise TamperedError(f"signed by nobody whom {allowed.name} names", where=SIGNATURE)
@@ -110,9 +110,9 @@ def _keygen(arguments: list[str], data: bytes) -> tuple[int, str]:
     return done.returncode, done.stdout.decode(errors="replace").strip()
 
 
-def _fingerprint(said: str) -> str:
-    found = re.search(r"SHA256:\S+", said)
-    return found[0] if found else "of unknown fingerprint"
+def _fingerprint(output: str) -> str:
+    match = re.search(r"SHA256:\S+", output)
+    return match[0] if match else "of unknown fingerprint"
 
 
 def _need(kind: type[PublishError | TamperedError]) -> None:

@@ -72,9 +72,9 @@ class Folder:
 
     def others(self, listed: Mapping[str, str]) -> list[str]:
         """See ``Place``; links are others too, wherever they lead."""
-        known = {*listed, sums.SUMS, sums.SIGNATURE}
+        expected = {*listed, sums.SUMS, sums.SIGNATURE}
         names = (name for name, entry in files.walk(self.root) if not entry.is_dir(follow_symlinks=False) and not _is_stamp(entry))
-        return sorted(name for name in names if name not in known)
+        return sorted(name for name in names if name not in expected)
 
 
 def _is_stamp(entry: os.DirEntry[str]) -> bool:
@@ -115,7 +115,7 @@ class Address:
         return []
 
 
-def place(text: str) -> Place:
+def place_of(text: str) -> Place:
     """What ``text`` names. Raises ``TamperedError`` when there is nothing."""
     try:
         is_address = "://" in text and urlsplit(text).scheme in SCHEMES
@@ -154,7 +154,7 @@ def check(text: str, signers: Path | None = None) -> list[Checked]:
 
     With ``signers``, a version without a signature of one of them is at fault. Raises ``TamperedError`` when nothing published is there.
     """
-    where = place(text)
+    where = place_of(text)
     try:
         whole = read(where, LIST)
     except FileNotFoundError:
@@ -163,24 +163,26 @@ def check(text: str, signers: Path | None = None) -> list[Checked]:
         raise TamperedError(f"cannot be read: {error.strerror or error}", where=f"{where.name}/{LIST}") from None
     table = sealed.decoded(whole) or {}
     try:
-        listed = {versions.check(jsons.text(one["version"])): one for one in jsons.tables(table["versions"])}
-        digests = {name: str(one["sha256sums"]) for name, one in listed.items()}
+        listed = {versions.check(jsons.text(entry["version"])): entry for entry in jsons.tables(table["versions"])}
+        digests = {name: str(entry["sha256sums"]) for name, entry in listed.items()}
     except (LookupError, ValueError, PublishError):
         raise TamperedError("cannot be read", where=f"{where.name}/{LIST}") from None
     newest = versions.ordered(digests)[-1] if digests else ""
-    told = [_own(where, table)]
+    results = [_site_files(where, table)]
     for name, digest in digests.items():
-        one = version(_inside(where, name), signers, digest)
-        told.append(replace(one, faults=(*one.faults, *_told(one, listed[name]))))
+        checked = version(_inside(where, name), signers, digest)
+        results.append(replace(checked, faults=(*checked.faults, *_contradictions(checked, listed[name]))))
     if isinstance(where, Folder):
         on_disk = {path.name for path in where.root.iterdir() if path.is_dir() and versions.is_version(path.name)}
-        told += [Checked(version=name, files=0, signer="", faults=(f"not listed in {LIST}",)) for name in sorted(on_disk - digests.keys())]
+        results += [
+            Checked(version=name, files=0, signer="", faults=(f"not listed in {LIST}",)) for name in sorted(on_disk - digests.keys())
+        ]
         if newest and not (where.root / LATEST / INDEX).is_file():
             raise TamperedError(f"{LATEST} leads nowhere", where=where.name, hint=f"Publish again: {CURRENT} is made anew")
     if newest and not (isinstance(where, Folder) and os.path.realpath(where.root / LATEST) == os.path.realpath(where.root / newest)):
         copy = version(_inside(where, LATEST), signers, digests[newest])  # where there are no links, it is a copy
-        told[0] = replace(told[0], faults=(*told[0].faults, *(f"{LATEST}: {fault}" for fault in copy.faults)))
-    return told
+        results[0] = replace(results[0], faults=(*results[0].faults, *(f"{LATEST}: {fault}" for fault in copy.faults)))
+    return results
 
 
 def _inside(where: Place, name: str) -> Place:
@@ -188,7 +190,7 @@ def _inside(where: Place, name: str) -> Place:
     return Folder(where.root / name) if isinstance(where, Folder) else Address(f"{where.name.rstrip('/')}/{name}")
 
 
-def _own(where: Place, table: Mapping[str, object]) -> Checked:
+def _site_files(where: Place, table: Mapping[str, object]) -> Checked:
     """The files of a site that belong to no version."""
     try:
         listed = sums.parse(read(where, sums.SUMS).decode(errors="replace"), f"{where.name}/{sums.SUMS}")
@@ -207,11 +209,11 @@ def _own(where: Place, table: Mapping[str, object]) -> Checked:
     return Checked(version=OWN, files=len(listed), signer="", faults=tuple(faults), own=True)
 
 
-def _told(one: Checked, entry: Mapping[str, object]) -> Iterator[str]:
+def _contradictions(checked: Checked, entry: Mapping[str, object]) -> Iterator[str]:
     """What the list of a site says of a version, and the version does not say of itself."""
-    for name in ("date", "headline", "commit", "allowed") if one.about else ():
-        if entry.get(name) != one.about.get(name):
-            yield f"{LIST} says {name} {shown(entry.get(name))}, and the version {shown(one.about.get(name))}"
+    for name in ("date", "headline", "commit", "allowed") if checked.about else ():
+        if entry.get(name) != checked.about.get(name):
+            yield f"{LIST} says {name} {shown(entry.get(name))}, and the version {shown(checked.about.get(name))}"
 
 
 def read(where: Place, path: str) -> bytes:

@@ -70,7 +70,7 @@ class Published:
     @property
     def environments(self) -> dict[str, dict[str, object]]:
         """What is known of each environment. Raises ``LookupError`` or ``ValueError`` where it does not say that."""
-        return {name: jsons.table(told) for name, told in jsons.table(self.about["environments"]).items()}
+        return {name: jsons.table(described) for name, described in jsons.table(self.about["environments"]).items()}
 
     @property
     def notices(self) -> list[str]:

@@ -22,7 +22,7 @@ def judge_shard(lab: Lab, family: Family, shard: int) -> None:
     total = sum(map(len, left))
     print(f"{total} of {sum(map(len, groups))} cases are judged; the others are as they were", flush=True)
     progress = Progress(lab.results.progress(f"judge--{family.name}--{shard}"), f"verdicts of {family.name}", total=total)
-    rows = judge.run(left, entries, progress, known=without_truth, illustrate=True)
+    rows = judge.run(left, entries, progress, without_truth=without_truth, illustrate=True)
     rows.add(kept.rows(same))
     from replab.store import tables  # noqa: PLC0415 (what it imports starts threads, and a process is forked above)
 

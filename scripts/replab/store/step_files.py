@@ -20,9 +20,9 @@ def input_index(lab: Lab, family: str) -> Index:
     return loaded
 
 
-def environment_facts(lab: Lab, place: str) -> Facts:
+def environment_facts(lab: Lab, build_name: str) -> Facts:
     """What the step ``environment`` found out; ``place`` is an environment, or ``Environment.place`` for another device of it."""
-    path = lab.results.environment(place)
+    path = lab.results.environment(build_name)
     return Facts.from_json(ledger.load_json(path), str(path))
 
 

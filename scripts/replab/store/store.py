@@ -278,12 +278,12 @@ def read_cell(path: Path, blob_path: Callable[[str], Path]) -> CellResult:
     for output in record["outputs"]:
         if output["blob"]:
             source, name = blob_path(output["sha256"]), "data"
-            _, found = read_safetensors(source)
+            _, raw_tensors = read_safetensors(source)
         else:
-            source, name, found = path, output["name"], held
-        if name not in found:
+            source, name, raw_tensors = path, output["name"], held
+        if name not in raw_tensors:
             raise StoreError(f"lacks the tensor {name!r}", where=str(source))
-        _, _, raw = found[name]
+        _, _, raw = raw_tensors[name]
         if hashlib.sha256(raw).hexdigest() != output["sha256"]:
             raise StoreError(f"is damaged: the tensor {name!r} does not have the hash that its record names", where=str(source))
         tensors.append(_view(output, raw, source))

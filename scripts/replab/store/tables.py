@@ -66,8 +66,8 @@ def load(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         names = file.schema_arrow.names
         return file.read([name for name in columns if name in names] if columns is not None else None)
     except (OSError, pa.ArrowException, ValueError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise StoreError(f"is damaged: {said}", where=str(path), hint=ledger.AGAIN) from None
+        message = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StoreError(f"is damaged: {message}", where=str(path), hint=ledger.AGAIN) from None
 
 
 def read(path: Path) -> pd.DataFrame:

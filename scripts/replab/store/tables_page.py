@@ -42,10 +42,10 @@ def _section(table: Table[Row]) -> Iterator[str]:
     yield ""
     yield "| column | type | unit | meaning |"
     yield "|---|---|---|---|"
-    known = CELLS.names if table is not CELLS and issubclass(table.row, CELLS.row) else []
-    if known:
+    repeated = CELLS.names if table is not CELLS and issubclass(table.row, CELLS.row) else []
+    if repeated:
         yield "| … | | | all columns of `cells`, as they are there |"
-    for column in table.columns[len(known) :]:
+    for column in table.columns[len(repeated) :]:
         meaning = column.meaning.replace("|", "\\|")
         yield f"| `{column.name}` | {KINDS[column.kind]} | {column.unit} | {meaning} |"
     yield ""

@@ -357,7 +357,7 @@ def test_an_odd_file_of_elsewhere_is_passed_over_and_named(
     for place, data in ((path, ODD_FILES[kind]), (lab.results.root / "store" / platforms.PLATFORMS / "host--numpy-2.4.json", sound)):
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
-    assert [facts.engine for facts in other_platforms.known(lab)["numpy-2.4"]] == ["host"]
+    assert [facts.engine for facts in other_platforms.facts_of_others(lab)["numpy-2.4"]] == ["host"]
     said = capsys.readouterr().err
     assert str(path) in said
     assert "passed over" in said
