@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from claims_world import TF, World
+from claims_world import TF, TORCH, World
 from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, LAST_BITS, PROGRAMS_DIFFER, UNDECIDED, ClaimVerdict
 
 Scene = Callable[[World], object]
@@ -122,6 +122,14 @@ def _trained(accuracy: str, weights: str) -> Scene:
     return scene
 
 
+def _trained_well_and_badly(world: World) -> None:
+    """A training that keeps its accuracy, and one in which rounding grows until another answer is right."""
+    for case, accuracy, last in (("well", "identical", 1e-7), ("badly", "rounding", 0.5)):
+        world.both(case, accuracy, claims="K06", output="accuracy", family="training", ulp_max=65536.0)
+        world.both(case, "rounding", claims="K06", output="weights_first", family="training", distance=1e-8)
+        world.both(case, "rounding", claims="K06", output="weights_last", family="training", distance=last)
+
+
 def _library(kind: str, *switches: str) -> Scene:
     def scene(world: World) -> None:
         world.both("exp", kind, claims="K07")
@@ -162,11 +170,15 @@ def _flow(graph: str, pair: str) -> Scene:
     return scene
 
 
-def _masks(*verdicts: str) -> Scene:
-    return lambda world: [
-        world.cell("lstm_forgotten_mask", claims="K11", verdict=verdict, mode=mode)
-        for verdict, mode in zip(verdicts, ("eager", "function"), strict=False)
-    ]
+def _masks(*verdicts: str, other: str = "rounding") -> Scene:
+    """Without lengths, in two modes of TensorFlow; ``other`` is PyTorch's verdict."""
+    return lambda world: (
+        world.cell("lstm_forgotten_mask", claims="K11", verdict=other, environment=TORCH),
+        *(
+            world.cell("lstm_forgotten_mask", claims="K11", verdict=verdict, mode=mode)
+            for verdict, mode in zip(verdicts, ("eager", "function"), strict=True)
+        ),
+    )
 
 
 def _ratio(*values: float) -> Scene:
@@ -240,15 +252,15 @@ SCENES: dict[str, Scenes] = {
         DOES_NOT_HOLD: _softmax("accuracy", "accuracy"),
         IN_PART: _softmax("rounding", "accuracy"),
     },
-    "B1": _published("B1", family="models"),
-    "B2": _published("B2", agree=HOLDS, differ=DOES_NOT_HOLD),
+    "B1": _published("B1", case="train_linear", family="models"),
+    "B2": _published("B2", agree=HOLDS, differ=DOES_NOT_HOLD, case="b2_lstm_masked", family="rnn"),
     "B3": {
         HOLDS: _counts("body_runs", 10, function=1, session=1),
         DOES_NOT_HOLD: _counts("body_runs", 10, function=10),
         IN_PART: _counts("body_runs", 10, function=1, xla=10),
     },
-    "C1": _published("C1"),
-    "C2": _published("C2", family="models"),
+    "C1": _published("C1", case="regression_by_hand", family="models"),
+    "C2": _published("C2", case="train_dropout", family="models"),
     "C3": _right_in_modes("C3", "cube", family="gradients", derivative=2, worst_result="0x1.8p+3 (12)"),
     "D1": _pair_of("D1", {HOLDS: "rounding", DOES_NOT_HOLD: "identical", IN_PART: "accuracy"}),
     "D2": {DOES_NOT_HOLD: _difference("accuracy"), HOLDS: _difference("rounding")},
@@ -257,7 +269,7 @@ SCENES: dict[str, Scenes] = {
         DOES_NOT_HOLD: lambda world: world.both("cumsum_chain", "rounding", claims="D3", ulp_max=0.7),
     },
     "E1": _same("E1"),
-    "E2": _published("E2"),
+    "E2": _published("E2", case="e2_lstm_dense", family="rnn"),
     "E3": _right("E3"),
     "K01": {HOLDS: _building("rounding"), DOES_NOT_HOLD: _building("identical"), IN_PART: _building("rounding", "identical")},
     "K02": {
@@ -277,11 +289,7 @@ SCENES: dict[str, Scenes] = {
         UNDECIDED: _gradients(lstm=0.0),
         IN_PART: _gradients(lstm=0.5, gru=-0.5),
     },
-    "K06": {
-        HOLDS: _trained("semantic", "rounding"),
-        DOES_NOT_HOLD: _trained("identical", "rounding"),
-        IN_PART: _trained("semantic", "semantic"),
-    },
+    "K06": {HOLDS: _trained("semantic", "rounding"), DOES_NOT_HOLD: _trained("identical", "rounding"), IN_PART: _trained_well_and_badly},
     "K07": {HOLDS: _library("rounding", "rounding"), DOES_NOT_HOLD: _library("identical"), IN_PART: _library("rounding", "identical")},
     "K08": {
         HOLDS: _defaults("semantic", explained=True),
@@ -294,7 +302,11 @@ SCENES: dict[str, Scenes] = {
         IN_PART: _singular("semantic", tolerance=False),
     },
     "K10": _pair_of("K10", {HOLDS: "rounding", DOES_NOT_HOLD: "identical"}),
-    "K11": {HOLDS: _masks("semantic", "semantic"), DOES_NOT_HOLD: _masks("rounding", "rounding"), IN_PART: _masks("semantic", "rounding")},
+    "K11": {
+        HOLDS: _masks("semantic", "semantic"),
+        DOES_NOT_HOLD: _masks("semantic", "semantic", other="semantic"),
+        IN_PART: _masks("semantic", "rounding"),
+    },
     "K12": {HOLDS: _ratio(0.2, 0.5), DOES_NOT_HOLD: _ratio(1.0, 3.0), IN_PART: _ratio(0.2, 3.0), UNDECIDED: _ratio(1.0, 1.05)},
     "K13": {
         HOLDS: _counts("line_events", 4, function=0, session=0),
@@ -317,7 +329,7 @@ SCENES: dict[str, Scenes] = {
     "K19": {HOLDS: _order("rounding", "rounding"), DOES_NOT_HOLD: _order("identical", "rounding")},
     "K20": _same("K20", case="feed_forward", family="models"),
     "K21": _same("K21", derivative=1),
-    "K22": _published("K22"),
+    "K22": _published("K22", case="simple_training", family="rnn"),
     "K23": _same("K23"),
     "K24": {
         HOLDS: lambda world: world.both("sigmoid", "accuracy", claims="K24", family="ops"),

@@ -5,7 +5,10 @@ import numpy as np
 # --- trainings ---------------------------------------------------------------------------------------------------------------------------
 
 
-def train_linear(x, y, weight_normal, weight_uniform, bias_uniform, weight_initialiser="normal", bias_initialiser="zeros"):
+def train_linear(
+    x, y, x_two, y_two, weight_normal, weight_uniform, bias_uniform, weight_initialiser="normal", bias_initialiser="zeros", data="one"
+):
+    x, y = (x, y) if data == "one" else (x_two, y_two)
     w = weight_normal if weight_initialiser == "normal" else weight_uniform
     b = np.zeros_like(bias_uniform) if bias_initialiser == "zeros" else bias_uniform
     for _ in range(100):
@@ -26,23 +29,23 @@ def regression_by_hand(x, y, first, second, initial_weight="first"):
 def train_dropout(
     x,
     y,
-    first_glorot,
-    second_glorot,
-    first_kaiming,
-    first_bias,
-    second_kaiming,
-    second_bias,
+    x_two,
+    y_two,
+    first_one,
+    second_one,
+    first_two,
+    second_two,
     mask_one,
     mask_two,
     optimiser="sgd",
-    initialiser="glorot_uniform",
+    initial_weights="one",
+    data="one",
     dropout_mask="one",
 ):
     masks = (mask_one if dropout_mask == "one" else mask_two).astype(x.dtype)
-    if initialiser == "glorot_uniform":
-        weights = [first_glorot, np.zeros_like(first_bias), second_glorot, np.zeros_like(second_bias)]
-    else:
-        weights = [first_kaiming, first_bias, second_kaiming, second_bias]
+    x, y = (x, y) if data == "one" else (x_two, y_two)
+    first, second = (first_one, second_one) if initial_weights == "one" else (first_two, second_two)
+    weights = [first, np.zeros_like(first[0]), second, np.zeros_like(second[0])]
     means, squares = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
     for epoch, mask in enumerate(masks, start=1):
         slopes = _dropout_slopes(x, y, weights, mask)
@@ -86,14 +89,10 @@ def feed_forward_vector(x, weights, kernel_layout="keras"):
     return feed_forward(x, first.T if turned else first, first_bias, second.T if turned else second, second_bias)
 
 
-def lstm_model(
-    x, kernel, recurrent, bias, dense, dense_bias, time_major=False, unit_forget_bias=False, recurrent_activation="sigmoid", bias_count=1
-):
+def lstm_model(x, kernel, recurrent, bias, dense, dense_bias, time_major=False, recurrent_activation="sigmoid", bias_count=1):
     if time_major:
         x = np.swapaxes(x, 0, 1)
     total = bias * x.dtype.type(bias_count)
-    if unit_forget_bias:
-        total = total + np.repeat(np.array([0, 1, 0, 0], x.dtype), 10)
     gate = _sigmoid if recurrent_activation == "sigmoid" else _hard_sigmoid
     h, c = np.zeros((x.shape[0], 10), x.dtype), np.zeros((x.shape[0], 10), x.dtype)
     for step in range(x.shape[1]):

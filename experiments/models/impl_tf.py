@@ -10,7 +10,10 @@ _KERAS_3 = hasattr(tf.keras.layers.Layer, "stateless_call")
 # --- trainings ---------------------------------------------------------------------------------------------------------------------------
 
 
-def train_linear(x, y, weight_normal, weight_uniform, bias_uniform, weight_initialiser="normal", bias_initialiser="zeros"):
+def train_linear(
+    x, y, x_two, y_two, weight_normal, weight_uniform, bias_uniform, weight_initialiser="normal", bias_initialiser="zeros", data="one"
+):
+    x, y = (x, y) if data == "one" else (x_two, y_two)
     w = weight_normal if weight_initialiser == "normal" else weight_uniform
     b = tf.zeros_like(bias_uniform) if bias_initialiser == "zeros" else bias_uniform
 
@@ -35,23 +38,23 @@ def regression_by_hand(x, y, first, second, initial_weight="first"):
 def train_dropout(
     x,
     y,
-    first_glorot,
-    second_glorot,
-    first_kaiming,
-    first_bias,
-    second_kaiming,
-    second_bias,
+    x_two,
+    y_two,
+    first_one,
+    second_one,
+    first_two,
+    second_two,
     mask_one,
     mask_two,
     optimiser="sgd",
-    initialiser="glorot_uniform",
+    initial_weights="one",
+    data="one",
     dropout_mask="one",
 ):
     masks = tf.cast(mask_one if dropout_mask == "one" else mask_two, x.dtype)
-    if initialiser == "glorot_uniform":
-        start = [first_glorot, tf.zeros_like(first_bias), second_glorot, tf.zeros_like(second_bias)]
-    else:
-        start = [first_kaiming, first_bias, second_kaiming, second_bias]
+    x, y = (x, y) if data == "one" else (x_two, y_two)
+    first, second = (first_one, second_one) if initial_weights == "one" else (first_two, second_two)
+    start = [first, tf.zeros_like(first[0]), second, tf.zeros_like(second[0])]
 
     def loss_of(weights, epoch):
         hidden = tf.nn.relu(tf.matmul(x, weights[0]) + weights[1]) * (masks[epoch] / 0.5)
@@ -96,15 +99,11 @@ def feed_forward_vector(x, weights, kernel_layout="keras"):
     return feed_forward(x, first, first_bias, second, second_bias)
 
 
-def lstm_model(
-    x, kernel, recurrent, bias, dense, dense_bias, time_major=None, unit_forget_bias=True, recurrent_activation=None, bias_count=1
-):
+def lstm_model(x, kernel, recurrent, bias, dense, dense_bias, time_major=None, recurrent_activation=None, bias_count=1):
     if time_major:
         x = tf.transpose(x, [1, 0, 2])
     if bias_count == 2:
         bias = bias + bias
-    if unit_forget_bias:  # what the initialiser of a fresh layer adds to zeros
-        bias = bias + tf.concat([tf.zeros_like(bias[:10]), tf.ones_like(bias[:10]), tf.zeros_like(bias[:20])], axis=0)
     weights = {"cell.kernel": kernel, "cell.recurrent_kernel": recurrent, "cell.bias": bias}
     last = _layer(lambda: _keras("LSTM", x, 10, **_given(recurrent_activation=recurrent_activation)), weights, x)
     return _dense(last, dense, dense_bias, 1)

@@ -13,7 +13,19 @@ from torch import nn
 # --- trainings ---------------------------------------------------------------------------------------------------------------------------
 
 
-def train_linear(x, y, weight_normal, weight_uniform, bias_uniform, weight_initialiser="kaiming_uniform", bias_initialiser="uniform"):
+def train_linear(
+    x,
+    y,
+    x_two,
+    y_two,
+    weight_normal,
+    weight_uniform,
+    bias_uniform,
+    weight_initialiser="kaiming_uniform",
+    bias_initialiser="uniform",
+    data="two",
+):
+    x, y = (x, y) if data == "one" else (x_two, y_two)
     weight = weight_normal if weight_initialiser == "normal" else weight_uniform
     bias = torch.zeros_like(bias_uniform) if bias_initialiser == "zeros" else bias_uniform
     model = nn.Linear(5, 1).to(x.dtype)
@@ -41,26 +53,25 @@ def regression_by_hand(x, y, first, second, initial_weight: str = "second"):
 def train_dropout(
     x,
     y,
-    first_glorot,
-    second_glorot,
-    first_kaiming,
-    first_bias,
-    second_kaiming,
-    second_bias,
+    x_two,
+    y_two,
+    first_one,
+    second_one,
+    first_two,
+    second_two,
     mask_one,
     mask_two,
     optimiser="adam",
-    initialiser="kaiming_uniform",
+    initial_weights="two",
+    data="two",
     dropout_mask="two",
 ):
+    x, y = (x, y) if data == "one" else (x_two, y_two)
     masks = (mask_one if dropout_mask == "one" else mask_two).to(x.dtype)
     first, second = nn.Linear(5, 4).to(x.dtype), nn.Linear(4, 2).to(x.dtype)
-    if initialiser == "glorot_uniform":
-        _start(first, weight=_turned(first_glorot), bias=torch.zeros_like(first_bias))
-        _start(second, weight=_turned(second_glorot), bias=torch.zeros_like(second_bias))
-    else:
-        _start(first, weight=_turned(first_kaiming), bias=first_bias)
-        _start(second, weight=_turned(second_kaiming), bias=second_bias)
+    kernels = (first_one, second_one) if initial_weights == "one" else (first_two, second_two)
+    for layer, kernel in zip((first, second), kernels):
+        _start(layer, weight=_turned(kernel), bias=torch.zeros_like(kernel[0]))
 
     def loss_with(mask):
         return lambda: F.mse_loss(second(torch.relu(first(x)) * (mask / 0.5)), y)
@@ -109,15 +120,11 @@ def feed_forward_vector(x, weights, kernel_layout="torch"):
     return feed_forward(x, first, first_bias, second, second_bias)
 
 
-def lstm_model(
-    x, kernel, recurrent, bias, dense, dense_bias, time_major=None, unit_forget_bias=False, recurrent_activation=None, bias_count=2
-):
+def lstm_model(x, kernel, recurrent, bias, dense, dense_bias, time_major=None, recurrent_activation=None, bias_count=2):
     if recurrent_activation not in (None, "sigmoid"):
         raise NotImplementedError("torch.nn.LSTM has no other gates than sigmoids")
     batch_first = {} if time_major is None else {"batch_first": not time_major}
     module = nn.LSTM(1, 10, **batch_first)
-    if unit_forget_bias:
-        bias = bias + torch.cat([torch.zeros_like(bias[:10]), torch.ones_like(bias[:10]), torch.zeros_like(bias[:20])])
     other = bias if bias_count == 2 else torch.zeros_like(bias)
     _module(module, weight_ih_l0=_turned(kernel), weight_hh_l0=_turned(recurrent), bias_ih_l0=bias, bias_hh_l0=other)
     module._flat_weights = [getattr(module, name) for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")]

@@ -10,8 +10,11 @@ from scipy import special
 # --- trainings ---------------------------------------------------------------------------------------------------------------------------
 
 
-def train_linear(x, y, weight_normal, weight_uniform, bias_uniform, weight_initialiser="normal", bias_initialiser="zeros"):
-    """x (100, 5), y (100, 1): weight (5, 1) and bias (1,) after 100 epochs of full-batch SGD on the mean squared error."""
+def train_linear(
+    x, y, x_two, y_two, weight_normal, weight_uniform, bias_uniform, weight_initialiser="normal", bias_initialiser="zeros", data="one"
+):
+    """x (100, 5), y (100, 1), or others: weight (5, 1) and bias (1,) after 100 epochs of full-batch SGD on the mean squared error."""
+    x, y = (x, y) if data == "one" else (x_two, y_two)
     w = weight_normal if weight_initialiser == "normal" else weight_uniform
     b = 0.0 * bias_uniform if bias_initialiser == "zeros" else bias_uniform
     for _ in range(100):
@@ -33,24 +36,24 @@ def regression_by_hand(x, y, first, second, initial_weight="first"):
 def train_dropout(
     x,
     y,
-    first_glorot,
-    second_glorot,
-    first_kaiming,
-    first_bias,
-    second_kaiming,
-    second_bias,
+    x_two,
+    y_two,
+    first_one,
+    second_one,
+    first_two,
+    second_two,
     mask_one,
     mask_two,
     optimiser="sgd",
-    initialiser="glorot_uniform",
+    initial_weights="one",
+    data="one",
     dropout_mask="one",
 ):
     """x (10, 5), y (10, 2), masks (10 epochs, 10, 4): kernels and biases of 5 → 4 → 2 after 10 epochs with dropout 0.5."""
+    x, y = (x, y) if data == "one" else (x_two, y_two)
     masks = mask_one if dropout_mask == "one" else mask_two
-    if initialiser == "glorot_uniform":
-        weights = (first_glorot, 0.0 * first_bias, second_glorot, 0.0 * second_bias)
-    else:
-        weights = (first_kaiming, first_bias, second_kaiming, second_bias)
+    first, second = (first_one, second_one) if initial_weights == "one" else (first_two, second_two)
+    weights = (first, 0.0 * first[0], second, 0.0 * second[0])
     means, squares, short, long = [0.0 * w for w in weights], [0.0 * w for w in weights], 0.0 * y[:1, :1] + 1.0, 0.0 * y[:1, :1] + 1.0
     for epoch in range(10):
         slopes = _dropout_slopes(x, y, weights, 2.0 * masks[epoch])
@@ -91,14 +94,10 @@ def feed_forward_vector(x, weights, kernel_layout="keras"):
     return np.matmul(special.expit(np.matmul(x, first) + weights[50:60]), np.reshape(second, (10, 1))) + weights[70:]
 
 
-def lstm_model(
-    x, kernel, recurrent, bias, dense, dense_bias, time_major=False, unit_forget_bias=False, recurrent_activation="sigmoid", bias_count=1
-):
+def lstm_model(x, kernel, recurrent, bias, dense, dense_bias, time_major=False, recurrent_activation="sigmoid", bias_count=1):
     """x (10, 10, 1), (batch, time, feature) unless ``time_major``; LSTM of 10 units, gates in the order i f g o; Dense to 1."""
     batch = np.transpose(x, (1, 0, 2)) if time_major else x
     total = bias + bias if bias_count == 2 else bias
-    if unit_forget_bias:
-        total = total + np.concatenate([np.zeros(10), np.ones(10), np.zeros(20)])
     h, c = np.zeros((10, 10)), np.zeros((10, 10))
     for step in range(10):
         h, c = _lstm(np.matmul(batch[:, step], kernel) + np.matmul(h, recurrent) + total, c, 0.0, recurrent_activation)

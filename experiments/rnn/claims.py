@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pandas as pd
+
 from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, Finding, Tables, missing, rule
 from replab.claims.patterns import as_published, factor_shares, grows, lines, same_weights
 from replab.claims.rows import BEYOND, EXPLAINED, SEVERITY, cells_evidence, worst_first
@@ -9,17 +11,21 @@ from replab.claims.words import counted, listed, number
 
 BOTH = ("tensorflow", "torch")
 PRECISIONS = ("float32", "float64")
+PADDED = ("rnn.b2_*",)
+"""The sequences of different length that an article has."""
+APPLIED = ("rnn.simple_training", "rnn.lstm_carried")
+"""Layers with state whose gradients are accumulated and applied as each side does it unasked."""
 OPPOSITE = {HOLDS: DOES_NOT_HOLD, DOES_NOT_HOLD: HOLDS}
 
 
-@rule("B2", needs="padded and packed sequences, cases of claim B2, in TensorFlow and PyTorch", frameworks=BOTH)
+@rule("B2", needs="padded and packed sequences, cases b2_…, in TensorFlow and PyTorch", frameworks=BOTH, decides=PADDED)
 def padded_against_packed(tables: Tables, environment: str) -> Finding:
-    """Both sides run over sequences of different length, as each has it by default and with every factor aligned (what padded steps return,
-    which step is the last, whether a mask is given, the side of the padding). Holds where they agree within rounding by default, not where
+    """Both sides run over the sequences of the article, as each has it by default and with every factor aligned (what padded steps
+    return). Other layers and conventions are told beside it. Holds where they agree within rounding by default, not where
     they differ even when aligned, else the programs differ, and the factors are named with their shares. What becomes of a mask of floats,
     as the article passes it, is told per mode.
     """
-    found = as_published(tables, environment, "B2")
+    found = as_published(tables, environment, "B2", decides=PADDED)
     if not found.evidence:
         return found
     floats = tables.all_cells("B2", environment)
@@ -52,19 +58,34 @@ def gradients_by_length(tables: Tables, environment: str) -> Finding:
 
 @rule("K11", needs="the case lstm_forgotten_mask as declared, in TensorFlow and PyTorch", frameworks=BOTH)
 def masks_are_needed(tables: Tables, environment: str) -> Finding:
-    """Sequences of different length are given in the usual form of each framework and nobody mentions a mask. TensorFlow: holds
-    where the result is then beyond rounding of the truth (the mask is needed), not where it is right. PyTorch: holds where packed
-    sequences are right, not where they are not. Where modes disagree it holds in part, for the modes that are named.
+    """Both frameworks get the same padded sequences and nobody tells their lengths. Holds where TensorFlow is then beyond rounding of the
+    truth, so that a mask is needed, and PyTorch is not; not where both are, or neither; in part where modes of one disagree.
     """
-    rows = worst_first(tables.results("K11", environment, case="lstm_forgotten_mask", derivative=0), "verdict", "ulp_max")
-    per_mode = rows.groupby("mode")["verdict"].agg(lambda verdicts: verdicts.isin(BEYOND).any())
-    if per_mode.empty:
-        return missing(f"no sequences without a mask in {environment}")
-    needed = tables.environments[environment] == "tensorflow"
-    as_claimed = per_mode == needed
+    here, elsewhere = (
+        worst_first(
+            pd.concat([tables.results("K11", name, case="lstm_forgotten_mask", derivative=0) for name in names]), "verdict", "ulp_max"
+        )
+        for names in (
+            [environment],
+            [
+                name
+                for name, framework in tables.environments.items()
+                if framework in BOTH and framework != tables.environments[environment]
+            ],
+        )
+    )
+    rows = here
+    if here.empty or elsewhere.empty:
+        return missing(f"no sequences without a mask in {environment} and in the other framework")
+    per_mode, other_modes = (
+        side.groupby("mode")["verdict"].agg(lambda verdicts: verdicts.isin(BEYOND).any()).astype(bool) for side in (here, elsewhere)
+    )
+    claimed = tables.environments[environment] == "tensorflow"
+    as_claimed = (per_mode == claimed) & (other_modes != claimed).any()
     masked = tables.results("K11", environment, derivative=0, aligned="all")
     wrong = [mode for mode, bad in per_mode.items() if bad]
     words = f"without a mask the last state is wrong in mode {listed(wrong)}" if wrong else "nothing is wrong without a mask"
+    words += f"; so it is in {listed(elsewhere['environment'])}" if wrong and other_modes.any() else ""
     words += f"; with mask or packing, conventions aligned: {counted(masked['verdict'], SEVERITY)}"
     reasons, causes = factor_shares(tables, environment, "K11")
     words += f"; conventions: {reasons}" if reasons else ""
@@ -75,14 +96,15 @@ def masks_are_needed(tables: Tables, environment: str) -> Finding:
     return Finding(verdict=verdict, words=words, part=part, number=float(len(wrong)), unit="modes wrong without a mask", evidence=evidence)
 
 
-@rule("K22", needs="accumulated gradients, cases of claim K22, in TensorFlow and PyTorch", frameworks=BOTH)
+@rule("K22", needs="the case simple_training or lstm_carried, in TensorFlow and PyTorch", frameworks=BOTH, decides=APPLIED)
 def order_of_updates(tables: Tables, environment: str) -> Finding:
-    """Layers with state and trainings, as each side usually does it and with every factor aligned (when gradients are applied, whether they
-    flow through the state of the batch before). Does not hold where the sides agree within rounding as they stand, holds where they differ
-    even when aligned, else the programs differ, and the factors are named with their shares. The same gradient from batches apart and
-    joined, within one framework, shows beside it whether the order of accumulation moves bits.
+    """A training that carries its state on, and gradients through carried state, as each side does them unasked and with every factor
+    aligned. Two biases of a layer, and gradients through the state of the batch before, are told beside it. Does not hold where
+    the sides agree within rounding as they stand, holds where they differ even when aligned, else the programs differ, and the factors
+    are named with their shares. The same gradient from batches apart and joined, within one framework, shows beside it whether the order
+    of accumulation moves bits.
     """
-    found = as_published(tables, environment, "K22")
+    found = as_published(tables, environment, "K22", decides=APPLIED)
     rows = tables.results("K22", environment, mode="eager", derivative=1)
     apart, joined = (rows[rows["case"] == f"gru_batches_{name}"] for name in ("apart", "joined"))
     both = apart.merge(joined, on=["output", "dtype"])

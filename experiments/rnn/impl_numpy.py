@@ -103,6 +103,11 @@ def lstm_masked(x, mask, w, u, b, padded_output="zeros"):
     return _lstm(x, w, u, b, mask=mask > 0.5, zeros=True)
 
 
+def lstm_steps(x, mask, w, u, b, steps="padded"):
+    out, _, _ = _lstm(x, w, u, b, mask=mask, zeros=True)
+    return out if steps == "padded" else out[:, : int(mask.sum(axis=1).max())]
+
+
 def gru_masked(x, mask, w, u, b, padded_output="zeros"):
     return _gru(x, w, u, b, mask=mask > 0.5, zeros=True)
 

@@ -115,6 +115,11 @@ def lstm_masked(x, mask, w, u, b, padded_output=None):
     return tuple(_lstm(x, w, u, b, **_zero_output(padded_output))(x, mask=mask))
 
 
+def lstm_steps(x, mask, w, u, b, steps="padded"):
+    out = _lstm(x, w, u, b, **_zero_output("zeros"))(x, mask=mask)[0]
+    return out if steps == "padded" else out[:, : int(tf.reduce_max(tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)))]
+
+
 def gru_masked(x, mask, w, u, b, padded_output=None):
     return tuple(_gru(x, w, u, b, **_zero_output(padded_output))(x, mask=mask))
 

@@ -115,6 +115,11 @@ def lstm_masked(x, mask, w, u, b, padded_output: Optional[str] = None):
     return _filled(out, mask, padded_output), h, c
 
 
+def lstm_steps(x, mask, w, u, b, steps: str = "longest"):
+    out, _, _ = _lstm_packed(x, mask, w, u, b)
+    return out if steps == "padded" else out[:, : int(torch.max(torch.sum(mask, dim=1)))]
+
+
 def gru_masked(x, mask, w, u, b, padded_output: Optional[str] = None):
     packed = _packed(x, mask)
     p = _weights(x.shape[-1], w, u, b, 3)
@@ -152,7 +157,7 @@ def lstm_masking_layer(x, mask, w, u, b):
 
 def lstm_forgotten_mask(x, mask, w, u, b, use_mask: Optional[bool] = None):
     padded = _padded_with_zeros(x, mask)
-    if use_mask is None or use_mask:
+    if use_mask is not None and use_mask:
         out, h, _ = _lstm_packed(padded, mask, w, u, b)  # packed sequences know their lengths
     else:
         out, h, _ = _lstm(padded, w, u, b)

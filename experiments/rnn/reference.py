@@ -106,6 +106,11 @@ def lstm_masked(x, mask, w, u, b, padded_output):
     return _lstm(x, w, u, b, mask=mask > 0.5, zeros=padded_output == "zeros")
 
 
+def lstm_steps(x, mask, w, u, b, steps):
+    out, _, _ = _lstm(x, w, u, b, mask=mask > 0.5, zeros=True)
+    return out if steps == "padded" else out[:, : int(np.max(np.sum(mask, axis=1)))]
+
+
 def gru_masked(x, mask, w, u, b, padded_output):
     return _gru(x, w, u, b, mask=mask > 0.5, zeros=padded_output == "zeros")
 

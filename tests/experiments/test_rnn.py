@@ -122,7 +122,7 @@ def test_every_alternative_of_a_factor_gives_another_result(name: str, factor: s
     ]
     for place, one in enumerate(results):
         for other in results[place + 1 :]:
-            assert np.max(np.abs(one - other)) > 1e-3
+            assert one.shape != other.shape or np.max(np.abs(one - other)) > 1e-3
 
 
 @pytest.mark.parametrize("name", ["simple_layer", "lstm_masked_empty", "gru_layer", "gru_reset_before", "e2_lstm_dense", "lstm_backwards"])

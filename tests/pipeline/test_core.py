@@ -130,7 +130,7 @@ def test_aligning_the_factor_brings_a_pair_back_to_rounding(core: Workflow) -> N
     found = core.table("attributions").query(
         "method == 'subsets' and case == 'train_linear' and pair == 'tf-2.21 | torch-2.13' and derivative == 0"
     )
-    assert set(found.factor) == {"weight_initialiser", "bias_initialiser"}
+    assert set(found.factor) == {"data", "weight_initialiser", "bias_initialiser"}
     assert set(found.verdict) == {"semantic"}
     assert set(found.verdict_aligned) <= {"identical", "rounding"}
     assert found.share.sum() + found.residual.iloc[0] == pytest.approx(1.0)

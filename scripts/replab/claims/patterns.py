@@ -135,7 +135,7 @@ def as_published(tables: Tables, environment: str, claim: str, *, decides: Seque
             evidence=versus_evidence(rows),
         )
     left = aligned[aligned["kind"].isin(ANOTHER_FUNCTION)]
-    reasons, evidence = factor_shares(tables, environment, claim, **{key: value for key, value in where.items() if key == "family"})
+    reasons, evidence = factor_shares(tables, environment, claim, decides=decides, **{k: v for k, v in where.items() if k == "family"})
     words = f"as published {share(len(beyond), len(rows))} outputs differ beyond rounding ({counted(beyond['kind'], SEVERITY)})"
     words += f"; causes: {reasons}" if reasons else ""
     words += f"; with every factor aligned: {counted(aligned['kind'], SEVERITY)}" if len(aligned) else "; no run with aligned factors"
@@ -151,12 +151,17 @@ def as_published(tables: Tables, environment: str, claim: str, *, decides: Seque
     )
 
 
-def factor_shares(tables: Tables, environment: str, claim: str, **where: Any) -> tuple[str, tuple[Evidence, ...]]:
-    """Factors that are needed to explain the differences of a claim between frameworks, with their median shares, the largest first."""
-    causes = tables.causes(environment, "subsets", claim, axis="framework", **where)
+def factor_shares(
+    tables: Tables, environment: str, claim: str, *, decides: Sequence[str] = (), **where: Any
+) -> tuple[str, tuple[Evidence, ...]]:
+    """Factors that are needed to explain the differences of a claim between frameworks, with their median shares, the largest first.
+
+    Where ``decides`` names cases, those of other cases are left out.
+    """
+    causes, _ = deciding(tables.causes(environment, "subsets", claim, axis="framework", **where), decides)
     causes = causes[causes["named"] & causes["share"].notna()]
     if causes.empty:
-        causes = tables.causes(environment, "hypothesis", claim, **where)
+        causes, _ = deciding(tables.causes(environment, "hypothesis", claim, **where), decides)
         causes = causes[causes["named"]]
     if causes.empty:
         return "", ()

@@ -96,6 +96,7 @@ def test_the_same_gradients_mean_the_opposite_in_the_other_framework() -> None:
     world = World()
     world.measure("gradient_after_two_backwards_ratio", "eager", 2.0, environment=TORCH)
     world.cell("lstm_forgotten_mask", claims="K11", environment=TORCH, verdict="rounding")
+    world.cell("lstm_forgotten_mask", claims="K11", environment=TF, verdict="semantic")
     tables = world.tables()
     assert findings(RULES["K15"], tables)[TORCH].verdict == HOLDS
     assert findings(RULES["K11"], tables)[TORCH].verdict == HOLDS
