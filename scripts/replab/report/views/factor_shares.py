@@ -17,6 +17,8 @@ from replab.store.rows import AttributionRow, CellRow
 
 METHOD = "subsets"
 OWN = "its own default"
+"""What a table says of a value that nobody read: pages say nothing of it."""
+SIDES_OF_A_PAIR = 2
 HUES = 8
 REST = "rest"
 
@@ -61,7 +63,8 @@ def _parts(rows: Sequence[AttributionRow], hues: dict[str, int]) -> tuple[Part, 
     for row in sorted(
         rows, key=lambda row_of_factor: (-(row_of_factor.share if isfinite(row_of_factor.share) else -1e9), row_of_factor.factor)
     ):
-        values = "" if row.left_value == row.right_value == OWN or not row.left_value else f": {row.left_value} | {row.right_value}"
+        told = [value for value in (row.left_value, row.right_value) if value and value != OWN]
+        values = f": {' | '.join(told)}" if len(told) == SIDES_OF_A_PAIR else ""
         width = f"{100 * row.share / whole:.2f}" if whole and isfinite(row.share) and row.share > 0 else ""
         title = f"{row.factor}{values}, {portion(row.share)} of the difference"
         parts.append(Part(label=row.factor, text=portion(row.share), width=width, hue=hues[row.factor], title=title))

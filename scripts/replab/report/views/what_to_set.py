@@ -22,6 +22,8 @@ from replab.store.rows import AttributionRow, CellRow, DefaultRow
 DRAWN = re.compile(r"initiali[sz]er|bias_start|dropout_mask|draw|seed|shuffle")
 """Factors that say where drawn numbers come from: no convention of layers."""
 MOST_CHOICES = 12
+UNREAD = "not known"
+"""A value that nobody read and no result shows: it is no advice."""
 
 
 Groups = Mapping[tuple[str, str], Mapping[tuple[str, int], Sequence[AttributionRow]]]
@@ -75,7 +77,9 @@ class _Values:
                 made += [one.api_name, _value(one)]
             else:
                 made += ["", self._shown(row, factor, environment, said)]
-        return made if made[1] != made[3] else ["", OWN, "", OWN]  # a search that finds the same on both sides does not tell them apart
+        return (
+            made if made[1] != made[3] else ["", UNREAD, "", UNREAD]
+        )  # a search that finds the same on both sides does not tell them apart
 
     def _shown(self, row: AttributionRow, factor: str, environment: str, told: str) -> str:
         if told not in {"", OWN}:
@@ -84,7 +88,7 @@ class _Values:
         if factor in shown_values:
             return short_value(shown_values[factor])
         truth = self._truth.get((row.family, row.case), {})
-        return short_value(truth[factor]) if factor in truth else OWN  # its result agrees with the reference
+        return short_value(truth[factor]) if factor in truth else UNREAD  # its result agrees with the reference
 
 
 def _value(row: DefaultRow) -> str:
