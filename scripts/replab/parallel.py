@@ -1,4 +1,4 @@
-"""Work that can be divided, on all cores: by processes that are forked and so have everything at hand."""
+"""Map a function over items in forked processes: they inherit the items, and results are pickled."""
 
 from __future__ import annotations
 

@@ -118,3 +118,55 @@ def test_what_travels_says_its_type(root: Path) -> None:
 )
 def test_any_is_counted_where_it_is_a_type(text: str, count: int) -> None:
     assert uses_of_any(text) == count
+
+
+EMPTY_NAMES = frozenset({"found", "one", "place"})
+"""Names that fit every value, and so say of none what it is."""
+CEILINGS = {"claims": 1, "library": 105, "publish": 1, "report": 116, "store": 1, "truth": 152}
+"""How often a package may still bind such a name; lower a number when names are mended, and raise none. Others may not at all.
+
+Of ``claims``, ``publish`` and ``store`` it is a field that a table or a written file has.
+"""
+
+
+def empty_names(text: str) -> list[str]:
+    """Every ``name, line`` at which a module binds an empty name: a variable, a field, a parameter, a capture, or a caught error."""
+    bound: list[tuple[int, str]] = []
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store(), lineno=line) | ast.arg(arg=name, lineno=line):
+                bound.append((line, name))
+            case ast.MatchAs(name=str(name), lineno=line) | ast.MatchStar(name=str(name), lineno=line):
+                bound.append((line, name))
+            case ast.ExceptHandler(name=str(name), lineno=line):
+                bound.append((line, name))
+            case _:
+                pass
+    return [f"{name}, line {line}" for line, name in sorted(bound) if name in EMPTY_NAMES]
+
+
+def test_names_say_what_a_value_is(root: Path) -> None:
+    folder = root / "scripts" / "replab"
+    bound: dict[str, list[str]] = {}
+    for path in sorted(folder.rglob("*.py")):
+        inside = path.relative_to(folder)
+        package = inside.parts[0] if len(inside.parts) > 1 else ""
+        bound.setdefault(package, []).extend(f"{inside}: {name}" for name in empty_names(path.read_text(encoding="utf-8")))
+    assert set(CEILINGS) < set(bound)
+    above = {package: names for package, names in bound.items() if len(names) > CEILINGS.get(package, 0)}
+    assert not above, "\n".join(f"{package or 'replab'}: {len(names)}, of {names[:5]}" for package, names in above.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("found = 1", ["found, line 1"]),
+        ("def read(place, *, index): return [one for one in index]", ["one, line 1", "place, line 1"]),
+        ("class Row:\n    place: int = 0", ["place, line 2"]),
+        ("try:\n    pass\nexcept OSError as found:\n    raise", ["found, line 3"]),
+        ("match value:\n    case [*one]:\n        pass\n    case place:\n        pass", ["one, line 2", "place, line 4"]),
+        ("manifests = read(found, one=place)", []),
+    ],
+)
+def test_an_empty_name_is_seen_where_it_is_bound(text: str, names: list[str]) -> None:
+    assert empty_names(text) == names

@@ -67,7 +67,9 @@ def run(lab: Lab, path: Path, out: Path, *, seconds: float) -> Article:
     for problem in problems:
         console().print(Text(f"left out: {visible(problem)}", style="yellow"))
     if table is None:
-        lacking = sorted({name for found in outcomes.values() for outcome in found.values() for name in outcome.message.split(", ")})
+        lacking = sorted(
+            {name for of_blocks in outcomes.values() for outcome in of_blocks.values() for name in outcome.message.split(", ")}
+        )
         hint = "Name another environment with -e: 'replab list environments' shows all, and both-2.21-2.13 has both frameworks"
         problem = f"{', '.join(outcomes)} lacks what its blocks import: {', '.join(lacking)}"
         raise EnvironmentUnavailable(problem, where=str(path), hint=hint)
@@ -89,7 +91,7 @@ def _in(lab: Lab, environment: Environment, blocks: Sequence[Block], sources: Ma
         missing = NAME.search(outcomes[block.number].message) if outcomes[block.number].error == "NameError" else None
         before = articles.needed_before(block, blocks, missing[1]) if missing else ()
         if before:
-            after = tuple(sources[one.number] for one in before)
+            after = tuple(sources[earlier.number] for earlier in before)
             again[block.number] = Program(id=f"block_{block.number}", path=sources[block.number], title="", after=after)
     if again:
         continued = run_programs(engine, built, lab.limits, tuple(again.values()), staging, seconds=seconds)
@@ -105,7 +107,7 @@ def _summary(blocks: Sequence[Block], outcomes: Mapping[str, Mapping[int, Outcom
         for block in blocks
     ]
     told: dict[str, dict[str, OutcomeSummary]] = {
-        name: {f"block_{number}": _told(outcome) for number, outcome in found.items()} for name, found in outcomes.items()
+        name: {f"block_{number}": _told(outcome) for number, outcome in of_blocks.items()} for name, of_blocks in outcomes.items()
     }
     return {"programs": listed, "outcomes": told}
 

@@ -94,7 +94,7 @@ def jobs(lab: Lab) -> Iterator[tuple[str, str]]:
     environments = [environment.name for environment in lab.environments]
     yield from (("environment", name) for name in environments)
     if atlas.is_wanted(lab):
-        yield from (("defaults", one.name) for one in lab.environments if one.modes)
+        yield from (("defaults", pinned.name) for pinned in lab.environments if pinned.modes)
     if programs.is_wanted(lab):
         yield from (("published", name) for name in environments)
     yield from (("inputs", family.name) for family in lab.families)

@@ -1,4 +1,4 @@
-"""A worker as who started it sees it: a process that is given items, heard, measured and ended."""
+"""The parent's handle of a worker: sends items to the process, reads its answers, measures its memory, and kills it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FAMILY_SECONDS = 5.0
 
 
 class ForgedError(Exception):
-    """What came is no answer of this worker: somebody's code wrote into a file of the lab."""
+    """The bytes that were read are no answer of this worker: code of an experiment wrote into the channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Child:
     resident: int
     """Bytes that it held when it began."""
     lost_names_sent: int
-    """How many lost names it knows."""
+    """How many names of lost things were sent to it already."""
     item: int | None = None
     printed: int = 0
     """Bytes, since it was given its item."""
@@ -92,7 +92,7 @@ class Child:
         return cls(pid=pid, channel=mine, output=output, clock=clock, secret=secret, resident=_resident(parent), lost_names_sent=len(lost))
 
     def ask(self, item: int, seconds: float, lost: Mapping[str, str]) -> None:
-        """Give it an item, which has ``seconds``, and the names that were lost since it was told last."""
+        """Send an item, with its limit of ``seconds``, and the names that were lost since the last item was sent."""
         self.item, self.printed = item, 0
         self.clock.set(seconds, "")
         news = json.dumps(dict(list(lost.items())[self.lost_names_sent :])).encode() if self.lost_names_sent < len(lost) else b""
@@ -101,7 +101,7 @@ class Child:
             self.channel.sendall(ASK.pack(item, len(news)) + news)
 
     def listen(self) -> None:
-        """Take what it says."""
+        """Read the bytes that the worker has written to its channel."""
         try:
             while part := self.channel.recv(2**18):
                 self._received += part

@@ -1,4 +1,4 @@
-"""Who starts workers: gives them items, watches them, and ends those that keep no bounds."""
+"""The parent of workers: hands items to them, measures their time and memory, and kills those that exceed a limit."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from replab.model import Limits
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 OUTPUT_MB = 64
-"""Who prints more than this while one item is done is stopped."""
+"""MB: a worker that prints more while it does one item is killed."""
 POLL_SECONDS = 0.2
 DEAF_SECONDS = 2.0
-"""Whoever ends closes its files, and has ended within this."""
+"""Seconds within which a worker that has closed its files must have ended."""
 FRESH_TRIES = 2
 """A worker that somebody else killed says nothing about its item, the first time."""
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
@@ -89,7 +89,7 @@ class _Pool(Generic[Item, Made]):
             yield self.made.pop(item)
 
     def end(self) -> None:
-        """Leave no worker."""
+        """Kill every worker."""
         for worker in list(self.workers):
             self._end(worker)
         self.selector.close()
@@ -102,7 +102,7 @@ class _Pool(Generic[Item, Made]):
         return worker
 
     def _ask(self, worker: Child) -> None:
-        """Give it the next item, or let it go."""
+        """Hand the next item to a worker, or end the worker where no item is left."""
         if self.waiting:
             worker.ask(self.waiting.popleft(), self.duty.seconds, self.lost)
         else:
@@ -172,7 +172,7 @@ class _Pool(Generic[Item, Made]):
             self._give_up(worker, f"needed more than {self.duty.limits.memory_mb} MiB of memory")
 
     def _gone(self, worker: Child, code: int) -> None:
-        """It has ended without being told to."""
+        """Handle the end of a worker that was not asked to end."""
         item, (_, _, name) = worker.item, worker.clock.read()
         self._end(worker, reaped=True)
         if item is None:
@@ -201,7 +201,7 @@ class _Pool(Generic[Item, Made]):
             self.made[item] = Lost(reason)
 
     def _end(self, worker: Child, *, reaped: bool = False) -> None:
-        """Kill the worker, and whatever it started."""
+        """Kill the worker and every process that it started."""
         self.workers.remove(worker)
         for stream in (worker.channel, worker.output):
             with contextlib.suppress(KeyError):

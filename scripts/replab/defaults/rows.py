@@ -78,7 +78,7 @@ def table(lab: Lab) -> list[DefaultRow]:
     if not is_wanted(lab):
         return []
     atlas, all_rows = load(lab.root / ATLAS), []
-    for environment in (one for one in lab.environments if one.modes):
+    for environment in (candidate for candidate in lab.environments if candidate.modes):
         answer: Answer = ledger.load_json(lab.results.defaults(environment.name))
         if "rows" in answer:  # not where the environment is not available, or could not answer
             values = (asdict(row) for row in rows(atlas, environment, answer))

@@ -74,7 +74,7 @@ class Hold(Protocol):
         """Let it go on."""
 
     def end(self) -> None:
-        """Nothing of it is left, whatever state it was in; also when there was nothing."""
+        """Kill the sandbox and remove whatever remains of it; does nothing where nothing remains."""
 
     def ending(self, code: int) -> Ending:
         """How it ended, where the process that started it ended with ``code``."""

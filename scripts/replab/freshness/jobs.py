@@ -111,7 +111,7 @@ def planned(lab: Lab) -> Iterator[Job]:
             yield Job(step="image", name=build_name, makes=(results.image(build_name),))
         yield Job(step="environment", name=build_name, makes=(results.environment(build_name),))
     if atlas.is_wanted(lab):
-        for environment in (one for one in lab.environments if one.modes):
+        for environment in (candidate for candidate in lab.environments if candidate.modes):
             yield Job(step="defaults", name=environment.name, makes=(results.defaults(environment.name),))
     if programs.is_wanted(lab):
         for environment in lab.environments:

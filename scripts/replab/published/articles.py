@@ -52,8 +52,8 @@ def read(path: Path) -> tuple[Block, ...]:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"is no text in UTF-8 ({error.reason})", where=where, hint="Save it as UTF-8") from None
-    found = _cells(text, where) if path.suffix.lower() == ".ipynb" else _fences(text)
-    blocks = tuple(Block(number=number, line=line, source=source) for number, (line, source) in enumerate(found, 1))
+    sources = _cells(text, where) if path.suffix.lower() == ".ipynb" else _fences(text)
+    blocks = tuple(Block(number=number, line=line, source=source) for number, (line, source) in enumerate(sources, 1))
     if not blocks:
         raise ConfigError("has no block of Python", where=where, hint="Code stands between lines of ```python and ```")
     if len(blocks) > MOST_BLOCKS:
@@ -116,8 +116,8 @@ def _bound(source: str) -> Iterable[str]:
 
 def needed_before(block: Block, blocks: Iterable[Block], name: str) -> tuple[Block, ...]:
     """The blocks that a reader has run before ``block`` where it lacks ``name``: all before it, if one of them defines that; else none."""
-    before = tuple(one for one in blocks if one.number < block.number)
-    return before if any(name in one.defines for one in before) else ()
+    before = tuple(earlier for earlier in blocks if earlier.number < block.number)
+    return before if any(name in earlier.defines for earlier in before) else ()
 
 
 def write(blocks: Iterable[Block], folder: Path) -> dict[int, Path]:

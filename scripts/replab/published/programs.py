@@ -58,7 +58,7 @@ def load(folder: Path) -> tuple[Program, ...]:
             continue
         if not isinstance(entry, dict) or not all(isinstance(entry.get(key, ""), str) for key in ("title", "printed", "why")):
             raise ConfigError("title, printed and why are texts", where=f"{folder / LIST}: {name}")
-        after = tuple(folder / f"{one}.py" for one in entry.get("after", ()))
+        after = tuple(folder / f"{stem}.py" for stem in entry.get("after", ()))
         for path in (folder / f"{name}.py", *after):
             if not path.is_file():
                 raise ConfigError("there is no such program", where=str(path), hint=f"It is named in {LIST}")

@@ -19,10 +19,10 @@ def run(lab: Lab, name: str) -> None:
         engine = get_engine(lab.engine)
         built = engine.build(environment, lab.cache, lambda line: print(line, flush=True))
         try:
-            found = run_programs(
+            outcome_of = run_programs(
                 engine, built, lab.limits, programs.load(lab.root / programs.FOLDER), lab.results.staging(f"published--{name}")
             )
-            outcomes = {program: outcome.to_json() for program, outcome in found.items()}
+            outcomes = {program: outcome.to_json() for program, outcome in outcome_of.items()}
         except LabError as error:
             sys.stderr.write(f"{name}: its programs could not be run: {error}\n")
     write_json(lab.results.published(name), outcomes)

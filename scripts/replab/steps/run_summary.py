@@ -125,11 +125,17 @@ def published(lab: Lab) -> dict[str, object]:
     if not programs.is_wanted(lab):
         return {"programs": [], "outcomes": {}}
     listed = [
-        {"id": one.id, "title": one.title, "after": [path.stem for path in one.after], "printed": one.printed, "why": one.why}
-        | {"source": _text(one.path)}
-        for one in programs.load(lab.root / programs.FOLDER)
+        {
+            "id": program.id,
+            "title": program.title,
+            "after": [path.stem for path in program.after],
+            "printed": program.printed,
+            "why": program.why,
+        }
+        | {"source": _text(program.path)}
+        for program in programs.load(lab.root / programs.FOLDER)
     ]
-    outcomes = {one.name: ledger.load_json(lab.results.published(one.name)) for one in lab.environments}
+    outcomes = {environment.name: ledger.load_json(lab.results.published(environment.name)) for environment in lab.environments}
     return {"programs": listed, "outcomes": outcomes}
 
 

@@ -369,7 +369,7 @@ MANIFEST = Table(
 PARTS: tuple[Table[Any], ...] = (CELLS, PAIRS, CURVES, ATTRIBUTIONS, MEASUREMENTS)
 """What judging finds."""
 ILLUSTRATIONS: tuple[Table[Any], ...] = (SCRIPTS, TRAJECTORIES)
-"""What pages show beside it: made by the same jobs, which have everything at hand."""
+"""Tables that only pages of the report show; the jobs that judge make them, too."""
 JUDGED: Mapping[str, Table[Any]] = {table.name: table for table in (*PARTS, *ILLUSTRATIONS)}
 """All that a judging job writes, by name."""
 PUBLIC: tuple[Table[Any], ...] = (*JUDGED.values(), DEFAULTS, ELSEWHERE, PLATFORMS, MANIFEST)

@@ -1,10 +1,10 @@
 """A process that has imported what steps need, and forks one for each job of this machine: a start of Python costs more than many jobs.
 
-``start`` is called by the workflow; ``scripts/step.py`` asks. Whoever asks sends its arguments, folder, variables and standard streams; it
-is told the process that runs the step, and at the end its exit code. When the one who asks is gone, so is the step; when the workflow is
-gone (this process's standard input ends), all of them are; when this process is gone, the kernel ends them. What steps leave behind comes
-here and is ended too, where it belongs to a sandbox. Once a file of the lab has been edited nobody is answered any more: what this process
-has read is no longer what is there.
+The workflow calls ``start``; ``scripts/step.py`` is the client. The client sends its arguments, folder, variables and standard streams; the
+server replies with the process id of the step, and at the end with its exit code. A step is killed when its client ends; all steps are
+killed when the workflow ends (this process's standard input closes), and the kernel kills them when this process ends. Processes that a
+step leaves behind become children of this process, which kills those of sandboxes. After a file of the lab was edited, the server refuses
+every request: the modules that it has imported are not those on disk.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class _Server:
                     self._gone(key.data)
 
     def stop(self) -> None:
-        """Nothing of it is left: not the steps, not their sandboxes, not what those left behind."""
+        """Kill all steps, their sandboxes, and the processes that those left behind."""
         for pid, job in self.jobs.items():
             _kill(pid)
             os.waitpid(pid, 0)
