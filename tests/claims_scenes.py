@@ -330,7 +330,7 @@ SCENES: dict[str, Scenes] = {
     "K20": _same("K20", case="feed_forward", family="models"),
     "K21": _same("K21", derivative=1),
     "K22": _published("K22", case="simple_training", family="rnn"),
-    "K23": _same("K23"),
+    "K23": _same("K23", case="lstm_carried", family="rnn"),
     "K24": {
         HOLDS: lambda world: world.both("sigmoid", "accuracy", claims="K24", family="ops"),
         DOES_NOT_HOLD: lambda world: world.both("sigmoid", "identical", claims="K24", family="ops"),

@@ -15,6 +15,8 @@ PADDED = ("rnn.b2_*",)
 """The sequences of different length that an article has."""
 APPLIED = ("rnn.simple_training", "rnn.lstm_carried")
 """Layers with state whose gradients are accumulated and applied as each side does it unasked."""
+CARRIED = ("rnn.lstm_carried", "rnn.lstm_stateful")
+"""Layers of the article's kind whose state goes from batch to batch."""
 OPPOSITE = {HOLDS: DOES_NOT_HOLD, DOES_NOT_HOLD: HOLDS}
 
 
@@ -116,10 +118,10 @@ def order_of_updates(tables: Tables, environment: str) -> Finding:
     return replace(found, words=words, evidence=evidence)
 
 
-@rule("K23", needs="state over many batches, cases of claim K23, in TensorFlow and PyTorch", frameworks=BOTH)
+@rule("K23", needs="the case lstm_carried or lstm_stateful, in TensorFlow and PyTorch", frameworks=BOTH, decides=CARRIED)
 def state_over_batches(tables: Tables, environment: str) -> Finding:
     """State carried over many batches with the same weights and every convention aligned: holds where it differs beyond rounding,
-    last bits only where no more than those differ, not where all bits agree. Conventions that each side has by default are named with their
-    shares.
+    last bits only where no more than those differ, not where all bits agree. Other layers, and conventions that each side has by default
+    with their shares, are told beside it.
     """
-    return same_weights(tables, environment, "K23", "results")
+    return same_weights(tables, environment, "K23", "results", decides=CARRIED)
