@@ -119,11 +119,18 @@
   }
 
   // A table that grows as one asks for more; everything is drawn before printing.
+  function labelled(line, names) { // on a phone each row is a card, whose lines say what they are
+    if (line.nodeName === "TR") {
+      Array.prototype.forEach.call(line.children, function (cell, at) { if (at) { cell.setAttribute("data-label", names[at].replace(">", "")); } });
+    }
+    return line;
+  }
+
   function table(names, rows, draw, label, portion, kind) {
-    var body = element("tbody"), drawn = 0, more = element("button", { type: "button", "class": "more" });
+    var cards = kind === "settings" ? "" : " cards", body = element("tbody"), drawn = 0, more = element("button", { type: "button", "class": "more" });
     function grow(until) {
       var part = document.createDocumentFragment(), end = Math.min(rows.length, until);
-      for (; drawn < end; drawn += 1) { part.appendChild(draw(rows[drawn])); }
+      for (; drawn < end; drawn += 1) { part.appendChild(labelled(draw(rows[drawn]), names)); }
       body.appendChild(part);
       more.hidden = drawn >= rows.length;
       more.textContent = "Show " + Math.min(portion, rows.length - drawn) + " of the other " + (rows.length - drawn);
@@ -136,7 +143,7 @@
     });
     grow(portion);
     var made = element("div", {}, [
-      element("div", { "class": "scroll", tabindex: "0", role: "region", "aria-label": label }, element("table", { "class": "data " + (kind || "") }, [head(names), body])),
+      element("div", { "class": "scroll", tabindex: "0", role: "region", "aria-label": label }, element("table", { "class": "data " + (kind || "") + cards }, [head(names), body])),
       more
     ]);
     made.whole = function () { grow(rows.length); };
