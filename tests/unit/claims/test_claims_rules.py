@@ -192,6 +192,19 @@ def test_what_graphs_compute_otherwise_is_said_first() -> None:
     )
 
 
+def test_an_accuracy_that_moves_with_another_function_is_no_rounding() -> None:
+    def scene(world: World) -> None:
+        for case, accuracy, weights in (("same", "identical", "rounding"), ("other", "semantic", "semantic")):
+            world.both(case, accuracy, claims="K06", output="accuracy", family="training", ulp_max=65536.0)
+            world.both(case, weights, claims="K06", output="weights_last", family="training", distance=0.5)
+
+    verdict, tables = judged("K06", scene)
+    finding = findings(RULES["K06"], tables)[TF]
+    assert verdict == IN_PART
+    assert finding.part == "trainings of which more than rounding differs: training.other"
+    assert "in 0 of them by rounding alone" in finding.words
+
+
 def test_a_branch_that_rounding_decides_is_no_last_bit() -> None:
     def scene(world: World) -> None:
         world.both("loop", "rounding", claims="K21")
