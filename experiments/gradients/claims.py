@@ -74,7 +74,7 @@ def published_difference(tables: Tables, environment: str) -> Finding:
     others = others[others["verdict"].isin(EXPLAINED) & (others["case"] != "cubic")]
     exact = tables.results("D2", environment, case="cubic", derivative=1, mode="eager")
     words = f"it gives {value:.6g} for 14"
-    words += f"; within rounding is {named(others)}" if len(others) else "; no step of any difference is within rounding in float32"
+    words += f"; within rounding: {named(others)}" if len(others) else "; no step of any difference is within rounding in float32"
     words += f"; automatic differentiation: {counted(exact['verdict'], SEVERITY)}" if len(exact) else ""
     verdict = DOES_NOT_HOLD if first.verdict in BEYOND else HOLDS
     evidence = (*cells_evidence(rows, 1), *cells_evidence(exact, 2), *cells_evidence(others, 1))

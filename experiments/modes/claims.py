@@ -6,6 +6,8 @@ from replab.claims import DOES_NOT_HOLD, HOLDS, IN_PART, UNDECIDED, Finding, Tab
 from replab.claims.patterns import by_switch, moved, where_it_moves
 from replab.claims.rows import OTHERWISE, causes_evidence, measured_evidence, pairs_evidence
 from replab.claims.words import listed, named, number, share
+from replab.formats import FORMATS
+from replab.model import Verdict
 
 BOTH = ("tensorflow", "torch")
 GRAPHS = ("session", "function", "script")
@@ -13,6 +15,8 @@ GRAPHS = ("session", "function", "script")
 REWRITERS = ("xla", "compile", "script")
 SWITCHES = ("grappler", "xla-auto", "xla-fastmath", "jit", "fus")
 """How the variants begin that switch rewriting or fusing."""
+HALF_OF_THE_DIGITS = float(FORMATS["float32"].unit_roundoff) ** 0.5
+"""A relative difference of two results; float32 knows twice as many digits."""
 NEW_THINGS = {"shape": "another shape", "dtype": "another type", "scalar": "another number"}
 """What a call can bring for which a graph may have to be built again."""
 ACCUMULATES = {"torch": 2.0, "tensorflow": 1.0}
@@ -80,7 +84,7 @@ def building_a_graph(tables: Tables, environment: str) -> Finding:
     if rows.empty:
         return missing(f"no result of a graph beside an eager one in {environment}")
     apart = moved(rows)
-    words = f"{something_else(apart, 'is something else in a graph than eagerly')}{by_switch(rows, 'to_mode')[0]}"
+    words = f"{something_else(apart, 'something else in a graph than eagerly')}{by_switch(rows, 'to_mode')[0]}"
     words += f"; {where_it_moves(apart)}" if len(apart) else ""
     causes = tables.causes(environment, "variant", axis="mode", named=True)
     causes = causes[causes["right"].isin(set(apart["right"]))]
@@ -94,14 +98,18 @@ def building_a_graph(tables: Tables, environment: str) -> Finding:
 
 
 def something_else(apart: pd.DataFrame, what: str) -> str:
-    """The functions that are another one on one of two sides, the farthest apart first; empty where there is none."""
+    """The functions that are another one on one of two sides, the farthest apart first; empty where there is none. What is beyond rounding
+    of unknown kind counts where at least half of float32's digits are lost: below, it may be a coarser kernel.
+    """
     other = apart[apart["verdict"].isin(OTHERWISE) & ~apart["special"] & ~apart["flushes"]].sort_values("distance", ascending=False)
+    other = other[(other["verdict"] != str(Verdict.BEYOND)) | (other["distance"] >= HALF_OF_THE_DIGITS)]
     if other.empty:
         return ""
     far = other.iloc[0]
     known = far["cause"] and far["cause"] != "unknown" and not far["cause"].endswith("computes another function")
     cause = f", because of {far['cause']}" if known else ""
-    return f"{named(other)} {what}, the farthest by {number(float(far['distance']))} of its size{cause}; "
+    verb = "is" if len(other[["family", "case"]].drop_duplicates()) == 1 else "are"
+    return f"{named(other)} {verb} {what}, the farthest by {number(float(far['distance']))} of its size{cause}; "
 
 
 @rule("K02", needs="results in xla, script or compile beside eager ones, or variants that switch grappler, XLA or fusion", frameworks=BOTH)
@@ -118,7 +126,7 @@ def rewriting_a_graph(tables: Tables, environment: str) -> Finding:
         return missing(f"no rewriting was switched in {environment}")
     words, counts = by_switch(rows, "switch")
     apart = moved(rows)
-    words = f"{something_else(apart, 'is something else with a rewriting than without')}{words}"
+    words = f"{something_else(apart, 'something else with a rewriting than without')}{words}"
     words += f"; {where_it_moves(apart)}" if len(apart) else ""
     verdict = HOLDS if all(counts.values()) else IN_PART if any(counts.values()) else DOES_NOT_HOLD
     part = listed(name for name, many in counts.items() if many) if verdict is IN_PART else ""
