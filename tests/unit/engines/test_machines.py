@@ -183,7 +183,7 @@ def test_doctor_speaks_on_small_and_large_machines(
     monkeypatch.setattr("psutil.virtual_memory", lambda: Memory(gigabytes * 2**30))
     monkeypatch.setattr("shutil.disk_usage", lambda _path: Disk(free * 1e9))
     lab = load_lab({"environments": "numpy-2.5", "families": "controls_arithmetic", "cache": str(tmp_path)}, ROOT)
-    lines = {line.what: line for line in (doctor._disk(lab), doctor._memory(lab))}
+    lines = {line.subject: line for line in (doctor._disk(lab), doctor._memory(lab))}
     assert lines["disk"].ok == (free > 4)
     assert lines["memory"].ok == (gigabytes * 1024 >= lab.limits.memory_mb)
     assert not lines["memory"].needed, "a small machine computes what fits"
