@@ -28,7 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "experiments" / "ops"
 FILES = ("reference.py", *IMPL_FILE.values())
 POINTS = 64
-TOO_BIG = ("matmul_1000", "matmul_4096")
+TOO_BIG = ("matmul_1000", "matmul_4096", "cumsum_chain_1000000")
+"""Too slow for a plain evaluation, or so long in float32 that rounding alone passes the tolerance; each has a smaller case of its function."""
 RELATIVE, ABSOLUTE = 1e-4, 1e-7
 """Loose on purpose: this catches another function, not another rounding (the lab itself judges that)."""
 DIFFERENT: dict[str, dict[str, str]] = {
