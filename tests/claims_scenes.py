@@ -326,7 +326,11 @@ SCENES: dict[str, Scenes] = {
         DOES_NOT_HOLD: _lengths(0.5, 0.9, 0.7, 0.7),
         UNDECIDED: _lengths(3.0, 300.0, 2.0, 40.0),
     },
-    "K19": {HOLDS: _order("rounding", "rounding"), DOES_NOT_HOLD: _order("identical", "rounding")},
+    "K19": {
+        HOLDS: _order("rounding", "rounding"),
+        IN_PART: _order("identical", "rounding"),
+        DOES_NOT_HOLD: _order("identical", "identical"),
+    },
     "K20": _same("K20", case="feed_forward", family="models"),
     "K21": _same("K21", derivative=1),
     "K22": _published("K22", case="simple_training", family="rnn"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -162,8 +163,10 @@ class Group:
     verdict: ClaimVerdict
     part: str
     environments: tuple[str, ...]
+    said_by: str
+    """The one whose words are shown: where the number that decides is largest, and the newest of those."""
     words: str
-    """What decides in the newest of them."""
+    """What decides there."""
 
     @property
     def where(self) -> str:
@@ -172,7 +175,13 @@ class Group:
 
     def json(self) -> Judged:
         """The group as it is written."""
-        return {"verdict": str(self.verdict), "part": self.part, "environments": list(self.environments), "words": self.words}
+        return {
+            "verdict": str(self.verdict),
+            "part": self.part,
+            "environments": list(self.environments),
+            "said_by": self.said_by,
+            "words": self.words,
+        }
 
 
 def groups(by_environment: Mapping[str, Finding]) -> list[Group]:
@@ -181,10 +190,16 @@ def groups(by_environment: Mapping[str, Finding]) -> list[Group]:
     for environment, finding in by_environment.items():
         if finding.verdict is not NOT_MEASURABLE:
             grouped.setdefault((finding.verdict, finding.part), []).append(environment)
-    return [
-        Group(verdict=verdict, part=part, environments=tuple(environments), words=by_environment[environments[-1]].gist)
-        for (verdict, part), environments in sorted(grouped.items(), key=lambda entry: entry[0][0].severity)
-    ]
+    result = []
+    for (verdict, part), environments in sorted(grouped.items(), key=lambda entry: entry[0][0].severity):
+        said_by = max(reversed(environments), key=lambda environment: _size(by_environment[environment]))
+        words = by_environment[said_by].gist
+        result.append(Group(verdict=verdict, part=part, environments=tuple(environments), said_by=said_by, words=words))
+    return result
+
+
+def _size(finding: Finding) -> float:
+    return -math.inf if finding.number is None or math.isnan(finding.number) else float(finding.number)
 
 
 def overall(grouped: Sequence[Group]) -> tuple[ClaimVerdict, str]:
@@ -206,14 +221,14 @@ def overall(grouped: Sequence[Group]) -> tuple[ClaimVerdict, str]:
 
 
 def summary(grouped: Sequence[Group]) -> str:
-    """What each group of environments shows, in the words of its newest."""
+    """What each group of environments shows, in the words of the one with the largest number."""
     sentences = []
     for group in grouped:
         count = len(group.environments)
         alone = "the one environment judged" if count == 1 else f"all {count} environments judged"
         headed = f"{group.verdict}: {group.part}" if group.part else str(group.verdict)
-        newest = f" ({group.environments[-1]})" if count > 1 else ""
-        sentences.append(f"{upper(headed)}, in {alone if len(grouped) == 1 else group.where}: {group.words}{newest}.")
+        speaker = f" ({group.said_by})" if count > 1 else ""
+        sentences.append(f"{upper(headed)}, in {alone if len(grouped) == 1 else group.where}: {group.words}{speaker}.")
     return " ".join(sentences)
 
 

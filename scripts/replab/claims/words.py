@@ -30,10 +30,12 @@ def decimal(text: str) -> float:
 
 
 def at_worst(row: pd.Series) -> str:
-    """``0 for 1.04e-07``: what came out at the worst element of a result, and its truth, with the digits in which they differ."""
+    """``0 for 1.04e-07``: what came out at the worst element of a result, and its truth, in digits that show their distance."""
     result, truth = decimal(row["worst_result"]), decimal(row["worst_truth"])
+    apart = result - truth
     pairs = [(f"{result:.{digits}g}", f"{truth:.{digits}g}") for digits in range(3, 18)]
-    return " for ".join(next((pair for pair in pairs if pair[0] != pair[1]), pairs[0]))
+    telling = (pair for pair in pairs if apart and abs(float(pair[0]) - float(pair[1]) - apart) <= 0.25 * abs(apart))
+    return " for ".join(next(telling, pairs[0]))
 
 
 def share(part: int, whole: int) -> str:

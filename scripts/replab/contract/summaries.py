@@ -139,6 +139,8 @@ class Judged(TypedDict, total=False):
     beside: list[str]
     evidence: list[dict[str, str]]
     environments: list[str]
+    said_by: str
+    """Of several environments that say the same, the one whose words are shown."""
 
 
 class ClaimSummary(Judged, total=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from replab.claims.load import claims, rule_files, rules
 from replab.claims.rows import SEVERITY
 from replab.claims.run import write
 from replab.claims.statistics import growth
-from replab.claims.words import listed, number, share
+from replab.claims.words import at_worst, listed, number, share
 from replab.model import Limits, Verdict
 
 EXPERIMENTS = Path(__file__).resolve().parents[3] / "experiments"
@@ -185,6 +186,14 @@ def test_a_faulty_list_is_refused_with_its_place(tmp_path, text, problem) -> Non
 
 
 # --- judging -------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_of_environments_that_say_the_same_the_one_with_the_largest_number_speaks() -> None:
+    much, little = replace(_finding(HOLDS, "47 of 100"), number=47.0), replace(_finding(HOLDS, "2 of 100"), number=2.0)
+    unknown = replace(_finding(HOLDS, "nothing is known"), number=float("nan"))
+    (group,) = groups({"a": little, "b": much, "c": little, "d": unknown})
+    assert (group.said_by, group.words, group.environments) == ("b", "47 of 100", ("a", "b", "c", "d"))
+    assert summary([group]) == "Holds, in all 4 environments judged: 47 of 100 (b)."
 
 
 def test_the_same_verdict_everywhere_is_the_verdict_with_what_the_newest_shows() -> None:
@@ -344,3 +353,16 @@ def test_growth_agrees_with_least_squares_and_students_interval() -> None:
 @pytest.mark.parametrize("errors", [[0.0, 0.0, 0.0], [1.0, 2.0, float("nan")]])
 def test_growth_needs_three_lengths_with_an_error(errors) -> None:
     assert growth([1, 2, 3], errors, ["a"] * 3) is None
+
+
+@pytest.mark.parametrize(
+    ("result", "truth", "words"),
+    [
+        ("0x1.549a740000000p-1 (0.665240884)", "0x1.549a766a06791p-1 (0.665240956)", "0.66524088 for 0.66524096"),
+        ("0x0.0p+0 (0)", "0x1.ad7f29abcaf48p-24 (1.04e-07)", "0 for 1.04e-07"),
+        ("0x1.8p+0 (1.5)", "0x1.0p+0 (1)", "1.5 for 1"),
+        ("0x1.0p+0 (1)", "0x1.0p+0 (1)", "1 for 1"),
+    ],
+)
+def test_as_many_digits_are_shown_as_tell_how_far_a_result_is_off(result: str, truth: str, words: str) -> None:
+    assert at_worst(pd.Series({"worst_result": result, "worst_truth": truth})) == words

@@ -70,7 +70,7 @@ def _said(group: Judged, *, alone: bool) -> ClaimGroupSaid:
         outcome=verdict(group),
         part=str(group.get("part") or ""),
         where=where,
-        words=f"{words.removesuffix('.')} ({environments[-1]})." if len(environments) > 1 else words,
+        words=f"{words.removesuffix('.')} ({group.get('said_by') or environments[-1]})." if len(environments) > 1 else words,
     )
 
 
