@@ -199,7 +199,8 @@ def groups(by_environment: Mapping[str, Finding]) -> list[Group]:
 
 
 def _size(finding: Finding) -> float:
-    return -math.inf if finding.number is None or math.isnan(finding.number) else float(finding.number)
+    """The number that decides, to two digits, so that noise elects nobody; the least of all where there is none."""
+    return -math.inf if finding.number is None or math.isnan(finding.number) else float(f"{finding.number:.1e}")
 
 
 def overall(grouped: Sequence[Group]) -> tuple[ClaimVerdict, str]:

@@ -194,6 +194,8 @@ def test_of_environments_that_say_the_same_the_one_with_the_largest_number_speak
     (group,) = groups({"a": little, "b": much, "c": little, "d": unknown})
     assert (group.said_by, group.words, group.environments) == ("b", "47 of 100", ("a", "b", "c", "d"))
     assert summary([group]) == "Holds, in all 4 environments judged: 47 of 100 (b)."
+    (about,) = groups({"a": replace(much, number=47.0004), "b": much})
+    assert about.said_by == "b", "numbers that are about equal leave it to the newest"
 
 
 def test_the_same_verdict_everywhere_is_the_verdict_with_what_the_newest_shows() -> None:
